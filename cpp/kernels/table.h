@@ -1,0 +1,156 @@
+// The contract between the kernels and everything above them: plain functions on pointers, sizes
+// and strides. No kernel allocates, starts a thread, locks, or knows of graphs. One table of
+// function pointers is filled per instruction set (table.cpp, compiled once for each).
+//
+// Same bits: an output element is a function of its own operands and of the contraction length
+// alone. It does not depend on M or N, on its position in the matrix (body or tail), on alignment,
+// or on which part of the whole a caller asks for. Callers rely on this to cut work among threads.
+#pragma once
+
+#include <cstdint>
+
+namespace fastmlp {
+
+using Index = std::int64_t;
+
+enum class Activation : int { identity, relu, softplus, threshold, logistic, tanh };
+
+// Elementwise functions of one argument: name, in the order of the table.
+#define FASTMLP_UNARY(X) \
+  X(negative)            \
+  X(exp)                 \
+  X(log)                 \
+  X(sqrt)                \
+  X(sin)                 \
+  X(cos)                 \
+  X(abs)                 \
+  X(power)               \
+  X(relu)                \
+  X(softplus)            \
+  X(threshold)           \
+  X(logistic)            \
+  X(tanh)                \
+  X(scale)
+
+// Elementwise functions of two arguments. A message takes (h̄, h) to z̄ = h̄·φ'(z), where φ' is
+// written in terms of h = φ(z): relu [h > 0]; softplus −expm1(−h); threshold 0; logistic h(1−h);
+// tanh 1−h².
+#define FASTMLP_BINARY(X) \
+  X(add)                  \
+  X(subtract)             \
+  X(multiply)             \
+  X(divide)               \
+  X(maximum)              \
+  X(relu_message)         \
+  X(softplus_message)     \
+  X(threshold_message)    \
+  X(logistic_message)     \
+  X(tanh_message)
+
+#define FASTMLP_ENUM(name) name,
+enum class Unary : int { FASTMLP_UNARY(FASTMLP_ENUM) count };
+enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
+#undef FASTMLP_ENUM
+
+// C[M,N] = ψ(A[M,K]·B[K,N]) with, in this order:
+//   s = Σ_k A[i,k] B[k,j], k ascending from `C[i,j]` if accumulate, else from 0
+//   s += bias[j]                 if bias
+//   s  = φ(s)                    if forward is not identity
+//   s  = s · φ'(h[i,j])          if h (φ' of `derivative`, in terms of h as above)
+//   C[i,j] = s
+// A is read at any strides; B's rows are contiguous unless b_cs != 1, then b_rs == 1 and B is read
+// transposed. C must not overlap A, B; it may be h itself (same pointer and leading dimension).
+// b_sums, if given: b_sums[j] = Σ_k B[k,j] (added to what is there if accumulate), k ascending.
+template <class T>
+struct Gemm {
+  Index M, N, K;
+  const T* A;
+  Index a_rs, a_cs;
+  const T* B;
+  Index b_rs, b_cs;
+  T* C;
+  Index ldc;
+  bool accumulate = false;
+  const T* bias = nullptr;
+  Activation forward = Activation::identity;
+  const T* h = nullptr;
+  Index ldh = 0;
+  Activation derivative = Activation::identity;
+  T* b_sums = nullptr;
+};
+
+template <class T>
+struct Kernels {
+  // `scratch` is 64-byte aligned and holds gemm_scratch(M, N, K) elements of T, private to the
+  // calling thread.
+  void (*gemm)(const Gemm<T>& g, T* scratch);
+  Index (*gemm_scratch)(Index M, Index N, Index K);
+  // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of nr.
+  Index mr, nr;
+
+  // y[i] = f(x[i]); c is the exponent of power and the factor of scale. y may be x.
+  void (*unary[int(Unary::count)])(Index n, const T* x, T* y, T c);
+
+  // y[i,j] = f(a[i,j], b[i,j]) over rows × columns. A row stride of 0 repeats the first row, a
+  // column stride is 1, or 0 to repeat the first column. y may be a or b where they do not broadcast.
+  void (*binary[int(Binary::count)])(Index rows, Index columns, const T* a, Index a_rs, Index a_cs,
+                                     const T* b, Index b_rs, Index b_cs, T* y, Index y_rs);
+
+  // Sums in a fixed order. sum: all n elements. dot: Σ a[i]·b[i]. sum_rows: y[j] (+)= Σ_i x[i,j], i
+  // ascending. sum_columns: y[i·y_rs] = Σ_j x[i,j].
+  T (*sum)(Index n, const T* x);
+  T (*dot)(Index n, const T* a, const T* b);
+  void (*sum_rows)(Index rows, Index columns, const T* x, Index ldx, T* y, bool accumulate);
+  void (*sum_columns)(Index rows, Index columns, const T* x, Index ldx, T* y, Index y_rs);
+
+  // Row by row, with the row's maximum subtracted first. y may be x.
+  void (*softmax)(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy);
+  void (*log_softmax)(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy);
+
+  // Cross-entropy of softmax(z) with targets t, both directions in one pass. t has `columns`
+  // columns (weights of the classes) if dense, else one: the class as a number.
+  //   loss[i] = Σ_j t_j · (logΣexp z − z_j);  z̄[i,j] = L̄_i · (softmax(z)_j · Σt − t_j)
+  // loss, z_bar: either may be null. L̄_i = loss_bar ? loss_bar[i·loss_bar_rs] : scale. z_bar may be z.
+  void (*softmax_cross_entropy)(Index rows, Index columns, const T* z, Index ldz, const T* t,
+                                Index ldt, bool dense, const T* loss_bar, Index loss_bar_rs,
+                                T scale, T* loss, T* z_bar, Index ldz_bar);
+
+  // Index of each row's largest element (the first of equals) as a number.
+  void (*argmax)(Index rows, Index columns, const T* x, Index ldx, T* y);
+
+  void (*transpose)(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy);
+
+  // y[i] = keep(first + i) ? x[i]/(1−rate) : 0, where keep(n) is a function of (key, n) alone:
+  //   u = mix(key + (n+1)·0x9E3779B97F4A7C15) with mix of SplitMix64:
+  //     u ^= u >> 30; u *= 0xBF58476D1CE4E5B9; u ^= u >> 27; u *= 0x94D049BB133111EB; u ^= u >> 31
+  //   keep = (u >> 32) >= threshold, threshold = floor(rate · 2^32)
+  void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
+                  std::uint32_t threshold, T scale);
+
+  // m ← β₁m + (1−β₁)ḡ; v ← β₂v + (1−β₂)ḡ²; w ← w − α·m/(√v + ε) − decay·w, all on n elements.
+  void (*adam)(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon, T decay);
+  // velocity ← μ·velocity − lr·ḡ; w ← w + (nesterov ? μ·velocity − lr·ḡ : velocity) − decay·w.
+  // velocity is null when μ = 0: w ← w − lr·ḡ − decay·w.
+  void (*sgd)(Index n, T* w, const T* g, T* velocity, T lr, T momentum, bool nesterov, T decay);
+};
+
+struct Isa {
+  const char* name;
+  Kernels<float> f32;
+  Kernels<double> f64;
+};
+
+template <class T>
+inline const Kernels<T>& kernels_of(const Isa& isa);
+template <>
+inline const Kernels<float>& kernels_of<float>(const Isa& isa) { return isa.f32; }
+template <>
+inline const Kernels<double>& kernels_of<double>(const Isa& isa) { return isa.f64; }
+
+// dispatch.cpp. The table in force: chosen at the first call by asking the CPU, or by FASTMLP_ISA.
+// Throws std::invalid_argument listing the names that would work if FASTMLP_ISA names another.
+const Isa& active_isa();
+// All tables this CPU can run, slowest first; and one of them by name, or null.
+const Isa* const* available_isas(int* count);
+
+}  // namespace fastmlp
