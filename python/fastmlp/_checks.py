@@ -1,0 +1,95 @@
+"""Checks of single arguments, so that every error says what was given and what was expected."""
+
+from __future__ import annotations
+
+import math
+import operator
+from difflib import get_close_matches
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def integer(value: Any, name: str, *, at_least: int) -> int:
+    """Return `value` as an int; a bool or a float is not one.
+
+    Examples
+    --------
+    >>> integer(3, "epochs", at_least=1)
+    3
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
+    number = operator.index(value)
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {number}")
+    return number
+
+
+def real(
+    value: Any,
+    name: str,
+    *,
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    at_most: float = math.inf,
+) -> float:
+    """Return `value` as a finite float within the limits given.
+
+    Examples
+    --------
+    >>> real(0.5, "momentum", at_least=0, below=1)
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    number = float(value)
+    limits = [
+        f"{words} {limit:g}"
+        for words, limit in (
+            ("at least", at_least),
+            ("greater than", above),
+            ("less than", below),
+            ("at most", at_most),
+        )
+        if math.isfinite(limit)
+    ]
+    inside = at_least <= number <= at_most and above < number < below
+    if not (math.isfinite(number) and inside):
+        expected = " and ".join(["a finite number", *limits])
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    return number
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return `value` if it is True or False.
+
+    Examples
+    --------
+    >>> flag(True, "shuffle")
+    True
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
+    return value
+
+
+def choice(value: Any, name: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`; otherwise the error lists them.
+
+    Examples
+    --------
+    >>> choice("min", "mode", ("auto", "min", "max"))
+    'min'
+    """
+    known = list(choices)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {known}, got {value!r} ({type(value).__name__})")
+    if value not in known:
+        nearest = get_close_matches(value, known, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"{name} must be one of {known}, got {value!r}{hint}")
+    return value

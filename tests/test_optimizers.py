@@ -1,0 +1,117 @@
+"""The scalars the optimizers give to the core, against the formulas of their papers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fastmlp import optimizers
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
+
+
+def apply_adam(w, gradients, values, decay_state=None):
+    """The kernel's formula, from its contract."""
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for g, (alpha, beta1, beta2, epsilon, decay) in zip(gradients, values, strict=True):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        w = w - alpha * m / (np.sqrt(v) + epsilon) - decay * w
+    return w
+
+
+def adam_of_the_paper(w, gradients, optimizer):
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t, g in enumerate(gradients, start=1):
+        m = optimizer.beta1 * m + (1 - optimizer.beta1) * g
+        v = optimizer.beta2 * v + (1 - optimizer.beta2) * g * g
+        m_hat, v_hat = m / (1 - optimizer.beta1**t), v / (1 - optimizer.beta2**t)
+        rate = optimizer.learning_rate
+        step = rate * m_hat / (np.sqrt(v_hat) + optimizer.epsilon)
+        w = w - step - rate * optimizer.weight_decay * w
+    return w
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [Adam(), Adam(0.1, beta1=0.0), Adam(0.1, beta2=0.5, epsilon=0.1, weight_decay=0.01)],
+)
+def test_the_scalars_of_adam_make_the_kernel_compute_the_formula_of_the_paper(optimizer):
+    rng = np.random.default_rng(0)
+    w, gradients = rng.normal(size=7), rng.normal(size=(13, 7))
+    values = optimizer.step_values(0, 13, optimizer.rates(0, 13))
+    np.testing.assert_allclose(
+        apply_adam(w, gradients, values), adam_of_the_paper(w, gradients, optimizer), rtol=1e-12
+    )
+
+
+def test_the_first_step_of_adam_moves_each_weight_by_the_learning_rate():
+    adam = Adam(0.25, epsilon=1e-300)
+    values = adam.step_values(0, 1, adam.rates(0, 1))
+    moved = apply_adam(np.zeros(2), [np.array([1e-3, -1e3])], values)
+    np.testing.assert_allclose(moved, [-0.25, 0.25], rtol=1e-12)
+
+
+def test_the_scalars_of_sgd_are_its_settings_and_the_rate_of_the_step():
+    sgd = SGD(lambda steps: 1.0 / (1 + steps), momentum=0.9, nesterov=True, weight_decay=0.5)
+    values = sgd.step_values(1, 2, sgd.rates(1, 2))
+    np.testing.assert_allclose(
+        values, [[1 / 2, 0.9, 1.0, 1 / 4, 0.0], [1 / 3, 0.9, 1.0, 1 / 6, 0.0]], rtol=1e-15
+    )
+
+
+def test_momentum_needs_a_velocity_and_plain_sgd_needs_no_state():
+    assert SGD().state_vectors == 0
+    assert SGD(momentum=0.9).state_vectors == 1
+    assert Adam().state_vectors == 2
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_scalars_do_not_depend_on_how_the_steps_are_cut_into_calls(name):
+    optimizer = optimizers.get(name)
+    whole = optimizer.step_values(0, 11, optimizer.rates(0, 11))
+    parts = [
+        optimizer.step_values(first, count, optimizer.rates(first, count))
+        for first, count in ((0, 1), (1, 7), (8, 3))
+    ]
+    assert whole.shape == (11, 5)
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_scalars_stay_finite_after_millions_of_steps(name):
+    optimizer = optimizers.get(name)
+    values = optimizer.step_values(10**9, 3, optimizer.rates(10**9, 3))
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values[:, 0], optimizer.learning_rate)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
+    optimizer = optimizers.get(name)
+    assert optimizer == optimizers.get(optimizer) == OPTIMIZERS[name]()
+    assert optimizer.kernel == name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        optimizer.learning_rate = 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: Adam(0), ValueError, "learning_rate must be a finite number and greater than 0"),
+        (lambda: Adam(-1e-3), ValueError, "got -0.001"),
+        (lambda: Adam(float("nan")), ValueError, "got nan"),
+        (lambda: Adam("fast"), TypeError, "learning_rate must be a number, got 'fast'"),
+        (lambda: Adam(beta1=1.0), ValueError, "beta1 must be .* less than 1, got 1.0"),
+        (lambda: Adam(beta2=-0.1), ValueError, "beta2 must be .* at least 0"),
+        (lambda: Adam(epsilon=0), ValueError, "epsilon must be .* greater than 0"),
+        (lambda: Adam(weight_decay=-1), ValueError, "weight_decay must be"),
+        (lambda: SGD(momentum=1), ValueError, "momentum must be"),
+        (lambda: SGD(nesterov=True), ValueError, "nesterov=True needs a momentum"),
+        (lambda: SGD(momentum=0.9, nesterov=1), TypeError, "nesterov must be True or False"),
+        (lambda: optimizers.get("adamw"), ValueError, "did you mean 'adam'"),
+        (lambda: optimizers.get(None), TypeError, "optimizer must be a name in"),
+        (lambda: optimizers.get(Adam), TypeError, r"got the class: write Adam\(\)"),
+    ],
+)
+def test_wrong_settings_are_errors_that_name_the_argument(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
