@@ -85,14 +85,16 @@ struct Kernels {
   // calling thread.
   void (*gemm)(const Gemm<T>& g, T* scratch);
   Index (*gemm_scratch)(Index M, Index N, Index K);
-  // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of nr.
+  // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of
+  // nr.
   Index mr, nr;
 
   // y[i] = f(x[i]); c is the exponent of power and the factor of scale. y may be x.
   void (*unary[int(Unary::count)])(Index n, const T* x, T* y, T c);
 
   // y[i,j] = f(a[i,j], b[i,j]) over rows × columns. A row stride of 0 repeats the first row, a
-  // column stride is 1, or 0 to repeat the first column. y may be a or b where they do not broadcast.
+  // column stride is 1, or 0 to repeat the first column. y may be a or b where they do not
+  // broadcast.
   void (*binary[int(Binary::count)])(Index rows, Index columns, const T* a, Index a_rs, Index a_cs,
                                      const T* b, Index b_rs, Index b_cs, T* y, Index y_rs);
 
@@ -110,7 +112,8 @@ struct Kernels {
   // Cross-entropy of softmax(z) with targets t, both directions in one pass. t has `columns`
   // columns (weights of the classes) if dense, else one: the class as a number.
   //   loss[i] = Σ_j t_j · (logΣexp z − z_j);  z̄[i,j] = L̄_i · (softmax(z)_j · Σt − t_j)
-  // loss, z_bar: either may be null. L̄_i = loss_bar ? loss_bar[i·loss_bar_rs] : scale. z_bar may be z.
+  // loss, z_bar: either may be null. L̄_i = loss_bar ? loss_bar[i·loss_bar_rs] : scale. z_bar may be
+  // z.
   void (*softmax_cross_entropy)(Index rows, Index columns, const T* z, Index ldz, const T* t,
                                 Index ldt, bool dense, const T* loss_bar, Index loss_bar_rs,
                                 T scale, T* loss, T* z_bar, Index ldz_bar);
@@ -128,10 +131,15 @@ struct Kernels {
                   std::uint32_t threshold, T scale);
 
   // m ← β₁m + (1−β₁)ḡ; v ← β₂v + (1−β₂)ḡ²; w ← w − α·m/(√v + ε) − decay·w, all on n elements.
-  void (*adam)(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon, T decay);
+  void (*adam)(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon,
+               T decay);
   // velocity ← μ·velocity − lr·ḡ; w ← w + (nesterov ? μ·velocity − lr·ḡ : velocity) − decay·w.
   // velocity is null when μ = 0: w ← w − lr·ḡ − decay·w.
   void (*sgd)(Index n, T* w, const T* g, T* velocity, T lr, T momentum, bool nesterov, T decay);
+
+  // For benchmarks: multiply-adds in registers by the factor *sink. Returns how many floating-point
+  // operations it did.
+  Index (*fma_burst)(Index iterations, T* sink);
 };
 
 struct Isa {
@@ -143,9 +151,13 @@ struct Isa {
 template <class T>
 inline const Kernels<T>& kernels_of(const Isa& isa);
 template <>
-inline const Kernels<float>& kernels_of<float>(const Isa& isa) { return isa.f32; }
+inline const Kernels<float>& kernels_of<float>(const Isa& isa) {
+  return isa.f32;
+}
 template <>
-inline const Kernels<double>& kernels_of<double>(const Isa& isa) { return isa.f64; }
+inline const Kernels<double>& kernels_of<double>(const Isa& isa) {
+  return isa.f64;
+}
 
 // dispatch.cpp. The table in force: chosen at the first call by asking the CPU, or by FASTMLP_ISA.
 // Throws std::invalid_argument listing the names that would work if FASTMLP_ISA names another.

@@ -1,0 +1,159 @@
+// Functions of one and of two matrices, element by element. Body and tail of an array go through
+// the same vector function, so a value does not depend on its position.
+#pragma once
+
+#include "kernels/math.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+// φ(z), or any other function of x and a constant c.
+namespace unary {
+#define FASTMLP_DEFINE(name, expression)                                               \
+  template <class T>                                                                   \
+  struct name {                                                                        \
+    static FASTMLP_INLINE Vec<T> at([[maybe_unused]] Vec<T> x, [[maybe_unused]] T c) { \
+      return expression;                                                               \
+    }                                                                                  \
+  };
+FASTMLP_DEFINE(negative, -x)
+FASTMLP_DEFINE(exp, FASTMLP_ISA::exp<T>(x))
+FASTMLP_DEFINE(log, FASTMLP_ISA::log<T>(x))
+FASTMLP_DEFINE(sqrt, FASTMLP_ISA::sqrt(x))
+FASTMLP_DEFINE(abs, FASTMLP_ISA::abs<T>(x))
+FASTMLP_DEFINE(relu, x <= T(0) ? Vec<T>{} : x)
+FASTMLP_DEFINE(softplus, FASTMLP_ISA::softplus<T>(x))
+FASTMLP_DEFINE(threshold, x > T(0) ? splat(T(1)) : Vec<T>{})
+FASTMLP_DEFINE(logistic, FASTMLP_ISA::logistic<T>(x))
+FASTMLP_DEFINE(tanh, FASTMLP_ISA::tanh<T>(x))
+FASTMLP_DEFINE(scale, x* c)
+// Exponents that need no logarithm.
+FASTMLP_DEFINE(one, splat(T(1)))
+FASTMLP_DEFINE(identity, x)
+FASTMLP_DEFINE(square, x* x)
+FASTMLP_DEFINE(cube, x * x * x)
+FASTMLP_DEFINE(reciprocal, T(1) / x)
+FASTMLP_DEFINE(reciprocal_sqrt, T(1) / FASTMLP_ISA::sqrt(x))
+#undef FASTMLP_DEFINE
+
+// These two have no vector form: libm's, one by one.
+FASTMLP_INLINE float sin_of(float x) { return __builtin_sinf(x); }
+FASTMLP_INLINE double sin_of(double x) { return __builtin_sin(x); }
+FASTMLP_INLINE float cos_of(float x) { return __builtin_cosf(x); }
+FASTMLP_INLINE double cos_of(double x) { return __builtin_cos(x); }
+FASTMLP_INLINE float pow_of(float x, float c) { return __builtin_powf(x, c); }
+FASTMLP_INLINE double pow_of(double x, double c) { return __builtin_pow(x, c); }
+}  // namespace unary
+
+template <class T, template <class> class F>
+void map(Index n, const T* x, T* y, T c) {
+  constexpr int w = width<T>;
+  Index i = 0;
+  for (; i + w <= n; i += w) store(y + i, F<T>::at(load(x + i), c));
+  if (i < n) store_first(y + i, F<T>::at(load_first(x + i, n - i), c), n - i);
+}
+
+template <class T>
+void map_sin(Index n, const T* x, T* y, T) {
+  for (Index i = 0; i < n; ++i) y[i] = unary::sin_of(x[i]);
+}
+
+template <class T>
+void map_cos(Index n, const T* x, T* y, T) {
+  for (Index i = 0; i < n; ++i) y[i] = unary::cos_of(x[i]);
+}
+
+template <class T>
+void map_power(Index n, const T* x, T* y, T c) {
+  if (c == T(2)) return map<T, unary::square>(n, x, y, c);
+  if (c == T(1)) return map<T, unary::identity>(n, x, y, c);
+  if (c == T(0)) return map<T, unary::one>(n, x, y, c);
+  if (c == T(3)) return map<T, unary::cube>(n, x, y, c);
+  if (c == T(-1)) return map<T, unary::reciprocal>(n, x, y, c);
+  if (c == T(0.5)) return map<T, unary::sqrt>(n, x, y, c);
+  if (c == T(-0.5)) return map<T, unary::reciprocal_sqrt>(n, x, y, c);
+  for (Index i = 0; i < n; ++i) y[i] = unary::pow_of(x[i], c);
+}
+
+// Which loop runs an entry of FASTMLP_UNARY.
+template <class T, Unary op>
+struct UnaryKernel;
+#define FASTMLP_MAPPED(name)                         \
+  template <class T>                                 \
+  struct UnaryKernel<T, Unary::name> {               \
+    static constexpr auto run = map<T, unary::name>; \
+  };
+#define FASTMLP_LOOPED(name)                   \
+  template <class T>                           \
+  struct UnaryKernel<T, Unary::name> {         \
+    static constexpr auto run = map_##name<T>; \
+  };
+FASTMLP_MAPPED(negative)
+FASTMLP_MAPPED(exp)
+FASTMLP_MAPPED(log)
+FASTMLP_MAPPED(sqrt)
+FASTMLP_LOOPED(sin)
+FASTMLP_LOOPED(cos)
+FASTMLP_MAPPED(abs)
+FASTMLP_LOOPED(power)
+FASTMLP_MAPPED(relu)
+FASTMLP_MAPPED(softplus)
+FASTMLP_MAPPED(threshold)
+FASTMLP_MAPPED(logistic)
+FASTMLP_MAPPED(tanh)
+FASTMLP_MAPPED(scale)
+#undef FASTMLP_MAPPED
+#undef FASTMLP_LOOPED
+
+// f(a, b); for a message a = h̄ and b = h = φ(z).
+namespace binary {
+#define FASTMLP_DEFINE(name, expression)                                                    \
+  template <class T>                                                                        \
+  struct name {                                                                             \
+    static FASTMLP_INLINE Vec<T> at([[maybe_unused]] Vec<T> a, [[maybe_unused]] Vec<T> b) { \
+      return expression;                                                                    \
+    }                                                                                       \
+  };
+FASTMLP_DEFINE(add, a + b)
+FASTMLP_DEFINE(subtract, a - b)
+FASTMLP_DEFINE(multiply, a* b)
+FASTMLP_DEFINE(divide, a / b)
+FASTMLP_DEFINE(maximum, FASTMLP_ISA::maximum(a, b))
+FASTMLP_DEFINE(identity_message, a)
+FASTMLP_DEFINE(relu_message, b > T(0) ? a : Vec<T>{})
+FASTMLP_DEFINE(softplus_message, -expm1<T>(-b) * a)
+FASTMLP_DEFINE(threshold_message, Vec<T>{})
+FASTMLP_DEFINE(logistic_message, b*(T(1) - b) * a)
+FASTMLP_DEFINE(tanh_message, fma(-b, b, splat(T(1))) * a)
+#undef FASTMLP_DEFINE
+}  // namespace binary
+
+// One row; an operand is either a row or one element repeated.
+template <class T, template <class> class F, bool a_row, bool b_row>
+void zip_row(Index n, const T* a, const T* b, T* y) {
+  constexpr int w = width<T>;
+  const Vec<T> a0 = splat(*a), b0 = splat(*b);
+  Index j = 0;
+  for (; j + w <= n; j += w)
+    store(y + j, F<T>::at(a_row ? load(a + j) : a0, b_row ? load(b + j) : b0));
+  if (j == n) return;
+  store_first(
+      y + j, F<T>::at(a_row ? load_first(a + j, n - j) : a0, b_row ? load_first(b + j, n - j) : b0),
+      n - j);
+}
+
+template <class T, template <class> class F>
+void zip(Index rows, Index columns, const T* a, Index a_rs, Index a_cs, const T* b, Index b_rs,
+         Index b_cs, T* y, Index y_rs) {
+  if (rows <= 0 || columns <= 0) return;
+  // A column, or matrices without gaps, are one long row.
+  if (columns == 1 && y_rs == 1 && a_rs <= 1 && b_rs <= 1) {
+    columns = rows, rows = 1, a_cs = a_rs, b_cs = b_rs;
+  } else if (a_cs == 1 && b_cs == 1 && a_rs == columns && b_rs == columns && y_rs == columns) {
+    columns *= rows, rows = 1;
+  }
+  const auto row = a_cs ? (b_cs ? zip_row<T, F, true, true> : zip_row<T, F, true, false>)
+                        : (b_cs ? zip_row<T, F, false, true> : zip_row<T, F, false, false>);
+  for (Index i = 0; i < rows; ++i) row(columns, a + i * a_rs, b + i * b_rs, y + i * y_rs);
+}
+
+}  // namespace fastmlp::FASTMLP_ISA

@@ -1,0 +1,132 @@
+// Sums in an order that depends on the shape alone, the largest of a row, and the transpose.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+// Σ term(i), i < n: four vectors of partial sums, added pairwise at the end.
+template <class T, class Term>
+FASTMLP_INLINE T sum_terms(Index n, Term term) {
+  constexpr int w = width<T>;
+  Vec<T> s[4] = {};
+  Index i = 0;
+  for (; i + 4 * w <= n; i += 4 * w) {
+    FASTMLP_UNROLL
+    for (int u = 0; u < 4; ++u) s[u] = term(s[u], i + u * w, Index(w));
+  }
+  for (int u = 0; i < n; i += w, ++u) s[u] = term(s[u], i, n - i < w ? n - i : Index(w));
+  return sum_lanes<T>((s[0] + s[1]) + (s[2] + s[3]));
+}
+
+template <class T>
+T sum(Index n, const T* x) {
+  return sum_terms<T>(n, [=](Vec<T> s, Index i, Index count) {
+    return s + (count == width<T> ? load(x + i) : load_first(x + i, count));
+  });
+}
+
+template <class T>
+T dot(Index n, const T* a, const T* b) {
+  return sum_terms<T>(n, [=](Vec<T> s, Index i, Index count) {
+    return count == width<T> ? fma(load(a + i), load(b + i), s)
+                             : fma(load_first(a + i, count), load_first(b + i, count), s);
+  });
+}
+
+// Columns [0, vectors·width) of sum_rows, the last vector holding `last` columns.
+template <class T, int vectors>
+FASTMLP_INLINE void sum_rows_panel(Index rows, const T* x, Index ldx, T* y, bool accumulate,
+                                   Index last) {
+  constexpr int w = width<T>;
+  Vec<T> s[vectors] = {};
+  if (accumulate) {
+    FASTMLP_UNROLL
+    for (int v = 0; v < vectors; ++v)
+      s[v] = v + 1 < vectors ? load(y + v * w) : load_first(y + v * w, last);
+  }
+  for (Index i = 0; i < rows; ++i, x += ldx) {
+    FASTMLP_UNROLL
+    for (int v = 0; v < vectors; ++v)
+      s[v] += v + 1 < vectors ? load(x + v * w) : load_first(x + v * w, last);
+  }
+  FASTMLP_UNROLL
+  for (int v = 0; v < vectors; ++v) {
+    if (v + 1 < vectors)
+      store(y + v * w, s[v]);
+    else
+      store_first(y + v * w, s[v], last);
+  }
+}
+
+template <class T>
+void sum_rows(Index rows, Index columns, const T* x, Index ldx, T* y, bool accumulate) {
+  constexpr int w = width<T>;
+  Index j = 0;
+  for (; j + 8 * w <= columns; j += 8 * w)
+    sum_rows_panel<T, 8>(rows, x + j, ldx, y + j, accumulate, w);
+  for (; j < columns; j += w)
+    sum_rows_panel<T, 1>(rows, x + j, ldx, y + j, accumulate, columns - j < w ? columns - j : w);
+}
+
+template <class T>
+void sum_columns(Index rows, Index columns, const T* x, Index ldx, T* y, Index y_rs) {
+  for (Index i = 0; i < rows; ++i) y[i * y_rs] = sum(columns, x + i * ldx);
+}
+
+template <class T>
+T largest(Index n, const T* x) {
+  constexpr int w = width<T>;
+  const Vec<T> least = splat(-T(__builtin_inf()));
+  Vec<T> m = least;
+  Index j = 0;
+  for (; j + w <= n; j += w) m = maximum(m, load(x + j));
+  if (j < n) m = maximum(m, first_lanes<T>(n - j) ? load_first(x + j, n - j) : least);
+  return max_lanes<T>(m);
+}
+
+// The first NaN counts as the largest, as in NumPy.
+template <class T>
+void argmax(Index rows, Index columns, const T* x, Index ldx, T* y) {
+  for (Index i = 0; i < rows; ++i, x += ldx) {
+    Index best = 0;
+    for (Index j = 1; j < columns; ++j)
+      if (!(x[j] <= x[best]) && x[best] == x[best]) best = j;
+    y[i] = T(best);
+  }
+}
+
+// y = xᵀ for width × width elements: each round interleaves the upper with the lower half of the
+// rows.
+template <class T>
+FASTMLP_INLINE void transpose_block(const T* x, Index ldx, T* y, Index ldy) {
+  constexpr int w = width<T>;
+  Vec<T> a[w], b[w];
+  FASTMLP_UNROLL
+  for (int i = 0; i < w; ++i) a[i] = load(x + i * ldx);
+  FASTMLP_UNROLL
+  for (int n = w; n > 1; n /= 2) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < w / 2; ++i) interleave(a[i], a[i + w / 2], b[2 * i], b[2 * i + 1]);
+    FASTMLP_UNROLL
+    for (int i = 0; i < w; ++i) a[i] = b[i];
+  }
+  FASTMLP_UNROLL
+  for (int i = 0; i < w; ++i) store(y + i * ldy, a[i]);
+}
+
+template <class T>
+void transpose(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  constexpr int w = width<T>;
+  Index i = 0;
+  for (; i + w <= rows; i += w) {
+    Index j = 0;
+    for (; j + w <= columns; j += w) transpose_block(x + i * ldx + j, ldx, y + j * ldy + i, ldy);
+    for (; j < columns; ++j)
+      for (int r = 0; r < w; ++r) y[j * ldy + i + r] = x[(i + r) * ldx + j];
+  }
+  for (; i < rows; ++i)
+    for (Index j = 0; j < columns; ++j) y[j * ldy + i] = x[i * ldx + j];
+}
+
+}  // namespace fastmlp::FASTMLP_ISA

@@ -1,0 +1,106 @@
+// Softmax, its logarithm, and its cross-entropy with the message back, row by row. The row's
+// maximum is subtracted first: Σ exp(z − max) lies in [1, columns] and cannot overflow.
+#pragma once
+
+#include "kernels/math.h"
+#include "kernels/reduce.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+// Σ_j exp(x_j − m), and y_j = exp(x_j − m) if y. y may be x.
+template <class T>
+FASTMLP_INLINE T sum_exp(Index n, const T* x, T m, T* y) {
+  constexpr int w = width<T>;
+  Vec<T> s{};
+  Index j = 0;
+  for (; j + w <= n; j += w) {
+    const Vec<T> e = exp<T>(load(x + j) - m);
+    if (y) store(y + j, e);
+    s += e;
+  }
+  if (j < n) {
+    const Vec<T> e = exp<T>(load_first(x + j, n - j) - m);
+    if (y) store_first(y + j, e, n - j);
+    s += first_lanes<T>(n - j) ? e : Vec<T>{};
+  }
+  return sum_lanes<T>(s);
+}
+
+// y_j = f(x_j, j, count) for whole vectors and the rest.
+template <class T, class F>
+FASTMLP_INLINE void map_row(Index n, const T* x, T* y, F f) {
+  constexpr int w = width<T>;
+  Index j = 0;
+  for (; j + w <= n; j += w) store(y + j, f(load(x + j), j, Index(w)));
+  if (j < n) store_first(y + j, f(load_first(x + j, n - j), j, n - j), n - j);
+}
+
+template <class T>
+void softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
+    const T s = sum_exp(columns, x, largest(columns, x), y);
+    map_row(columns, y, y, [=](Vec<T> e, Index, Index) { return e / s; });
+  }
+}
+
+template <class T>
+void log_softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
+    const T m = largest(columns, x);
+    const T log_s = log<T>(splat(sum_exp(columns, x, m, static_cast<T*>(nullptr))))[0];
+    map_row(columns, x, y, [=](Vec<T> v, Index, Index) { return (v - m) - log_s; });
+  }
+}
+
+// Whether t names one of the columns; NaN does not.
+template <class T>
+FASTMLP_INLINE bool is_class(T t, Index columns) {
+  return t >= T(0) && t < T(columns);
+}
+
+template <class T>
+void softmax_cross_entropy(Index rows, Index columns, const T* z, Index ldz, const T* t, Index ldt,
+                           bool dense, const T* loss_bar, Index loss_bar_rs, T scale, T* loss,
+                           T* z_bar, Index ldz_bar) {
+  constexpr int w = width<T>;
+  const T nan = T(__builtin_nan(""));
+  for (Index i0 = 0; i0 < rows; i0 += w) {
+    // Of each row: s = Σ exp(z − max); Σt; Σ t·(z − max). Their logarithms are taken together
+    // below.
+    const Index count = rows - i0 < w ? rows - i0 : w;
+    T s[w] = {}, t_sum[w] = {}, t_z[w] = {};
+    for (Index r = 0; r < count; ++r, z += ldz, t += ldt) {
+      const T m = largest(columns, z);
+      if (dense) {
+        t_sum[r] = sum(columns, t);
+        t_z[r] = sum_terms<T>(columns, [=](Vec<T> a, Index j, Index n) {
+          return n == w ? fma(load(t + j), load(z + j) - m, a)
+                        : fma(load_first(t + j, n), load_first(z + j, n) - m, a);
+        });
+      } else {
+        t_sum[r] = T(1);
+        t_z[r] = is_class(*t, columns) ? z[Index(*t)] - m : nan;
+      }
+      const Index i = i0 + r;
+      const T bar = loss_bar ? loss_bar[i * loss_bar_rs] : scale;
+      T* out = z_bar ? z_bar + i * ldz_bar : nullptr;
+      s[r] = sum_exp(columns, z, m, out);
+      if (!out) continue;
+      const T ratio = t_sum[r] / s[r];
+      if (dense) {
+        map_row(columns, out, out, [=](Vec<T> e, Index j, Index n) {
+          return bar * (e * ratio - (n == w ? load(t + j) : load_first(t + j, n)));
+        });
+      } else if (is_class(*t, columns)) {
+        const T at_class = bar * (out[Index(*t)] * ratio - T(1));
+        map_row(columns, out, out, [=](Vec<T> e, Index, Index) { return bar * (e * ratio); });
+        out[Index(*t)] = at_class;
+      } else {
+        map_row(columns, out, out, [=](Vec<T>, Index, Index) { return splat(nan); });
+      }
+    }
+    if (loss) store_first(loss + i0, load(t_sum) * log<T>(load(s)) - load(t_z), count);
+  }
+}
+
+}  // namespace fastmlp::FASTMLP_ISA

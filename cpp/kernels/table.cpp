@@ -1,0 +1,68 @@
+// The table of one instruction set. Compiled once for each, with its flags and FASTMLP_ISA its
+// name.
+#include "kernels/table.h"
+
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+#include "kernels/math.h"
+#include "kernels/optimizers.h"
+#include "kernels/reduce.h"
+#include "kernels/simd.h"
+#include "kernels/softmax.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+// Independent multiply-adds in registers: what a benchmark calls the peak.
+template <class T>
+Index fma_burst(Index iterations, T* sink) {
+  constexpr int chains = 12;
+  Vec<T> acc[chains];
+  const Vec<T> a = splat(T(*sink)), b = splat(T(1));
+  FASTMLP_UNROLL
+  for (int i = 0; i < chains; ++i) acc[i] = splat(T(i));
+  for (Index k = 0; k < iterations; ++k) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < chains; ++i) acc[i] = fma(acc[i], a, b);
+  }
+  Vec<T> total{};
+  FASTMLP_UNROLL
+  for (int i = 0; i < chains; ++i) total += acc[i];
+  *sink = sum_lanes<T>(total);
+  return iterations * chains * width<T> * 2;
+}
+
+template <class T>
+constexpr Kernels<T> kernels() {
+  Kernels<T> k{};
+  k.gemm = gemm<T>;
+  k.gemm_scratch = gemm_scratch<T>;
+  k.mr = tile_rows;
+  k.nr = tile_columns<T>;
+#define FASTMLP_ENTRY(name) k.unary[int(Unary::name)] = UnaryKernel<T, Unary::name>::run;
+  FASTMLP_UNARY(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+#define FASTMLP_ENTRY(name) k.binary[int(Binary::name)] = zip<T, binary::name>;
+  FASTMLP_BINARY(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+  k.sum = sum<T>;
+  k.dot = dot<T>;
+  k.sum_rows = sum_rows<T>;
+  k.sum_columns = sum_columns<T>;
+  k.softmax = softmax<T>;
+  k.log_softmax = log_softmax<T>;
+  k.softmax_cross_entropy = softmax_cross_entropy<T>;
+  k.argmax = argmax<T>;
+  k.transpose = transpose<T>;
+  k.dropout = dropout<T>;
+  k.adam = adam<T>;
+  k.sgd = sgd<T>;
+  k.fma_burst = fma_burst<T>;
+  return k;
+}
+
+#define FASTMLP_STRING(x) #x
+#define FASTMLP_NAME(x) FASTMLP_STRING(x)
+extern const Isa isa;
+constexpr Isa isa = {FASTMLP_NAME(FASTMLP_ISA), kernels<float>(), kernels<double>()};
+
+}  // namespace fastmlp::FASTMLP_ISA
