@@ -8,7 +8,7 @@
 >>> L = 0.5 * (y - t) ** 2
 >>> w_bar, b_bar, z_bar = g.gradient(L, [w, b, z])
 >>> [v.item().__round__(4) for v in g.reference.evaluate([L, w_bar], {x: 1.5, t: 1.0})]
-[0.0447, -0.0941]
+[0.0448, -0.0942]
 
 Everything is a matrix (rows, columns); rows is a number or the batch; a scalar is (1, 1); (1, n),
 (b, 1) and (1, 1) broadcast. Names and arguments are NumPy's where it has them.
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import overload
+
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import ops, reference
 from fastmlp._node import (
@@ -53,7 +55,6 @@ from fastmlp.ops.elementwise import (
 from fastmlp.ops.products import affine, matmul
 from fastmlp.ops.reductions import mean, spread, sum
 from fastmlp.ops.rows import argmax, dropout, log_softmax, softmax, softmax_cross_entropy
-from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = [
     "BATCH",

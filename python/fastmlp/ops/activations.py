@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from fastmlp._node import Array, Node, Operand, Shape, apply, broadcast, declare
 from fastmlp.ops.elementwise import exp
 

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 
 import numpy as np
+
 from fastmlp._node import Array, Node, Operand, Shape, apply, as_node, declare, describe
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from fastmlp._node import Array, Node, Operand, Shape, apply, as_node, broadcast, constant, declare
 from fastmlp.ops.reductions import spread, uniform
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from fastmlp._node import Array, Node, Operand, Run, Shape, apply, as_node, declare, describe
 from fastmlp.ops.columns import class_index, scatter
 from fastmlp.ops.elementwise import exp
