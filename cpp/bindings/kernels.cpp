@@ -1,5 +1,384 @@
-#include <pybind11/pybind11.h>
+// _core.kernels: every kernel of every instruction set on NumPy arrays, for tests and benchmarks. A
+// function writes its results into the arrays it is given, runs the kernel `repeat` times and
+// returns the seconds that took. Bad arguments raise; nothing is copied or converted.
+#include <chrono>
+#include <new>
+#include <string>
+
+#include "bindings/views.h"
 
 namespace fastmlp {
-void bind_kernels(pybind11::module_&) {}
+namespace {
+
+#define FASTMLP_NAME(name) #name,
+constexpr const char* activation_names[] = {FASTMLP_ACTIVATION(FASTMLP_NAME)};
+constexpr const char* unary_names[] = {FASTMLP_UNARY(FASTMLP_NAME)};
+constexpr const char* binary_names[] = {FASTMLP_BINARY(FASTMLP_NAME)};
+#undef FASTMLP_NAME
+
+template <std::size_t n>
+py::tuple names(const char* const (&list)[n]) {
+  py::tuple t(n);
+  for (std::size_t i = 0; i < n; ++i) t[i] = list[i];
+  return t;
+}
+
+template <std::size_t n>
+int index_of(const char* const (&list)[n], const std::string& name, const char* argument) {
+  std::string all;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (name == list[i]) return int(i);
+    all += (i ? ", " : "") + std::string(list[i]);
+  }
+  throw py::value_error(std::string(argument) + " is \"" + name + "\"; expected one of: " + all);
+}
+
+const Isa& isa_named(const std::string& name) {
+  int count = 0;
+  const Isa* const* isas = available_isas(&count);
+  std::string all;
+  for (int i = 0; i < count; ++i) {
+    if (name == isas[i]->name) return *isas[i];
+    all += (i ? ", " : "") + std::string(isas[i]->name);
+  }
+  throw py::value_error("isa is \"" + name + "\"; expected one of: " + all);
+}
+
+template <class F>
+double timed(Index repeat, F f) {
+  require(repeat >= 0, "repeat must not be negative");
+  const py::gil_scoped_release release;
+  const auto start = std::chrono::steady_clock::now();
+  for (Index i = 0; i < repeat; ++i) f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(Index n)
+      : data_(static_cast<T*>(::operator new(std::size_t(n) * sizeof(T) + 64, alignment))) {}
+  ~Scratch() { ::operator delete(data_, alignment); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* get() const { return data_; }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  T* data_;
+};
+
+double gemm(const py::object& a, const py::object& b, const py::object& c, const std::string& isa,
+            bool accumulate, const py::object& bias, const std::string& forward,
+            const py::object& h, const std::string& derivative, const py::object& b_sums,
+            Index repeat) {
+  return with_dtype(a, "A", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(b, "B"), not_none(c, "C");
+    const Matrix<T> A = view<T>(a, "A", Access::read), B = view<T>(b, "B", Access::read);
+    const Matrix<T> C = rows_of<T>(c, "C", Access::write), H = rows_of<T>(h, "h", Access::read);
+    same_shape(B, "B", A.columns, B.columns);
+    same_shape(C, "C", A.rows, B.columns);
+    require(B.cs == 1 || B.columns <= 1 || B.rs == 1 || B.rows <= 1,
+            "B must have contiguous rows or contiguous columns");
+    require(!C.overlaps(A) && !C.overlaps(B), "C must not overlap A or B");
+    if (H.data) same_shape(H, "h", C.rows, C.columns);
+    const bool same = H.data == C.data && (H.rs == C.rs || C.rows <= 1);
+    require(!H.data || same || !C.overlaps(H), "h must be C or not overlap it");
+    Gemm<T> g{A.rows, B.columns, A.columns, A.data, A.rs, A.cs, B.data, B.rs, B.cs, C.data, C.rs};
+    // A single row or column has no stride of its own; name the one that says how to read it.
+    if (B.columns <= 1) g.b_cs = 1;
+    if (B.rows <= 1 && g.b_cs != 1) g.b_rs = 1;
+    g.accumulate = accumulate;
+    g.bias = vector<T>(bias, "bias", g.N, Access::read).data;
+    g.forward = Activation(index_of(activation_names, forward, "forward"));
+    g.h = H.data;
+    g.ldh = H.rs;
+    g.derivative = Activation(index_of(activation_names, derivative, "derivative"));
+    g.b_sums = vector<T>(b_sums, "b_sums", g.N, Access::write).data;
+    const Kernels<T>& k = kernels_of<T>(isa_named(isa));
+    const Scratch<T> scratch(k.gemm_scratch(g.M, g.N, g.K));
+    return timed(repeat, [&] { k.gemm(g, scratch.get()); });
+  });
+}
+
+double unary(const std::string& name, const py::object& x, const py::object& y,
+             const std::string& isa, double c, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> Y = rows_of<T>(y, "y", Access::write);
+    const Index n = Y.rows * Y.columns;
+    vector<T>(y, "y", n, Access::write);
+    const Matrix<T> X = vector<T>(x, "x", n, Access::read);
+    const auto f = kernels_of<T>(isa_named(isa)).unary[index_of(unary_names, name, "name")];
+    return timed(repeat, [&] { f(n, X.data, Y.data, T(c)); });
+  });
+}
+
+// a and b as np.broadcast_to gives them: rows or columns of stride 0 repeat.
+double binary(const std::string& name, const py::object& a, const py::object& b,
+              const py::object& y, const std::string& isa, Index repeat) {
+  return with_dtype(a, "a", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(b, "b"), not_none(y, "y");
+    Matrix<T> A = view<T>(a, "a", Access::read), B = view<T>(b, "b", Access::read);
+    const Matrix<T> Y = rows_of<T>(y, "y", Access::write);
+    same_shape(A, "a", Y.rows, Y.columns);
+    same_shape(B, "b", Y.rows, Y.columns);
+    for (Matrix<T>* m : {&A, &B}) {
+      if (m->columns <= 1) m->cs = 1;
+      require(m->cs <= 1, "a and b must have contiguous or repeated columns");
+    }
+    const auto f = kernels_of<T>(isa_named(isa)).binary[index_of(binary_names, name, "name")];
+    return timed(repeat, [&] {
+      f(Y.rows, Y.columns, A.data, A.rs, A.cs, B.data, B.rs, B.cs, Y.data, Y.rs);
+    });
+  });
+}
+
+double sum(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> shape = rows_of<T>(x, "x", Access::read);
+    const Index n = shape.rows * shape.columns;
+    const Matrix<T> X = vector<T>(x, "x", n, Access::read), Y = vector<T>(y, "y", 1, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).sum;
+    return timed(repeat, [&] { *Y.data = f(n, X.data); });
+  });
+}
+
+double dot(const py::object& a, const py::object& b, const py::object& y, const std::string& isa,
+           Index repeat) {
+  return with_dtype(a, "a", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(b, "b"), not_none(y, "y");
+    const Matrix<T> shape = rows_of<T>(a, "a", Access::read);
+    const Index n = shape.rows * shape.columns;
+    const Matrix<T> A = vector<T>(a, "a", n, Access::read), B = vector<T>(b, "b", n, Access::read);
+    const Matrix<T> Y = vector<T>(y, "y", 1, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).dot;
+    return timed(repeat, [&] { *Y.data = f(n, A.data, B.data); });
+  });
+}
+
+double sum_rows(const py::object& x, const py::object& y, const std::string& isa, bool accumulate,
+                Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read);
+    const Matrix<T> Y = vector<T>(y, "y", X.columns, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).sum_rows;
+    return timed(repeat, [&] { f(X.rows, X.columns, X.data, X.rs, Y.data, accumulate); });
+  });
+}
+
+// y is a column, of any row stride.
+double sum_columns(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read), Y = rows_of<T>(y, "y", Access::write);
+    same_shape(Y, "y", X.rows, 1);
+    const auto f = kernels_of<T>(isa_named(isa)).sum_columns;
+    return timed(repeat, [&] { f(X.rows, X.columns, X.data, X.rs, Y.data, Y.rs); });
+  });
+}
+
+// The kernels that take rows × columns of x to as many of y.
+template <class T>
+using RowKernel = void (*)(Index, Index, const T*, Index, T*, Index);
+
+template <class F>
+double row_kernel(const py::object& x, const py::object& y, bool transposed, Index repeat,
+                  F kernel) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read), Y = rows_of<T>(y, "y", Access::write);
+    same_shape(Y, "y", transposed ? X.columns : X.rows, transposed ? X.rows : X.columns);
+    const RowKernel<T> f = kernel(zero);
+    return timed(repeat, [&] { f(X.rows, X.columns, X.data, X.rs, Y.data, Y.rs); });
+  });
+}
+
+double softmax(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  const Isa& tables = isa_named(isa);
+  return row_kernel(x, y, false, repeat,
+                    [&](auto zero) { return kernels_of<decltype(zero)>(tables).softmax; });
+}
+
+double log_softmax(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  const Isa& tables = isa_named(isa);
+  return row_kernel(x, y, false, repeat,
+                    [&](auto zero) { return kernels_of<decltype(zero)>(tables).log_softmax; });
+}
+
+double transpose(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  const Isa& tables = isa_named(isa);
+  return row_kernel(x, y, true, repeat,
+                    [&](auto zero) { return kernels_of<decltype(zero)>(tables).transpose; });
+}
+
+double argmax(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read);
+    const Matrix<T> Y = vector<T>(y, "y", X.rows, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).argmax;
+    return timed(repeat, [&] { f(X.rows, X.columns, X.data, X.rs, Y.data); });
+  });
+}
+
+// t has as many columns as z (weights), or one (the class). loss_bar, loss and z_bar may be None.
+double softmax_cross_entropy(const py::object& z, const py::object& t, const std::string& isa,
+                             const py::object& loss, const py::object& z_bar,
+                             const py::object& loss_bar, double scale, bool dense, Index repeat) {
+  return with_dtype(z, "z", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(t, "t");
+    const Matrix<T> Z = rows_of<T>(z, "z", Access::read), target = rows_of<T>(t, "t", Access::read);
+    same_shape(target, "t", Z.rows, dense ? Z.columns : 1);
+    const Matrix<T> L = vector<T>(loss, "loss", Z.rows, Access::write);
+    const Matrix<T> bar = rows_of<T>(z_bar, "z_bar", Access::write);
+    if (bar.data) same_shape(bar, "z_bar", Z.rows, Z.columns);
+    const Matrix<T> L_bar = view<T>(loss_bar, "loss_bar", Access::read);
+    if (L_bar.data) same_shape(L_bar, "loss_bar", Z.rows, 1);
+    const auto f = kernels_of<T>(isa_named(isa)).softmax_cross_entropy;
+    return timed(repeat, [&] {
+      f(Z.rows, Z.columns, Z.data, Z.rs, target.data, target.rs, dense, L_bar.data, L_bar.rs,
+        T(scale), L.data, bar.data, bar.rs);
+    });
+  });
+}
+
+double dropout(const py::object& x, const py::object& y, const std::string& isa, std::uint64_t key,
+               std::uint64_t first, double rate, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    require(rate >= 0 && rate < 1, "rate must be in [0, 1)");
+    const Matrix<T> shape = rows_of<T>(x, "x", Access::read);
+    const Index n = shape.rows * shape.columns;
+    const Matrix<T> X = vector<T>(x, "x", n, Access::read), Y = vector<T>(y, "y", n, Access::write);
+    const auto threshold = std::uint32_t(rate * 4294967296.0);
+    const auto f = kernels_of<T>(isa_named(isa)).dropout;
+    return timed(repeat, [&] { f(n, X.data, Y.data, key, first, threshold, T(1 / (1 - rate))); });
+  });
+}
+
+double adam(const py::object& w, const py::object& g, const py::object& m, const py::object& v,
+            const std::string& isa, double alpha, double beta1, double beta2, double epsilon,
+            double decay, Index repeat) {
+  return with_dtype(w, "w", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(g, "g"), not_none(m, "m"), not_none(v, "v");
+    const Index n = view<T>(w, "w", Access::write).columns;
+    const Matrix<T> W = vector<T>(w, "w", n, Access::write), G = vector<T>(g, "g", n, Access::read);
+    const Matrix<T> M = vector<T>(m, "m", n, Access::write),
+                    V = vector<T>(v, "v", n, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).adam;
+    return timed(repeat, [&] {
+      f(n, W.data, G.data, M.data, V.data, T(alpha), T(beta1), T(beta2), T(epsilon), T(decay));
+    });
+  });
+}
+
+double sgd(const py::object& w, const py::object& g, const py::object& velocity,
+           const std::string& isa, double lr, double momentum, bool nesterov, double decay,
+           Index repeat) {
+  return with_dtype(w, "w", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(g, "g");
+    const Index n = view<T>(w, "w", Access::write).columns;
+    const Matrix<T> W = vector<T>(w, "w", n, Access::write), G = vector<T>(g, "g", n, Access::read);
+    const Matrix<T> U = vector<T>(velocity, "velocity", n, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).sgd;
+    return timed(repeat,
+                 [&] { f(n, W.data, G.data, U.data, T(lr), T(momentum), nesterov, T(decay)); });
+  });
+}
+
+// Floating-point operations a second of one core, of multiply-adds in registers.
+template <class T>
+double fma_peak(const Isa& isa, double seconds) {
+  const py::gil_scoped_release release;
+  const auto start = std::chrono::steady_clock::now();
+  double best = 0, spent = 0;
+  while (spent < seconds) {
+    T sink = T(0.5);
+    const auto before = std::chrono::steady_clock::now();
+    const double operations = double(kernels_of<T>(isa).fma_burst(100000, &sink));
+    const auto after = std::chrono::steady_clock::now();
+    const double rate = operations / std::chrono::duration<double>(after - before).count();
+    best = rate > best ? rate : best;
+    spent = std::chrono::duration<double>(after - start).count();
+  }
+  return best;
+}
+
+py::list isa_names() {
+  int count = 0;
+  const Isa* const* isas = available_isas(&count);
+  py::list list;
+  for (int i = 0; i < count; ++i) list.append(isas[i]->name);
+  return list;
+}
+
+// (mr, nr): the tile of gemm.
+py::tuple gemm_tile(const std::string& isa, const std::string& dtype) {
+  const Isa& tables = isa_named(isa);
+  if (dtype == "float32") return py::make_tuple(tables.f32.mr, tables.f32.nr);
+  if (dtype == "float64") return py::make_tuple(tables.f64.mr, tables.f64.nr);
+  throw py::value_error("dtype is \"" + dtype + "\"; expected float32 or float64");
+}
+
+double peak(const std::string& isa, const std::string& dtype, double seconds) {
+  const Isa& tables = isa_named(isa);
+  if (dtype == "float32") return fma_peak<float>(tables, seconds);
+  if (dtype == "float64") return fma_peak<double>(tables, seconds);
+  throw py::value_error("dtype is \"" + dtype + "\"; expected float32 or float64");
+}
+
+}  // namespace
+
+void bind_kernels(py::module_& module) {
+  using py::arg;
+  const py::kw_only kw;
+  const py::arg_v repeat = arg("repeat") = 1;
+  py::module_ m = module.def_submodule("kernels", "Every kernel of every instruction set.");
+  m.attr("isas") = isa_names();
+  m.attr("activations") = names(activation_names);
+  m.attr("unary_names") = names(unary_names);
+  m.attr("binary_names") = names(binary_names);
+  m.def("gemm_tile", gemm_tile, arg("isa"), arg("dtype"));
+  m.def("fma_peak", peak, arg("isa"), arg("dtype"), arg("seconds") = 0.1);
+  m.def("gemm", gemm, arg("A"), arg("B"), arg("C"), kw, arg("isa"), arg("accumulate") = false,
+        arg("bias") = py::none(), arg("forward") = "identity", arg("h") = py::none(),
+        arg("derivative") = "identity", arg("b_sums") = py::none(), repeat);
+  m.def("unary", unary, arg("name"), arg("x"), arg("y"), kw, arg("isa"), arg("c") = 0.0, repeat);
+  m.def("binary", binary, arg("name"), arg("a"), arg("b"), arg("y"), kw, arg("isa"), repeat);
+  m.def("sum", sum, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("dot", dot, arg("a"), arg("b"), arg("y"), kw, arg("isa"), repeat);
+  m.def("sum_rows", sum_rows, arg("x"), arg("y"), kw, arg("isa"), arg("accumulate") = false,
+        repeat);
+  m.def("sum_columns", sum_columns, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("softmax", softmax, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("log_softmax", log_softmax, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("softmax_cross_entropy", softmax_cross_entropy, arg("z"), arg("t"), kw, arg("isa"),
+        arg("loss") = py::none(), arg("z_bar") = py::none(), arg("loss_bar") = py::none(),
+        arg("scale") = 1.0, arg("dense") = false, repeat);
+  m.def("argmax", argmax, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("transpose", transpose, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("dropout", dropout, arg("x"), arg("y"), kw, arg("isa"), arg("key"), arg("first") = 0,
+        arg("rate"), repeat);
+  m.def("adam", adam, arg("w"), arg("g"), arg("m"), arg("v"), kw, arg("isa"), arg("alpha"),
+        arg("beta1"), arg("beta2"), arg("epsilon"), arg("decay") = 0.0, repeat);
+  m.def("sgd", sgd, arg("w"), arg("g"), arg("velocity"), kw, arg("isa"), arg("lr"),
+        arg("momentum") = 0.0, arg("nesterov") = false, arg("decay") = 0.0, repeat);
+}
+
 }  // namespace fastmlp

@@ -13,7 +13,14 @@ namespace fastmlp {
 
 using Index = std::int64_t;
 
-enum class Activation : int { identity, relu, softplus, threshold, logistic, tanh };
+// Activations that gemm applies in passing.
+#define FASTMLP_ACTIVATION(X) \
+  X(identity)                 \
+  X(relu)                     \
+  X(softplus)                 \
+  X(threshold)                \
+  X(logistic)                 \
+  X(tanh)
 
 // Elementwise functions of one argument: name, in the order of the table.
 #define FASTMLP_UNARY(X) \
@@ -48,6 +55,7 @@ enum class Activation : int { identity, relu, softplus, threshold, logistic, tan
   X(tanh_message)
 
 #define FASTMLP_ENUM(name) name,
+enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) };
 enum class Unary : int { FASTMLP_UNARY(FASTMLP_ENUM) count };
 enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
