@@ -1,0 +1,251 @@
+"""Initializers: the distributions that weights are drawn from before training.
+
+An initializer is a frozen dataclass whose docstring is its formula. Called with a random generator
+and the shape (outputs, inputs) of a weight matrix, it returns a float64 array of that shape.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastmlp._checks import choice, real
+
+__all__ = [
+    "INITIALIZERS",
+    "Constant",
+    "Glorot",
+    "He",
+    "Initializer",
+    "LeCun",
+    "Zeros",
+    "from_config",
+    "get",
+]
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Initializer:
+    """Base of the initializers: a rule that makes an array of a given shape."""
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape` (outputs, inputs), drawn from `rng`."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make it again: JSON values only."""
+        if _CLASSES.get(type(self).__name__) is not type(self):
+            raise ValueError(
+                f"an initializer of the class {type(self).__name__} cannot be saved: "
+                f"only those of fastmlp can ({', '.join(_CLASSES)})"
+            )
+        return {"class": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class _Scaled(Initializer):
+    """Zero mean and a variance that follows from the shape."""
+
+    distribution: str = "uniform"
+
+    def __post_init__(self) -> None:
+        choice(self.distribution, "distribution", ("uniform", "normal"))
+
+    def variance(self, outputs: int, inputs: int) -> float:
+        raise NotImplementedError
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape` (outputs, inputs), drawn from `rng`."""
+        variance = self.variance(*shape)
+        if self.distribution == "normal":
+            return rng.normal(0.0, math.sqrt(variance), shape)
+        limit = math.sqrt(3.0 * variance)  # U(−a, a) has variance a²/3
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class Glorot(_Scaled):
+    """Variance 2 / (inputs + outputs): keeps signals and error signals of linear units in scale.
+
+    Uniform on ±√(6 / (inputs + outputs)), or normal. Glorot & Bengio 2010, equation 16. The default
+    of every activation that He does not suit.
+
+    Parameters
+    ----------
+    distribution
+        ``"uniform"`` or ``"normal"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import Glorot
+    >>> W = Glorot()(np.random.default_rng(0), (4, 2))
+    >>> W.shape, bool(abs(W).max() <= 1)
+    ((4, 2), True)
+    """
+
+    def variance(self, outputs: int, inputs: int) -> float:
+        """Return 2 / (inputs + outputs)."""
+        return 2.0 / (inputs + outputs)
+
+
+@dataclass(frozen=True)
+class He(_Scaled):
+    """Variance 2 / inputs: keeps the scale through units that are zero half of the time.
+
+    Uniform on ±√(6 / inputs), or normal. He et al. 2015, equation 10. The default of relu and
+    softplus.
+
+    Parameters
+    ----------
+    distribution
+        ``"uniform"`` or ``"normal"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import He
+    >>> He("normal")(np.random.default_rng(0), (256, 784)).shape
+    (256, 784)
+    """
+
+    def variance(self, outputs: int, inputs: int) -> float:
+        """Return 2 / inputs."""
+        return 2.0 / inputs
+
+
+@dataclass(frozen=True)
+class LeCun(_Scaled):
+    """Variance 1 / inputs: a unit's net input has the variance of one input.
+
+    Uniform on ±√(3 / inputs), or normal. LeCun et al. 1998, Efficient BackProp, section 4.6.
+
+    Parameters
+    ----------
+    distribution
+        ``"uniform"`` or ``"normal"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import LeCun
+    >>> bool(abs(LeCun()(np.random.default_rng(0), (5, 3))).max() <= 1)
+    True
+    """
+
+    def variance(self, outputs: int, inputs: int) -> float:
+        """Return 1 / inputs."""
+        return 1.0 / inputs
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """Every element is `value`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import Constant
+    >>> Constant(0.1)(np.random.default_rng(0), (1, 3)).tolist()
+    [[0.1, 0.1, 0.1]]
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", real(self.value, "value"))
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape` filled with `value`; `rng` is left alone."""
+        return np.full(shape, self.value)
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """Every element is 0: the default of biases.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import Zeros
+    >>> Zeros()(np.random.default_rng(0), (1, 2)).tolist()
+    [[0.0, 0.0]]
+    """
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of zeros; `rng` is left alone."""
+        return np.zeros(shape)
+
+
+_CLASSES: dict[str, type[Initializer]] = {
+    cls.__name__: cls for cls in (Glorot, He, LeCun, Constant, Zeros)
+}
+
+INITIALIZERS: dict[str, Initializer] = {
+    "glorot_uniform": Glorot("uniform"),
+    "glorot_normal": Glorot("normal"),
+    "he_uniform": He("uniform"),
+    "he_normal": He("normal"),
+    "lecun_uniform": LeCun("uniform"),
+    "lecun_normal": LeCun("normal"),
+    "zeros": Zeros(),
+}
+
+
+def get(spec: str | Initializer | float) -> Initializer:
+    """Return the initializer that `spec` names.
+
+    Parameters
+    ----------
+    spec
+        A name (see ``INITIALIZERS``), an `Initializer`, or a number: a constant.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the number is not finite.
+    TypeError
+        If `spec` is none of these.
+
+    Examples
+    --------
+    >>> from fastmlp import initializers
+    >>> initializers.get("he_normal")
+    He(distribution='normal')
+    >>> initializers.get(0.5)
+    Constant(value=0.5)
+    """
+    if isinstance(spec, Initializer):
+        return spec
+    if isinstance(spec, str):
+        return INITIALIZERS[choice(spec, "initializer", INITIALIZERS)]
+    return Constant(real(spec, "initializer, where it is neither a name nor an Initializer,"))
+
+
+def from_config(config: Any) -> Initializer:
+    """Return the initializer whose `config` this is; anything else is a ValueError.
+
+    Examples
+    --------
+    >>> from fastmlp import initializers
+    >>> initializers.from_config({"class": "He", "distribution": "normal"})
+    He(distribution='normal')
+    """
+    if not isinstance(config, dict):
+        raise ValueError(f"initializer config must be a mapping, not {type(config).__name__}")
+    arguments = dict(config)
+    cls = _CLASSES.get(str(arguments.pop("class", None)))
+    if cls is None:
+        raise ValueError(
+            f"initializer config names the class {config.get('class')!r}; "
+            f"known are: {', '.join(_CLASSES)}"
+        )
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ValueError(f"initializer config {config!r} does not fit: {error}") from error

@@ -1,0 +1,205 @@
+"""Metrics: what is watched but not minimised, as functions of the same nodes as losses.
+
+A metric returns one number for each example and is averaged by `losses.mean_loss`. It reads the
+same target node as the loss, so it is told the loss: that says how the targets are encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastmlp import graph as g
+from fastmlp import losses
+from fastmlp._checks import choice
+from fastmlp.losses import Loss, one_number_per_row
+
+__all__ = ["METRICS", "Metric", "accuracy", "get", "mean_squared_error", "zero_one"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric m(y, t), applied to nodes of the graph by calling it.
+
+    Parameters
+    ----------
+    name
+        What it is called in histories.
+    formula
+        m of one example, for people to read.
+    function
+        Takes the nodes y, shape (b, n), and t, and returns a node as the function of a `Loss` does.
+    higher_is_better
+        Which way is up, for early stopping.
+    reads_loss
+        Whether the function takes the loss, or None, as a third argument.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.metrics import Metric
+    >>> worst = Metric("worst", "maxₖ |yₖ|", lambda y, t: g.pick(g.abs(y), g.argmax(g.abs(y))))
+    >>> worst(g.input(3, "y"), g.input(3, "t")).shape
+    ('batch', 1)
+    """
+
+    name: str
+    formula: str
+    function: Callable[..., g.Node]
+    higher_is_better: bool = False
+    reads_loss: bool = False
+
+    def __call__(self, y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
+        """Return the metric of each example, (b, 1), or (1, 1) if it is reduced already.
+
+        Parameters
+        ----------
+        y
+            Output of the network, (b, n).
+        t
+            Targets as the loss reads them.
+        loss
+            The loss that is trained, which says how t is encoded.
+        """
+        result = self.function(y, t, loss) if self.reads_loss else self.function(y, t)
+        return one_number_per_row(result, y, f"metric {self.name!r}")
+
+
+# Where an output of one column changes from class 0 to class 1. Outputs in 0 … 1 and those that are
+# never negative change at ½, signed ones at 0.
+_MIDDLE = {"logistic": 0.5, "softmax": 0.5, "threshold": 0.5, "relu": 0.5, "softplus": 0.5}
+
+
+def _decision(y: g.Node, loss: Loss | None) -> float:
+    if loss is losses.LOSSES["squared_error"] and y.op != "tanh":
+        return 0.5  # a linear output that is fitted to the numbers 0 and 1
+    return _MIDDLE.get(y.op, 0.0)
+
+
+def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
+    """Return the 0–1 loss of each example, (b, 1): 0 if the predicted class is right, else 1.
+
+    Several output columns predict the class of the largest one. One output column separates two
+    classes, at ½ for a logistic output (and others that are never negative) or a linear one trained
+    with squared_error, at 0 for a linear output otherwise and for tanh. Under a loss with binary
+    targets and several columns, each column is a question of its own, and the result is the share
+    of wrong answers.
+
+    Parameters
+    ----------
+    y
+        Output, (b, n).
+    t
+        Labels (b, 1), or (b, n) one-hot or yes/no. For n = 1: 0 and 1, or −1 and 1.
+    loss
+        The loss that is trained, if any.
+
+    Raises
+    ------
+    ValueError
+        If t has neither one column nor as many as y.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.metrics import zero_one
+    >>> zero_one(g.input(10, "y"), g.input(1, "t")).shape
+    ('batch', 1)
+    """
+    columns = y.shape[1]
+    if t.shape[1] not in (1, columns):
+        raise ValueError(f"t must have 1 or {columns} columns, like y, not {t.shape[1]}")
+    if columns == 1 or (loss is not None and loss.target == "binary"):
+        if t.shape[1] != columns:
+            raise ValueError(f"t must have {columns} columns, like y, not {t.shape[1]}")
+        wrong = g.abs(g.threshold(y - _decision(y, loss)) - g.threshold(t - 0.5))
+        return wrong if columns == 1 else g.mean(wrong, axis=1)
+    label = t if t.shape[1] == 1 else g.argmax(t)
+    return g.threshold(g.abs(g.argmax(y) - label) - 0.5)  # [predicted ≠ label], both whole numbers
+
+
+def accuracy(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
+    """Return 1 − `zero_one` of each example, (b, 1): 1 if the predicted class is right, else 0.
+
+    Parameters, errors and the decision are those of `zero_one`.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.metrics import accuracy
+    >>> accuracy(g.logistic(g.input(1, "z")), g.input(1, "t")).shape
+    ('batch', 1)
+    """
+    return 1.0 - zero_one(y, t, loss)
+
+
+def mean_squared_error(y: g.Node, t: g.Node) -> g.Node:
+    """Return the mean over columns of (y − t)² for each example, (b, 1).
+
+    Raises
+    ------
+    ValueError
+        If t has not as many columns as y.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.metrics import mean_squared_error
+    >>> mean_squared_error(g.input(2, "y"), g.input(2, "t")).shape
+    ('batch', 1)
+    """
+    if t.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"mean_squared_error needs targets of {y.shape[1]} columns, like y, not {t.shape[1]}"
+        )
+    square = (y - t) ** 2
+    return square if y.shape[1] == 1 else g.mean(square, axis=1)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "[class of y = t]", accuracy, higher_is_better=True, reads_loss=True),
+        Metric("zero_one", "[class of y ≠ t]", zero_one, reads_loss=True),
+        Metric("mean_squared_error", "meanₖ (yₖ − tₖ)²", mean_squared_error),
+    )
+}
+
+
+def get(spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node]) -> Metric:
+    """Return the metric that `spec` names.
+
+    Parameters
+    ----------
+    spec
+        A name (see ``METRICS``; names of losses work too), a `Metric`, a `Loss`, or a function of
+        the nodes (y, t), of which less is taken to be better.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `spec` is none of these.
+
+    Examples
+    --------
+    >>> from fastmlp import metrics
+    >>> metrics.get("accuracy").higher_is_better
+    True
+    """
+    if isinstance(spec, Metric):
+        return spec
+    if isinstance(spec, str):
+        if spec in METRICS:
+            return METRICS[spec]
+        spec = losses.LOSSES[choice(spec, "metric", [*METRICS, *losses.LOSSES])]
+    if isinstance(spec, Loss):
+        return Metric(spec.name, spec.formula, spec.function)
+    if callable(spec):
+        name = getattr(spec, "__name__", type(spec).__name__)
+        return Metric(name, f"{name}(y, t)", spec)
+    raise TypeError(
+        f"metric must be a name, a Metric or a function of the nodes (y, t), "
+        f"not {type(spec).__name__}"
+    )
