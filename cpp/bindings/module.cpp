@@ -1,8 +1,8 @@
 // The extension module: a list of what it is made of.
-#include <pybind11/pybind11.h>
+#include "bindings/bindings.h"
 
-namespace fastmlp {
-void bind_kernels(pybind11::module_& m);
+PYBIND11_MODULE(_core, m) {
+  fastmlp::bind_config(m);
+  fastmlp::bind_kernels(m);
+  fastmlp::bind_program(m);
 }
-
-PYBIND11_MODULE(_core, m) { fastmlp::bind_kernels(m); }

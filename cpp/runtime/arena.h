@@ -1,0 +1,45 @@
+// Aligned memory, obtained before a run and reused by the next one.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace fastmlp {
+
+constexpr std::size_t kAlignment = 64;  // one cache line, one AVX-512 vector
+
+template <class T>
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  Arena(Arena&& other) noexcept : data_(other.data_), size_(other.size_) {
+    other.data_ = nullptr;
+    other.size_ = 0;
+  }
+  ~Arena() { std::free(data_); }
+
+  // Makes room for n zeroed elements. What was there before is lost only if more room is needed.
+  void reserve(std::size_t n) {
+    if (n <= size_) return;
+    const std::size_t bytes = (n * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    void* fresh = std::aligned_alloc(kAlignment, bytes);
+    if (!fresh) throw std::bad_alloc();
+    std::memset(fresh, 0, bytes);
+    std::free(data_);
+    data_ = static_cast<T*>(fresh);
+    size_ = n;
+  }
+
+  T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace fastmlp

@@ -1,0 +1,177 @@
+// The epoch loop: gather a batch's rows, forward, backward, update, next; one parallel region for
+// the whole call.
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/executor.h"
+#include "runtime/workspace.h"
+
+namespace fastmlp {
+namespace {
+
+constexpr Index kUpdateGrain = 4096;   // fewer parameters than this are not worth sharing
+constexpr Index kStepsPerBackup = 32;  // steps after which an epoch begins with a new backup
+constexpr auto kListenEvery = std::chrono::milliseconds(50);
+
+// NaN and infinity have all exponent bits set; x − x is zero for every other number.
+template <class T>
+bool finite(T x) {
+  return x - x == T(0);
+}
+
+}  // namespace
+
+template <class T>
+class EpochLoop {
+ public:
+  EpochLoop(Executor<T>& executor, const TrainingCall<T>& call)
+      : executor_(executor),
+        call_(call),
+        program_(executor.program_),
+        w_(executor.take_workspace()),
+        batches_((call.rows + call.batch_rows - 1) / call.batch_rows) {
+    threads_ = executor.threads_for(std::min(call.rows, call.batch_rows));
+    executor_.prepare(*w_, std::min(call.rows, call.batch_rows), threads_, call.feeds,
+                      call.order != nullptr);
+    backup_.reserve(std::size_t(program_.parameter_size) * (1 + call.state.size()) + 1);
+    sums_.resize(program_.scalars.size());
+  }
+
+  TrainingResult run() {
+    run_team(threads_, [this](const Member& member) { loop(member); });
+    if (result_.non_finite) restore();
+    executor_.give_back(std::move(w_));
+    return result_;
+  }
+
+ private:
+  void loop(const Member& member) {
+    Index since_backup = kStepsPerBackup;
+    Index barrier = 0;
+    for (Index epoch = 0; epoch < call_.epochs; ++epoch) {
+      if (member.thread == 0) std::fill(sums_.begin(), sums_.end(), 0.0);
+      if (since_backup >= kStepsPerBackup) {
+        backup(member);
+        since_backup = 0;
+      }
+      for (Index b = 0; b < batches_; ++b, ++since_backup) {
+        if (member.thread == 0) listen(barrier + 1);
+        member.wait();  // the update is done, and who stops where is known
+        if (++barrier >= stop_at_.load(std::memory_order_relaxed)) return;
+        if (!step(member, epoch, b)) return;
+      }
+      if (member.thread == 0) {
+        for (std::size_t i = 0; i < sums_.size(); ++i)
+          call_.scalars[epoch * Index(sums_.size()) + Index(i)] = sums_[i] / double(call_.rows);
+        result_.epochs = epoch + 1;
+      }
+    }
+    member.wait();
+  }
+
+  // One batch. False if the loss is not finite: then the parameters stay as they are.
+  bool step(const Member& member, Index epoch, Index b) {
+    const Index first = b * call_.batch_rows;
+    const Index rows = std::min(call_.batch_rows, call_.rows - first);
+    const Index number = epoch * batches_ + b;
+    const std::int64_t* order = call_.order ? call_.order + epoch * call_.rows : nullptr;
+    const typename Executor<T>::Batch batch{
+        &call_.feeds,
+        order,
+        first,
+        rows,
+        call_.parameters,
+        &no_outputs_,
+        run_key(call_.seed, call_.first_step + std::uint64_t(number))};
+    executor_.run_batch(*w_, batch, member);
+    const T* reduced = w_->reduced.data();
+    if (!finite(reduced[program_.scalars[0]])) {
+      if (member.thread == 0) result_.non_finite = true;
+      return false;
+    }
+    if (member.thread == 0) {
+      for (std::size_t i = 0; i < sums_.size(); ++i)
+        sums_[i] += double(reduced[program_.scalars[i]]) * double(rows);
+      result_.steps = number + 1;
+    }
+    update(member, call_.step_values + number * kStepValues);
+    return true;
+  }
+
+  void update(const Member& member, const double* v) {
+    const Index n = program_.parameter_size;
+    const int threads = n < 2 * kUpdateGrain ? 1 : member.threads;
+    if (member.thread >= threads) return;
+    const Range r = part(n, 64, member.thread, threads);
+    const Index count = r.end - r.begin;
+    if (count == 0) return;
+    T* w = call_.parameters + r.begin;
+    const T* g = w_->reduced.data() + r.begin;
+    const auto& k = executor_.kernels_;
+    if (call_.rule == UpdateRule::adam) {
+      k.adam(count, w, g, call_.state[0] + r.begin, call_.state[1] + r.begin, T(v[0]), T(v[1]),
+             T(v[2]), T(v[3]), T(v[4]));
+    } else {
+      T* velocity = call_.state.empty() ? nullptr : call_.state[0] + r.begin;
+      k.sgd(count, w, g, velocity, T(v[0]), T(v[1]), v[2] != 0.0, T(v[3]));
+    }
+  }
+
+  // Thread 0 only: asks whether the user wants to stop; all threads then stop at the same barrier.
+  void listen(Index next_barrier) {
+    if (!call_.interrupted) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_listened_ < kListenEvery) return;
+    last_listened_ = now;
+    if (!call_.interrupted()) return;
+    result_.interrupted = true;
+    stop_at_.store(next_barrier, std::memory_order_relaxed);
+  }
+
+  void backup(const Member& member) {
+    member.wait();
+    const Index n = program_.parameter_size;
+    const Range r = part(n, 64, member.thread, member.threads);
+    std::copy(call_.parameters + r.begin, call_.parameters + r.end, backup_.data() + r.begin);
+    for (std::size_t s = 0; s < call_.state.size(); ++s)
+      std::copy(call_.state[s] + r.begin, call_.state[s] + r.end,
+                backup_.data() + (Index(s) + 1) * n + r.begin);
+  }
+
+  // A loss that is not finite either came from weights still finite, which stay, or from weights
+  // that the step before had spoilt: then those of the last backup come back.
+  void restore() {
+    const Index n = program_.parameter_size;
+    bool sound = true;
+    for (Index i = 0; i < n && sound; ++i) sound = finite(call_.parameters[i]);
+    for (const T* s : call_.state)
+      for (Index i = 0; i < n && sound; ++i) sound = finite(s[i]);
+    if (sound) return;
+    std::copy_n(backup_.data(), n, call_.parameters);
+    for (std::size_t s = 0; s < call_.state.size(); ++s)
+      std::copy_n(backup_.data() + (Index(s) + 1) * n, n, call_.state[s]);
+  }
+
+  Executor<T>& executor_;
+  const TrainingCall<T>& call_;
+  const Program& program_;
+  std::unique_ptr<typename Executor<T>::Workspace> w_;
+  const Index batches_;
+  int threads_ = 1;
+  Arena<T> backup_;
+  std::vector<double> sums_;
+  const std::vector<T*> no_outputs_;
+  std::atomic<Index> stop_at_{INT64_MAX};
+  std::chrono::steady_clock::time_point last_listened_ = std::chrono::steady_clock::now();
+  TrainingResult result_;
+};
+
+template <class T>
+TrainingResult Executor<T>::train(const TrainingCall<T>& call) {
+  return EpochLoop<T>(*this, call).run();
+}
+
+template TrainingResult Executor<float>::train(const TrainingCall<float>&);
+template TrainingResult Executor<double>::train(const TrainingCall<double>&);
+
+}  // namespace fastmlp

@@ -1,0 +1,27 @@
+// Data as the caller has it, and its rows brought into the arena in the program's type.
+#pragma once
+
+#include "kernels/table.h"
+
+namespace fastmlp {
+
+enum class DType : int { f32, f64, f16, i8, u8, i16, u16, i32, u32, i64, u64, boolean };
+
+struct Feed {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+  Index rows = 0, columns = 0;
+  Index stride = 0;  // elements from row to row; columns are contiguous
+};
+
+template <class T>
+constexpr DType dtype_of() {
+  return sizeof(T) == 4 ? DType::f32 : DType::f64;
+}
+
+// dst[i, :] = feed[order ? order[first + i] : first + i, :] for i in [begin, end)
+template <class T>
+void gather(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
+            T* dst);
+
+}  // namespace fastmlp

@@ -1,0 +1,40 @@
+// Threads: how many, one parallel region for a whole call, and the barrier inside it. No
+// arithmetic.
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+namespace fastmlp {
+
+// The number of threads a call may use: what set_num_threads said, else FASTMLP_NUM_THREADS, else
+// OpenMP's own count (OMP_NUM_THREADS, threadpoolctl), never more than the affinity mask and the
+// container's quota allow.
+int max_threads();
+void set_max_threads(int n);
+bool has_openmp();
+
+// Waits for all threads of a region: spins briefly, as the others arrive within microseconds when
+// each has a core of its own, then sleeps, so that a neighbour's work is not starved.
+class Barrier {
+ public:
+  void wait(int threads);
+
+ private:
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<int> phase_{0};
+  std::atomic<int> sleepers_{0};
+};
+
+// One thread's place in a region.
+struct Member {
+  int thread;   // 0 … threads − 1
+  int threads;  // how many there really are: OpenMP may give fewer than asked for
+  Barrier& barrier;
+  void wait() const { barrier.wait(threads); }
+};
+
+// Runs work on up to `threads` threads and returns when all have returned. work must not throw.
+void run_team(int threads, const std::function<void(const Member&)>& work);
+
+}  // namespace fastmlp

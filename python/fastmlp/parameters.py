@@ -1,0 +1,88 @@
+"""The flat vector that holds every parameter of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from fastmlp._node import Array, Node, describe
+from numpy.typing import DTypeLike
+
+_GRAIN = 16  # elements: every matrix begins on a cache line of float32
+
+
+def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
+    """Return a vector of zeros that begins on a 64-byte boundary."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.zeros(size * itemsize + 64, dtype=np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size * itemsize].view(dtype)
+
+
+class Parameters:
+    """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
+
+    Gradients and the optimizer's state are vectors of the same layout. A matrix W (outputs, inputs)
+    is stored transposed: the forward product x Wᵀ then reads memory in order. Views come back as
+    (rows, columns) whatever the storage.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Parameters, each once; their values are the initial ones.
+    dtype : "float32" or "float64"
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> W = g.parameter([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "W")
+    >>> parameters = Parameters([W])
+    >>> parameters.view(W)[1]
+    array([4., 5., 6.], dtype=float32)
+    >>> parameters.flat[:4]
+    array([1., 4., 2., 5.], dtype=float32)
+    """
+
+    def __init__(self, nodes: Sequence[Node], dtype: DTypeLike = "float32") -> None:
+        self.nodes = tuple(nodes)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.offsets: dict[Node, int] = {}
+        end = 0
+        for node in self.nodes:
+            if node.op != "parameter" or node.value is None:
+                raise TypeError(f"nodes: expected parameters, got {node!r}")
+            if node in self.offsets:
+                raise ValueError(f"nodes: {node!r} is given twice")
+            self.offsets[node] = end
+            end += -(-node.value.size // _GRAIN) * _GRAIN
+        self.size = end
+        self.flat = self.new_vector()
+        for node in self.nodes:
+            self.view(node)[...] = node.value
+
+    def new_vector(self) -> Array:
+        """Return zeros in the same layout."""
+        return aligned_zeros(self.size, self.dtype)
+
+    def view(self, node: Node, vector: Array | None = None) -> Array:
+        """Return the (rows, columns) of one parameter, as a writable view of `flat` or `vector`."""
+        if node not in self.offsets:
+            raise ValueError(f"{node!r} is not among these parameters")
+        vector = self.flat if vector is None else vector
+        if vector.shape != (self.size,):
+            raise ValueError(f"vector: expected shape ({self.size},), got {vector.shape}")
+        rows, columns = int(node.shape[0]), node.shape[1]
+        start = self.offsets[node]
+        return vector[start : start + rows * columns].reshape(columns, rows).T
+
+    def copy(self) -> Parameters:
+        """Return the same parameters with values of their own."""
+        other = Parameters(self.nodes, self.dtype)
+        other.flat[:] = self.flat
+        return other
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
+        return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"

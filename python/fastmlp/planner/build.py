@@ -1,0 +1,45 @@
+"""From nodes to a program of the core, in four steps.
+
+order → lower (nodes to steps) → fuse (fewer steps) → place (memory) → emit. The number of rows is
+given at run time, so one program serves the last short batch and a single row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastmlp._node import Node, topological_order
+from fastmlp.parameters import Parameters
+from fastmlp.planner.emit import emit
+from fastmlp.planner.fuse import fuse
+from fastmlp.planner.ir import Steps
+from fastmlp.planner.lower import lower
+from fastmlp.planner.place import place
+from fastmlp.planner.sections import assign_barriers, assign_sections
+
+
+def plan_program(
+    outputs: Sequence[Node],
+    *,
+    parameters: Parameters,
+    fed: Sequence[Node],
+    scalars: Sequence[Node] = (),
+    gradients: Mapping[Node, Node] | None = None,
+) -> tuple[dict[str, Any], Steps]:
+    """Return the arguments of `_core.Program` and the steps they came from."""
+    gradients = gradients or {}
+    order = topological_order([*scalars, *gradients.values(), *outputs, *fed], known=set(fed))
+    work = lower(
+        order,
+        parameters=parameters,
+        fed=fed,
+        outputs=outputs,
+        scalars=scalars,
+        gradients=gradients,
+    )
+    fuse(work)
+    by_rows = assign_sections(work)
+    sizes = place(work, parameters.size)
+    assign_barriers(work)
+    return emit(work, sizes, parameters.size, by_rows), work

@@ -1,0 +1,344 @@
+"""From nodes to steps: each operation of the graph becomes at most one call of a kernel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from fastmlp._node import BATCH, OPS, Array, Node
+from fastmlp.parameters import Parameters
+from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform, constant_buffer
+from fastmlp.planner.kernels import BINARY, UNARY
+from fastmlp.planner.layout import is_matrix, transposed
+
+Value = Operand | Uniform
+
+
+def lower(
+    order: Sequence[Node],
+    *,
+    parameters: Parameters,
+    fed: Sequence[Node] = (),
+    outputs: Sequence[Node] = (),
+    scalars: Sequence[Node] = (),
+    gradients: Mapping[Node, Node] | None = None,
+) -> Steps:
+    """Return the steps that compute the outputs.
+
+    Parameters
+    ----------
+    order : sequence of Node
+        v_1 … v_N, each after its parents.
+    parameters : Parameters
+        Owner of every parameter of the order.
+    fed : sequence of Node
+        Those whose values the caller gives; their numbers are their positions.
+    outputs : sequence of Node
+        What the caller gets.
+    scalars : sequence of Node
+        (1, 1) results that training averages, the loss first.
+    gradients : mapping of Node to Node
+        From a parameter to the node whose value goes to its place in the gradient.
+    """
+    gradients = gradients or {}
+    turned = transposed(order, gradients.values(), fed)
+    work = _Lowering(parameters, fed, turned)
+    for node in order:
+        work.visit(node)
+    for parameter, node in gradients.items():
+        work.deliver_gradient(parameter, node)
+    for number, node in enumerate(scalars):
+        work.deliver(node, Buffer(1, 1, "scalar", number))
+    for number, node in enumerate(outputs):
+        work.deliver(node, Buffer(*node.shape, "output", number))
+    return work.result
+
+
+class _Lowering:
+    """Values of the nodes visited so far, and the steps that compute them."""
+
+    def __init__(self, parameters: Parameters, fed: Collection[Node], turned: set[Node]) -> None:
+        self.parameters = parameters
+        self.turned = turned
+        self.values: dict[Node, Value] = {}
+        self.filled: dict[Uniform, Operand] = {}
+        self.turned_copies: dict[Buffer, Operand] = {}
+        self.result = Steps()
+        for number, node in enumerate(fed):
+            buffer = Buffer(*node.shape, "feed", number)
+            self.result.feeds.append(buffer)
+            self.values[node] = Operand.of(buffer)
+
+    # Values of nodes.
+
+    def visit(self, node: Node) -> None:
+        if node in self.values:
+            return
+        if node.op == "parameter":
+            buffer = Buffer(*self.stored_shape(node), "parameter", self.parameters.offsets[node])
+            self.values[node] = Operand.of(buffer)
+        elif node.op == "constant":
+            self.values[node] = self.constant(node)
+        else:
+            self.values[node] = self.uniform(node) or self.compute(node)
+
+    def constant(self, node: Node) -> Value:
+        assert node.value is not None
+        first = float(node.value.flat[0])
+        if np.all(node.value == first) and math.isfinite(first):
+            return Uniform(first)
+        buffer = constant_buffer(node.value.T if node in self.turned else node.value)
+        self.result.constants.append(buffer)
+        return Operand.of(buffer)
+
+    def uniform(self, node: Node) -> Uniform | None:
+        """Return the number that every element is, if that is known here."""
+        parents = [self.values[p] for p in node.parents]
+        if not all(isinstance(p, Uniform) for p in parents):
+            return None
+        u = [p for p in parents if isinstance(p, Uniform)]
+        if node.op == "spread":
+            if not node.attrs["mean"]:
+                return u[0]
+            columns = node.shape[1] // node.parents[0].shape[1]
+            rows = node.shape[0], node.parents[0].shape[0]
+            if rows[0] == rows[1]:
+                return Uniform(u[0].value / columns, u[0].per_row)
+            if rows[0] == BATCH:
+                return None if u[0].per_row else Uniform(u[0].value / columns, True)
+            return Uniform(u[0].value / columns / int(rows[0]), u[0].per_row)
+        if node.op == "negative":
+            return Uniform(-u[0].value, u[0].per_row)
+        if node.op == "multiply" and not (u[0].per_row and u[1].per_row):
+            return Uniform(u[0].value * u[1].value, u[0].per_row or u[1].per_row)
+        if (node.op in UNARY or node.op in BINARY) and not any(x.per_row for x in u):
+            with np.errstate(all="ignore"):
+                arrays: list[Array] = [np.array([[x.value]]) for x in u]
+                value = OPS[node.op].value(*arrays, **node.attrs).item()
+            return Uniform(value) if math.isfinite(value) else None
+        return None
+
+    def operand(self, node: Node, turned: bool = False) -> Operand:
+        """Return the stored value of a node, transposed or not; a number becomes a (1, 1) buffer."""
+        value = self.values[node]
+        if isinstance(value, Uniform):
+            if value not in self.filled:
+                self.filled[value] = self.emit("fill", (), (1, 1), scalar=value)
+            return self.filled[value]
+        if not is_matrix(node):
+            return value.turned() if turned and value.is_vector else value
+        if (node in self.turned) == turned:
+            return value
+        if value.buffer not in self.turned_copies:
+            shape = (value.columns, int(value.rows))
+            self.turned_copies[value.buffer] = self.emit("transpose", (value,), shape)
+        return self.turned_copies[value.buffer]
+
+    def whole(self, node: Node) -> Operand:
+        """Return the value as its node has it, in full size and not transposed."""
+        value = self.values[node]
+        if isinstance(value, Uniform):
+            return self.emit("fill", (), node.shape, scalar=value)
+        return self.operand(node)
+
+    def stored_shape(self, node: Node) -> tuple[int | str, int]:
+        rows, columns = node.shape
+        return (columns, int(rows)) if node in self.turned else (rows, columns)
+
+    def emit(
+        self,
+        kind: str,
+        inputs: Sequence[Operand | None],
+        shape: tuple[int | str, int],
+        a: int = 0,
+        b: int = 0,
+        c: int = 0,
+        scalar: Uniform = ONE,
+    ) -> Operand:
+        out = Operand.of(Buffer(*shape))
+        self.result.steps.append(Step(kind, tuple(inputs), out, a=a, b=b, c=c, scalar=scalar))
+        return out
+
+    # Steps of operations.
+
+    def compute(self, node: Node) -> Value:
+        if node.op in BINARY:
+            return self.binary(node)
+        if node.op in UNARY:
+            return self.unary(node)
+        rule = getattr(self, f"op_{node.op}", None)
+        if rule is None:
+            raise NotImplementedError(f"the core has no kernel for the operation {node.op!r}")
+        value: Value = rule(node)
+        return value
+
+    def unary(self, node: Node) -> Value:
+        exponent = node.attrs.get("exponent", 0.0)
+        if node.op == "power" and exponent == 1.0:
+            return self.values[node.parents[0]]
+        x = self.operand(node.parents[0], node in self.turned)
+        if x.shape != self.stored_shape(node):  # a number that could not be folded
+            x = self.emit("spread", (x,), self.stored_shape(node))
+        scalar = Uniform(float(exponent))
+        return self.emit("unary", (x,), self.stored_shape(node), a=UNARY[node.op], scalar=scalar)
+
+    def scaled(self, node: Node, parent: Node, factor: Uniform) -> Operand:
+        x = self.operand(parent, node in self.turned)
+        shape = self.stored_shape(node)
+        return self.emit("unary", (x,), shape, a=UNARY["scale"], scalar=factor)
+
+    def binary(self, node: Node) -> Value:
+        left, right = node.parents
+        for number, other in ((left, right), (right, left)):
+            factor = self.values[number]
+            if not isinstance(factor, Uniform) or other.shape != node.shape:
+                continue
+            if isinstance(self.values[other], Uniform):
+                continue
+            if node.op == "multiply":
+                return self.values[other] if factor == ONE else self.scaled(node, other, factor)
+            if node.op == "divide" and number is right and not factor.per_row and factor.value:
+                return self.scaled(node, other, Uniform(1.0 / factor.value))
+        turned = node in self.turned
+        operands = (self.operand(left, turned), self.operand(right, turned))
+        shape = self.stored_shape(node)
+        return self.emit("binary", operands, shape, a=BINARY[node.op])
+
+    def factor(self, node: Node, flip: bool) -> tuple[Operand, int]:
+        """Return a factor of a product as stored, and whether the kernel must transpose it."""
+        value = self.values[node]
+        if isinstance(value, Uniform):
+            value = self.whole(node)
+            return value, int(flip)
+        return value, int(flip != (node in self.turned))
+
+    def product(
+        self,
+        node: Node,
+        left: Node,
+        flip_left: bool,
+        right: Node,
+        flip_right: bool,
+        bias: Operand | None = None,
+    ) -> Operand:
+        if node in self.turned:  # (A B)ᵀ = Bᵀ Aᵀ
+            left, flip_left, right, flip_right = right, not flip_right, left, not flip_left
+        a_operand, a = self.factor(left, flip_left)
+        b_operand, b = self.factor(right, flip_right)
+        if b and b_operand.is_vector:
+            b_operand, b = b_operand.turned(), 0
+        return self.emit("gemm", (a_operand, b_operand, bias), self.stored_shape(node), a=a, b=b)
+
+    def op_affine(self, node: Node) -> Value:
+        x, W, b = node.parents
+        bias = self.operand(b) if not isinstance(self.values[b], Uniform) else self.whole(b)
+        return self.product(node, x, False, W, True, bias)
+
+    def op_matmul(self, node: Node) -> Value:
+        a, b = node.parents
+        return self.product(node, a, node.attrs["transpose_a"], b, node.attrs["transpose_b"])
+
+    def reduction(self, node: Node, mean: bool) -> Value:
+        parent, axis = node.parents[0], node.attrs["axis"]
+        value = self.values[parent]
+        x = value if isinstance(value, Operand) else self.whole(parent)
+        turned = isinstance(value, Operand) and parent in self.turned
+        factor = 1.0
+        if mean and axis != 0:
+            factor /= parent.shape[1]
+        if mean and axis != 1 and parent.shape[0] != BATCH:
+            factor /= int(parent.shape[0])
+        per_row = mean and axis != 1 and parent.shape[0] == BATCH
+        along = 2 if axis is None else axis ^ turned
+        shape = node.shape if not turned else (node.shape[1], int(node.shape[0]))
+        result = self.emit("sum", (x,), shape, a=along, scalar=Uniform(factor, per_row))
+        return result.turned() if turned else result
+
+    def op_sum(self, node: Node) -> Value:
+        return self.reduction(node, mean=False)
+
+    def op_mean(self, node: Node) -> Value:
+        return self.reduction(node, mean=True)
+
+    def op_spread(self, node: Node) -> Value:
+        parent = node.parents[0]
+        factor = ONE
+        if node.attrs["mean"]:
+            divisor = node.shape[1] // parent.shape[1]
+            repeats = parent.shape[0] != node.shape[0]
+            if repeats and node.shape[0] != BATCH:
+                divisor *= int(node.shape[0])
+            factor = Uniform(1.0 / divisor, repeats and node.shape[0] == BATCH)
+        turned = node in self.turned
+        x = self.operand(parent, turned)
+        return self.emit("spread", (x,), self.stored_shape(node), scalar=factor)
+
+    def rows_op(self, node: Node) -> Value:
+        return self.emit(node.op, tuple(self.whole(p) for p in node.parents), node.shape)
+
+    op_softmax = op_log_softmax = op_argmax = op_pick = op_scatter = rows_op
+
+    def op_softmax_cross_entropy(self, node: Node) -> Value:
+        z, t = (self.whole(p) for p in node.parents)
+        return self.emit("softmax_cross_entropy", (z, t, None), node.shape)
+
+    def op_softmax_cross_entropy_message(self, node: Node) -> Value:
+        bar, z, t = node.parents
+        factor = self.values[bar]
+        uniform = isinstance(factor, Uniform)
+        z_bar = Operand.of(Buffer(*node.shape))
+        operands = (self.whole(z), self.whole(t), None if uniform else self.operand(bar))
+        scalar = factor if isinstance(factor, Uniform) else ONE
+        step = Step("softmax_cross_entropy", operands, None, out2=z_bar, scalar=scalar)
+        self.result.steps.append(step)
+        return z_bar
+
+    def op_concatenate(self, node: Node) -> Value:
+        out = Operand.of(Buffer(*node.shape))
+        start = 0
+        for parent in node.parents:
+            x, n = self.whole(parent), parent.shape[1]
+            self.result.steps.append(Step("copy", (x,), out, a=0, b=start, c=n))
+            start += n
+        return out
+
+    def op_slice(self, node: Node) -> Value:
+        start, stop = node.attrs["start"], node.attrs["stop"]
+        x = self.whole(node.parents[0])
+        return self.emit("copy", (x,), node.shape, a=start, b=0, c=stop - start)
+
+    def op_pad(self, node: Node) -> Value:
+        x, start = self.whole(node.parents[0]), node.attrs["start"]
+        out = Operand.of(Buffer(*node.shape))
+        self.result.steps.append(Step("fill", (), out, scalar=Uniform(0.0)))
+        self.result.steps.append(Step("copy", (x,), out, a=0, b=start, c=x.columns))
+        return out
+
+    def op_dropout(self, node: Node) -> Value:
+        x, rate = self.whole(node.parents[0]), Uniform(float(node.attrs["rate"]))
+        return self.emit("dropout", (x,), node.shape, a=node.attrs["key"], scalar=rate)
+
+    # Results.
+
+    def deliver_gradient(self, parameter: Node, node: Node) -> None:
+        shape = self.stored_shape(parameter)
+        buffer = Buffer(*shape, "gradient", self.parameters.offsets[parameter])
+        value = self.values[node]
+        if isinstance(value, Uniform):
+            self.result.steps.append(Step("fill", (), Operand.of(buffer), scalar=value))
+        else:
+            x = self.operand(node, parameter in self.turned)
+            self.result.steps.append(Step("copy", (x,), Operand.of(buffer), c=buffer.columns))
+
+    def deliver(self, node: Node, buffer: Buffer) -> None:
+        if buffer.home == "output":
+            self.result.outputs.append(buffer)
+        else:
+            self.result.scalars.append(buffer)
+        value = self.values[node]
+        if isinstance(value, Uniform):
+            self.result.steps.append(Step("fill", (), Operand.of(buffer), scalar=value))
+        else:
+            x = self.operand(node)
+            self.result.steps.append(Step("copy", (x,), Operand.of(buffer), c=buffer.columns))

@@ -1,0 +1,163 @@
+"""A place for every buffer, computed before the run.
+
+Buffers with batch rows share one arena: a place there counts columns, each as long as the arena has
+rows, so that one plan serves every batch size. Two of them share columns if they are not alive at
+the same time; a result takes the place of an operand that dies with it where the kernel allows.
+Everything without batch rows has a place of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastmlp._node import BATCH
+from fastmlp.planner import ir
+from fastmlp.planner.ir import Buffer, Place, Step, Steps
+
+_GRAIN = 16  # elements, see parameters.py
+
+# Which operands a kernel may overwrite with its result.
+_IN_PLACE = {
+    "unary": (0,),
+    "binary": (0, 1),
+    "softmax": (0,),
+    "log_softmax": (0,),
+    "dropout": (0,),
+    "gemm": (3,),
+    "softmax_cross_entropy": (0,),
+}
+
+
+@dataclass
+class Sizes:
+    """How much each space needs."""
+
+    batch_columns: int = 0
+    fixed: int = 0
+    reduced: int = 0
+
+
+def place(work: Steps, parameter_size: int) -> Sizes:
+    """Give every buffer its place; return the sizes of the spaces."""
+    sizes = Sizes(reduced=parameter_size)
+    _place_outside(work, sizes)
+    _place_added(work)
+    _place_fixed(work, sizes)
+    _place_batch(work, sizes)
+    return sizes
+
+
+def _place_outside(work: Steps, sizes: Sizes) -> None:
+    """Constants first in the fixed space; feeds, outputs and parameters where the caller has them."""
+    for buffer in work.constants:
+        buffer.place = Place(ir.FIXED_SPACE, sizes.fixed)
+        sizes.fixed += _padded(buffer.size)
+    for buffer in _buffers(work):
+        if buffer.home == "parameter":
+            buffer.place = Place(ir.PARAMETER_SPACE, buffer.index)
+        elif buffer.home == "gradient":
+            buffer.place = Place(ir.REDUCED_SPACE, buffer.index)
+        elif buffer.home == "feed":
+            buffer.place = Place(ir.FEED_SPACE, buffer.index)
+        elif buffer.home == "output":
+            buffer.place = Place(ir.OUTPUT_SPACE, buffer.index)
+
+
+def _place_added(work: Steps) -> None:
+    """A sum a + c·b has the place of a, from its end to its beginning if there are several."""
+    for step in reversed(work.steps):
+        if step.kind == "add_scaled" and step.out is not None and step.inputs[0] is not None:
+            target, source = step.out.buffer, step.inputs[0].buffer
+            if target.place is not None and source.place is None:
+                source.place = target.place
+
+
+def _place_fixed(work: Steps, sizes: Sizes) -> None:
+    sums = {b for s in work.steps if s.section == "reduce" for b in s.writes()}
+    for buffer in _buffers(work):
+        if buffer.place is not None or buffer.rows == BATCH:
+            continue
+        if buffer in sums or buffer.home == "scalar":
+            buffer.place = Place(ir.REDUCED_SPACE, sizes.reduced)
+            sizes.reduced += _padded(buffer.size)
+        else:
+            buffer.place = Place(ir.FIXED_SPACE, sizes.fixed)
+            sizes.fixed += _padded(buffer.size)
+
+
+def _place_batch(work: Steps, sizes: Sizes) -> None:
+    last_use: dict[Buffer, int] = {}
+    for i, step in enumerate(work.steps):
+        for buffer in step.reads() + step.writes():
+            last_use[buffer] = i
+    columns = _Columns()
+    for i, step in enumerate(work.steps):
+        dying = [b for b in dict.fromkeys(step.reads()) if _in_arena(b) and last_use[b] == i]
+        for buffer in step.writes():
+            if buffer.rows != BATCH or buffer.place is not None:
+                continue
+            heir = _overwritten(step, buffer, dying)
+            if heir is not None:
+                buffer.place = heir.place
+                dying.remove(heir)
+            else:
+                buffer.place = Place(ir.BATCH_SPACE, columns.take(buffer.columns))
+        unread = [b for b in step.writes() if _in_arena(b) and last_use[b] == i]
+        for buffer in dying + unread:
+            assert buffer.place is not None
+            columns.give_back(buffer.place.offset, buffer.columns)
+    sizes.batch_columns = columns.end
+
+
+def _overwritten(step: Step, result: Buffer, dying: list[Buffer]) -> Buffer | None:
+    main = step.out2 if step.kind == "softmax_cross_entropy" else step.out
+    if main is None or main.buffer is not result:
+        return None
+    for i in _IN_PLACE.get(step.kind, ()):
+        operand = step.inputs[i] if i < len(step.inputs) else None
+        if operand is not None and operand.buffer in dying and operand.shape == main.shape:
+            return operand.buffer
+    return None
+
+
+class _Columns:
+    """Columns of the arena, taken first fit."""
+
+    def __init__(self) -> None:
+        self.end = 0
+        self.free: list[tuple[int, int]] = []  # (start, length), in order, never adjacent
+
+    def take(self, n: int) -> int:
+        for i, (start, length) in enumerate(self.free):
+            if length >= n:
+                self.free[i : i + 1] = [(start + n, length - n)] if length > n else []
+                return start
+        start = self.end
+        if self.free and sum(self.free[-1]) == self.end:  # grow the hole at the end
+            start = self.free.pop()[0]
+        self.end = start + n
+        return start
+
+    def give_back(self, start: int, n: int) -> None:
+        merged: list[tuple[int, int]] = []
+        for s, length in sorted([*self.free, (start, n)]):
+            if merged and sum(merged[-1]) == s:
+                merged[-1] = (merged[-1][0], merged[-1][1] + length)
+            else:
+                merged.append((s, length))
+        self.free = merged
+
+
+def _in_arena(buffer: Buffer) -> bool:
+    return buffer.place is not None and buffer.place.space == ir.BATCH_SPACE
+
+
+def _buffers(work: Steps) -> list[Buffer]:
+    found = dict.fromkeys(work.feeds + work.outputs + work.scalars)
+    for step in work.steps:
+        found |= dict.fromkeys(step.reads() + step.writes())
+    return list(found)
+
+
+def _padded(size: int) -> int:
+    return -(-size // _GRAIN) * _GRAIN

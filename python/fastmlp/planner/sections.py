@@ -1,0 +1,74 @@
+"""When in the life of a batch each step can run, and where threads must wait for each other."""
+
+from __future__ import annotations
+
+from fastmlp._node import BATCH
+from fastmlp.planner import ir
+from fastmlp.planner.ir import SECTIONS, Buffer, Operand, Step, Steps
+
+
+def assign_sections(work: Steps) -> bool:
+    """Give every step its section and sort by it; return whether the batch may be cut by rows.
+
+    before: needs no example; rows: row by row; reduce: sums over rows; after: needs sums, has no
+    rows. The batch may be cut if no row needs a sum over rows.
+    """
+    summed: set[Buffer] = set()  # what depends on sums over the batch
+    by_rows = True
+    for step in work.steps:
+        reads, writes = step.reads(), step.writes()
+        needs_sums = not summed.isdisjoint(reads)
+        takes_rows = any(b.rows == BATCH for b in reads)
+        gives_rows = any(b.rows == BATCH for b in writes)
+        gives_sums = any(b.rows != BATCH for b in writes)
+        if takes_rows or gives_rows:
+            by_rows = by_rows and not needs_sums
+            step.section = "rows" if not gives_sums else "reduce"
+        else:
+            result = any(b.home in ("gradient", "scalar", "output") for b in writes)
+            step.section = "after" if needs_sums or result else "before"
+        if step.section in ("reduce", "after") or needs_sums:
+            summed.update(writes)
+    if by_rows:
+        stage = {"before": 0, "rows": 1, "reduce": 1, "after": 2}
+        work.steps.sort(key=lambda step: stage[step.section])
+    return by_rows
+
+
+def assign_barriers(work: Steps) -> None:
+    """Mark the steps before which all threads must have finished what came earlier.
+
+    Those that read what was written, or write what was read or written, since the last barrier; and
+    the first step of each stage, as stages may be run by different threads.
+    """
+    written: list[tuple[int, int, int]] = []
+    read: list[tuple[int, int, int]] = []
+    stage = ""
+    for step in work.steps:
+        reads = [_interval(x) for x in step.inputs if x is not None]
+        writes = [_interval(x) for x in (step.out, step.out2) if x is not None]
+        own_stage = "rows" if step.section == "reduce" else step.section
+        conflict = _touch(reads, written) or _touch(writes, written) or _touch(writes, read)
+        step.barrier = conflict or (own_stage != stage and stage != "")
+        stage = own_stage
+        if step.barrier:
+            written, read = [], []
+        written += writes
+        read += reads
+
+
+def _interval(operand: Operand) -> tuple[int, int, int]:
+    buffer = operand.buffer
+    assert buffer.place is not None
+    space, start = buffer.place
+    whole = space in (ir.FEED_SPACE, ir.OUTPUT_SPACE)
+    return space, start, start + (1 if whole else buffer.size)
+
+
+def _touch(some: list[tuple[int, int, int]], others: list[tuple[int, int, int]]) -> bool:
+    return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in some for b in others)
+
+
+def section_number(step: Step) -> int:
+    """Return the core's number of the step's section."""
+    return SECTIONS.index(step.section)

@@ -1,0 +1,292 @@
+"""Programs of the core and what they are run with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from fastmlp import _core
+from fastmlp._feeds import check_feeds
+from fastmlp._node import BATCH, Array, Node, describe, topological_order
+from fastmlp.gradient import gradient
+from fastmlp.parameters import Parameters, aligned_zeros
+from fastmlp.planner.build import plan_program
+from numpy.typing import ArrayLike, DTypeLike
+
+_KINDS = "biuf"
+
+
+class Update(Protocol):
+    """What a training plan needs to know of an optimizer."""
+
+    @property
+    def kernel(self) -> str:
+        """ "adam" or "sgd"."""
+
+    @property
+    def state_vectors(self) -> int:
+        """Vectors of the parameters' size that it keeps."""
+
+
+def plan(
+    outputs: Sequence[Node],
+    *,
+    parameters: Parameters | None = None,
+    dtype: DTypeLike = "float32",
+) -> Plan:
+    """Return a plan that computes the values of nodes in the core.
+
+    Parameters
+    ----------
+    outputs : sequence of Node
+        What to compute.
+    parameters : Parameters, optional
+        Owner of the parameters; by default they have their initial values, in `dtype`.
+    dtype : "float32" or "float64"
+        Ignored if `parameters` are given: then theirs.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x = g.input(1, "x")
+    >>> plan([g.exp(x)]).run({x: [0.0, 1.0]})[0]
+    array([[1.       ],
+           [2.7182817]], dtype=float32)
+    """
+    return Plan(outputs, parameters=parameters, dtype=dtype)
+
+
+class Plan:
+    """Computes the values of some nodes; made by `plan`."""
+
+    def __init__(
+        self,
+        outputs: Sequence[Node],
+        *,
+        parameters: Parameters | None,
+        dtype: DTypeLike,
+    ) -> None:
+        self.outputs = tuple(outputs)
+        if parameters is None:
+            order = topological_order(self.outputs)
+            parameters = Parameters([v for v in order if v.op == "parameter"], dtype)
+        self.parameters = parameters
+        self._programs: dict[tuple[Node, ...], tuple[Any, bool]] = {}
+
+    def _program(self, fed: tuple[Node, ...]) -> tuple[Any, bool]:
+        """Return the program for these fed nodes, and whether its rows are those of a batch."""
+        if fed not in self._programs:
+            arguments, _ = plan_program(self.outputs, parameters=self.parameters, fed=fed)
+            order = topological_order(self.outputs, known=set(fed))
+            batch = any(v.shape[0] == BATCH for v in order)
+            self._programs[fed] = (_make_program(arguments, self.parameters), batch)
+        return self._programs[fed]
+
+    def run(
+        self,
+        feeds: Mapping[Node, ArrayLike],
+        *,
+        out: Sequence[Array | None] | None = None,
+        seed: int = 0,
+        step: int = 0,
+    ) -> list[Array]:
+        """Return the outputs' values.
+
+        Parameters
+        ----------
+        feeds : mapping of Node to array
+            A value for each input; other nodes may be fed too, and then are not computed.
+        out : sequence of array or None, optional
+            Where to write each output: C-contiguous, of the plan's dtype and the output's shape.
+        seed, step : int
+            Of the random numbers of dropout.
+        """
+        if not isinstance(feeds, Mapping):
+            raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
+        order = topological_order(self.outputs, known=set(feeds))
+        matrices, rows = check_feeds(feeds, order, _KINDS)
+        program, _ = self._program(tuple(matrices))
+        count = 1 if rows is None else rows
+        results = []
+        for i, node in enumerate(self.outputs):
+            shape = (count if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
+            given = None if out is None else out[i]
+            results.append(_result(given, shape, self.parameters.dtype))
+        arrays = [_column_contiguous(matrix) for matrix in matrices.values()]
+        program.run(arrays, count, self.parameters.flat, results, seed, step, None)
+        return results
+
+
+def plan_training(
+    loss: Node,
+    parameters: Parameters,
+    update: Update,
+    *,
+    metrics: Sequence[Node] = (),
+) -> TrainingPlan:
+    """Return a plan that trains the parameters to make a loss small.
+
+    Parameters
+    ----------
+    loss : Node
+        (1, 1): J, its regularizer included.
+    parameters : Parameters
+        What is trained, in place.
+    update : Update
+        The optimizer.
+    metrics : sequence of Node
+        Further (1, 1) nodes to average over the batches of an epoch.
+    """
+    return TrainingPlan(loss, parameters, update, metrics)
+
+
+@dataclass(frozen=True)
+class EpochsResult:
+    """What a run of epochs did.
+
+    Attributes
+    ----------
+    scalars : ndarray of shape (epochs_done, 1 + metrics)
+        Loss and metrics, averaged over the examples of each epoch as training met them.
+    epochs_done, steps_done : int
+    non_finite : bool
+        The loss became NaN or infinite; the parameters are the last finite ones.
+    """
+
+    scalars: Array
+    epochs_done: int
+    steps_done: int
+    non_finite: bool
+
+
+class TrainingPlan:
+    """Computes a loss and its gradient, and updates the parameters; made by `plan_training`."""
+
+    def __init__(
+        self, loss: Node, parameters: Parameters, update: Update, metrics: Sequence[Node]
+    ) -> None:
+        for node in (loss, *metrics):
+            if node.shape != (1, 1):
+                raise ValueError(f"loss: expected a node of shape (1, 1), got {node!r}")
+        self.parameters = parameters
+        self.update = update
+        self._order = topological_order([loss, *metrics])
+        self.inputs = tuple(v for v in self._order if v.op == "input")
+        gradients = dict(zip(parameters.nodes, gradient(loss, parameters.nodes), strict=True))
+        arguments, self.steps = plan_program(
+            (),
+            parameters=parameters,
+            fed=self.inputs,
+            scalars=(loss, *metrics),
+            gradients=gradients,
+        )
+        self._program = _make_program(arguments, parameters)
+        self._scalars = 1 + len(metrics)
+
+    def new_state(self) -> list[Array]:
+        """Return the optimizer's state at the beginning: vectors of zeros."""
+        return [self.parameters.new_vector() for _ in range(self.update.state_vectors)]
+
+    def run_epochs(
+        self,
+        feeds: Mapping[Node, Array],
+        *,
+        state: Sequence[Array],
+        order: Array | None,
+        batch_size: int,
+        epochs: int,
+        step_values: Array,
+        seed: int,
+        first_step: int,
+    ) -> EpochsResult:
+        """Train for some epochs without returning in between.
+
+        Parameters
+        ----------
+        feeds : mapping of Node to array
+            (n, columns) for each input, read in place where the dtype is the parameters', else
+            converted batch by batch.
+        state : sequence of array
+            From `new_state`, changed in place.
+        order : int64 array of shape (epochs, n) or None
+            In which order each epoch takes the rows; None takes them as they stand.
+        batch_size, epochs : int
+            The last batch of an epoch may be shorter.
+        step_values : float64 array of shape (epochs · ⌈n / batch_size⌉, 5)
+            The optimizer's numbers for each step, see `optimizers`.
+        seed, first_step : int
+            Of the random numbers of dropout.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The parameters are then those after the last whole step.
+        """
+        arrays, rows = self._arrays(feeds)
+        scalars = np.zeros((epochs, self._scalars))
+        done, steps, non_finite = self._program.train(
+            arrays,
+            order,
+            rows,
+            batch_size,
+            epochs,
+            self.parameters.flat,
+            list(state),
+            self.update.kernel,
+            np.ascontiguousarray(step_values, dtype=np.float64),
+            seed,
+            first_step,
+            scalars,
+        )
+        return EpochsResult(scalars[:done], done, steps, non_finite)
+
+    def loss_and_gradient(
+        self, feeds: Mapping[Node, Array], *, seed: int = 0, step: int = 0
+    ) -> tuple[float, Array]:
+        """Return the loss of all rows as one batch, and its gradient as a flat vector."""
+        arrays, rows = self._arrays(feeds)
+        flat = self.parameters.new_vector()
+        loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+        return loss, flat
+
+    def _arrays(self, feeds: Mapping[Node, Array]) -> tuple[list[Array], int]:
+        matrices, rows = check_feeds(feeds, self._order, _KINDS)
+        unknown = [node for node in matrices if node not in self.inputs]
+        if unknown:
+            raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
+        arrays = [_column_contiguous(matrices[node]) for node in self.inputs]
+        return arrays, 1 if rows is None else rows
+
+
+def _make_program(arguments: dict[str, Any], parameters: Parameters) -> Any:
+    kind = _core.ProgramF32 if parameters.dtype == np.float32 else _core.ProgramF64
+    return kind(**arguments)
+
+
+def _column_contiguous(matrix: Array) -> Array:
+    """Return the matrix itself if the core can read its rows, else a copy."""
+    readable = matrix.dtype.isnative and matrix.dtype.kind in _KINDS and matrix.dtype.itemsize <= 8
+    if not readable:
+        matrix = matrix.astype(np.float64)
+    rows, columns = matrix.shape
+    itemsize = matrix.itemsize
+    in_order = columns == 1 or matrix.strides[1] == itemsize
+    forward = rows == 1 or (matrix.strides[0] >= 0 and matrix.strides[0] % itemsize == 0)
+    return matrix if in_order and forward else np.ascontiguousarray(matrix)
+
+
+def _result(given: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    if given is None:
+        return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"out: expected an array, got {type(given).__name__}")
+    if given.shape != shape or given.dtype != dtype:
+        raise ValueError(
+            f"out: expected {dtype} of shape {describe(shape)}, "
+            f"got {given.dtype} of shape {given.shape}"
+        )
+    if not (given.flags.c_contiguous and given.flags.writeable):
+        raise ValueError("out: expected a C-contiguous, writable array")
+    return given
