@@ -1,0 +1,219 @@
+"""The pictures: what is drawn where, for which input, without touching matplotlib's state."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from fastmlp import plot
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+HISTORY = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.5, 0.6], "accuracy": [0.5, 0.6, 0.7]}
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+class Halves:
+    """Predicts by the sign of x₁ - ½, in the way asked for."""
+
+    def __init__(self, columns, activation):
+        self.columns = columns
+        self.layers = [type("Part", (), {"activation": type("A", (), {"name": activation})})]
+
+    def predict(self, X):
+        score = X[:, :1] - 0.5
+        if self.columns == 2:
+            return np.concatenate([-score, score], axis=1)
+        return score if self.layers[0].activation.name == "identity" else score + 0.5
+
+
+class Probable:
+    classes_ = np.array(["left", "right"])
+
+    def predict_proba(self, X):
+        right = (X[:, 0] > 0.5).astype(float)
+        return np.stack([1 - right, right], axis=1)
+
+
+def draw_history(ax=None):
+    return plot.history(HISTORY, ax=ax)
+
+
+def draw_features(ax=None):
+    return plot.features(np.arange(12.0).reshape(3, 4) - 5, ax=ax)
+
+
+def draw_boundary(ax=None):
+    return plot.decision_boundary(Halves(1, "logistic"), *XOR, resolution=9, ax=ax)
+
+
+DRAW = [draw_history, draw_features, draw_boundary]
+
+
+def test_every_public_function_is_in_the_sweep():
+    assert len(DRAW) == len(plot.__all__)
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_given_axes_are_drawn_into_and_returned(draw):
+    figure = matplotlib.figure.Figure()
+    ax = figure.subplots()
+    assert draw(ax) is ax
+    assert ax.has_data()
+    assert plt.get_fignums() == []
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_without_axes_one_new_figure_is_made_and_no_setting_is_changed(draw):
+    before = dict(matplotlib.rcParams)
+    other = plt.figure()
+    ax = draw()
+    assert ax.figure is not other
+    assert len(plt.get_fignums()) == 2
+    assert dict(matplotlib.rcParams) == before
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_without_matplotlib_the_error_says_what_to_install(draw, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "fastmlp\[plot\]"'):
+        draw()
+
+
+def test_history_draws_training_and_validation_and_marks_the_best_epoch():
+    ax = plot.history(HISTORY)
+    training, validation, best = ax.lines
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 0.9], [2, 0.5], [3, 0.4]])
+    assert validation.get_label() == "validation"
+    assert best.get_xydata().tolist() == [[2, 0.5]]
+    assert ax.texts[0].get_text() == "best: 0.5, epoch 2"
+
+
+def test_the_best_accuracy_is_the_largest():
+    ax = plot.history({"accuracy": [0.1, 0.9], "val_accuracy": [0.7, 0.6]}, "accuracy")
+    assert ax.lines[2].get_xydata().tolist() == [[1, 0.7]]
+
+
+def test_a_quantity_without_validation_is_one_line():
+    assert len(plot.history(HISTORY, "accuracy").lines) == 1
+
+
+@pytest.mark.parametrize("values", [[0.5], [np.nan, np.nan], [np.nan, 0.5]])
+def test_a_history_of_one_epoch_or_of_nan_can_be_drawn(values):
+    ax = plot.history({"loss": values, "val_loss": values})
+    ax.figure.canvas.draw()
+
+
+def test_history_errors_name_what_there_is():
+    with pytest.raises(ValueError, match="one of 'loss', 'val_loss', 'accuracy', got 'mse'"):
+        plot.history(HISTORY, "mse")
+    with pytest.raises(ValueError, match="no epochs"):
+        plot.history({"loss": []})
+
+
+def test_features_puts_each_row_in_its_tile_scaled_by_its_largest_weight():
+    weights = np.array([[1.0, -2, 0, 0], [0, 0, 0, 0], [8, 4, 2, 1]])
+    mosaic = plot.features(weights).images[0].get_array().filled(np.nan)
+    # two tiles of 2×2 in a row, one pixel between; the fourth tile is empty
+    np.testing.assert_array_equal(
+        mosaic,
+        [
+            [0.5, -1, np.nan, 0, 0],
+            [0, 0, np.nan, 0, 0],
+            [np.nan] * 5,
+            [1, 0.5, np.nan, np.nan, np.nan],
+            [0.25, 0.125, np.nan, np.nan, np.nan],
+        ],
+    )
+
+
+def test_features_on_a_common_scale_are_divided_by_the_largest_of_all():
+    weights = np.array([[1.0, -2, 0, 0], [8, 4, 2, 1]])
+    mosaic = plot.features(weights, common_scale=True).images[0].get_array().filled(np.nan)
+    assert np.nanmax(mosaic) == 1
+    assert np.nanmin(mosaic) == -0.25
+
+
+def test_features_draws_the_strongest_units_in_their_own_order():
+    weights = np.array([[2.0], [0.1], [-3.0], [0.2]])
+    ax = plot.features(weights, count=2)
+    mosaic = ax.images[0].get_array().filled(np.nan)
+    np.testing.assert_array_equal(mosaic[~np.isnan(mosaic)], [1, -1])
+    assert ax.get_title(loc="left") == "the 2 strongest of 4 units, 1×1 weights each"
+
+
+def test_features_takes_a_layer_of_a_model_and_skips_those_without_weights():
+    dense = [type("D", (), {"weights": np.full((n, 4), float(n))}) for n in (1, 2)]
+    model = type("M", (), {"layers": [dense[0], object(), dense[1]]})
+    assert "1 unit," in plot.features(model).get_title(loc="left")
+    assert "2 units" in plot.features(model, layer=1).get_title(loc="left")
+    assert "2 units" in plot.features(model, layer=-1).get_title(loc="left")
+    with pytest.raises(ValueError, match="layer must be from -2 to 1"):
+        plot.features(model, layer=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model_or_weights": np.ones((2, 6))}, r"give image_shape=\(height, width\)"),
+        ({"image_shape": (2, 3)}, "has 6 pixels, the layer 4 inputs"),
+        ({"image_shape": (-2, -2)}, "has 4 pixels"),
+        ({"model_or_weights": np.ones(4)}, r"shape \(units, inputs\), got \(4,\)"),
+        ({"model_or_weights": np.ones((0, 4))}, r"got \(0, 4\)"),
+        ({"count": 0}, "count must be at least 1 or None, got 0"),
+    ],
+)
+def test_features_errors_say_what_was_expected(options, message):
+    with pytest.raises(ValueError, match=message):
+        plot.features(**{"model_or_weights": np.ones((2, 4)), **options})
+
+
+@pytest.mark.parametrize(
+    ("model", "t"),
+    [
+        (Halves(1, "logistic"), XOR[1]),
+        (Halves(1, "identity"), XOR[1]),
+        (Halves(1, "identity"), XOR[1] * 2 - 1),
+        (Halves(2, "identity"), XOR[1]),
+        (Halves(1, "threshold"), XOR[1][:, None]),
+        (Probable(), np.array(["left", "right"])[XOR[1]]),
+    ],
+)
+def test_decision_boundary_shows_the_two_halves_and_the_two_mistakes(model, t):
+    ax = plot.decision_boundary(model, XOR[0], t, resolution=8)
+    ground = ax.images[0].get_array()
+    assert (ground[:, 0] == ground[0, 0]).all()
+    assert ground[0, 0, 2] > ground[0, -1, 2], "the left is blue, the right vermilion"
+    # for each class its right and then its wrong examples: XOR against x₁ > ½ is half wrong
+    points = [part for part in ax.collections if type(part).__name__ == "PathCollection"]
+    assert [len(part.get_offsets()) for part in points] == [1, 1, 1, 1]
+    assert len(ax.get_legend().get_texts()) == 2
+
+
+def test_a_plane_of_one_class_has_no_line_and_gives_no_warning():
+    ax = plot.decision_boundary(Halves(1, "logistic"), XOR[0] * 0.01, XOR[1], resolution=4)
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("X", "t", "message"),
+    [
+        (np.ones((3, 3)), np.ones(3), r"X must have shape \(rows, 2\)"),
+        (np.ones((3, 2)), np.ones(4), r"got \(3, 2\) and \(4,\)"),
+        (np.ones((0, 2)), np.ones(0), r"got \(0, 2\)"),
+    ],
+)
+def test_decision_boundary_errors_give_the_shapes(X, t, message):
+    with pytest.raises(ValueError, match=message):
+        plot.decision_boundary(Halves(1, "logistic"), X, t)
