@@ -1,0 +1,331 @@
+"""Data from outside: what is accepted, what it becomes, and what is said when it is not.
+
+Arrays of numbers are used as they are, without a copy: the core converts a batch when it gathers
+its rows. Only what it cannot read in place is copied once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastmlp.losses import Loss
+
+    Array = NDArray[Any]
+
+# Rows are looked at in blocks of about this many values, so that a check of a memory map of many
+# gigabytes does not hold more than a block of it.
+BLOCK_VALUES = 1 << 20
+
+
+def array(data: Any, name: str) -> Array:
+    """Return `data` as a NumPy array of numbers, copying nothing that is one already.
+
+    Raises
+    ------
+    TypeError
+        For objects, text, dates, complex numbers, sparse matrices.
+    ValueError
+        For rows of different lengths and masked values.
+
+    Examples
+    --------
+    >>> array([[1, 2], [3, 4]], "X").shape
+    (2, 2)
+    """
+    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+        raise TypeError(
+            f"{name} is a sparse matrix ({type(data).__name__}); expected a dense array: "
+            f"{name}.toarray()"
+        )
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(f"{name} has masked values; fill or drop them first")
+    try:
+        result = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if result.dtype == bool:
+        return result.view(np.uint8)
+    if result.dtype.kind not in "iuf":
+        kind = {"O": "objects", "U": "text", "S": "text", "c": "complex numbers"}
+        held = kind.get(result.dtype.kind, f"values of type {result.dtype}")
+        raise TypeError(
+            f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
+            f"{type(data).__name__})"
+        )
+    return result
+
+
+def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
+    """Raise unless every value is finite, also after conversion to `dtype`.
+
+    Raises
+    ------
+    ValueError
+        The message says how many values are NaN, infinite or too large, and where the first one is.
+
+    Examples
+    --------
+    >>> check_finite(np.ones((2, 2)), "X", np.float32)
+    """
+    if data.dtype.kind != "f" or data.size == 0:
+        return
+    limit = min(float(np.finfo(dtype).max), float(np.finfo(data.dtype).max))
+    step = max(1, BLOCK_VALUES * len(data) // data.size)
+    blocks = [data[i : i + step] for i in range(0, len(data), step)]
+    # NaN passes through min and max, and no comparison with it is true.
+    with np.errstate(invalid="ignore"):
+        if all(-limit <= block.min() and block.max() <= limit for block in blocks):
+            return
+    nan = sum(int(np.isnan(block).sum()) for block in blocks)
+    infinite = sum(int(np.isinf(block).sum()) for block in blocks)
+    wrong = [~(np.abs(block) <= limit) for block in blocks]
+    large = sum(int(block.sum()) for block in wrong) - nan - infinite
+    counts = [
+        f"{count} {what}"
+        for count, what in ((nan, "NaN"), (infinite, "infinite"), (large, f"beyond {limit:.3g}"))
+        if count
+    ]
+    block = next(i for i, found in enumerate(wrong) if found.any())
+    row, *column = np.argwhere(wrong[block])[0].tolist()
+    where = f"row {block * step + row}" + (f", column {column[0]}" if column else "")
+    raise ValueError(
+        f"{name} must hold finite numbers of {np.dtype(dtype)}, got {' and '.join(counts)} among "
+        f"{data.size} values, the first in {where}"
+    )
+
+
+def matrix(data: Any, name: str, dtype: DTypeLike, columns: int | None = None) -> Array:
+    """Return `data` as a matrix of finite numbers that the core can read.
+
+    Parameters
+    ----------
+    data : array-like
+        Shape (rows, columns) with at least one of each. A model of one input column takes shape
+        (rows,) too.
+    name : str
+        What to call it in errors.
+    dtype : dtype-like
+        The model's type: the values must be finite in it.
+    columns : int, optional
+        How many columns there must be; any number if not given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not that.
+
+    Examples
+    --------
+    >>> matrix([[1, 2], [3, 4]], "X", np.float32, columns=2).dtype
+    dtype('int64')
+    """
+    result = array(data, name)
+    if result.ndim == 1 and columns == 1:
+        result = result.reshape(-1, 1)
+    wanted = f"(rows, {'columns' if columns is None else columns})"
+    if result.ndim != 2:
+        hint = f"; for one row use {name}.reshape(1, -1)" if result.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape {wanted}, got shape {result.shape}{hint}")
+    if columns is not None and result.shape[1] != columns:
+        raise ValueError(
+            f"{name} must have shape {wanted}, got shape {result.shape}: the model takes {columns} "
+            f"columns, not {result.shape[1]}"
+        )
+    if result.size == 0:
+        raise ValueError(f"{name} is empty: shape {result.shape}, expected at least one row")
+    check_finite(result, name, dtype)
+    return readable(result, dtype)
+
+
+def readable(data: Array, dtype: DTypeLike) -> Array:
+    """Return `data` itself if the core can read it in place, else a copy that it can.
+
+    The core reads numbers of up to 8 bytes in the machine's byte order, in rows whose numbers lie
+    side by side.
+
+    Examples
+    --------
+    >>> X = np.ones((4, 6), np.uint8)
+    >>> readable(X[::2, :3], np.float32).base is X
+    True
+    >>> readable(X[:, ::2], np.float32).flags.c_contiguous
+    True
+    """
+    if not data.dtype.isnative or data.dtype.itemsize > 8:
+        return np.ascontiguousarray(data, dtype=dtype)
+    itemsize = data.dtype.itemsize
+    forward = data.strides[0] >= 0 and data.strides[0] % itemsize == 0
+    side_by_side = data.shape[1] == 1 or data.strides[1] == itemsize
+    return data if forward and side_by_side else np.ascontiguousarray(data)
+
+
+def inputs(
+    X: Any, names: Sequence[str], columns: Sequence[int], dtype: DTypeLike, name: str = "X"
+) -> list[Array]:
+    """Return one matrix for each input of a model, all with the same number of rows.
+
+    Parameters
+    ----------
+    X : array-like, or a sequence or dict of array-likes
+        One matrix for a model of one input. Several inputs: a sequence in the order of the model's
+        inputs, or a dict by their names.
+    names, columns : sequence
+        Name and number of columns of each input.
+    dtype : dtype-like
+        The model's type.
+    name : str
+        What to call `X` in errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of inputs, a shape or a value is wrong, or the rows disagree.
+
+    Examples
+    --------
+    >>> [a.shape for a in inputs([[1.0, 2.0]], ["x"], [2], np.float32)]
+    [(1, 2)]
+    """
+    if isinstance(X, Mapping):
+        if sorted(X) != sorted(names):
+            raise ValueError(f"{name} must have the keys {list(names)}, got {list(X)}")
+        parts, titles = [X[key] for key in names], [f"{name}[{key!r}]" for key in names]
+    elif len(names) == 1:
+        parts, titles = [X], [name]
+    else:
+        if not isinstance(X, (list, tuple)):
+            raise TypeError(
+                f"{name} must be a list or dict of {len(names)} arrays, one for each of the inputs "
+                f"{list(names)}, got {type(X).__name__}"
+            )
+        if len(X) != len(names):
+            raise ValueError(
+                f"{name} must hold {len(names)} arrays, one for each of the inputs {list(names)}, "
+                f"got {len(X)}"
+            )
+        parts, titles = list(X), [f"{name}[{i}]" for i in range(len(X))]
+    result = [
+        matrix(part, title, dtype, width)
+        for part, title, width in zip(parts, titles, columns, strict=True)
+    ]
+    for part, title in zip(result, titles, strict=True):
+        same_rows(part, title, len(result[0]), titles[0])
+    return result
+
+
+def targets(t: Any, loss: Loss, output_columns: int, dtype: DTypeLike, name: str = "t") -> Array:
+    """Return the targets as the loss wants them, a matrix that the core can read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no finite numbers, or not what the loss takes.
+
+    Examples
+    --------
+    >>> from fastmlp import losses
+    >>> targets([0, 2, 1], losses.get("cross_entropy"), 3, np.float32).shape
+    (3, 1)
+    """
+    try:
+        values = array(t, name)
+    except TypeError as error:
+        hint = "; number the classes first: classes, t = np.unique(t, return_inverse=True)"
+        raise TypeError(f"{error}{hint if loss.target in ('class', 'binary') else ''}") from None
+    if values.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (rows,) or (rows, columns), got {values.shape}")
+    if values.size == 0:
+        raise ValueError(f"{name} is empty: shape {values.shape}, expected at least one row")
+    check_finite(values, name, dtype)
+    return readable(loss.encode_targets(values, output_columns), dtype)
+
+
+def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample_weight") -> Array:
+    """Return the weights of the examples as a column.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not `rows` finite numbers, none negative, not all zero.
+
+    Examples
+    --------
+    >>> sample_weights([1, 2], 2, np.float32).shape
+    (2, 1)
+    """
+    values = array(weight, name)
+    if values.shape not in ((rows,), (rows, 1)):
+        raise ValueError(f"{name} must have shape ({rows},), got {values.shape}")
+    check_finite(values, name, dtype)
+    if values.min() < 0:
+        first = int(np.flatnonzero(values < 0)[0])
+        raise ValueError(
+            f"{name} must not be negative, got {int((values < 0).sum())} negative values, the "
+            f"first in row {first}: {values.flat[first]}"
+        )
+    if not values.any():
+        raise ValueError(f"{name} is zero for every row: nothing would be learned")
+    return readable(values.reshape(-1, 1), dtype)
+
+
+def same_rows(data: Array, name: str, rows: int, other: str) -> None:
+    """Raise unless `data` has as many rows as `other`.
+
+    Examples
+    --------
+    >>> same_rows(np.ones((3, 1)), "t", 3, "X")
+    """
+    if len(data) != rows:
+        raise ValueError(
+            f"{name} must have as many rows as {other}: {other} has {rows}, {name} has {len(data)}"
+        )
+
+
+def output(out: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    """Return `out` if results of this shape can be written to it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no writable C-contiguous array of this shape and type.
+
+    Examples
+    --------
+    >>> output(np.empty((2, 1), np.float32), (2, 1), np.dtype(np.float32)).shape
+    (2, 1)
+    """
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"out must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError("out must be C-contiguous and writable")
+    return out
+
+
+def asarray_like(value: ArrayLike, like: Array, name: str) -> Array:
+    """Return `value` as an array of the shape and type of `like`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds no finite numbers or has another shape.
+
+    Examples
+    --------
+    >>> asarray_like([1, 2], np.zeros(2, np.float32), "biases")
+    array([1., 2.], dtype=float32)
+    """
+    result = array(value, name)
+    if result.shape != like.shape:
+        raise ValueError(f"{name} must have shape {like.shape}, got {result.shape}")
+    check_finite(result, name, like.dtype)
+    return result.astype(like.dtype)

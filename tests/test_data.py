@@ -1,0 +1,94 @@
+"""What is accepted as data, what it becomes, and when it is not copied."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastmlp import _data, losses
+
+
+@pytest.mark.parametrize("dtype", sorted(map(str, _data.READ_IN_PLACE)))
+def test_an_array_the_core_can_read_is_not_copied(dtype):
+    X = np.ones((3, 2), dtype=dtype)
+    assert np.shares_memory(_data.matrix(X, "X", np.float32), X)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", "int8", "uint16", "int32", "uint64"])
+def test_other_number_types_are_copied_once_to_the_type_of_the_model(dtype):
+    X = np.arange(6).reshape(3, 2).astype(dtype)
+    for model in (np.float32, np.float64):
+        result = _data.matrix(X, "X", model)
+        assert result.dtype == model
+        np.testing.assert_array_equal(result, np.arange(6).reshape(3, 2))
+
+
+def test_booleans_are_read_in_place_as_zeros_and_ones():
+    X = np.array([[True, False]])
+    result = _data.matrix(X, "X", np.float32)
+    assert np.shares_memory(result, X)
+    np.testing.assert_array_equal(result, [[1, 0]])
+
+
+@pytest.mark.parametrize("X", [np.ones((6, 4)).T, np.ones((8, 6))[::2], np.ones((4, 8))[:, ::2]])
+def test_the_core_gets_contiguous_rows(X):
+    assert _data.matrix(X, "X", np.float32).flags.c_contiguous
+
+
+@pytest.mark.parametrize("X", [[[1, 2], [3, 4]], pd.DataFrame({"a": [1, 3], "b": [2, 4]})])
+def test_lists_and_tables_are_matrices(X):
+    np.testing.assert_array_equal(_data.matrix(X, "X", np.float32), [[1, 2], [3, 4]])
+
+
+def test_a_vector_is_a_matrix_only_for_a_model_of_one_column():
+    assert _data.matrix([1.0, 2.0], "X", np.float32, columns=1).shape == (2, 1)
+    with pytest.raises(ValueError, match=r"for one row use X.reshape\(1, -1\)"):
+        _data.matrix([1.0, 2.0], "X", np.float32, columns=2)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100_003])
+def test_the_first_wrong_value_is_found_wherever_it_is(rows):
+    rng = np.random.default_rng(rows)
+    X = np.ones((rows, 13))
+    row, column = rng.integers(rows), rng.integers(13)
+    X[row, column] = np.nan
+    with pytest.raises(ValueError, match=f"1 NaN among {rows * 13} .* row {row}, column {column}$"):
+        _data.matrix(X, "X", np.float32)
+
+
+def test_wrong_values_are_counted_by_kind():
+    X = np.ones((2, 3))
+    X[0, 1], X[1, 0], X[1, 1], X[1, 2] = np.nan, -np.inf, np.inf, 1e39
+    with pytest.raises(ValueError, match=r"1 NaN and 2 infinite and 1 beyond 3.4e\+38 among 6"):
+        _data.check_finite(X, "X", np.float32)
+    with pytest.raises(ValueError, match="1 NaN and 2 infinite among 6"):
+        _data.check_finite(X, "X", np.float64)
+
+
+def test_values_at_the_limits_of_a_type_are_finite():
+    for dtype in (np.float32, np.float64):
+        info = np.finfo(dtype)
+        _data.check_finite(np.array([info.min, info.max, info.tiny], dtype), "X", dtype)
+
+
+def test_inputs_come_by_position_or_by_name():
+    a, b = np.ones((3, 2)), np.zeros((3, 1))
+    for X in ([a, b], (a, b), {"b": b, "a": a}):
+        left, right = _data.inputs(X, ["a", "b"], [2, 1], np.float32)
+        assert np.shares_memory(left, a)
+        assert np.shares_memory(right, b)
+
+
+def test_a_list_of_rows_is_one_input():
+    (X,) = _data.inputs([[1, 2], [3, 4], [5, 6]], ["x"], [2], np.float32)
+    assert X.shape == (3, 2)
+
+
+def test_labels_become_a_column_and_one_hot_rows_mean_the_same():
+    loss = losses.get("cross_entropy")
+    labels = _data.targets(np.array([2, 0, 1]), loss, 3, np.float32)
+    assert labels.shape == (3, 1)
+    np.testing.assert_array_equal(_data.targets(np.eye(3)[[2, 0, 1]], loss, 3, np.float32), labels)
+
+
+def test_weights_become_a_column():
+    assert _data.sample_weights(np.ones(3), 3, np.float32).shape == (3, 1)
+    assert _data.sample_weights(np.ones((3, 1)), 3, np.float32).shape == (3, 1)
