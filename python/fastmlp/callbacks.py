@@ -1,0 +1,314 @@
+"""What may listen between epochs: stop early, keep the best weights, write them to a file.
+
+A callback is an object with the methods of `Callback`, or just a function of (model, epoch, logs).
+Without callbacks and validation data nobody listens, and many epochs run in one call of the C++
+core.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from fastmlp.history import History
+    from fastmlp.model import Model
+
+MODES = ("auto", "min", "max")
+
+
+class Callback:
+    """Base class: override what you need.
+
+    An exception raised in a method ends `fit`; the weights stay as they were after the last epoch.
+
+    Examples
+    --------
+    >>> class Print(Callback):
+    ...     def on_epoch_end(self, model, epoch, logs):
+    ...         print(epoch, logs["loss"])
+    """
+
+    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
+        """Before the first epoch; `names` are the keys that `logs` will have."""
+
+    def on_epoch_end(
+        self, model: Model, epoch: int, logs: Mapping[str, float]
+    ) -> bool | str | None:
+        """After each epoch, counted from 1.
+
+        Returns
+        -------
+        bool or str or None
+            True, or the reason in words, ends the training after this epoch; anything else does
+            not.
+        """
+        return None
+
+    def on_fit_end(self, model: Model, history: History) -> None:
+        """After the last epoch; not called when an exception ends the training."""
+
+
+class _Function(Callback):
+    """A function of (model, epoch, logs) as a callback."""
+
+    def __init__(self, function: Callable[[Model, int, Mapping[str, float]], Any]) -> None:
+        self._function = function
+
+    def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> Any:
+        """Call the function."""
+        return self._function(model, epoch, logs)
+
+
+class Best:
+    """The best value so far of one of the quantities in `logs`.
+
+    Parameters
+    ----------
+    monitor : str or None
+        Its name; None is "val_loss" where there is validation data, else "loss".
+    mode : {"auto", "min", "max"}
+        Which direction is better; "auto" goes by the metric: "max" for accuracy, "min" for losses.
+    min_delta : float
+        A change must be greater than this to count.
+
+    Examples
+    --------
+    >>> best = Best("val_accuracy", "auto", 0.0)
+    >>> best.begin(["loss", "val_loss", "val_accuracy"], rising={"accuracy"})
+    >>> best.improved_by({"val_accuracy": 0.9}), best.improved_by({"val_accuracy": 0.8})
+    (True, False)
+    """
+
+    def __init__(self, monitor: str | None, mode: str, min_delta: float) -> None:
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"monitor must be a name such as 'val_loss' or None, got {monitor!r}")
+        self.monitor = monitor
+        self.mode = _checks.choice(mode, "mode", MODES)
+        self.min_delta = _checks.real(min_delta, "min_delta", at_least=0)
+        self.name = ""
+        self.value = math.nan
+        self._sign = 1.0
+
+    def begin(self, names: Sequence[str], rising: Set[str]) -> None:
+        """Forget everything; look up the quantity among the `names` there will be.
+
+        `rising` are the metrics of which more is better.
+        """
+        name = self.monitor or ("val_loss" if "val_loss" in names else "loss")
+        if name not in names:
+            missing = " (it needs validation_data)" if name.startswith("val_") else ""
+            raise ValueError(
+                f"monitor={name!r} is not recorded{missing}; this fit records {list(names)}"
+            )
+        larger = self.mode == "max" or (self.mode == "auto" and name.removeprefix("val_") in rising)
+        self.name = name
+        self._sign = -1.0 if larger else 1.0
+        self.value = self._sign * math.inf
+
+    def improved_by(self, logs: Mapping[str, float]) -> bool:
+        """Whether this epoch is better than all before; remembers its value if so."""
+        value = logs[self.name]
+        better = self._sign * value < self._sign * self.value - self.min_delta
+        if better:
+            self.value = value
+        return better
+
+
+class EarlyStopping(Callback):
+    """Stop when a quantity has not improved for `patience` epochs; go back to the best weights.
+
+    Parameters
+    ----------
+    monitor : str or None, default None
+        What to watch, a key of `History`. None: "val_loss" if there is validation data, else
+        "loss".
+    patience : int, default 10
+        After how many epochs without improvement to stop, at least 1.
+    min_delta : float, default 0
+        A change must be greater than this to count as an improvement.
+    restore_best : bool, default True
+        Give the model the weights of its best epoch at the end of the fit, stopped early or not.
+    mode : {"auto", "min", "max"}, default "auto"
+        Which direction is better; "auto" goes by the metric: "max" for accuracy, "min" for losses.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch, from 1, with the best value (0 before the first).
+    best_value : float
+        That value.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, before training: if `monitor` is not recorded, for example "val_loss" without
+        validation data.
+
+    Notes
+    -----
+    Stopping early as a regularizer: Prechelt, "Early Stopping - But When?" (1998); this is its
+    third class of criteria with strips of one epoch.
+
+    Examples
+    --------
+    >>> EarlyStopping(patience=5)
+    EarlyStopping(monitor=None, patience=5, min_delta=0.0, restore_best=True, mode='auto')
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+        mode: str = "auto",
+    ) -> None:
+        self._best = Best(monitor, mode, min_delta)
+        self.patience = _checks.integer(patience, "patience", at_least=1)
+        self.restore_best = _checks.flag(restore_best, "restore_best")
+        self.best_epoch = 0
+        self._weights: NDArray[np.floating[Any]] | None = None
+
+    @property
+    def best_value(self) -> float:
+        """The best value so far."""
+        return self._best.value
+
+    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
+        """Forget the last fit; check that the quantity will be recorded."""
+        self._best.begin(names, model.rising_metrics)
+        self.best_epoch = 0
+        self._weights = None
+
+    def on_epoch_end(
+        self, model: Model, epoch: int, logs: Mapping[str, float]
+    ) -> bool | str | None:
+        """Remember an improvement, stop after `patience` epochs without one."""
+        if self._best.improved_by(logs):
+            self.best_epoch = epoch
+            if self.restore_best:
+                self._weights = model.parameters.flat.copy()
+        elif epoch - self.best_epoch >= self.patience:
+            return f"no better {self._best.name} for {self.patience} epochs"
+        return None
+
+    def on_fit_end(self, model: Model, history: History) -> None:
+        """Give the model its best weights."""
+        if self._weights is not None:
+            model.parameters.flat[:] = self._weights
+            self._weights = None
+
+    def __repr__(self) -> str:
+        return (
+            f"EarlyStopping(monitor={self._best.monitor!r}, patience={self.patience}, "
+            f"min_delta={self._best.min_delta}, restore_best={self.restore_best}, "
+            f"mode={self._best.mode!r})"
+        )
+
+
+class ModelCheckpoint(Callback):
+    """Save the model after epochs, by default only when it is the best so far.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; "{epoch}" in it becomes the number of the epoch, as in
+        "model-{epoch:03d}.safetensors".
+    monitor : str or None, default None
+        What to watch, as in `EarlyStopping`.
+    save_best_only : bool, default True
+        Save only after an improvement; otherwise after every epoch.
+    mode : {"auto", "min", "max"}, default "auto"
+        Which direction is better, as in `EarlyStopping`.
+
+    Notes
+    -----
+    A file is written beside its final name and then renamed, so that a crash cannot leave half of
+    one.
+
+    Examples
+    --------
+    >>> ModelCheckpoint("best.safetensors")
+    ModelCheckpoint('best.safetensors', monitor=None, save_best_only=True, mode='auto')
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        monitor: str | None = None,
+        save_best_only: bool = True,
+        mode: str = "auto",
+    ) -> None:
+        self.path = Path(path)
+        self._best = Best(monitor, mode, 0.0)
+        self.save_best_only = _checks.flag(save_best_only, "save_best_only")
+
+    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
+        """Check that the quantity will be recorded and that there is a place to write to."""
+        self._best.begin(names, model.rising_metrics)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
+
+    def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> None:
+        """Save if this epoch is to be kept."""
+        if self._best.improved_by(logs) or not self.save_best_only:
+            model.save(str(self.path).format(epoch=epoch))
+
+    def __repr__(self) -> str:
+        return (
+            f"ModelCheckpoint({str(self.path)!r}, monitor={self._best.monitor!r}, "
+            f"save_best_only={self.save_best_only}, mode={self._best.mode!r})"
+        )
+
+
+def stop_reason(result: object) -> str | None:
+    """Return in words what a callback's answer means: why to stop, or None to go on.
+
+    Examples
+    --------
+    >>> stop_reason(True), stop_reason("good enough"), stop_reason(None)
+    ('a callback asked for it', 'good enough', None)
+    """
+    if isinstance(result, str):
+        return result
+    return "a callback asked for it" if isinstance(result, (bool, np.bool_)) and result else None
+
+
+def as_callbacks(callbacks: Iterable[Any]) -> list[Callback]:
+    """Check a list of callbacks; functions of (model, epoch, logs) become `Callback` objects.
+
+    Raises
+    ------
+    TypeError
+        If it is no list, or something in it is neither a `Callback` nor callable.
+
+    Examples
+    --------
+    >>> len(as_callbacks([EarlyStopping(), lambda model, epoch, logs: logs["loss"] < 0.1]))
+    2
+    """
+    if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__"):
+        raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}: write [...]")
+    result: list[Callback] = []
+    for callback in callbacks:
+        if isinstance(callback, Callback):
+            result.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            result.append(_Function(callback))
+        else:
+            raise TypeError(
+                f"callbacks must hold Callback objects or functions (model, epoch, logs), got "
+                f"{callback!r}"
+            )
+    return result
