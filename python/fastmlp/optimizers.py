@@ -184,7 +184,7 @@ class Adam(Update):
         return values
 
 
-OPTIMIZERS: dict[str, type[Update]] = {"adam": Adam, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
 
 
 def get(spec: Any) -> Update:

@@ -1,0 +1,296 @@
+"""Training: check everything, then run epochs in the core, many at once where nobody listens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks, _examples, _objective, callbacks, optimizers, planner, progress
+from fastmlp.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import NDArray
+
+    from fastmlp._examples import Examples
+    from fastmlp._node import Node
+    from fastmlp._objective import Objective, TrainingGraph
+    from fastmlp.callbacks import Callback
+    from fastmlp.model import Model
+    from fastmlp.optimizers import Update
+
+# Orders of rows that are made ahead hold at most this many numbers (32 MB of int64),
+ORDER_NUMBERS = 1 << 22
+# and the scalars of at most this many steps (40 bytes each).
+STEPS_AHEAD = 1 << 18
+# With a progress bar a call of the core should take about this many seconds.
+BAR_SECONDS = 0.1
+
+
+class NonFiniteLossWarning(UserWarning):
+    """The loss became NaN or infinite; training stopped with the last finite weights kept."""
+
+
+@dataclass
+class OptimizerState:
+    """What an optimizer remembers from step to step; a model owns it between fits.
+
+    Attributes
+    ----------
+    optimizer : Update
+        Whose state it is.
+    vectors : list of ndarray
+        Flat vectors in the layout of the parameters.
+    steps : int
+        How many steps were taken.
+    """
+
+    optimizer: Update
+    vectors: list[NDArray[Any]]
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A training graph and its plan, kept by the model for the next fit of the same kind.
+
+    Attributes
+    ----------
+    key : hashable
+        What graph and plan depend on.
+    graph : TrainingGraph
+        The nodes to feed.
+    plan : TrainingPlan
+        The compiled training.
+    """
+
+    key: Hashable
+    graph: TrainingGraph
+    plan: planner.TrainingPlan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of one fit, all of them checked.
+
+    Attributes
+    ----------
+    objective : Objective
+        Loss, penalty and metrics.
+    data, validation : Examples
+        What to train on, and what to evaluate after each epoch if anything.
+    optimizer : Update
+        The rule of a step.
+    epochs, batch_size : int
+        How long, and how many rows a step; `batch_size` is at most the number of rows.
+    shuffle : bool
+        Whether each epoch has an order of its own.
+    seed : SeedSequence
+        Where the orders and the dropout come from.
+    listeners : list of Callback
+        Whom to tell after each epoch.
+    visible : bool
+        Whether to show a progress bar.
+    """
+
+    objective: Objective
+    data: Examples
+    validation: Examples | None
+    optimizer: Update
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    seed: np.random.SeedSequence
+    listeners: list[Callback]
+    visible: bool
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch, the last of which may be short."""
+        return -(-self.data.rows // self.batch_size)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the numbers that every epoch has."""
+        names = self.objective.names
+        return names + [f"val_{name}" for name in names] if self.validation else names
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs one call of the core may run."""
+        if self.listeners or self.validation:
+            return 1
+        numbers = self.data.rows if self.shuffle else 1
+        return max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // self.steps_per_epoch))
+
+
+def prepare(model: Model, X: Any, t: Any, arguments: dict[str, Any]) -> tuple[Settings, Compiled]:
+    """Check the arguments of `Model.fit` and compile the training.
+
+    The last thing it does is to build a model that had no input columns yet: until then nothing
+    changes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For the first argument that is wrong.
+    """
+    optimizer = optimizers.get(arguments["optimizer"])
+    epochs = _checks.integer(arguments["epochs"], "epochs", at_least=1)
+    batch_size = arguments["batch_size"]
+    if batch_size is not None:
+        batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
+    shuffle = _checks.flag(arguments["shuffle"], "shuffle")
+    listeners = callbacks.as_callbacks(arguments["callbacks"])
+    visible = progress.wanted(arguments["verbose"])
+    seed = model._seed_sequence(arguments["seed"])
+    network = model._network_for(X)
+    objective = _objective.choose(network, arguments["loss"], arguments["l2"], arguments["metrics"])
+    loss = objective.loss
+    data = _examples.check(network, model.dtype, loss, X, t, arguments["sample_weight"])
+    held_out = _examples.check_validation(network, model.dtype, loss, arguments["validation_data"])
+    settings = Settings(
+        objective,
+        data,
+        held_out,
+        optimizer,
+        epochs,
+        min(batch_size or data.rows, data.rows),
+        shuffle,
+        seed,
+        listeners,
+        visible,
+    )
+    columns, weighted = data.target.shape[1], data.weight is not None
+    key = (objective, optimizer.kernel, optimizer.state_vectors, columns, weighted)
+    compiled = model._compiled
+    if compiled is None or compiled.key != key:
+        graph = _objective.training_graph(network, objective, columns, weighted)
+        model._adopt(network)
+        plan = planner.plan_training(graph.loss, model.parameters, optimizer, metrics=graph.metrics)
+        compiled = Compiled(key, graph, plan)
+    return settings, compiled
+
+
+class Training:
+    """One fit on its way: the weights are the model's, everything else is here.
+
+    Parameters
+    ----------
+    model : Model
+        Whose weights change.
+    settings : Settings
+        What was asked for.
+    compiled : Compiled
+        The plan.
+
+    Attributes
+    ----------
+    history : History
+        What has happened so far.
+    non_finite : bool
+        Whether the training ended because the loss became NaN or infinite.
+    """
+
+    def __init__(self, model: Model, settings: Settings, compiled: Compiled) -> None:
+        self.model = model
+        self.settings = settings
+        self.history = History(settings.names)
+        self.non_finite = False
+        self._compiled = compiled
+        order_seed, noise_seed = settings.seed.spawn(2)
+        self._order = np.random.Generator(np.random.PCG64(order_seed))
+        self._noise = int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def run(self) -> History:
+        """Run the epochs and tell the listeners after each."""
+        settings, history = self.settings, self.history
+        for listener in settings.listeners:
+            listener.on_fit_begin(self.model, list(history))
+        with progress.Progress(settings.epochs, settings.visible) as bar:
+            count = 1
+            while history.epochs < settings.epochs and not history.stopped:
+                left = settings.epochs - history.epochs
+                count = min(left, settings.most_epochs, count if settings.visible else left)
+                start = time.perf_counter()
+                done = self._run_epochs(count)
+                seconds = max(time.perf_counter() - start, 1e-6)
+                if done:
+                    logs = {name: history[name][-1] for name in history}
+                    bar.advance(done, logs)
+                    self._tell(logs)
+                count = max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
+        for listener in settings.listeners:
+            listener.on_fit_end(self.model, history)
+        return history
+
+    def _tell(self, logs: dict[str, float]) -> None:
+        """Tell every listener, also those after one that stops the training."""
+        for listener in self.settings.listeners:
+            answer = listener.on_epoch_end(self.model, self.history.epochs, dict(logs))
+            self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
+
+    def _run_epochs(self, count: int) -> int:
+        """Run so many epochs in one call of the core; return how many had a finite loss."""
+        settings, model = self.settings, self.model
+        state = model._optimizer_state
+        if state is None or state.optimizer != settings.optimizer:
+            vectors = settings.optimizer.state_vectors
+            new = [model.parameters.new_vector() for _ in range(vectors)]
+            state = OptimizerState(settings.optimizer, new)
+        steps = count * settings.steps_per_epoch
+        rates = settings.optimizer.rates(state.steps, steps)
+        step_values = settings.optimizer.step_values(state.steps, steps, rates)
+        # After an interrupt nobody knows how many steps the core took: the state is forgotten then.
+        model._optimizer_state = None
+        result = self._compiled.plan.run_epochs(
+            self._feeds(),
+            state=state.vectors,
+            order=self._orders(count),
+            batch_size=settings.batch_size,
+            epochs=count,
+            step_values=step_values,
+            seed=self._noise,
+            first_step=state.steps,
+        )
+        for numbers in result.scalars[: result.epochs_done].tolist():
+            logs = dict(zip(settings.objective.names, numbers, strict=True))
+            self.history.append(logs | self._evaluate())
+        self.non_finite = bool(result.non_finite)
+        if self.non_finite:
+            epoch = self.history.epochs + 1
+            self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
+        else:
+            state.steps += steps
+            model._optimizer_state = state
+        return int(result.epochs_done)
+
+    def _evaluate(self) -> dict[str, float]:
+        """Loss and metrics of the validation data; empty if there is none."""
+        data = self.settings.validation
+        if data is None:
+            return {}
+        evaluation = self.model._evaluation(self.settings.objective, data.target.shape[1])
+        values = evaluation(data.inputs, data.target, data.weight)
+        return {f"val_{name}": value for name, value in values.items()}
+
+    def _orders(self, epochs: int) -> NDArray[np.int64] | None:
+        """Order of the rows in each of the next epochs; the same however the epochs are cut."""
+        if not self.settings.shuffle:
+            return None
+        orders = np.tile(np.arange(self.settings.data.rows, dtype=np.int64), (epochs, 1))
+        return self._order.permuted(orders, axis=1, out=orders)
+
+    def _feeds(self) -> dict[Node, NDArray[Any]]:
+        graph, data = self._compiled.graph, self.settings.data
+        feeds = dict(zip(self.model.network.input_nodes, data.inputs, strict=True))
+        feeds[graph.target] = data.target
+        if graph.weight is not None and data.weight is not None:
+            feeds[graph.weight] = data.weight
+        # A loss of the user's need not depend on everything.
+        needed = set(self._compiled.plan.inputs)
+        return {node: array for node, array in feeds.items() if node in needed}

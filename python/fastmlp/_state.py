@@ -1,0 +1,103 @@
+"""What a model consists of apart from anything compiled: for copies, pickles and files alike."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import _data
+from fastmlp.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastmlp.model import Model
+    from fastmlp.network import Network
+
+    Array = NDArray[Any]
+
+
+def views(network: Network, parameters: Parameters) -> dict[str, Array]:
+    """Return writable views of all parameters by name; biases have shape (units,)."""
+    result = {}
+    for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True):
+        view = parameters.view(node)
+        result[name] = view[0] if name.endswith(".biases") else view
+    return result
+
+
+def set_weights(network: Network, parameters: Parameters, weights: Sequence[ArrayLike]) -> None:
+    """Copy in all parameters if every one of them fits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If their number, a shape or a value is wrong; then none has changed.
+    """
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}")
+    targets = views(network, parameters)
+    if len(weights) != len(targets):
+        raise ValueError(
+            f"weights must hold {len(targets)} arrays ({', '.join(targets)}), got {len(weights)}"
+        )
+    write(targets, dict(zip(targets, weights, strict=True)), "weights")
+
+
+def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: str) -> None:
+    """Copy values into views of the same names if all of them fit."""
+    checked = {
+        name: _data.asarray_like(values[name], view, f"{what}: {name}")
+        for name, view in targets.items()
+    }
+    for name, view in targets.items():
+        view[...] = checked[name]
+
+
+def state_of(model: Model) -> dict[str, Any]:
+    """Return everything a model is made of; views become copies."""
+    state: dict[str, Any] = {
+        "seed": model.seed,
+        "dtype": str(model.dtype),
+        "metadata": copy.deepcopy(model.metadata),
+        "fits": model._fits,
+        "objective": model._objective,
+        "waiting": model._waiting,
+        "network": model._network,
+    }
+    if model._network is not None:
+        arrays = views(model._network, model.parameters)
+        state["weights"] = {name: view.copy() for name, view in arrays.items()}
+        state["waiting"] = []
+    return state
+
+
+def restore(model: Model, state: dict[str, Any]) -> None:
+    """Make an empty object the model of this state, and owner of the network in it."""
+    model._begin(state["seed"], state["dtype"])
+    model.metadata = state["metadata"]
+    model._fits = state["fits"]
+    model._objective = state["objective"]
+    model._waiting = state["waiting"]
+    network = state["network"]
+    if network is not None:
+        parameters = Parameters(network.parameter_nodes, model.dtype)
+        write(views(network, parameters), state["weights"], "weights")
+        model._adopt(network, parameters)
+
+
+def copied(model: Model) -> Model:
+    """Return a model of its own layers and weights."""
+    state = state_of(model)
+    if state["network"] is not None:
+        network = state["network"]
+        named = zip(network.parameter_names, network.parameter_nodes, strict=True)
+        values = {name: model.parameters.view(node) for name, node in named}
+        state["network"] = network.copy(weights=values)
+    else:
+        state["waiting"] = [copy.copy(layer) for layer in state["waiting"]]
+    twin: Model = object.__new__(type(model))
+    restore(twin, state)
+    return twin

@@ -1,0 +1,97 @@
+"""Threads, and what a bug report should say about the machine and the build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp import _checks
+
+
+def set_num_threads(count: int) -> None:
+    """Use at most this many threads from now on, in all models of this process.
+
+    The results do not depend on it, not even in the last bit. Small work is done by one thread
+    anyway. Without this call it is `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as
+    the process may use.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer, or less than 1.
+
+    Examples
+    --------
+    >>> before = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(before)
+    """
+    from fastmlp import _core
+
+    _core.set_num_threads(_checks.integer(count, "count", at_least=1))
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that large work is shared among.
+
+    Examples
+    --------
+    >>> get_num_threads() >= 1
+    True
+    """
+    from fastmlp import _core
+
+    return int(_core.get_num_threads())
+
+
+def versions() -> dict[str, Any]:
+    """Return what `show_versions` prints, as a dict.
+
+    Packages that are not installed have the value None.
+
+    Examples
+    --------
+    >>> sorted(versions())[:3]
+    ['compiler', 'fastmlp', 'instruction set']
+    """
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from fastmlp import _core
+
+    def installed(package: str) -> str | None:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
+
+    return {
+        "fastmlp": installed("fastmlp"),
+        "instruction set": f"{_core.isa()} (of {', '.join(_core.available_isas())})",
+        "threads": get_num_threads(),
+        "OpenMP": "yes" if _core.has_openmp() else "no: everything runs on one thread",
+        "compiler": _core.compiler(),
+        "python": platform.python_version(),
+        "numpy": installed("numpy"),
+        "scikit-learn": installed("scikit-learn"),
+        "safetensors": installed("safetensors"),
+        "platform": platform.platform(),
+    }
+
+
+def show_versions() -> None:
+    """Print the versions, the instruction set and the threads in use: for bug reports.
+
+    Examples
+    --------
+    >>> show_versions()  # doctest: +ELLIPSIS
+    fastmlp          ...
+    """
+    for name, value in versions().items():
+        print(f"{name:<16} {'not installed' if value is None else value}")

@@ -1,0 +1,226 @@
+"""Models in files: one safetensors file, weights and architecture in it.
+
+A file is data: reading one parses JSON and copies numbers, and runs no code whatever is in it. What
+it claims is compared with what it holds before anything is built.
+
+The header's metadata has, as text:
+
+==============  ===================================================================
+fastmlp         version of this format, "1"
+architecture    JSON: inputs, layers and how they are joined (``Network.config``)
+dtype           "float32" or "float64"
+seed, fits      JSON: the model's seed, how often it was fitted
+objective       JSON: loss, l2 and metrics of the last fit; null if there is none
+metadata        JSON: the user's own
+==============  ===================================================================
+
+and a tensor for each parameter: "dense_1.weights" (units, inputs), "dense_1.biases" (units,).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks, _data, _objective, _state, losses, metrics
+from fastmlp.network import Network
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from fastmlp._objective import Objective
+    from fastmlp.model import Model
+
+FORMAT = 1
+DTYPES = {"float32": "F32", "float64": "F64"}
+
+
+def save(model: Model, path: str | PathLike[str]) -> None:
+    """Write a model to a file; see `Model.save`.
+
+    Examples
+    --------
+    >>> import fastmlp as fm, tempfile
+    >>> model = fm.MLP([4, 3], seed=0)
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     save(model, f"{directory}/model.safetensors")
+    ...     fm.load(f"{directory}/model.safetensors")
+    <Model 4 → 3; 15 parameters, float32>
+    """
+    from safetensors.numpy import save_file
+
+    target = Path(path)
+    try:
+        user = json.dumps(model.metadata, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metadata must hold JSON values only: {error}") from None
+    header = {
+        "fastmlp": str(FORMAT),
+        "architecture": json.dumps(model.network.config()),
+        "dtype": str(model.dtype),
+        "seed": json.dumps(model.seed),
+        "fits": json.dumps(model._fits),
+        "objective": json.dumps(_named(model._objective)),
+        "metadata": user,
+    }
+    views = _state.views(model.network, model.parameters)
+    tensors = {name: np.ascontiguousarray(view) for name, view in views.items()}
+    # The name differs between processes that save to the same place at the same time.
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        save_file(tensors, draft, header)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """Read a model from a file written by `Model.save`.
+
+    Parameters
+    ----------
+    path : path-like
+        A safetensors file.
+
+    Returns
+    -------
+    Model
+        With the weights, `metadata` and seed of the one saved; its next `fit` starts the optimizer
+        anew.
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        If there is no such file, or it cannot be read.
+    ValueError
+        If it is not a whole file of fastmlp's, or contradicts itself; the message says where. No
+        code of a file is ever run.
+
+    Examples
+    --------
+    >>> load("nowhere.safetensors")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.safetensors'
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    with path.open("rb"):
+        # Python's own errors, with the path in them, for a missing file, a directory, no
+        # permission.
+        pass
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _read(file)
+    except (SafetensorError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"cannot load {str(path)!r}: {error or 'nested too deeply'}") from None
+
+
+def _read(file: Any) -> Model:
+    """Make the model of an open file, checking every part before it is used."""
+    from fastmlp.model import Model
+
+    header: dict[str, str] = file.metadata() or {}
+    _check_version(header)
+    if header.get("dtype") not in DTYPES:
+        raise ValueError(f"its dtype must be in {list(DTYPES)}, not {header.get('dtype')!r}")
+    architecture = _parse(header, "architecture")
+    asked = Network.shapes_in(architecture)
+    shapes = {name: _file_shape(name, shape) for name, shape in asked.items()}
+    _check_tensors(file, shapes, DTYPES[header["dtype"]])
+    weights = {name: file.get_tensor(name) for name in shapes}
+    for name, values in weights.items():
+        _data.check_finite(values, f"tensor {name!r}", values.dtype)
+    user = _parse(header, "metadata")
+    if not isinstance(user, dict):
+        raise ValueError(f"its metadata must be a JSON object, not {type(user).__name__}")
+    seed = _parse(header, "seed")
+    network = Network.from_config(architecture, weights=_as_rows(weights))
+    state: dict[str, Any] = {
+        "seed": None if seed is None else _checks.integer(seed, "its seed", at_least=0),
+        "dtype": header["dtype"],
+        "metadata": user,
+        "fits": _checks.integer(_parse(header, "fits"), "its fits", at_least=0),
+        "objective": _objective_of(network, _parse(header, "objective")),
+        "waiting": [],
+        "network": network,
+        "weights": weights,
+    }
+    model: Model = object.__new__(Model)
+    _state.restore(model, state)
+    return model
+
+
+def _check_version(header: dict[str, str]) -> None:
+    version = header.get("fastmlp")
+    if version is None:
+        raise ValueError("it is a safetensors file without 'fastmlp' metadata: no model of fastmlp")
+    if version != str(FORMAT):
+        raise ValueError(
+            f"its format is version {version[:20]!r}, this fastmlp reads version {FORMAT}: a newer "
+            "fastmlp may have written it"
+        )
+
+
+def _parse(header: dict[str, str], key: str) -> Any:
+    if key not in header:
+        raise ValueError(f"its header has no {key!r}")
+    try:
+        return json.loads(header[key])
+    except ValueError as error:
+        raise ValueError(f"{key!r} in its header is no JSON: {error}") from None
+
+
+def _file_shape(name: str, shape: tuple[int, int]) -> tuple[int, ...]:
+    return shape[1:] if name.endswith(".biases") else shape
+
+
+def _as_rows(weights: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.atleast_2d(values) for name, values in weights.items()}
+
+
+def _check_tensors(file: Any, shapes: dict[str, tuple[int, ...]], dtype: str) -> None:
+    """Raise unless the file has just the tensors that its architecture asks for."""
+    names = set(file.keys())
+    if names != set(shapes):
+        wrong = [f"lacks {name!r}" for name in sorted(set(shapes) - names)]
+        wrong += [f"has an unexpected {name[:80]!r}" for name in sorted(names - set(shapes))]
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        listed = ", ".join(wrong[:5])
+        raise ValueError(f"its tensors are not those of its architecture: it {listed}{more}")
+    for name, shape in shapes.items():
+        tensor = file.get_slice(name)
+        if tensor.get_dtype() != dtype:
+            raise ValueError(f"tensor {name!r} must be {dtype}, not {tensor.get_dtype()}")
+        if tuple(tensor.get_shape()) != shape:
+            raise ValueError(
+                f"tensor {name!r} must have shape {shape} by its architecture, not "
+                f"{tuple(tensor.get_shape())}"
+            )
+
+
+def _named(objective: Objective | None) -> dict[str, Any] | None:
+    """Return an objective by names, or None if it has functions of the user's in it."""
+    if objective is None or losses.LOSSES.get(objective.loss.name) != objective.loss:
+        return None
+    named = {metric.name for metric in objective.metrics if metrics.get(metric.name) == metric}
+    kept = [metric.name for metric in objective.metrics if metric.name in named]
+    return {"loss": objective.loss.name, "l2": objective.l2, "metrics": kept}
+
+
+def _objective_of(network: Network, named: Any) -> Objective | None:
+    if named is None:
+        return None
+    if not isinstance(named, dict) or set(named) != {"loss", "l2", "metrics"}:
+        raise ValueError("its objective must have a loss, an l2 and metrics")
+    if not isinstance(named["metrics"], list):
+        raise ValueError("the metrics of its objective must be a list")
+    l2 = _checks.real(named["l2"], "its l2", at_least=0)
+    return _objective.choose(network, named["loss"], l2, named["metrics"])

@@ -1,0 +1,550 @@
+"""Models: a network with its weights, which can be trained, asked, saved and copied."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from fastmlp import _checks, _data, _examples, _fit, _objective, _state, _summary, losses, planner
+from fastmlp._evaluate import Evaluation, blocks
+from fastmlp.network import Network
+from fastmlp.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastmlp._fit import Compiled, OptimizerState
+    from fastmlp._node import Node
+    from fastmlp._objective import Objective
+    from fastmlp.callbacks import Callback
+    from fastmlp.history import History
+    from fastmlp.layers import Input, Layer, Symbol
+    from fastmlp.losses import Loss
+    from fastmlp.metrics import Metric
+    from fastmlp.optimizers import Update
+
+    Array = NDArray[Any]
+
+# Values converted at a time where `predict` gets numbers of another type: the copy stays in cache.
+CONVERT_VALUES: Final = 1 << 18
+
+
+def _not_planned(X: Any, out: Any) -> Any:
+    """Stand in for the plan of `predict` until there is one."""
+    return NotImplemented
+
+
+class Model:
+    """A network of layers joined in any way that has no cycle, with its weights.
+
+    Parameters
+    ----------
+    inputs : Input or sequence of Input
+        Where the data comes in.
+    outputs : Symbol
+        What the model returns, made by calling layers.
+    seed : int, optional
+        Makes the initial weights, and the order and dropout of every `fit` that has no seed of its
+        own, the same each time. None: different each time.
+    dtype : "float32" or "float64", default "float32"
+        Type of all weights, activations and results.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        As given.
+    seed : int or None
+        As given.
+    metadata : dict
+        Yours to fill with JSON values; saved, loaded, copied and pickled with the model.
+    history : History or None
+        That of the last `fit`, also after an interrupt or an exception.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the layers do not fit together, or an argument is wrong.
+
+    Examples
+    --------
+    A skip connection:
+
+    >>> import fastmlp as fm
+    >>> x = fm.Input(4)
+    >>> h = fm.Dense(8, "relu")(x)
+    >>> model = fm.Model(x, fm.Dense(3, "softmax")(fm.concat([h, x])), seed=0)
+    >>> model.predict([[1.0, 2.0, 3.0, 4.0]]).shape
+    (1, 3)
+    """
+
+    def __init__(
+        self,
+        inputs: Input | Sequence[Input],
+        outputs: Symbol,
+        *,
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._begin(seed, dtype)
+        self._adopt(Network(inputs, outputs, seed=seed))
+
+    def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
+        """Set everything but the network."""
+        self.seed = None if seed is None else _checks.integer(seed, "seed", at_least=0)
+        self.dtype = _checked_dtype(dtype)
+        self.metadata: dict[str, Any] = {}
+        self.history: History | None = None
+        self._network: Network | None = None
+        self._waiting: list[Layer | Input] = []
+        self._fits = 0
+        self._objective: Objective | None = None
+        self._compiled: Compiled | None = None
+        self._optimizer_state: OptimizerState | None = None
+        self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
+        self._inference: planner.Plan | None = None
+        self._predict = _not_planned
+
+    def _adopt(self, network: Network, parameters: Parameters | None = None) -> None:
+        """Take a network, once, and own its parameters."""
+        if self._network is None:
+            self.parameters = parameters or Parameters(network.parameter_nodes, self.dtype)
+            self._network = network
+            network.bind(self.parameters)
+
+    def _network_for(self, X: Any) -> Network:
+        """Return the network, or the one that this data would build."""
+        return self.network
+
+    @property
+    def network(self) -> Network:
+        """The layers and how they are joined; ValueError for a `Sequential` not built yet."""
+        if self._network is None:
+            raise ValueError(
+                "the model does not know its number of input columns yet: fit it, call "
+                "build(columns), or give Sequential input_columns or an Input as first layer"
+            )
+        return self._network
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, each after those it takes its input from."""
+        return list(self.network.layers)
+
+    @property
+    def graph(self) -> Node:
+        """The node of the output, as `predict` computes it: to draw, differentiate, build upon."""
+        return self.network.forward(training=False)[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the model learns."""
+        return self.network.parameter_count
+
+    @property
+    def rising_metrics(self) -> set[str]:
+        """Names of the last fit's metrics of which more is better."""
+        chosen = self._objective.metrics if self._objective else ()
+        return {metric.name for metric in chosen if metric.higher_is_better}
+
+    def fit(
+        self,
+        X: Any,
+        t: Any,
+        *,
+        loss: str | Loss | Any | None = None,
+        optimizer: str | Update = "adam",
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        validation_data: tuple[Any, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        l2: float = 0.0,
+        metrics: Sequence[str | Metric | Any] = (),
+        callbacks: Iterable[Callback | Any] = (),
+        shuffle: bool = True,
+        seed: int | None = None,
+        verbose: bool | Literal["auto"] = "auto",
+    ) -> History:
+        """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
+
+        A second call goes on from the present weights; with an equal optimizer it also goes on with
+        the optimizer's moments and step count, otherwise these start anew.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, columns)
+            Inputs. A list or dict of such for several inputs. float32, float64, uint8 and int64
+            arrays with contiguous rows are never copied as a whole; values are taken as they are
+            (bytes of an image are 0 to 255).
+        t : array-like, shape (rows,) or (rows, columns)
+            Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
+        loss : str, Loss or function, optional
+            "squared_error", "cross_entropy", "binary_cross_entropy", "hinge", or a function of the
+            graph nodes (y, t). By default cross_entropy for a softmax output, binary_cross_entropy
+            for a logistic one, else squared_error.
+        optimizer : str or optimizer, default "adam"
+            "adam", "sgd", `Adam` or `SGD`.
+        epochs : int, default 10
+            How many times to go through the data.
+        batch_size : int or None, default 32
+            Rows of a step; the last batch of an epoch may be short. None: all rows.
+        validation_data : tuple (X, t) or (X, t, sample_weight), optional
+            Evaluated after each epoch, without dropout.
+        sample_weight : array-like, shape (rows,), optional
+            Weights of the rows: the loss of a batch is Σ w L / Σ w.
+        l2 : float, default 0
+            λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
+            use that.
+        metrics : sequence of str or function, default ()
+            "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of (y, t).
+        callbacks : sequence of Callback or function, default ()
+            Told after each epoch, see `fastmlp.callbacks`.
+        shuffle : bool, default True
+            Whether each epoch has a random order of its own.
+        seed : int, optional
+            Makes orders and dropout the same each time. None: drawn from the model's seed.
+        verbose : bool or "auto", default "auto"
+            Whether to show a progress bar on stderr; "auto": in terminals and notebooks.
+
+        Returns
+        -------
+        History
+            The loss, the metrics, and the same of the validation data for each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, before anything changes.
+
+        Warns
+        -----
+        NonFiniteLossWarning
+            If the loss becomes NaN or infinite: training stops with the last finite weights kept.
+
+        Notes
+        -----
+        Ctrl-C ends the training within about a tenth of a second; the weights are those after the
+        last whole step, and `history` has the epochs so far.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([1, 8, 1], activation="tanh", seed=0)
+        >>> X = [[0.0], [0.5], [1.0]]
+        >>> history = model.fit(X, [0.0, 0.25, 1.0], optimizer=fm.Adam(0.01), epochs=200)
+        >>> history["loss"][-1] < 0.01 < history["loss"][0]
+        True
+        """
+        arguments = {
+            "loss": loss,
+            "optimizer": optimizer,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "validation_data": validation_data,
+            "sample_weight": sample_weight,
+            "l2": l2,
+            "metrics": metrics,
+            "callbacks": callbacks,
+            "shuffle": shuffle,
+            "seed": seed,
+            "verbose": verbose,
+        }
+        settings, self._compiled = _fit.prepare(self, X, t, arguments)
+        training = _fit.Training(self, settings, self._compiled)
+        self._objective, self.history = settings.objective, training.history
+        self._fits += 1
+        history = training.run()
+        if training.non_finite:
+            text = f"{history.stopped}; training stopped with the last finite weights kept"
+            hint = "a smaller learning rate or scaled inputs may help"
+            warnings.warn(f"{text}: {hint}", _fit.NonFiniteLossWarning, stacklevel=2)
+        return history
+
+    def predict(self, X: Any, out: Array | None = None) -> Array:
+        """Return the output of the network for each row.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, columns)
+            Inputs, as for `fit`.
+        out : ndarray, shape (rows, output columns), optional
+            Where to write the result: C-contiguous, of the model's type.
+
+        Returns
+        -------
+        ndarray, shape (rows, output columns)
+            Of the model's type; `out` if given. Class probabilities for a softmax output: the class
+            is ``predict(X).argmax(axis=1)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` or `out` has the wrong kind, shape or values.
+
+        Notes
+        -----
+        A C-contiguous array of the model's type goes straight to the core: about a microsecond for
+        one row of a small network. NaN and infinity in it are not looked for and show in the
+        result; data that has to be converted is checked, as in `fit`.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> fm.MLP([2, 3, 1], output="logistic", seed=0).predict([[0.5, 1.0], [2.0, 0.0]]).shape
+        (2, 1)
+        """
+        result = self._predict(X, out)
+        if result is not NotImplemented:
+            return result  # type: ignore[no-any-return]
+        return self._predict_any(X, out)
+
+    def _predict_any(self, X: Any, out: Array | None) -> Array:
+        """Check and convert the data, then predict block by block."""
+        network = self._network_for(X)
+        inputs = _examples.network_inputs(network, self.dtype, X)
+        shape = len(inputs[0]), network.output_columns
+        result = np.empty(shape, self.dtype)
+        if out is not None:
+            result = _data.output(out, shape, self.dtype)
+        self._adopt(network)
+        plan = self._inference_plan()
+        size = max(1, CONVERT_VALUES // max(network.input_columns))
+        for block in blocks(shape[0], size):
+            feeds = [np.asarray(part[block], self.dtype) for part in inputs]
+            plan.run(dict(zip(network.input_nodes, feeds, strict=True)), out=[result[block]])
+        return result
+
+    def _inference_plan(self) -> planner.Plan:
+        """Return the plan of the output, made when first needed."""
+        if self._inference is None:
+            self._inference = planner.plan(
+                [self.graph], parameters=self.parameters, dtype=self.dtype
+            )
+        return self._inference
+
+    def evaluate(
+        self,
+        X: Any,
+        t: Any,
+        *,
+        loss: str | Loss | Any | None = None,
+        l2: float | None = None,
+        metrics: Sequence[str | Metric | Any] | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> dict[str, float]:
+        """Return the loss and the metrics on given data, without dropout.
+
+        The loss is J with the same reduction as in `fit`, penalty included.
+
+        Parameters
+        ----------
+        X, t, sample_weight
+            Data, as for `fit`.
+        loss, l2, metrics
+            As for `fit`; by default those of the last fit. A model that was never fitted has the
+            loss of its output and no penalty; where there are no metrics, the accuracy is reported
+            if the targets are classes.
+
+        Returns
+        -------
+        dict of str to float
+            "loss" and the names of the metrics; averages over the rows, summed in float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 3], output="softmax", seed=0)
+        >>> sorted(model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2]))
+        ['accuracy', 'loss']
+        """
+        network = self._network_for(X)
+        objective = self._chosen(network, loss, l2, metrics)
+        data = _examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
+        self._adopt(network)
+        evaluation = self._evaluation(objective, data.target.shape[1])
+        return evaluation(data.inputs, data.target, data.weight)
+
+    def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> Objective:
+        """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
+        last = self._objective
+        if last is None or (loss is not None and losses.get(loss) != last.loss):
+            # Another loss may read its targets in another way: the last metrics may not fit it.
+            l2 = 0.0 if l2 is None else l2
+            return _objective.choose(network, loss, l2, metrics)
+        return _objective.choose(
+            network,
+            last.loss,
+            last.l2 if l2 is None else l2,
+            last.metrics if metrics is None and last.metrics else metrics,
+        )
+
+    def _evaluation(self, objective: Objective, target_columns: int) -> Evaluation:
+        """Return the compiled evaluation of an objective; the last one is kept."""
+        key = objective, target_columns
+        if key not in self._evaluations:
+            self._evaluations = {
+                key: Evaluation(self.network, self.parameters, objective, target_columns)
+            }
+        return self._evaluations[key]
+
+    def activations(self, X: Any) -> dict[str, Array]:
+        """Return what each layer puts out.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, columns)
+            Inputs, as for `fit`.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (rows, columns of the layer)
+            By the names of the layers, in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is wrong.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 3, 1], activation="threshold", seed=0)
+        >>> {name: h.shape for name, h in model.activations([[0.0, 1.0]]).items()}
+        {'dense_1': (1, 3), 'dense_2': (1, 1)}
+        """
+        network = self._network_for(X)
+        inputs = _examples.network_inputs(network, self.dtype, X)
+        self._adopt(network)
+        _, by_layer = network.forward(training=False)
+        # A layer of dropout does nothing here: its node is the one before it, wanted only once.
+        nodes = list(dict.fromkeys(by_layer.values()))
+        plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)
+        values = plan.run(dict(zip(network.input_nodes, inputs, strict=True)))
+        found = dict(zip(nodes, values, strict=True))
+        return {name: found[node].copy() for name, node in by_layer.items()}
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all parameters: of each layer weights (units, inputs), biases (units,).
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> [w.shape for w in fm.MLP([4, 8, 3], seed=0).get_weights()]
+        [(8, 4), (8,), (3, 8), (3,)]
+        """
+        return [view.copy() for view in _state.views(self.network, self.parameters).values()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy in all parameters, in the order and shapes of `get_weights`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If their number, a shape or a value is wrong; then none has changed.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
+        >>> other.set_weights(model.get_weights())
+        """
+        _state.set_weights(self.network, self.parameters, weights)
+
+    def copy(self) -> Model:
+        """Return a model with the same layers and copies of the weights.
+
+        The state of the optimizer is not copied: the next `fit` of the copy starts it anew.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([4, 3], seed=0)
+        >>> model.copy().layers[0] is model.layers[0]
+        False
+        """
+        return _state.copied(self)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _state.state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _state.restore(self, state)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a safetensors file: weights, architecture, `metadata`.
+
+        The state of the optimizer and the history are not written.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; a file that is there is replaced, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the model has functions of your own in it, which a file cannot hold, or `metadata` is
+            not JSON.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        fastmlp.load
+        """
+        from fastmlp import io
+
+        io.save(self, path)
+
+    def summary(self) -> _summary.Summary:
+        """Return the table of the layers; print it, or end a notebook's cell with it.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> print(fm.MLP([4, 3], output="softmax", seed=0).summary())
+        layer    kind   columns  activation  parameters  from
+        x        Input        4                       0
+        dense_1  Dense        3  softmax             15  x
+        15 parameters, float32
+        """
+        network = self.network
+        return _summary.Summary(network.summary(), network.parameter_count, str(self.dtype))
+
+    def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:
+        """Return the source of randomness of the next fit."""
+        if seed is not None:
+            return np.random.SeedSequence(_checks.integer(seed, "seed", at_least=0))
+        return np.random.SeedSequence(self.seed, spawn_key=(self._fits,))
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        if self._network is None:
+            return f"<{kind}, not built yet, {self.dtype}>"
+        count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
+        return f"<{kind} {_summary.chain(self._network)}; {count}, {self.dtype}>"
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        result = None
+    if dtype is None or result not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return result
