@@ -110,9 +110,7 @@ class Loss:
         >>> losses.get("cross_entropy").encode_targets([2, 3], 3)
         Traceback (most recent call last):
             ...
-        ValueError: t has 1 value out of range; the first is 3 at row 1; expected labels 0 … 2 for a
-        \
-network of 3 output columns
+        ValueError: t has 1 value out of range; the first is 3 at row 1; expected labels 0 … 2
         """
         return ENCODERS[self.target](as_matrix(t, name), output_columns, name)
 

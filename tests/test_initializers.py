@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+from fastmlp import initializers
+from fastmlp.initializers import INITIALIZERS, Constant, Glorot, He, Initializer, LeCun, Zeros
+
+VARIANCES = {Glorot: 2 / (300 + 200), He: 2 / 200, LeCun: 1 / 200}
+
+
+def draw(initializer, shape=(300, 200), seed=0):
+    return initializer(np.random.default_rng(seed), shape)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_every_initializer_returns_float64_of_the_shape_asked_for(name):
+    for shape in [(1, 1), (1, 7), (13, 1), (5, 3)]:
+        W = draw(initializers.get(name), shape)
+        assert W.shape == shape
+        assert W.dtype == np.float64
+        assert np.isfinite(W).all()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_the_same_seed_draws_the_same_numbers(name):
+    initializer = initializers.get(name)
+    np.testing.assert_array_equal(draw(initializer, seed=3), draw(initializer, seed=3))
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+@pytest.mark.parametrize("kind", VARIANCES)
+def test_drawn_weights_have_the_variance_of_the_formula(kind, distribution):
+    W = draw(kind(distribution))
+    deviation = np.sqrt(VARIANCES[kind])
+    # Six standard errors; the kurtosis of a normal is the larger of the two.
+    assert abs(W.mean()) < 6 * deviation / np.sqrt(W.size)
+    assert abs(W.var() / VARIANCES[kind] - 1) < 6 * np.sqrt(2 / W.size)
+    assert not np.array_equal(W, draw(kind(distribution), seed=1))
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(Glorot, 6 / 500), (He, 6 / 200), (LeCun, 3 / 200)])
+def test_uniform_weights_fill_the_interval_of_the_paper_and_stay_within(kind, limit):
+    W = draw(kind("uniform"))
+    assert 0.999 * np.sqrt(limit) < abs(W).max() <= np.sqrt(limit)
+
+
+def test_constants_and_zeros_draw_nothing():
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(Constant(0.5)(rng, (1, 3)), [[0.5, 0.5, 0.5]])
+    np.testing.assert_array_equal(Zeros()(rng, (2, 1)), [[0], [0]])
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_a_name_an_object_and_a_number_name_initializers():
+    assert initializers.get("he_normal") == He("normal")
+    assert initializers.get(LeCun()) == LeCun("uniform")
+    assert initializers.get(np.float32(0.5)) == Constant(0.5)
+
+
+@pytest.mark.parametrize("initializer", [*INITIALIZERS.values(), Constant(-0.25)], ids=repr)
+def test_every_initializer_comes_back_from_json(initializer):
+    config = json.loads(json.dumps(initializer.config()))
+    assert initializers.from_config(config) == initializer
+
+
+def test_an_initializer_of_the_users_cannot_be_saved():
+    class Mine(Initializer):
+        pass
+
+    with pytest.raises(ValueError, match="class Mine cannot be saved"):
+        Mine().config()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        "Zeros",
+        {},
+        {"class": "os.system"},
+        {"class": ["Zeros"]},
+        {"class": "Zeros", "value": 1},
+        {"class": "He", "distribution": "cauchy"},
+        {"class": "He", "distribution": 3},
+        {"class": "Constant"},
+        {"class": "Constant", "value": "1"},
+        {"class": "Zeros", 3: 4},
+    ],
+)
+def test_a_malformed_config_is_a_value_error(config):
+    with pytest.raises(ValueError, match=r"initializer config|distribution"):
+        initializers.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("he", ValueError, "initializer must be one of .*'he_normal'.*got 'he'"),
+        ([1.0], TypeError, "initializer.* must be a number, got"),
+        (True, TypeError, "must be a number, got True"),
+        (float("nan"), ValueError, "must be a finite number, got nan"),
+    ],
+)
+def test_what_is_no_initializer_is_an_error(spec, error, message):
+    with pytest.raises(error, match=message):
+        initializers.get(spec)
+
+
+def test_an_unknown_distribution_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"distribution.*'uniform', 'normal'.*'cauchy'"):
+        He("cauchy")
