@@ -5,4 +5,5 @@ PYBIND11_MODULE(_core, m) {
   fastmlp::bind_config(m);
   fastmlp::bind_kernels(m);
   fastmlp::bind_program(m);
+  fastmlp::bind_predict(m);
 }

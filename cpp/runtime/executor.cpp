@@ -252,15 +252,32 @@ void Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* param
   const int threads = threads_for(rows);
   prepare(*w, rows, threads, feeds, false);
   const Batch batch{&feeds, nullptr, 0, rows, parameters, &outputs, run_key(seed, step)};
-  if (threads == 1) {
-    Barrier barrier;
-    run_batch(*w, batch, Member{0, 1, barrier});
-  } else {
-    run_team(threads, [&](const Member& member) { run_batch(*w, batch, member); });
-  }
+  run_prepared(*w, batch, threads);
   if (gradient) std::copy_n(w->reduced.data(), program_.parameter_size, gradient);
   for (std::size_t i = 0; scalars && i < program_.scalars.size(); ++i)
     scalars[i] = w->reduced.data()[program_.scalars[i]];
+  give_back(std::move(w));
+}
+
+template <class T>
+void Executor<T>::run_prepared(Workspace& w, const Batch& batch, int threads) const {
+  if (threads == 1) {
+    Barrier barrier;
+    run_batch(w, batch, Member{0, 1, barrier});
+  } else {
+    run_team(threads, [&](const Member& member) { run_batch(w, batch, member); });
+  }
+}
+
+template <class T>
+void Executor<T>::run_one(const Feed& feed, const T* parameters, T* output) {
+  std::unique_ptr<Workspace> w = take_workspace();
+  w->one_feed[0] = feed;
+  w->one_output[0] = output;
+  const int threads = threads_for(feed.rows);
+  prepare(*w, feed.rows, threads, w->one_feed, false);
+  run_prepared(*w, Batch{&w->one_feed, nullptr, 0, feed.rows, parameters, &w->one_output, 0},
+               threads);
   give_back(std::move(w));
 }
 

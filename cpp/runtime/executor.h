@@ -62,6 +62,9 @@ class Executor {
            const std::vector<T*>& outputs, std::uint64_t seed, std::uint64_t step,
            T* gradient = nullptr, T* scalars = nullptr);
 
+  // One feed with batch rows, one output: as run, for a program that needs no more.
+  void run_one(const Feed& feed, const T* parameters, T* output);
+
   TrainingResult train(const TrainingCall<T>& call);
 
  private:
@@ -70,6 +73,7 @@ class Executor {
   std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);
   int threads_for(Index rows) const;
+  void run_prepared(Workspace& w, const Batch& batch, int threads) const;
   void prepare(Workspace& w, Index rows, int threads, const std::vector<Feed>& feeds,
                bool ordered) const;
   void run_batch(Workspace& w, const Batch& batch, const Member& member) const;

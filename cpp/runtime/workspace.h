@@ -17,6 +17,8 @@ struct Executor<T>::Workspace {
   std::vector<char> copied;          // per feed: its rows are brought into the arena
   std::vector<View<const T>> views;  // threads × feeds
   std::vector<View<T>> outputs;      // threads × outputs
+  std::vector<Feed> one_feed{1};     // of run_one
+  std::vector<T*> one_output{nullptr};
 
   T* batch_of(int thread) const { return batch.data() + (cut.lanes ? thread * batch_each : 0); }
   T* reduced_of(Index lane) const { return reduced.data() + lane * reduced_each; }

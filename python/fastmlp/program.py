@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
 from fastmlp import _core
 from fastmlp._feeds import check_feeds
 from fastmlp._node import BATCH, Array, Node, describe, topological_order
 from fastmlp.gradient import gradient
 from fastmlp.parameters import Parameters, aligned_zeros
 from fastmlp.planner.build import plan_program
-from numpy.typing import ArrayLike, DTypeLike
 
 _KINDS = "biuf"
 
@@ -23,7 +24,7 @@ class Update(Protocol):
 
     @property
     def kernel(self) -> str:
-        """ "adam" or "sgd"."""
+        """The rule: "adam" or "sgd"."""
 
     @property
     def state_vectors(self) -> int:
@@ -117,6 +118,20 @@ class Plan:
         arrays = [_column_contiguous(matrix) for matrix in matrices.values()]
         program.run(arrays, count, self.parameters.flat, results, seed, step, None)
         return results
+
+    def predictor(self) -> Callable[[Any, Array | None], Any]:
+        """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
+
+        X is a C-contiguous array (rows, columns) of the plan's dtype, which is read in place and
+        not checked for NaN; out an array like the result, or None. The function returns
+        NotImplemented for anything else.
+        """
+        fed = tuple(v for v in topological_order(self.outputs) if v.op == "input")
+        program, _ = self._program(fed)
+        function: Callable[[Any, Array | None], Any] = _core.make_predictor(
+            program, self.parameters.flat
+        )
+        return function
 
 
 def plan_training(
