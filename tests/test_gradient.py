@@ -129,8 +129,11 @@ def test_a_node_of_the_forward_graph_is_not_renamed():
         ("W1", "W\u03041"),
         ("w\u0304", "w\u0304\u0304"),
         ("b_2", "b\u0304_2"),
+        ("L_reg", "L\u0304_reg"),
         ("loss", "l\u0305o\u0305s\u0305s\u0305"),
         ("h'", "h\u0304'"),
+        ("y", "\u0233"),
+        ("\u0233", "\u0233\u0304"),
     ],
 )
 def test_a_bar_stands_over_the_letter_or_over_the_word(name: str, barred: str):

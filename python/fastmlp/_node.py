@@ -193,10 +193,11 @@ class Op:
     derive : callable
         ``derive(node, bar, *parents)``: one message per parent, v̄_j · ∂v_j/∂v_i as a graph node,
         or None where the derivative is zero. It may be as large as `bar`; `messages` sums it down.
-    formula : str
-        Text with {0}, {1}, … for the parents, {all} for all of them, and the attributes by name.
+    formula : str or callable
+        How to write it: a text with {0}, {1}, … for the parents, {all} for all of them and the
+        attributes by name, or ``formula(*parents, **attrs)``; see `text`.
     precedence : int
-        How tightly the formula binds: 1 sums, 2 products, 3 signs and powers, 4 the rest.
+        How tightly the formula binds: 1 sums, 2 products, 3 powers, 4 the rest.
     analytic : bool
         Whether the function is differentiable everywhere, so that a complex step is valid.
     at_run : callable or None
@@ -209,11 +210,17 @@ class Op:
     shape: Callable[..., Shape]
     value: Callable[..., Array]
     derive: Callable[..., Messages]
-    formula: str
+    formula: str | Callable[..., str]
     precedence: int = 4
     analytic: bool = True
     at_run: Callable[[Mapping[str, Any], Run], dict[str, Any]] | None = None
     simplify: Callable[..., Node | None] | None = None
+
+    def text(self, *parents: str, **attrs: Any) -> str:
+        """Return the formula with the parents' names put in."""
+        if callable(self.formula):
+            return self.formula(*parents, **attrs)
+        return self.formula.format(*parents, all=", ".join(parents), **attrs)
 
     def messages(self, node: Node, bar: Node) -> Messages:
         """Return what `node`, with error signal `bar`, sends to each parent, in its shape."""

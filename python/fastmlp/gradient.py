@@ -106,14 +106,18 @@ def _name(signals: Mapping[Node, Node], forward: set[Node]) -> None:
 
 
 def overbar(name: str) -> str:
-    """Return a name with a bar: z̄ for z, W̄1 for W1, a bar over every letter of a word."""
-    letters = sum(character.isalpha() for character in name)
-    if letters == 1 and name[0].isalpha():
-        end = 1
-        while end < len(name) and unicodedata.combining(name[end]):
-            end += 1
-        return f"{name[:end]}\N{COMBINING MACRON}{name[end:]}"
-    return "".join(c if unicodedata.combining(c) else f"{c}\N{COMBINING OVERLINE}" for c in name)
+    """Return a name with a bar: z̄ for z, W̄1 for W1, and a bar over every letter of a word."""
+    end = 1
+    while end < len(name) and unicodedata.combining(name[end]):
+        end += 1
+    if name[:1].isalpha() and not name[end : end + 1].isalpha():
+        barred = f"{name[:end]}\N{COMBINING MACRON}{name[end:]}"
+    else:
+        barred = "".join(
+            c if unicodedata.combining(c) else f"{c}\N{COMBINING OVERLINE}" for c in name
+        )
+    # ȳ is then one character, as keyboards write it.
+    return unicodedata.normalize("NFC", barred)
 
 
 class GradientError(ValueError):

@@ -34,6 +34,8 @@ from fastmlp._node import (
     parameter,
     topological_order,
 )
+from fastmlp.display import Trace, trace
+from fastmlp.draw import Drawing, draw
 from fastmlp.gradient import GradientError, GradientReport, check_gradients, gradient
 from fastmlp.ops.activations import logistic, relu, softplus, tanh, threshold
 from fastmlp.ops.columns import concatenate, pad, pick, scatter, slice
@@ -58,10 +60,12 @@ from fastmlp.ops.rows import argmax, dropout, log_softmax, softmax, softmax_cros
 
 __all__ = [
     "BATCH",
+    "Drawing",
     "GradientError",
     "GradientReport",
     "Node",
     "Shape",
+    "Trace",
     "abs",
     "add",
     "affine",
@@ -71,6 +75,7 @@ __all__ = [
     "constant",
     "cos",
     "divide",
+    "draw",
     "dropout",
     "exp",
     "gradient",
@@ -105,6 +110,7 @@ __all__ = [
     "tanh",
     "threshold",
     "topological_order",
+    "trace",
 ]
 
 

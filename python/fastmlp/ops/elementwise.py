@@ -148,7 +148,7 @@ declare(
     value=lambda a: -a,
     derive=lambda h, bar, a: (-bar,),
     formula="−{0}",
-    precedence=3,
+    precedence=2,
     simplify=_simpler_negative,
 )
 
@@ -261,11 +261,17 @@ def _power_messages(h: Node, bar: Node, a: Node) -> tuple[Node | None]:
     return (None if exponent == 0 else exponent * bar * power(a, exponent - 1),)
 
 
+def _power_text(a: str, exponent: float) -> str:
+    text = f"{exponent:g}"
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return f"{a}{text.translate(raised)}" if exponent.is_integer() else f"{a}^{text}"
+
+
 declare(
     "power",
     shape=_same,
     value=lambda a, exponent: a**exponent,
     derive=_power_messages,
-    formula="{0}^{exponent:g}",
+    formula=_power_text,
     precedence=3,
 )

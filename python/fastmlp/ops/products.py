@@ -82,6 +82,6 @@ declare(
     shape=_matmul_shape,
     value=_matmul_value,
     derive=_matmul_messages,
-    formula="{0} {1}",
+    formula=lambda a, b, transpose_a, transpose_b: f"{a}{'ᵀ' * transpose_a} {b}{'ᵀ' * transpose_b}",
     precedence=2,
 )

@@ -57,7 +57,7 @@ declare(
     shape=_reduced,
     value=lambda a, axis: np.sum(a, axis=axis, keepdims=True),
     derive=lambda h, bar, a: (spread(bar, a.shape),),
-    formula="sum({0}, axis={axis})",
+    formula=lambda a, axis: f"sum({a})" if axis is None else f"sum({a}, axis={axis})",
 )
 
 declare(
@@ -65,7 +65,7 @@ declare(
     shape=_reduced,
     value=lambda a, axis: np.mean(a, axis=axis, keepdims=True),
     derive=lambda h, bar, a: (spread(bar, a.shape, mean=True),),
-    formula="mean({0}, axis={axis})",
+    formula=lambda a, axis: f"mean({a})" if axis is None else f"mean({a}, axis={axis})",
 )
 
 
@@ -111,7 +111,8 @@ declare(
     shape=_spread_shape,
     value=_spread_value,
     derive=_spread_messages,
-    formula="spread({0})",
+    formula=lambda a, shape, mean: f"spread({a})/n" if mean else f"spread({a})",
+    precedence=2,
     at_run=_spread_at_run,
 )
 
