@@ -150,12 +150,16 @@ class Structure:
 
 def topological_order(inputs: tuple[Input, ...], output: Symbol) -> list[Symbol]:
     """Return the inputs, then every symbol that the output depends on, each after its sources."""
+    if not isinstance(output, Symbol):
+        raise TypeError(
+            f"output must be one symbol, what a layer returns when it is called, not {output!r}"
+        )
+    if output.layer is None:
+        raise ValueError("output must come from a layer, not be an input itself")
     order: list[Symbol] = list(inputs)
     seen: set[Symbol] = set(inputs)
     used: set[Symbol] = set()
     path = [(output, iter(output.sources))]
-    if output.layer is None:
-        raise ValueError("output must come from a layer, not be an input itself")
     while path:  # a loop, not a recursion: networks may be thousands of layers deep
         symbol, sources = path[-1]
         for source in sources:

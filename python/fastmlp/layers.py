@@ -36,7 +36,7 @@ __all__ = [
 
 
 def _named_activation(activation: activations.Activation) -> str:
-    if activations.ACTIVATIONS.get(activation.name) is not activation:
+    if activations.ACTIVATIONS.get(activation.name) != activation:
         raise ValueError(
             f"the activation {activation.name!r} is a function of yours and cannot be saved; "
             f"those that can: {', '.join(activations.ACTIVATIONS)}"

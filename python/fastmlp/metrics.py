@@ -71,7 +71,7 @@ _MIDDLE = {"logistic": 0.5, "softmax": 0.5, "threshold": 0.5, "relu": 0.5, "soft
 
 
 def _decision(y: g.Node, loss: Loss | None) -> float:
-    if loss is losses.LOSSES["squared_error"] and y.op != "tanh":
+    if loss == losses.LOSSES["squared_error"] and y.op != "tanh":
         return 0.5  # a linear output that is fitted to the numbers 0 and 1
     return _MIDDLE.get(y.op, 0.0)
 

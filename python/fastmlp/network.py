@@ -183,7 +183,8 @@ class Network:
         if len(columns) < 2:
             raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
         sizes = [integer(n, f"columns[{i}]", at_least=1) for i, n in enumerate(columns)]
-        hidden = [layers.Dense(units, activation) for units in sizes[1:-1]]
+        phi = activations.get(activation)  # checked even where there is no hidden layer
+        hidden = [layers.Dense(units, phi) for units in sizes[1:-1]]
         chain = [*hidden, layers.Dense(sizes[-1], output)]
         return cls.sequential(chain, sizes[0], seed=seed, weights=weights)
 
@@ -374,7 +375,7 @@ def _given(specs: Mapping[str, ParameterSpec], weights: Weights) -> list[npt.NDA
     """Return the values given, in order; ValueError if a name or a shape does not fit."""
     for words, names in (
         ("lacks", specs.keys() - weights),
-        ("has unknown", weights - specs.keys()),
+        ("has unknown", weights.keys() - specs.keys()),
     ):
         if names:
             raise ValueError(f"weights {words} {', '.join(sorted(names))}")
