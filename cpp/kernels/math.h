@@ -16,9 +16,9 @@ struct Constants<float> {
   static constexpr float round_magic = 0x1.8p23f;  // adding it rounds to an integer in the low bits
   static constexpr float log2e = 0x1.715476p+0f;
   static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;  // k·ln2_high is exact
-  static constexpr float exp_least = -104.0f, exp_most = 89.0f;  // exp is 0 and inf beyond
-  static constexpr float expm1_least = -20.0f;                   // expm1 is −1 below
-  static constexpr float tanh_most = 10.0f;                      // tanh is 1 above
+  static constexpr float exp_least = -104.0f, exp_most = 89.0f;     // exp is 0 and inf beyond
+  static constexpr float expm1_least = -20.0f, expm1_most = 88.0f;  // it is −1 below
+  static constexpr float tanh_small = 0.56f, tanh_most = 10.0f;     // it is ±1 beyond
   static constexpr float least_normal = 0x1p-126f;
   static constexpr int subnormal_shift = 23;
   static constexpr std::int32_t half_sqrt2 = 0x3f3504f3;  // bits of √½
@@ -33,6 +33,10 @@ struct Constants<float> {
   static constexpr float log1p_poly[] = {0x1.5555584c26a22p-1f, 0x1.9996af9675ec4p-2f,
                                          0x1.2508b0fa84845p-2f, 0x1.b6e6ccb066db0p-3f,
                                          0x1.f173435860f4dp-3f};
+  // tanh(x) = x + x³·poly(x²), |x| ≤ tanh_small: 2^-29.5.
+  static constexpr float tanh_poly[] = {-0x1.555548d07bf29p-2f, 0x1.110c98858d625p-3f,
+                                        -0x1.b90fc1b045163p-5f, 0x1.5866a160a405fp-6f,
+                                        -0x1.963d806b2f774p-8f};
 };
 
 template <>
@@ -42,8 +46,8 @@ struct Constants<double> {
   static constexpr double log2e = 0x1.71547652b82fep+0;
   static constexpr double ln2_high = 0x1.62e42fefap-1, ln2_low = 0x1.cf79abc9e3b3ap-40;
   static constexpr double exp_least = -746.0, exp_most = 710.0;
-  static constexpr double expm1_least = -40.0;
-  static constexpr double tanh_most = 20.0;
+  static constexpr double expm1_least = -40.0, expm1_most = 709.0;
+  static constexpr double tanh_small = 0.36, tanh_most = 20.0;
   static constexpr double least_normal = 0x1p-1022;
   static constexpr int subnormal_shift = 52;
   static constexpr std::int64_t half_sqrt2 = 0x3fe6a09e667f3bcd;
@@ -61,6 +65,11 @@ struct Constants<double> {
       0x1.5555555555556p-1, 0x1.999999999956cp-2, 0x1.24924924c14a1p-2, 0x1.c71c71a631f38p-3,
       0x1.745d1df4f26f9p-3, 0x1.3b12d750f808bp-3, 0x1.11232cc714a77p-3, 0x1.dfe4c62a4f49fp-4,
       0x1.c16155b38567ep-4, 0x1.1eb2c13500842p-4, 0x1.5114d146c68c0p-3};
+  // 2^-62.1.
+  static constexpr double tanh_poly[] = {
+      -0x1.5555555555552p-2,  0x1.1111111110864p-3,  -0x1.ba1ba1b933c5dp-5,
+      0x1.664f4823afda6p-6,   -0x1.226e1f470ac63p-7, 0x1.d6cd98de98e7bp-9,
+      -0x1.7d18a6dec08aap-10, 0x1.2dfc2f8261ad7p-11, -0x1.844029481e8e3p-13};
 };
 
 // c[0] + c[1]·x + … by Horner.
@@ -85,9 +94,11 @@ FASTMLP_INLINE Reduced<T> reduce_exp(Vec<T> x) {
   const Vec<T> magic = splat(C::round_magic);
   const Vec<T> rounded = fma(x, splat(C::log2e), magic);
   const Vec<T> k = rounded - magic;
-  Vec<T> r = fma(k, splat(-C::ln2_high), x);
-  r = fma(k, splat(-C::ln2_low), r);
-  return {bits<T>(rounded) - bits<T>(magic), fma(r * r, polynomial<T>(r, C::exp_poly), r)};
+  const Vec<T> r_high = fma(k, splat(-C::ln2_high), x);  // exact; so ln2_low enters p unrounded
+  const Vec<T> r_low = k * -C::ln2_low;
+  const Vec<T> r = r_high + r_low;
+  const Vec<T> p = r_high + fma(r * r, polynomial<T>(r, C::exp_poly), r_low);
+  return {bits<T>(rounded) - bits<T>(magic), p};
 }
 
 // 2^k for a k whose power is a normal number.
@@ -108,10 +119,11 @@ FASTMLP_INLINE Vec<T> exp(Vec<T> x) {
   return (T(1) + e.p) * power_of_2<T>(half) * power_of_2<T>(e.k - half);
 }
 
-// exp(x) − 1 for x up to 2·tanh_most.
+// exp(x) − 1 for x up to expm1_most.
 template <class T>
 FASTMLP_INLINE Vec<T> expm1(Vec<T> x) {
   using C = Constants<T>;
+  x = x > C::expm1_most ? splat(C::expm1_most) : x;
   x = x < C::expm1_least ? splat(C::expm1_least) : x;
   const Reduced<T> e = reduce_exp<T>(x);
   const Vec<T> scale = power_of_2<T>(e.k);
@@ -156,16 +168,18 @@ FASTMLP_INLINE Vec<T> log1p(Vec<T> u) {
 template <class T>
 FASTMLP_INLINE Vec<T> tanh(Vec<T> x) {
   using C = Constants<T>;
-  Vec<T> magnitude = abs<T>(x);
-  magnitude = magnitude > C::tanh_most ? splat(C::tanh_most) : magnitude;
-  const Vec<T> t = expm1<T>(magnitude + magnitude);
-  return copy_sign<T>(t / (t + T(2)), x);
+  const Vec<T> z = x * x, magnitude = abs<T>(x);
+  const Vec<T> small = fma(x, z * polynomial<T>(z, C::tanh_poly), x);
+  const Vec<T> bounded = magnitude > C::tanh_most ? splat(C::tanh_most) : magnitude;
+  const Vec<T> large = T(1) - T(2) / (exp<T>(bounded + bounded) + T(1));
+  return magnitude < C::tanh_small ? small : copy_sign<T>(large, x);
 }
 
 template <class T>
 FASTMLP_INLINE Vec<T> logistic(Vec<T> x) {
   const Vec<T> e = exp<T>(-abs<T>(x));
-  return (x < T(0) ? e : splat(T(1))) / (T(1) + e);
+  const Vec<T> q = e / (T(1) + e);
+  return x < T(0) ? fma(-e, q, e) : T(1) - q;  // e − e·q is q with less rounding
 }
 
 template <class T>
