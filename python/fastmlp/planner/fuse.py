@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fastmlp._node import BATCH
 from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform
 from fastmlp.planner.kernels import ACTIVATION, BINARY, UNARY
 
@@ -31,22 +32,29 @@ def fuse(work: Steps) -> Steps:
 
 def deliver_in_place(work: Steps) -> None:
     """Compute a result where it is wanted, instead of copying it there."""
-    for step in list(work.steps):
-        if step.kind != "copy" or step.out is None or step.inputs[0] is None:
-            continue
-        source, target = step.inputs[0].buffer, step.out.buffer
-        whole = step.a == step.b == 0 and step.c == source.columns == target.columns
-        by_rows = target.home != "output" or isinstance(target.rows, str)
-        if target.home == "temporary" or source.home != "temporary" or not (whole and by_rows):
-            continue
+    while (step := next(filter(lambda step: _delivers(work, step), work.steps), None)) is not None:
+        assert step.out is not None and step.inputs[0] is not None
         work.steps.remove(step)
-        _replace_buffer(work, source, target)
+        _replace_buffer(work, step.inputs[0].buffer, step.out.buffer)
+
+
+def _delivers(work: Steps, step: Step) -> bool:
+    """Tell whether the step only copies a finished temporary result to where it is wanted."""
+    if step.kind != "copy" or step.out is None or step.inputs[0] is None:
+        return False
+    source, target = step.inputs[0].buffer, step.out.buffer
+    whole = step.a == step.b == 0 and step.c == source.columns == target.columns
+    by_rows = target.home != "output" or isinstance(target.rows, str)
+    if target.home == "temporary" or source.home != "temporary" or not (whole and by_rows):
+        return False
+    return not any(target in other.writes() for other in work.steps if other is not step)
 
 
 def activation_into_product(work: Steps) -> None:
     """Apply φ to the rows of affine's result while they are in registers."""
     for producer, consumer in _only_reader(work, "gemm", "unary"):
-        if consumer.a in _ACTIVATION_OF_UNARY and producer.c == producer.d == 0:
+        plain = producer.c == producer.d == 0 and not _sums_batch(producer)
+        if plain and consumer.a in _ACTIVATION_OF_UNARY:
             fused = producer.but(c=_ACTIVATION_OF_UNARY[consumer.a], out=consumer.out)
             _merge(work, producer, consumer, fused, at=producer)
 
@@ -58,7 +66,7 @@ def derivative_into_product(work: Steps) -> None:
         derivative = _DERIVATIVE_OF_BINARY.get(consumer.a)
         if derivative is None or bar is None or h is None or producer.out is None:
             continue
-        plain = producer.c == producer.d == 0 and producer.out2 is None
+        plain = producer.c == producer.d == 0 and not _sums_batch(producer)
         if plain and bar.buffer is producer.out.buffer and h.shape == bar.shape:
             inputs = (*producer.inputs[:3], h)
             fused = producer.but(inputs=inputs, d=derivative, out=consumer.out)
@@ -72,8 +80,8 @@ def bias_gradient_into_product(work: Steps) -> None:
         for product in work.steps:
             if product.kind != "gemm" or product.b or product.out2 is not None:
                 continue
-            if product.inputs[1] != summed or not isinstance(summed, Operand):
-                continue
+            if product.inputs[1] != summed or product.out is None or product.out.rows == BATCH:
+                continue  # a product by rows is done for some of them at a time
             earlier, later = sorted((total, product), key=work.steps.index)
             if not _read_before(work, earlier.out, later):
                 _merge(work, total, product, product.but(out2=total.out), at=later)
@@ -169,14 +177,18 @@ RULES: tuple[Callable[[Steps], None], ...] = (
 
 
 def _only_reader(work: Steps, producer_kind: str, consumer_kind: str) -> list[tuple[Step, Step]]:
-    """Return pairs of steps where the first's result is temporary and read by the second alone."""
+    """Return pairs of steps where the first's result is temporary and read by the second alone.
+
+    The second reads it as the first wrote it: a vector not turned.
+    """
     readers = work.readers()
     pairs = []
     for step in work.steps:
         if step.kind != producer_kind or step.out is None or step.out2 is not None:
             continue
         by = readers.get(step.out.buffer, [])
-        if step.out.buffer.home == "temporary" and len(by) == 1 and by[0].kind == consumer_kind:
+        alone = step.out.buffer.home == "temporary" and len(by) == 1
+        if alone and by[0].kind == consumer_kind and step.out in by[0].inputs:
             pairs.append((step, by[0]))
     taken: set[int] = set()  # a step takes part in one merge at a time
     free = []
@@ -185,6 +197,12 @@ def _only_reader(work: Steps, producer_kind: str, consumer_kind: str) -> list[tu
             free.append(pair)
             taken.update(map(id, pair))
     return free
+
+
+def _sums_batch(step: Step) -> bool:
+    """Tell whether the result is a sum over the batch, whole only when every row has been added."""
+    assert step.out is not None
+    return step.out.rows != BATCH and any(x is not None and x.rows == BATCH for x in step.inputs)
 
 
 def _merge(work: Steps, first: Step, second: Step, fused: Step, at: Step) -> None:

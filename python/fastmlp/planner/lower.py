@@ -176,12 +176,17 @@ class _Lowering:
     def unary(self, node: Node) -> Value:
         exponent = node.attrs.get("exponent", 0.0)
         if node.op == "power" and exponent == 1.0:
-            return self.values[node.parents[0]]
+            return self.same(node, node.parents[0])
         x = self.operand(node.parents[0], node in self.turned)
         if x.shape != self.stored_shape(node):  # a number that could not be folded
             x = self.emit("spread", (x,), self.stored_shape(node))
         scalar = Uniform(float(exponent))
         return self.emit("unary", (x,), self.stored_shape(node), a=UNARY[node.op], scalar=scalar)
+
+    def same(self, node: Node, parent: Node) -> Value:
+        """Return the parent's value, stored as the node is."""
+        value = self.values[parent]
+        return value if isinstance(value, Uniform) else self.operand(parent, node in self.turned)
 
     def scaled(self, node: Node, parent: Node, factor: Uniform) -> Operand:
         x = self.operand(parent, node in self.turned)
@@ -197,8 +202,10 @@ class _Lowering:
             if isinstance(self.values[other], Uniform):
                 continue
             if node.op == "multiply":
-                return self.values[other] if factor == ONE else self.scaled(node, other, factor)
-            if node.op == "divide" and number is right and not factor.per_row and factor.value:
+                return self.same(node, other) if factor == ONE else self.scaled(node, other, factor)
+            # Beyond these a reciprocal may overflow in float32 where the quotient does not.
+            ordinary = not factor.per_row and 1e-30 < abs(factor.value) < 1e30
+            if node.op == "divide" and number is right and ordinary:
                 return self.scaled(node, other, Uniform(1.0 / factor.value))
         turned = node in self.turned
         operands = (self.operand(left, turned), self.operand(right, turned))
