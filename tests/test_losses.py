@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from fastmlp import graph as g
-from fastmlp import losses
+from fastmlp import losses, metrics
 from fastmlp.losses import LOSSES, Loss, l2_penalty, mean_loss
 
 RNG = np.random.default_rng(5)
@@ -126,26 +126,45 @@ CASES = {
 }
 
 
+def example(output, columns, kind, rows):
+    """Return nodes z, y, t and feeds for them, with targets of a kind."""
+    labels = RNG.integers(columns, size=rows)
+    t = {
+        "real": RNG.normal(size=(rows, columns)),
+        "binary": RNG.integers(2, size=(rows, columns)),
+        "label": labels[:, None],
+        "one-hot": np.eye(columns)[labels],
+    }[kind]
+    z_node, t_node = g.input(columns, "z"), g.input(t.shape[1], "t")
+    feeds = {z_node: RNG.normal(size=(rows, columns)), t_node: t}
+    return z_node, getattr(g, output)(z_node), t_node, feeds
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_gradient_of_every_loss_is_its_derivative(name):
-    for output, columns, kind in CASES[name]:
-        z, bar = RNG.normal(size=(7, columns)), RNG.normal(size=(7, 1))
-        labels = RNG.integers(columns, size=7)
-        t = {
-            "real": RNG.normal(size=(7, columns)),
-            "binary": RNG.integers(2, size=(7, columns)),
-            "label": labels[:, None],
-            "one-hot": np.eye(columns)[labels],
-        }[kind]
-        z_node, t_node, bar_node = (
-            g.input(columns, "z"),
-            g.input(t.shape[1], "t"),
-            g.input(1, "bar"),
-        )
-        loss = losses.get(name)(getattr(g, output)(z_node), t_node)
-        feeds = {z_node: z, t_node: t, bar_node: bar}
-        report = g.check_gradients(g.sum(loss * bar_node), feeds, wrt=[z_node])
-        assert set(report.errors) == {z_node}
+    for case in CASES[name]:
+        z, y, t, feeds = example(*case, rows=7)
+        bar = g.input(1, "bar")
+        feeds[bar] = RNG.normal(size=(7, 1))
+        report = g.check_gradients(g.sum(losses.get(name)(y, t) * bar), feeds, wrt=[z])
+        assert set(report.errors) == {z}
+
+
+@pytest.mark.parametrize("rows", [1, 7, 33])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_and_metric_runs_in_the_core_as_in_the_reference(name, rows):
+    for case in CASES[name]:
+        z, y, t, feeds = example(*case, rows=rows)
+        weights = g.input(1, "weights")
+        feeds[weights] = RNG.random(size=(rows, 1))
+        loss = losses.get(name)
+        J = mean_loss(loss(y, t), weights)
+        accuracy, zero_one = (metrics.get(m)(y, t, loss) for m in ("accuracy", "zero_one"))
+        outputs = [J, g.gradient(J, z), mean_loss(loss(y, t)), accuracy, zero_one]
+        expected = g.reference.evaluate(outputs, feeds)
+        found = g.run(outputs, feeds, dtype="float64")
+        for value, reference in zip(found, expected, strict=True):
+            np.testing.assert_allclose(value, reference, rtol=1e-12, atol=1e-14)
 
 
 def test_cross_entropy_is_one_operation_on_the_logits():

@@ -1,8 +1,8 @@
 """Activations φ: what each is called, its formula, its derivative, the initializer that suits it.
 
-The values and messages of activations are operations of the graph (``ops.py``); this file gives
-them the names that layers use. To add one: declare the operation, then add a line to the table
-below.
+The values and messages of activations are operations of the graph (``ops/activations.py``); this
+file gives them the names that layers use. To add one: declare the operation, then add a line to the
+table below.
 """
 
 from __future__ import annotations
