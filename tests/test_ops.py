@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,259 +13,15 @@ from fastmlp.gradient import complex_step
 from fastmlp.graph import BATCH, Node
 from fastmlp.ops import LEAVES, OPS
 from fastmlp.ops.rows import run_key
+from op_cases import ALL_CASES, CASES, VALUES, Case, away_from_zero, classes
 
 TOLERANCE = 1e-12
 
-
-def away_from_zero(*shape: int, seed: int = 0) -> np.ndarray:
-    """Normal numbers, kept off the kinks at 0."""
-    x = np.random.default_rng([seed, *shape]).normal(size=shape)
-    return x + np.copysign(0.1, x)
-
-
-def positive(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.abs(away_from_zero(*shape, seed=seed))
-
-
-def within_one(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng([seed, *shape]).uniform(0.1, 0.9, size=shape)
-
-
-def classes(rows: int, columns: int) -> np.ndarray:
-    return (np.arange(rows) * 7 % columns).astype(float)[:, None]
-
-
-@dataclass
-class Case:
-    """An operation on numbers; `fixed` arguments have no derivative, `static` ones no batch."""
-
-    arrays: tuple[np.ndarray, ...]
-    attrs: dict[str, Any] = field(default_factory=dict)
-    fixed: tuple[int, ...] = ()
-    static: tuple[int, ...] = ()
-
-    def build(self, op: str, batch: bool) -> tuple[Node, list[Node], dict[Node, np.ndarray]]:
-        arguments = []
-        for i, array in enumerate(self.arrays):
-            rows = BATCH if batch and len(array) > 1 and i not in self.static else len(array)
-            arguments.append(g.input(array.shape[1], f"a{i}", rows=rows))
-        feeds = dict(zip(arguments, self.arrays, strict=True))
-        attrs = dict(self.attrs)
-        if batch and "shape" in attrs:
-            # An input beside it tells the rows of the batch.
-            rows, columns = attrs["shape"]
-            attrs["shape"] = (BATCH, columns)
-            feeds[g.input(1, "rows")] = np.zeros((rows, 1))
-        node = Node(op, arguments, attrs, OPS[op].shape(*(a.shape for a in arguments), **attrs))
-        return node, arguments, feeds
-
-
-SHAPES = [(1, 1), (1, 7), (5, 3), (17, 1), (3, 13)]
-PAIRS = [
-    ((5, 3), (5, 3)),
-    ((5, 3), (1, 3)),
-    ((5, 1), (5, 3)),
-    ((5, 1), (1, 3)),
-    ((1, 1), (5, 3)),
-    ((1, 3), (1, 1)),
-    ((7, 1), (7, 1)),
-    ((1, 1), (1, 1)),
-]
-
-
-def unary(make: Callable[..., np.ndarray] = away_from_zero, **attrs: Any) -> list[Case]:
-    return [Case((make(*shape),), attrs) for shape in SHAPES]
-
-
-def binary(second: Callable[..., np.ndarray] = away_from_zero) -> list[Case]:
-    return [Case((away_from_zero(*a), second(*b, seed=1))) for a, b in PAIRS]
-
-
-def flip(x: np.ndarray, transpose: bool) -> np.ndarray:
-    return np.ascontiguousarray(x.T) if transpose else x
-
-
-CASES: dict[str, list[Case]] = {
-    "affine": [
-        Case(
-            (away_from_zero(rows, k), away_from_zero(n, k, seed=1), away_from_zero(1, n)),
-            static=(1, 2),
-        )
-        for rows, k, n in [(1, 1, 1), (5, 3, 2), (7, 1, 4), (2, 5, 1)]
-    ],
-    "matmul": [
-        Case(
-            (flip(away_from_zero(m, k), ta), flip(away_from_zero(k, n, seed=1), tb)),
-            {"transpose_a": ta, "transpose_b": tb},
-            # The batch is a's rows, or what a product of two transposed sums over.
-            static=() if ta and not tb else (1,) if not ta else (0, 1),
-        )
-        for m, k, n in [(1, 1, 1), (5, 3, 2), (2, 7, 3)]
-        for ta in (False, True)
-        for tb in (False, True)
-    ],
-    **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum")},
-    **{op: binary(positive) for op in ("relu_message", "softplus_message")},
-    **{op: binary(within_one) for op in ("threshold_message", "logistic_message", "tanh_message")},
-    **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs")},
-    **{op: unary(positive) for op in ("log", "sqrt")},
-    "power": [
-        *unary(exponent=2.0),
-        *unary(exponent=3.0),
-        *unary(exponent=-1.0),
-        *unary(exponent=0.0),
-        *unary(positive, exponent=0.5),
-        *unary(positive, exponent=-1.7),
-    ],
-    **{op: unary() for op in ("relu", "softplus", "threshold", "logistic", "tanh")},
-    **{
-        op: [Case((away_from_zero(*s),), {"axis": axis}) for s in SHAPES for axis in (None, 0, 1)]
-        for op in ("sum", "mean")
-    },
-    "spread": [
-        Case((away_from_zero(*a),), {"shape": b, "mean": mean})
-        for a, b in [((1, 1), (5, 3)), ((1, 3), (5, 3)), ((5, 1), (5, 3)), ((1, 1), (7, 1))]
-        for mean in (False, True)
-    ],
-    **{op: unary() for op in ("softmax", "log_softmax", "argmax")},
-    "softmax_cross_entropy": [
-        Case((away_from_zero(5, 3), away_from_zero(5, 3, seed=1))),
-        Case((away_from_zero(1, 7), away_from_zero(1, 7, seed=1))),
-        Case((away_from_zero(5, 3), classes(5, 3)), fixed=(1,)),
-        Case((away_from_zero(1, 2), classes(1, 2)), fixed=(1,)),
-        Case((away_from_zero(3, 1), away_from_zero(3, 1, seed=1))),
-    ],
-    "softmax_cross_entropy_message": [
-        Case((away_from_zero(5, 1), away_from_zero(5, 3), away_from_zero(5, 3, seed=1))),
-        Case((away_from_zero(1, 1), away_from_zero(1, 7), away_from_zero(1, 7, seed=1))),
-        Case((away_from_zero(5, 1), away_from_zero(5, 3), classes(5, 3)), fixed=(2,)),
-    ],
-    "pick": [
-        Case((away_from_zero(b, n), classes(b, n)), fixed=(1,))
-        for b, n in [(1, 1), (5, 3), (17, 5)]
-    ],
-    "scatter": [
-        Case((away_from_zero(b, 1), classes(b, n)), {"columns": n}, fixed=(1,))
-        for b, n in [(1, 1), (5, 3), (17, 5)]
-    ],
-    "concatenate": [
-        Case(tuple(away_from_zero(b, n) for n in columns))
-        for b, columns in [(1, (1, 1)), (5, (3, 1, 4)), (17, (2, 5))]
-    ],
-    "slice": [
-        Case((away_from_zero(b, n),), {"start": i, "stop": j})
-        for b, n, i, j in [(1, 1, 0, 1), (5, 3, 0, 2), (5, 3, 1, 3), (17, 7, 2, 3)]
-    ],
-    "pad": [
-        Case((away_from_zero(b, n),), {"start": i, "columns": columns})
-        for b, n, i, columns in [(1, 1, 0, 1), (5, 3, 0, 4), (5, 3, 2, 5), (17, 2, 1, 7)]
-    ],
-    "dropout": [
-        Case((away_from_zero(*shape),), {"rate": rate, "key": 3})
-        for shape in SHAPES
-        for rate in (0.2, 0.5)
-    ],
-}
-
-ALL_CASES = [
-    pytest.param(op, case, batch, id=f"{op}-{i}-{'batch' if batch else 'rows'}")
-    for op, cases in CASES.items()
-    for i, case in enumerate(cases)
-    for batch in (False, True)
-    # A batch of one row is there already as a number of rows.
-    if not batch
-    or op == "spread"
-    or any(len(a) > 1 and j not in case.static for j, a in enumerate(case.arrays))
-]
-
-
-def dense(z: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return t if t.shape == z.shape else np.eye(z.shape[1])[t[:, 0].astype(int)]
-
-
-def cross_entropy(z: np.ndarray, t: np.ndarray) -> np.ndarray:
-    return -(dense(z, t) * scipy.special.log_softmax(z, axis=1)).sum(1, keepdims=True)
-
-
-def cross_entropy_message(bar: np.ndarray, z: np.ndarray, t: np.ndarray) -> np.ndarray:
-    t = dense(z, t)
-    return bar * (scipy.special.softmax(z, axis=1) * t.sum(1, keepdims=True) - t)
-
-
-def spread_value(a: np.ndarray, shape: tuple[int, int], mean: bool) -> np.ndarray:
-    return a * np.ones(shape) / (np.prod(shape) / a.size if mean else 1)
-
-
-def matmul_value(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool) -> np.ndarray:
-    return np.einsum("ki,jk->ij" if transpose_b else "ki,kj->ij", a if transpose_a else a.T, b)
-
-
-def pad_value(a: np.ndarray, start: int, columns: int) -> np.ndarray:
-    result = np.zeros((len(a), columns))
-    result[:, start : start + a.shape[1]] = a
-    return result
-
-
-def keep(n: int, rate: float, key: int) -> bool:
-    """The formula of cpp/kernels/table.h on Python's own integers."""
-    word = 2**64
-    u = (key + (n + 1) * 0x9E3779B97F4A7C15) % word
-    u = (u ^ (u >> 30)) * 0xBF58476D1CE4E5B9 % word
-    u = (u ^ (u >> 27)) * 0x94D049BB133111EB % word
-    u ^= u >> 31
-    return (u >> 32) >= int(rate * 2**32)
-
-
-def dropout_value(a: np.ndarray, rate: float, key: int) -> np.ndarray:
-    kept = [keep(n, rate, run_key(0, 0, key)) for n in range(a.size)]
-    return np.where(np.reshape(kept, a.shape), a / (1 - rate), 0)
-
-
-# What each operation is, said another way (SciPy, einsum, loops) than in the package.
-VALUES: dict[str, Callable[..., np.ndarray]] = {
-    "affine": lambda x, W, b: np.einsum("bi,oi->bo", x, W) + b,
-    "matmul": matmul_value,
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.true_divide,
-    "maximum": lambda a, b: np.where(a > b, a, b),
-    "relu_message": lambda bar, h: bar * (h > 0),
-    "softplus_message": lambda bar, h: bar * (1 - np.exp(-h)),
-    "threshold_message": lambda bar, h: 0 * bar * h,
-    "logistic_message": lambda bar, h: bar * (h - h**2),
-    "tanh_message": lambda bar, h: bar - bar * h**2,
-    "negative": np.negative,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "abs": np.abs,
-    "power": lambda a, exponent: np.power(a, exponent),
-    "relu": lambda z: z * (z > 0),
-    "softplus": lambda z: np.logaddexp(0, z),
-    "threshold": lambda z: 1.0 * (z > 0),
-    "logistic": scipy.special.expit,
-    "tanh": np.tanh,
-    "sum": lambda a, axis: np.add.reduce(a, axis=axis if axis is not None else (0, 1)).reshape(
-        [1 if axis in (None, i) else n for i, n in enumerate(a.shape)]
-    ),
-    "mean": lambda a, axis: np.average(a, axis=axis, keepdims=True),
-    "spread": spread_value,
-    "softmax": lambda a: scipy.special.softmax(a, axis=1),
-    "log_softmax": lambda a: scipy.special.log_softmax(a, axis=1),
-    "argmax": lambda a: np.array([[row.tolist().index(max(row))] for row in a]),
-    "softmax_cross_entropy": cross_entropy,
-    "softmax_cross_entropy_message": cross_entropy_message,
-    "pick": lambda a, i: np.array([[row[int(j)]] for row, j in zip(a, i[:, 0], strict=True)]),
-    "scatter": lambda a, i, columns: a * np.eye(columns)[i[:, 0].astype(int)],
-    "concatenate": lambda *arrays: np.hstack(arrays),
-    "slice": lambda a, start, stop: np.delete(
-        a, [j for j in range(a.shape[1]) if not start <= j < stop], axis=1
-    ),
-    "pad": pad_value,
-    "dropout": dropout_value,
+# Strict: what is mended must leave this list.
+CORE_DIFFERS = {
+    "affine-2": "a fed W of one column is taken for another shape",
+    "affine-3": "a fed W of one row is taken for another shape",
+    "softmax_cross_entropy-4": "with one class, the weight is taken for the class's number",
 }
 
 
@@ -334,6 +89,26 @@ def test_first_and_second_derivatives_agree_with_the_complex_step(op: str, case:
         wrt, g.reference.evaluate(g.gradient(second, wrt), feeds), strict=True
     ):
         assert_same(bar, complex_step(second, feeds, argument))
+
+
+@pytest.mark.parametrize(("op", "case", "batch"), ALL_CASES)
+def test_the_core_agrees_with_the_reference_to_second_derivatives(
+    op: str, case: Case, batch: bool, request: pytest.FixtureRequest
+):
+    for name, reason in CORE_DIFFERS.items():
+        if request.node.callspec.id.startswith(name):
+            request.applymarker(pytest.mark.xfail(reason=reason))
+    node, arguments, feeds = case.build(op, batch)
+    wrt = [a for i, a in enumerate(arguments) if i not in case.fixed]
+    first = g.gradient(weighted(node, feeds, seed=1), wrt)
+    second = g.gradient(weighted(first[0], feeds, seed=2), wrt)
+    outputs = [node, *first, *second]
+    expected = g.reference.evaluate(outputs, feeds)
+    for actual, value in zip(g.run(outputs, feeds, dtype="float64"), expected, strict=True):
+        assert_same(actual, value)
+    for actual, value in zip(g.run(outputs, feeds), expected, strict=True):
+        scale = max(1.0, float(np.abs(value).max()))
+        np.testing.assert_allclose(actual, value, rtol=0, atol=1e-4 * scale)
 
 
 @pytest.mark.parametrize("op", sorted(op for op in OPS if not OPS[op].analytic))
