@@ -16,6 +16,7 @@ using StepTuple = std::tuple<int, int, bool, std::vector<RefTuple>, RefTuple, Re
 
 Ref to_ref(const RefTuple& t) {
   Ref r;
+  if (std::get<0>(t) == int(Space::none)) return r;
   if (std::get<0>(t) < 0 || std::get<0>(t) > int(Space::output)) fail("steps: no such space");
   r.space = Space(std::get<0>(t));
   std::tie(std::ignore, r.offset, r.rows, r.columns) = t;

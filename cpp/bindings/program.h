@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,10 +17,24 @@ namespace fastmlp {
 
 namespace py = pybind11;
 
+// Rows that data can have, and elements of an arena: no product of them overflows.
+constexpr Index kMaxRows = Index(1) << 40;
+constexpr Index kMaxElements = Index(1) << 45;
+
 [[noreturn]] inline void fail(const std::string& what) { throw py::value_error(what); }
+
+// By what a dtype is, not which object: the dtype of an unpickled array is an object of its own.
+template <class T>
+bool holds(const py::array& a) {
+  const py::dtype d = a.dtype();
+  return d.kind() == py::dtype::of<T>().kind() && d.itemsize() == py::ssize_t(sizeof(T)) &&
+         d.byteorder() == '=';
+}
 
 inline DType to_dtype(const py::dtype& d) {
   const char kind = d.kind();
+  if (d.byteorder() != '=' && d.byteorder() != '|')
+    throw py::type_error("feeds: the core cannot read " + std::string(py::str(d)));
   const auto size = d.itemsize();
   if (kind == 'f' && size == 4) return DType::f32;
   if (kind == 'f' && size == 8) return DType::f64;
@@ -35,6 +50,10 @@ inline DType to_dtype(const py::dtype& d) {
   throw py::type_error("feeds: the core cannot read " + std::string(py::str(d)));
 }
 
+inline bool aligned(const py::array& a) {
+  return a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+}
+
 // An array as rows of contiguous columns; `rows` is what the run needs.
 inline Feed to_feed(const py::array& a, Index rows, Index columns, std::size_t number) {
   const std::string name = "feeds: array " + std::to_string(number);
@@ -47,6 +66,7 @@ inline Feed to_feed(const py::array& a, Index rows, Index columns, std::size_t n
   const Index size = a.itemsize();
   if (columns > 1 && a.strides(1) != size) fail(name + " must have contiguous rows");
   if (rows > 1 && (a.strides(0) < 0 || a.strides(0) % size)) fail(name + " has unusable strides");
+  if (!aligned(a)) fail(name + " must be aligned");
   f.data = a.data();
   f.rows = rows;
   f.columns = columns;
@@ -56,7 +76,7 @@ inline Feed to_feed(const py::array& a, Index rows, Index columns, std::size_t n
 
 template <class T>
 T* to_vector(py::array& a, Index size, const char* name) {
-  if (!a.dtype().is(py::dtype::of<T>()) || a.ndim() != 1 || a.shape(0) != size ||
+  if (!holds<T>(a) || a.ndim() != 1 || a.shape(0) != size || !aligned(a) ||
       (size > 1 && a.strides(0) != Index(sizeof(T))))
     fail(std::string(name) + ": expected a contiguous vector of " + std::to_string(size) + " " +
          std::string(py::str(py::dtype::of<T>())));
@@ -75,15 +95,15 @@ class PyProgram {
                  std::vector<py::array> outputs, std::uint64_t seed, std::uint64_t step,
                  std::optional<py::array> gradient) {
     const Program& p = executor_.program();
-    if (rows < 1) fail("rows: expected at least 1");
+    check_rows(rows);
     const std::vector<Feed> in = to_feeds(feeds, rows);
     if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
     std::vector<T*> out;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       py::array& a = outputs[i];
       const Index n = p.output_rows[i] == kBatch ? rows : p.output_rows[i];
-      if (!a.dtype().is(py::dtype::of<T>()) || a.ndim() != 2 || a.shape(0) != n ||
-          a.shape(1) != p.output_columns[i] || !(a.flags() & py::array::c_style) || !a.writeable())
+      if (!holds<T>(a) || a.ndim() != 2 || a.shape(0) != n || a.shape(1) != p.output_columns[i] ||
+          !(a.flags() & py::array::c_style) || !a.writeable() || !aligned(a))
         fail("outputs: array " + std::to_string(i) + " has the wrong shape, dtype or layout");
       out.push_back(static_cast<T*>(a.mutable_data()));
     }
@@ -105,7 +125,10 @@ class PyProgram {
                   std::uint64_t seed, std::uint64_t first_step, py::array scalars) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
-    if (rows < 1 || batch_rows < 1 || epochs < 0) fail("rows, batch_rows: expected at least 1");
+    check_rows(rows);
+    if (batch_rows < 1) fail("batch_rows: expected at least 1");
+    if (epochs < 0 || epochs > kMaxElements / rows) fail("epochs: impossible number");
+    batch_rows = std::min(batch_rows, rows);
     TrainingCall<T> call;
     call.feeds = to_feeds(feeds, rows);
     call.order = to_order(order, epochs, rows);
@@ -117,8 +140,9 @@ class PyProgram {
     call.rule = to_rule(rule, call.state.size());
     const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
     call.step_values = matrix_of_doubles(step_values, steps, kStepValues, "step_values");
-    call.scalars =
-        const_cast<double*>(matrix_of_doubles(scalars, epochs, Index(p.scalars.size()), "scalars"));
+    matrix_of_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
+    if (!scalars.writeable()) fail("scalars: expected a writable array");
+    call.scalars = static_cast<double*>(scalars.mutable_data());
     call.seed = seed;
     call.first_step = first_step;
     call.interrupted = [] {
@@ -137,6 +161,12 @@ class PyProgram {
   Executor<T>& executor() { return executor_; }
 
  private:
+  void check_rows(Index rows) const {
+    if (rows < 1) fail("rows: expected at least 1");
+    const Index columns = std::max<Index>(executor_.program().batch_columns, 1);
+    if (rows > kMaxRows || rows > kMaxElements / columns) fail("rows: too many");
+  }
+
   std::vector<Feed> to_feeds(const std::vector<py::array>& arrays, Index rows) const {
     const Program& p = executor_.program();
     if (arrays.size() != p.feed_columns.size()) fail("feeds: wrong number of arrays");
@@ -149,9 +179,8 @@ class PyProgram {
 
   static const std::int64_t* to_order(std::optional<py::array>& order, Index epochs, Index rows) {
     if (!order) return nullptr;
-    if (!order->dtype().is(py::dtype::of<std::int64_t>()) || order->ndim() != 2 ||
-        order->shape(0) != epochs || order->shape(1) != rows ||
-        !(order->flags() & py::array::c_style))
+    if (!holds<std::int64_t>(*order) || order->ndim() != 2 || order->shape(0) != epochs ||
+        order->shape(1) != rows || !(order->flags() & py::array::c_style) || !aligned(*order))
       fail("order: expected a C-contiguous int64 array of shape (" + std::to_string(epochs) + ", " +
            std::to_string(rows) + ")");
     const auto* data = static_cast<const std::int64_t*>(order->data());
@@ -170,8 +199,8 @@ class PyProgram {
 
   static const double* matrix_of_doubles(const py::array& a, Index rows, Index columns,
                                          const char* name) {
-    if (!a.dtype().is(py::dtype::of<double>()) || a.ndim() != 2 || a.shape(0) != rows ||
-        a.shape(1) != columns || !(a.flags() & py::array::c_style))
+    if (!holds<double>(a) || a.ndim() != 2 || a.shape(0) != rows || a.shape(1) != columns ||
+        !(a.flags() & py::array::c_style) || !aligned(a))
       fail(std::string(name) + ": expected float64 of shape (" + std::to_string(rows) + ", " +
            std::to_string(columns) + ")");
     return static_cast<const double*>(a.data());

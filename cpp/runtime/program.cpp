@@ -5,6 +5,10 @@
 namespace fastmlp {
 namespace {
 
+// Larger programs fit no machine; within these no sum or product of sizes overflows.
+constexpr Index kMaxSide = Index(1) << 31;
+constexpr Index kMaxSize = Index(1) << 40;
+
 [[noreturn]] void fail(std::size_t step, const std::string& what) {
   throw std::invalid_argument("step " + std::to_string(step) + " of the program: " + what);
 }
@@ -12,6 +16,8 @@ namespace {
 void check_ref(const Program& p, const Ref& r, std::size_t step) {
   if (!r) return;
   if (r.columns < 1 || (r.rows < 1 && r.rows != kBatch) || r.offset < 0) fail(step, "empty buffer");
+  if (r.columns > kMaxSide || r.rows > kMaxSide || r.offset > kMaxSize)
+    fail(step, "buffer beyond the end of its space");
   const bool batch_rows = r.rows == kBatch;
   Index end = 0, size = 0;
   switch (r.space) {
@@ -98,6 +104,8 @@ void check_shapes(const Step& s, std::size_t i) {
     case Kind::log_softmax:
     case Kind::dropout:
       same(a && out && shaped(a, out.rows, out.columns), i);
+      if (s.kind == Kind::dropout && !(s.scalar.value >= 0 && s.scalar.value < 1))
+        fail(i, "a rate outside [0, 1)");
       break;
     case Kind::softmax_cross_entropy:
       same(a && b && b.rows == a.rows && (b.columns == 1 || b.columns == a.columns), i);
@@ -116,7 +124,8 @@ void check_shapes(const Step& s, std::size_t i) {
       break;
     case Kind::copy:
       same(a && out && a.rows == out.rows && s.a >= 0 && s.b >= 0 && s.c >= 0, i);
-      same(s.a + s.c <= a.columns && s.b + s.c <= out.columns, i);
+      same(s.c <= a.columns && s.a <= a.columns - s.c, i);
+      same(s.c <= out.columns && s.b <= out.columns - s.c, i);
       break;
     case Kind::transpose:
       same(a && out && a.rows != kBatch && shaped(out, a.columns, a.rows), i);
@@ -126,29 +135,69 @@ void check_shapes(const Step& s, std::size_t i) {
   }
 }
 
+// What the caller only lends is read only.
+void check_result(const Ref& r, std::size_t step) {
+  if (r.space == Space::parameter || r.space == Space::feed)
+    fail(step, "a result in the parameters or in a feed");
+}
+
+// If the batch is cut, the steps before and after the rows run outside any part of it.
+void check_sections(const Program& p) {
+  int stage = 0;
+  for (std::size_t i = 0; i < p.steps.size(); ++i) {
+    const Step& s = p.steps[i];
+    const bool by_rows = s.section == Section::rows || s.section == Section::reduce;
+    const int own = by_rows ? 1 : s.section == Section::before ? 0 : 2;
+    if (own < stage) fail(i, "sections out of order");
+    stage = own;
+    bool touches_batch = s.out.rows == kBatch || s.out2.rows == kBatch;
+    for (const Ref& r : s.in) touches_batch = touches_batch || r.rows == kBatch;
+    if (touches_batch && !by_rows) fail(i, "rows of the batch outside its section");
+  }
+}
+
+void check_sizes(const Program& p) {
+  for (const Index size : {p.batch_columns, p.fixed_size, p.reduced_size, p.parameter_size})
+    if (size < 0 || size > kMaxSize) throw std::invalid_argument("program: impossible sizes");
+  if (p.reduced_size < p.parameter_size && !p.scalars.empty())
+    throw std::invalid_argument("program: no room for the gradient");
+  if (Index(p.constants.size()) > p.fixed_size)
+    throw std::invalid_argument("program: constants beyond the end of the fixed space");
+  for (const Index s : p.scalars)
+    if (s < 0 || s >= p.reduced_size) throw std::invalid_argument("program: no such scalar");
+}
+
+void check_feeds(const Program& p) {
+  if (p.feed_rows.size() != p.feed_columns.size() ||
+      p.feed_offsets.size() != p.feed_columns.size() ||
+      p.output_rows.size() != p.output_columns.size())
+    throw std::invalid_argument("program: feeds or outputs are incomplete");
+  for (std::size_t f = 0; f < p.feed_columns.size(); ++f) {
+    const Index rows = p.feed_rows[f], columns = p.feed_columns[f], offset = p.feed_offsets[f];
+    const bool batch = rows == kBatch;
+    if (columns < 1 || columns > kMaxSide || (rows < 1 && !batch) || rows > kMaxSide)
+      throw std::invalid_argument("program: impossible shape of a feed");
+    const Index size = columns * (batch ? 1 : rows), space = batch ? p.batch_columns : p.fixed_size;
+    if (offset < 0 || size > space || offset > space - size)
+      throw std::invalid_argument("program: feed beyond the end of its space");
+  }
+}
+
 }  // namespace
 
 void Program::check() const {
+  check_sizes(*this);
+  check_feeds(*this);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Step& s = steps[i];
     for (const Ref& r : s.in) check_ref(*this, r, i);
     check_ref(*this, s.out, i);
     check_ref(*this, s.out2, i);
+    check_result(s.out, i);
+    check_result(s.out2, i);
     check_shapes(s, i);
   }
-  if (feed_rows.size() != feed_columns.size() || feed_offsets.size() != feed_columns.size() ||
-      output_rows.size() != output_columns.size())
-    throw std::invalid_argument("program: feeds or outputs are incomplete");
-  for (std::size_t f = 0; f < feed_columns.size(); ++f) {
-    const bool batch = feed_rows[f] == kBatch;
-    const Index end = feed_offsets[f] + feed_columns[f] * (batch ? 1 : feed_rows[f]);
-    if (feed_offsets[f] < 0 || end > (batch ? batch_columns : fixed_size))
-      throw std::invalid_argument("program: feed beyond the end of its space");
-  }
-  if (Index(constants.size()) > fixed_size || reduced_size < 0 || parameter_size < 0)
-    throw std::invalid_argument("program: constants beyond the end of the fixed space");
-  for (const Index s : scalars)
-    if (s < 0 || s >= reduced_size) throw std::invalid_argument("program: no such scalar");
+  if (by_rows) check_sections(*this);
 }
 
 }  // namespace fastmlp
