@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from fastmlp._node import Array, Node, describe
 from numpy.typing import DTypeLike
+
+from fastmlp._node import Array, Node, describe
 
 _GRAIN = 16  # elements: every matrix begins on a cache line of float32
 

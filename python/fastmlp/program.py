@@ -17,6 +17,7 @@ from fastmlp.parameters import Parameters, aligned_zeros
 from fastmlp.planner.build import plan_program
 
 _KINDS = "biuf"
+_WORD = 1 << 64  # the core counts seeds and steps in 64 bits
 
 
 class Update(Protocol):
@@ -74,15 +75,13 @@ class Plan:
             order = topological_order(self.outputs)
             parameters = Parameters([v for v in order if v.op == "parameter"], dtype)
         self.parameters = parameters
-        self._programs: dict[tuple[Node, ...], tuple[Any, bool]] = {}
+        self._programs: dict[tuple[Node, ...], Any] = {}
 
-    def _program(self, fed: tuple[Node, ...]) -> tuple[Any, bool]:
-        """Return the program for these fed nodes, and whether its rows are those of a batch."""
+    def _program(self, fed: tuple[Node, ...]) -> Any:
+        """Return the program for these fed nodes."""
         if fed not in self._programs:
             arguments, _ = plan_program(self.outputs, parameters=self.parameters, fed=fed)
-            order = topological_order(self.outputs, known=set(fed))
-            batch = any(v.shape[0] == BATCH for v in order)
-            self._programs[fed] = (_make_program(arguments, self.parameters), batch)
+            self._programs[fed] = _make_program(arguments, self.parameters)
         return self._programs[fed]
 
     def run(
@@ -101,14 +100,28 @@ class Plan:
             A value for each input; other nodes may be fed too, and then are not computed.
         out : sequence of array or None, optional
             Where to write each output: C-contiguous, of the plan's dtype and the output's shape.
+            None, or None in the sequence, makes a new array.
         seed, step : int
             Of the random numbers of dropout.
+
+        Returns
+        -------
+        list of ndarray
+            One (rows, columns) for each output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a feed is missing or does not fit its node, or `out` does not fit the outputs or
+            shares memory with what is read or with another output.
         """
         if not isinstance(feeds, Mapping):
             raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
+        if out is not None and len(out) != len(self.outputs):
+            raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         order = topological_order(self.outputs, known=set(feeds))
         matrices, rows = check_feeds(feeds, order, _KINDS)
-        program, _ = self._program(tuple(matrices))
+        program = self._program(tuple(matrices))
         count = 1 if rows is None else rows
         results = []
         for i, node in enumerate(self.outputs):
@@ -116,7 +129,9 @@ class Plan:
             given = None if out is None else out[i]
             results.append(_result(given, shape, self.parameters.dtype))
         arrays = [_column_contiguous(matrix) for matrix in matrices.values()]
-        program.run(arrays, count, self.parameters.flat, results, seed, step, None)
+        if out is not None:
+            _check_apart(out, [*arrays, self.parameters.flat])
+        program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
         return results
 
     def predictor(self) -> Callable[[Any, Array | None], Any]:
@@ -127,7 +142,7 @@ class Plan:
         NotImplemented for anything else.
         """
         fed = tuple(v for v in topological_order(self.outputs) if v.op == "input")
-        program, _ = self._program(fed)
+        program = self._program(fed)
         function: Callable[[Any, Array | None], Any] = _core.make_predictor(
             program, self.parameters.flat
         )
@@ -182,9 +197,11 @@ class TrainingPlan:
     def __init__(
         self, loss: Node, parameters: Parameters, update: Update, metrics: Sequence[Node]
     ) -> None:
-        for node in (loss, *metrics):
+        for name, node in [("loss", loss), *(("metrics", metric) for metric in metrics)]:
+            if not isinstance(node, Node):
+                raise TypeError(f"{name}: expected a graph node, got {type(node).__name__}")
             if node.shape != (1, 1):
-                raise ValueError(f"loss: expected a node of shape (1, 1), got {node!r}")
+                raise ValueError(f"{name}: expected a node of shape (1, 1), got {node!r}")
         self.parameters = parameters
         self.update = update
         self._order = topological_order([loss, *metrics])
@@ -251,8 +268,8 @@ class TrainingPlan:
             list(state),
             self.update.kernel,
             np.ascontiguousarray(step_values, dtype=np.float64),
-            seed,
-            first_step,
+            seed % _WORD,
+            first_step % _WORD,
             scalars,
         )
         return EpochsResult(scalars[:done], done, steps, non_finite)
@@ -263,7 +280,9 @@ class TrainingPlan:
         """Return the loss of all rows as one batch, and its gradient as a flat vector."""
         arrays, rows = self._arrays(feeds)
         flat = self.parameters.new_vector()
-        loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+        loss = self._program.run(
+            arrays, rows, self.parameters.flat, [], seed % _WORD, step % _WORD, flat
+        )
         return loss, flat
 
     def _arrays(self, feeds: Mapping[Node, Array]) -> tuple[list[Array], int]:
@@ -289,7 +308,17 @@ def _column_contiguous(matrix: Array) -> Array:
     itemsize = matrix.itemsize
     in_order = columns == 1 or matrix.strides[1] == itemsize
     forward = rows == 1 or (matrix.strides[0] >= 0 and matrix.strides[0] % itemsize == 0)
-    return matrix if in_order and forward else np.ascontiguousarray(matrix)
+    if in_order and forward and matrix.flags.aligned:
+        return matrix
+    return matrix.copy()  # ascontiguousarray would keep what is contiguous but not aligned
+
+
+def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:
+    """Raise if a result would be written where something is read or another result stands."""
+    given = [array for array in out if array is not None]
+    for i, array in enumerate(given):
+        if any(np.may_share_memory(array, other) for other in [*read, *given[:i]]):
+            raise ValueError("out: shares memory with a feed, the parameters or another output")
 
 
 def _result(given: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:

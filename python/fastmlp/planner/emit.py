@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from fastmlp._node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
@@ -68,7 +69,8 @@ def _shape(buffer: Buffer) -> tuple[int, int]:
 
 
 def _offset(buffer: Buffer) -> int:
-    assert buffer.place is not None and buffer.place.space == ir.REDUCED_SPACE
+    assert buffer.place is not None
+    assert buffer.place.space == ir.REDUCED_SPACE
     return buffer.place.offset
 
 
@@ -89,6 +91,7 @@ def _flops_per_row(step: Step) -> int:
     if step.kind != "gemm":
         return sum(x.columns for x in operands if x.rows == BATCH)
     a, b = step.inputs[0], step.inputs[1]
-    assert a is not None and b is not None
+    assert a is not None
+    assert b is not None
     columns = b.columns if not step.b else int(b.rows)
     return 2 * a.columns * columns

@@ -33,7 +33,8 @@ def fuse(work: Steps) -> Steps:
 def deliver_in_place(work: Steps) -> None:
     """Compute a result where it is wanted, instead of copying it there."""
     while (step := next(filter(lambda step: _delivers(work, step), work.steps), None)) is not None:
-        assert step.out is not None and step.inputs[0] is not None
+        assert step.out is not None
+        assert step.inputs[0] is not None
         work.steps.remove(step)
         _replace_buffer(work, step.inputs[0].buffer, step.out.buffer)
 
@@ -122,7 +123,7 @@ def squares_into_dot(work: Steps) -> None:
 
 
 def scale_into_sum(work: Steps) -> None:
-    """c · Σ a and Σ (c · a) and Σ Σ a are one sum with a factor."""
+    """One sum with a factor for c · Σ a, Σ (c · a) and Σ (c · a) and Σ Σ a."""
     for producer, consumer in _only_reader(work, "sum", "unary"):
         factor = _product(producer.scalar, consumer.scalar)
         if consumer.a == UNARY["scale"] and factor is not None:
@@ -148,12 +149,14 @@ def scale_into_sum(work: Steps) -> None:
 
 
 def scale_into_addition(work: Steps) -> None:
-    """a + c·b, as of a gradient and its L2 term, in one pass and in place of a."""
+    """Add a and c·b, as of a gradient and its L2 term, in one pass and in place of a."""
     for producer, consumer in _only_reader(work, "unary", "binary"):
         if producer.a != UNARY["scale"] or consumer.a != BINARY["add"] or producer.out is None:
             continue
         left, right = consumer.inputs[:2]
-        assert left is not None and right is not None and consumer.out is not None
+        assert left is not None
+        assert right is not None
+        assert consumer.out is not None
         other = left if right.buffer is producer.out.buffer else right
         readers = work.readers()[other.buffer]
         in_place = other.buffer.home == "temporary" and len(readers) == 1

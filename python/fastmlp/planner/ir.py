@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+
 from fastmlp._node import BATCH, Array
 
 Home = Literal["temporary", "feed", "parameter", "constant", "output", "gradient", "scalar"]
@@ -74,7 +75,7 @@ class Operand:
 
 
 class Uniform(NamedTuple):
-    """A matrix of one number known without the data: value, divided by the batch's rows if per_row."""
+    """A matrix of one number: value, divided by the batch's rows if per_row."""
 
     value: float
     per_row: bool = False

@@ -23,16 +23,12 @@ KINDS: Final = (
     "dropout",
     "transpose",
 )
-_UNARY = (
-    "negative exp log sqrt sin cos abs power relu softplus threshold logistic tanh scale".split()
-)
+_ACTIVATIONS = ("relu", "softplus", "threshold", "logistic", "tanh")
+_UNARY = ("negative", "exp", "log", "sqrt", "sin", "cos", "abs", "power", *_ACTIVATIONS, "scale")
 _BINARY = (
-    "add subtract multiply divide maximum relu_message softplus_message threshold_message "
-    "logistic_message tanh_message".split()
+    *("add", "subtract", "multiply", "divide", "maximum"),
+    *(f"{name}_message" for name in _ACTIVATIONS),
 )
 UNARY: Final = {name: number for number, name in enumerate(_UNARY)}
 BINARY: Final = {name: number for number, name in enumerate(_BINARY)}
-ACTIVATION: Final = {
-    name: number
-    for number, name in enumerate(("identity", "relu", "softplus", "threshold", "logistic", "tanh"))
-}
+ACTIVATION: Final = {name: number for number, name in enumerate(("identity", *_ACTIVATIONS))}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+
 from fastmlp._node import BATCH, OPS, Array, Node
 from fastmlp.parameters import Parameters
 from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform, constant_buffer
@@ -76,6 +77,8 @@ class _Lowering:
         if node in self.values:
             return
         if node.op == "parameter":
+            if node not in self.parameters.offsets:
+                raise ValueError(f"parameters: {node!r} is not among {self.parameters!r}")
             buffer = Buffer(*self.stored_shape(node), "parameter", self.parameters.offsets[node])
             self.values[node] = Operand.of(buffer)
         elif node.op == "constant":
@@ -120,7 +123,7 @@ class _Lowering:
         return None
 
     def operand(self, node: Node, turned: bool = False) -> Operand:
-        """Return the stored value of a node, transposed or not; a number becomes a (1, 1) buffer."""
+        """Return the stored value of a node, transposed or not; a number becomes (1, 1)."""
         value = self.values[node]
         if isinstance(value, Uniform):
             if value not in self.filled:

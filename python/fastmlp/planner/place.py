@@ -48,7 +48,7 @@ def place(work: Steps, parameter_size: int) -> Sizes:
 
 
 def _place_outside(work: Steps, sizes: Sizes) -> None:
-    """Constants first in the fixed space; feeds, outputs and parameters where the caller has them."""
+    """Constants first in the fixed space; the caller's own where the caller has them."""
     for buffer in work.constants:
         buffer.place = Place(ir.FIXED_SPACE, sizes.fixed)
         sizes.fixed += _padded(buffer.size)
@@ -64,7 +64,7 @@ def _place_outside(work: Steps, sizes: Sizes) -> None:
 
 
 def _place_added(work: Steps) -> None:
-    """A sum a + c·b has the place of a, from its end to its beginning if there are several."""
+    """Give a, of a + c·b, the place of the sum; from the end back if there are several."""
     for step in reversed(work.steps):
         if step.kind == "add_scaled" and step.out is not None and step.inputs[0] is not None:
             target, source = step.out.buffer, step.inputs[0].buffer
