@@ -291,7 +291,7 @@ class Runner {
     T* loss = s_.out ? write(s_.out).data + r.begin : nullptr;
     const View<T> z_bar = s_.out2 ? write(s_.out2) : View<T>{};
     k_.softmax_cross_entropy(r.end - r.begin, n, z.data + r.begin * z.ld, z.ld,
-                             t.data + r.begin * t.ld, t.ld, s_.in[1].columns > 1, loss_bar,
+                             t.data + r.begin * t.ld, t.ld, s_.in[1].columns == n, loss_bar,
                              loss_bar_rs, T(value()), loss,
                              s_.out2 ? z_bar.data + r.begin * z_bar.ld : nullptr, z_bar.ld);
   }
