@@ -130,9 +130,14 @@ class _Lowering:
                 self.filled[value] = self.emit("fill", (), (1, 1), scalar=value)
             return self.filled[value]
         if not is_matrix(node):
-            return value.turned() if turned and value.is_vector else value
-        if (node in self.turned) == turned:
-            return value
+            return self.vector(value) if turned and value.is_vector else value
+        return value if (node in self.turned) == turned else self.turned_copy(value)
+
+    def vector(self, value: Operand) -> Operand:
+        """Return a vector turned: the same memory, unless a feed may have gaps between its rows."""
+        return self.turned_copy(value) if value.buffer.home == "feed" else value.turned()
+
+    def turned_copy(self, value: Operand) -> Operand:
         if value.buffer not in self.turned_copies:
             shape = (value.columns, int(value.rows))
             self.turned_copies[value.buffer] = self.emit("transpose", (value,), shape)
@@ -237,7 +242,7 @@ class _Lowering:
         a_operand, a = self.factor(left, flip_left)
         b_operand, b = self.factor(right, flip_right)
         if b and b_operand.is_vector:
-            b_operand, b = b_operand.turned(), 0
+            b_operand, b = self.vector(b_operand), 0
         return self.emit("gemm", (a_operand, b_operand, bias), self.stored_shape(node), a=a, b=b)
 
     def op_affine(self, node: Node) -> Value:
