@@ -5,15 +5,18 @@ import pandas as pd
 import pytest
 from fastmlp import _data, losses
 
-
-@pytest.mark.parametrize("dtype", sorted(map(str, _data.READ_IN_PLACE)))
-def test_an_array_the_core_can_read_is_not_copied(dtype):
-    X = np.ones((3, 2), dtype=dtype)
-    assert np.shares_memory(_data.matrix(X, "X", np.float32), X)
+NUMBERS = ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "uint64"]
 
 
-@pytest.mark.parametrize("dtype", ["float16", ">f4", "int8", "uint16", "int32", "uint64"])
-def test_other_number_types_are_copied_once_to_the_type_of_the_model(dtype):
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[::2], np.s_[:, 1:3], np.s_[::3, 2:]])
+def test_numbers_that_lie_side_by_side_in_their_rows_are_not_copied(dtype, part):
+    X = np.ones((7, 5), dtype=dtype)
+    assert np.shares_memory(_data.matrix(X[part], "X", np.float32), X)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i2", "longdouble"])
+def test_numbers_the_core_cannot_read_are_copied_to_the_type_of_the_model(dtype):
     X = np.arange(6).reshape(3, 2).astype(dtype)
     for model in (np.float32, np.float64):
         result = _data.matrix(X, "X", model)
@@ -21,16 +24,19 @@ def test_other_number_types_are_copied_once_to_the_type_of_the_model(dtype):
         np.testing.assert_array_equal(result, np.arange(6).reshape(3, 2))
 
 
+@pytest.mark.parametrize("part", [np.s_[:, ::2], np.s_[::-1], np.s_[:, ::-1]])
+def test_rows_in_another_order_are_copied_once(part):
+    X = np.arange(28.0).reshape(4, 7)
+    result = _data.matrix(X[part], "X", np.float64)
+    assert result.flags.c_contiguous
+    np.testing.assert_array_equal(result, X[part])
+
+
 def test_booleans_are_read_in_place_as_zeros_and_ones():
     X = np.array([[True, False]])
     result = _data.matrix(X, "X", np.float32)
     assert np.shares_memory(result, X)
     np.testing.assert_array_equal(result, [[1, 0]])
-
-
-@pytest.mark.parametrize("X", [np.ones((6, 4)).T, np.ones((8, 6))[::2], np.ones((4, 8))[:, ::2]])
-def test_the_core_gets_contiguous_rows(X):
-    assert _data.matrix(X, "X", np.float32).flags.c_contiguous
 
 
 @pytest.mark.parametrize("X", [[[1, 2], [3, 4]], pd.DataFrame({"a": [1, 3], "b": [2, 4]})])

@@ -243,7 +243,7 @@ def targets(t: Any, loss: Loss, output_columns: int, dtype: DTypeLike, name: str
     if values.size == 0:
         raise ValueError(f"{name} is empty: shape {values.shape}, expected at least one row")
     check_finite(values, name, dtype)
-    return readable(loss.encode_targets(values, output_columns), dtype)
+    return readable(loss.encode_targets(values, output_columns, name=name), dtype)
 
 
 def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample_weight") -> Array:

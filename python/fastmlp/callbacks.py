@@ -16,7 +16,7 @@ import numpy as np
 from fastmlp import _checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
     from numpy.typing import NDArray
@@ -39,8 +39,11 @@ class Callback:
     ...         print(epoch, logs["loss"])
     """
 
-    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
-        """Before the first epoch; `names` are the keys that `logs` will have."""
+    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
+        """Before the first epoch.
+
+        `names` are the keys that `logs` will have, each with whether more of it is better.
+        """
 
     def on_epoch_end(
         self, model: Model, epoch: int, logs: Mapping[str, float]
@@ -85,7 +88,7 @@ class Best:
     Examples
     --------
     >>> best = Best("val_accuracy", "auto", 0.0)
-    >>> best.begin(["loss", "val_loss", "val_accuracy"], rising={"accuracy"})
+    >>> best.begin({"loss": False, "val_loss": False, "val_accuracy": True})
     >>> best.improved_by({"val_accuracy": 0.9}), best.improved_by({"val_accuracy": 0.8})
     (True, False)
     """
@@ -100,18 +103,15 @@ class Best:
         self.value = math.nan
         self._sign = 1.0
 
-    def begin(self, names: Sequence[str], rising: Set[str]) -> None:
-        """Forget everything; look up the quantity among the `names` there will be.
-
-        `rising` are the metrics of which more is better.
-        """
+    def begin(self, names: Mapping[str, bool]) -> None:
+        """Forget everything; look up the quantity among the `names` of `Callback.on_fit_begin`."""
         name = self.monitor or ("val_loss" if "val_loss" in names else "loss")
         if name not in names:
             missing = " (it needs validation_data)" if name.startswith("val_") else ""
             raise ValueError(
                 f"monitor={name!r} is not recorded{missing}; this fit records {list(names)}"
             )
-        larger = self.mode == "max" or (self.mode == "auto" and name.removeprefix("val_") in rising)
+        larger = self.mode == "max" or (self.mode == "auto" and names[name])
         self.name = name
         self._sign = -1.0 if larger else 1.0
         self.value = self._sign * math.inf
@@ -185,9 +185,9 @@ class EarlyStopping(Callback):
         """The best value so far."""
         return self._best.value
 
-    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
+    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
         """Forget the last fit; check that the quantity will be recorded."""
-        self._best.begin(names, model.rising_metrics)
+        self._best.begin(names)
         self.best_epoch = 0
         self._weights = None
 
@@ -254,9 +254,9 @@ class ModelCheckpoint(Callback):
         self._best = Best(monitor, mode, 0.0)
         self.save_best_only = _checks.flag(save_best_only, "save_best_only")
 
-    def on_fit_begin(self, model: Model, names: Sequence[str]) -> None:
+    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
         """Check that the quantity will be recorded and that there is a place to write to."""
-        self._best.begin(names, model.rising_metrics)
+        self._best.begin(names)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
 

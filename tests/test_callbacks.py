@@ -1,0 +1,268 @@
+"""Who listens between epochs: stopping early, checkpoints, progress, history."""
+
+import types
+
+import fastmlp as fm
+import numpy as np
+import pytest
+from fastmlp import callbacks, progress
+from fastmlp.history import History
+from fastmlp.metrics import Metric
+
+
+class Recorded(fm.Callback):
+    """Writes down what it was told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def on_fit_begin(self, model, names):
+        self.calls.append(("begin", dict(names)))
+
+    def on_epoch_end(self, model, epoch, logs):
+        self.calls.append((epoch, dict(logs)))
+
+    def on_fit_end(self, model, history):
+        self.calls.append(("end", history))
+
+
+def data(rows=31):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(rows, 3))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+def model():
+    return fm.MLP([3, 5, 2], output="softmax", seed=0)
+
+
+class Scripted:
+    """A model whose weights and numbers of each epoch are given: no training."""
+
+    def __init__(self):
+        self.parameters = types.SimpleNamespace(flat=np.zeros(2))
+
+
+def play(stopping, values, name="val_loss"):
+    """Tell a callback of epochs with these values; return the epoch it stops at and the weights."""
+    scripted, history = Scripted(), History(["loss", name])
+    stopping.on_fit_begin(scripted, {"loss": False, name: name != "val_loss"})
+    stopped = None
+    for epoch, value in enumerate(values, start=1):
+        scripted.parameters.flat[:] = epoch
+        if callbacks.stop_reason(
+            stopping.on_epoch_end(scripted, epoch, {"loss": 0.0, name: value})
+        ):
+            stopped = epoch
+            break
+    stopping.on_fit_end(scripted, history)
+    return stopped, scripted.parameters.flat[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "stopped", "kept"),
+    [
+        ({"patience": 2}, [3, 2, 1, 2, 2, 0], 5, 3),
+        ({"patience": 2}, [3, 2, 1, 2, 0, 1], None, 5),
+        ({"patience": 1}, [1, 1, 0], 2, 1),
+        ({"patience": 2, "min_delta": 0.5}, [3, 2.6, 2.4, 2.2, 2], 5, 3),
+        ({"patience": 2, "restore_best": False}, [3, 2, 1, 2, 2, 0], 5, 5),
+        ({"patience": 2}, [np.nan, np.nan, 1], 2, 2),
+        ({"patience": 2}, [1, np.nan, np.nan, 0], 3, 1),
+        ({"patience": 2, "mode": "max"}, [1, 2, 3, 2, 2, 9], 5, 3),
+    ],
+)
+def test_early_stopping_waits_for_an_improvement_and_goes_back_to_the_best(
+    arguments, values, stopped, kept
+):
+    assert play(fm.EarlyStopping(**arguments), values) == (stopped, kept)
+
+
+@pytest.mark.parametrize("name", ["val_accuracy", "val_f1"])
+def test_of_metrics_that_say_so_more_is_better(name):
+    stopping = fm.EarlyStopping(monitor=name, patience=2)
+    assert play(stopping, [0.5, 0.9, 0.7, 0.8, 1.0], name=name) == (4, 2)
+    assert (stopping.best_epoch, stopping.best_value) == (2, 0.9)
+    stopping = fm.EarlyStopping(monitor=name, patience=2, mode="min")
+    assert play(stopping, [0.5, 0.9, 0.7, 0.8], name=name) == (3, 1)
+
+
+def test_a_fit_that_stops_early_has_the_weights_of_its_best_epoch():
+    X, t = data()
+    network = model()
+    held_out = (X, 1 - t)
+    stopping = fm.EarlyStopping(patience=3)
+    history = network.fit(
+        X, t, optimizer=fm.Adam(0.05), epochs=100, validation_data=held_out, callbacks=[stopping]
+    )
+    assert history.epochs == stopping.best_epoch + 3
+    assert history.stopped == "no better val_loss for 3 epochs"
+    assert history.best_epoch == stopping.best_epoch
+    assert network.evaluate(*held_out)["loss"] == min(history["val_loss"]) == stopping.best_value
+
+
+def test_early_stopping_can_be_used_again():
+    X, t = data()
+    stopping = fm.EarlyStopping(patience=2, min_delta=10)
+    for _ in range(2):
+        assert model().fit(X, t, epochs=9, callbacks=[stopping]).epochs == 3
+
+
+def test_without_validation_data_the_training_loss_is_watched():
+    X, t = data()
+    stopping = fm.EarlyStopping()
+    history = model().fit(X, t, epochs=3, callbacks=[stopping])
+    assert stopping.best_value == min(history["loss"])
+
+
+def test_a_metric_of_the_users_own_says_which_way_is_better():
+    X, t = data()
+    rising = Metric("mine", "y₁", lambda y, t: y[:, 0:1], higher_is_better=True)
+    stopping = fm.EarlyStopping(monitor="mine")
+    history = model().fit(X, t, epochs=3, metrics=[rising], callbacks=[stopping])
+    assert stopping.best_value == max(history["mine"])
+
+
+def test_listeners_are_told_of_the_begin_each_epoch_and_the_end():
+    X, t = data()
+    listener = Recorded()
+    history = model().fit(X, t, epochs=2, metrics=["accuracy"], callbacks=[listener])
+    assert listener.calls == [
+        ("begin", {"loss": False, "accuracy": True}),
+        *((i + 1, {name: history[name][i] for name in history}) for i in range(2)),
+        ("end", history),
+    ]
+
+
+def test_every_listener_hears_of_the_epoch_at_which_one_stops():
+    X, t = data()
+    listener = Recorded()
+    history = model().fit(
+        X, t, epochs=9, callbacks=[lambda model, epoch, logs: epoch == 2, listener]
+    )
+    assert history.epochs == 2
+    assert history.stopped == "a callback asked for it"
+    assert [call[0] for call in listener.calls] == ["begin", 1, 2, "end"]
+
+
+def test_what_a_function_returns_stops_only_if_it_is_true_or_words():
+    assert callbacks.stop_reason(np.True_) is not None
+    assert callbacks.stop_reason("enough") == "enough"
+    for result in (None, False, np.False_, 0, 1, [1]):
+        assert callbacks.stop_reason(result) is None
+
+
+def test_a_checkpoint_is_the_best_model_so_far(tmp_path):
+    X, t = data()
+    network = model()
+    path = tmp_path / "best.safetensors"
+    held_out = (X, 1 - t)
+    history = network.fit(
+        X,
+        t,
+        optimizer=fm.Adam(0.05),
+        epochs=10,
+        validation_data=held_out,
+        callbacks=[fm.ModelCheckpoint(path)],
+    )
+    assert fm.load(path).evaluate(*held_out)["loss"] == min(history["val_loss"])
+    assert min(history["val_loss"]) < network.evaluate(*held_out)["loss"]
+
+
+def test_a_checkpoint_of_every_epoch_has_its_number_in_its_name(tmp_path):
+    X, t = data()
+    checkpoint = fm.ModelCheckpoint(tmp_path / "m{epoch:02d}.safetensors", save_best_only=False)
+    model().fit(X, t, epochs=3, callbacks=[checkpoint])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"m0{epoch}.safetensors" for epoch in (1, 2, 3)]
+
+
+def test_callbacks_print_what_makes_them():
+    made = [
+        fm.EarlyStopping(monitor="loss", patience=3, min_delta=0.1, restore_best=False, mode="min"),
+        fm.ModelCheckpoint("a.safetensors", monitor="val_loss", save_best_only=False),
+    ]
+    for callback in made:
+        assert repr(eval(repr(callback), vars(fm))) == repr(callback)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: fm.EarlyStopping(patience=0), ValueError, "patience must be at least 1, got 0"),
+        (lambda: fm.EarlyStopping(patience=2.0), TypeError, "patience must be an integer"),
+        (lambda: fm.EarlyStopping(min_delta=-1), ValueError, "min_delta must be"),
+        (lambda: fm.EarlyStopping(mode="maximum"), ValueError, "did you mean 'max'"),
+        (lambda: fm.EarlyStopping(monitor=3), TypeError, "monitor must be a name"),
+        (lambda: fm.EarlyStopping(restore_best=1), TypeError, "restore_best must be True or"),
+        (lambda: callbacks.as_callbacks(fm.EarlyStopping()), TypeError, "must be a list"),
+        (lambda: callbacks.as_callbacks([fm.EarlyStopping]), TypeError, "got <class"),
+        (lambda: callbacks.as_callbacks(["early"]), TypeError, "got 'early'"),
+    ],
+)
+def test_wrong_settings_are_errors_that_name_the_argument(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("callback", "error", "words"),
+    [
+        (fm.EarlyStopping("val_loss"), ValueError, r"'val_loss' is not .* needs validation_data"),
+        (fm.EarlyStopping("accuracy"), ValueError, r"this fit records \['loss'\]"),
+        (fm.ModelCheckpoint("no/such/place/m"), FileNotFoundError, "no directory no/such/place"),
+    ],
+)
+def test_what_a_listener_lacks_is_said_before_training(callback, error, words):
+    X, t = data()
+    network = model()
+    before = network.parameters.flat.copy()
+    with pytest.raises(error, match=words):
+        network.fit(X, t, callbacks=[callback])
+    np.testing.assert_array_equal(network.parameters.flat, before)
+
+
+def test_a_history_reads_like_a_dict():
+    history = History(["loss", "val_loss"])
+    assert (history.epochs, history.best_epoch, history.stopped) == (0, None, None)
+    assert repr(history) == "<History of 0 epochs>"
+    for loss, val_loss in ((3, 2), (2, 1), (1, 3)):
+        history.append({"loss": loss, "val_loss": val_loss})
+    assert dict(history) == history.history == {"loss": [3, 2, 1], "val_loss": [2, 1, 3]}
+    assert (history.epochs, history.best_epoch, len(history)) == (3, 2, 2)
+    assert "loss" in history
+    assert "accuracy" not in history
+    assert repr(history) == "<History of 3 epochs: loss 1, val_loss 3>"
+    with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
+        history["acc"]
+
+
+def test_a_progress_bar_counts_every_epoch_and_shows_the_numbers(capsys):
+    X, t = data()
+    model().fit(X, t, epochs=37, verbose=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "37/37" in shown.err
+    assert "loss=" in shown.err
+
+
+@pytest.mark.parametrize("verbose", [False, "auto"])
+def test_nothing_is_printed_where_nobody_looks(capsys, verbose):
+    X, t = data()
+    model().fit(X, t, epochs=2, verbose=verbose)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_is_wanted_in_terminals_and_notebooks(monkeypatch):
+    monkeypatch.setattr("sys.stderr", types.SimpleNamespace(isatty=lambda: False))
+    assert not progress.wanted("auto")
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(__import__("sys").modules, "IPython", ipython)
+    assert progress.wanted("auto")
+    ipython.get_ipython = lambda: None
+    assert not progress.wanted("auto")
+    monkeypatch.setattr("sys.stderr", types.SimpleNamespace(isatty=lambda: True))
+    assert progress.wanted("auto")
+    monkeypatch.setattr("sys.stderr", None)
+    assert not progress.wanted("auto")

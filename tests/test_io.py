@@ -1,0 +1,275 @@
+"""Files: what comes back, and what happens with files that lie, are cut short or mean harm."""
+
+import json
+import pickle
+import struct
+
+import fastmlp as fm
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+
+def several_inputs():
+    a, b = fm.Input(2, name="a"), fm.Input(3, name="b")
+    shared = fm.Dense(4, "relu", l2=0.1, name="shared")
+    left = shared(fm.concat([a, b]))
+    right = shared(fm.concat([b, a]))
+    return fm.Model([a, b], fm.Dense(1)(fm.Dropout(0.1)(fm.add([left, right]))), seed=0)
+
+
+MODELS = {
+    "mlp": lambda: fm.MLP([4, 5, 3], output="softmax", seed=0),
+    "float64": lambda: fm.MLP([4, 5, 1], activation="softplus", seed=0, dtype="float64"),
+    "no biases": lambda: fm.Sequential([fm.Dense(3, use_bias=False)], input_columns=4),
+    "several inputs": several_inputs,
+}
+
+
+def inputs(model, rows=5):
+    parts = [np.ones((rows, n)) * np.arange(rows)[:, None] for n in model.network.input_columns]
+    return parts if len(parts) > 1 else parts[0]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_comes_back_as_it_was(kind, tmp_path):
+    model = MODELS[kind]()
+    model.metadata = {"classes": ["a", "b"], "means": [0.5, None], "nested": {"ü": True}}
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    loaded = fm.load(str(path))
+    assert repr(loaded).split(maxsplit=1)[1] == repr(model).split(maxsplit=1)[1]
+    assert (loaded.metadata, loaded.seed, loaded.dtype) == (model.metadata, model.seed, model.dtype)
+    X = inputs(model)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert str(loaded.summary()) == str(model.summary())
+
+
+def test_a_loaded_model_trains_on_as_a_copy_would(tmp_path):
+    model = MODELS["mlp"]()
+    X, t = np.random.default_rng(0).normal(size=(9, 4)), np.arange(9) % 3
+    model.fit(X, t, epochs=2, batch_size=4, l2=0.1, metrics=["zero_one"])
+    model.save(tmp_path / "m.safetensors")
+    loaded, twin = fm.load(tmp_path / "m.safetensors"), model.copy()
+    assert loaded.evaluate(X, t) == model.evaluate(X, t)
+    for each in (loaded, twin):
+        each.fit(X, t, epochs=2, batch_size=4)
+    np.testing.assert_array_equal(loaded.parameters.flat, twin.parameters.flat)
+
+
+def test_weights_in_the_file_have_the_shapes_that_layers_show(tmp_path):
+    model = MODELS["mlp"]()
+    model.save(tmp_path / "m.safetensors")
+    with safe_open(tmp_path / "m.safetensors", framework="numpy") as file:
+        np.testing.assert_array_equal(file.get_tensor("dense_1.weights"), model.layers[0].weights)
+        np.testing.assert_array_equal(file.get_tensor("dense_1.biases"), model.layers[0].biases)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    MODELS["mlp"]().save(path)
+    before = path.read_bytes()
+    other = fm.MLP([4, 2], seed=1)
+    other.metadata["no JSON"] = {1, 2}
+    with pytest.raises(ValueError, match="metadata must hold JSON values only"):
+        other.save(path)
+    other.metadata = {}
+
+    def full(*args):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        other.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_function_of_ones_own_is_no_data(tmp_path):
+    model = fm.Sequential([fm.Dense(2, lambda z: z * z)], input_columns=3)
+    with pytest.raises(ValueError, match="function"):
+        model.save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_of_ones_own_is_forgotten(tmp_path):
+    model = MODELS["mlp"]()
+    X, t = np.zeros((2, 4)), [0, 1]
+    model.fit(X, np.eye(3)[t], loss=lambda y, t: (y - t) ** 2, epochs=1)
+    model.save(tmp_path / "m.safetensors")
+    assert list(fm.load(tmp_path / "m.safetensors").evaluate(X, t)) == ["loss", "accuracy"]
+
+
+class Spy:
+    """Leaves a trace if it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+NOT_MODELS = {
+    "empty": b"",
+    "text": b"import os; os.system('true')\n" * 100,
+    "huge length": struct.pack("<Q", 2**63) + b"{}",
+    "length beyond the file": struct.pack("<Q", 1000) + b"{}",
+    "header no JSON": struct.pack("<Q", 4) + b"{{{{",
+    "deep": struct.pack("<Q", 40_000) + b"[" * 40_000,
+    "no tensors": struct.pack("<Q", 2) + b"{}",
+    "zip": b"PK\x03\x04" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_MODELS)
+def test_what_is_no_model_is_an_error_that_names_the_file(kind, tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(NOT_MODELS[kind])
+    with pytest.raises(ValueError, match=r"cannot load '.*x.safetensors'"):
+        fm.load(path)
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    trace, path = tmp_path / "trace", tmp_path / "x.safetensors"
+    path.write_bytes(pickle.dumps(Spy(trace)))
+    with pytest.raises(ValueError, match="cannot load"):
+        fm.load(path)
+    assert not trace.exists()
+
+
+def test_a_missing_file_and_a_directory_are_errors_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        fm.load(tmp_path / "nowhere")
+    with pytest.raises(IsADirectoryError):
+        fm.load(tmp_path)
+
+
+def read(path):
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A good file, its tensors and its metadata: each test spoils something."""
+    path = tmp_path / "m.safetensors"
+    MODELS["mlp"]().save(path)
+    return path, *read(path)
+
+
+def architecture(change):
+    """Spoil the architecture by a function of the parsed JSON."""
+
+    def spoil(tensors, header):
+        config = json.loads(header["architecture"])
+        header["architecture"] = json.dumps(change(config) or config)
+
+    return spoil
+
+
+def put(key, value):
+    """Spoil one entry of the metadata."""
+
+    def spoil(tensors, header):
+        header[key] = value
+
+    return spoil
+
+
+def tensor(name, value):
+    """Spoil one tensor."""
+
+    def spoil(tensors, header):
+        if value is None:
+            del tensors[name]
+        else:
+            tensors[name] = value
+
+    return spoil
+
+
+W1, LIES = np.zeros((5, 4), "float32"), "cannot load"
+HOSTILE = [
+    (lambda tensors, header: header.clear(), "without 'fastmlp' metadata"),
+    (put("fastmlp", "2"), "format is version '2', this fastmlp reads version 1"),
+    (put("dtype", "float16"), r"dtype must be in \['float32', 'float64'\], not 'float16'"),
+    (put("dtype", "float64"), "must be F64, not F32"),
+    (put("architecture", "{"), "'architecture' in its header is no JSON"),
+    (put("architecture", "[" * 100_000), "cannot load"),
+    (put("architecture", "null"), LIES),
+    (put("architecture", "[]"), LIES),
+    (put("architecture", "{}"), LIES),
+    (put("metadata", "[]"), "metadata must be a JSON object, not list"),
+    (put("metadata", "__import__('os')"), "'metadata' in its header is no JSON"),
+    (put("seed", "-1"), "its seed must be at least 0"),
+    (put("seed", '"x"'), "its seed must be an integer"),
+    (put("fits", "null"), "its fits must be an integer"),
+    (put("objective", "3"), "objective must have"),
+    (put("objective", '{"loss": "evil", "l2": 0, "metrics": []}'), "loss must be one of"),
+    (put("objective", '{"loss": "hinge", "l2": NaN, "metrics": []}'), "its l2 must be"),
+    (put("objective", '{"loss": "hinge", "l2": 0, "metrics": "os"}'), "must be a list"),
+    (put("objective", '{"loss": "hinge", "l2": 0, "metrics": [{}]}'), LIES),
+    (lambda tensors, header: header.pop("objective"), "header has no 'objective'"),
+    (tensor("dense_1.weights", None), "lacks 'dense_1.weights'"),
+    (tensor("dense_9.weights", W1), "has an unexpected 'dense_9.weights'"),
+    (tensor("dense_1.weights", W1.T.copy()), r"shape \(5, 4\) by its architecture, not \(4, 5\)"),
+    (tensor("dense_1.weights", W1[:4].copy()), "must have shape"),
+    (tensor("dense_1.weights", W1.astype("float64")), "must be F32, not F64"),
+    (tensor("dense_1.weights", W1.astype("int32")), "must be F32, not I32"),
+    (tensor("dense_1.weights", np.full_like(W1, np.nan)), "'dense_1.weights' must hold finite"),
+    (architecture(lambda c: c["layers"][0].update({"units": 10**9})), "must have shape"),
+    (architecture(lambda c: c["layers"][0].update({"units": 10**400})), "must have shape"),
+    (architecture(lambda c: c["layers"][0].update({"units": -1})), LIES),
+    (architecture(lambda c: c["layers"][0].update({"units": "4"})), LIES),
+    (architecture(lambda c: c["layers"][0].update({"class": "os.system"})), LIES),
+    (architecture(lambda c: c["layers"][0].update({"class": ["Dense"]})), LIES),
+    (architecture(lambda c: c["layers"][0].update({"activation": "exec"})), LIES),
+    (architecture(lambda c: c["layers"][0].update({"__init__": 1})), LIES),
+    (architecture(lambda c: c["layers"].append(c["layers"][0])), LIES),
+    (architecture(lambda c: c["inputs"][0].update({"columns": 10**12})), LIES),
+    (architecture(lambda c: c["calls"][0].update({"sources": [1]})), LIES),
+    (architecture(lambda c: c["calls"][0].update({"sources": [-1]})), LIES),
+    (architecture(lambda c: c["calls"][0].update({"layer": 7})), LIES),
+    (architecture(lambda c: c["calls"].clear()), LIES),
+    (architecture(lambda c: dict.fromkeys(c)), LIES),
+]
+
+
+@pytest.mark.parametrize(("spoil", "words"), HOSTILE)
+def test_a_file_that_contradicts_itself_is_an_error_that_says_where(saved, spoil, words):
+    path, tensors, header = saved
+    spoil(tensors, header)
+    save_file(tensors, path, header or None)
+    with pytest.raises(ValueError, match=words) as caught:
+        fm.load(path)
+    assert str(caught.value).startswith("cannot load")
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_file_cut_anywhere_is_an_error(saved):
+    path, *_ = saved
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 17):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="cannot load"):
+            fm.load(path)
+
+
+def test_a_file_with_any_byte_changed_loads_or_is_a_clear_error(saved):
+    path, *_ = saved
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(400):
+        spoiled = bytearray(whole)
+        for at in rng.integers(len(whole), size=3):
+            spoiled[at] = rng.integers(256)
+        path.write_bytes(spoiled)
+        try:
+            fm.load(path)
+        except ValueError as error:
+            errors.append(str(error))
+    assert len(errors) > 100
+    assert all(error.startswith("cannot load") for error in errors)
