@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from fastmlp.model import Model
     from fastmlp.optimizers import Update
 
-# Orders of rows that are made ahead hold at most this many numbers (32 MB of int64),
-ORDER_NUMBERS = 1 << 22
-# and the scalars of at most this many steps (40 bytes each).
-STEPS_AHEAD = 1 << 18
+# Orders of rows that are made ahead hold at most this many numbers: 8 MB, made in about 15 ms.
+ORDER_NUMBERS = 1 << 20
+# The scalars of at most this many steps are made ahead, 40 bytes each.
+STEPS_AHEAD = 1 << 16
 # With a progress bar a call of the core should take about this many seconds.
 BAR_SECONDS = 0.1
 
@@ -206,11 +206,16 @@ class Training:
         self._order = np.random.Generator(np.random.PCG64(order_seed))
         self._noise = int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
+    def begin(self) -> None:
+        """Tell the listeners what will be recorded; one that is not content may raise."""
+        rising = {m.name: m.higher_is_better for m in self.settings.objective.metrics}
+        names = {name: rising.get(name.removeprefix("val_"), False) for name in self.history}
+        for listener in self.settings.listeners:
+            listener.on_fit_begin(self.model, names)
+
     def run(self) -> History:
         """Run the epochs and tell the listeners after each."""
         settings, history = self.settings, self.history
-        for listener in settings.listeners:
-            listener.on_fit_begin(self.model, list(history))
         with progress.Progress(settings.epochs, settings.visible) as bar:
             count = 1
             while history.epochs < settings.epochs and not history.stopped:

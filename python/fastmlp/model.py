@@ -146,12 +146,6 @@ class Model:
         """How many numbers the model learns."""
         return self.network.parameter_count
 
-    @property
-    def rising_metrics(self) -> set[str]:
-        """Names of the last fit's metrics of which more is better."""
-        chosen = self._objective.metrics if self._objective else ()
-        return {metric.name for metric in chosen if metric.higher_is_better}
-
     def fit(
         self,
         X: Any,
@@ -256,6 +250,7 @@ class Model:
         }
         settings, self._compiled = _fit.prepare(self, X, t, arguments)
         training = _fit.Training(self, settings, self._compiled)
+        training.begin()
         self._objective, self.history = settings.objective, training.history
         self._fits += 1
         history = training.run()
@@ -541,10 +536,11 @@ class Model:
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    try:
-        result = np.dtype(dtype)
-    except TypeError:
-        result = None
-    if dtype is None or result not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    return result
+    # NumPy takes None for float64; here it is a mistake.
+    for known in (np.dtype("float32"), np.dtype("float64")):
+        try:
+            if dtype is not None and known == np.dtype(dtype):
+                return known
+        except TypeError:
+            break
+    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
