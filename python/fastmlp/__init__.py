@@ -13,36 +13,134 @@ Importing it loads NumPy and the extension; scikit-learn, matplotlib and tqdm lo
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Public name -> the module that has it; a name of None is the module itself. Everything comes from
-# here on first use (PEP 562), so that the cost of an import is paid by who needs it.
+# The kernels for this processor are chosen here, and a wrong FASTMLP_ISA is an error here.
+from fastmlp import _core as _core
+
+if TYPE_CHECKING:
+    from fastmlp import (
+        activations,
+        datasets,
+        graph,
+        initializers,
+        losses,
+        metrics,
+        optimizers,
+        plot,
+        schedules,
+    )
+    from fastmlp._fit import NonFiniteLossWarning
+    from fastmlp.callbacks import Callback, EarlyStopping, ModelCheckpoint
+    from fastmlp.config import get_num_threads, set_num_threads, show_versions
+    from fastmlp.gradient import check_gradients
+    from fastmlp.history import History
+    from fastmlp.io import load
+    from fastmlp.layers import (
+        Activation,
+        Add,
+        Concatenate,
+        Dense,
+        Dropout,
+        Input,
+        add,
+        concat,
+    )
+    from fastmlp.model import Model
+    from fastmlp.optimizers import SGD, Adam
+    from fastmlp.schedules import (
+        CosineDecay,
+        ExponentialDecay,
+        InverseScaling,
+        StepDecay,
+        Warmup,
+    )
+    from fastmlp.sequential import MLP, Sequential
+
+    __version__: str
+
+# Name -> its module, the same as above for when the program runs: everything is loaded when first
+# used (PEP 562), so that an import costs what it is used for.
 _LOCATION = {
-    "Model": "model",
-    **dict.fromkeys(("MLP", "Sequential"), "sequential"),
-    **dict.fromkeys(
-        ("Activation", "Add", "Concatenate", "Dense", "Dropout", "Input", "add", "concat"), "layers"
-    ),
-    **dict.fromkeys(("SGD", "Adam"), "optimizers"),
-    **dict.fromkeys(
-        ("CosineDecay", "ExponentialDecay", "InverseScaling", "StepDecay", "Warmup"), "schedules"
-    ),
-    **dict.fromkeys(("Callback", "EarlyStopping", "ModelCheckpoint"), "callbacks"),
+    "Activation": "layers",
+    "Adam": "optimizers",
+    "Add": "layers",
+    "Callback": "callbacks",
+    "Concatenate": "layers",
+    "CosineDecay": "schedules",
+    "Dense": "layers",
+    "Dropout": "layers",
+    "EarlyStopping": "callbacks",
+    "ExponentialDecay": "schedules",
     "History": "history",
+    "Input": "layers",
+    "InverseScaling": "schedules",
+    "MLP": "sequential",
+    "Model": "model",
+    "ModelCheckpoint": "callbacks",
     "NonFiniteLossWarning": "_fit",
-    "load": "io",
+    "SGD": "optimizers",
+    "Sequential": "sequential",
+    "StepDecay": "schedules",
+    "Warmup": "schedules",
+    "add": "layers",
     "check_gradients": "gradient",
-    **dict.fromkeys(("get_num_threads", "set_num_threads", "show_versions"), "config"),
+    "concat": "layers",
+    "get_num_threads": "config",
+    "load": "io",
+    "set_num_threads": "config",
+    "show_versions": "config",
 }
-_MODULES = ("activations", "datasets", "graph", "initializers", "losses", "metrics", "plot")
 
-__all__ = sorted([*_LOCATION, *_MODULES])
+__all__ = [
+    "MLP",
+    "SGD",
+    "Activation",
+    "Adam",
+    "Add",
+    "Callback",
+    "Concatenate",
+    "CosineDecay",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "ExponentialDecay",
+    "History",
+    "Input",
+    "InverseScaling",
+    "Model",
+    "ModelCheckpoint",
+    "NonFiniteLossWarning",
+    "Sequential",
+    "StepDecay",
+    "Warmup",
+    "__version__",
+    "activations",
+    "add",
+    "check_gradients",
+    "concat",
+    "datasets",
+    "get_num_threads",
+    "graph",
+    "initializers",
+    "load",
+    "losses",
+    "metrics",
+    "optimizers",
+    "plot",
+    "schedules",
+    "set_num_threads",
+    "show_versions",
+]
 
 
 def __getattr__(name: str) -> Any:
+    value: Any
     if name in _LOCATION:
         value = getattr(import_module(f"{__name__}.{_LOCATION[name]}"), name)
-    elif name in _MODULES:
+    elif name == "__version__":
+        value = import_module(f"{__name__}.config").version()
+    elif name in __all__:
         value = import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

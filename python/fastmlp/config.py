@@ -50,6 +50,26 @@ def get_num_threads() -> int:
     return int(_core.get_num_threads())
 
 
+def version() -> str:
+    """Return the version of the package, "unknown" where it runs from its source without install.
+
+    Examples
+    --------
+    >>> isinstance(version(), str)
+    True
+    """
+    return _installed("fastmlp") or "unknown"
+
+
+def _installed(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def versions() -> dict[str, Any]:
     """Return what `show_versions` prints, as a dict.
 
@@ -57,30 +77,23 @@ def versions() -> dict[str, Any]:
 
     Examples
     --------
-    >>> sorted(versions())[:3]
-    ['compiler', 'fastmlp', 'instruction set']
+    >>> list(versions())[:3]
+    ['fastmlp', 'instruction set', 'threads']
     """
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     from fastmlp import _core
 
-    def installed(package: str) -> str | None:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return None
-
     return {
-        "fastmlp": installed("fastmlp"),
+        "fastmlp": version(),
         "instruction set": f"{_core.isa()} (of {', '.join(_core.available_isas())})",
         "threads": get_num_threads(),
         "OpenMP": "yes" if _core.has_openmp() else "no: everything runs on one thread",
         "compiler": _core.compiler(),
         "python": platform.python_version(),
-        "numpy": installed("numpy"),
-        "scikit-learn": installed("scikit-learn"),
-        "safetensors": installed("safetensors"),
+        "numpy": _installed("numpy"),
+        "scikit-learn": _installed("scikit-learn"),
+        "safetensors": _installed("safetensors"),
         "platform": platform.platform(),
     }
 

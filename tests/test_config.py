@@ -1,0 +1,82 @@
+"""Threads, versions, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import fastmlp as fm
+import pytest
+from fastmlp import config
+
+
+@pytest.fixture
+def threads():
+    before = fm.get_num_threads()
+    yield before
+    fm.set_num_threads(before)
+
+
+def test_the_number_of_threads_is_the_one_that_was_set(threads):
+    for count in (1, 2, 3):
+        fm.set_num_threads(count)
+        assert fm.get_num_threads() == count
+
+
+@pytest.mark.parametrize(
+    ("count", "error"), [(0, ValueError), (-1, ValueError), (1.0, TypeError), (True, TypeError)]
+)
+def test_a_wrong_number_of_threads_changes_nothing(threads, count, error):
+    with pytest.raises(error, match="count must be"):
+        fm.set_num_threads(count)
+    assert fm.get_num_threads() == threads
+
+
+def test_versions_are_printed_a_line_each(capsys):
+    fm.show_versions()
+    lines = capsys.readouterr().out.splitlines()
+    versions = config.versions()
+    assert len(lines) == len(versions)
+    for line, name in zip(lines, versions, strict=True):
+        assert line.startswith(name)
+    for name in ("fastmlp", "instruction set", "threads", "OpenMP", "compiler", "numpy"):
+        assert versions[name] is not None
+
+
+def test_importing_and_training_load_numpy_and_the_extension_only():
+    code = """
+import sys
+import fastmlp as fm
+model = fm.MLP([2, 3, 1], seed=0)
+model.fit([[0, 1], [1, 0]], [0, 1], epochs=2)
+model.predict([[0, 1]])
+heavy = ("sklearn", "matplotlib", "tqdm", "pandas", "scipy", "safetensors")
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in fm.__all__:
+        assert getattr(fm, name) is not None
+        assert name in dir(fm)
+    assert isinstance(fm.__version__, str)
+
+
+def test_names_for_type_checkers_are_those_of_the_running_program():
+    tree = ast.parse(Path(fm.__file__).read_text())
+    (block,) = (part for part in tree.body if isinstance(part, ast.If))
+    imported = {
+        name.name: part.module.removeprefix("fastmlp").removeprefix(".")
+        for part in block.body
+        if isinstance(part, ast.ImportFrom)
+        for name in part.names
+    }
+    assert {name: module for name, module in imported.items() if module} == fm._LOCATION
+    assert {*imported, "__version__"} == set(fm.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'fastmlp' has no attribute 'Dens'"):
+        fm.Dens  # noqa: B018
