@@ -1,0 +1,145 @@
+"""Random graphs of every kind of operation, for properties that must hold of all graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from fastmlp import graph as g
+from fastmlp.graph import BATCH, Node
+
+SIDES = (1, 3, 4, 7)
+UNARY = (g.tanh, g.logistic, g.softplus, g.relu, g.sin, g.cos, g.abs, g.threshold, g.negative)
+BINARY = (g.add, g.subtract, g.multiply, g.maximum)
+ROWS = (g.softmax, g.log_softmax)
+
+
+@dataclass
+class RandomGraph:
+    """A graph grown from leaves of all shapes, with the values of its nodes.
+
+    Values are kept small, so that a difference between two ways to compute them is rounding.
+    """
+
+    seed: int
+    size: int = 25
+    batch: int = 5
+    nodes: list[Node] = field(default_factory=list)
+    feeds: dict[Node, np.ndarray] = field(default_factory=dict)
+    values: dict[Node, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+        for columns in (3, 7, 1):
+            self.fed(g.input(columns, f"x{columns}"))
+        self.fed(g.input(4, "fixed", rows=int(self.rng.choice(SIDES))))
+        for shape in [(3, 7), (4, 3), (7, 7), (1, 3), (4, 1), (1, 1)]:
+            self.keep(g.parameter(self.rng.normal(size=shape), f"p{shape[0]}{shape[1]}"))
+        self.keep(g.constant(self.rng.normal(size=(4, 7))))
+        self.keep(g.constant(np.full((7, 3), 0.5)))
+        self.keep(g.constant(2.0))
+        while len(self.nodes) < self.size:
+            self.keep(self.grow())
+
+    @property
+    def parameters(self) -> list[Node]:
+        return [v for v in self.nodes if v.op == "parameter"]
+
+    def fed(self, node: Node) -> None:
+        rows = self.batch if node.shape[0] == BATCH else node.shape[0]
+        self.feeds[node] = self.rng.normal(size=(rows, node.shape[1]))
+        self.keep(node)
+
+    def keep(self, node: Node | None) -> None:
+        if node is None:
+            return
+        value = g.reference.evaluate(node, {**self.feeds, **self.values})
+        if np.isfinite(value).all() and np.abs(value).max() < 20:
+            self.values[node] = value
+            self.nodes.append(node)
+
+    def pick(self, *candidates: Node) -> Node | None:
+        return candidates[self.rng.integers(len(candidates))] if candidates else None
+
+    def grow(self) -> Node | None:
+        a = self.pick(*self.nodes)
+        assert a is not None
+        makers = (
+            self.unary,
+            self.binary,
+            self.binary,
+            self.product,
+            self.product,
+            self.reduction,
+            self.reduction,
+            self.rows,
+            self.columns,
+        )
+        return makers[self.rng.integers(len(makers))](a)
+
+    def unary(self, a: Node) -> Node:
+        powers = (lambda v: v**2, lambda v: g.sqrt(1 + v * v), lambda v: g.log(1.5 + v * v))
+        others = (lambda v: g.exp(-g.abs(v)), lambda v: g.dropout(v, 0.3, key=len(self.nodes)))
+        choices = (*UNARY, *powers, *others)
+        return choices[self.rng.integers(len(choices))](a)
+
+    def binary(self, a: Node) -> Node | None:
+        def fits(b: Node) -> bool:
+            rows, columns = {a.shape[0], b.shape[0]} - {1}, {a.shape[1], b.shape[1]} - {1}
+            return len(rows) < 2 and len(columns) < 2
+
+        b = self.pick(*filter(fits, self.nodes))
+        assert b is not None
+        if self.rng.random() < 0.2:
+            return a / (1.5 + b * b)
+        return BINARY[self.rng.integers(len(BINARY))](a, b)
+
+    def product(self, a: Node) -> Node | None:
+        choices = []
+        for b in self.nodes:
+            for ta in (False, True):
+                for tb in (False, True):
+                    inner = a.shape[0] if ta else a.shape[1], b.shape[1] if tb else b.shape[0]
+                    if inner[0] == inner[1] and (b.shape[0] if tb else b.shape[1]) != BATCH:
+                        choices.append((b, ta, tb))
+        if not choices:
+            return None
+        b, ta, tb = choices[self.rng.integers(len(choices))]
+        if not ta and tb and b.shape[0] != BATCH and self.rng.random() < 0.5:
+            bias = self.pick(*[v for v in self.nodes if v.shape == (1, b.shape[0])])
+            if bias is not None:
+                return g.affine(a, b, bias)
+        return g.matmul(a, b, ta, tb)
+
+    def reduction(self, a: Node) -> Node:
+        axis = (None, 0, 1)[self.rng.integers(3)]
+        return (g.sum if self.rng.random() < 0.5 else g.mean)(a, axis=axis)
+
+    def rows(self, a: Node) -> Node | None:
+        if self.rng.random() < 0.5:
+            return ROWS[self.rng.integers(2)](a)
+        index = g.argmax(a * a)
+        if a.shape[1] > 1 and self.rng.random() < 0.5:
+            return g.softmax_cross_entropy(a, index)
+        return g.pick(g.sin(a), index) if self.rng.random() < 0.5 else g.scatter(index, index, 9)
+
+    def columns(self, a: Node) -> Node | None:
+        n = a.shape[1]
+        kind = self.rng.integers(3)
+        if kind == 0:
+            b = self.pick(*[v for v in self.nodes if v.shape[0] == a.shape[0]])
+            assert b is not None
+            return g.concatenate(a, b) if n + b.shape[1] < 12 else None
+        if kind == 1:
+            start = int(self.rng.integers(n))
+            return g.slice(a, start, int(self.rng.integers(start, n)) + 1)
+        start = int(self.rng.integers(3))
+        return g.pad(a, start, start + n + int(self.rng.integers(3)))
+
+    def loss(self) -> Node:
+        """Σ of the means of some nodes, so that the graph's gradient has many ways to flow."""
+        chosen = self.rng.choice(len(self.nodes), size=5)
+        total: Node = g.constant(0.25)
+        for i in chosen:
+            total = total + g.mean(g.tanh(self.nodes[i]) * (1.0 + self.nodes[i]))
+        return total
