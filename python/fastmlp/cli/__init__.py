@@ -1,0 +1,60 @@
+"""The command ``fastmlp``: train, predict and look, without writing Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+BAD_INPUT = 2  # also what argparse exits with
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind ``fastmlp`` on the command line; that of the process by default.
+
+    Notes
+    -----
+    The library's own errors are written for users, so the command prints their message and no
+    traceback. ``python -X dev -m fastmlp …`` shows the traceback.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    Traceback (most recent call last):
+        ...
+    SystemExit: 0
+    """
+    from fastmlp.cli.arguments import parser
+
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("\nfastmlp: interrupted; nothing was saved", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`fastmlp predict … | head`); what is still in
+        # the buffer must go somewhere, or Python complains when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, ImportError) as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"fastmlp: error: {_message(error)}", file=sys.stderr)
+        return BAD_INPUT
+    return 0
+
+
+def _message(error: Exception) -> str:
+    """Word an error without Python's "[Errno 2]"."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -1,0 +1,239 @@
+"""The arguments of every command, with their help. Importing this loads nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_EXAMPLES = """\
+examples:
+  fastmlp train digits                            scikit-learn's 8×8 handwritten digits
+  fastmlp train houses.csv --target price         a table of your own
+  fastmlp predict houses.safetensors new.csv      predictions for new rows
+  fastmlp info houses.safetensors                 what is in a model file
+  fastmlp COMMAND --help                          everything a command can do
+"""
+
+_TRAIN_EXAMPLES = """\
+examples:
+  fastmlp train digits
+  fastmlp train mnist --hidden 512,256 --dropout 0.3 --plot pictures
+  fastmlp train iris --activation tanh --seed 7 --output iris.safetensors
+  fastmlp train houses.csv --target price --epochs 500
+  fastmlp train patients.csv --target stage --task classification
+
+Columns of a table may be numbers or texts, with missing values. A fifth of the
+rows is kept apart for the test at the end.
+"""
+
+_PREDICT_EXAMPLES = """\
+examples:
+  fastmlp predict houses.safetensors new.csv
+  fastmlp predict iris.safetensors flowers.csv --probabilities --output classes.csv
+
+The table needs the columns of training by name, in any order; others are ignored.
+There is one line of output for each row.
+"""
+
+_INFO_EXAMPLES = """\
+examples:
+  fastmlp info
+  fastmlp info digits.safetensors
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser; what it returns has the command's function in ``run``."""
+    top = argparse.ArgumentParser(
+        prog="fastmlp",
+        description="Train multilayer perceptrons on a CPU and predict with them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_train(commands)
+    _add_predict(commands)
+    _add_info(commands)
+    return top
+
+
+class _Version(argparse.Action):
+    """Like argparse's own, but the version is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"fastmlp {version('fastmlp')}")
+        parser.exit()
+
+
+def _command(
+    commands: Any, name: str, summary: str, examples: str, module: str
+) -> argparse.ArgumentParser:
+    def run(options: argparse.Namespace) -> None:
+        from importlib import import_module
+
+        import_module(f"fastmlp.cli.{module}").run(options)
+
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_train(commands: Any) -> None:
+    from fastmlp.activations import ACTIVATIONS, ALIASES
+    from fastmlp.datasets import NAMES
+
+    train = _command(
+        commands, "train", "train a network on a dataset or a table", _TRAIN_EXAMPLES, "train"
+    )
+    add = train.add_argument_group("data").add_argument
+    add("data", help=f"a table with a header (.csv, .tsv, …), or one of: {', '.join(NAMES)}")
+    add("--target", metavar="COLUMN", help="the column of the table to predict")
+    add(
+        "--task",
+        choices=("classification", "regression"),
+        help="what to predict, a class or a number (default: found from the target)",
+    )
+    add("--output", metavar="FILE", type=Path, help="the model file (default: DATA.safetensors)")
+    add("--plot", metavar="DIR", type=Path, help="save pictures of the training in this folder")
+
+    add = train.add_argument_group("network").add_argument
+    add(
+        "--hidden",
+        metavar="UNITS",
+        type=_widths,
+        help='units of each hidden layer, or "none" (default: 64,32, images 256,128)',
+    )
+    add(
+        "--activation",
+        metavar="NAME",
+        type=lambda name: ALIASES.get(name, name),
+        default="relu",
+        choices=tuple(name for name in ACTIVATIONS if name not in ("softmax", "threshold")),
+        help="of the hidden units: %(choices)s (default: %(default)s)",
+    )
+    add(
+        "--dropout",
+        metavar="RATE",
+        type=_number(at_least=0, below=1),
+        help="share of hidden units left out at each step (default: 0.2, images 0.3)",
+    )
+
+    add = train.add_argument_group("training").add_argument
+    add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
+    add("--epochs", metavar="N", type=_integer(1), help="default: 20 to 500, for about 4500 steps")
+    add(
+        "--batch-size",
+        metavar="N",
+        type=_integer(1),
+        help="default: 32, from 20,000 rows on 128",
+    )
+    add(
+        "--optimizer",
+        choices=("adam", "sgd"),
+        default="adam",
+        help="sgd has momentum 0.9 (default: %(default)s)",
+    )
+    add(
+        "--learning-rate",
+        metavar="RATE",
+        type=_number(above=0),
+        help="at the start; it falls to 0 along a half cosine (default: 0.001, sgd 0.01)",
+    )
+    add(
+        "--l2",
+        metavar="λ",
+        type=_number(at_least=0),
+        help="weight of the penalty λ·½‖W‖² (default: 3 / rows, images 0.0001)",
+    )
+    add(
+        "--patience",
+        metavar="N",
+        type=_integer(1),
+        help="keep a tenth of the training rows apart to validate, stop after N epochs without a "
+        "better loss on them, and return to the best epoch (default: train on all rows)",
+    )
+    add("--threads", metavar="N", type=_integer(1), help="default: all the process may use")
+    add("--quiet", action="store_true", help="print the test result only")
+
+
+def _add_predict(commands: Any) -> None:
+    command = _command(
+        commands, "predict", "predict the rows of a table", _PREDICT_EXAMPLES, "predict"
+    )
+    add = command.add_argument
+    add("model", type=Path, help="a model file that `fastmlp train` has saved")
+    add("table", type=Path, help="a table with a header (.csv, .tsv, …)")
+    add("--output", metavar="FILE", type=Path, help="a .csv file to write (default: the terminal)")
+    add("--probabilities", action="store_true", help="add the probability of each class")
+
+
+def _add_info(commands: Any) -> None:
+    command = _command(
+        commands, "info", "describe a model file, or this installation", _INFO_EXAMPLES, "info"
+    )
+    command.add_argument("model", type=Path, nargs="?", help="a model file")
+
+
+# --- types of values -------------------------------------------------------------------------
+
+
+def _integer(at_least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = at_least - 1
+        if value < at_least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number of at least {at_least}"
+            )
+        return value
+
+    return parse
+
+
+def _number(
+    at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> Callable[[str], float]:
+    limits = [
+        f"{words} {limit:g}"
+        for words, limit in (("at least", at_least), ("above", above), ("below", below))
+        if math.isfinite(limit)
+    ]
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and at_least <= value < below and value > above):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {' and '.join(limits)}")
+        return value
+
+    return parse
+
+
+def _widths(text: str) -> Sequence[int]:
+    if text == "none":
+        return ()
+    try:
+        widths = [int(part) for part in text.split(",")]
+    except ValueError:
+        widths = []
+    if not widths or min(widths) < 1:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a list of whole numbers of at least 1 such as 256,128, nor "none"'
+        )
+    return tuple(widths)

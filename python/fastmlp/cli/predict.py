@@ -1,0 +1,48 @@
+"""``fastmlp predict``: a line for each row of a table."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastmlp.cli.files import load_trained, read_table
+from fastmlp.table import ClassTarget, TextColumn
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predict the rows of a table and write them as CSV."""
+    model, prepare = load_trained(options.model)
+    target = prepare.target
+    if options.probabilities and not isinstance(target, ClassTarget):
+        raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
+    if options.output is not None and not options.output.parent.is_dir():
+        raise ValueError(f"--output {options.output}: there is no folder {options.output.parent}")
+    texts = [column.name for column in prepare.columns if isinstance(column, TextColumn)]
+    X = prepare.transform(read_table(options.table, texts), note=_note)
+    y = model.predict(X)
+    header = [target.name]
+    rows: Iterator[Any] = ([value] for value in target.decode(y))
+    if options.probabilities and isinstance(target, ClassTarget):
+        header += [f"probability_{label}" for label in target.labels]
+        rows = ([*row, *(f"{p:.6g}" for p in y_row)] for row, y_row in zip(rows, y, strict=True))
+    if options.output is None:
+        _write(sys.stdout, header, rows)
+    else:
+        with Path(options.output).open("w", newline="", encoding="utf-8") as file:
+            _write(file, header, rows)
+        print(f"{len(X):,} predictions written to {options.output}", file=sys.stderr)
+
+
+def _write(file: Any, header: list[str], rows: Iterator[Any]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def _note(text: str) -> None:
+    # Beside the predictions, not among them.
+    print(f"fastmlp: note: {text}", file=sys.stderr)
