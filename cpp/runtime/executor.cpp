@@ -10,6 +10,8 @@ namespace {
 constexpr Index kRowGrain = 16;            // rows of an arena come in cache lines of float32
 constexpr Index kMaxLanes = 16;            // bounds the memory of the lanes' sums
 constexpr Index kLaneRows = 64;            // fewer rows do not pay for a lane's own sums
+constexpr double kFlopsPerSum = 640.0;     // work per element that makes adding lanes a tenth of it
+constexpr Index kMaxSums = 64 * 1024;      // longer sums leave a core's own cache
 constexpr double kSerialFlops = 4e5;       // below, waking a second thread costs more than it gains
 constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
 
@@ -19,16 +21,14 @@ Index round_up(Index n, Index grain) { return (n + grain - 1) / grain * grain; }
 
 Cut cut_batch(const Program& p, Index rows, Index element_size) {
   if (!p.by_rows || rows < 2 * kLaneRows) return {};
-  // Each lane keeps and later adds sums as long as the gradient: that has to be small beside its
-  // work.
-  const double lane_work = double(kLaneRows) * p.flops_per_row;
-  if (p.reduced_size && double(p.reduced_size) * 64.0 > lane_work * 2.0) {
-    const Index lanes_that_pay =
-        Index(double(rows) * p.flops_per_row / (double(p.reduced_size) * 256.0));
-    if (lanes_that_pay < 2) return {};
-  }
   Cut cut;
   cut.lanes = std::min(kMaxLanes, rows / kLaneRows);
+  if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
+    const double lanes_that_pay =
+        double(rows) * p.flops_per_row / (double(p.reduced_size) * kFlopsPerSum);
+    if (lanes_that_pay < 2.0 || p.reduced_size > kMaxSums) return {};
+    cut.lanes = std::min(cut.lanes, Index(lanes_that_pay));
+  }
   cut.lane_rows = round_up((rows + cut.lanes - 1) / cut.lanes, kRowGrain);
   cut.lanes = (rows + cut.lane_rows - 1) / cut.lane_rows;
   const Index row_bytes = std::max<Index>(p.batch_columns, 1) * element_size;
