@@ -392,3 +392,23 @@ def test_two_models_train_in_two_threads_as_they_do_alone():
         worker.join()
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one.parameters.flat, other.parameters.flat)
+
+
+def test_one_model_answers_several_threads_at_once():
+    X, _ = data(rows=20_000)
+    model = classifier(dtype="float32")
+    X = X.astype("float32")
+    expected = model.predict(X)
+    wrong = []
+
+    def ask():
+        for _ in range(20):
+            if not np.array_equal(model.predict(X), expected):
+                wrong.append(1)
+
+    workers = [threading.Thread(target=ask) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong

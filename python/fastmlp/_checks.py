@@ -47,21 +47,17 @@ def real(
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     number = float(value)
-    limits = [
-        f"{words} {limit:g}"
-        for words, limit in (
-            ("at least", at_least),
-            ("greater than", above),
-            ("less than", below),
-            ("at most", at_most),
-        )
-        if math.isfinite(limit)
-    ]
-    inside = at_least <= number <= at_most and above < number < below
-    if not (math.isfinite(number) and inside):
-        expected = " and ".join(["a finite number", *limits])
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
-    return number
+    if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
+        return number
+    limits = {
+        "at least": at_least,
+        "greater than": above,
+        "less than": below,
+        "at most": at_most,
+    }
+    told = [f"{words} {limit:g}" for words, limit in limits.items() if math.isfinite(limit)]
+    expected = " and ".join(["a finite number", *told])
+    raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
 def flag(value: Any, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Loss and metrics of a model on given data, block of rows by block of rows."""
+"""Loss and metrics of a model on given data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp import _objective, planner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     from fastmlp.parameters import Parameters
 
     Array = NDArray[Any]
-
-# Rows evaluated in one go: enough to keep every thread busy, few enough for their activations to
-# stay in cache and for a conversion of the whole data never to be needed.
-BLOCK_ROWS = 1024
-
-
-def blocks(rows: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
-    """Cut rows into blocks.
-
-    Examples
-    --------
-    >>> list(blocks(5, 2))
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
-    """
-    return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
 
 
 class Evaluation:
@@ -57,8 +42,6 @@ class Evaluation:
         self._names = objective.names
         self._inputs = network.input_nodes
         self._target = graph.target
-        self._dtype = parameters.dtype
-        self._in_blocks = graph.per_example
         self._plan = planner.plan(graph.values, parameters=parameters, dtype=parameters.dtype)
         self._penalty = (
             None
@@ -80,16 +63,11 @@ class Evaluation:
         weight : ndarray, optional
             Weights of the rows, shape (rows, 1). A loss that has averaged already ignores them.
         """
-        rows = len(target)
-        columns = np.empty((len(self._names), rows))
-        for block in blocks(rows, BLOCK_ROWS if self._in_blocks else rows):
-            feeds = dict(zip(self._inputs, (X[block] for X in inputs), strict=True))
-            feeds[self._target] = target[block]
-            values = self._plan.run(
-                {node: np.asarray(value, self._dtype) for node, value in feeds.items()}
-            )
-            for column, value in zip(columns, values, strict=True):
-                column[block] = value.ravel()
+        feeds = dict(zip(self._inputs, inputs, strict=True))
+        feeds[self._target] = target
+        columns = np.empty((len(self._names), len(target)))
+        for column, value in zip(columns, self._plan.run(feeds), strict=True):
+            column[:] = value.ravel()
         means = np.average(columns, axis=1, weights=None if weight is None else weight[:, 0])
         if self._penalty is not None:
             means[0] += self._penalty.run({})[0].item()

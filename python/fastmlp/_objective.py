@@ -125,11 +125,6 @@ class EvaluationGraph:
     values: list[Node]
     penalty: Node | None
 
-    @property
-    def per_example(self) -> bool:
-        """Whether the rows can be evaluated in blocks."""
-        return all(value.shape[0] == g.BATCH for value in self.values)
-
 
 def evaluation_graph(
     network: Network, objective: Objective, target_columns: int

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastmlp import _checks, _data, _examples, _fit, _objective, _state, _summary, losses, planner
-from fastmlp._evaluate import Evaluation, blocks
+from fastmlp._evaluate import Evaluation
 from fastmlp.network import Network
 from fastmlp.parameters import Parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from os import PathLike
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from fastmlp.optimizers import Update
 
     Array = NDArray[Any]
-
-# Values converted at a time where `predict` gets numbers of another type: the copy stays in cache.
-CONVERT_VALUES: Final = 1 << 18
 
 
 def _not_planned(X: Any, out: Any) -> Any:
@@ -108,7 +105,7 @@ class Model:
         self._optimizer_state: OptimizerState | None = None
         self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
         self._inference: planner.Plan | None = None
-        self._predict = _not_planned
+        self._predict: Callable[[Any, Array | None], Any] = _not_planned
 
     def _adopt(self, network: Network, parameters: Parameters | None = None) -> None:
         """Take a network, once, and own its parameters."""
@@ -299,7 +296,7 @@ class Model:
         return self._predict_any(X, out)
 
     def _predict_any(self, X: Any, out: Array | None) -> Array:
-        """Check and convert the data, then predict block by block."""
+        """Check the data, then let the core convert and predict it."""
         network = self._network_for(X)
         inputs = _examples.network_inputs(network, self.dtype, X)
         shape = len(inputs[0]), network.output_columns
@@ -308,10 +305,7 @@ class Model:
             result = _data.output(out, shape, self.dtype)
         self._adopt(network)
         plan = self._inference_plan()
-        size = max(1, CONVERT_VALUES // max(network.input_columns))
-        for block in blocks(shape[0], size):
-            feeds = [np.asarray(part[block], self.dtype) for part in inputs]
-            plan.run(dict(zip(network.input_nodes, feeds, strict=True)), out=[result[block]])
+        plan.run(dict(zip(network.input_nodes, inputs, strict=True)), out=[result])
         return result
 
     def _inference_plan(self) -> planner.Plan:
@@ -320,6 +314,8 @@ class Model:
             self._inference = planner.plan(
                 [self.graph], parameters=self.parameters, dtype=self.dtype
             )
+            if len(self.network.inputs) == 1:
+                self._predict = self._inference.predictor()
         return self._inference
 
     def evaluate(
