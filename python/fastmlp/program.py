@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import _core
 from fastmlp._feeds import check_feeds
-from fastmlp._node import BATCH, Array, Node, describe, topological_order
+from fastmlp._node import BATCH, Array, Node, constant, describe, topological_order
 from fastmlp.gradient import gradient
+from fastmlp.ops.reductions import spread
 from fastmlp.parameters import Parameters, aligned_zeros
 from fastmlp.planner.build import plan_program
 
@@ -155,6 +156,7 @@ def plan_training(
     update: Update,
     *,
     metrics: Sequence[Node] = (),
+    gradients: Mapping[Node, Node] | None = None,
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
 
@@ -168,8 +170,11 @@ def plan_training(
         The optimizer.
     metrics : sequence of Node
         Further (1, 1) nodes to average over the batches of an epoch.
+    gradients : mapping of parameter to Node, optional
+        What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
+        its own, as two networks against each other do. Parameters left out get a gradient of zero.
     """
-    return TrainingPlan(loss, parameters, update, metrics)
+    return TrainingPlan(loss, parameters, update, metrics, gradients)
 
 
 @dataclass(frozen=True)
@@ -195,7 +200,12 @@ class TrainingPlan:
     """Computes a loss and its gradient, and updates the parameters; made by `plan_training`."""
 
     def __init__(
-        self, loss: Node, parameters: Parameters, update: Update, metrics: Sequence[Node]
+        self,
+        loss: Node,
+        parameters: Parameters,
+        update: Update,
+        metrics: Sequence[Node],
+        gradients: Mapping[Node, Node] | None,
     ) -> None:
         for name, node in [("loss", loss), *(("metrics", metric) for metric in metrics)]:
             if not isinstance(node, Node):
@@ -204,15 +214,21 @@ class TrainingPlan:
                 raise ValueError(f"{name}: expected a node of shape (1, 1), got {node!r}")
         self.parameters = parameters
         self.update = update
-        self._order = topological_order([loss, *metrics])
+        given = {} if gradients is None else dict(gradients)
+        _check_gradients(given, parameters)
+        self._order = topological_order([loss, *metrics, *given.values()])
         self.inputs = tuple(v for v in self._order if v.op == "input")
-        gradients = dict(zip(parameters.nodes, gradient(loss, parameters.nodes), strict=True))
+        if gradients is None:
+            along = gradient(loss, parameters.nodes)
+        else:
+            zero = constant(0.0)
+            along = [given.get(node) or spread(zero, node.shape) for node in parameters.nodes]
         arguments, self.steps = plan_program(
             (),
             parameters=parameters,
             fed=self.inputs,
             scalars=(loss, *metrics),
-            gradients=gradients,
+            gradients=dict(zip(parameters.nodes, along, strict=True)),
         )
         self._program = _make_program(arguments, parameters)
         self._scalars = 1 + len(metrics)
@@ -297,6 +313,19 @@ class TrainingPlan:
 def _make_program(arguments: dict[str, Any], parameters: Parameters) -> Any:
     kind = _core.ProgramF32 if parameters.dtype == np.float32 else _core.ProgramF64
     return kind(**arguments)
+
+
+def _check_gradients(gradients: Mapping[Node, Node], parameters: Parameters) -> None:
+    """Raise unless each is a node of the shape of one of the parameters."""
+    for parameter, along in gradients.items():
+        if parameter not in parameters.offsets:
+            raise ValueError(f"gradients: {parameter!r} is not among the parameters")
+        if not isinstance(along, Node):
+            raise TypeError(f"gradients: expected graph nodes, got {type(along).__name__}")
+        if along.shape != parameter.shape:
+            raise ValueError(
+                f"gradients: expected {describe(parameter.shape)} for {parameter!r}, got {along!r}"
+            )
 
 
 def _column_contiguous(matrix: Array) -> Array:
