@@ -121,7 +121,7 @@ class RandomGraph:
         index = g.argmax(a * a)
         if a.shape[1] > 1 and self.rng.random() < 0.5:
             return g.softmax_cross_entropy(a, index)
-        return g.pick(g.sin(a), index) if self.rng.random() < 0.5 else g.scatter(index, index, 9)
+        return g.pick(g.sin(a), index) if self.rng.random() < 0.5 else g.scatter(index, index, 16)
 
     def columns(self, a: Node) -> Node | None:
         n = a.shape[1]

@@ -136,9 +136,9 @@ def scale_into_sum(work: Steps) -> None:
             _merge(
                 work, producer, consumer, producer.but(scalar=factor, out=consumer.out), at=producer
             )
-    for producer, consumer in _only_reader(work, "unary", "sum"):
+    for producer, consumer in _only_reader(work, "unary", "sum", UNARY["scale"]):
         factor = _product(producer.scalar, consumer.scalar)
-        if producer.a == UNARY["scale"] and factor is not None:
+        if factor is not None:
             fused = consumer.but(inputs=producer.inputs, scalar=factor)
             _merge(work, producer, consumer, fused, at=consumer)
     for producer, consumer in _only_reader(work, "sum", "sum"):
@@ -150,8 +150,8 @@ def scale_into_sum(work: Steps) -> None:
 
 def scale_into_addition(work: Steps) -> None:
     """Add a and c·b, as of a gradient and its L2 term, in one pass and in place of a."""
-    for producer, consumer in _only_reader(work, "unary", "binary"):
-        if producer.a != UNARY["scale"] or consumer.a != BINARY["add"] or producer.out is None:
+    for producer, consumer in _only_reader(work, "unary", "binary", UNARY["scale"]):
+        if consumer.a != BINARY["add"] or producer.out is None:
             continue
         left, right = consumer.inputs[:2]
         assert left is not None
@@ -179,15 +179,20 @@ RULES: tuple[Callable[[Steps], None], ...] = (
 )
 
 
-def _only_reader(work: Steps, producer_kind: str, consumer_kind: str) -> list[tuple[Step, Step]]:
+def _only_reader(
+    work: Steps, producer_kind: str, consumer_kind: str, function: int | None = None
+) -> list[tuple[Step, Step]]:
     """Return pairs of steps where the first's result is temporary and read by the second alone.
 
-    The second reads it as the first wrote it: a vector not turned.
+    The second reads it as the first wrote it: a vector not turned. `function` is the first's, of
+    those of its kind.
     """
     readers = work.readers()
     pairs = []
     for step in work.steps:
         if step.kind != producer_kind or step.out is None or step.out2 is not None:
+            continue
+        if function is not None and step.a != function:
             continue
         by = readers.get(step.out.buffer, [])
         alone = step.out.buffer.home == "temporary" and len(by) == 1
