@@ -1,7 +1,6 @@
 // The epoch loop: gather a batch's rows, forward, backward, update, next; one parallel region for
 // the whole call.
 #include <algorithm>
-#include <chrono>
 
 #include "runtime/executor.h"
 #include "runtime/workspace.h"
@@ -11,7 +10,7 @@ namespace {
 
 constexpr Index kUpdateGrain = 4096;   // fewer parameters than this are not worth sharing
 constexpr Index kStepsPerBackup = 32;  // steps after which an epoch begins with a new backup
-constexpr auto kListenEvery = std::chrono::milliseconds(50);
+constexpr double kFlopsPerPoll = 1e7;  // some 0.1 ms: a look at the clock is nothing beside it
 
 // NaN and infinity have all exponent bits set; x − x is zero for every other number.
 template <class T>
@@ -29,7 +28,10 @@ class EpochLoop {
         call_(call),
         program_(executor.program_),
         w_(executor.take_workspace()),
-        batches_((call.rows + call.batch_rows - 1) / call.batch_rows) {
+        batches_((call.rows + call.batch_rows - 1) / call.batch_rows),
+        listener_(call.interrupted) {
+    const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
+    batches_per_poll_ = 1 + Index(kFlopsPerPoll / (flops + 1.0));
     threads_ = executor.threads_for(std::min(call.rows, call.batch_rows));
     executor_.prepare(*w_, std::min(call.rows, call.batch_rows), threads_, call.feeds,
                       call.order != nullptr);
@@ -39,6 +41,7 @@ class EpochLoop {
 
   TrainingResult run() {
     run_team(threads_, [this](const Member& member) { loop(member); });
+    result_.interrupted = listener_.heard();
     if (result_.non_finite) restore();
     executor_.give_back(std::move(w_));
     return result_;
@@ -46,8 +49,7 @@ class EpochLoop {
 
  private:
   void loop(const Member& member) {
-    Index since_backup = kStepsPerBackup;
-    Index barrier = 0;
+    Index since_backup = kStepsPerBackup, since_poll = 0;
     for (Index epoch = 0; epoch < call_.epochs; ++epoch) {
       if (member.thread == 0) std::fill(sums_.begin(), sums_.end(), 0.0);
       if (since_backup >= kStepsPerBackup) {
@@ -55,9 +57,12 @@ class EpochLoop {
         since_backup = 0;
       }
       for (Index b = 0; b < batches_; ++b, ++since_backup) {
-        if (member.thread == 0) listen(barrier + 1);
-        member.wait();  // the update is done, and who stops where is known
-        if (++barrier >= stop_at_.load(std::memory_order_relaxed)) return;
+        if (++since_poll >= batches_per_poll_) {
+          listener_.poll(member);
+          since_poll = 0;
+        }
+        member.wait();  // the update is done
+        if (listener_.stops(member)) return;
         if (!step(member, epoch, b)) return;
       }
       if (member.thread == 0) {
@@ -69,7 +74,7 @@ class EpochLoop {
     member.wait();
   }
 
-  // One batch. False if the loss is not finite: then the parameters stay as they are.
+  // One batch. False if it was stopped or the loss is not finite: the parameters stay as they are.
   bool step(const Member& member, Index epoch, Index b) {
     const Index first = b * call_.batch_rows;
     const Index rows = std::min(call_.batch_rows, call_.rows - first);
@@ -117,17 +122,6 @@ class EpochLoop {
     }
   }
 
-  // Thread 0 only: asks whether the user wants to stop; all threads then stop at the same barrier.
-  void listen(Index next_barrier) {
-    if (!call_.interrupted) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_listened_ < kListenEvery) return;
-    last_listened_ = now;
-    if (!call_.interrupted()) return;
-    result_.interrupted = true;
-    stop_at_.store(next_barrier, std::memory_order_relaxed);
-  }
-
   void backup(const Member& member) {
     member.wait();
     const Index n = program_.parameter_size;
@@ -161,8 +155,8 @@ class EpochLoop {
   Arena<T> backup_;
   std::vector<double> sums_;
   const std::vector<T*> no_outputs_;
-  std::atomic<Index> stop_at_{INT64_MAX};
-  std::chrono::steady_clock::time_point last_listened_ = std::chrono::steady_clock::now();
+  Listener listener_;
+  Index batches_per_poll_ = 1;
   TrainingResult result_;
 };
 

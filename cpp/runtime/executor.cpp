@@ -144,19 +144,15 @@ Frame<T> Executor<T>::whole_frame(Workspace& w, const Batch& batch) const {
 }
 
 template <class T>
-void Executor<T>::run_batch(Workspace& w, const Batch& batch, const Member& member) const {
+bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Member& member) const {
   const std::size_t thread = std::size_t(member.thread), n = program_.output_columns.size();
   for (std::size_t i = 0; i < n; ++i)
     w.outputs[thread * n + i] = {(*batch.outputs)[i], program_.output_columns[i]};
-  if (w.cut.lanes) {
-    run_lanes(w, batch, member);
-  } else {
-    run_uncut(w, batch, member);
-  }
+  return w.cut.lanes ? run_lanes(w, batch, member) : run_uncut(w, batch, member);
 }
 
 template <class T>
-void Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& member) const {
+bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& member) const {
   Frame<T> f = whole_frame(w, batch);
   const std::size_t thread = std::size_t(member.thread);
   View<const T>* views = w.views.data() + thread * batch.feeds->size();
@@ -167,10 +163,15 @@ void Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& memb
   T* scratch = w.scratch_of(member.thread);
   member.wait();
   for (const Step& step : program_.steps) {
-    if (step.barrier) member.wait();
+    if (step.barrier) {
+      if (batch.listener) batch.listener->poll(member);
+      member.wait();
+      if (batch.listener && batch.listener->stops(member)) return false;
+    }
     run_step(step, f, member.thread, member.threads, scratch);
   }
   member.wait();
+  return true;
 }
 
 template <class T>
@@ -203,6 +204,7 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane, int thr
   const Index lane_begin = lane * w.cut.lane_rows;
   const Index lane_end = std::min(batch.rows, lane_begin + w.cut.lane_rows);
   for (Index begin = lane_begin; begin < lane_end; begin += w.cut.chunk) {
+    if (batch.listener && batch.listener->heard()) return;
     const Index end = std::min(lane_end, begin + w.cut.chunk);
     place_feeds(w, batch, begin, begin, end, views, f.batch, f.capacity);
     for (std::size_t i = 0; i < n_outputs; ++i)
@@ -231,17 +233,22 @@ void Executor<T>::add_lanes(Workspace& w, Index lanes, const Member& member) con
 }
 
 template <class T>
-void Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& member) const {
+bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& member) const {
   run_section(w, batch, false, member);
   const Index lanes = (batch.rows + w.cut.lane_rows - 1) / w.cut.lane_rows;  // a short batch: fewer
   const Range mine = part(lanes, 1, member.thread, member.threads);
-  for (Index lane = mine.begin; lane < mine.end; ++lane) run_lane(w, batch, lane, member.thread);
+  for (Index lane = mine.begin; lane < mine.end; ++lane) {
+    if (batch.listener) batch.listener->poll(member);
+    run_lane(w, batch, lane, member.thread);
+  }
   member.wait();
+  if (batch.listener && batch.listener->stops(member)) return false;
   if (program_.reduced_size && lanes > 1) {
     add_lanes(w, lanes, member);
     member.wait();
   }
   run_section(w, batch, true, member);
+  return true;
 }
 
 template <class T>
@@ -263,7 +270,7 @@ template <class T>
 void Executor<T>::run_prepared(Workspace& w, const Batch& batch, int threads) const {
   if (threads == 1) {
     Barrier barrier;
-    run_batch(w, batch, Member{0, 1, barrier});
+    run_batch(w, batch, Member{0, 1, barrier, 0});
   } else {
     run_team(threads, [&](const Member& member) { run_batch(w, batch, member); });
   }

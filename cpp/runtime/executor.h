@@ -76,9 +76,10 @@ class Executor {
   void run_prepared(Workspace& w, const Batch& batch, int threads) const;
   void prepare(Workspace& w, Index rows, int threads, const std::vector<Feed>& feeds,
                bool ordered) const;
-  void run_batch(Workspace& w, const Batch& batch, const Member& member) const;
-  void run_uncut(Workspace& w, const Batch& batch, const Member& member) const;
-  void run_lanes(Workspace& w, const Batch& batch, const Member& member) const;
+  // False if the listener stopped it: then what was computed is of no use.
+  bool run_batch(Workspace& w, const Batch& batch, const Member& member) const;
+  bool run_uncut(Workspace& w, const Batch& batch, const Member& member) const;
+  bool run_lanes(Workspace& w, const Batch& batch, const Member& member) const;
   void run_lane(Workspace& w, const Batch& batch, Index lane, int thread) const;
   void run_section(Workspace& w, const Batch& batch, bool after, const Member& member) const;
   void add_lanes(Workspace& w, Index lanes, const Member& member) const;

@@ -144,7 +144,7 @@ namespace {
 void parallel_region(int threads, const std::function<void(const Member&)>& work) {
   Barrier barrier;
 #pragma omp parallel num_threads(threads)
-  work(Member{omp_get_thread_num(), omp_get_num_threads(), barrier});
+  work(Member{omp_get_thread_num(), omp_get_num_threads(), barrier, 0});
 }
 
 // libgomp keeps its threads in a pool that a forked child inherits by name only: its first parallel
@@ -173,7 +173,7 @@ void run_team(int threads, const std::function<void(const Member&)>& work) {
   (void)threads;
 #endif
   Barrier barrier;
-  work(Member{0, 1, barrier});
+  work(Member{0, 1, barrier, 0});
 }
 
 }  // namespace fastmlp

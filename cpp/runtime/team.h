@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 
 namespace fastmlp {
@@ -31,7 +32,12 @@ struct Member {
   int thread;   // 0 … threads − 1
   int threads;  // how many there really are: OpenMP may give fewer than asked for
   Barrier& barrier;
-  void wait() const { barrier.wait(threads); }
+  mutable std::int64_t passed =
+      0;  // barriers so far: the same for all threads between two barriers
+  void wait() const {
+    barrier.wait(threads);
+    ++passed;
+  }
 };
 
 // Runs work on up to `threads` threads and returns when all have returned. work must not throw.

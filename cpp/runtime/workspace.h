@@ -1,6 +1,9 @@
 // What one call of an executor works in. Kept between calls, so that a call allocates nothing.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+
 #include "runtime/executor.h"
 
 namespace fastmlp {
@@ -25,6 +28,32 @@ struct Executor<T>::Workspace {
   T* scratch_of(int thread) const { return scratch.data() + thread * scratch_each; }
 };
 
+// Asks, on thread 0, whether the user wants to stop, and makes all threads stop at the same
+// barrier.
+class Listener {
+ public:
+  explicit Listener(const std::function<bool()>& interrupted) : interrupted_(interrupted) {}
+
+  void poll(const Member& member) {
+    if (member.thread != 0 || !interrupted_ || heard()) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(50)) return;
+    last_ = now;
+    if (interrupted_()) stop_at_.store(member.passed + 1, std::memory_order_release);
+  }
+  // Whether somebody will stop at a barrier to come: work before it is in vain.
+  bool heard() const { return stop_at_.load(std::memory_order_acquire) != INT64_MAX; }
+  // Whether this thread, having passed a barrier, stops here.
+  bool stops(const Member& member) const {
+    return member.passed >= stop_at_.load(std::memory_order_acquire);
+  }
+
+ private:
+  const std::function<bool()>& interrupted_;
+  std::atomic<std::int64_t> stop_at_{INT64_MAX};
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 template <class T>
 struct Executor<T>::Batch {
   const std::vector<Feed>* feeds;
@@ -34,6 +63,7 @@ struct Executor<T>::Batch {
   const T* parameters;
   const std::vector<T*>* outputs;
   std::uint64_t key;
+  Listener* listener = nullptr;  // asked within the batch if that takes long
 };
 
 }  // namespace fastmlp
