@@ -210,6 +210,14 @@ def test_a_copy_is_the_same_and_its_own(make, twin_of):
     np.testing.assert_array_equal(twin.predict(X), model.predict(X))
 
 
+def test_a_model_trained_with_a_loss_of_ones_own_can_be_pickled():
+    model, X = mlp(), rows(6)
+    model.fit(X, np.eye(3)[np.arange(6) % 3], loss=lambda y, t: g.abs(y - t), epochs=1)
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    assert list(twin.evaluate(X, np.arange(6) % 3)) == ["loss", "accuracy"]
+
+
 def test_a_sequential_model_is_built_by_the_first_data_it_sees():
     X = rows(6)
     t = np.arange(6) % 2

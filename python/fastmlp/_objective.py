@@ -42,6 +42,13 @@ class Objective:
         """What the numbers are called: "loss" first, then the metrics."""
         return ["loss", *(metric.name for metric in self.metrics)]
 
+    @property
+    def has_names(self) -> bool:
+        """Whether loss and metrics are all found again by their names."""
+        known = [*metrics.METRICS.values(), *map(metrics.get, losses.LOSSES)]
+        by_name = losses.LOSSES.get(self.loss.name) == self.loss
+        return by_name and all(metric in known for metric in self.metrics)
+
 
 def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> Objective:
     """Check the arguments of `fit` and `evaluate` and return what they mean.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastmlp import _data
 from fastmlp.parameters import Parameters
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastmlp.model import Model
+    from fastmlp._owner import Owner
     from fastmlp.network import Network
 
     Array = NDArray[Any]
+    AnyOwner = TypeVar("AnyOwner", bound=Owner)
 
 
 def views(network: Network, parameters: Parameters) -> dict[str, Array]:
@@ -56,7 +57,7 @@ def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: s
         view[...] = checked[name]
 
 
-def state_of(model: Model) -> dict[str, Any]:
+def state_of(model: Owner) -> dict[str, Any]:
     """Return everything a model is made of; views become copies."""
     state: dict[str, Any] = {
         "seed": model.seed,
@@ -74,7 +75,15 @@ def state_of(model: Model) -> dict[str, Any]:
     return state
 
 
-def restore(model: Model, state: dict[str, Any]) -> None:
+def pickled(model: Owner) -> dict[str, Any]:
+    """Return the state for a pickle: a loss of the user's own is left out, as in a file."""
+    state = state_of(model)
+    if state["objective"] is not None and not state["objective"].has_names:
+        state["objective"] = None
+    return state
+
+
+def restore(model: Owner, state: dict[str, Any]) -> None:
     """Make an empty object the model of this state, and owner of the network in it."""
     model._begin(state["seed"], state["dtype"])
     model.metadata = state["metadata"]
@@ -88,7 +97,7 @@ def restore(model: Model, state: dict[str, Any]) -> None:
         model._adopt(network, parameters)
 
 
-def copied(model: Model) -> Model:
+def copied(model: AnyOwner) -> AnyOwner:
     """Return a model of its own layers and weights."""
     state = state_of(model)
     if state["network"] is not None:
@@ -98,6 +107,6 @@ def copied(model: Model) -> Model:
         state["network"] = network.copy(weights=values)
     else:
         state["waiting"] = [copy.copy(layer) for layer in state["waiting"]]
-    twin: Model = object.__new__(type(model))
+    twin = object.__new__(type(model))
     restore(twin, state)
     return twin

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _data, _objective, _state, losses, metrics
+from fastmlp import _checks, _data, _objective, _state
 from fastmlp.network import Network
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp._objective import Objective
+    from fastmlp._owner import Owner
     from fastmlp.model import Model
 
 FORMAT = 1
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 
-def save(model: Model, path: str | PathLike[str]) -> None:
+def save(model: Owner, path: str | PathLike[str]) -> None:
     """Write a model to a file; see `Model.save`.
 
     Examples
@@ -207,12 +208,10 @@ def _check_tensors(file: Any, shapes: dict[str, tuple[int, ...]], dtype: str) ->
 
 
 def _named(objective: Objective | None) -> dict[str, Any] | None:
-    """Return an objective by names, or None if it has functions of the user's in it."""
-    if objective is None or losses.LOSSES.get(objective.loss.name) != objective.loss:
+    """Return an objective by names, or None if it has functions of the user's own in it."""
+    if objective is None or not objective.has_names:
         return None
-    named = {metric.name for metric in objective.metrics if metrics.get(metric.name) == metric}
-    kept = [metric.name for metric in objective.metrics if metric.name in named]
-    return {"loss": objective.loss.name, "l2": objective.l2, "metrics": kept}
+    return {"loss": objective.loss.name, "l2": objective.l2, "metrics": objective.names[1:]}
 
 
 def _objective_of(network: Network, named: Any) -> Objective | None:

@@ -1,0 +1,193 @@
+"""What a model is, apart from what it does: a network, its weights, and their copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks, _state, _summary
+from fastmlp.parameters import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from typing_extensions import Self
+
+    from fastmlp._node import Node
+    from fastmlp._objective import Objective
+    from fastmlp.layers import Input, Layer
+    from fastmlp.network import Network
+
+    Array = NDArray[Any]
+
+
+class Owner:
+    """Owns a network and one flat vector with all its parameters; the base of `Model`.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The flat vector and the views into it, once there is a network.
+    """
+
+    parameters: Parameters
+
+    def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
+        """Set everything but the network."""
+        self.seed = None if seed is None else _checks.integer(seed, "seed", at_least=0)
+        self.dtype = _checked_dtype(dtype)
+        self.metadata: dict[str, Any] = {}
+        self._network: Network | None = None
+        self._waiting: list[Layer | Input] = []
+        self._fits = 0
+        self._objective: Objective | None = None
+
+    def _adopt(self, network: Network, parameters: Parameters | None = None) -> None:
+        """Take a network, once, and own its parameters."""
+        if self._network is None:
+            self.parameters = parameters or Parameters(network.parameter_nodes, self.dtype)
+            self._network = network
+            network.bind(self.parameters)
+
+    def _network_for(self, X: Any) -> Network:
+        """Return the network, or the one that this data would build."""
+        return self.network
+
+    @property
+    def network(self) -> Network:
+        """The layers and how they are joined; ValueError for a `Sequential` not built yet."""
+        if self._network is None:
+            raise ValueError(
+                "the model does not know its number of input columns yet: fit it, call "
+                "build(columns), or give Sequential input_columns or an Input as first layer"
+            )
+        return self._network
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, each after those it takes its input from."""
+        return list(self.network.layers)
+
+    @property
+    def graph(self) -> Node:
+        """The node of the output, as `predict` computes it: to draw, differentiate, build upon."""
+        return self.network.forward(training=False)[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the model learns."""
+        return self.network.parameter_count
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all parameters: of each layer weights (units, inputs), biases (units,).
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> [w.shape for w in fm.MLP([4, 8, 3], seed=0).get_weights()]
+        [(8, 4), (8,), (3, 8), (3,)]
+        """
+        return [view.copy() for view in _state.views(self.network, self.parameters).values()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy in all parameters, in the order and shapes of `get_weights`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If their number, a shape or a value is wrong; then none has changed.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
+        >>> other.set_weights(model.get_weights())
+        """
+        _state.set_weights(self.network, self.parameters, weights)
+
+    def copy(self) -> Self:
+        """Return a model with the same layers and copies of the weights.
+
+        The state of the optimizer is not copied: the next `fit` of the copy starts it anew.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([4, 3], seed=0)
+        >>> model.copy().layers[0] is model.layers[0]
+        False
+        """
+        return _state.copied(self)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _state.pickled(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _state.restore(self, state)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a safetensors file: weights, architecture, `metadata`.
+
+        The state of the optimizer and the history are not written.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; a file that is there is replaced, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the model has functions of your own in it, which a file cannot hold, or `metadata` is
+            not JSON.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        fastmlp.load
+        """
+        from fastmlp import io
+
+        io.save(self, path)
+
+    def summary(self) -> _summary.Summary:
+        """Return the table of the layers; print it, or end a notebook's cell with it.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> print(fm.MLP([4, 3], output="softmax", seed=0).summary())
+        layer    kind   columns  activation  parameters  from
+        x        Input        4                       0
+        dense_1  Dense        3  softmax             15  x
+        15 parameters, float32
+        """
+        network = self.network
+        return _summary.Summary(network.summary(), network.parameter_count, str(self.dtype))
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        if self._network is None:
+            return f"<{kind}, not built yet, {self.dtype}>"
+        count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
+        return f"<{kind} {_summary.chain(self._network)}; {count}, {self.dtype}>"
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    # NumPy takes None for float64; here it is a mistake.
+    for known in (np.dtype("float32"), np.dtype("float64")):
+        try:
+            if dtype is not None and known == np.dtype(dtype):
+                return known
+        except TypeError:
+            break
+    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
