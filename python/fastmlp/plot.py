@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp._canvas import COLORS, INK, axes, clear
+from fastmlp._canvas import require_matplotlib as require_matplotlib
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
@@ -19,13 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["decision_boundary", "features", "history"]
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart, reordered:
-# blue and vermilion first. Grey closes the list where their black would hide the points' edges.
-COLORS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#7F7F7F",
-)  # fmt: skip
-_INK = "#333333"
-_FAINT = "#D9D9D9"
 # How much of a class's colour the ground of its region shows, white being the rest.
 _TINT = 0.35
 
@@ -75,7 +71,7 @@ def history(
         )
     if not len(history[quantity]):
         raise ValueError("the history has no epochs")
-    ax = _axes(ax, (6.4, 4.0))
+    ax = axes(ax, (6.4, 4.0))
     from matplotlib.ticker import MaxNLocator
 
     curves = [("training", quantity, COLORS[0]), ("validation", f"val_{quantity}", COLORS[1])]
@@ -88,10 +84,10 @@ def history(
         _mark_best(ax, epochs, np.asarray(history[f"val_{quantity}"], dtype=float), quantity)
         ax.legend(frameon=False, labelcolor="linecolor")
     ax.set_xlabel("epoch")
-    ax.set_title(label or quantity.replace("_", " "), loc="left", color=_INK)
+    ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.02)
-    _clear(ax)
+    clear(ax)
     return ax
 
 
@@ -155,12 +151,12 @@ def features(
     largest = np.abs(images).max(axis=None if common_scale else (1, 2), keepdims=True)
     mosaic = _mosaic(images / np.where(largest > 0, largest, 1))
     rows, columns = mosaic.shape
-    ax = _axes(ax, (6.4, 6.4 * rows / columns + 0.4))
+    ax = axes(ax, (6.4, 6.4 * rows / columns + 0.4))
     ax.imshow(mosaic, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     plural = "unit" if units == 1 else "units"
     some = f"the {shown} strongest of {units}" if shown < units else f"{units}"
-    ax.set_title(f"{some} {plural}, {height}×{width} weights each", loc="left", color=_INK)
+    ax.set_title(f"{some} {plural}, {height}×{width} weights each", loc="left", color=INK)
     return ax
 
 
@@ -232,7 +228,7 @@ def decision_boundary(
     if len(classes) > len(COLORS):
         raise ValueError(f"can draw {len(COLORS)} classes at most, got {len(classes)}")
 
-    ax = _axes(ax, (6.4, 5.2))
+    ax = axes(ax, (6.4, 5.2))
     _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))
     names = [str(label) for label in classes] if class_names is None else class_names
     wrong = classes[shares[len(grid) :].argmax(axis=1)] != t
@@ -252,40 +248,11 @@ def decision_boundary(
     ax.legend(frameon=True, framealpha=0.85, edgecolor="none", loc="best")
     ax.set_xlabel("x₁" if feature_names is None else feature_names[0])
     ax.set_ylabel("x₂" if feature_names is None else feature_names[1])
-    _clear(ax, grid=False)
+    clear(ax, grid=False)
     return ax
 
 
-# --- axes ------------------------------------------------------------------------------------
-
-
-def require_matplotlib() -> None:
-    """Raise an ImportError that says what to install, unless matplotlib is there."""
-    try:
-        import matplotlib as _  # noqa: F401
-    except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "fastmlp[plot]"') from None
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    require_matplotlib()
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def _clear(ax: Axes, *, grid: bool = True) -> None:
-    """Take away the lines that carry no data."""
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_color(_FAINT)
-    ax.tick_params(color=_FAINT, labelcolor=_INK)
-    if grid:
-        ax.grid(axis="y", color=_FAINT, linewidth=0.6)
-        ax.set_axisbelow(True)
+# --- curves ----------------------------------------------------------------------------------
 
 
 def _mark_best(ax: Axes, epochs: Array, values: Array, quantity: str) -> None:

@@ -1,0 +1,46 @@
+"""What all pictures share: colours, axes, and the error for a missing matplotlib."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which people with any kind of colour vision can tell apart, reordered:
+# blue and vermilion first. Grey closes the list where their black would hide the points' edges.
+COLORS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#7F7F7F",
+)  # fmt: skip
+INK = "#333333"
+FAINT = "#D9D9D9"
+
+
+def require_matplotlib() -> None:
+    """Raise an ImportError that says what to install, unless matplotlib is there."""
+    try:
+        import matplotlib as _  # noqa: F401
+    except ImportError:
+        raise ImportError('pictures need matplotlib: pip install "fastmlp[plot]"') from None
+
+
+def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return the axes given, or those of a new figure of this size in inches."""
+    require_matplotlib()
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def clear(ax: Axes, *, grid: bool = True) -> None:
+    """Take away the lines that carry no data."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(FAINT)
+    ax.tick_params(color=FAINT, labelcolor=INK)
+    if grid:
+        ax.grid(axis="y", color=FAINT, linewidth=0.6)
+        ax.set_axisbelow(True)
