@@ -1,0 +1,1 @@
+"""Benchmarks of fastmlp and its peers; see docs/benchmarks.md."""

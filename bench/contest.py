@@ -1,0 +1,228 @@
+"""Contests: the same work by several contenders, checked, warmed up and measured in turns."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench import machine
+from bench.peers import CONTENDERS, missing, peer
+from bench.worker import Worker, WorkerError
+
+# Threads that spin after their work are asleep by then, and the next contender has the cores.
+PAUSE = 0.05
+# Calls or epochs of one timed run, whatever their speed: their orders must fit in memory.
+MOST = 1 << 20
+
+
+@dataclass
+class Entry:
+    """One way of one contender, its process, and what was measured.
+
+    Attributes
+    ----------
+    contender, way : str
+        Which.
+    worker : Worker
+        Its process.
+    count : int
+        Epochs or calls of a timed run.
+    samples : list of float
+        Seconds of each timed run, divided by its units (steps, calls).
+    facts : dict
+        What else there is to record.
+    """
+
+    contender: str
+    way: str
+    worker: Worker
+    count: int = 1
+    samples: list[float] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it stands for its contender, rather than being shown beside it."""
+        return self.way not in peer(self.contender).ASIDE
+
+    @property
+    def median(self) -> float:
+        """The middle of the samples."""
+        return statistics.median(self.samples)
+
+    def record(self) -> dict[str, Any]:
+        """Return what goes into JSON."""
+        return {
+            "contender": self.contender,
+            "way": self.way,
+            "counted": self.counted,
+            "median": self.median,
+            "least": min(self.samples),
+            "most": max(self.samples),
+            "samples": self.samples,
+            **self.facts,
+        }
+
+
+class Contest:
+    """The entries of a contest, each in a process of its own; closes them at the end.
+
+    Parameters
+    ----------
+    contenders : sequence of str
+        Names of `peers`. One that lacks a package is skipped, with a line that says so.
+    kind : "training" or "prediction"
+        What they do.
+    threads : int
+        Cores each may use.
+    isa : str, optional
+        The instruction set that fastmlp is held to.
+    """
+
+    def __init__(
+        self, contenders: Sequence[str], kind: str, threads: int, isa: str | None = None
+    ) -> None:
+        self.kind = kind
+        self.threads = threads
+        self.environment = {"FASTMLP_ISA": isa} if isa else {}
+        self.entries: list[Entry] = []
+        for name in contenders:
+            lacking = missing(name)
+            if lacking:
+                note(f"{name}: skipped, {lacking} is not installed")
+                continue
+            for way in getattr(peer(name), kind.upper()):
+                self.entries.append(Entry(name, way, Worker(threads, self.environment)))
+
+    def __enter__(self) -> Contest:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for entry in self.entries:
+            entry.worker.close()
+
+    def each(self, action: Callable[[Entry], None]) -> None:
+        """Let every entry do something; one that fails is left out, with a line that says why."""
+        for entry in list(self.entries):
+            try:
+                action(entry)
+            except WorkerError as error:
+                note(f"{entry.contender} ({entry.way}): left out, {error}")
+                entry.worker.close()
+                self.entries.remove(entry)
+
+    def calibrate(self, entry: Entry, seconds: float) -> None:
+        """Warm an entry up and choose the length of its timed runs."""
+        entry.count = 1
+        entry.worker.call("stage", 1)
+        entry.worker.call("run")
+        while True:
+            spent = entry.worker.call("run")
+            if spent >= seconds / 2 or entry.count >= MOST:
+                return
+            wanted = entry.count * seconds / max(spent, 1e-7)
+            entry.count = min(MOST, max(entry.count + 1, round(wanted)))
+            entry.worker.call("stage", entry.count)
+            entry.worker.call("run")
+
+    def measure(self, repeats: int, units: int, others: Iterable[Entry] = ()) -> None:
+        """Run all entries in turns; `units` are the steps or calls of an entry's ``count`` of 1."""
+        for _ in range(repeats):
+            for entry in self.entries:
+                time.sleep(PAUSE)
+                entry.samples.append(entry.worker.call("run") / (entry.count * units))
+            for entry in others:
+                time.sleep(PAUSE)
+                entry.samples.append(entry.worker.call("run"))
+
+    def best(self) -> dict[str, Entry]:
+        """Return the fastest counted way of each contender."""
+        best: dict[str, Entry] = {}
+        for entry in self.entries:
+            name = entry.contender
+            if entry.counted and (name not in best or entry.median < best[name].median):
+                best[name] = entry
+        return best
+
+
+def note(text: str) -> None:
+    """Say something beside the results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser(description: str, contenders: Sequence[str] = CONTENDERS) -> argparse.ArgumentParser:
+    """Return a parser of what all benchmarks understand."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument(
+        "--contenders", type=names(contenders), default=tuple(contenders), metavar="A,B,…"
+    )
+    options.add_argument("--repeats", type=positive(int), default=7, help="timed runs of each")
+    options.add_argument(
+        "--seconds", type=positive(float), default=0.4, help="of a timed run, about"
+    )
+    options.add_argument("--threads", type=positive(int), default=machine.cores())
+    options.add_argument("--json", type=Path, help="where to write the results")
+    options.add_argument("--quick", action="store_true", help="a trial: numbers mean nothing")
+    return options
+
+
+def parse(options: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; a quick trial measures twice, and briefly."""
+    chosen = options.parse_args(arguments)
+    if chosen.quick:
+        chosen.repeats, chosen.seconds = 2, 0.001
+    return chosen
+
+
+def names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader of names with commas between them."""
+    known = tuple(known)
+
+    def read(text: str) -> tuple[str, ...]:
+        chosen = tuple(text.split(","))
+        for name in chosen:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(known)}")
+        return chosen
+
+    return read
+
+
+def positive(kind: type) -> Callable[[str], Any]:
+    """Return a reader of numbers greater than 0."""
+
+    def read(text: str) -> Any:
+        number = kind(text)
+        if not number > 0:
+            raise argparse.ArgumentTypeError(f"expected a number greater than 0, got {text}")
+        return number
+
+    return read
+
+
+def finish(options: argparse.Namespace, benchmark: str, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the results with all that is known of how they came about; write them if asked to."""
+    packages = {p for name in CONTENDERS for p in peer(name).PACKAGES}
+    document = {
+        "benchmark": benchmark,
+        "machine": machine.describe(tuple(packages)),
+        "options": {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()},
+        **results,
+    }
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return document

@@ -1,0 +1,114 @@
+"""fastmlp, through the public face: `Model.fit` and `Model.predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.networks import LEARNING_RATE, SEED, Problem
+
+TITLE = "fastmlp"
+PACKAGES = ("fastmlp",)
+# The plan below `fit`, given an order made ahead: shows what `fit` itself costs.
+ASIDE = ("plan",)
+
+
+def model_of(problem: Problem) -> Any:
+    """Return a model with the problem's initial weights."""
+    import fastmlp as fm
+
+    network = problem.network
+    output = "softmax" if network.classes else "identity"
+    model = fm.MLP(network.widths, network.activation, output, seed=SEED, dtype=problem.dtype)
+    model.set_weights(problem.weights)
+    return model
+
+
+class Fit:
+    """`fit`, all of it: the data checked, the orders drawn, the epochs run in one call."""
+
+    def __init__(self, problem: Problem) -> None:
+        import fastmlp as fm
+
+        self.problem = problem
+        self._model = model_of(problem)
+        self._optimizer = fm.Adam(LEARNING_RATE)
+
+    def stage(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def run(self) -> None:
+        self._model.fit(
+            self.problem.X,
+            self.problem.t,
+            loss=self.problem.network.loss,
+            optimizer=self._optimizer,
+            epochs=self._epochs,
+            batch_size=self.problem.network.batch,
+            shuffle=self.problem.network.shuffled,
+            seed=SEED,
+            verbose=False,
+        )
+
+    def weights(self) -> list[Any]:
+        return list(self._model.get_weights())
+
+
+class Plan:
+    """The training plan that `fit` runs, with the order and the optimizer's numbers made ahead."""
+
+    def __init__(self, problem: Problem) -> None:
+        import fastmlp as fm
+        from fastmlp import graph as g
+        from fastmlp import losses, planner
+
+        network = problem.network
+        self.problem = problem
+        self._model = model_of(problem)
+        loss = losses.get(network.loss)
+        target = g.input(1 if network.classes else network.widths[-1], "t")
+        output = self._model.network.forward(training=True)[0]
+        objective = losses.mean_loss(loss(output, target))
+        self._optimizer = fm.Adam(LEARNING_RATE)
+        self._plan = planner.plan_training(objective, self._model.parameters, self._optimizer)
+        t = problem.t.astype(problem.dtype).reshape(len(problem.X), -1)
+        self._feeds = {self._model.network.input_nodes[0]: problem.X, target: t}
+        self._state = self._plan.new_state()
+        self._steps = 0
+
+    def stage(self, epochs: int) -> None:
+        shuffled, steps = self.problem.network.shuffled, epochs * self.problem.network.batches
+        self._epochs = epochs
+        self._order = self.problem.orders(epochs).reshape(epochs, -1) if shuffled else None
+        self._rates = self._optimizer.rates(0, steps)
+
+    def run(self) -> None:
+        values = self._optimizer.step_values(self._steps, len(self._rates), self._rates)
+        self._plan.run_epochs(
+            self._feeds,
+            state=self._state,
+            order=self._order,
+            batch_size=self.problem.network.batch,
+            epochs=self._epochs,
+            step_values=values,
+            seed=0,
+            first_step=self._steps,
+        )
+        self._steps += len(values)
+
+    def weights(self) -> list[Any]:
+        return list(self._model.get_weights())
+
+
+def predict(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
+    return "model.predict(X)", {"model": model_of(problem), "X": X}
+
+
+def predict_out(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
+    out = np.empty((len(X), problem.network.widths[-1]), problem.dtype)
+    return "model.predict(X, out=out)", {"model": model_of(problem), "X": X, "out": out}
+
+
+TRAINING = {"fit": Fit, "plan": Plan}
+PREDICTION = {"predict": predict, "out=": predict_out}
