@@ -1,0 +1,381 @@
+"""The same bits for any number of threads, in every run; threads and processes side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastmlp import _core
+from fastmlp import graph as g
+from fastmlp.graph import Node
+from fastmlp.optimizers import SGD, Adam, Update
+from fastmlp.parameters import Parameters
+from fastmlp.planner import plan, plan_training
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    before = _core.get_num_threads()
+    yield
+    _core.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network and its data; `cut` tells whether its whole batches are cut into lanes."""
+
+    sizes: tuple[int, ...]
+    rows: int
+    batch: int
+    rate: float = 0.0
+    l2: float = 0.0
+    normalize: bool = False
+    optimizer: Update = Adam(1e-2)
+    data: str = "float32"
+    shuffle: bool = True
+
+
+NETS = {
+    "too small to share": Net((3, 5, 2), rows=20, batch=7),
+    "steps shared": Net((64, 128, 10), rows=250, batch=100),
+    "cut in lanes": Net((64, 128, 10), rows=1300, batch=500),
+    "cut in lanes and chunks": Net((40, 900, 700, 3), rows=2500, batch=2100, shuffle=False),
+    "one long batch": Net((17, 31, 7), rows=3001, batch=3001, shuffle=False),
+    "dropout": Net((40, 130, 10), rows=700, batch=300, rate=0.3),
+    "dropout, steps shared": Net((200, 130, 10), rows=230, batch=100, rate=0.5, l2=1e-3),
+    "penalty": Net((50, 70, 5), rows=900, batch=400, l2=1e-2, optimizer=SGD(0.05, momentum=0.9)),
+    "plain descent": Net((50, 70, 5), rows=300, batch=128, optimizer=SGD(0.05)),
+    "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, normalize=True),
+    "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
+    "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
+    "prime sizes": Net((53, 101, 13), rows=997, batch=337),
+}
+
+
+def build(net: Net) -> tuple[Node, Node, Node, list[Node]]:
+    rng = np.random.default_rng(0)
+    x, t = g.input(net.sizes[0], "x"), g.input(1, "t")
+    weights, parameters = [], []
+    h: Node = x / 255.0 if net.data == "uint8" else x
+    for i, (inputs, outputs) in enumerate(zip(net.sizes, net.sizes[1:], strict=False)):
+        weights.append(g.parameter(rng.normal(size=(outputs, inputs)) / inputs**0.5))
+        parameters += [weights[-1], g.parameter(np.zeros(outputs))]
+        z = g.affine(h, *parameters[-2:])
+        if net.normalize:
+            z = z - g.mean(z, axis=0)
+        h = z if i == len(net.sizes) - 2 else g.dropout(g.tanh(z), net.rate, key=i)
+    loss = g.mean(g.softmax_cross_entropy(h, t))
+    if net.l2:
+        loss = loss + net.l2 * 0.5 * sum((g.sum(W**2) for W in weights), g.constant(0.0))
+    return x, t, loss, parameters
+
+
+def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
+    """The bits of the parameters, the optimizer's state and the losses after some epochs."""
+    x, t, loss, nodes = build(net)
+    rng = np.random.default_rng(1)
+    data = rng.integers(256, size=(net.rows, net.sizes[0])) if net.data == "uint8" else None
+    X = rng.normal(size=(net.rows, net.sizes[0])) if data is None else data
+    labels = rng.integers(net.sizes[-1], size=(net.rows, 1))
+    parameters = Parameters(nodes, dtype)
+    training = plan_training(loss, parameters, net.optimizer)
+    state = training.new_state()
+    count = epochs * -(-net.rows // net.batch)
+    order = None
+    if net.shuffle:
+        order = np.stack([rng.permutation(net.rows) for _ in range(epochs)])
+    result = training.run_epochs(
+        {x: X.astype(net.data if data is not None else dtype), t: labels},
+        state=state,
+        order=order,
+        batch_size=net.batch,
+        epochs=epochs,
+        step_values=net.optimizer.step_values(0, count, net.optimizer.rates(0, count)),
+        seed=5,
+        first_step=3,
+    )
+    assert result.epochs_done == epochs
+    assert np.isfinite(parameters.flat).all()
+    return b"".join(a.tobytes() for a in (parameters.flat, *state, result.scalars))
+
+
+def with_threads(n: int, run: Callable[[], bytes]) -> bytes:
+    _core.set_num_threads(n)
+    return run()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETS)
+def test_training_gives_the_same_bits_on_any_number_of_threads_and_again(name: str, dtype: str):
+    runs = [with_threads(n, lambda: train(NETS[name], dtype)) for n in (1, 2, 3, 1)]
+    assert len(set(runs)) == 1
+    x, _, loss, nodes = build(NETS[name])
+    start = Parameters(nodes, dtype).flat.tobytes()
+    assert runs[0][: len(start)] != start  # it has learned something
+
+
+@pytest.mark.parametrize("rows", [1, 5, 127, 128, 1000, 4099])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_and_gradients_have_the_same_bits_on_any_number_of_threads(rows: int, dtype: str):
+    net = NETS["dropout"]
+    x, t, loss, nodes = build(net)
+    feeds = {x: np.random.default_rng(2).normal(size=(rows, 40)), t: np.arange(rows)[:, None] % 10}
+    outputs = [loss, *g.gradient(loss, [*nodes, x])]
+
+    def run() -> bytes:
+        return b"".join(a.tobytes() for a in plan(outputs, dtype=dtype).run(feeds, seed=1))
+
+    assert len({with_threads(n, run) for n in (1, 2, 3, 1)}) == 1
+
+
+def test_a_row_has_the_same_bits_alone_and_among_others():
+    net = NETS["steps shared"]
+    x, _, loss, _ = build(net)
+    logits = next(v for v in g.topological_order(loss) if v.op == "softmax_cross_entropy").parents[
+        0
+    ]
+    X = np.random.default_rng(3).normal(size=(1000, 64)).astype(np.float32)
+    each = plan([logits])
+    whole = each.run({x: X})[0]
+    for i in (0, 1, 499, 999):
+        assert each.run({x: X[i : i + 1]})[0].tobytes() == whole[i].tobytes()
+    assert each.run({x: X[:130]})[0].tobytes() == whole[:130].tobytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_large_work_is_shared_and_small_work_is_not():
+    small = "train(NETS['too small to share'], 'float32')"
+    large = "train(NETS['steps shared'], 'float32')"
+    script = f"""
+        _core.set_num_threads(3)
+        before = len(os.listdir("/proc/self/task"))
+        {small}
+        assert len(os.listdir("/proc/self/task")) == before
+        {large}
+        if _core.has_openmp():
+            assert len(os.listdir("/proc/self/task")) == before + 2
+    """
+    run_script(script)
+
+
+# ------------------------------------------------------------------- Python's own threads
+
+
+def test_two_threads_train_two_models_at_once():
+    names = ["cut in lanes", "steps shared", "dropout", "too small to share"]
+    _core.set_num_threads(2)
+    alone = {name: train(NETS[name], "float32") for name in names}
+    found: dict[str, bytes] = {}
+
+    def work(name: str) -> None:
+        found[name] = train(NETS[name], "float32")
+
+    together(work, names)
+    assert found == alone
+
+
+def test_several_threads_predict_with_one_plan_at_once():
+    net = NETS["cut in lanes"]
+    x, t, loss, nodes = build(net)
+    outputs = [loss, *g.gradient(loss, nodes)]
+    each = plan(outputs)
+    rng = np.random.default_rng(4)
+    feeds = [
+        {x: rng.normal(size=(n, 64)).astype(np.float32), t: np.zeros((n, 1), np.int64)}
+        for n in (1, 60, 300, 1100)
+    ]
+    alone = [[a.tobytes() for a in each.run(f)] for f in feeds]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        for _ in range(20):
+            if [a.tobytes() for a in each.run(feeds[i])] != alone[i]:
+                wrong.append(i)
+
+    together(work, range(4))
+    assert not wrong
+
+
+def together(work: Callable[..., None], arguments: object) -> None:
+    failed: list[BaseException] = []
+
+    def guarded(argument: object) -> None:
+        try:
+            work(argument)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(a,)) for a in arguments]  # type: ignore[attr-defined]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+# ------------------------------------------------------------------------------ processes
+
+PRELUDE = """
+import multiprocessing, os, signal, sys, threading, time
+import numpy as np
+from fastmlp import _core, graph as g
+from test_threads import *
+"""
+
+
+def command(script: str) -> list[str]:
+    lines = script.splitlines()
+    indent = min((len(s) - len(s.lstrip()) for s in lines if s.strip()), default=0)
+    return [sys.executable, "-c", PRELUDE + "\n".join(s[indent:] for s in lines)]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    here = str(Path(__file__).parent)
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return {**kept, "PYTHONPATH": path, **variables}
+
+
+def run_script(script: str, **variables: str) -> str:
+    done = subprocess.run(
+        command(script), env=environment(**variables), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_can_train_after_its_parent_has():
+    script = """
+        _core.set_num_threads(2)
+        expected = train(NETS["steps shared"], "float32")
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            same = all(train(NETS["steps shared"], "float32") == expected for _ in range(3))
+            os._exit(0 if same else 1)
+        _, status = os.waitpid(child, 0)
+        assert status == 0, status
+        assert train(NETS["steps shared"], "float32") == expected
+    """
+    run_script(script)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_pool_of_forked_workers_can_train_after_their_parent_has():
+    script = """
+        signal.alarm(40)
+        _core.set_num_threads(2)
+        expected = train(NETS["cut in lanes"], "float64")
+        jobs = [(NETS["cut in lanes"], "float64")] * 3
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert set(pool.starmap(train, jobs)) == {expected}
+    """
+    run_script(script)
+
+
+@pytest.mark.skipif(not _core.has_openmp(), reason="the core was built without OpenMP")
+def test_threadpoolctl_limits_the_threads():
+    pytest.importorskip("threadpoolctl")
+    script = """
+        from threadpoolctl import threadpool_limits
+        before = _core.get_num_threads()
+        with threadpool_limits(1):
+            assert _core.get_num_threads() == 1
+        assert _core.get_num_threads() == before
+    """
+    run_script(script)
+
+
+@pytest.mark.parametrize("name", ["FASTMLP_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_the_environment_says_how_many_threads(name: str):
+    if name[0] == "O" and not _core.has_openmp():
+        pytest.skip("the core was built without OpenMP")
+    assert run_script("print(_core.get_num_threads())", **{name: "1"}) == "1\n"
+
+
+def test_the_own_variable_counts_more_than_openmps_and_a_call_more_than_both():
+    variables = {"FASTMLP_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}
+    assert run_script("print(_core.get_num_threads())", **variables) == "3\n"
+    script = "_core.set_num_threads(5); print(_core.get_num_threads())"
+    assert run_script(script, **variables) == "5\n"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "2.5", "4097", "1e3", " "])
+def test_a_senseless_number_of_threads_in_the_environment_is_an_error(value: str):
+    script = """
+        for work in (_core.get_num_threads, lambda: train(NETS["steps shared"], "float32")):
+            try:
+                work()
+            except ValueError as error:
+                print(error)
+    """
+    lines = run_script(script, FASTMLP_NUM_THREADS=value).splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "FASTMLP_NUM_THREADS" in line
+        assert f"'{value}'" in line
+
+
+@pytest.mark.parametrize("n", [0, -3, 4097])
+def test_a_senseless_number_of_threads_is_an_error(n: int):
+    with pytest.raises(ValueError, match=f"1 to 4096, got {n}"):
+        _core.set_num_threads(n)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_interrupt_key_stops_a_long_training_between_two_steps(threads: int):
+    script = f"""
+        _core.set_num_threads({threads})
+        net = NETS["steps shared"]
+        x, t, loss, nodes = build(net)
+        parameters = Parameters(nodes)
+        training = plan_training(loss, parameters, net.optimizer)
+        rng = np.random.default_rng(1)
+        X = rng.normal(size=(net.rows, 64)).astype(np.float32)
+        labels = rng.integers(10, size=(net.rows, 1))
+        epochs = 200_000
+        count = epochs * -(-net.rows // net.batch)
+        call = dict(
+            state=training.new_state(), order=None, batch_size=net.batch, epochs=epochs,
+            step_values=net.optimizer.step_values(0, count, net.optimizer.rates(0, count)),
+            seed=0, first_step=0,
+        )
+        print("go", flush=True)
+        try:
+            training.run_epochs({{x: X, t: labels}}, **call)
+        except KeyboardInterrupt:
+            stopped = time.monotonic()
+            start = Parameters(nodes)
+            assert np.isfinite(parameters.flat).all()
+            assert (parameters.flat != start.flat).any()
+            assert np.isfinite(training.loss_and_gradient({{x: X, t: labels}})[0])
+            print(stopped, flush=True)
+    """
+    child = subprocess.Popen(
+        command(script),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "go\n"
+        with pytest.raises(subprocess.TimeoutExpired):  # it is at work
+            child.wait(0.3)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=20)  # all the epochs would take minutes
+    finally:
+        child.kill()
+        child.communicate()
+    assert child.returncode == 0, err
+    assert float(out) > 0
