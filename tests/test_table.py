@@ -139,8 +139,7 @@ def test_an_unseen_category_without_rare_ones_is_none_of_them_and_is_reported():
     X = prepare.transform({"kind": ["b", "c", None, "c"]}, notes.append)
     np.testing.assert_array_equal(X, [[0, 1], [0, 0], [0, 0], [0, 0]])
     assert notes == [
-        "column 'kind': 3 values were not seen in training ('c', ''); they count as none of its "
-        "categories"
+        "column 'kind': 3 values not seen in training ('c', ''), taken as none of its categories"
     ]
 
 
@@ -155,7 +154,7 @@ def test_a_number_missing_for_the_first_time_becomes_the_median_and_is_reported(
     notes = []
     X = prepare.transform({"a": [nan, 2.0]}, notes.append)
     assert X[0] == X[1]
-    assert "column 'a': 1 values are missing" in notes[0]
+    assert "column 'a': 1 value missing" in notes[0]
 
 
 def test_a_text_column_keeps_no_more_than_its_largest_categories():
@@ -177,7 +176,7 @@ def test_texts_and_infinities_among_numbers_are_errors_that_name_the_column():
     prepare = learn({"a": [1.0, 2.0]})
     with pytest.raises(ValueError, match="column 'a' must hold numbers, but 1 of its 2 values do"):
         prepare.transform({"a": ["3", "three"]})
-    with pytest.raises(ValueError, match="column 'a' holds 1 infinite values, the first in row 2"):
+    with pytest.raises(ValueError, match="column 'a' holds 1 infinite value, the first in row 2"):
         prepare.transform({"a": [3.0, math.inf]})
 
 

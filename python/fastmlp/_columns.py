@@ -40,8 +40,8 @@ class NumberColumn:
         missing = np.isnan(numbers)
         if missing.any() and not self.indicator:
             note(
-                f"column {self.name!r}: {missing.sum()} values are missing, which training never "
-                f"saw; they are taken as its median, {self.median:g}"
+                f"column {self.name!r}: {count(missing.sum(), 'value')} missing, which training "
+                f"never saw; taken as its median, {self.median:g}"
             )
         out[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.scale
         if self.indicator:
@@ -74,8 +74,8 @@ class TextColumn:
             out[unknown, -1] = 1
         elif unknown.any():
             note(
-                f"column {self.name!r}: {unknown.sum()} values were not seen in training "
-                f"({examples(texts[unknown])}); they count as none of its categories"
+                f"column {self.name!r}: {count(unknown.sum(), 'value')} not seen in training "
+                f"({examples(texts[unknown])}), taken as none of its categories"
             )
 
 
@@ -141,7 +141,7 @@ def as_numbers(name: str, values: Any) -> Array:
     infinite = np.isinf(numbers)
     if infinite.any():
         raise ValueError(
-            f"column {name!r} holds {infinite.sum()} infinite values, the first in row "
+            f"column {name!r} holds {count(infinite.sum(), 'infinite value')}, the first in row "
             f"{infinite.argmax() + 1}"
         )
     return numbers
@@ -172,6 +172,11 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def count(number: int, thing: str) -> str:
+    """Say how many: "1 value", "1,200 values"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def examples(texts: Any) -> str:

@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ...
     SystemExit: 0
     """
-    from fastmlp.cli.arguments import parser
-
-    options = parser().parse_args(arguments)
     try:
+        from fastmlp.cli.arguments import parser
+
+        options = parser().parse_args(arguments)
         options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:

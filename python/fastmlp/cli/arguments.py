@@ -65,9 +65,12 @@ class _Version(argparse.Action):
     """Like argparse's own, but the version is looked up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"fastmlp {version('fastmlp')}")
+        try:
+            print(f"fastmlp {version('fastmlp')}")
+        except PackageNotFoundError:
+            print("fastmlp, from a source tree")
         parser.exit()
 
 

@@ -25,7 +25,11 @@ def run(options: argparse.Namespace) -> None:
     X = prepare.transform(read_table(options.table, texts), note=_note)
     y = model.predict(X)
     header = [target.name]
-    rows: Iterator[Any] = ([value] for value in target.decode(y))
+    rows: Iterator[list[Any]]
+    if isinstance(target, ClassTarget):
+        rows = ([label] for label in target.decode(y))
+    else:
+        rows = ([f"{number:.7g}"] for number in target.decode(y))  # all that float32 knows
     if options.probabilities and isinstance(target, ClassTarget):
         header += [f"probability_{label}" for label in target.labels]
         rows = ([*row, *(f"{p:.6g}" for p in y_row)] for row, y_row in zip(rows, y, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import datasets
-from fastmlp._columns import as_labels
+from fastmlp._columns import as_labels, count
 from fastmlp.cli.files import read_table
 from fastmlp.table import ClassTarget, NumberColumn, Preprocessing, infer_task
 
@@ -134,8 +135,11 @@ def _from_dataset(data: datasets.Dataset, note: Note) -> Source:
 def _from_table(options: argparse.Namespace, note: Note) -> Source:
     path = Path(options.data)
     if not path.is_file():
+        nearest = difflib.get_close_matches(options.data, datasets.NAMES, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise FileNotFoundError(
-            f"there is no file {options.data}, and the datasets are: {', '.join(datasets.NAMES)}"
+            f"there is no file {options.data}, and no such dataset among "
+            f"{', '.join(datasets.NAMES)}{hint}"
         )
     table = read_table(path)
     names = ", ".join(map(str, table.columns))
@@ -146,7 +150,7 @@ def _from_table(options: argparse.Namespace, note: Note) -> Source:
         raise ValueError(f"{path} has no column {target!r}; it has: {names}")
     known = table[target].notna()
     if not known.all():
-        note(f"{(~known).sum()} rows without {target!r} are left out")
+        note(f"{count((~known).sum(), 'row')} without {target!r} left out")
         table = table[known]
     if len(table) < MIN_ROWS:
         raise ValueError(f"{path} has {len(table)} rows to learn from; {MIN_ROWS} are the least")

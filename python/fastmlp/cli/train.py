@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -94,8 +93,11 @@ def run(options: argparse.Namespace) -> None:
         pictures = _plot(model, source, history, options.plot)
         say("pictures", ", ".join(map(str, pictures)))
     for name, value in scores.items():
-        unit = f" (in units of {source.prepare.target.name!r})" if name == "test RMSE" else ""
-        print(f"{name} {value:.4{'g' if unit else 'f'}}{unit}")
+        if name == "test RMSE":
+            number = f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+            print(f"{name} {number} (in units of {source.prepare.target.name!r})")
+        else:
+            print(f"{name} {value:.4f}")
 
 
 # --- before ----------------------------------------------------------------------------------
@@ -185,22 +187,23 @@ def _fit(
         stopping = fm.EarlyStopping(patience=options.patience)
         more = {"validation_data": (parts[1].X, parts[1].t), "callbacks": [stopping]}
     begin = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        history = model.fit(
-            rows.X,
-            rows.t,
-            optimizer=optimizer,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            l2=recipe.l2,
-            metrics=["accuracy"] if rows.t.dtype.kind == "i" else [],
-            verbose=False if options.quiet else "auto",
-            **more,
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", fm.NonFiniteLossWarning)
+            history = model.fit(
+                rows.X,
+                rows.t,
+                optimizer=optimizer,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                l2=recipe.l2,
+                metrics=["accuracy"] if rows.t.dtype.kind == "i" else [],
+                verbose=False if options.quiet else "auto",
+                **more,
+            )
+    except fm.NonFiniteLossWarning as warning:
+        raise ValueError(f"{warning} (--learning-rate); nothing was saved") from None
     seconds = time.perf_counter() - begin
-    for warning in caught:
-        print(f"fastmlp: warning: {warning.message}", file=sys.stderr)
     best = f", the weights are those of epoch {stopping.best_epoch}" if more else ""
     took = f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
     say("trained", f"{history.epochs} epochs in {took}{best}")

@@ -1,0 +1,496 @@
+"""The command: what it prints, what it saves, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fastmlp as fm
+import numpy as np
+import pytest
+from fastmlp import datasets
+from fastmlp.cli import main
+from fastmlp.config import versions
+
+pd = pytest.importorskip("pandas")
+
+# The package under test, also where it was found by a relative path.
+HOME = str(Path(fm.__file__).resolve().parent.parent)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": HOME}
+
+
+def fastmlp(*arguments, folder):
+    """Run the command in a process of its own, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "fastmlp", *map(str, arguments)],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def write_houses(path, rows=240, seed=0, **options):
+    """A table with all that real ones have: texts, true/false, missing values, an id."""
+    rng = np.random.default_rng(seed)
+    area = rng.normal(90, 25, rows).round(1)
+    city = rng.choice(["Ulm", "Bonn", "Kiel"], rows)
+    garden = rng.random(rows) < 0.4
+    price = 2000 * area + 50_000 * (city == "Bonn") + 30_000 * garden
+    table = pd.DataFrame({"id": [f"H{i}" for i in range(rows)], "area": area, "city": city})
+    table = table.assign(garden=garden, rooms=rng.integers(1, 7, rows), price=price.round())
+    table["kind"] = np.where(table["price"] > table["price"].median(), "dear", "cheap")
+    table.loc[::11, "area"] = np.nan
+    table.loc[5::40, "city"] = None
+    table.loc[3, "price"] = np.nan
+    table.to_csv(path, index=False, **options)
+    return table
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    return folder, fastmlp("train", "digits", "--plot", "pictures", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A folder with a table and two models trained on it, one of each task."""
+    folder = tmp_path_factory.mktemp("houses")
+    table = write_houses(folder / "houses.csv")
+    for target in ("price", "kind"):
+        other = {"price": "kind", "kind": "price"}[target]
+        table.drop(columns=other).to_csv(folder / f"{target}.csv", index=False)
+        run(folder, "train", f"{target}.csv", "--target", target, "--quiet")
+    return folder
+
+
+def run(folder, *arguments):
+    """Run the command in this process: quicker, for what does not depend on one of its own."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return main([str(argument) for argument in arguments])
+    finally:
+        os.chdir(before)
+
+
+def read_until_closed(terminal):
+    parts = []
+    with contextlib.suppress(OSError):  # how Linux ends the output of a closed terminal
+        while part := os.read(terminal, 100_000):
+            parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode()
+
+
+def read_predictions(text):
+    return list(csv.DictReader(text.splitlines()))
+
+
+# --- train -----------------------------------------------------------------------------------
+
+
+def test_train_digits_ends_with_a_good_test_accuracy(digits):
+    _, result = digits
+    assert result.returncode == 0, result.stderr
+    last = result.stdout.splitlines()[-1]
+    assert re.fullmatch(r"test accuracy 0\.\d{4}", last)
+    assert float(last.split()[-1]) >= 0.975
+
+
+def test_train_digits_prints_the_data_the_network_and_the_machine(digits):
+    _, result = digits
+    for part in (
+        "1,437 training rows, 360 test rows, 64 features, 10 classes",
+        "dense_1    Dense        256  relu",
+        "50,826 parameters",
+        versions()["instruction set"].split()[0],
+        "thread",
+        "digits.safetensors",
+    ):
+        assert part in result.stdout
+    assert result.stderr == ""
+
+
+def test_train_digits_saves_a_model_that_python_can_load(digits):
+    folder, result = digits
+    data = datasets.load("digits")
+    model = fm.load(folder / "digits.safetensors")
+    accuracy = (model.predict(data.X_test).argmax(axis=1) == data.t_test).mean()
+    assert f"test accuracy {accuracy:.4f}" == result.stdout.splitlines()[-1]
+
+
+def test_train_with_plot_saves_pictures(digits):
+    folder, result = digits
+    for name in ("history.png", "features.png"):
+        assert (folder / "pictures" / name).read_bytes().startswith(b"\x89PNG")
+        assert name in result.stdout
+
+
+def test_a_progress_bar_shows_in_a_terminal(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("needs a pseudo-terminal")
+    import fcntl
+    import pty
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "fastmlp", "train", "iris", "--epochs", "3"],
+        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=follower,
+    ) as process:  # fmt: skip
+        os.close(follower)
+        output = process.communicate(timeout=60)[0]
+    shown = read_until_closed(leader)
+    assert process.returncode == 0
+    assert "3/3" in shown
+    assert b"3/3" not in output
+
+
+@pytest.mark.parametrize("name", [n for n in datasets.NAMES if n not in ("digits", "mnist")])
+def test_every_small_set_can_be_trained_and_described(name, tmp_path, capsys):
+    assert run(tmp_path, "train", name, "--epochs", 2) == 0
+    output = capsys.readouterr().out
+    assert "test R2" in output if name == "diabetes" else "test accuracy" in output
+    assert run(tmp_path, "info", f"{name}.safetensors") == 0
+    output = capsys.readouterr().out
+    data = datasets.load(name)
+    assert f"from {data.X_train.shape[1]} columns" in output
+    assert data.target_names[0] in output
+
+
+def test_mnist_is_trained_from_the_data_folder(tmp_path, capsys, monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (70, 28, 28), dtype=np.uint8)
+    labels = (np.arange(70) % 10).astype(np.uint8)
+    np.savez(
+        tmp_path / "mnist.npz",
+        x_train=images[:60], y_train=labels[:60], x_test=images[60:], y_test=labels[60:],
+    )  # fmt: skip
+    monkeypatch.setenv("FASTMLP_DATA", str(tmp_path))
+    assert run(tmp_path, "train", "mnist", "--epochs", 1, "--hidden", "8") == 0
+    assert "60 training rows, 10 test rows, 784 features, 10 classes" in capsys.readouterr().out
+
+
+def test_quiet_prints_the_test_result_only(tmp_path, capsys):
+    assert run(tmp_path, "train", "iris", "--epochs", 2, "--quiet", "--output", "i.st") == 0
+    assert re.fullmatch(r"test accuracy [01]\.\d{4}\n", capsys.readouterr().out)
+    assert (tmp_path / "i.st").is_file()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    weights = []
+    for seed in (1, 1, 2):
+        run(tmp_path, "train", "iris", "--epochs", 3, "--seed", seed, "--quiet")
+        weights.append(fm.load(tmp_path / "iris.safetensors").parameters.flat)
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_every_option_of_the_network_and_the_training_arrives(tmp_path, capsys):
+    options = (
+        "--hidden 7,5 --activation sigmoid --dropout 0 --optimizer sgd --learning-rate 0.02 "
+        "--batch-size 11 --epochs 4 --l2 0.125 --threads 1 --patience 3"
+    )
+    before = fm.get_num_threads()
+    try:
+        assert run(tmp_path, "train", "wine", *options.split()) == 0
+        assert fm.get_num_threads() == 1
+    finally:
+        fm.set_num_threads(before)
+    output = capsys.readouterr().out
+    assert "sgd, 4 epochs, until 3 bring nothing, batches of 11, l2 0.12" in output
+    assert "(15 of them to validate)" in output
+    layers = fm.load(tmp_path / "wine.safetensors").layers
+    assert [(layer.units, layer.activation.name) for layer in layers] == [
+        (7, "logistic"), (5, "logistic"), (3, "softmax"),
+    ]  # fmt: skip
+
+
+def test_no_hidden_layer_is_a_linear_model(tmp_path):
+    assert run(tmp_path, "train", "iris", "--epochs", 1, "--hidden", "none", "--quiet") == 0
+    assert len(fm.load(tmp_path / "iris.safetensors").layers) == 1
+
+
+def test_a_learning_rate_that_explodes_saves_nothing_and_says_what_to_change(tmp_path, capsys):
+    rate = ("--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", 3)
+    assert run(tmp_path, "train", "diabetes", *rate, "--quiet") == 2
+    error = capsys.readouterr().err
+    assert "the loss became NaN or infinite in epoch 1" in error
+    assert "--learning-rate" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- tables ----------------------------------------------------------------------------------
+
+
+def test_a_table_is_trained_and_says_what_it_left_out(tmp_path, capsys):
+    write_houses(tmp_path / "houses.csv")
+    assert run(tmp_path, "train", "houses.csv", "--target", "price") == 0
+    output = capsys.readouterr().out
+    assert "1 row without 'price' left out" in output
+    assert "column 'id' is left out" in output
+    assert "predicting 'price': regression" in output
+    *_, rmse, r2 = output.splitlines()
+    assert re.fullmatch(r"test RMSE [\d,.]+ \(in units of 'price'\)", rmse)
+    assert 0.5 < float(r2.removeprefix("test R2 ")) < 1
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_separators_and_compression_are_found(separator, suffix, tmp_path, capsys):
+    write_houses(tmp_path / f"houses.{suffix}", sep=separator)
+    assert run(tmp_path, "train", f"houses.{suffix}", "--target", "kind", "--epochs", 1) == 0
+    assert "2 classes" in capsys.readouterr().out
+    assert (tmp_path / "houses.safetensors").is_file()
+
+
+def test_the_task_can_be_chosen_against_the_appearance(tmp_path, capsys):
+    write_houses(tmp_path / "houses.csv")
+    for task, result in (("regression", "test R2"), ("classification", "test accuracy")):
+        arguments = ("--target", "rooms", "--task", task, "--epochs", 1, "--quiet")
+        assert run(tmp_path, "train", "houses.csv", *arguments) == 0
+        assert result in capsys.readouterr().out
+
+
+def test_a_class_of_a_single_row_does_not_prevent_training(tmp_path):
+    table = write_houses(tmp_path / "houses.csv")
+    table.loc[0, "kind"] = "castle"
+    table.to_csv(tmp_path / "houses.csv", index=False)
+    assert run(tmp_path, "train", "houses.csv", "--target", "kind", "--epochs", 1, "--quiet") == 0
+
+
+# --- predict ---------------------------------------------------------------------------------
+
+
+def test_predictions_are_in_the_units_of_the_target(houses, capsys):
+    assert run(houses, "predict", "price.safetensors", "price.csv") == 0
+    rows = read_predictions(capsys.readouterr().out)
+    truth = pd.read_csv(houses / "price.csv")["price"]
+    assert len(rows) == len(truth)
+    assert list(rows[0]) == ["price"]
+    predicted = np.array([float(row["price"]) for row in rows])
+    known = truth.notna()
+    assert np.corrcoef(predicted[known], truth[known])[0, 1] > 0.9
+    assert abs(predicted[known].mean() / truth[known].mean() - 1) < 0.1
+
+
+def test_predictions_are_labels_and_probabilities_sum_to_1(houses, capsys):
+    assert run(houses, "predict", "kind.safetensors", "kind.csv", "--probabilities") == 0
+    rows = read_predictions(capsys.readouterr().out)
+    truth = pd.read_csv(houses / "kind.csv")["kind"]
+    assert list(rows[0]) == ["kind", "probability_cheap", "probability_dear"]
+    assert np.mean([row["kind"] == label for row, label in zip(rows, truth, strict=True)]) > 0.85
+    for row in rows:
+        cheap, dear = float(row["probability_cheap"]), float(row["probability_dear"])
+        assert cheap + dear == pytest.approx(1, abs=1e-5)
+        assert row["kind"] == ("dear" if dear > cheap else "cheap")
+
+
+def test_predictions_go_to_a_file_and_do_not_depend_on_the_order_of_columns(houses, capsys):
+    table = pd.read_csv(houses / "kind.csv")
+    table[table.columns[::-1]].to_csv(houses / "reversed.csv", index=False)
+    assert run(houses, "predict", "kind.safetensors", "kind.csv") == 0
+    expected = capsys.readouterr().out
+    arguments = ("kind.safetensors", "reversed.csv", "--output", "out.csv")
+    assert run(houses, "predict", *arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "240 predictions written to out.csv" in captured.err
+    assert (houses / "out.csv").read_text() == expected
+
+
+def test_new_rows_may_hold_what_training_never_saw(houses, capsys):
+    (houses / "new.csv").write_text("area,city,garden,rooms\n,Paris,True,?\n80,,False,2\n")
+    assert run(houses, "predict", "price.safetensors", "new.csv") == 0
+    captured = capsys.readouterr()
+    assert len(read_predictions(captured.out)) == 2
+    assert "'city': 1 value not seen in training ('Paris')" in captured.err
+    assert "'rooms': 1 value missing" in captured.err
+
+
+def test_a_text_column_of_numbers_stays_text(tmp_path, capsys):
+    lines = [f"{code},{code == '7'}" for code in ["7", "12", "x1"] * 20]
+    (tmp_path / "codes.csv").write_text("code,t\n" + "\n".join(lines) + "\n")
+    assert run(tmp_path, "train", "codes.csv", "--target", "t", "--quiet") == 0
+    (tmp_path / "new.csv").write_text("code\n7\n12\n")
+    capsys.readouterr()
+    assert run(tmp_path, "predict", "codes.safetensors", "new.csv") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "t\nTrue\nFalse\n"
+    assert captured.err == ""
+
+
+def test_a_reader_that_stops_early_is_no_error(houses):
+    command = f'"{sys.executable}" -m fastmlp predict kind.safetensors kind.csv | head -n 1'
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=houses, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout, result.stderr) == (0, "kind\n", "")
+
+
+# --- info and help ---------------------------------------------------------------------------
+
+
+def test_info_describes_the_installation_or_a_model(houses, tmp_path, capsys):
+    assert run(tmp_path, "info") == 0
+    assert "instruction set" in capsys.readouterr().out
+    assert run(houses, "info", "price.safetensors") == 0
+    output = capsys.readouterr().out
+    for part in ("dense_1", "predicts 'price', a number", "city: 4 texts", "test R2"):
+        assert part in output
+
+
+def test_info_describes_a_model_that_python_saved(tmp_path, capsys):
+    fm.MLP([2, 3, 1], seed=0).save(tmp_path / "m.safetensors")
+    assert run(tmp_path, "info", "m.safetensors") == 0
+    assert "13 parameters" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["info"]])
+def test_help_shows_examples(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    assert "examples:\n  fastmlp " in capsys.readouterr().out
+
+
+def test_version_and_help_come_from_a_process_of_their_own(tmp_path):
+    for option, start in (("--version", "fastmlp"), ("--help", "usage: fastmlp")):
+        result = fastmlp(option, folder=tmp_path)
+        assert result.returncode == 0
+        assert result.stdout.startswith(start)
+
+
+# --- what can go wrong -----------------------------------------------------------------------
+
+WRONG = [
+    (["train", "nothing.csv", "--target", "x"], "there is no file nothing.csv"),
+    (["train", "digit"], "did you mean digits?"),
+    (["train", "houses.csv"], "--target: id, area, city"),
+    (["train", "houses.csv", "--target", "prise"], "no column 'prise'; it has: id, area"),
+    (["train", "houses.csv", "--target", "id"], "too many for classes"),
+    (["train", "houses.csv", "--target", "city", "--task", "regression"], "'city' must hold numb"),
+    (["train", "small.csv", "--target", "b"], "2 rows to learn from; 10 are the least"),
+    (["train", "empty.csv", "--target", "b"], "has a header but no rows"),
+    (["train", "nought.csv", "--target", "b"], "cannot be read as a table"),
+    (["train", "binary.csv", "--target", "b"], "cannot be read as a table"),
+    (["train", "same.csv", "--target", "b"], "the target 'b' is 1 in every row"),
+    (["train", "digits", "--target", "b"], "--target is for tables"),
+    (["train", "digits", "--output", "no/where.st"], "there is no folder no"),
+    (["train", "digits", "--output", "."], "is a folder"),
+    (["predict", "no.safetensors", "new.csv"], "no.safetensors: No such file"),
+    (["predict", "houses.csv", "houses.csv"], "cannot load"),
+    (["predict", "price.safetensors", "no.csv"], "there is no file no.csv"),
+    (["predict", "price.safetensors", "small.csv"], "the table lacks 4 of the 4 columns"),
+    (["predict", "price.safetensors", "price.csv", "--probabilities"], "predicts a number"),
+    (["predict", "price.safetensors", "price.csv", "--output", "no/o.csv"], "no folder no"),
+    (["predict", "python.safetensors", "price.csv"], "not written by `fastmlp train`"),
+    (["predict", "other.safetensors", "price.csv"], "contradicts itself"),
+    (["predict", "strange.safetensors", "price.csv"], "not a description of preprocessing"),
+    (["info", "no.safetensors"], "no.safetensors: No such file"),
+    (["info", "strange.safetensors"], "not a description of preprocessing"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong(houses):
+    (houses / "small.csv").write_text("a,b\n1,2\n3,4\n")
+    (houses / "empty.csv").write_text("a,b\n")
+    (houses / "nought.csv").write_text("")
+    (houses / "binary.csv").write_bytes(bytes(range(256)))
+    (houses / "same.csv").write_text("a,b\n" + "".join(f"{i},1\n" for i in range(20)))
+    model = fm.MLP([2, 1], seed=0)
+    model.save(houses / "python.safetensors")
+    model.metadata = fm.load(houses / "price.safetensors").metadata
+    model.save(houses / "other.safetensors")
+    model.metadata = {"preprocessing": json.loads('{"columns": [1], "target": 2}')}
+    model.save(houses / "strange.safetensors")
+    return houses
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=lambda part: " ".join(part))
+def test_bad_input_says_what_is_wrong_and_exits_with_2(arguments, message, wrong, capsys):
+    assert run(wrong, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("fastmlp: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hidden", "0"], "256,128"),
+        (["--hidden", "12,x"], "256,128"),
+        (["--epochs", "0"], "'0' is not a whole number of at least 1"),
+        (["--seed", "-1"], "at least 0"),
+        (["--dropout", "1"], "'1' is not a number at least 0 and below 1"),
+        (["--learning-rate", "0"], "'0' is not a number above 0"),
+        (["--l2", "nan"], "'nan' is not a number at least 0"),
+        (["--threads", "two"], "'two' is not a whole number"),
+        (["--activation", "rely"], "choose from"),
+        (["--optimizer", "adamant"], "choose from"),
+    ],
+)
+def test_a_bad_value_of_an_option_names_the_option(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "digits", *arguments])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert f"argument {arguments[0]}: " in error
+    assert message in error
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [
+        ("pandas", ["train", "houses.csv", "--target", "price"], "table"),
+        ("matplotlib", ["train", "digits", "--plot", "p"], "plot"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install_before_anything_is_done(
+    module, arguments, extra, wrong, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert run(wrong, *arguments) == 2
+    captured = capsys.readouterr()
+    assert f'pip install "fastmlp[{extra}]"' in captured.err
+    assert captured.out == ""
+
+
+def test_in_a_process_of_its_own_bad_input_shows_no_traceback(tmp_path):
+    result = fastmlp("train", "nothing.csv", folder=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_ctrl_c_ends_with_130_and_a_word(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "fastmlp", "train", "digits", "--epochs", "1000000"],
+        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            if line.startswith("machine"):
+                break
+        time.sleep(0.3)  # let it come into the C++ loop
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "interrupted; nothing was saved" in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
