@@ -17,7 +17,7 @@ class History:
     ----------
     history : dict of str to list of float
         For each quantity its value after every epoch: "loss", the names of the metrics, and with
-        validation data the same names after "val_".
+        validation data the same names after ``val_``.
     epochs : int
         How many epochs were run to their end.
     stopped : str or None

@@ -43,7 +43,7 @@ declare(
 
 
 def softplus(z: Operand) -> Node:
-    """Return log(1 + e^z), the soft ReLU, stable for large |z|; its derivative is 1 − e^−h."""
+    """Return log(1 + e^z), the soft ReLU, stable for large ``|z|``; its derivative is 1 − e^−h."""
     return apply("softplus", z)
 
 

@@ -225,7 +225,7 @@ declare(
 
 
 def abs(a: Operand) -> Node:
-    """Return |a|; its derivative at 0 is taken as 0."""
+    """Return the absolute value ``|a|``; its derivative at 0 is taken as 0."""
     return apply("abs", a)
 
 

@@ -1,0 +1,157 @@
+"""Pages of the API, written from what the package says is public: a new name cannot be forgotten.
+
+Every name of ``fastmlp.__all__`` stands on the page of the module it comes from; modules that are
+public themselves bring their own names along. Docstrings do the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fastmlp
+
+# Module -> the heading of its page, in the order of the site. What is missing here comes last,
+# under its own name.
+PAGES = {
+    "models": "Models",
+    "estimators": "scikit-learn estimators",
+    "layers": "Layers",
+    "activations": "Activations",
+    "initializers": "Initializers",
+    "losses": "Losses",
+    "metrics": "Metrics",
+    "optimizers": "Optimizers",
+    "schedules": "Learning rate schedules",
+    "callbacks": "Callbacks and history",
+    "graph": "The graph",
+    "datasets": "Datasets",
+    "plot": "Pictures",
+    "config": "Threads and versions",
+}
+# Modules whose public names are told on another's page.
+TOLD_ON = {
+    "sequential": "models",
+    "model": "models",
+    "io": "models",
+    "direct": "models",
+    "_fit": "callbacks",
+    "history": "callbacks",
+    "gradient": "graph",
+}
+
+
+def pages() -> dict[str, list[str]]:
+    """Return the qualified public names of each page."""
+    found: dict[str, list[str]] = {page: [] for page in PAGES}
+    top = [name for name in fastmlp.__all__ if not name.startswith("__")]
+    modules = [name for name in top if isinstance(getattr(fastmlp, name), ModuleType)]
+    for name in top:
+        if name not in modules:
+            home = fastmlp._LOCATION[name].split(".")[0]
+            found.setdefault(TOLD_ON.get(home, home), []).append(f"fastmlp.{name}")
+    for module in modules:
+        page = found.setdefault(TOLD_ON.get(module, module), [])
+        members = importlib.import_module(f"fastmlp.{module}")
+        for name in _public(members):
+            same = name in top and getattr(fastmlp, name) is getattr(members, name)
+            if not same:
+                page.append(f"fastmlp.{module}.{name}")
+    return {page: sorted(names, key=_rank) for page, names in found.items() if names}
+
+
+def _public(module: ModuleType) -> list[str]:
+    """Return the module's ``__all__``; without one, the classes and functions it defines."""
+    defined = [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
+    ]
+    return list(getattr(module, "__all__", defined))
+
+
+def _rank(qualified: str) -> tuple[int, str]:
+    """Sort what readers look for first: names of ``fm``, classes before functions."""
+    value = resolve(qualified)
+    kind = 0 if inspect.isclass(value) else 1 if callable(value) else 2
+    return qualified.count("."), kind, qualified.lower()
+
+
+def resolve(qualified: str) -> Any:
+    """Return the object of a dotted name."""
+    value: Any = fastmlp
+    for part in qualified.split(".")[1:]:
+        value = getattr(value, part)
+    return value
+
+
+def _page(page: str, names: list[str]) -> str:
+    heading = PAGES.get(page, page)
+    lines = [heading, "=" * len(heading), ""]
+    module = fastmlp.__dict__.get(page) if page in fastmlp.__all__ else None
+    if isinstance(module, ModuleType):
+        lines += [inspect.cleandoc(module.__doc__ or ""), ""]
+    objects = [name for name in names if _has_docstring_of_its_own(resolve(name))]
+    lines += [".. autosummary::", "   :toctree: generated", "   :nosignatures:", ""]
+    lines += [f"   {name}" for name in objects] + [""]
+    for name in names:
+        if name not in objects:
+            lines += _constant(name, resolve(name))
+    return "\n".join(lines)
+
+
+def _has_docstring_of_its_own(value: Any) -> bool:
+    return inspect.isclass(value) or inspect.isroutine(value)
+
+
+def _constant(name: str, value: Any) -> list[str]:
+    """Describe a constant by what is in it."""
+    lines = [f".. py:data:: {name}", ""]
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            text = getattr(entry, "formula", None) or getattr(entry, "__name__", entry)
+            lines.append(f"   - ``{key!r}``: ``{text}``")
+    else:
+        lines.append(f"   ``{value!r}``")
+    return [*lines, ""]
+
+
+def write(folder: Path) -> None:
+    """Write the pages, leaving alone those that are as they should be."""
+    folder.mkdir(exist_ok=True)
+    found = pages()
+    index = ["API", "===", "", "Every public name, as its docstring tells it.", ""]
+    index += [".. toctree::", "   :maxdepth: 1", "", *(f"   {page}" for page in found), ""]
+    texts = {"index": "\n".join(index)} | {page: _page(page, found[page]) for page in found}
+    for page, text in texts.items():
+        path = folder / f"{page}.rst"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _link(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """Find `Dense` said in a docstring under its public name, fastmlp.Dense."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node.get("reftarget", "").removeprefix("fm.")
+    domain = env.get_domain("py")
+    module = node.get("py:module") or "fastmlp"
+    for name in (f"fastmlp.{target}", f"{module}.{target}", f"fastmlp.Model.{target}"):
+        if name in domain.objects:
+            entry = domain.objects[name]
+            from sphinx.util.nodes import make_refnode
+
+            return make_refnode(
+                app.builder, node["refdoc"], entry.docname, entry.node_id, content, name
+            )
+    return None
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Write the pages before Sphinx (and autosummary) look for them."""
+    write(Path(app.srcdir) / "api")
+    app.connect("missing-reference", _link)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
