@@ -176,7 +176,8 @@ class Model(Owner):
         Notes
         -----
         Ctrl-C ends the training within about a tenth of a second; the weights are those after the
-        last whole step, and `history` has the epochs so far.
+        last whole step, and `history` has what was recorded until then: each epoch if there are
+        callbacks or validation data, otherwise many at a time.
 
         Examples
         --------
