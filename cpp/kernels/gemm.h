@@ -1,4 +1,5 @@
-// C = ψ(A·B): a tile of C in registers, A and B read where they lie.
+// C = ψ(A·B). A and B are read where they lie, unless their strides would spoil the caches; then
+// blocks of them are copied into the caller's scratch first.
 //
 // Every element of C is one chain of fma over ascending k, whatever the tile it falls into, the
 // blocks K is cut into (C holds the chain in between) and the part of C the caller asks for. So the
@@ -7,232 +8,238 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
+#include "kernels/tile.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
-// The register tile: rows × (vectors·width) of C.
-#if defined(__AVX512F__)
-constexpr int tile_rows = 14, tile_vectors = 2;  // 28 accumulators, 2 of B, 1 of A: 31 of 32
-#elif defined(__AVX2__)
-constexpr int tile_rows = 6, tile_vectors = 2;  // 12 accumulators of 16
-#elif defined(__aarch64__)
-constexpr int tile_rows = 8, tile_vectors = 2;  // 16 accumulators of 32
-#else
-constexpr int tile_rows = 4,
-              tile_vectors = 2;  // 8 accumulators of 16; products take a register too
-#endif
+// A panel of B (block_k rows) fills two thirds of a 48 KB first-level cache; a block of A (block_m
+// × block_k) stays in the second-level one. 280 is a multiple of 14, 8 and 4.
+constexpr Index block_k = 256, block_m = 280 / tile_rows * tile_rows;
+// In a packed tile of a transposed A, its columns are padded to whole vectors.
 template <class T>
-constexpr Index tile_columns = tile_vectors * width<T>;
+constexpr Index packed_rows = (tile_rows + width<T> - 1) / width<T> * width<T>;
 
-// Blocks: a panel of B (block_k × tile_columns) and a block of A (block_m × block_k) stay in cache.
-constexpr Index block_k = 1024, block_m = 30 * tile_rows;
+FASTMLP_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 
-template <class T>
-struct Tile {
-  Index K;
-  const T* A;
-  Index a_rs, a_cs;
-  const T* B;
-  Index b_rs;
-  T* C;
-  Index ldc;
-  Index last;       // columns in the last vector
-  bool accumulate;  // start from C instead of 0
-};
-
-// The microkernel. Rows of A are addressed in threes from one pointer, so that 14 of them take 5
-// registers and the row stride: the address modes of x86 hold base + {0, 1, 2}·stride.
-template <class T, int rows, int vectors, bool partial, bool unit_rows>
-__attribute__((noinline)) void run_tile(const Tile<T>& t) {
-  constexpr int w = width<T>, groups = (rows + 2) / 3;
-  const Index last = t.last, rs = t.a_rs, cs = t.a_cs, b_rs = t.b_rs;
-  Vec<T> acc[rows][vectors] = {};
-  if (t.accumulate) {
-    FASTMLP_UNROLL
-    for (int i = 0; i < rows; ++i) {
-      FASTMLP_UNROLL
-      for (int v = 0; v < vectors; ++v) {
-        const T* c = t.C + i * t.ldc + v * w;
-        acc[i][v] = partial && v + 1 == vectors ? load_first(c, last) : load(c);
-      }
-    }
-  }
-  const T* a[groups];
-  FASTMLP_UNROLL
-  for (int g = 0; g < groups; ++g) a[g] = t.A + 3 * g * rs;
-  const T* b = t.B;
-  for (Index k = t.K; k > 0; --k) {
-    Vec<T> row_of_b[vectors];
-    FASTMLP_UNROLL
-    for (int v = 0; v < vectors; ++v)
-      row_of_b[v] = partial && v + 1 == vectors ? load_first(b + v * w, last) : load(b + v * w);
-    FASTMLP_UNROLL
-    for (int i = 0; i < rows; ++i) {
-      const Vec<T> a_i = splat(unit_rows ? a[0][i] : a[i / 3][i % 3 * rs]);
-      FASTMLP_UNROLL
-      for (int v = 0; v < vectors; ++v) acc[i][v] = fma(a_i, row_of_b[v], acc[i][v]);
-    }
-    FASTMLP_UNROLL
-    for (int g = 0; g < groups; ++g) a[g] += cs;
-    b += b_rs;
-  }
-  FASTMLP_UNROLL
-  for (int i = 0; i < rows; ++i) {
-    FASTMLP_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      T* c = t.C + i * t.ldc + v * w;
-      if (partial && v + 1 == vectors)
-        store_first(c, acc[i][v], last);
-      else
-        store(c, acc[i][v]);
-    }
-  }
-}
-
-template <class T, int rows, int vectors, bool partial, bool unit_rows>
-FASTMLP_INLINE void choose_rows(Index r, const Tile<T>& t) {
-  if constexpr (rows > 1) {
-    if (r < rows) return choose_rows<T, rows - 1, vectors, partial, unit_rows>(r, t);
-  }
-  run_tile<T, rows, vectors, partial, unit_rows>(t);
-}
-
-// A tile of r rows and n columns.
-template <class T>
-void run_tile(Index r, Index n, Tile<T> t) {
-  constexpr int w = width<T>, m = tile_rows;
-  const bool unit = t.a_rs == 1;
-  if (n == tile_columns<T>) {
-    t.last = w;
-    return unit ? choose_rows<T, m, 2, false, true>(r, t)
-                : choose_rows<T, m, 2, false, false>(r, t);
-  }
-  if (n > w) {
-    t.last = n - w;
-    return unit ? choose_rows<T, m, 2, true, true>(r, t) : choose_rows<T, m, 2, true, false>(r, t);
-  }
-  t.last = n;
-  return unit ? choose_rows<T, m, 1, true, true>(r, t) : choose_rows<T, m, 1, true, false>(r, t);
-}
-
-// What follows the sum, on a tile just written: c = φ(s + bias), and c = s·φ'(h).
-template <class T, template <class> class F>
-void finish_forward(Index rows, Index columns, const T* s, Index lds, const T* bias, T* c,
-                    Index ldc) {
-  constexpr int w = width<T>;
-  for (Index i = 0; i < rows; ++i, s += lds, c += ldc) {
-    for (Index j = 0; j < columns; j += w) {
-      const Index n = columns - j;
-      if (n >= w) {
-        const Vec<T> x = load(s + j);
-        store(c + j, F<T>::at(bias ? x + load(bias + j) : x, T(0)));
-      } else {
-        const Vec<T> x = load_first(s + j, n);
-        store_first(c + j, F<T>::at(bias ? x + load_first(bias + j, n) : x, T(0)), n);
-      }
-    }
-  }
-}
-
-template <class T>
-constexpr decltype(&finish_forward<T, unary::identity>) forwards[] = {
-    finish_forward<T, unary::identity>, finish_forward<T, unary::relu>,
-    finish_forward<T, unary::softplus>, finish_forward<T, unary::threshold>,
-    finish_forward<T, unary::logistic>, finish_forward<T, unary::tanh>};
-template <class T>
-constexpr decltype(&zip<T, binary::identity_message>) messages[] = {
-    zip<T, binary::identity_message>, zip<T, binary::relu_message>,
-    zip<T, binary::softplus_message>, zip<T, binary::threshold_message>,
-    zip<T, binary::logistic_message>, zip<T, binary::tanh_message>};
-
-// From the sums s of rows × columns elements of C, at (i, j), to C itself. s may be C.
-template <class T>
-FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index columns, T* s,
-                           Index lds) {
-  T* c = g.C + i * g.ldc + j;
-  const bool forward = g.bias || g.forward != Activation::identity;
-  if (!g.h) {
-    if (forward || s != c)
-      forwards<T>[int(g.forward)](rows, columns, s, lds, g.bias ? g.bias + j : nullptr, c, g.ldc);
-    return;
-  }
-  if (forward)
-    forwards<T>[int(g.forward)](rows, columns, s, lds, g.bias ? g.bias + j : nullptr, s, lds);
-  messages<T>[int(g.derivative)](rows, columns, s, lds, 1, g.h + i* g.ldh + j, g.ldh, 1, c, g.ldc);
-}
-
-// Rows [0, K) of columns [0, n) of B, B being stored transposed.
-template <class T>
-void pack_transposed(Index K, Index n, const T* B, Index b_cs, T* packed) {
-  constexpr Index w = tile_columns<T>;
-  transpose(n, K, B, b_cs, packed, w);
-}
-
-// Cuts n into the fewest equal blocks of at most `most`, each but the last a multiple of `unit`.
+// Cuts n into the fewest equal blocks of at most `most`, rounded up to a multiple of `unit`.
 FASTMLP_INLINE Index even_block(Index n, Index most, Index unit) {
   if (n <= most) return n > 0 ? n : 1;
   const Index blocks = (n + most - 1) / most;
   return ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
-// One panel: `m` rows from i0, `n` ≤ tile_columns columns from j0, `kc` terms from k0.
+// How one call is carried out.
 template <class T>
-FASTMLP_INLINE void run_panel(const Gemm<T>& g, Index i0, Index m, Index j0, Index n, Index k0,
-                              Index kc, bool last_block, const T* B, Index b_rs, T* out,
-                              Index ld_out, bool accumulate) {
-  const Index r = even_block(m, tile_rows, 1);
-  for (Index i = 0; i < m; i += r) {
-    const Index rows = m - i < r ? m - i : r;
-    T* c = out + i * ld_out;
-    run_tile<T>(rows, n,
-                {kc, g.A + (i0 + i) * g.a_rs + k0 * g.a_cs, g.a_rs, g.a_cs, B, b_rs, c, ld_out, 0,
-                 accumulate});
-    if (last_block) finish(g, i0 + i, j0, rows, n, c, ld_out);
-  }
+struct Plan {
+  Index m, k, tile, columns;  // rows and terms of a block, rows of a tile, columns of a panel
+  Index k_blocks, panels;
+  bool pack_a, pack_b, in_place;
+};
+
+template <class T>
+FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
+  constexpr Index size = sizeof(T);
+  Plan<T> p;
+  p.m = even_block(g.M, block_m, tile_rows);
+  p.k = even_block(g.K, block_k, 1);
+  p.tile = even_block(p.m, tile_rows, 1);
+  // The vectorised transpose writes narrow panels faster.
+  p.columns = g.b_cs == 1 ? vectors_for(g.M) * width<T> : tile_columns<T>;
+  p.k_blocks = g.K > 0 ? (g.K + p.k - 1) / p.k : 1;
+  p.panels = (g.N + p.columns - 1) / p.columns;
+  // Rows a multiple of half a page apart share the sets of the first-level cache and drive each
+  // other out; columns as far apart as that lie on pages of their own. Copying pays if it is used
+  // by more than two panels of B, or tiles of A.
+  const bool a_far = g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
+  const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
+  p.pack_a = !a_unit || (a_far && g.M > 1 && p.panels > 2);
+  p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
+  // Partial sums cannot wait in C while C still holds h.
+  p.in_place = g.h == g.C;
+  return p;
+}
+
+// Room for a packed block of A, a packed panel of B, and the sums of a panel.
+template <class T>
+struct Room {
+  Index a, b, sums;
+};
+
+template <class T>
+FASTMLP_INLINE Room<T> room_for(Index M, Index K) {
+  const Index m = smaller(M, block_m), k = smaller(K, block_k), tiles = (m - 1) / tile_rows + 2;
+  const Index columns = vectors_for(M) * width<T>;
+  return {tiles * packed_rows<T> * (k + width<T>), k * columns, m * columns};
 }
 
 template <class T>
 Index gemm_scratch(Index M, Index, Index K) {
-  const Index k = K < block_k ? K : block_k, m = M < block_m ? M : block_m;
-  return (k + m) * tile_columns<T>;
+  const Room<T> room = room_for<T>(M, K);
+  return room.a + room.b + room.sums;
+}
+
+template <class T>
+void copy(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  zip<T, binary::identity_message>(rows, columns, x, ldx, 1, x, ldx, 1, y, ldy);
+}
+
+// A block of A or a panel of B, in place or packed. `step`: from one tile to the next.
+template <class T>
+struct Operand {
+  const T* data;
+  Index rs, cs, step;
+};
+
+// m rows and k columns from A. Transposed, they are packed in tiles, each of k columns packed_rows
+// apart; the distance of two tiles is not a power of 2. Else they are packed row by row.
+template <class T>
+Operand<T> pack_a(const Gemm<T>& g, const T* A, Index m, Index k, Index tile, T* packed) {
+  constexpr Index w = width<T>, column = packed_rows<T>;
+  if (g.a_rs != 1) {
+    const Index ld = k + w;
+    if (g.a_cs == 1) {
+      copy(m, k, A, g.a_rs, packed, ld);
+    } else {
+      for (Index i = 0; i < m; ++i)
+        for (Index j = 0; j < k; ++j) packed[i * ld + j] = A[i * g.a_rs + j * g.a_cs];
+    }
+    return {packed, ld, 1, tile * ld};
+  }
+  const Index step = (k + 2) * column;
+  for (Index j = 0; j < k; ++j, A += g.a_cs, packed += column) {
+    T* to = packed;
+    for (Index i = 0; i < m; i += tile, to += step) {
+      const Index rows = smaller(m - i, tile);
+      for (Index v = 0; v < rows; v += w)
+        store(to + v, load_first(A + i + v, smaller(rows - v, w)));
+    }
+  }
+  return {packed - k * column, 1, column, step};
+}
+
+template <class T>
+Operand<T> pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* packed) {
+  if (g.b_cs == 1)
+    copy(k, n, B, g.b_rs, packed, columns);
+  else
+    transpose(n, k, B, g.b_cs, packed, columns);
+  return {packed, columns, 1, 0};
+}
+
+// c = φ(s + bias) on a tile just computed. s may be c.
+template <class T, template <class> class F>
+void forward_tile(Index rows, Index columns, const T* s, Index lds, const T* bias, T* c,
+                  Index ldc) {
+  constexpr int w = width<T>;
+  for (Index j = 0; j < columns; j += w) {
+    const Index n = smaller(columns - j, w);
+    const Vec<T> b = bias ? load_first(bias + j, n) : splat(-T(0));  // s + −0 is s
+    if (n == w) {
+      for (Index i = 0; i < rows; ++i)
+        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j) + b, T(0)));
+    } else {
+      for (Index i = 0; i < rows; ++i)
+        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n) + b, T(0)), n);
+    }
+  }
+}
+
+// In the order of Activation.
+template <class T>
+constexpr decltype(&forward_tile<T, unary::identity>) forward_tiles[] = {
+#define FASTMLP_ENTRY(name) forward_tile<T, unary::name>,
+    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+};
+template <class T>
+constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
+#define FASTMLP_ENTRY(name) zip<T, binary::name##_message>,
+    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+};
+
+// What follows the sums s of rows × columns elements of C from (i, j). s may lie in C.
+template <class T>
+FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index columns, T* s,
+                           Index lds) {
+  T* const c = g.C + i * g.ldc + j;
+  const auto forward = forward_tiles<T>[int(g.forward)];
+  const T* const bias = g.bias ? g.bias + j : nullptr;
+  const bool changes = bias || g.forward != Activation::identity;
+  if (!g.h) {
+    if (changes) forward(rows, columns, s, lds, bias, c, g.ldc);
+    return;
+  }
+  if (changes) forward(rows, columns, s, lds, bias, s, lds);
+  message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.h + i* g.ldh + j, g.ldh, 1, c,
+                                      g.ldc);
+}
+
+// One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.
+struct Part {
+  Index i0, m, j0, n, k0, k;
+  bool first, last;  // of the blocks of K
+};
+
+template <class T>
+FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& part,
+                             const Operand<T>& a, const Operand<T>& b, T* out, Index ld_out) {
+  constexpr Index line = 64 / Index(sizeof(T));
+  const bool more_panels = g.b_cs == 1 && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
+  const T* const next_panel = g.B + part.k0 * g.b_rs + part.j0 + p.columns;
+  Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, g.accumulate || !part.first};
+  for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
+    const Index rows = smaller(part.m - i, p.tile);
+    // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
+    // spend more on fetching than they gain.
+    const bool fetch = more_panels && tile * line < p.columns;
+    t.ahead = fetch ? next_panel + tile * line : b.data;
+    t.ahead_rs = fetch ? g.b_rs : 0;
+    t.next_c = part.k >= 64 && i + p.tile < part.m ? t.C + p.tile * ld_out : nullptr;
+    run_tile(rows, part.n, t);
+    if (part.last) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
+    t.A += a.step;
+    t.C += p.tile * ld_out;
+  }
 }
 
 template <class T>
 void gemm(const Gemm<T>& g, T* scratch) {
-  constexpr Index w = tile_columns<T>;
-  const bool transposed = g.b_cs != 1;
-  // Partial sums cannot wait in C while C still holds h.
-  const bool in_place = g.h == g.C;
-  T* const packed = scratch;
-  T* const sums = scratch + (g.K < block_k ? g.K : block_k) * w;
-  const Index mc = even_block(g.M, block_m, tile_rows), kc = even_block(g.K, block_k, 1);
-  const Index k_blocks = g.K > 0 ? (g.K + kc - 1) / kc : 1, panels = (g.N + w - 1) / w;
+  const Plan<T> p = plan(g);
+  const Room<T> room = room_for<T>(g.M, g.K);
+  T* const packed_a = scratch;
+  T* const packed_b = packed_a + room.a;
+  T* const sums = packed_b + room.b;
 
-  if (g.b_sums && !transposed) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  for (Index i0 = 0; i0 < g.M; i0 += mc) {
-    const Index m = g.M - i0 < mc ? g.M - i0 : mc;
-    for (Index step = 0; step < k_blocks * panels; ++step) {
+  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
+  for (Index i0 = 0; i0 < g.M; i0 += p.m) {
+    Operand<T> a{};
+    Index block_of_a = -1;
+    for (Index step = 0; step < p.k_blocks * p.panels; ++step) {
       // A block of A serves all panels of B, unless the sums of a panel need all blocks at once.
-      const Index kb = in_place ? step % k_blocks : step / panels;
-      const Index panel = in_place ? step / k_blocks : step % panels;
-      const Index k0 = kb * kc, k = g.K - k0 < kc ? g.K - k0 : kc;
-      const Index j0 = panel * w, n = g.N - j0 < w ? g.N - j0 : w;
+      const Index block = p.in_place ? step % p.k_blocks : step / p.panels;
+      const Index panel = p.in_place ? step / p.k_blocks : step % p.panels;
+      const Index j0 = panel * p.columns, k0 = block * p.k;
+      const Part part{i0, smaller(g.M - i0, p.m), j0,         smaller(g.N - j0, p.columns),
+                      k0, smaller(g.K - k0, p.k), block == 0, block + 1 == p.k_blocks};
+      if (block != block_of_a) {
+        const T* A = g.A + i0 * g.a_rs + k0 * g.a_cs;
+        a = p.pack_a ? pack_a(g, A, part.m, part.k, p.tile, packed_a)
+                     : Operand<T>{A, g.a_rs, g.a_cs, p.tile * g.a_rs};
+        block_of_a = block;
+      }
       const T* B = g.B + k0 * g.b_rs + j0 * g.b_cs;
-      Index b_rs = g.b_rs;
-      if (transposed) {
-        pack_transposed(k, n, B, g.b_cs, packed);
-        if (g.b_sums && i0 == 0) sum_rows(k, n, packed, w, g.b_sums + j0, g.accumulate || kb > 0);
-        B = packed, b_rs = w;
+      const Operand<T> b = p.pack_b ? pack_b(g, B, part.k, part.n, p.columns, packed_b)
+                                    : Operand<T>{B, g.b_rs, 1, 0};
+      if (g.b_sums && g.b_cs != 1 && i0 == 0)
+        sum_rows(part.k, part.n, b.data, b.rs, g.b_sums + j0, g.accumulate || block > 0);
+      T* const c = g.C + i0 * g.ldc + j0;
+      if (!p.in_place) {
+        run_part(g, p, part, a, b, c, g.ldc);
+        continue;
       }
-      T* out = in_place ? sums : g.C + i0 * g.ldc + j0;
-      const Index ld_out = in_place ? w : g.ldc;
-      bool accumulate = kb > 0;
-      if (kb == 0 && g.accumulate) {
-        accumulate = true;
-        if (in_place)
-          finish_forward<T, unary::identity>(m, n, g.C + i0 * g.ldc + j0, g.ldc, nullptr, sums, w);
-      }
-      run_panel(g, i0, m, j0, n, k0, k, kb + 1 == k_blocks, B, b_rs, out, ld_out, accumulate);
+      if (part.first && g.accumulate) copy(part.m, part.n, c, g.ldc, sums, p.columns);
+      run_part(g, p, part, a, b, sums, p.columns);
     }
   }
 }

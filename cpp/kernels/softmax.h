@@ -58,10 +58,90 @@ FASTMLP_INLINE bool is_class(T t, Index columns) {
   return t >= T(0) && t < T(columns);
 }
 
+// Up to this many columns, a vector holds one column of several rows: a row would leave most of its
+// lanes empty, and cost a sum across lanes.
+constexpr Index narrow_columns = 16;
+
+// count ≤ width rows of x, column by column; the lanes of rows that are not there repeat the last.
+template <class T>
+FASTMLP_INLINE void load_columns(Index count, Index columns, const T* x, Index ldx, T* block) {
+  constexpr int w = width<T>;
+  for (Index r = 0; r < w; ++r) {
+    const T* row = x + (r < count ? r : count - 1) * ldx;
+    for (Index j = 0; j < columns; ++j) block[j * w + r] = row[j];
+  }
+}
+
+template <class T>
+FASTMLP_INLINE void store_columns(Index count, Index columns, const T* block, T* y, Index ldy) {
+  constexpr int w = width<T>;
+  for (Index r = 0; r < count; ++r)
+    for (Index j = 0; j < columns; ++j) y[r * ldy + j] = block[j * w + r];
+}
+
+// softmax_cross_entropy for narrow rows; `dense` and the meaning of the rest as there.
+template <class T>
+void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, const T* t, Index ldt,
+                          bool dense, const T* loss_bar, Index loss_bar_rs, T scale, T* loss,
+                          T* z_bar, Index ldz_bar) {
+  constexpr int w = width<T>;
+  const T nan = T(__builtin_nan(""));
+  alignas(64) T block[narrow_columns * w], targets[narrow_columns * w], at_class[w];
+  for (Index i = 0; i < rows; i += w) {
+    const Index count = rows - i < w ? rows - i : w;
+    load_columns(count, columns, z + i * ldz, ldz, block);
+    Vec<T> m = load(block);
+    for (Index j = 1; j < columns; ++j) m = max<T>(m, load(block + j * w));
+    Vec<T> t_sum = splat(T(1)), t_z{}, s{};
+    if (dense) {
+      load_columns(count, columns, t + i * ldt, ldt, targets);
+      t_sum = Vec<T>{};
+      for (Index j = 0; j < columns; ++j) {
+        t_sum += load(targets + j * w);
+        t_z = fma(load(targets + j * w), load(block + j * w) - m, t_z);
+      }
+    } else {
+      for (Index r = 0; r < w; ++r) {
+        const T c = t[(i + (r < count ? r : count - 1)) * ldt];
+        at_class[r] = is_class(c, columns) ? block[Index(c) * w + r] : nan;
+      }
+      t_z = load(at_class) - m;
+    }
+    for (Index j = 0; j < columns; ++j) {
+      const Vec<T> e = exp<T>(load(block + j * w) - m);
+      store(block + j * w, e);
+      s += e;
+    }
+    if (loss) store_first(loss + i, t_sum * log<T>(s) - t_z, count);
+    if (!z_bar) continue;
+    for (Index r = 0; r < w && loss_bar; ++r)
+      at_class[r] = loss_bar[(i + (r < count ? r : count - 1)) * loss_bar_rs];
+    const Vec<T> bar = loss_bar ? load(at_class) : splat(scale), ratio = t_sum / s;
+    for (Index j = 0; j < columns; ++j) {
+      const Vec<T> p = load(block + j * w) * ratio;
+      store(block + j * w, dense ? bar * (p - load(targets + j * w)) : bar * p);
+    }
+    if (!dense) {
+      for (Index r = 0; r < count; ++r) {
+        const T c = t[(i + r) * ldt];
+        if (is_class(c, columns)) {
+          block[Index(c) * w + r] -= bar[int(r)];
+        } else {
+          for (Index j = 0; j < columns; ++j) block[j * w + r] = nan;
+        }
+      }
+    }
+    store_columns(count, columns, block, z_bar + i * ldz_bar, ldz_bar);
+  }
+}
+
 template <class T>
 void softmax_cross_entropy(Index rows, Index columns, const T* z, Index ldz, const T* t, Index ldt,
                            bool dense, const T* loss_bar, Index loss_bar_rs, T scale, T* loss,
                            T* z_bar, Index ldz_bar) {
+  if (columns <= narrow_columns)
+    return narrow_cross_entropy(rows, columns, z, ldz, t, ldt, dense, loss_bar, loss_bar_rs, scale,
+                                loss, z_bar, ldz_bar);
   constexpr int w = width<T>;
   const T nan = T(__builtin_nan(""));
   for (Index i0 = 0; i0 < rows; i0 += w) {

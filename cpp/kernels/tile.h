@@ -1,0 +1,139 @@
+// The innermost part of gemm: a tile of C held in registers while k runs.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+// The register tile: rows × (vectors·width) of C.
+#if defined(__AVX512F__)
+constexpr int tile_rows = 14, tile_vectors = 2;  // 28 accumulators, 2 of B, 1 of A: 31 of 32
+#elif defined(__AVX2__)
+constexpr int tile_rows = 6, tile_vectors = 2;  // 12 accumulators of 16
+#elif defined(__aarch64__)
+constexpr int tile_rows = 8, tile_vectors = 2;  // 16 accumulators of 32
+#else
+constexpr int tile_rows = 4,
+              tile_vectors = 2;  // 8 accumulators of 16; products take a register too
+#endif
+template <class T>
+constexpr Index tile_columns = tile_vectors * width<T>;
+
+// One to three rows alone would wait for their few chains of fma: they take more columns at once.
+constexpr int vectors_for(Index rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : tile_vectors; }
+
+template <class T>
+struct Tile {
+  Index K;
+  const T* A;
+  Index a_rs, a_cs;  // one of them is 1
+  const T* B;
+  Index b_rs;
+  T* C;
+  Index ldc;
+  bool accumulate;  // start from C instead of 0
+  Index last = 0;   // columns in the last vector
+  const T* ahead =
+      B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
+  Index ahead_rs = 0;
+  const T* next_c = nullptr;  // the next tile of C, to be fetched likewise
+};
+
+template <class T, int rows, int vectors>
+FASTMLP_INLINE void prefetch_tile(const T* c, Index ldc) {
+  constexpr int line = 64 / int(sizeof(T)), columns = vectors * width<T>;
+  FASTMLP_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    FASTMLP_UNROLL
+    for (int j = 0; j < columns; j += line) __builtin_prefetch(c + i * ldc + j, 1);
+  }
+}
+
+// partial: the last vector holds t.last columns. unit_rows: a_rs is 1, else a_cs is. Rows of A are
+// addressed in threes from one pointer, so that 14 of them take 5 registers and the row stride: the
+// address modes of x86 hold base + {0, 1, 2}·stride.
+template <class T, int rows, int vectors, bool partial, bool unit_rows>
+__attribute__((noinline)) void run_tile(const Tile<T>& t) {
+  constexpr int w = width<T>, groups = unit_rows ? 1 : (rows + 2) / 3;
+  const Index last = t.last, ldc = t.ldc, a_rs = t.a_rs, a_cs = unit_rows ? t.a_cs : 1;
+  T* const C = t.C;
+  Vec<T> acc[rows][vectors] = {};
+  if (t.accumulate) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        const T* c = C + i * ldc + v * w;
+        acc[i][v] = partial && v + 1 == vectors ? load_first(c, last) : load(c);
+      }
+    }
+  }
+  if (t.next_c) prefetch_tile<T, rows, vectors>(t.next_c, ldc);
+
+  const T* a[groups];
+  FASTMLP_UNROLL
+  for (int i = 0; i < groups; ++i) a[i] = t.A + 3 * i * a_rs;
+  const T *b = t.B, *ahead = t.ahead;
+  const Index b_rs = t.b_rs, ahead_rs = t.ahead_rs;
+  for (Index k = t.K; k > 0; --k) {
+    Vec<T> row_of_b[vectors];
+    FASTMLP_UNROLL
+    for (int v = 0; v < vectors; ++v)
+      row_of_b[v] = partial && v + 1 == vectors ? load_first(b + v * w, last) : load(b + v * w);
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      const Vec<T> a_i = splat(unit_rows ? a[0][i] : a[i / 3][i % 3 * a_rs]);
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) acc[i][v] = fma(a_i, row_of_b[v], acc[i][v]);
+    }
+    FASTMLP_UNROLL
+    for (int i = 0; i < groups; ++i) a[i] += a_cs;
+    b += b_rs;
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_rs;
+  }
+
+  FASTMLP_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    FASTMLP_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+      T* c = C + i * ldc + v * w;
+      if (partial && v + 1 == vectors)
+        store_first(c, acc[i][v], last);
+      else
+        store(c, acc[i][v]);
+    }
+  }
+}
+
+// From run-time numbers of rows and columns to the instance made for them.
+template <class T, int rows, int vectors, bool unit_rows>
+FASTMLP_INLINE void choose_vectors(Index n, Tile<T>& t) {
+  if constexpr (vectors > 1) {
+    if (n <= (vectors - 1) * width<T>) return choose_vectors<T, rows, vectors - 1, unit_rows>(n, t);
+  }
+  t.last = n - (vectors - 1) * width<T>;
+  if (vectors == vectors_for(rows) && t.last == width<T>)
+    run_tile<T, rows, vectors, false, unit_rows>(t);
+  else
+    run_tile<T, rows, vectors, true, unit_rows>(t);
+}
+
+template <class T, int most, bool unit_rows>
+FASTMLP_INLINE void choose_rows(Index m, Index n, Tile<T>& t) {
+  if constexpr (most > 1) {
+    if (m < most) return choose_rows<T, most - 1, unit_rows>(m, n, t);
+  }
+  choose_vectors<T, most, vectors_for(most), unit_rows>(n, t);
+}
+
+// m ≤ tile_rows rows, n columns: at most tile_columns, or width·vectors_for(m).
+template <class T>
+FASTMLP_INLINE void run_tile(Index m, Index n, Tile<T> t) {
+  if (m == 1 || t.a_cs != 1)
+    choose_rows<T, tile_rows, true>(m, n, t);
+  else
+    choose_rows<T, tile_rows, false>(m, n, t);
+}
+
+}  // namespace fastmlp::FASTMLP_ISA
