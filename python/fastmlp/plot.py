@@ -16,6 +16,7 @@ from fastmlp._canvas import require_matplotlib as require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike, NDArray
 
     Array = NDArray[Any]
@@ -79,9 +80,9 @@ def history(
     epochs = np.arange(1, len(history[quantity]) + 1)
     for name, key, color in curves:
         marker = "o" if len(epochs) == 1 else None
-        ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
+        (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
     if len(curves) == 2:
-        _mark_best(ax, epochs, np.asarray(history[f"val_{quantity}"], dtype=float), quantity)
+        _mark_best(ax, line, quantity)
         ax.legend(frameon=False, labelcolor="linecolor")
     ax.set_xlabel("epoch")
     ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
@@ -255,21 +256,15 @@ def decision_boundary(
 # --- curves ----------------------------------------------------------------------------------
 
 
-def _mark_best(ax: Axes, epochs: Array, values: Array, quantity: str) -> None:
-    """Put a dot and its value at the best epoch of the validation curve."""
+def _mark_best(ax: Axes, line: Line2D, quantity: str) -> None:
+    """Put a dot at the best epoch of a curve and its value in the legend."""
+    epochs, values = (np.asarray(data, dtype=float) for data in line.get_data())
     if not np.isfinite(values).any():
         return
     best = int(np.nanargmax(values) if "accuracy" in quantity else np.nanargmin(values))
     ax.plot(epochs[best], values[best], "o", color=COLORS[1], markersize=7, zorder=3)
-    right = best > 0.75 * len(epochs)
-    ax.annotate(
-        f"best: {values[best]:.4g}, epoch {epochs[best]}",
-        (epochs[best], values[best]),
-        xytext=(0, -14 if "accuracy" in quantity else 10),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        color=COLORS[1],
-    )
+    # in the legend, because beside the dot it would lie on one of the curves sooner or later
+    line.set_label(f"validation, best {values[best]:.4g} after epoch {epochs[best]:.0f}")
 
 
 # --- features --------------------------------------------------------------------------------
