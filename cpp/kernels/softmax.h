@@ -91,7 +91,7 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
     const Index count = rows - i < w ? rows - i : w;
     load_columns(count, columns, z + i * ldz, ldz, block);
     Vec<T> m = load(block);
-    for (Index j = 1; j < columns; ++j) m = max<T>(m, load(block + j * w));
+    for (Index j = 1; j < columns; ++j) m = maximum(m, load(block + j * w));
     Vec<T> t_sum = splat(T(1)), t_z{}, s{};
     if (dense) {
       load_columns(count, columns, t + i * ldt, ldt, targets);
