@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         schedules,
     )
     from fastmlp._fit import NonFiniteLossWarning
+    from fastmlp._signal import NoSignalWarning
     from fastmlp.callbacks import Callback, EarlyStopping, ModelCheckpoint
     from fastmlp.config import get_num_threads, set_num_threads, show_versions
+    from fastmlp.direct import least_squares
     from fastmlp.gradient import check_gradients
     from fastmlp.history import History
     from fastmlp.io import load
@@ -78,6 +80,7 @@ _LOCATION = {
     "MLP": "sequential",
     "Model": "model",
     "ModelCheckpoint": "callbacks",
+    "NoSignalWarning": "_signal",
     "NonFiniteLossWarning": "_fit",
     "SGD": "optimizers",
     "Sequential": "sequential",
@@ -87,6 +90,7 @@ _LOCATION = {
     "check_gradients": "gradient",
     "concat": "layers",
     "get_num_threads": "config",
+    "least_squares": "direct",
     "load": "io",
     "set_num_threads": "config",
     "show_versions": "config",
@@ -110,6 +114,7 @@ __all__ = [
     "InverseScaling",
     "Model",
     "ModelCheckpoint",
+    "NoSignalWarning",
     "NonFiniteLossWarning",
     "Sequential",
     "StepDecay",
@@ -123,6 +128,7 @@ __all__ = [
     "get_num_threads",
     "graph",
     "initializers",
+    "least_squares",
     "load",
     "losses",
     "metrics",

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _examples, _objective, callbacks, optimizers, planner, progress
+from fastmlp import (
+    _checks,
+    _examples,
+    _objective,
+    _signal,
+    callbacks,
+    optimizers,
+    planner,
+    progress,
+)
 from fastmlp.history import History
 
 if TYPE_CHECKING:
@@ -173,6 +183,8 @@ def prepare(model: Model, X: Any, t: Any, arguments: dict[str, Any]) -> tuple[Se
         model._adopt(network)
         plan = planner.plan_training(graph.loss, model.parameters, optimizer, metrics=graph.metrics)
         compiled = Compiled(key, graph, plan)
+        if silence := _signal.message(network):
+            warnings.warn(silence, _signal.NoSignalWarning, stacklevel=3)
     return settings, compiled
 
 

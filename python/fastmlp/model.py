@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastmlp.losses import Loss
     from fastmlp.metrics import Metric
     from fastmlp.optimizers import Update
+    from fastmlp.sequential import MLP
 
     Array = NDArray[Any]
 
@@ -172,6 +173,8 @@ class Model(Owner):
         -----
         NonFiniteLossWarning
             If the loss becomes NaN or infinite: training stops with the last finite weights kept.
+        NoSignalWarning
+            If no error signal reaches a layer because a hard threshold is above it.
 
         Notes
         -----
@@ -344,6 +347,74 @@ class Model(Owner):
                 key: Evaluation(self.network, self.parameters, objective, target_columns)
             }
         return self._evaluations[key]
+
+    def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
+        """Set the last layer to the least squares solution on what the layers below it put out.
+
+        Minimises J = mean ½ Σₖ (yₖ − tₖ)² + l2·½‖W‖² over the last layer's weights and biases by
+        linear algebra, in float64; the other layers stay as they are. The whole model, if it is
+        one linear layer.
+
+        Parameters
+        ----------
+        X, t
+            Data, as for `fit`.
+        l2 : float, default 0
+            λ of the penalty on the last layer's weights.
+
+        Returns
+        -------
+        float
+            J at the solution, the smallest there is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the last layer is not a Dense layer with the identity activation, used once, or the
+            data are wrong.
+
+        See Also
+        --------
+        fastmlp.least_squares
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([1, 20, 1], activation="tanh", seed=0)
+        >>> J = model.solve_output_layer([[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0])
+        >>> J < 1e-9
+        True
+        """
+        from fastmlp import direct
+
+        return direct.solve_output_layer(self, X, t, l2=l2)
+
+    def collapse_linear(self) -> MLP:
+        """Return the single linear layer that a network of linear layers in a row is.
+
+        W′ = W⁽ᴸ⁾ … W⁽²⁾ W⁽¹⁾, and b′ accordingly. The last layer's activation may be any and is
+        kept.
+
+        Returns
+        -------
+        MLP
+            One layer with the same outputs, up to rounding.
+
+        Raises
+        ------
+        ValueError
+            If a layer but the last has another activation than identity, or the layers do not
+            stand in a row.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> fm.MLP([784, 256, 128, 10], activation="identity", seed=0).collapse_linear()
+        <MLP 784 → 10; 7,850 parameters, float32>
+        """
+        from fastmlp import direct
+
+        return direct.collapse_linear(self)
 
     def activations(self, X: Any) -> dict[str, Array]:
         """Return what each layer puts out.
