@@ -21,10 +21,10 @@ from bench.worker import Worker, WorkerError
 
 CHECK_STEPS = 10
 # How far the weights may be from the reference after these steps, in parts of the way they went
-# from where they began, and the loss, in parts of itself. Without a unit whose z is so near to 0 that
-# rounding decides whether a relu lets it pass, float32 comes within 1e-5; with one (the wide network
-# has it) a whole row of the batch counts in one and not in the other, and weights differ by 3e-2.
-# float64 knows no such excuse: measure with --dtype float64 to compare the methods themselves.
+# from where they began, and the loss, in parts of itself. float32 comes within 1e-5 but where a z is
+# so near to 0 that rounding decides whether relu lets it pass: then an example counts for one and
+# not for the other, and the weights of the wide network differ by 3e-2. float64 knows no such
+# excuse: measure with --dtype float64 to compare the methods themselves.
 TOLERANCE = {"float32": (0.1, 1e-3), "float64": (1e-10, 1e-12)}
 # scikit-learn has ε outside the correction of √v̂, which is another ε for the first steps.
 OTHER_EPSILON = {"sklearn": (0.1, 1e-2)}
