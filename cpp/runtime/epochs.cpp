@@ -42,6 +42,7 @@ class EpochLoop {
   TrainingResult run() {
     run_team(threads_, [this](const Member& member) { loop(member); });
     result_.interrupted = listener_.heard();
+    if (result_.steps > 0 && !sound({0, program_.parameter_size})) result_.non_finite = true;
     if (result_.non_finite) restore();
     executor_.give_back(std::move(w_));
     return result_;
@@ -53,7 +54,7 @@ class EpochLoop {
     for (Index epoch = 0; epoch < call_.epochs; ++epoch) {
       if (member.thread == 0) std::fill(sums_.begin(), sums_.end(), 0.0);
       if (since_backup >= kStepsPerBackup) {
-        backup(member);
+        if (!backup(member)) return;
         since_backup = 0;
       }
       for (Index b = 0; b < batches_; ++b, ++since_backup) {
@@ -87,8 +88,9 @@ class EpochLoop {
         rows,
         call_.parameters,
         &no_outputs_,
-        run_key(call_.seed, call_.first_step + std::uint64_t(number))};
-    executor_.run_batch(*w_, batch, member);
+        run_key(call_.seed, call_.first_step + std::uint64_t(number)),
+        &listener_};
+    if (!executor_.run_batch(*w_, batch, member)) return false;
     const T* reduced = w_->reduced.data();
     if (!finite(reduced[program_.scalars[0]])) {
       if (member.thread == 0) result_.non_finite = true;
@@ -122,25 +124,36 @@ class EpochLoop {
     }
   }
 
-  void backup(const Member& member) {
+  // False if the last step has spoilt the parameters: then the backup before stays.
+  bool backup(const Member& member) {
     member.wait();
     const Index n = program_.parameter_size;
     const Range r = part(n, 64, member.thread, member.threads);
+    if (result_.steps > 0) {
+      if (!sound(r)) spoilt_.store(true, std::memory_order_relaxed);
+      member.wait();
+      if (spoilt_.load(std::memory_order_relaxed)) return false;
+    }
     std::copy(call_.parameters + r.begin, call_.parameters + r.end, backup_.data() + r.begin);
     for (std::size_t s = 0; s < call_.state.size(); ++s)
       std::copy(call_.state[s] + r.begin, call_.state[s] + r.end,
                 backup_.data() + (Index(s) + 1) * n + r.begin);
+    return true;
+  }
+
+  bool sound(Range r) const {
+    bool all = true;
+    for (Index i = r.begin; i < r.end && all; ++i) all = finite(call_.parameters[i]);
+    for (const T* s : call_.state)
+      for (Index i = r.begin; i < r.end && all; ++i) all = finite(s[i]);
+    return all;
   }
 
   // A loss that is not finite either came from weights still finite, which stay, or from weights
   // that the step before had spoilt: then those of the last backup come back.
   void restore() {
     const Index n = program_.parameter_size;
-    bool sound = true;
-    for (Index i = 0; i < n && sound; ++i) sound = finite(call_.parameters[i]);
-    for (const T* s : call_.state)
-      for (Index i = 0; i < n && sound; ++i) sound = finite(s[i]);
-    if (sound) return;
+    if (sound({0, n})) return;
     std::copy_n(backup_.data(), n, call_.parameters);
     for (std::size_t s = 0; s < call_.state.size(); ++s)
       std::copy_n(backup_.data() + (Index(s) + 1) * n, n, call_.state[s]);
@@ -156,6 +169,7 @@ class EpochLoop {
   std::vector<double> sums_;
   const std::vector<T*> no_outputs_;
   Listener listener_;
+  std::atomic<bool> spoilt_{false};
   Index batches_per_poll_ = 1;
   TrainingResult result_;
 };
