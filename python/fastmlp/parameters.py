@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -33,6 +34,18 @@ class Parameters:
         Parameters, each once; their values are the initial ones.
     dtype : "float32" or "float64"
 
+    Attributes
+    ----------
+    flat : ndarray of shape (size,)
+        The values; each matrix begins on a cache line, what pads them is zero.
+    offsets : dict of Node to int
+        Where each begins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a node is no parameter or is given twice, or the dtype is another.
+
     Examples
     --------
     >>> from fastmlp import graph as g
@@ -52,7 +65,7 @@ class Parameters:
         self.offsets: dict[Node, int] = {}
         end = 0
         for node in self.nodes:
-            if node.op != "parameter" or node.value is None:
+            if not isinstance(node, Node) or node.op != "parameter" or node.value is None:
                 raise TypeError(f"nodes: expected parameters, got {node!r}")
             if node in self.offsets:
                 raise ValueError(f"nodes: {node!r} is given twice")
@@ -84,6 +97,16 @@ class Parameters:
         other.flat[:] = self.flat
         return other
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.nodes, self.dtype, self.flat)
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
         return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"
+
+
+def _restored(nodes: Sequence[Node], dtype: DTypeLike, flat: Array) -> Parameters:
+    """Return parameters as they were pickled, aligned again."""
+    parameters = Parameters(nodes, dtype)
+    parameters.flat[:] = flat
+    return parameters
