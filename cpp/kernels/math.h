@@ -172,7 +172,7 @@ FASTMLP_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> small = fma(x, z * polynomial<T>(z, C::tanh_poly), x);
   const Vec<T> bounded = magnitude > C::tanh_most ? splat(C::tanh_most) : magnitude;
   const Vec<T> large = T(1) - T(2) / (exp<T>(bounded + bounded) + T(1));
-  return magnitude < C::tanh_small ? small : copy_sign<T>(large, x);
+  return copy_sign<T>(magnitude < C::tanh_small ? small : large, x);  // −0 included
 }
 
 template <class T>

@@ -25,7 +25,7 @@ void adam(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T ep
     const Vec<T> v1 = fma(splat(beta2), get(v), (T(1) - beta2) * (g0 * g0));
     put(m, m1);
     put(v, v1);
-    put(w, w0 - alpha * m1 / (sqrt(v1) + epsilon) - decay * w0);
+    put(w, w0 - alpha * over_root<T>(m1, v1, epsilon) - decay * w0);
   });
 }
 
