@@ -124,38 +124,37 @@ class Contest:
                 entry.worker.close()
                 self.entries.remove(entry)
 
-    def calibrate(self, entry: Entry, seconds: float) -> None:
-        """Warm an entry up and choose the length of its timed runs."""
-        entry.count = 1
-        entry.worker.call("stage", 1)
+
+def calibrate(entry: Entry, seconds: float) -> None:
+    """Warm an entry's job up and choose the length of its timed runs."""
+    entry.count = 1
+    entry.worker.call("stage", 1)
+    entry.worker.call("run")
+    while True:
+        spent = entry.worker.call("run")
+        if spent >= seconds / 2 or entry.count >= MOST:
+            return
+        wanted = entry.count * seconds / max(spent, 1e-7)
+        entry.count = min(MOST, max(entry.count + 1, round(wanted)))
+        entry.worker.call("stage", entry.count)
         entry.worker.call("run")
-        while True:
-            spent = entry.worker.call("run")
-            if spent >= seconds / 2 or entry.count >= MOST:
-                return
-            wanted = entry.count * seconds / max(spent, 1e-7)
-            entry.count = min(MOST, max(entry.count + 1, round(wanted)))
-            entry.worker.call("stage", entry.count)
-            entry.worker.call("run")
 
-    def measure(self, repeats: int, units: int, others: Iterable[Entry] = ()) -> None:
-        """Run all entries in turns; `units` are the steps or calls of an entry's ``count`` of 1."""
-        for _ in range(repeats):
-            for entry in self.entries:
-                time.sleep(PAUSE)
-                entry.samples.append(entry.worker.call("run") / (entry.count * units))
-            for entry in others:
-                time.sleep(PAUSE)
-                entry.samples.append(entry.worker.call("run"))
 
-    def best(self) -> dict[str, Entry]:
-        """Return the fastest counted way of each contender."""
-        best: dict[str, Entry] = {}
-        for entry in self.entries:
-            name = entry.contender
-            if entry.counted and (name not in best or entry.median < best[name].median):
-                best[name] = entry
-        return best
+def in_turns(
+    entries: Iterable[Entry], repeats: int, units: int, rates: Iterable[Entry] = ()
+) -> None:
+    """Run all entries in turns: A, B, C, A, B, C, …
+
+    `units` are the steps or calls in an entry's ``count`` of 1; `rates` are entries whose runs
+    return a rate rather than seconds.
+    """
+    for _ in range(repeats):
+        for entry in entries:
+            time.sleep(PAUSE)
+            entry.samples.append(entry.worker.call("run") / (entry.count * units))
+        for entry in rates:
+            time.sleep(PAUSE)
+            entry.samples.append(entry.worker.call("run"))
 
 
 def note(text: str) -> None:

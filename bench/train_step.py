@@ -21,10 +21,10 @@ from bench.worker import Worker, WorkerError
 
 CHECK_STEPS = 10
 # How far the weights may be from the reference after these steps, in parts of the way they went
-# from where they began, and the loss, in parts of itself. float32 comes within 1e-5 but where a z is
-# so near to 0 that rounding decides whether relu lets it pass: then an example counts for one and
-# not for the other, and the weights of the wide network differ by 3e-2. float64 knows no such
-# excuse: measure with --dtype float64 to compare the methods themselves.
+# from where they began, and the loss, in parts of itself. float32 comes within 1e-5 except where
+# some z is so near to 0 that rounding decides whether relu lets it pass: then an example counts for
+# one and not for the other, and the weights of the wide network differ by 3e-2. float64 knows no
+# such excuse: measure with --dtype float64 to compare the methods themselves.
 TOLERANCE = {"float32": (0.1, 1e-3), "float64": (1e-10, 1e-12)}
 # scikit-learn has ε outside the correction of √v̂, which is another ε for the first steps.
 OTHER_EPSILON = {"sklearn": (0.1, 1e-2)}
@@ -86,10 +86,10 @@ def compete(network: Network, dtype: str, expected: Reference, options: Any) -> 
             expected.check(entry, dtype)
             worker = entry.worker
             worker.call("open", "training", entry.contender, entry.way, network, dtype)
-            rivals.calibrate(entry, options.seconds)
+            contest.calibrate(entry, options.seconds)
 
         rivals.each(prepare)
-        rivals.measure(options.repeats, network.batches, peaks)
+        contest.in_turns(rivals.entries, options.repeats, network.batches, peaks)
         rate, both = (peak.median for peak in peaks)
         for entry in rivals.entries:
             entry.facts |= {"flops": network.step_flops / entry.median}

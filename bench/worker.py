@@ -16,6 +16,7 @@ import time
 import timeit
 import traceback
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.networks import Network, Problem
@@ -62,9 +63,28 @@ class PredictionJob:
         """Predict as often as staged; return the seconds that took."""
         return self._timer.timeit(self._calls)
 
-    def result(self) -> Any:
-        # The statements are those of bench/peers.
-        return eval(self._statement, self._names)
+    def result(self) -> tuple[str, Any]:
+        """Return the statement and what it gives; the statements are those of bench/peers."""
+        return self._statement, eval(self._statement, self._names)
+
+
+class SideBySideJob:
+    """Two trainings by fastmlp in two Python threads of this process."""
+
+    def __init__(self, network: Network, dtype: str) -> None:
+        self._jobs = [TrainingJob("fastmlp", "fit", network, dtype) for _ in range(2)]
+
+    def stage(self, epochs: int) -> None:
+        for job in self._jobs:
+            job.stage(epochs)
+
+    def run(self) -> float:
+        """Train both at once; return the seconds that the slower one took."""
+        with ThreadPoolExecutor(2) as threads:
+            return max(threads.map(TrainingJob.run, self._jobs))
+
+    def result(self) -> None:
+        return None
 
 
 class PeakJob:
@@ -81,8 +101,6 @@ class PeakJob:
 
     def run(self) -> float:
         """Return operations a second, all cores together."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from fastmlp import _core
 
         with ThreadPoolExecutor(self._cores) as threads:
@@ -157,7 +175,12 @@ class Worker:
         self.close()
 
 
-JOBS = {"training": TrainingJob, "prediction": PredictionJob, "peak": PeakJob}
+JOBS = {
+    "training": TrainingJob,
+    "prediction": PredictionJob,
+    "side by side": SideBySideJob,
+    "peak": PeakJob,
+}
 
 
 class _Server:

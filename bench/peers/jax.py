@@ -112,8 +112,8 @@ class Scan:
         return [np.asarray(w) for w in self._carry[0]]
 
 
-def predict(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
-    """Return a compiled call that takes and gives NumPy arrays, as the others do."""
+def predict(problem: Problem, X: Any, device: bool) -> tuple[str, dict[str, Any]]:
+    """Return a compiled call on NumPy arrays, as the others take and give, or on JAX's own."""
     import jax
     import jax.numpy as jnp
 
@@ -125,8 +125,13 @@ def predict(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
         y = outputs(problem.network, weights, X)
         return jax.nn.softmax(y) if problem.network.classes else y
 
+    if device:
+        return "predict(X).block_until_ready()", {"predict": function, "X": jnp.array(X)}
     return "asarray(predict(X))", {"asarray": np.asarray, "predict": function, "X": X}
 
 
 TRAINING = {"scan": Scan, "scan, 4 steps unrolled": partial(Scan, unroll=4)}
-PREDICTION = {"jit": predict}
+PREDICTION = {
+    "NumPy arrays": partial(predict, device=False),
+    "JAX arrays": partial(predict, device=True),
+}

@@ -1,0 +1,92 @@
+"""What fastmlp costs besides time: ``python -m bench.memory``.
+
+Memory that training the digits network on data of MNIST's size adds to the data; how much longer
+``import fastmlp`` takes than ``import numpy``; and the size of the wheels in ``dist``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import contest, report
+
+# 60,000 images of 784 float32, made in place so that making them leaves no higher peak behind.
+# The peak is that of the whole process, so it is compared with what is resident before the import.
+TRAINING = """
+import sys, numpy as np
+rows, epochs = map(int, sys.argv[1:])
+rng = np.random.default_rng(0)
+X = np.empty((rows, 784), np.float32)
+rng.random(out=X, dtype=np.float32)
+t = rng.integers(0, 10, rows)
+
+def status(key):
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(key + ":"))
+
+before = status("VmRSS")
+import fastmlp as fm
+model = fm.MLP([784, 256, 128, 10], "relu", "softmax", seed=0)
+model.fit(X, t, loss="cross_entropy", optimizer=fm.Adam(1e-3), batch_size=128, epochs=epochs,
+          seed=0, verbose=False)
+print(status("VmHWM") - before)
+"""
+MNIST_ROWS = 60_000
+IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def output(*arguments: str) -> str:
+    """Return what a fresh Python prints."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def added_by_training(rows: int, epochs: int) -> float:
+    """Return the megabytes that training adds to the data at its peak, fastmlp itself included."""
+    return int(output("-c", TRAINING, str(rows), str(epochs))) * 1024 / 1e6
+
+
+def import_times(repeats: int) -> tuple[float, float]:
+    """Return the medians of importing NumPy and fastmlp, seconds, in fresh processes in turns."""
+    spent: dict[str, list[float]] = {"numpy": [], "fastmlp": []}
+    for _ in range(repeats + 1):
+        for package, times in spent.items():
+            times.append(float(output("-c", IMPORT.format(package))))
+    # The first ones read files from the disk and compile them.
+    return statistics.median(spent["numpy"][1:]), statistics.median(spent["fastmlp"][1:])
+
+
+def row(what: str, value: float, unit: str, floor: str = "") -> dict[str, Any]:
+    """Return one line of the results."""
+    return {"what": what, "value": value, "unit": unit, "floor": floor}
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Run the benchmark, print its table, and return the results."""
+    parser = contest.parser(__doc__.splitlines()[0], ("fastmlp",))
+    parser.set_defaults(repeats=20)
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="where wheels are")
+    options = contest.parse(parser, arguments)
+    rows = 2_000 if options.quick else MNIST_ROWS
+    plain, own = import_times(options.repeats)
+    short, long = added_by_training(rows, 1), added_by_training(rows, 5)
+    found = [
+        row("training digits on MNIST's size, 5 epochs, added to the data", long, "MB", "64 MB"),
+        row("the same after 1 epoch", short, "MB"),
+        row("import numpy", plain * 1e3, "ms"),
+        row("import fastmlp, over import numpy", (own - plain) * 1e3, "ms", "40 ms"),
+    ]
+    for wheel in sorted(options.dist.glob("*.whl")):
+        found.append(row(wheel.name, wheel.stat().st_size / 1e6, "MB", "3 MB"))
+    document = contest.finish(options, "memory", {"rows": found})
+    print(report.render(document))
+    return document
+
+
+if __name__ == "__main__":
+    main()
