@@ -1,0 +1,457 @@
+"""Every kernel of every instruction set against NumPy, at awkward sizes; gemm has its own file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from fastmlp._core import kernels
+
+ISAS = list(kernels.isas)
+DTYPES = ["float32", "float64"]
+# Around the widths of 2 to 16 elements, primes, and beyond every unrolled loop.
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 33, 64, 67, 129, 257)
+every_table = pytest.mark.parametrize(("isa", "dtype"), list(itertools.product(ISAS, DTYPES)))
+# As precise as NumPy has it: 64 bits of mantissa on x86, 113 on arm64 Linux, but 53 elsewhere.
+EXACT = {"float32": np.float64, "float64": np.longdouble}
+
+UNARY = {
+    "negative": np.negative,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "abs": np.abs,
+    "power": None,  # by exponent, in a test of its own
+    "relu": lambda z: np.maximum(z, 0),
+    "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "threshold": lambda z: (z > 0).astype(z.dtype),
+    "logistic": lambda z: np.where(z < 0, np.exp(-np.abs(z)), 1) / (1 + np.exp(-np.abs(z))),
+    "tanh": np.tanh,
+    "scale": lambda x: x * x.dtype.type(0.75),
+}
+BINARY = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "maximum": np.maximum,
+    "relu_message": lambda bar, h: bar * (h > 0),
+    "softplus_message": lambda bar, h: -np.expm1(-h) * bar,
+    "threshold_message": lambda bar, h: 0 * bar + 0 * h,
+    "logistic_message": lambda bar, h: h * (1 - h) * bar,
+    "tanh_message": lambda bar, h: (1 - h**2) * bar,
+}
+ULPS = {"float32": 2, "float64": 4}
+
+
+def dtype_of(dtype):
+    return np.dtype(dtype).type
+
+
+def ulps(y, expected, dtype):
+    """Return the errors in units of the last place of the rounded expected values."""
+    unit = np.spacing(np.abs(expected).astype(dtype)).astype(expected.dtype)
+    return np.abs(y - expected) / unit
+
+
+def run(kernel, isa, x, *arguments, **options):
+    y = np.full_like(x, np.nan)
+    getattr(kernels, kernel)(*arguments, x, y, isa=isa, **options)
+    return y
+
+
+def unary(name, isa, x, c=0.75):
+    y = np.full_like(x, np.nan)
+    kernels.unary(name, x, y, isa=isa, c=c)
+    return y
+
+
+def test_every_kernel_of_the_tables_has_a_reference_here():
+    assert set(UNARY) == set(kernels.unary_names)
+    assert set(BINARY) == set(kernels.binary_names)
+
+
+@every_table
+@pytest.mark.parametrize("name", [name for name in UNARY if UNARY[name]])
+def test_functions_are_within_units_of_the_last_place(name, isa, dtype):
+    rng = np.random.default_rng(1)
+    info = np.finfo(dtype)
+    wide = rng.standard_normal(40_000) * np.exp(rng.uniform(-20, 4, 40_000))
+    near = np.concatenate([rng.uniform(-2, 2, 20_000), np.linspace(-30, 30, 20_001)])
+    ends = np.log(info.max) - rng.uniform(1e-5, 3, 2_000)
+    x = np.concatenate([wide, near, ends, -ends]).astype(dtype)
+    if name == "exp":
+        x = x[np.abs(x) < np.log(info.max)]  # what lies beyond has tests of its own
+    if name in ("log", "sqrt"):
+        x = np.concatenate([np.abs(x), rng.uniform(0, 50, 1_000) * info.tiny]).astype(dtype)
+        x = x[x > 0]
+    if name in ("sin", "cos") and dtype == "float64":
+        x = x[np.abs(x) > 1e-6]  # libm is not ours to test: enough that it is the right function
+    expected = UNARY[name](x.astype(EXACT[dtype]))
+    assert ulps(unary(name, isa, x), expected, dtype).max() <= ULPS[dtype]
+
+
+@every_table
+def test_functions_are_exact_at_their_ends(isa, dtype):
+    inf, nan, big = np.inf, np.nan, np.finfo(dtype).max
+    ends = {
+        "exp": ([inf, -inf, 0, -0.0, big, -big], [inf, 0, 1, 1, inf, 0]),
+        "log": ([inf, 0, -0.0, 1, -1, -inf], [inf, -inf, -inf, 0, nan, nan]),
+        "sqrt": ([inf, 0, -0.0, 1, -1], [inf, 0, -0.0, 1, nan]),
+        "tanh": ([inf, -inf, big, -big, 50, -50, 0, -0.0], [1, -1, 1, -1, 1, -1, 0, -0.0]),
+        "logistic": ([inf, -inf, big, -big, 800, 0], [1, 0, 1, 0, 1, 0.5]),
+        "softplus": ([inf, -inf, big, -big], [inf, 0, big, 0]),
+        "relu": ([inf, -inf, 0, -0.0, -1, 1], [inf, 0, 0, 0, 0, 1]),
+        "threshold": ([inf, -inf, 0, -0.0, -1, 1], [1, 0, 0, 0, 0, 1]),
+        "abs": ([inf, -inf, -0.0, -2], [inf, inf, 0, 2]),
+        "negative": ([inf, 0, -0.0], [-inf, -0.0, 0]),
+    }
+    for name, (x, expected) in ends.items():
+        y = unary(name, isa, np.array(x, dtype))
+        np.testing.assert_array_equal(y, np.array(expected, dtype), err_msg=name)
+        np.testing.assert_array_equal(np.signbit(y[y == 0]), np.signbit(expected)[y == 0])
+    for name in set(UNARY) - {"threshold", "power"}:
+        assert np.isnan(unary(name, isa, np.full(21, nan, dtype))).all(), name
+
+
+@every_table
+def test_exp_and_log_reach_the_subnormal_numbers(isa, dtype):
+    info = np.finfo(dtype)
+    least = np.log(EXACT[dtype](info.smallest_subnormal))
+    x = np.linspace(float(least) + 0.01, float(np.log(info.tiny)), 1001).astype(dtype)
+    expected = np.exp(x.astype(EXACT[dtype]))
+    assert (np.abs(unary("exp", isa, x) - expected) <= info.smallest_subnormal).all()
+    tiny = info.smallest_subnormal * np.arange(1, 1001).astype(dtype)
+    expected = np.log(tiny.astype(EXACT[dtype]))
+    assert ulps(unary("log", isa, tiny), expected, dtype).max() <= ULPS[dtype]
+
+
+@every_table
+def test_powers_are_those_of_numpy(isa, dtype):
+    x = np.random.default_rng(2).uniform(0.01, 9, 101).astype(dtype)
+    for c in (0, 1, 2, 3, -1, 0.5, -0.5, 4, -2, 1.7):
+        expected = x.astype(EXACT[dtype]) ** EXACT[dtype](dtype_of(dtype)(c))
+        assert ulps(unary("power", isa, x, c), expected, dtype).max() <= ULPS[dtype], c
+    minus = -x
+    for c in (0, 1, 2, 3, -1):
+        np.testing.assert_allclose(unary("power", isa, minus, c), minus**c, rtol=1e-6)
+
+
+@every_table
+def test_a_value_does_not_depend_on_its_position(isa, dtype):
+    rng = np.random.default_rng(3)
+    x = (4 * rng.standard_normal(67)).astype(dtype)
+    z = rng.standard_normal(67).astype(dtype)
+    for name in UNARY:
+        whole = unary(name, isa, x, 1.7)
+        for start in (1, 2, 5, 51):
+            np.testing.assert_array_equal(unary(name, isa, x[start:].copy(), 1.7), whole[start:])
+    for name in BINARY:
+        whole, part = np.zeros((1, 67), dtype), np.zeros((1, 62), dtype)
+        kernels.binary(name, x[None], z[None], whole, isa=isa)
+        kernels.binary(name, x[None, 5:], z[None, 5:], part, isa=isa)
+        np.testing.assert_array_equal(part, whole[:, 5:])
+
+
+@every_table
+def test_functions_of_any_length_write_that_length(isa, dtype):
+    rng = np.random.default_rng(4)
+    for n, name in itertools.product(SIZES, UNARY):
+        x = rng.uniform(0.5, 2, n).astype(dtype)
+        store = np.full(n + 40, 7, dtype)
+        kernels.unary(name, x, store[20 : n + 20], isa=isa, c=2)
+        expected = x**2 if UNARY[name] is None else x * 2 if name == "scale" else UNARY[name](x)
+        np.testing.assert_allclose(store[20 : n + 20], expected, rtol=1e-5)
+        assert (store[:20] == 7).all()
+        assert (store[n + 20 :] == 7).all()
+        kernels.unary(name, x, x, isa=isa, c=2)
+        np.testing.assert_array_equal(x, store[20 : n + 20])
+
+
+@every_table
+@pytest.mark.parametrize("name", list(BINARY))
+def test_functions_of_two_matrices_broadcast(name, isa, dtype):
+    rng = np.random.default_rng(5)
+    for rows, columns in itertools.product((1, 2, 7, 33), (1, 3, 8, 16, 33, 67)):
+        shapes = ((rows, columns), (1, columns), (rows, 1), (1, 1))
+        for a_shape, b_shape in itertools.product(shapes, shapes):
+            a = rng.uniform(-3, 3, a_shape).astype(dtype)
+            b = rng.uniform(0.1, 0.9, b_shape).astype(dtype) * rng.choice([1, -1], b_shape)
+            b = b.astype(dtype)
+            store = np.full((rows + 2, columns + 5), 7, dtype)
+            y = store[1 : rows + 1, 2 : columns + 2]
+            wide = (np.broadcast_to(m, (rows, columns)) for m in (a, b))
+            kernels.binary(name, *wide, y, isa=isa)
+            expected = BINARY[name](a.astype(float), b.astype(float))
+            np.testing.assert_allclose(y, np.broadcast_to(expected, y.shape), rtol=2e-6)
+            y[...] = 7
+            assert (store == 7).all()
+
+
+@every_table
+def test_a_result_may_replace_an_operand(isa, dtype):
+    rng = np.random.default_rng(6)
+    for name, (rows, columns) in itertools.product(BINARY, ((3, 37), (5, 1), (1, 100))):
+        a, b = rng.uniform(0.1, 0.9, (2, rows, columns)).astype(dtype)
+        y, first, second = np.zeros_like(a), a.copy(), b.copy()
+        kernels.binary(name, a, b, y, isa=isa)
+        kernels.binary(name, first, b, first, isa=isa)
+        kernels.binary(name, a, second, second, isa=isa)
+        np.testing.assert_array_equal(first, y)
+        np.testing.assert_array_equal(second, y)
+
+
+@every_table
+def test_the_maximum_passes_nan_on(isa, dtype):
+    a, b = np.array([[np.nan, 1, np.nan, 2]], dtype), np.array([[1, np.nan, np.nan, 3]], dtype)
+    y = np.zeros_like(a)
+    kernels.binary("maximum", a, b, y, isa=isa)
+    np.testing.assert_array_equal(y, np.array([[np.nan, np.nan, np.nan, 3]], dtype))
+
+
+@every_table
+def test_sums_are_within_their_rounding(isa, dtype):
+    rng, eps = np.random.default_rng(7), np.finfo(dtype).eps
+    for n in (*SIZES, 0, 5000):
+        a, b = rng.standard_normal((2, n)).astype(dtype)
+        y = np.zeros(1, dtype)
+        kernels.sum(a, y, isa=isa)
+        assert abs(y[0] - a.astype(float).sum()) <= n * eps * np.abs(a).sum()
+        kernels.dot(a, b, y, isa=isa)
+        assert abs(y[0] - a.astype(float) @ b.astype(float)) <= n * eps * np.abs(a * b).sum()
+
+
+@every_table
+def test_sums_of_rows_and_columns_keep_their_order(isa, dtype):
+    rng = np.random.default_rng(8)
+    for rows, columns in itertools.product((1, 2, 5, 40), SIZES):
+        x = rng.standard_normal((rows, columns + 3)).astype(dtype)[:, :columns]
+        before = rng.standard_normal(columns).astype(dtype)
+        for accumulate in (False, True):
+            y = before.copy()
+            kernels.sum_rows(x, y, isa=isa, accumulate=accumulate)
+            terms = np.vstack([before if accumulate else 0 * before, x])
+            np.testing.assert_array_equal(y, np.cumsum(terms, axis=0, dtype=dtype)[-1])
+        store, one = np.full((rows, 3), 7, dtype), np.zeros(1, dtype)
+        kernels.sum_columns(x, store[:, 1:2], isa=isa)
+        for i in range(rows):
+            kernels.sum(x[i], one, isa=isa)
+            assert store[i, 1] == one[0]
+        assert (store[:, ::2] == 7).all()
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@every_table
+def test_softmax_is_that_of_numpy_and_ignores_an_offset(isa, dtype):
+    rng, eps = np.random.default_rng(9), np.finfo(dtype).eps
+    for rows, columns in itertools.product((1, 2, 17), SIZES):
+        z = (5 * rng.standard_normal((rows, columns + 1))).astype(dtype)[:, :columns]
+        expected = softmax(z.astype(float))
+        y, log_y = np.zeros((2, rows, columns), dtype)
+        kernels.softmax(z, y, isa=isa)
+        np.testing.assert_allclose(y, expected, rtol=(10 + columns) * eps)
+        kernels.log_softmax(z, log_y, isa=isa)
+        np.testing.assert_allclose(log_y, np.log(expected), atol=60 * eps, rtol=4 * eps)
+        far = np.round(z) + dtype_of(dtype)(1e5)
+        kernels.softmax(far, far, isa=isa)
+        kernels.softmax(np.round(z), y, isa=isa)
+        np.testing.assert_array_equal(far, y)
+
+
+def cross_entropy(z, weights):
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = (weights * (log_sum - shifted)).sum(axis=1)
+    return loss, softmax(z) * weights.sum(axis=1, keepdims=True) - weights
+
+
+@every_table
+def test_cross_entropy_and_its_message_are_those_of_numpy(isa, dtype):
+    rng, eps = np.random.default_rng(10), np.finfo(dtype).eps
+    for rows, columns, dense in itertools.product((1, 2, 17, 35), SIZES, (False, True)):
+        z = (3 * rng.standard_normal((rows, columns))).astype(dtype)
+        labels = rng.integers(0, columns, rows)
+        weights = rng.uniform(0, 2, z.shape) if dense else np.eye(columns)[labels]
+        t = weights.astype(dtype) if dense else labels[:, None].astype(dtype)
+        weights = t.astype(float) if dense else weights
+        loss, z_bar = np.zeros(rows, dtype), np.zeros_like(z)
+        bar = rng.standard_normal((rows, 2)).astype(dtype)[:, :1]
+        options = {"isa": isa, "dense": dense}
+        expected, message = cross_entropy(z.astype(float), weights)
+        total = weights.sum(axis=1)
+        kernels.softmax_cross_entropy(z, t, loss=loss, z_bar=z_bar, loss_bar=bar, **options)
+        assert (np.abs(loss - expected) <= 60 * eps * (1 + expected + total)).all()
+        allowed = (20 + columns) * eps * np.abs(bar) * (1 + total[:, None])
+        assert (np.abs(z_bar - bar * message) <= allowed).all()
+
+        alone, same = np.zeros_like(loss), z.copy()
+        kernels.softmax_cross_entropy(z, t, loss=alone, **options)
+        np.testing.assert_array_equal(alone, loss)
+        kernels.softmax_cross_entropy(same, t, z_bar=same, loss_bar=bar, **options)
+        np.testing.assert_array_equal(same, z_bar)
+        kernels.softmax_cross_entropy(z, t, z_bar=z_bar, scale=0.25, **options)
+        bar[...] = 0.25
+        kernels.softmax_cross_entropy(z, t, z_bar=same, loss_bar=bar, **options)
+        np.testing.assert_array_equal(same, z_bar)
+
+
+@every_table
+def test_a_row_of_cross_entropy_does_not_depend_on_the_others(isa, dtype):
+    rng = np.random.default_rng(11)
+    for columns in (3, 10, 16, 17, 40):
+        z = rng.standard_normal((37, columns)).astype(dtype)
+        t = rng.integers(0, columns, (37, 1)).astype(dtype)
+        loss, z_bar = np.zeros(37, dtype), np.zeros_like(z)
+        kernels.softmax_cross_entropy(z, t, isa=isa, loss=loss, z_bar=z_bar)
+        for start, stop in ((0, 1), (1, 20), (5, 37), (36, 37)):
+            some, bar = np.zeros(stop - start, dtype), np.zeros_like(z[start:stop])
+            kernels.softmax_cross_entropy(
+                z[start:stop], t[start:stop], isa=isa, loss=some, z_bar=bar
+            )
+            np.testing.assert_array_equal(some, loss[start:stop])
+            np.testing.assert_array_equal(bar, z_bar[start:stop])
+
+
+@every_table
+def test_a_class_that_does_not_exist_gives_nan_in_its_row_alone(isa, dtype):
+    for columns in (3, 40):
+        z = np.zeros((5, columns), dtype)
+        t = np.array([[0], [columns], [-1], [np.nan], [1]], dtype)
+        loss, z_bar = np.zeros(5, dtype), np.zeros_like(z)
+        kernels.softmax_cross_entropy(z, t, isa=isa, loss=loss, z_bar=z_bar)
+        wrong = [False, True, True, True, False]
+        np.testing.assert_array_equal(np.isnan(loss), wrong)
+        np.testing.assert_array_equal(np.isnan(z_bar).all(axis=1), wrong)
+        np.testing.assert_array_equal(np.isnan(z_bar).any(axis=1), wrong)
+
+
+@every_table
+def test_argmax_takes_the_first_of_equals_and_nan_before_all(isa, dtype):
+    rng = np.random.default_rng(12)
+    for rows, columns in itertools.product((1, 6), SIZES):
+        x = rng.integers(0, 5, (rows, columns)).astype(dtype)
+        if columns > 3:
+            x[0, columns // 2 :: 2] = np.nan
+        y = np.zeros(rows, dtype)
+        kernels.argmax(x, y, isa=isa)
+        np.testing.assert_array_equal(y, np.argmax(x, axis=1))
+
+
+@every_table
+def test_a_transpose_moves_every_element(isa, dtype):
+    for rows, columns in itertools.product(SIZES, SIZES):
+        x = np.arange(rows * (columns + 1), dtype=dtype).reshape(rows, columns + 1)[:, :columns]
+        store = np.full((columns, rows + 2), -1, dtype)
+        kernels.transpose(x, store[:, :rows], isa=isa)
+        np.testing.assert_array_equal(store[:, :rows], x.T)
+        assert (store[:, rows:] == -1).all()
+
+
+def mix(u):
+    u = (u ^ (u >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    u = (u ^ (u >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return u ^ (u >> np.uint64(31))
+
+
+@every_table
+def test_dropout_keeps_by_the_hash_of_key_and_number(isa, dtype):
+    x = np.random.default_rng(13).uniform(1, 2, 1000).astype(dtype)
+    for key, first, rate in [(0, 0, 0.5), (2**64 - 3, 2**63, 0.1), (12345, 77, 0.9), (1, 1, 0.0)]:
+        n = np.uint64(first) + np.arange(1000, dtype=np.uint64)
+        u = mix(np.uint64(key) + (n + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+        keep = (u >> np.uint64(32)) >= np.uint64(int(rate * 2**32))
+        for size in (1, 7, 1000):
+            y = run("dropout", isa, x[:size].copy(), key=key, first=first, rate=rate)
+            scale = dtype_of(dtype)(1 / (1 - rate))
+            np.testing.assert_array_equal(y, np.where(keep, x * scale, 0)[:size])
+        assert abs(keep.mean() - (1 - rate)) < 0.06
+
+
+@every_table
+def test_adam_and_sgd_follow_their_formulas(isa, dtype):
+    rng, eps = np.random.default_rng(14), np.finfo(dtype).eps
+    for n in SIZES:
+        w, g, m, v = rng.standard_normal((4, n)).astype(dtype)
+        v = v**2
+        W, G, M, V = (x.astype(float) for x in (w, g, m, v))
+        kernels.adam(w, g, m, v, isa=isa, alpha=0.1, beta1=0.9, beta2=0.99, epsilon=1e-3, decay=0.2)
+        M, V = 0.9 * M + 0.1 * G, 0.99 * V + 0.01 * G**2
+        W = W - 0.1 * M / (np.sqrt(V) + 1e-3) - 0.2 * W
+        for found, expected in ((m, M), (v, V), (w, W)):
+            np.testing.assert_allclose(found, expected, rtol=20 * eps, atol=20 * eps)
+        for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
+            w, g, u = rng.standard_normal((3, n)).astype(dtype)
+            W, G, U = (x.astype(float) for x in (w, g, u))
+            velocity = u if momentum else None
+            kernels.sgd(
+                w, g, velocity, isa=isa, lr=0.1, momentum=momentum, nesterov=nesterov, decay=0.2
+            )
+            U = momentum * U - 0.1 * G
+            W = W + (momentum * U - 0.1 * G if nesterov else U) - 0.2 * W
+            np.testing.assert_allclose(w, W, rtol=20 * eps, atol=20 * eps)
+            if momentum:
+                np.testing.assert_allclose(u, U, rtol=20 * eps, atol=20 * eps)
+
+
+def isa_of_a_process(**environment):
+    command = [sys.executable, "-c", "from fastmlp import _core; print(_core.isa())"]
+    before = {k: v for k, v in os.environ.items() if k != "FASTMLP_ISA"}
+    return subprocess.run(
+        command, env={**before, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_environment_chooses_the_instruction_set():
+    assert isa_of_a_process().stdout.strip() == ISAS[-1]
+    assert isa_of_a_process(FASTMLP_ISA="").stdout.strip() == ISAS[-1]
+    for isa in ISAS:
+        assert isa_of_a_process(FASTMLP_ISA=isa).stdout.strip() == isa
+
+
+def test_an_instruction_set_that_cannot_run_is_an_error_that_names_those_that_can():
+    failed = isa_of_a_process(FASTMLP_ISA="avx1024")
+    assert failed.returncode != 0
+    assert 'FASTMLP_ISA is "avx1024"' in failed.stderr
+    assert ", ".join(ISAS) in failed.stderr
+
+
+def test_arguments_that_do_not_fit_raise():
+    x, isa = np.ones((3, 4)), ISAS[0]
+    y = np.zeros((3, 4))
+    overlapping = np.lib.stride_tricks.as_strided(y, (3, 4), (8, 8), writeable=True)
+    bad = [
+        (ValueError, 'name is "sine"; expected one of: negative', kernels.unary, ("sine", x, y)),
+        (ValueError, "x has 6 elements, expected 12", kernels.unary, ("exp", x[:, :2].copy(), y)),
+        (ValueError, "contiguous", kernels.unary, ("exp", x, np.ones((4, 3)).T)),
+        (ValueError, "dimensions", kernels.unary, ("exp", np.ones((1, 1, 1)), y)),
+        (TypeError, "int64", kernels.unary, ("exp", np.ones(3, np.int64), y)),
+        (TypeError, "x must be a NumPy array", kernels.unary, ("exp", [1.0], y)),
+        (ValueError, "a has shape", kernels.binary, ("add", x[:2], x, y)),
+        (ValueError, "rows that overlap", kernels.softmax, (x, overlapping)),
+        (ValueError, "y has shape", kernels.transpose, (x, y)),
+        (ValueError, "y has 12 elements, expected 3", kernels.argmax, (x, y)),
+        (ValueError, "y has shape", kernels.sum_columns, (x, y)),
+        (ValueError, "t has shape", kernels.softmax_cross_entropy, (x, x)),
+    ]
+    for error, message, kernel, arguments in bad:
+        with pytest.raises(error, match=message):
+            kernel(*arguments, isa=isa)
+    with pytest.raises(ValueError, match="rate"):
+        kernels.dropout(x, y, isa=isa, key=0, rate=1.0)
+    with pytest.raises(ValueError, match="dtype"):
+        kernels.gemm_tile(isa, "float16")
+
+
+@every_table
+def test_the_measured_peak_is_a_rate(isa, dtype):
+    assert 0 < kernels.fma_peak(isa, dtype, 1e-3) < 1e13
