@@ -141,6 +141,8 @@ def test_a_notebook_shows_the_svg_unless_asked_for_text():
     loss, _ = logistic_loss()
     assert g.draw(loss)._repr_svg_() == str(g.draw(loss))
     assert g.draw(loss, format="dot")._repr_svg_() is None
+    assert str(g.draw(loss)) in g.draw(loss)._repr_html_()
+    assert g.draw(loss, format="dot")._repr_html_().startswith("<pre>digraph {")
     assert repr(g.draw(loss)) == "<Drawing of 13 nodes as svg>"
 
 

@@ -79,6 +79,12 @@ class Drawing:
     def _repr_svg_(self) -> str | None:
         return self._shown if self.format == "svg" else None
 
+    def _repr_html_(self) -> str:
+        # Pages that show only HTML show the picture too; a wide one gets a scroll bar.
+        if self.format == "svg":
+            return f'<div style="overflow-x:auto">{self._shown}</div>'
+        return f"<pre>{html.escape(self._shown)}</pre>"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file that ends in .svg, .mmd, .mermaid, .dot or .gv."""
         suffix = Path(path).suffix[1:].lower()
