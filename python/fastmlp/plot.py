@@ -13,6 +13,10 @@ import numpy as np
 
 from fastmlp._canvas import COLORS, INK, axes, clear
 from fastmlp._canvas import require_matplotlib as require_matplotlib
+from fastmlp.landscape import WeightPath
+from fastmlp.plot_activations import activations
+from fastmlp.plot_landscape import descent, loss_surface
+from fastmlp.plot_network import network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +25,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["decision_boundary", "features", "history"]
+__all__ = [
+    "WeightPath",
+    "activations",
+    "decision_boundary",
+    "descent",
+    "features",
+    "history",
+    "loss_surface",
+    "network",
+]
 
 # How much of a class's colour the ground of its region shows, white being the rest.
 _TINT = 0.35
