@@ -74,6 +74,57 @@ inline Feed to_feed(const py::array& a, Index rows, Index columns, std::size_t n
   return f;
 }
 
+// A vector of indices, all of them in [0, below); in ascending order if they are where rows begin.
+template <class Place>
+const Place* to_places(const py::array& a, Index below, bool ascending, const std::string& name) {
+  if (!holds<Place>(a) || a.ndim() != 1 || !(a.flags() & py::array::c_style) || !aligned(a))
+    fail(name + ": columns and rows must be contiguous vectors of one integer type");
+  const Place* places = static_cast<const Place*>(a.data());
+  for (Index i = 0; i < a.shape(0); ++i) {
+    if (places[i] < 0 || places[i] >= below || (ascending && i > 0 && places[i] < places[i - 1]))
+      fail(name + ": a column or the beginning of a row is out of range");
+  }
+  return places;
+}
+
+// Elements, their columns and where each row begins: a CSR matrix of shape (rows, columns).
+inline Feed to_sparse_feed(const py::tuple& parts, Index rows, Index columns, std::size_t number) {
+  const std::string name = "feeds: sparse matrix " + std::to_string(number);
+  if (parts.size() != 3) fail(name + " must have three parts");
+  const auto data = parts[0].cast<py::array>(), places = parts[1].cast<py::array>(),
+             begins = parts[2].cast<py::array>();
+  if (data.ndim() != 1 || !(data.flags() & py::array::c_style) || !aligned(data))
+    fail(name + " must have a contiguous vector of elements");
+  const Index elements = data.shape(0);
+  if (begins.ndim() != 1 || begins.shape(0) != rows + 1)
+    fail(name + " must have " + std::to_string(rows) + " rows");
+  if (places.ndim() != 1 || places.shape(0) < elements)
+    fail(name + " must have a column for each element");
+  Feed f;
+  f.data = data.data();
+  f.dtype = DType::csr;
+  f.rows = rows;
+  f.columns = columns;
+  f.sparse.dtype = to_dtype(data.dtype());
+  f.sparse.wide = places.itemsize() == 8;
+  const auto check = [&](auto place) {
+    using Place = decltype(place);
+    f.sparse.columns = to_places<Place>(places, columns, false, name);
+    f.sparse.begins = to_places<Place>(begins, elements + 1, true, name);
+  };
+  if (f.sparse.wide)
+    check(std::int64_t());
+  else
+    check(std::int32_t());
+  return f;
+}
+
+inline Feed to_feed(const py::object& given, Index rows, Index columns, std::size_t number) {
+  if (py::isinstance<py::tuple>(given))
+    return to_sparse_feed(py::reinterpret_borrow<py::tuple>(given), rows, columns, number);
+  return to_feed(given.cast<py::array>(), rows, columns, number);
+}
+
 template <class T>
 T* to_vector(py::array& a, Index size, const char* name) {
   if (!holds<T>(a) || a.ndim() != 1 || a.shape(0) != size || !aligned(a) ||
@@ -91,7 +142,7 @@ class PyProgram {
       : executor_(std::move(program), kernels_of<T>(active_isa())) {}
 
   // Returns the first scalar if there is one (the loss), else None.
-  py::object run(const std::vector<py::array>& feeds, Index rows, py::array parameters,
+  py::object run(const std::vector<py::object>& feeds, Index rows, py::array parameters,
                  std::vector<py::array> outputs, std::uint64_t seed, std::uint64_t step,
                  std::optional<py::array> gradient) {
     const Program& p = executor_.program();
@@ -109,6 +160,7 @@ class PyProgram {
     }
     const T* w = to_vector<T>(parameters, p.parameter_size, "parameters");
     std::vector<T> results(p.scalars.size());
+    if (gradient && p.reduced_size < p.parameter_size) fail("this program computes no gradient");
     T* g = gradient ? to_vector<T>(*gradient, p.parameter_size, "gradient") : nullptr;
     {
       py::gil_scoped_release released;
@@ -119,7 +171,7 @@ class PyProgram {
   }
 
   // Returns (epochs, steps, non_finite).
-  py::tuple train(const std::vector<py::array>& feeds, std::optional<py::array> order, Index rows,
+  py::tuple train(const std::vector<py::object>& feeds, std::optional<py::array> order, Index rows,
                   Index batch_rows, Index epochs, py::array parameters,
                   std::vector<py::array> state, const std::string& rule, py::array step_values,
                   std::uint64_t seed, std::uint64_t first_step, py::array scalars) {
@@ -167,7 +219,7 @@ class PyProgram {
     if (rows > kMaxRows || rows > kMaxElements / columns) fail("rows: too many");
   }
 
-  std::vector<Feed> to_feeds(const std::vector<py::array>& arrays, Index rows) const {
+  std::vector<Feed> to_feeds(const std::vector<py::object>& arrays, Index rows) const {
     const Program& p = executor_.program();
     if (arrays.size() != p.feed_columns.size()) fail("feeds: wrong number of arrays");
     std::vector<Feed> feeds;

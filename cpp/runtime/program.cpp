@@ -159,6 +159,8 @@ void check_sections(const Program& p) {
 void check_sizes(const Program& p) {
   for (const Index size : {p.batch_columns, p.fixed_size, p.reduced_size, p.parameter_size})
     if (size < 0 || size > kMaxSize) throw std::invalid_argument("program: impossible sizes");
+  if (!(p.flops_per_row >= 0 && p.flops_per_row <= 1e15))
+    throw std::invalid_argument("program: impossible work");
   if (p.reduced_size < p.parameter_size && !p.scalars.empty())
     throw std::invalid_argument("program: no room for the gradient");
   if (Index(p.constants.size()) > p.fixed_size)

@@ -39,7 +39,8 @@ class Sizes:
 
 def place(work: Steps, parameter_size: int) -> Sizes:
     """Give every buffer its place; return the sizes of the spaces."""
-    sizes = Sizes(reduced=parameter_size)
+    trains = any(buffer.home in ("gradient", "scalar") for buffer in _buffers(work))
+    sizes = Sizes(reduced=parameter_size if trains else 0)
     _place_outside(work, sizes)
     _place_added(work)
     _place_fixed(work, sizes)
