@@ -1,0 +1,254 @@
+"""Speed of every kernel on one core: ``python -m bench.kernels [--isa avx512] [--only gemm]``.
+
+A product is told in GFLOP/s and in parts of the peak: what the same instruction set reaches in
+multiply-adds between registers, measured in turns with it. (Processors that lower their clock under
+load lower it further when operands come from memory, so that no product can reach all of it.) The
+other kernels are told in nanoseconds an element and in the bytes they read and write. Every result
+is compared with NumPy's before it is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastmlp._core import kernels
+
+from bench import harness, machine
+
+# M, N, K, and whether A and B are stored transposed: the products of a step of 784-256-128-10 on
+# 128 rows, those of small networks, of single rows, and large ones.
+PRODUCTS = [
+    (128, 256, 784, False, False),
+    (784, 256, 128, True, False),
+    (128, 128, 256, False, False),
+    (256, 128, 128, True, False),
+    (128, 256, 128, False, True),
+    (128, 10, 128, False, False),
+    (128, 10, 128, True, False),
+    (128, 128, 10, False, True),
+    (256, 54, 128, False, False),
+    (32, 32, 4, False, False),
+    (1, 32, 4, False, False),
+    (1, 3, 32, False, False),
+    (1, 256, 784, False, False),
+    (256, 784, 1024, False, False),
+    (1024, 1024, 1024, False, False),
+    (1024, 1024, 1024, True, False),
+    (1024, 1024, 1024, False, True),
+    (1024, 1024, 4096, False, False),
+]
+ELEMENTS = 128 * 256
+ROWS = [(128, 10), (128, 256)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel on one size."""
+
+    kernel: str
+    size: str
+    isa: str
+    dtype: str
+    run: harness.Runner
+    check: Callable[[], None]
+    flops: int = 0
+    elements: int = 0
+    bytes: int = 0
+
+
+def aligned(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return a copy on a boundary of 64 bytes, where the planner puts its arrays."""
+    store = np.empty(values.nbytes + 64, np.uint8)
+    start = -store.ctypes.data % 64
+    copy = store[start : start + values.size * np.dtype(dtype).itemsize].view(dtype)
+    copy = copy.reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+def normal(rng: np.random.Generator, rows: int, columns: int, dtype: str) -> np.ndarray:
+    return aligned(rng.standard_normal((rows, columns)), dtype)
+
+
+def products(isa: str, dtype: str) -> Iterator[Case]:
+    rng = np.random.default_rng(0)
+    for M, N, K, a_transposed, b_transposed in PRODUCTS:
+        A = normal(rng, K, M, dtype).T if a_transposed else normal(rng, M, K, dtype)
+        B = normal(rng, N, K, dtype).T if b_transposed else normal(rng, K, N, dtype)
+        C, bias = normal(rng, M, N, dtype), normal(rng, 1, N, dtype)[0]
+
+        def check(A=A, B=B, C=C, bias=bias) -> None:
+            kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu")
+            expected = np.maximum(A.astype(float) @ B.astype(float) + bias, 0)
+            allowed = np.finfo(dtype).eps * A.shape[1] * (np.abs(A) @ np.abs(B) + 10)
+            assert (np.abs(C - expected) <= allowed).all(), "the product is wrong"
+
+        def run(runs: int, A=A, B=B, C=C, bias=bias) -> float:
+            return kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu", repeat=runs)
+
+        size = f"{M}×{N}×{K} {'Aᵀ' if a_transposed else ''}{'Bᵀ' if b_transposed else ''}".strip()
+        yield Case("gemm", size, isa, dtype, run, check, flops=2 * M * N * K)
+
+
+def functions(isa: str, dtype: str) -> Iterator[Case]:
+    rng, width = np.random.default_rng(0), np.dtype(dtype).itemsize
+    x, z, y = (aligned(rng.uniform(0.1, 2, (1, ELEMENTS)), dtype) for _ in range(3))
+    plain = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "tanh": np.tanh}
+    for name in kernels.unary_names:
+
+        def run(runs: int, name=name) -> float:
+            return kernels.unary(name, x, y, isa=isa, c=1.5, repeat=runs)
+
+        def check(run=run, name=name) -> None:
+            run(1)
+            if name in plain:
+                np.testing.assert_allclose(y, plain[name](x), rtol=1e-5)
+
+        sizes = {"elements": ELEMENTS, "bytes": 2 * width * ELEMENTS}
+        yield Case(name, f"{ELEMENTS}", isa, dtype, run, check, **sizes)
+    arithmetic = {"add": np.add, "multiply": np.multiply, "maximum": np.maximum}
+    for name in kernels.binary_names:
+
+        def run(runs: int, name=name) -> float:
+            return kernels.binary(name, x, z, y, isa=isa, repeat=runs)
+
+        def check(run=run, name=name) -> None:
+            run(1)
+            if name in arithmetic:
+                np.testing.assert_array_equal(y, arithmetic[name](x, z))
+
+        sizes = {"elements": ELEMENTS, "bytes": 3 * width * ELEMENTS}
+        yield Case(name, f"{ELEMENTS}", isa, dtype, run, check, **sizes)
+
+
+def rows(isa: str, dtype: str) -> Iterator[Case]:
+    rng, width = np.random.default_rng(0), np.dtype(dtype).itemsize
+    for shape in ROWS:
+        x, y = normal(rng, *shape, dtype), normal(rng, *shape, dtype)
+        t = aligned(rng.integers(0, shape[1], (shape[0], 1)).astype(float), dtype)
+        loss, turned = np.zeros(shape[0], dtype), normal(rng, *shape[::-1], dtype)
+        total, column = np.zeros(shape[1], dtype), np.zeros((shape[0], 1), dtype)
+        softmax = np.exp(x - x.max(axis=1, keepdims=True))
+        softmax /= softmax.sum(axis=1, keepdims=True)
+        message = softmax - np.eye(shape[1], dtype=dtype)[t[:, 0].astype(int)]
+        # kernel: its arguments, where the result lies, and what it must be.
+        calls: dict[str, tuple[tuple[Any, ...], dict[str, Any], np.ndarray, np.ndarray]] = {
+            "softmax": ((x, y), {}, y, softmax),
+            "log_softmax": ((x, y), {}, y, np.log(softmax)),
+            "softmax_cross_entropy": ((x, t), {"loss": loss, "z_bar": y}, y, message),
+            "transpose": ((x, turned), {}, turned, x.T),
+            "sum_rows": ((x, total), {}, total, x.sum(axis=0)),
+            "sum_columns": ((x, column), {}, column, x.sum(axis=1, keepdims=True)),
+            "argmax": ((x, column), {}, column, x.argmax(axis=1)[:, None]),
+        }
+        for name, (arguments, options, result, expected) in calls.items():
+
+            def run(runs: int, name=name, arguments=arguments, options=options) -> float:
+                return getattr(kernels, name)(*arguments, isa=isa, repeat=runs, **options)
+
+            def check(run=run, result=result, expected=expected) -> None:
+                run(1)
+                np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+            size = "×".join(map(str, shape))
+            sizes = {"elements": x.size, "bytes": (x.size + result.size) * width}
+            yield Case(name, size, isa, dtype, run, check, **sizes)
+
+
+def updates(isa: str, dtype: str) -> Iterator[Case]:
+    rng, width = np.random.default_rng(0), np.dtype(dtype).itemsize
+    w, g, m, v, y = (normal(rng, 1, ELEMENTS, dtype)[0] for _ in range(5))
+    v[...] = v**2
+
+    def adam(runs: int) -> float:
+        rates = {"alpha": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+        return kernels.adam(w, g, m, v, isa=isa, repeat=runs, **rates)
+
+    def sgd(runs: int) -> float:
+        return kernels.sgd(w, g, m, isa=isa, lr=1e-3, momentum=0.9, repeat=runs)
+
+    def dropout(runs: int) -> float:
+        return kernels.dropout(g, y, isa=isa, key=1, rate=0.2, repeat=runs)
+
+    def check() -> None:
+        adam(1), sgd(1), dropout(1)
+        kept = y != 0
+        np.testing.assert_allclose(y[kept], 1.25 * g[kept], rtol=1e-6)
+        assert np.isfinite(w).all()
+
+    for name, run, arrays in (("adam", adam, 7), ("sgd", sgd, 5), ("dropout", dropout, 2)):
+        sizes = {"elements": ELEMENTS, "bytes": arrays * width * ELEMENTS}
+        yield Case(name, f"{ELEMENTS}", isa, dtype, run, check, **sizes)
+
+
+def peak_case(isa: str, dtype: str, seconds: float = 2e-3) -> harness.Runner:
+    """Return a runner of one operation at the peak, so that its timing is the peak's inverse."""
+    return lambda runs: runs / kernels.fma_peak(isa, dtype, seconds)
+
+
+def measure(cases: list[Case], isa: str, dtype: str) -> list[dict[str, Any]]:
+    """Check and time the cases of one table."""
+    for case in cases:
+        case.check()
+    peak, *timings = harness.in_turns([peak_case(isa, dtype), *(case.run for case in cases)])
+    results = []
+    for case, timing in zip(cases, timings, strict=True):
+        found = {k: v for k, v in dataclasses.asdict(case).items() if not callable(v)}
+        found |= dataclasses.asdict(timing) | {"spread": timing.spread, "peak": 1 / peak.median}
+        results.append(found)
+    return results
+
+
+def line(result: dict[str, Any]) -> list[str]:
+    """Return a result's row of the table."""
+    seconds = result["median"]
+    if result["flops"]:
+        rate = result["flops"] / seconds
+        speed, part = f"{rate / 1e9:.1f} GFLOP/s", f"{rate / result['peak']:.0%} of the peak"
+    else:
+        speed = f"{result['bytes'] / seconds / 1e9:.1f} GB/s"
+        part = f"{seconds / result['elements'] * 1e9:.3f} ns/element"
+    name = f"{result['kernel']} {result['size']}"
+    table = f"{result['isa']} {result['dtype']}"
+    return [name, table, f"{seconds * 1e6:.3f}", f"±{result['spread'] / 2:.1%}", speed, part]
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--isa", nargs="+", choices=kernels.isas, default=[kernels.isas[-1]])
+    parser.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="kernels to measure")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    results = []
+    for isa in options.isa:
+        for dtype in options.dtype:
+            makers = (products, functions, rows, updates)
+            cases = [case for make in makers for case in make(isa, dtype)]
+            names = sorted({case.kernel for case in cases})
+            if unknown := set(options.only or ()) - set(names):
+                raise SystemExit(
+                    f"no kernel is called {', '.join(unknown)}; there are {', '.join(names)}"
+                )
+            chosen = [case for case in cases if not options.only or case.kernel in options.only]
+            results += measure(chosen, isa, dtype)
+    header = ["kernel", "table", "µs", "spread", "speed", ""]
+    print(harness.table(header, map(line, results)))
+    if options.json:
+        document = {"benchmark": "kernels", "machine": machine.describe(), "results": results}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
