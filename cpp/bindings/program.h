@@ -54,6 +54,12 @@ inline bool aligned(const py::array& a) {
   return a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 }
 
+// The array itself: one converted here would be gone before it is read.
+inline py::array array_of(const py::handle& given, const std::string& name) {
+  if (!py::isinstance<py::array>(given)) throw py::type_error(name + " must be a NumPy array");
+  return py::reinterpret_borrow<py::array>(given);
+}
+
 // An array as rows of contiguous columns; `rows` is what the run needs.
 inline Feed to_feed(const py::array& a, Index rows, Index columns, std::size_t number) {
   const std::string name = "feeds: array " + std::to_string(number);
@@ -91,8 +97,8 @@ const Place* to_places(const py::array& a, Index below, bool ascending, const st
 inline Feed to_sparse_feed(const py::tuple& parts, Index rows, Index columns, std::size_t number) {
   const std::string name = "feeds: sparse matrix " + std::to_string(number);
   if (parts.size() != 3) fail(name + " must have three parts");
-  const auto data = parts[0].cast<py::array>(), places = parts[1].cast<py::array>(),
-             begins = parts[2].cast<py::array>();
+  const py::array data = array_of(parts[0], name), places = array_of(parts[1], name),
+                  begins = array_of(parts[2], name);
   if (data.ndim() != 1 || !(data.flags() & py::array::c_style) || !aligned(data))
     fail(name + " must have a contiguous vector of elements");
   const Index elements = data.shape(0);
@@ -122,7 +128,7 @@ inline Feed to_sparse_feed(const py::tuple& parts, Index rows, Index columns, st
 inline Feed to_feed(const py::object& given, Index rows, Index columns, std::size_t number) {
   if (py::isinstance<py::tuple>(given))
     return to_sparse_feed(py::reinterpret_borrow<py::tuple>(given), rows, columns, number);
-  return to_feed(given.cast<py::array>(), rows, columns, number);
+  return to_feed(array_of(given, "feeds: array " + std::to_string(number)), rows, columns, number);
 }
 
 template <class T>

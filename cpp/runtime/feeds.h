@@ -5,13 +5,23 @@
 
 namespace fastmlp {
 
-enum class DType : int { f32, f64, f16, i8, u8, i16, u16, i32, u32, i64, u64, boolean };
+enum class DType : int { f32, f64, f16, i8, u8, i16, u16, i32, u32, i64, u64, boolean, csr };
+
+// The elements that are not zero, row by row. Those of row i are [begins[i], begins[i + 1]); those
+// of one place are added up.
+struct CompressedRows {
+  DType dtype = DType::f32;  // of the elements; never csr
+  bool wide = false;         // columns and begins are int64, not int32
+  const void* columns = nullptr;
+  const void* begins = nullptr;
+};
 
 struct Feed {
   const void* data = nullptr;
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;  // csr: data are the elements of `sparse`
   Index rows = 0, columns = 0;
   Index stride = 0;  // elements from row to row; columns are contiguous
+  CompressedRows sparse = {};
 };
 
 template <class T>
@@ -19,7 +29,8 @@ constexpr DType dtype_of() {
   return sizeof(T) == 4 ? DType::f32 : DType::f64;
 }
 
-// dst[i, :] = feed[order ? order[first + i] : first + i, :] for i in [begin, end)
+// dst[i, :] = feed[order ? order[first + i] : first + i, :] for i in [begin, end); sparse rows
+// become dense here, so that no more than a batch of them ever is.
 template <class T>
 void gather(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
             T* dst);

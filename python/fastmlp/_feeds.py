@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from fastmlp._node import BATCH, Array, Node, describe
+from fastmlp._node import BATCH, Node, describe
+from fastmlp._sparse import CompressedRows
 from numpy.typing import ArrayLike
 
 
 def check_feeds(
-    feeds: Mapping[Node, ArrayLike], order: Iterable[Node], kinds: str = "biuf"
-) -> tuple[dict[Node, Array], int | None]:
+    feeds: Mapping[Node, Any], order: Iterable[Node], kinds: str = "biuf", *, sparse: bool = False
+) -> tuple[dict[Node, Any], int | None]:
     """Return every fed value as a matrix of its node's shape, and the rows of the batch.
 
     A number is (1, 1); n numbers are (n, 1) for a node of one column and (1, n) for a node of n
@@ -26,6 +27,8 @@ def check_feeds(
         What will be computed.
     kinds : str
         NumPy's letters of the kinds of numbers allowed.
+    sparse : bool
+        Whether a value may be `CompressedRows`, which are returned as they are.
 
     Raises
     ------
@@ -36,12 +39,14 @@ def check_feeds(
     """
     if not isinstance(feeds, Mapping):
         raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
-    matrices: dict[Node, Array] = {}
+    matrices: dict[Node, Any] = {}
     first: Node | None = None
     for node, value in feeds.items():
         if not isinstance(node, Node):
             raise TypeError(f"feeds: keys must be graph nodes, got {type(node).__name__}")
-        matrices[node] = matrix = _as_matrix(node, value, kinds)
+        as_it_is = sparse and isinstance(value, CompressedRows)
+        array = value if as_it_is else np.asarray(value)
+        matrices[node] = matrix = _as_matrix(node, array, type(value).__name__, kinds)
         if node.shape[0] == BATCH:
             first = first or node
             if len(matrix) != len(matrices[first]):
@@ -65,12 +70,10 @@ def label(node: Node) -> str:
     return f"{node.op} {node.name!r}" if node.name else f"an unnamed {node.op}"
 
 
-def _as_matrix(node: Node, value: Any, kinds: str) -> Array:
-    array = np.asarray(value)
+def _as_matrix(node: Node, array: Any, given: str, kinds: str) -> Any:
     if array.dtype.kind not in kinds:
         raise TypeError(
-            f"feeds: {label(node)} needs real numbers, "
-            f"got {type(value).__name__} of dtype {array.dtype}"
+            f"feeds: {label(node)} needs real numbers, got {given} of dtype {array.dtype}"
         )
     rows, columns = node.shape
     if array.ndim < 2:

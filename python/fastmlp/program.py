@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastmlp import _core
 from fastmlp._feeds import check_feeds
 from fastmlp._node import BATCH, Array, Node, constant, describe, topological_order
+from fastmlp._sparse import CompressedRows
 from fastmlp.gradient import gradient
 from fastmlp.ops.reductions import spread
 from fastmlp.parameters import Parameters, aligned_zeros
@@ -87,7 +88,7 @@ class Plan:
 
     def run(
         self,
-        feeds: Mapping[Node, ArrayLike],
+        feeds: Mapping[Node, ArrayLike | CompressedRows],
         *,
         out: Sequence[Array | None] | None = None,
         seed: int = 0,
@@ -121,7 +122,7 @@ class Plan:
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         order = topological_order(self.outputs, known=set(feeds))
-        matrices, rows = check_feeds(feeds, order, _KINDS)
+        matrices, rows = check_feeds(feeds, order, _KINDS, sparse=True)
         program = self._program(tuple(matrices))
         count = 1 if rows is None else rows
         results = []
@@ -129,9 +130,10 @@ class Plan:
             shape = (count if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
             given = None if out is None else out[i]
             results.append(_result(given, shape, self.parameters.dtype))
-        arrays = [_column_contiguous(matrix) for matrix in matrices.values()]
+        arrays = [_readable(matrix) for matrix in matrices.values()]
         if out is not None:
-            _check_apart(out, [*arrays, self.parameters.flat])
+            parts = [part for array in arrays for part in _parts(array)]
+            _check_apart(out, [*parts, self.parameters.flat])
         program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
         return results
 
@@ -239,7 +241,7 @@ class TrainingPlan:
 
     def run_epochs(
         self,
-        feeds: Mapping[Node, Array],
+        feeds: Mapping[Node, Array | CompressedRows],
         *,
         state: Sequence[Array],
         order: Array | None,
@@ -291,7 +293,7 @@ class TrainingPlan:
         return EpochsResult(scalars[:done], done, steps, non_finite)
 
     def loss_and_gradient(
-        self, feeds: Mapping[Node, Array], *, seed: int = 0, step: int = 0
+        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch, and its gradient as a flat vector."""
         arrays, rows = self._arrays(feeds)
@@ -301,12 +303,12 @@ class TrainingPlan:
         )
         return loss, flat
 
-    def _arrays(self, feeds: Mapping[Node, Array]) -> tuple[list[Array], int]:
-        matrices, rows = check_feeds(feeds, self._order, _KINDS)
+    def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
+        matrices, rows = check_feeds(feeds, self._order, _KINDS, sparse=True)
         unknown = [node for node in matrices if node not in self.inputs]
         if unknown:
             raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
-        arrays = [_column_contiguous(matrices[node]) for node in self.inputs]
+        arrays = [_readable(matrices[node]) for node in self.inputs]
         return arrays, 1 if rows is None else rows
 
 
@@ -328,8 +330,13 @@ def _check_gradients(gradients: Mapping[Node, Node], parameters: Parameters) -> 
             )
 
 
-def _column_contiguous(matrix: Array) -> Array:
-    """Return the matrix itself if the core can read its rows, else a copy."""
+def _readable(matrix: Any) -> Any:
+    """Return what the core reads: the matrix itself if it can read its rows, else a copy.
+
+    A sparse matrix is given as its three parts.
+    """
+    if isinstance(matrix, CompressedRows):
+        return matrix.data, matrix.indices, matrix.indptr
     readable = matrix.dtype.isnative and matrix.dtype.kind in _KINDS and matrix.dtype.itemsize <= 8
     if not readable:
         matrix = matrix.astype(np.float64)
@@ -340,6 +347,11 @@ def _column_contiguous(matrix: Array) -> Array:
     if in_order and forward and matrix.flags.aligned:
         return matrix
     return matrix.copy()  # ascontiguousarray would keep what is contiguous but not aligned
+
+
+def _parts(readable: Any) -> tuple[Array, ...]:
+    """Return the arrays of what `_readable` returned."""
+    return readable if isinstance(readable, tuple) else (readable,)
 
 
 def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:

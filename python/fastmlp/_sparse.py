@@ -1,0 +1,63 @@
+"""Sparse rows as the core reads them: it makes the rows of a batch dense, never all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CompressedRows:
+    """A matrix by the elements of its rows that are not zero (CSR), not copied.
+
+    Attributes
+    ----------
+    data : ndarray
+        The elements, row by row.
+    indices : ndarray of int32 or int64
+        The column of each; elements of one place are added up.
+    indptr : ndarray of the type of `indices`
+        Where each row begins, and after them where the last ends.
+    shape : tuple of int
+        (rows, columns).
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> CompressedRows.of(scipy.sparse.eye_array(3, format="csr")).shape
+    (3, 3)
+    """
+
+    data: Array
+    indices: Array
+    indptr: Array
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, matrix: Any) -> CompressedRows:
+        """Return a SciPy matrix in CSR format as the core reads it."""
+        index = matrix.indptr.dtype
+        return cls(
+            np.ascontiguousarray(matrix.data),
+            np.ascontiguousarray(matrix.indices, dtype=index),
+            np.ascontiguousarray(matrix.indptr),
+            (int(matrix.shape[0]), int(matrix.shape[1])),
+        )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Two."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
