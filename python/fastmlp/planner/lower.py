@@ -111,6 +111,8 @@ class _Lowering:
             if rows[0] == BATCH:
                 return None if u[0].per_row else Uniform(u[0].value / columns, True)
             return Uniform(u[0].value / columns / int(rows[0]), u[0].per_row)
+        if node.op == "mean":  # of equal numbers
+            return u[0]
         if node.op == "negative":
             return Uniform(-u[0].value, u[0].per_row)
         if node.op == "multiply" and not (u[0].per_row and u[1].per_row):
