@@ -81,6 +81,8 @@ _TABLE = (
     Activation("threshold", "[z > 0]", "0", g.threshold),
     Activation("logistic", "1 / (1 + exp(−z))", "h (1 − h)", g.logistic),
     Activation("tanh", "tanh(z)", "1 − h²", g.tanh),
+    # The mean of a Poisson distribution, as an output.
+    Activation("exp", "exp(z)", "h", g.exp),
     Activation("softmax", "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", g.softmax),
 )
 
