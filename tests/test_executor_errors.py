@@ -108,6 +108,7 @@ BAD_RUNS: dict[str, dict[str, Any]] = {
     "an unaligned feed": {"feeds": [unaligned(X)]},
     "a feed of dates": {"feeds": [X.astype("M8[s]")]},
     "None as a feed": {"feeds": [None]},
+    "a list as a feed": {"feeds": [X.tolist()]},
     "no rows": {"rows": 0},
     "negative rows": {"rows": -1},
     "rows that overflow": {"rows": 2**63 - 1},
@@ -130,6 +131,7 @@ BAD_RUNS: dict[str, dict[str, Any]] = {
     "a negative seed": {"seed": -1},
     "a short gradient": {"gradient": vector(SIZE - 1)},
     "a read-only gradient": {"gradient": read_only(vector())},
+    "a gradient nobody computes": {"gradient": vector()},
 }
 
 BAD_TRAININGS: dict[str, dict[str, Any]] = {
@@ -272,7 +274,8 @@ def try_program(arguments: dict[str, Any], rng: random.Random) -> str:
         feeds = [matrix(r, c, rng.choice([0.5, -3.0, 1e9])) for r, c, _ in arguments["feeds"]]
         outputs = [matrix(r, c, 0.0) for r, c in arguments["outputs"]]
         n = arguments["parameter_size"]
-        each.run(feeds, rows, np.ones(n, dtype), outputs, 1, 2, np.zeros(n, dtype))
+        gradient = np.zeros(n, dtype) if arguments["scalars"] else None
+        each.run(feeds, rows, np.ones(n, dtype), outputs, 1, 2, gradient)
         if arguments["scalars"]:
             values, scalars = np.full((2, 5), 0.1), np.zeros((1, len(arguments["scalars"])))
             batch, w = -(-rows // 2), np.ones(n, dtype)

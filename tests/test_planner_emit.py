@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -143,3 +144,25 @@ def test_the_core_accepts_every_emitted_program(dtype: str):
         for training in (False, True):
             arguments, _ = planned(seed, training)
             assert getattr(_core, f"Program{dtype}")(**arguments) is not None
+
+
+def test_the_stub_of_the_core_names_what_the_core_has():
+    stub = Path(_core.__file__).parent / "_core.pyi"
+    if not stub.exists():
+        stub = Path(plan_program.__code__.co_filename).parent.parent / "_core.pyi"
+    tree = ast.parse(stub.read_text("utf-8"))
+    classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    top = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    assert {n for n in top if n[0] != "_"} | {"kernels"} == public(_core)
+    for owner, there in (("_Program", _core.ProgramF32), ("_Kernels", _core.kernels)):
+        functions = [n for n in classes[owner].body if isinstance(n, ast.FunctionDef)]
+        fields = [n.target.id for n in classes[owner].body if isinstance(n, ast.AnnAssign)]  # type: ignore[union-attr]
+        assert {f.name for f in functions if f.name[0] != "_"} | set(fields) == public(there)
+        for function in functions:
+            given = getattr(there, function.name).__doc__.partition(" -> ")[0]
+            names = [a.arg for a in (*function.args.args[1:], *function.args.kwonlyargs)]
+            assert re.findall(r"(?:\(|, )(\w+): ", given.replace("self: ", "")) == names
+
+
+def public(owner: object) -> set[str]:
+    return {name for name in dir(owner) if name[0] != "_"}

@@ -1,0 +1,175 @@
+"""The extension module: programs that run, and the kernels they are made of."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = NDArray[Any]
+_Sparse: TypeAlias = tuple[_Array, _Array, _Array]  # elements, columns, where each row begins
+_Ref: TypeAlias = tuple[int, int, int, int]  # space, offset, rows or −1, columns
+
+_Step: TypeAlias = tuple[
+    int,  # kind
+    int,  # section
+    bool,  # barrier
+    Sequence[_Ref],  # four inputs
+    _Ref,
+    _Ref,
+    tuple[int, int, int, int],
+    tuple[float, bool],
+]
+
+class _Program:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[_Step],
+        feeds: Sequence[tuple[int, int, int]],
+        outputs: Sequence[tuple[int, int]],
+        scalars: Sequence[int],
+        constants: Sequence[float] | NDArray[np.float64],
+        batch_columns: int,
+        fixed_size: int,
+        reduced_size: int,
+        parameter_size: int,
+        by_rows: bool,
+        flops_per_row: float,
+    ) -> None: ...
+    def run(
+        self,
+        feeds: Sequence[_Array | _Sparse],
+        rows: int,
+        parameters: _Array,
+        outputs: Sequence[_Array],
+        seed: int,
+        step: int,
+        gradient: _Array | None,
+    ) -> Any: ...  # the first scalar as a float, or None if the program has none
+    def train(
+        self,
+        feeds: Sequence[_Array | _Sparse],
+        order: NDArray[np.int64] | None,
+        rows: int,
+        batch_rows: int,
+        epochs: int,
+        parameters: _Array,
+        state: Sequence[_Array],
+        rule: str,
+        step_values: NDArray[np.float64],
+        seed: int,
+        first_step: int,
+        scalars: NDArray[np.float64],
+    ) -> tuple[int, int, bool]: ...  # epochs and steps done, whether the loss was not finite
+
+class ProgramF32(_Program): ...
+class ProgramF64(_Program): ...
+
+def make_predictor(
+    program: ProgramF32 | ProgramF64, parameters: _Array
+) -> Callable[[Any, _Array | None], Any]: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def has_openmp() -> bool: ...
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+def compiler() -> str: ...
+
+class _Kernels:
+    """Each function writes its results into the arrays given and returns the seconds it took."""
+
+    isas: list[str]
+    activations: tuple[str, ...]
+    unary_names: tuple[str, ...]
+    binary_names: tuple[str, ...]
+
+    def gemm_tile(self, isa: str, dtype: Literal["float32", "float64"]) -> tuple[int, int]: ...
+    def fma_peak(
+        self, isa: str, dtype: Literal["float32", "float64"], seconds: float = 0.1
+    ) -> float: ...
+    def gemm(
+        self,
+        A: _Array,
+        B: _Array,
+        C: _Array,
+        *,
+        isa: str,
+        accumulate: bool = False,
+        bias: _Array | None = None,
+        forward: str = "identity",
+        h: _Array | None = None,
+        derivative: str = "identity",
+        b_sums: _Array | None = None,
+        repeat: int = 1,
+    ) -> float: ...
+    def unary(
+        self, name: str, x: _Array, y: _Array, *, isa: str, c: float = 0.0, repeat: int = 1
+    ) -> float: ...
+    def binary(
+        self, name: str, a: _Array, b: _Array, y: _Array, *, isa: str, repeat: int = 1
+    ) -> float: ...
+    def sum(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def dot(self, a: _Array, b: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def sum_rows(
+        self, x: _Array, y: _Array, *, isa: str, accumulate: bool = False, repeat: int = 1
+    ) -> float: ...
+    def sum_columns(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def softmax(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def log_softmax(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def softmax_cross_entropy(
+        self,
+        z: _Array,
+        t: _Array,
+        *,
+        isa: str,
+        loss: _Array | None = None,
+        z_bar: _Array | None = None,
+        loss_bar: _Array | None = None,
+        scale: float = 1.0,
+        dense: bool = False,
+        repeat: int = 1,
+    ) -> float: ...
+    def argmax(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def transpose(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def dropout(
+        self,
+        x: _Array,
+        y: _Array,
+        *,
+        isa: str,
+        key: int,
+        first: int = 0,
+        rate: float,
+        repeat: int = 1,
+    ) -> float: ...
+    def adam(
+        self,
+        w: _Array,
+        g: _Array,
+        m: _Array,
+        v: _Array,
+        *,
+        isa: str,
+        alpha: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        decay: float = 0.0,
+        repeat: int = 1,
+    ) -> float: ...
+    def sgd(
+        self,
+        w: _Array,
+        g: _Array,
+        velocity: _Array | None,
+        *,
+        isa: str,
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        decay: float = 0.0,
+        repeat: int = 1,
+    ) -> float: ...
+
+kernels: _Kernels
