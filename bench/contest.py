@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench import machine
+from bench import harness, machine
 from bench.peers import CONTENDERS, missing, peer
 from bench.worker import Worker, WorkerError
 
@@ -54,9 +53,9 @@ class Entry:
         return self.way not in peer(self.contender).ASIDE
 
     @property
-    def median(self) -> float:
-        """The middle of the samples."""
-        return statistics.median(self.samples)
+    def timing(self) -> harness.Timing:
+        """The median of the samples and their quartiles."""
+        return harness.summary(self.samples)
 
     def record(self) -> dict[str, Any]:
         """Return what goes into JSON."""
@@ -64,10 +63,8 @@ class Entry:
             "contender": self.contender,
             "way": self.way,
             "counted": self.counted,
-            "median": self.median,
-            "least": min(self.samples),
-            "most": max(self.samples),
-            "samples": self.samples,
+            **asdict(self.timing),
+            "seconds": self.samples,
             **self.facts,
         }
 

@@ -6,10 +6,17 @@ import datetime
 import os
 import platform
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which another Python finds the modules that this one finds."""
+    root = str(Path(__file__).parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
 
 
 def cores() -> int:

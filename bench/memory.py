@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import contest, report
+from bench import contest, machine, report
 
 # 60,000 images of 784 float32, made in place so that making them leaves no higher peak behind.
 # The peak is that of the whole process, so it is compared with what is resident before the import.
@@ -36,6 +36,7 @@ model.fit(X, t, loss="cross_entropy", optimizer=fm.Adam(1e-3), batch_size=128, e
           seed=0, verbose=False)
 print(status("VmHWM") - before)
 """
+STATUS = Path("/proc/self/status")
 MNIST_ROWS = 60_000
 IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -43,7 +44,9 @@ IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_c
 def output(*arguments: str) -> str:
     """Return what a fresh Python prints."""
     command = [sys.executable, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    environment = machine.environment()
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    return found.stdout
 
 
 def added_by_training(rows: int, epochs: int) -> float:
@@ -72,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.set_defaults(repeats=20)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="where wheels are")
     options = contest.parse(parser, arguments)
+    if not STATUS.exists():
+        parser.error(f"peak memory is read from {STATUS}, which this system does not have")
     rows = 2_000 if options.quick else MNIST_ROWS
     plain, own = import_times(options.repeats)
     short, long = added_by_training(rows, 1), added_by_training(rows, 5)

@@ -62,6 +62,11 @@ def time_cell(entry: Document | None, own: Document | None) -> str:
     return f"{text} ({figures(entry['median'] / own['median'])}×)"
 
 
+def spread_cell(entry: Document) -> str:
+    """Return between which µs half of the samples lie."""
+    return f"{figures(entry['lower'] * 1e6)}–{figures(entry['upper'] * 1e6)}"
+
+
 def floor_cell(result: Document, own: Document | None) -> str:
     """Return which floors of the network's are met, and which are not."""
     chosen, said = best(result["entries"]), []
@@ -105,7 +110,7 @@ def training(document: Document) -> str:
                 "contender",
                 "way",
                 "µs",
-                "least–most",
+                "half of the runs",
                 "GFLOP/s",
                 "weights differ",
             ],
@@ -123,7 +128,7 @@ def way_row(result: Document, entry: Document) -> list[str]:
         peer(entry["contender"]).TITLE,
         entry["way"] + ("" if entry["counted"] else " (not counted)"),
         figures(entry["median"] * 1e6),
-        f"{figures(entry['least'] * 1e6)}–{figures(entry['most'] * 1e6)}",
+        spread_cell(entry),
         figures(entry["flops"] / 1e9),
         f"{entry['weights_error']:.0e}",
     ]
@@ -168,11 +173,19 @@ def prediction(document: Document) -> str:
                     peer(entry["contender"]).TITLE,
                     f"`{entry['statement']}` ({entry['way']})",
                     time_cell(entry, own),
-                    f"{figures(entry['least'] * 1e6)}–{figures(entry['most'] * 1e6)}",
+                    spread_cell(entry),
                     figures(flops / 1e9),
                 ]
             )
-    header = ["network", "rows", "contender", "call", "µs (of fastmlp's)", "least–most", "GFLOP/s"]
+    header = [
+        "network",
+        "rows",
+        "contender",
+        "call",
+        "µs (of fastmlp's)",
+        "half of the runs",
+        "GFLOP/s",
+    ]
     return table(header, rows)
 
 
@@ -217,32 +230,44 @@ def memory(document: Document) -> str:
     )
 
 
+def kernels(document: Document) -> str:
+    """Return the table of bench.kernels."""
+    from bench.kernels import line
+
+    header = ["kernel", "instruction set", "µs", "spread", "speed", "and"]
+    return table(header, map(line, document["results"]))
+
+
 TABLES: dict[str, Callable[[Document], str]] = {
     "train_step": training,
     "predict": prediction,
     "threads": threads,
     "memory": memory,
+    "kernels": kernels,
 }
 
 
 def conditions(document: Document) -> str:
-    """Return the sentence that says how the results came about."""
-    machine, options = document["machine"], document["options"]
+    """Return the sentences that say how the results came about."""
+    machine, options = document["machine"], document.get("options", {})
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
-    return (
+    said = (
         f"`python -m bench.{document['benchmark']}` on {machine['date']}: {machine['processor']}, "
-        f"{options['threads']} of {machine['cores']} cores, {machine['instruction set']}; "
-        f"{machine['system']}, Python {machine['python']}, {versions}. Medians of "
-        f"{options['repeats']} runs of about {options['seconds']:g} s each, taken in turns."
+        f"{options.get('threads', 1)} of {machine['cores']} cores, {machine['instruction set']}; "
+        f"{machine['system']}, Python {machine['python']}, {versions}."
     )
+    if "repeats" in options:
+        said += f" Medians of {options['repeats']} runs"
+        said += f" of about {options['seconds']:g} s each, taken in turns."
+    return said
 
 
 def render(document: Document) -> str:
     """Return the tables of a benchmark's results, and how they came about."""
-    warning = (
-        "**A quick trial: these numbers mean nothing.**\n\n" if document["options"]["quick"] else ""
-    )
-    return f"{warning}{TABLES[document['benchmark']](document)}\n\n{conditions(document)}"
+    tables = f"{TABLES[document['benchmark']](document)}\n\n{conditions(document)}"
+    if document.get("options", {}).get("quick"):
+        return f"**A quick trial: these numbers mean nothing.**\n\n{tables}"
+    return tables
 
 
 def insert(text: str, name: str, content: str) -> str:

@@ -74,8 +74,8 @@ def scaling(name: str, counts: Sequence[int], options: Any) -> dict[str, Any]:
     finally:
         for worker in workers:
             worker.close()
-    seconds = {entry.way: entry.median for entry in entries}
-    speedup = entries[0].median / entries[-1].median
+    seconds = {entry.way: entry.timing.median for entry in entries}
+    speedup = entries[0].timing.median / entries[-1].timing.median
     samples = {entry.way: entry.samples for entry in entries}
     return {"network": name, "seconds": seconds, "speedup": speedup, "samples": samples}
 

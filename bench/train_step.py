@@ -90,16 +90,16 @@ def compete(network: Network, dtype: str, expected: Reference, options: Any) -> 
 
         rivals.each(prepare)
         contest.in_turns(rivals.entries, options.repeats, network.batches, peaks)
-        rate, both = (peak.median for peak in peaks)
+        one_core, all_of_them = (peak.timing.median for peak in peaks)
         for entry in rivals.entries:
-            entry.facts |= {"flops": network.step_flops / entry.median}
+            entry.facts |= {"flops": network.step_flops / entry.timing.median}
             entry.facts |= {"steps": entry.count * network.batches}
         return {
             "network": network.name,
             "dtype": dtype,
             "batch": network.batch,
             "step_flops": network.step_flops,
-            "peak": {"one core": rate, "all cores": both},
+            "peak": {"one core": one_core, "all cores": all_of_them},
             "entries": [entry.record() for entry in rivals.entries],
         }
 

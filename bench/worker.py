@@ -19,6 +19,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bench import machine
 from bench.networks import Network, Problem
 from bench.peers import peer
 
@@ -130,7 +131,7 @@ class Worker:
             [sys.executable, "-m", "bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | own,
+            env=machine.environment() | own,
         )
         self.call("pin", threads)
 

@@ -118,6 +118,8 @@ def predict(problem: Problem, X: Any, device: bool) -> tuple[str, dict[str, Any]
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", problem.dtype == np.float64)
+    # Handing a small call to another thread takes longer than the call.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     weights = [jnp.array(w) for w in problem.weights]
 
     @jax.jit

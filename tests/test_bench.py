@@ -1,0 +1,213 @@
+"""The benchmarks' own parts, and a quick trial of each with contenders that are always there."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastmlp import _core
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+bench = pytest.importorskip("bench", reason="bench/ is not part of an installation")
+
+from bench import contest, machine, memory, predict, report, threads, train_step  # noqa: E402
+from bench.networks import NETWORKS, SEED, Network, Problem, exponential  # noqa: E402
+from bench.peers import CONTENDERS, missing, peer  # noqa: E402
+from bench.peers import numpy as reference  # noqa: E402
+from bench.worker import Worker, WorkerError  # noqa: E402
+
+SMALL = Network("small", (3, 5, 2), "relu", "cross_entropy", 4, 3)
+
+
+def test_flops_of_a_step_leave_out_the_message_to_the_input():
+    # Forward 2·4·(3·5 + 5·2), weight gradients the same, messages only through the second layer.
+    assert SMALL.step_flops == 2 * 4 * (3 * 5 + 5 * 2) * 2 + 2 * 4 * 5 * 2
+    assert SMALL.parameters == 4 * 5 + 6 * 2
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_names_contenders_in_its_floors(name):
+    assert set(NETWORKS[name].floors) <= {*CONTENDERS, "peak"}
+
+
+def test_a_problem_is_the_same_each_time():
+    one, two = Problem(SMALL), Problem(SMALL)
+    assert np.array_equal(one.X, two.X)
+    assert np.array_equal(one.t, two.t)
+    assert all(map(np.array_equal, one.weights, two.weights))
+    assert np.array_equal(one.orders(2), two.orders(2))
+
+
+def test_orders_take_every_row_once_an_epoch():
+    for epoch in Problem(SMALL).orders(3).reshape(3, -1):
+        assert sorted(epoch) == list(range(SMALL.rows))
+
+
+def test_the_matrix_exponential_is_the_sum_of_its_series():
+    rows = np.random.default_rng(0).standard_normal((20, 4))
+    rows = np.vstack([rows, np.zeros(4), [1, 2, 0, 1], [0, 1, -1, 0]])
+    for row, found in zip(rows, exponential(rows), strict=True):
+        term = total = np.eye(2)
+        for k in range(1, 60):
+            term = term @ row.reshape(2, 2) / k
+            total = total + term
+        np.testing.assert_allclose(found, total.ravel(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_the_reference_gradient_is_that_of_the_loss(activation, loss):
+    network = Network("small", (3, 5, 4), activation, loss, 7, 1)
+    problem = Problem(network, "float64")
+    rng = np.random.default_rng(SEED)
+    t = rng.integers(0, 4, 7) if network.classes else rng.standard_normal((7, 4))
+    X = rng.standard_normal((7, 3))
+    gradients = reference.gradient(network, problem.weights, X, t)
+    for w, gradient in zip(problem.weights, gradients, strict=True):
+        for index in np.ndindex(w.shape):
+            kept, h = w[index], 1e-6
+            w[index] = kept + h
+            above = reference.mean_loss(network, problem.weights, X, t)
+            w[index] = kept - h
+            below = reference.mean_loss(network, problem.weights, X, t)
+            w[index] = kept
+            assert gradient[index] == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_every_contender_says_what_it_needs(name):
+    module = peer(name)
+    assert module.TITLE
+    assert set(module.ASIDE) <= {*module.TRAINING, *module.PREDICTION}
+    assert missing(name) is None or missing(name) in module.PACKAGES
+
+
+def test_an_unknown_contender_is_an_error_that_lists_the_known():
+    with pytest.raises(ValueError, match=r"nobody.*numpy"):
+        peer("nobody")
+
+
+def test_a_missing_peer_is_skipped_by_name(monkeypatch, capsys):
+    monkeypatch.setattr(reference, "PACKAGES", ("no_such_package",))
+    with contest.Contest(("numpy",), "training", 1) as rivals:
+        assert rivals.entries == []
+    assert "numpy: skipped, no_such_package is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dtype", train_step.TOLERANCE)
+@pytest.mark.parametrize("way", ["fit", "plan"])
+@pytest.mark.parametrize("network", [SMALL, NETWORKS["tiny"]], ids=str)
+def test_fastmlp_trains_like_numpy_in_the_order_of_the_problem(network, way, dtype):
+    # Through the very check that precedes every measurement; float32 is held to less there.
+    expected = train_step.Reference(network)
+    with Worker(1) as worker:
+        entry = contest.Entry("fastmlp", way, worker)
+        expected.check(entry, dtype)
+    assert entry.facts["weights_error"] < (1e-3 if dtype == "float32" else 1e-11)
+
+
+def test_a_contender_with_other_results_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(train_step, "TOLERANCE", {"float32": (-1.0, -1.0)})
+    expected = train_step.Reference(SMALL)
+    with contest.Contest(("numpy",), "training", 1) as rivals:
+        rivals.each(lambda entry: expected.check(entry, "float32"))
+        assert rivals.entries == []
+    assert "left out, its results differ" in capsys.readouterr().err
+
+
+def test_a_worker_passes_errors_on_and_lives_on():
+    with Worker(1) as worker:
+        with pytest.raises(WorkerError, match="KeyError: 'juggling'"):
+            worker.call("open", "juggling")
+        worker.call("open", "peak", "float32", 1)
+        assert worker.call("run") > 0
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_fastmlp_can_be_held_to_every_isa(isa, capsys):
+    options = ["--contenders", "fastmlp", "--networks", "tiny", "--isa", isa]
+    (result,) = train_step.main(["--quick", *options])["results"]
+    assert [entry["way"] for entry in result["entries"]] == ["fit", "plan"]
+    assert "tiny 4-32-32-3" in capsys.readouterr().out
+
+
+def test_a_quick_training_benchmark_gives_a_table(capsys, tmp_path):
+    path = tmp_path / "results" / "train.json"
+    arguments = ["--quick", "--contenders", "fastmlp,numpy", "--networks", "tiny"]
+    found = train_step.main([*arguments, "--dtype", "float32,float64", "--json", str(path)])
+    assert json.loads(path.read_text())["results"] == found["results"]
+    assert [result["dtype"] for result in found["results"]] == ["float32", "float64"]
+    for result in found["results"]:
+        assert {entry["contender"] for entry in result["entries"]} == {"fastmlp", "numpy"}
+        assert all(entry["samples"] == 2 for entry in result["entries"])
+    printed = capsys.readouterr().out
+    assert "tiny 4-32-32-3" in printed
+    assert "mean nothing" in printed
+    assert "in float64, of that in float32: tiny" in printed
+
+
+def test_a_quick_prediction_benchmark_gives_a_table(capsys):
+    found = predict.main(["--quick", "--contenders", "fastmlp,numpy"])
+    assert [result["case"] for result in found["results"]] == list(predict.CASES)
+    assert "model.predict(X, out=out)" in capsys.readouterr().out
+
+
+def test_a_quick_thread_benchmark_gives_its_tables(capsys):
+    found = threads.main(["--quick", "--networks", "tiny", "--threads", "2"])
+    assert list(found["scaling"][0]["seconds"]) == ["1", "2"]
+    assert [row["kind"] for row in found["together"]] == ["two processes", "two Python threads"]
+    assert "two Python threads" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not memory.STATUS.exists(), reason="reads /proc/self/status")
+def test_a_quick_memory_benchmark_finds_wheels(capsys, tmp_path):
+    (tmp_path / "some.whl").write_bytes(b"x" * 500_000)
+    found = memory.main(["--quick", "--dist", str(tmp_path)])
+    assert found["rows"][-1] == memory.row("some.whl", 0.5, "MB", "3 MB")
+    assert "import fastmlp" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--repeats", "0"], ["--seconds", "-1"], ["--networks", "tiny,giant"], ["--contenders", "x"]],
+    ids=" ".join,
+)
+def test_bad_options_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit):
+        train_step.main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_table_reads_well_in_a_terminal_and_in_markdown():
+    text = report.table(["a", "long"], [["one", "2"]])
+    assert text == "| a   | long |\n| --- | ---- |\n| one | 2    |"
+
+
+def test_tables_go_to_their_place_in_a_document_and_replace_what_is_there():
+    text = "before\n<!-- bench:x -->\nold\n<!-- end:x -->\nafter"
+    filled = report.insert(text, "x", r"new \1")
+    assert filled == "before\n<!-- bench:x -->\nnew \\1\n<!-- end:x -->\nafter"
+    assert report.insert(filled, "x", r"new \1") == filled
+    with pytest.raises(ValueError, match="no place for y"):
+        report.insert(text, "y", "")
+
+
+def test_results_are_put_into_documents_by_the_command(tmp_path):
+    row = memory.row("import numpy", 50.0, "ms")
+    machine_facts = machine.describe()
+    options = {"quick": False, "threads": 1, "repeats": 2, "seconds": 1.0}
+    results = {"benchmark": "memory", "machine": machine_facts, "options": options, "rows": [row]}
+    (tmp_path / "memory.json").write_text(json.dumps(results))
+    target = tmp_path / "page.md"
+    target.write_text("<!-- bench:memory --><!-- end:memory -->\n")
+    report.main([str(tmp_path / "memory.json"), "--into", str(target)])
+    assert "| import numpy | 50 ms" in target.read_text()
+    assert "`python -m bench.memory` on" in target.read_text()
+
+
+def test_every_benchmark_with_tables_has_its_place_in_the_documentation():
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    for name in report.TABLES:
+        report.insert(text, name, "")
