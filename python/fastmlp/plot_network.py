@@ -73,9 +73,9 @@ def network(
     """Draw the units of a network and their connections, left to right.
 
     Red connections have a positive weight, blue ones a negative, and the larger it is the wider and
-    stronger the line; grey ones have none (sums, skip connections). Layers of activations and
-    dropout are noted below the column they act on; a concatenation is drawn as connections from
-    each of its parts.
+    stronger the line, on a scale of its own for each layer; grey ones have none (sums). Layers of
+    activations and dropout are noted below the column they act on; a concatenation is drawn as
+    connections from each of its parts.
 
     Parameters
     ----------
