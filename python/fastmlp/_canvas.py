@@ -41,6 +41,7 @@ def clear(ax: Axes, *, grid: bool = True) -> None:
     for side in ("left", "bottom"):
         ax.spines[side].set_color(FAINT)
     ax.tick_params(color=FAINT, labelcolor=INK)
+    ax.grid(visible=False)  # also one that matplotlib's settings ask for
     if grid:
         ax.grid(axis="y", color=FAINT, linewidth=0.6)
         ax.set_axisbelow(True)
