@@ -269,6 +269,7 @@ void Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* param
 template <class T>
 void Executor<T>::run_prepared(Workspace& w, const Batch& batch, int threads) const {
   if (threads == 1) {
+    const FlushSubnormals flush;
     Barrier barrier;
     run_batch(w, batch, Member{0, 1, barrier, 0});
   } else {

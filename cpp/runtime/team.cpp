@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -23,8 +24,9 @@
 namespace fastmlp {
 namespace {
 
-// About 20 µs: longer than the skew between threads that all run, shorter than a time slice.
-constexpr int kSpins = 4000;
+// Longer than the skew between threads that all run, much shorter than a time slice.
+constexpr auto kSpinTime = std::chrono::microseconds(50);
+constexpr int kPausesPerLook = 16;  // at the clock
 
 std::atomic<int> requested_threads{0};  // 0: not set
 std::atomic<bool> region_ran{false};
@@ -105,6 +107,22 @@ int max_threads() {
 #endif
 }
 
+#if defined(__x86_64__)
+FlushSubnormals::FlushSubnormals() : before_(__builtin_ia32_stmxcsr()) {
+  __builtin_ia32_ldmxcsr(unsigned(before_) | 0x8040u);  // results, and operands, to zero
+}
+FlushSubnormals::~FlushSubnormals() { __builtin_ia32_ldmxcsr(unsigned(before_)); }
+#elif defined(__aarch64__)
+FlushSubnormals::FlushSubnormals() {
+  asm volatile("mrs %0, fpcr" : "=r"(before_));
+  asm volatile("msr fpcr, %0" ::"r"(before_ | (1ull << 24)));
+}
+FlushSubnormals::~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
+#else
+FlushSubnormals::FlushSubnormals() : before_(0) {}
+FlushSubnormals::~FlushSubnormals() {}
+#endif
+
 void set_max_threads(int n) {
   if (n < 1 || n > 4096)
     throw std::invalid_argument("n must be a number of threads from 1 to 4096, got " +
@@ -129,10 +147,13 @@ void Barrier::wait(int threads) {
     if (sleepers_.load(std::memory_order_seq_cst)) wake_all(phase_);
     return;
   }
-  for (int i = 0; i < kSpins; ++i) {
-    if (phase_.load(std::memory_order_acquire) != phase) return;
-    pause();
-  }
+  const auto give_up = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < kPausesPerLook; ++i) {
+      if (phase_.load(std::memory_order_acquire) != phase) return;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < give_up);
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while (phase_.load(std::memory_order_seq_cst) == phase) sleep_while(phase_, phase);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
@@ -144,7 +165,10 @@ namespace {
 void parallel_region(int threads, const std::function<void(const Member&)>& work) {
   Barrier barrier;
 #pragma omp parallel num_threads(threads)
-  work(Member{omp_get_thread_num(), omp_get_num_threads(), barrier, 0});
+  {
+    const FlushSubnormals flush;
+    work(Member{omp_get_thread_num(), omp_get_num_threads(), barrier, 0});
+  }
 }
 
 // libgomp keeps its threads in a pool that a forked child inherits by name only: its first parallel
@@ -172,6 +196,7 @@ void run_team(int threads, const std::function<void(const Member&)>& work) {
 #else
   (void)threads;
 #endif
+  const FlushSubnormals flush;
   Barrier barrier;
   work(Member{0, 1, barrier, 0});
 }
