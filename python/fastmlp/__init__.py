@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastmlp.callbacks import Callback, EarlyStopping, ModelCheckpoint
     from fastmlp.config import get_num_threads, set_num_threads, show_versions
     from fastmlp.direct import least_squares
+    from fastmlp.estimators import MLPClassifier, MLPRegressor, from_sklearn
     from fastmlp.gradient import check_gradients
     from fastmlp.history import History
     from fastmlp.io import load
@@ -78,6 +79,8 @@ _LOCATION = {
     "Input": "layers",
     "InverseScaling": "schedules",
     "MLP": "sequential",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Model": "model",
     "ModelCheckpoint": "callbacks",
     "NoSignalWarning": "_signal",
@@ -89,6 +92,7 @@ _LOCATION = {
     "add": "layers",
     "check_gradients": "gradient",
     "concat": "layers",
+    "from_sklearn": "estimators",
     "get_num_threads": "config",
     "least_squares": "direct",
     "load": "io",
@@ -112,6 +116,8 @@ __all__ = [
     "History",
     "Input",
     "InverseScaling",
+    "MLPClassifier",
+    "MLPRegressor",
     "Model",
     "ModelCheckpoint",
     "NoSignalWarning",
@@ -125,6 +131,7 @@ __all__ = [
     "check_gradients",
     "concat",
     "datasets",
+    "from_sklearn",
     "get_num_threads",
     "graph",
     "initializers",

@@ -1,0 +1,13 @@
+"""scikit-learn's door: `MLPClassifier` and `MLPRegressor` with its constructor, methods and errors.
+
+    from fastmlp import MLPClassifier      # was: from sklearn.neural_network import MLPClassifier
+
+With the same `random_state` and float64 they draw the same random numbers in the same order, and
+their loss curves follow scikit-learn's. What is beyond scikit-learn is off by default.
+"""
+
+from fastmlp.estimators._classifier import MLPClassifier
+from fastmlp.estimators._peer import from_sklearn
+from fastmlp.estimators._regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]

@@ -1,0 +1,392 @@
+"""What classifier and regressor have in common: checking, fitting, predicting, pickling."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastmlp import activations, config, planner
+from fastmlp.estimators import _lbfgs, _network
+from fastmlp.estimators._data import Data, readable, rows_at_once
+from fastmlp.estimators._objectives import Objective, training_graph
+from fastmlp.estimators._stochastic import RULES, Compiled, OptimizerState, StochasticTraining
+from fastmlp.parameters import Parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp._node import Node
+
+    Array = NDArray[Any]
+
+
+class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [
+            StrOptions({*activations.ACTIVATIONS, *activations.ALIASES}),
+            "array-like",
+            callable,
+        ],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose", StrOptions({"bar"})],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "keep_optimizer": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "dtype": [StrOptions({"float32", "float64"}), type, None],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    # What the two kinds of estimators decide.
+
+    def _out_activation(self) -> str:
+        raise NotImplementedError
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        raise NotImplementedError
+
+    def _encode(self, y: Array) -> Array:
+        raise NotImplementedError
+
+    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
+        raise NotImplementedError
+
+    # Fitting.
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if any(size <= 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return sizes
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        incremental: bool,
+    ) -> None:
+        hidden = self._hidden_sizes()
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, y = self._validate_input(X, y, incremental, reset=first_pass)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        weight = self._weighted_classes(y, weight)
+        data = Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
+        held_out = self._check_validation(*validation)
+        self._random_state = check_random_state(self.random_state)
+        self.n_outputs_ = self._count_outputs(data.target)
+        units = [X.shape[1], *hidden, self.n_outputs_]
+        with _threads(self.n_threads):
+            if first_pass:
+                self._initialize(units, X.dtype)
+            else:
+                self._read_weights()
+                self._check_units(units)
+            if self.solver == "lbfgs":
+                _lbfgs.minimise(self, self._compiled(data, total=True), data)
+            elif not (incremental and self.early_stopping and self.stopped_):
+                self._fit_stochastic(data, held_out, incremental)
+
+    def _weighted_classes(self, y: Array, weight: Array | None) -> Array | None:
+        return weight
+
+    def _count_outputs(self, target: Array) -> int:
+        return int(target.shape[1])
+
+    def _check_units(self, units: list[int]) -> None:
+        shapes = [coef.shape for coef in self.coefs_]
+        if shapes != list(itertools.pairwise(units)):
+            raise ValueError(
+                f"the layers have the sizes {[*(rows for rows, _ in shapes), shapes[-1][1]]}, but "
+                f"{units} are asked for now: another fit of a network that is warm cannot change "
+                "its layers"
+            )
+
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Data | None:
+        """Return the user's own validation data, or None."""
+        if (X is None) != (y is None) or (X is None and sample_weight is not None):
+            raise ValueError("X_val and y_val go together, and sample_weight_val with them")
+        if X is None:
+            return None
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
+
+    def _initialize(self, units: list[int], dtype: Any) -> None:
+        """Draw the weights and forget what earlier fits have recorded."""
+        dtype = np.dtype(dtype if self.dtype is None else self.dtype)
+        weights = _network.initial_weights(units, self.activation, self._random_state)
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._out_activation()
+        self._adopt(units, weights, dtype)
+        if self.solver == "lbfgs":
+            return
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self.validation_loss_curve_: list[float] | None = [] if self.early_stopping else None
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.best_loss_ = None if self.early_stopping else np.inf
+
+    def _adopt(self, units: list[int], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
+        """Make the network of these weights, with no state of a solver yet."""
+        count = len(units) - 2
+        hidden = _network.hidden_activations(self.activation, count)
+        dropout = _network.each_layer(self.dropout, count, "dropout")
+        self.model_ = _network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
+        self._best_flat = self.model_.parameters.flat.copy()
+        self._optimizer: OptimizerState | None = None
+        self._plans: dict[Any, Any] = {}
+        self.stopped_ = False
+        self._show_weights()
+
+    def _fit_stochastic(self, data: Data, held_out: Data | None, incremental: bool) -> None:
+        if not (incremental or (self.warm_start and self.keep_optimizer)):
+            self._optimizer = None
+        if self._optimizer is None or self._optimizer.solver != self.solver:
+            new = self.model_.parameters.new_vector
+            vectors = [new() for _ in range(RULES[self.solver].state_vectors)]
+            self._optimizer = OptimizerState(self.solver, float(self.learning_rate_init), vectors)
+        if self.early_stopping and held_out is None:
+            data, held_out = data.split(
+                self.validation_fraction, self._strata(data.target), self._random_state
+            )
+        validate = None
+        if held_out is not None:
+            validate = self._validation(held_out)
+            self.validation_scores_ = self.validation_scores_ or []
+            self.validation_loss_curve_ = getattr(self, "validation_loss_curve_", None) or []
+        self.stopped_ = False
+        compiled = self._compiled(data, total=False)
+        StochasticTraining(self, compiled, data, validate, incremental).run()
+
+    def _strata(self, target: Array) -> Array | None:
+        return None
+
+    def _objective(self) -> Objective:
+        return Objective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
+
+    def _compiled(self, data: Data, *, total: bool) -> Compiled:
+        """Return the plan of the training: in float64 for L-BFGS, as its line search needs."""
+        objective, weighted = self._objective(), data.weight is not None
+        key = ("train", objective, data.target.shape[1], weighted, self.solver)
+        if key not in self._plans:
+            model = self.model_
+            graph = training_graph(
+                model.network, objective, data.target.shape[1], weighted, total=total
+            )
+            parameters = model.parameters
+            if total and model.dtype != np.float64:
+                parameters = Parameters(model.network.parameter_nodes, "float64")
+            plan = planner.plan_training(
+                graph.reported,
+                parameters,
+                RULES["sgd" if total else self.solver],
+                gradients=graph.gradients,
+            )
+            self._plans[key] = Compiled(graph, plan)
+        compiled: Compiled = self._plans[key]
+        return compiled
+
+    def _validation(self, data: Data) -> Any:
+        """Return a function that gives the loss and the score of the data."""
+        from fastmlp import graph as g
+
+        y, _ = self.model_.network.forward(training=False)
+        t = g.input(data.target.shape[1], "t")
+        _, reported = self._objective().examples(y, t)
+        plan = planner.plan([y, reported], parameters=self.model_.parameters)
+        x = self.model_.network.input_nodes[0]
+
+        def validate() -> tuple[float, float]:
+            parts = [plan.run(block.feeds(x, t, None)) for block in data.blocks()]
+            output, losses = (np.concatenate(part) for part in zip(*parts, strict=True))
+            loss = float(np.average(losses[:, 0].astype(np.float64), weights=data.weight))
+            return loss, self._score_outputs(output, data.target, data.weight)
+
+        return validate
+
+    # Weights.
+
+    def _show_weights(self) -> None:
+        """Let `coefs_` and `intercepts_` be the model's own arrays."""
+        layers = _network.dense_layers(self.model_)
+        self.coefs_ = [layer.weights.T for layer in layers]
+        self.intercepts_ = [layer.biases for layer in layers]
+        self._shown = [*self.coefs_, *self.intercepts_]
+
+    def _read_weights(self) -> None:
+        """Copy in the arrays that somebody has put into `coefs_` or `intercepts_`."""
+        given = [*self.coefs_, *self.intercepts_]
+        if all(mine is theirs for mine, theirs in zip(self._shown, given, strict=True)):
+            return
+        for mine, theirs in zip(self._shown, given, strict=True):
+            if np.shape(theirs) != mine.shape:
+                raise ValueError(
+                    f"coefs_ and intercepts_ must keep their shapes: {np.shape(theirs)} is given "
+                    f"for {mine.shape}"
+                )
+            mine[...] = theirs
+        n = len(self.coefs_)
+        self.coefs_, self.intercepts_ = self._shown[:n], self._shown[n:]
+
+    # Predicting.
+
+    def _nodes(self, layer: int | None) -> Node:
+        """Return the node of the output, or of a hidden layer by its number."""
+        output, by_layer = self.model_.network.forward(training=False)
+        if layer is None:
+            return output
+        names = [dense.name for dense in _network.dense_layers(self.model_)]
+        return by_layer[str(names[layer])]
+
+    def _outputs(self, X: Any, layer: int | None = None) -> Array:
+        """Return the output, or what a layer puts out, for checked data."""
+        self._read_weights()
+        key = ("predict", layer)
+        if key not in self._plans:
+            node = self._nodes(layer)
+            self._plans[key] = planner.plan([node], parameters=self.model_.parameters), node
+        plan, node = self._plans[key]
+        x = self.model_.network.input_nodes[0]
+        if hasattr(X, "tocsr"):
+            X = X.tocsr()
+        result = np.empty((X.shape[0], node.shape[1]), self.model_.dtype)
+        size = rows_at_once(X)
+        with _threads(self.n_threads):
+            for i in range(0, X.shape[0], size):
+                part = result[i : i + size]
+                plan.run({x: readable(X[i : i + size])}, out=[part])
+        return result
+
+    def _checked(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+        )
+
+    def transform(self, X: Any, layer: int = -1) -> Array:
+        """Return what a hidden layer puts out: the features that the network has learnt.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+        layer : int, default -1
+            Which hidden layer, from 0 for the first to -1 for the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, units)
+            The activations of the layer's units.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        X = self._checked(X)
+        count = self.n_layers_ - 2
+        if layer not in range(-count, count):
+            raise ValueError(
+                f"layer must be an integer from {-count} to {count - 1}, got {layer!r}"
+            )
+        return self._outputs(X, layer % count)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return names for the columns of `transform`: those of the last hidden layer.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Only here for scikit-learn's conventions.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        prefix = type(self).__name__.lower()
+        width = self.coefs_[-1].shape[0]
+        return np.array([f"{prefix}{i}" for i in range(width)], dtype=object)
+
+    # Objects.
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "model_"):
+            self._read_weights()
+        state: dict[str, Any] = dict(super().__getstate__())
+        # The weights are the model's; plans are made again.
+        for name in ("coefs_", "intercepts_", "_shown", "_plans"):
+            state.pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "model_"):
+            self._plans = {}
+            self._show_weights()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Use so many threads for a while; None changes nothing."""
+    if count is None:
+        yield
+        return
+    before = config.get_num_threads()
+    config.set_num_threads(int(count))
+    try:
+        yield
+    finally:
+        config.set_num_threads(before)

@@ -1,0 +1,101 @@
+"""Training by L-BFGS: SciPy's minimiser on the flat vector of the parameters, in float64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.estimators._data import Data
+    from fastmlp.estimators._stochastic import Compiled
+    from fastmlp.network import Network
+    from fastmlp.parameters import Parameters
+
+    Array = NDArray[Any]
+
+
+class WholeLoss:
+    """Loss of all data and its gradient, as a function of the flat vector.
+
+    The core adds up the losses of the rows, block by block where the data is sparse; the penalty is
+    added here, once.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The sum of the losses of the examples, see `training_graph(total=True)`.
+    network : Network
+        Which parameters are weights.
+    alpha : float
+        Of the penalty ½ α ‖W‖² / n.
+    data : Data
+        All examples.
+    """
+
+    def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Data) -> None:
+        self._plan = compiled.plan
+        self._alpha = alpha
+        self._total = float(data.rows if data.weight is None else data.weight.sum())
+        graph = compiled.graph
+        self._feeds = [block.feeds(graph.x, graph.t, graph.weight) for block in data.blocks()]
+        self._penalised = _mask(network, compiled.plan.parameters)
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
+        self._plan.parameters.flat[:] = flat
+        weights = flat * self._penalised
+        loss = 0.5 * self._alpha * float(weights @ weights)
+        gradient = self._alpha * weights
+        for feeds in self._feeds:
+            part, part_gradient = self._plan.loss_and_gradient(feeds)
+            loss += part
+            gradient += part_gradient
+        return loss / self._total, gradient / self._total
+
+
+def _mask(network: Network, parameters: Parameters) -> Array:
+    """Return 1 where the flat vector holds a weight, 0 at biases and padding."""
+    mask = parameters.new_vector()
+    for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True):
+        if name.endswith(".weights"):
+            parameters.view(node, mask)[...] = 1.0
+    return mask
+
+
+def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
+    """Train the estimator's model; sets `n_iter_` and `loss_`.
+
+    Raises
+    ------
+    ValueError
+        If the loss or a weight became NaN or infinite.
+    """
+    from scipy.optimize import minimize
+    from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
+    from sklearn.utils.optimize import _check_optimize_result
+
+    model = estimator.model_
+    loss = WholeLoss(compiled, model.network, estimator.alpha, data)
+    result = minimize(
+        loss,
+        model.parameters.flat.astype(np.float64),
+        method="L-BFGS-B",
+        jac=True,
+        options={
+            "maxfun": estimator.max_fun,
+            "maxiter": estimator.max_iter,
+            "gtol": estimator.tol,
+            **_get_additional_lbfgs_options_dict("iprint", 1 if estimator.verbose else -1),
+        },
+    )
+    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    estimator.loss_ = result.fun
+    if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            "values and need to be preprocessed."
+        )
+    model.parameters.flat[:] = result.x

@@ -1,0 +1,352 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from fastmlp.estimators._base import BaseMLP
+from fastmlp.estimators._classifier import _is_stochastic
+from fastmlp.estimators._objectives import LOSSES, Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+    """Multilayer perceptron that predicts numbers: scikit-learn's `MLPRegressor`, faster.
+
+    Parameters
+    ----------
+    loss : str or callable, default="squared_error"
+        "squared_error" ½ (y − t)² and "poisson" as in scikit-learn; "absolute_error" |y − t|,
+        "huber", "quantile"; or a function of graph nodes (y, t) that returns one number for each
+        row.
+    hidden_layer_sizes : array-like of int, default=(100,)
+        The number of units in each hidden layer; one integer for one layer.
+    activation : str, callable or a list of them, default="relu"
+        φ of the hidden layers: "identity", "logistic", "tanh", "relu" as in scikit-learn, any other
+        name in `fastmlp.activations`, a function of a graph node; a list has one for each layer.
+    solver : {"lbfgs", "sgd", "adam"}, default="adam"
+        L-BFGS on all rows at once, or steps on batches.
+    alpha : float, default=0.0001
+        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch.
+    batch_size : int or "auto", default="auto"
+        Rows of a step; "auto" is ``min(200, n_samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        For "sgd": the rate stays, falls as learning_rate_init / t^power_t, or is divided by 5
+        whenever `n_iter_no_change` epochs brought nothing.
+    learning_rate_init : float, default=0.001
+        The rate at the beginning.
+    power_t : float, default=0.5
+        The exponent of "invscaling".
+    max_iter : int, default=200
+        At most so many epochs, or iterations of L-BFGS.
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in an order of its own.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, held-out rows, the order of rows and dropout. With the same one
+        and float64 data they are those of scikit-learn.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool, int or "bar", default=False
+        Print a line each epoch, or show a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    momentum : float, default=0.9
+        Of "sgd", in [0, 1].
+    nesterovs_momentum : bool, default=True
+        Whether momentum looks ahead.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows (or use `X_val`), stop when their score no longer
+        improves, and return to the weights of the best score.
+    validation_fraction : float, default=0.1
+        What share of the rows to hold out.
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Decay rates of Adam's moments, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int or inf, default=10
+        So many epochs in a row without improvement are borne.
+    max_fun : int, default=15000
+        At most so many evaluations in L-BFGS.
+    quantile : float or list of float, default=0.5
+        For loss="quantile": which quantiles to predict, each in a column of its own.
+    delta : float, default=1.0
+        For loss="huber": from which distance on the loss is a line instead of a square.
+    dropout : float or list of float, default=0.0
+        Which share of the units of the hidden layers, or of each of them, is left out at random in
+        each training step.
+    keep_optimizer : bool, default=False
+        Whether a warm `fit` goes on with the solver's moments and step count, too.
+    callbacks : list or None, default=None
+        `fastmlp.Callback` objects or functions (model, epoch, logs), told after each epoch with
+        "loss", and "val_loss" and "val_score" where rows are held out. One that returns True ends
+        the training.
+    dtype : {"float32", "float64"} or None, default=None
+        Type of the weights and of the computation; None follows X.
+    n_threads : int or None, default=None
+        At most so many threads; None is `fastmlp.get_num_threads()`. It changes no result.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weights (inputs, outputs) and biases (outputs,) of each layer; views of `model_`, writable.
+    model_ : fastmlp.Model
+        The network itself: `fastmlp.Model` with all it can do.
+    loss_, best_loss_ : float
+        The last loss and the smallest; `best_loss_` is None with early stopping.
+    loss_curve_ : list of float
+        The loss of each epoch, penalty included.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        R² and loss, without penalty, of the held-out rows after each epoch.
+    best_validation_score_ : float or None
+        The best of them, with early stopping.
+    stopped_ : bool
+        Whether the rule of `tol` and `n_iter_no_change` ended the training.
+    n_iter_, t_ : int
+        Epochs run, and rows seen in them.
+    n_layers_, n_outputs_ : int
+        Layers with the input, and columns of the output.
+    out_activation_ : str
+        Activation of the output.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Only if X has names of columns.
+
+    Raises
+    ------
+    ValueError
+        From `fit`: if data or a parameter is wrong, or the loss becomes NaN or infinite; then the
+        weights are the last finite ones.
+
+    Notes
+    -----
+    Defaults, warnings and the meaning of every parameter are those of scikit-learn 1.9. Adam is that
+    of Kingma and Ba (ICLR 2015), momentum that of Sutskever et al. (ICML 2013), as its solvers have
+    them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp import MLPRegressor
+    >>> X = np.linspace(-1, 1, 100)[:, None]
+    >>> reg = MLPRegressor(solver="lbfgs", activation="tanh", random_state=0, max_iter=500)
+    >>> reg.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.99
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES) - {"log_loss"}), callable],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        quantile: Any = 0.5,
+        delta: float = 1.0,
+        dropout: Any = 0.0,
+        keep_optimizer: bool = False,
+        callbacks: Any = None,
+        dtype: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.quantile = quantile
+        self.delta = delta
+        self.dropout = dropout
+        self.keep_optimizer = keep_optimizer
+        self.callbacks = callbacks
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data. Sparse rows are made dense a batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        X_val, y_val, sample_weight_val : like X, y and sample_weight, optional
+            Rows of your own to validate on after each epoch.
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator itself.
+        """
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        return self
+
+    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
+        """Go through data once more, from the weights as they are.
+
+        That is one epoch. With `early_stopping` the score of the held-out rows is followed over
+        calls, as in `MLPClassifier.partial_fit`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data. Sparse rows are made dense a batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        X_val, y_val, sample_weight_val : like X, y and sample_weight, optional
+            Rows of your own to validate on after each epoch.
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator itself.
+        """
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        return self
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _out_activation(self) -> str:
+        return "exp" if self.loss == "poisson" else "identity"
+
+    def _encode(self, y: Array) -> Array:
+        y = np.asarray(y)
+        if self.loss == "quantile" and y.ndim == 2 and y.shape[1] > 1:
+            raise ValueError(f"loss='quantile' needs one target, y has {y.shape[1]} columns")
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0; the smallest is {y.min()}")
+        return y.reshape(len(y), -1)
+
+    def _quantiles(self) -> tuple[float, ...]:
+        quantiles = tuple(float(q) for q in np.atleast_1d(self.quantile))
+        if not quantiles or not all(0 < q < 1 for q in quantiles):
+            raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile!r}")
+        return quantiles
+
+    def _count_outputs(self, target: Array) -> int:
+        return len(self._quantiles()) if self.loss == "quantile" else int(target.shape[1])
+
+    def _objective(self) -> Objective:
+        base = super()._objective()
+        return Objective(base.loss, base.alpha, base.epsilon, float(self.delta), self._quantiles())
+
+    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
+        from sklearn.metrics import r2_score
+
+        if not np.isfinite(output).all():
+            return float("nan")
+        return float(r2_score(target, output, sample_weight=weight))
+
+    def predict(self, X: Any) -> Array:
+        """Return the predicted numbers of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For loss="quantile" a column for each quantile, if there are several.
+        """
+        X = self._checked(X)
+        y = self._outputs(X)
+        return y[:, 0] if y.shape[1] == 1 else y
