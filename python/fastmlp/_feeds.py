@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
 from fastmlp._node import BATCH, Node, describe
 from fastmlp._sparse import CompressedRows
-from numpy.typing import ArrayLike
 
 
 def check_feeds(
