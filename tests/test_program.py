@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -359,3 +361,9 @@ def test_seeds_wrap_around_at_64_bits_as_in_the_reference():
     for seed, step in [(-1, 0), (2**64 + 5, 7), (3, 2**64 + 1)]:
         expected = g.reference.evaluate(node, {}, seed=seed, step=step)
         np.testing.assert_array_equal(plan([node]).run({}, seed=seed, step=step)[0], expected)
+
+
+@pytest.mark.parametrize("module", ["program", "planner", "parameters", "planner.build"])
+def test_every_part_can_be_imported_first(module: str):
+    script = f"import fastmlp.{module}; from fastmlp.planner import Plan, plan"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
