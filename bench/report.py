@@ -196,10 +196,11 @@ def threads(document: Document) -> str:
             row["network"],
             *(figures(row["seconds"][count] * 1e6) for count in row["seconds"]),
             f"{row['speedup']:.2f}×",
+            f"≥ {row['floor']:g}×",
         ]
         for row in document["scaling"]
     )
-    counts = [f"{count} threads, µs a step" for count in document["scaling"][0]["seconds"]]
+    counts = [f"threads {count}: µs a step" for count in document["scaling"][0]["seconds"]]
     sides = (
         [
             row["network"],
@@ -207,14 +208,17 @@ def threads(document: Document) -> str:
             figures(row["alone"]),
             figures(row["together"]),
             f"{row['together'] / row['alone']:.2f}×",
+            f"≤ {row['ceiling']:g}×",
         ]
         for row in document["together"]
     )
     return "\n\n".join(
         (
-            table(["network", *counts, "most threads against one"], scaling),
+            table(["network", *counts, "most threads against one", "floor"], scaling),
             "Two trainings at once, each with all threads allowed\n\n"
-            + table(["network", "side by side in", "alone, s", "together, s", "ratio"], sides),
+            + table(
+                ["network", "side by side in", "alone, s", "together, s", "ratio", "ceiling"], sides
+            ),
         )
     )
 

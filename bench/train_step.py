@@ -97,6 +97,7 @@ def compete(network: Network, dtype: str, expected: Reference, options: Any) -> 
         return {
             "network": network.name,
             "dtype": dtype,
+            "isa": one.call("result"),
             "batch": network.batch,
             "step_flops": network.step_flops,
             "peak": {"one core": one_core, "all cores": all_of_them},

@@ -108,8 +108,9 @@ class PeakJob:
             peak = _core.kernels.fma_peak
             return sum(threads.map(lambda _: peak(*self._arguments, 0.1), range(self._cores)))
 
-    def result(self) -> None:
-        return None
+    def result(self) -> str:
+        """Return the instruction set that was measured."""
+        return self._arguments[0]
 
 
 class Worker:
@@ -128,12 +129,11 @@ class Worker:
         names = "FASTMLP", "OMP", "OPENBLAS", "MKL"
         own = {f"{name}_NUM_THREADS": count for name in names} | dict(environment or {})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker"],
+            [sys.executable, "-m", "bench.worker", count],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=machine.environment() | own,
         )
-        self.call("pin", threads)
 
     def begin(self, name: str, *arguments: Any) -> None:
         """Ask for something, without waiting for it."""
@@ -190,11 +190,6 @@ class _Server:
     def __init__(self) -> None:
         self._job: Any = None
 
-    def pin(self, threads: int) -> None:
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))[:threads]
-            os.sched_setaffinity(0, cores)
-
     def open(self, kind: str, *arguments: Any) -> None:
         self._job = JOBS[kind](*arguments)
 
@@ -227,6 +222,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
     _Server().serve(sys.stdin.buffer, answers)
 
 
