@@ -132,9 +132,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     Notes
     -----
-    Defaults, warnings and the meaning of every parameter are those of scikit-learn 1.9. Adam is that
-    of Kingma and Ba (ICLR 2015), momentum that of Sutskever et al. (ICML 2013), as its solvers have
-    them.
+    Defaults, warnings and the meaning of every parameter are those of scikit-learn 1.9. Adam is
+    that of Kingma and Ba (ICLR 2015), momentum that of Sutskever et al. (ICML 2013), as its solvers
+    have them.
 
     Examples
     --------
