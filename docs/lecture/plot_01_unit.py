@@ -66,8 +66,8 @@ plt.show()
 # %%
 # A layer
 # -------
-# :math:`M` units that look at the same :math:`N` inputs have :math:`M` weight vectors, the rows of a
-# matrix :math:`W \in \mathbb{R}^{M \times N}`:
+# :math:`M` units that look at the same :math:`N` inputs have :math:`M` weight vectors, the rows
+# of a matrix :math:`W \in \mathbb{R}^{M \times N}`:
 #
 # .. math:: \mathbf{y} = \varphi(W \mathbf{x} + \mathbf{b})
 
@@ -110,8 +110,8 @@ skipping = fm.Model(x, fm.Dense(1)(fm.concat([h2, x])), seed=0)
 print(skipping.summary())
 
 # %%
-# What the model computes is a graph of operations, the one that :func:`fastmlp.graph.draw` shows and
-# the core runs.
+# What the model computes is a graph of operations, the one that :func:`fastmlp.graph.draw` shows
+# and the core runs.
 
 g.draw(skipping.graph)
 

@@ -34,7 +34,7 @@ plt.show()
 #
 # What they make of a network
 # ---------------------------
-# The same network, drawn from the same random numbers and never trained, as a function of the plane:
+# The same network, drawn from the same random numbers and never trained, over the plane:
 
 grid = np.stack(np.meshgrid(*[np.linspace(-3, 3, 200)] * 2), axis=-1).reshape(-1, 2)
 figure, axes = plt.subplots(2, 3, figsize=(9, 6.2), sharex=True, sharey=True)
@@ -52,8 +52,8 @@ plt.show()
 # No signal through a hard threshold
 # ----------------------------------
 # The derivative of the hard threshold is 0 wherever it has one. A layer below it gets
-# :math:`\bar z = 0 \cdot \bar h = 0`: gradient descent leaves it as it is. ``fit`` says so instead of
-# pretending to train:
+# :math:`\bar z = 0 \cdot \bar h = 0`: gradient descent leaves it as it is. ``fit`` says so instead
+# of pretending to train:
 
 import warnings  # noqa: E402
 

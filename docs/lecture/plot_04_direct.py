@@ -29,11 +29,9 @@ print("direct:           w =", W.item(), " b =", b.item())
 model = fm.MLP([1, 1], seed=3, dtype="float64")
 model.layers[0].biases = [1.5]
 path = [model.get_weights()]
-losses = []
-for step in range(60):
-    history = model.fit(x, t, epochs=1, batch_size=None, optimizer=fm.SGD(0.4))
+for _ in range(60):
+    model.fit(x, t, epochs=1, batch_size=None, optimizer=fm.SGD(0.4))
     path.append(model.get_weights())
-    losses += history["loss"]
 print("gradient descent: w =", path[-1][0].item(), " b =", path[-1][1].item())
 
 # %%

@@ -2,12 +2,12 @@ r"""
 5. Features that are learned
 ============================
 
-A hidden unit answers to :math:`\mathbf{w}^\top \mathbf{x}`: most of all to inputs that look like its
-weights. Where the inputs are images, the weights of a first-layer unit are an image too, and one can
-see what the unit looks for.
+A hidden unit answers to :math:`\mathbf{w}^\top \mathbf{x}`: most of all to inputs that look like
+its weights. Where the inputs are images, the weights of a first-layer unit are an image too, and
+one can see what the unit looks for.
 
-With MNIST at hand (``$FASTMLP_DATA/mnist.npz``, see :func:`fastmlp.datasets.load`) this page shows it
-on 28×28 pixels, otherwise on the 8×8 digits that are always there.
+With MNIST at hand (``$FASTMLP_DATA/mnist.npz``, see :func:`fastmlp.datasets.load`) this page shows
+it on 28×28 pixels, otherwise on the 8×8 digits that are always there.
 """
 
 import os
@@ -49,8 +49,8 @@ plt.show()
 #
 # From digit to features to answer
 # --------------------------------
-# ``model.activations(X)`` returns what every layer puts out, by name. Here for one image: the image,
-# the 36 numbers that the hidden layer makes of it, and the probabilities made of these.
+# ``model.activations(X)`` returns what every layer puts out, by name. Here for one image: the
+# image, the 36 numbers that the hidden layer makes of it, and the probabilities made of these.
 
 x = data.X_test[:1]
 h = model.activations(x)
@@ -72,8 +72,8 @@ plt.show()
 # %%
 # What a unit answers to
 # ----------------------
-# For the six units that the output listens to most: the weights, and below them the four test images
-# that the unit answers to most.
+# For the six units that the output listens to most: the weights, and below them the four test
+# images that the unit answers to most.
 
 strength = np.linalg.norm(model.layers[1].weights, axis=0)
 chosen = np.argsort(-strength)[:6]
@@ -94,7 +94,7 @@ plt.show()
 # Features make the task easier
 # -----------------------------
 # Seen through their first two principal components, the images of ten digits lie in one cloud. What
-# the hidden layer makes of them comes apart into ten.
+# the hidden layer makes of them begins to come apart.
 
 from sklearn.decomposition import PCA  # noqa: E402
 

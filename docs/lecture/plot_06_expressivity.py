@@ -55,13 +55,9 @@ linear.fit(X, t, epochs=3000, batch_size=None, optimizer=fm.Adam(0.05))
 print("logistic units:", learned.predict(X).ravel().round(3))
 print("linear model:  ", linear.predict(X).ravel().round(3))
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharey=True)
-for ax, model, title in zip(
-    axes,
-    [xor, learned, linear],
-    ["three thresholds", "three logistic units", "one unit"],
-    strict=True,
-):
+answers = {"three thresholds": xor, "three logistic units": learned, "one unit": linear}
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), sharey=True, layout="compressed")
+for ax, (title, model) in zip(axes, answers.items(), strict=True):
     with warnings.catch_warnings():  # a constant ground has no line to draw
         warnings.simplefilter("ignore")
         fm.plot.decision_boundary(model, X, t, ax=ax)
@@ -122,11 +118,11 @@ def function(x):
 def approximation(activation, width):
     """Return a model of so many hidden units, spread over the interval [0, 4]."""
     model = fm.MLP([1, width, 1], activation=activation, dtype="float64")
-    places = (np.arange(width) + 0.5) / width * 4
+    places = np.arange(width) / width * 4
     steepness = {"threshold": 1.0, "relu": 1.0, "logistic": 1.5 * width / 4}[activation]
     model.layers[0].weights = np.full((width, 1), steepness)
     model.layers[0].biases = -steepness * places
-    x = np.linspace(0, 4, 4000)[:, None]
+    x = np.linspace(0, 4, 1000)[:, None]
     model.solve_output_layer(x, function(x), l2=1e-15)
     return model
 
@@ -152,8 +148,8 @@ for name in ["threshold", "logistic", "relu"]:
     ax.loglog(widths, errors, "o-", label=name)
 ax.loglog(widths, 1.5 / np.array(widths), ":", color="#999999", linewidth=1.2)
 ax.loglog(widths, 8 / np.array(widths, float) ** 2, ":", color="#999999", linewidth=1.2)
-ax.text(widths[-1], 1.7 / widths[-1], "1/H", ha="right", color="#777777")
-ax.text(widths[-1], 9 / widths[-1] ** 2, "1/H²", ha="right", color="#777777")
+ax.text(280, 1.5 / 256, "1/H", va="center", color="#777777")
+ax.text(280, 8 / 256**2, "1/H²", va="center", color="#777777")
 ax.set_xlabel("hidden units H")
 ax.set_title("Root mean squared error")
 ax.legend(labelcolor="linecolor")
