@@ -13,7 +13,8 @@ struct Constants;
 
 template <>
 struct Constants<float> {
-  static constexpr int mantissa_bits = 23, exponent_bias = 127;
+  static constexpr int mantissa_bits = 23;
+  static constexpr std::uint32_t exponent_bias = 127;
   static constexpr float round_magic = 0x1.8p23f;  // adding it rounds to an integer in the low bits
   static constexpr float log2e = 0x1.715476p+0f;
   static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;  // k·ln2_high is exact
@@ -21,8 +22,8 @@ struct Constants<float> {
   static constexpr float expm1_least = -20.0f, expm1_most = 88.0f;  // it is −1 below
   static constexpr float tanh_small = 0.56f, tanh_most = 10.0f;     // it is ±1 beyond
   static constexpr float least_normal = 0x1p-126f;
-  static constexpr int subnormal_shift = 23;
-  static constexpr std::int32_t half_sqrt2 = 0x3f3504f3;  // bits of √½
+  static constexpr std::uint32_t subnormal_shift = 23;
+  static constexpr std::uint32_t half_sqrt2 = 0x3f3504f3;  // bits of √½
   // exp(r) = 1 + r + r²·exp_poly(r), |r| ≤ ln2/2: relative error 2^-28.3.
   static constexpr float exp_poly[] = {0x1.fffffb9aab562p-2f, 0x1.555491540c26dp-3f,
                                        0x1.5558f1261eb2ap-5f, 0x1.1239e2d4470ecp-7f,
@@ -42,7 +43,8 @@ struct Constants<float> {
 
 template <>
 struct Constants<double> {
-  static constexpr int mantissa_bits = 52, exponent_bias = 1023;
+  static constexpr int mantissa_bits = 52;
+  static constexpr std::uint64_t exponent_bias = 1023;
   static constexpr double round_magic = 0x1.8p52;
   static constexpr double log2e = 0x1.71547652b82fep+0;
   static constexpr double ln2_high = 0x1.62e42fefap-1, ln2_low = 0x1.cf79abc9e3b3ap-40;
@@ -50,8 +52,8 @@ struct Constants<double> {
   static constexpr double expm1_least = -40.0, expm1_most = 709.0;
   static constexpr double tanh_small = 0.36, tanh_most = 20.0;
   static constexpr double least_normal = 0x1p-1022;
-  static constexpr int subnormal_shift = 52;
-  static constexpr std::int64_t half_sqrt2 = 0x3fe6a09e667f3bcd;
+  static constexpr std::uint64_t subnormal_shift = 52;
+  static constexpr std::uint64_t half_sqrt2 = 0x3fe6a09e667f3bcd;
   // 2^-57.9.
   static constexpr double exp_poly[] = {
       0x1.000000000000ap-1,  0x1.55555555554fap-3,  0x1.555555555087cp-5,  0x1.1111111127beap-7,
@@ -85,7 +87,7 @@ FASTMLP_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[n]) {
 // x = k·ln2 + r with |r| ≤ ln2/2; p = exp(r) − 1.
 template <class T>
 struct Reduced {
-  IntVec<T> k;
+  BitVec<T> k;  // wraps around where negative
   Vec<T> p;
 };
 
@@ -104,7 +106,7 @@ FASTMLP_INLINE Reduced<T> reduce_exp(Vec<T> x) {
 
 // 2^k for a k whose power is a normal number.
 template <class T>
-FASTMLP_INLINE Vec<T> power_of_2(IntVec<T> k) {
+FASTMLP_INLINE Vec<T> power_of_2(BitVec<T> k) {
   using C = Constants<T>;
   return from_bits<T>((k + C::exponent_bias) << C::mantissa_bits);
 }
@@ -116,7 +118,7 @@ FASTMLP_INLINE Vec<T> exp(Vec<T> x) {
   x = x < C::exp_least ? splat(C::exp_least) : x;
   const Reduced<T> e = reduce_exp<T>(x);
   // In two factors: 2^k alone may be beyond the largest number or below the least normal one.
-  const IntVec<T> half = shift_right<T>(e.k + 4096, 1) - 2048;
+  const BitVec<T> half = ((e.k + 4096) >> 1) - 2048;
   return (T(1) + e.p) * power_of_2<T>(half) * power_of_2<T>(e.k - half);
 }
 
@@ -134,16 +136,16 @@ FASTMLP_INLINE Vec<T> expm1(Vec<T> x) {
 template <class T>
 FASTMLP_INLINE Vec<T> log(Vec<T> x) {
   using C = Constants<T>;
-  using Int = typename Types<T>::Int;
+  using Bits = typename Types<T>::Bits;
   const IntVec<T> tiny = x < C::least_normal;
-  const Vec<T> normal = tiny ? x * T(Int(1) << C::subnormal_shift) : x;
+  const Vec<T> normal = tiny ? x * T(Bits(1) << C::subnormal_shift) : x;
   // normal = 2^k·m with m in [√½, √2).
-  constexpr Int one = Int(C::exponent_bias) << C::mantissa_bits;
-  constexpr Int fraction = (Int(1) << C::mantissa_bits) - 1;
-  const IntVec<T> shifted = bits<T>(normal) + (one - C::half_sqrt2);
+  constexpr Bits one = C::exponent_bias << C::mantissa_bits;
+  constexpr Bits fraction = (Bits(1) << C::mantissa_bits) - 1;
+  const BitVec<T> shifted = bits<T>(normal) + (one - C::half_sqrt2);
   const Vec<T> m = from_bits<T>((shifted & fraction) + C::half_sqrt2);
-  IntVec<T> k = shift_right<T>(shifted, C::mantissa_bits) - C::exponent_bias;
-  k -= tiny & Int(C::subnormal_shift);
+  const BitVec<T> k =
+      (shifted >> C::mantissa_bits) - C::exponent_bias - ((BitVec<T>)tiny & C::subnormal_shift);
   const Vec<T> magic = splat(C::round_magic);
   const Vec<T> k_real = from_bits<T>(bits<T>(magic) + k) - magic;
 

@@ -42,18 +42,19 @@ struct Types;
 template <>
 struct Types<float> {
   using Int = std::int32_t;
-  using Unsigned = std::uint32_t;
+  using Bits = std::uint32_t;
 };
 template <>
 struct Types<double> {
   using Int = std::int64_t;
-  using Unsigned = std::uint64_t;
+  using Bits = std::uint64_t;
 };
 
 template <class T>
 constexpr int width = vector_bytes / int(sizeof(T));
 
-// Vec<T>: a vector of T; IntVec<T>: of integers as wide as T, which is also what comparisons give.
+// Vec<T>: a vector of T. IntVec<T>: of integers as wide as T, which is what comparisons give.
+// BitVec<T>: of unsigned ones.
 template <class T>
 struct VecOf {
   typedef T type __attribute__((vector_size(vector_bytes)));
@@ -62,6 +63,10 @@ template <class T>
 using Vec = typename VecOf<T>::type;
 template <class T>
 using IntVec = typename VecOf<typename Types<T>::Int>::type;
+template <class T>
+using BitVec = typename VecOf<typename Types<T>::Bits>::type;
+template <class T>
+constexpr typename Types<T>::Bits sign_bit = typename Types<T>::Bits(1) << (8 * sizeof(T) - 1);
 
 template <class T>
 FASTMLP_INLINE Vec<T> splat(T s) {
@@ -80,21 +85,15 @@ FASTMLP_INLINE void store(T* p, Vec<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Reinterpretation of the bits, in both directions.
+// Reinterpretation of the bits, in both directions. Unsigned: sums may wrap around, shifts bring in
+// zeros.
 template <class T>
-FASTMLP_INLINE IntVec<T> bits(Vec<T> v) {
-  return (IntVec<T>)v;
+FASTMLP_INLINE BitVec<T> bits(Vec<T> v) {
+  return (BitVec<T>)v;
 }
 template <class T>
-FASTMLP_INLINE Vec<T> from_bits(IntVec<T> v) {
+FASTMLP_INLINE Vec<T> from_bits(BitVec<T> v) {
   return (Vec<T>)v;
-}
-
-// Logical shift: AVX2 has no arithmetic one of 64 bits.
-template <class T>
-FASTMLP_INLINE IntVec<T> shift_right(IntVec<T> v, int count) {
-  typedef typename Types<T>::Unsigned Unsigned __attribute__((vector_size(vector_bytes)));
-  return (IntVec<T>)((Unsigned)v >> count);
 }
 
 template <class T>
@@ -259,15 +258,12 @@ FASTMLP_INLINE void interleave(Vec<double> a, Vec<double> b, Vec<double>& low, V
 
 template <class T>
 FASTMLP_INLINE Vec<T> abs(Vec<T> v) {
-  using Int = typename Types<T>::Int;
-  return from_bits<T>(bits<T>(v) & Int(~(Int(1) << (8 * sizeof(T) - 1))));
+  return from_bits<T>(bits<T>(v) & ~sign_bit<T>);
 }
 
 template <class T>
 FASTMLP_INLINE Vec<T> copy_sign(Vec<T> magnitude, Vec<T> sign) {
-  using Int = typename Types<T>::Int;
-  const Int top = Int(typename Types<T>::Int(1) << (8 * sizeof(T) - 1));
-  return from_bits<T>((bits<T>(magnitude) & ~top) | (bits<T>(sign) & top));
+  return from_bits<T>((bits<T>(magnitude) & ~sign_bit<T>) | (bits<T>(sign) & sign_bit<T>));
 }
 
 // Reductions of one vector, in a fixed order: lane i with lane i + width/2, and so on.
