@@ -18,7 +18,8 @@ import numpy as np
 # All derivatives but that of the identity can be told from :math:`h` alone, so the backward pass
 # needs nothing but what the forward pass has left.
 
-for name in ["identity", "relu", "softplus", "threshold", "logistic", "tanh"]:
+names = ["identity", "relu", "softplus", "threshold", "logistic", "tanh"]
+for name in names:
     activation = fm.activations.get(name)
     print(f"{name:10} φ(z) = {activation.formula:18} φ′(z) = {activation.derivative}")
 
@@ -38,7 +39,7 @@ plt.show()
 
 grid = np.stack(np.meshgrid(*[np.linspace(-3, 3, 200)] * 2), axis=-1).reshape(-1, 2)
 figure, axes = plt.subplots(2, 3, figsize=(9, 6.2), sharex=True, sharey=True)
-for ax, name in zip(axes.ravel(), fm.activations.ACTIVATIONS, strict=False):
+for ax, name in zip(axes.ravel(), names, strict=True):
     normal = fm.initializers.LeCun(distribution="normal")
     hidden = [fm.Dense(24, name, weights_initializer=normal, bias_initializer=normal)]
     hidden += [fm.Dense(24, name, weights_initializer=normal, bias_initializer=normal)]

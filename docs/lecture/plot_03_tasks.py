@@ -81,8 +81,8 @@ plt.show()
 # %%
 # The 0–1 loss: counted, not trained on
 # -------------------------------------
-# What one wants of a classifier is few mistakes: the 0–1 loss :math:`[\text{class}(y) \neq t]`. Over
-# the weights it is a staircase: its slope is 0 on every step, so gradient descent would
+# What one wants of a classifier is few mistakes: the 0–1 loss :math:`[\text{class}(y) \neq t]`. As
+# a function of the weights it is a staircase of slope 0: gradient descent would
 # get no signal. The losses above stand in for it. All are drawn over :math:`z` for an example with
 # :math:`t = 1`, with the graph that trains.
 

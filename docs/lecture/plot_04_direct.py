@@ -38,7 +38,7 @@ print("gradient descent: w =", path[-1][0].item(), " b =", path[-1][1].item())
 # :math:`J` is a paraboloid over :math:`(w, b)`: one valley, one lowest point. The path starts
 # steeply and then follows the valley's floor.
 
-ws, bs = np.array([[W.item(), b.item()] for W, b in path]).T
+ws, bs = np.array([[w.item(), b.item()] for w, b in path]).T
 w_axis, b_axis = np.linspace(-1.7, 3.2, 200), np.linspace(-1.6, 1.9, 200)
 y = x[:, 0, None, None] * w_axis[None, None, :] + b_axis[None, :, None]
 J = 0.5 * ((y - t[:, 0, None, None]) ** 2).mean(axis=0)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Spec = str | _activations.Activation | Callable[[g.Node], g.Node]
 
+# What hidden layers are made of; exp is an output's, and softmax no function of a single z.
+_LECTURE = ("identity", "relu", "softplus", "threshold", "logistic", "tanh")
 # A curve that climbs so much from one point to the next is torn there, not steep.
 _JUMP = 0.25
 _POINTS = 1001
@@ -61,7 +63,7 @@ def activations(
     >>> [ax.get_title(loc="left") for ax in fm.plot.activations(["relu", "tanh"])]
     ['relu', 'tanh']
     """
-    chosen = [_activations.get(name) for name in (_scalar_names() if names is None else names)]
+    chosen = [_activations.get(name) for name in (_LECTURE if names is None else names)]
     if not chosen:
         raise ValueError("names must hold at least one activation, got none")
     low = _checks.real(interval[0], "interval[0]")
@@ -79,10 +81,6 @@ def activations(
         clear(ax)
     panels[0].legend(frameon=False, labelcolor="linecolor", loc="upper left")
     return panels
-
-
-def _scalar_names() -> list[str]:
-    return [name for name in _activations.ACTIVATIONS if name != "softmax"]
 
 
 def _curves(activation: _activations.Activation, points: NDArray[Any]) -> tuple[Any, Any, Any]:
