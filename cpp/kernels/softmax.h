@@ -38,8 +38,8 @@ FASTMLP_INLINE void map_row(Index n, const T* x, T* y, F f) {
 template <class T>
 void softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
   for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
-    const T s = sum_exp(columns, x, largest(columns, x), y);
-    map_row(columns, y, y, [=](Vec<T> e, Index, Index) { return e / s; });
+    const T inverse = T(1) / sum_exp(columns, x, largest(columns, x), y);
+    map_row(columns, y, y, [=](Vec<T> e, Index, Index) { return e * inverse; });
   }
 }
 
