@@ -11,10 +11,9 @@ In fastmlp the gradient is not hidden in the library: :func:`fastmlp.graph.gradi
 signals as nodes of a graph, and that graph is what the C++ core runs in training.
 """
 
+import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
-
-import fastmlp as fm
 from fastmlp import graph as g
 
 # %%
@@ -97,8 +96,7 @@ g.draw(f, {})
 # %%
 # The last two rows of the table are the two paths:
 
-passes = g.trace(f, {})
-passes
+g.trace(f, {})
 
 # %%
 # There is a way to check a derivative that has no rounding error of a difference in it: take a step
@@ -107,6 +105,7 @@ passes
 
 
 def formula(t):
+    """Return df/dt as written above."""
     x, y = np.cos(t), t**2
     return y * np.exp(x * y) * -np.sin(t) + (1 + x * np.exp(x * y)) * 2 * t
 
@@ -131,7 +130,7 @@ print("complex step   ", step)
 # A node needs to know nothing but the derivatives of its own formula. The trace has its rows as
 # data, so here is the backward pass told in words:
 
-for row in passes.backward:
+for row in g.trace(f, {}).backward:
     terms = " + ".join(message.formula for message in row.messages)
     print(f"v{row.index}: {row.label} = {terms} = {row.value.item():.4f}")
 
@@ -180,7 +179,7 @@ got = dict(zip(nodes, g.run(nodes.values(), example, dtype="float64"), strict=Tr
 
 
 def slides(v):
-    """The eight equations, index by index, from the forward values."""
+    """Return the eight equations, index by index, from the forward values."""
     x, t, h, y = (v[name][0] for name in ("x", "t", "h", "y"))
     L_bar = 1.0
     y_bar = np.array([L_bar * (y[k] - t[k]) for k in range(outputs)])

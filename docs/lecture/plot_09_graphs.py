@@ -2,13 +2,13 @@ r"""
 9. Computation graphs
 =====================
 
-A network, its loss and the gradient of that loss are one directed acyclic graph. Here it is drawn:
-as formulas (:func:`fastmlp.graph.draw`) and as units and connections (:func:`fastmlp.plot.network`).
+A network, its loss and the gradient of that loss are one directed acyclic graph. Here it is drawn as
+formulas, by :func:`fastmlp.graph.draw`, and as units and connections, by
+:func:`fastmlp.plot.network`.
 """
 
-import matplotlib.pyplot as plt
-
 import fastmlp as fm
+import matplotlib.pyplot as plt
 from fastmlp import graph as g
 
 # %%

@@ -18,9 +18,9 @@ import numpy as np
 # %%
 # Two weights: the whole space
 # ----------------------------
-# The univariate logistic least-squares model has just :math:`w` and :math:`b`, so nothing is hidden.
-# Its surface is not convex: far from the valley there are plateaus where the unit saturates, the
-# gradient is small, and descent is slow.
+# The univariate logistic least-squares model has just :math:`w` and :math:`b`: nothing is
+# hidden. Its surface is not convex. Far from the valley there are plateaus where the unit saturates,
+# the gradient is small, and descent is slow.
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=(40, 1))
@@ -124,6 +124,6 @@ animation = fm.plot.descent(model, x, t, path, frames=30, interval=100, ax=ax)
 plt.close(fig)  # the player below shows it
 
 plt.rcParams["animation.html"] = "jshtml"
-animation
+animation  # noqa: B018
 
 # sphinx_gallery_thumbnail_number = 5
