@@ -369,6 +369,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "model_"):
+            if self._optimizer is not None:  # a file mapped into memory may not be written to
+                self._optimizer.vectors = [vector.copy() for vector in self._optimizer.vectors]
             self._plans = {}
             self._show_weights()
 

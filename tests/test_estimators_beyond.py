@@ -1,0 +1,285 @@
+"""What the estimators have beyond scikit-learn's: each test fails without the feature."""
+
+import io
+from contextlib import redirect_stderr
+
+import fastmlp as fm
+import numpy as np
+import pytest
+from fastmlp import graph as g
+from numpy.testing import assert_allclose, assert_array_equal
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.RandomState(0)
+X = RNG.randn(210, 4)
+y = X[:, 0] + 0.3 * RNG.randn(210)
+LABELS = (y > 0).astype(int) + (y > 1)
+
+
+def classifier(**parameters):
+    given = {"hidden_layer_sizes": (9,), "max_iter": 12, "random_state": 0, "batch_size": 30}
+    return fm.MLPClassifier(**{**given, "learning_rate_init": 0.01, **parameters})
+
+
+def regressor(**parameters):
+    given = {"hidden_layer_sizes": (9,), "max_iter": 12, "random_state": 0, "batch_size": 30}
+    return fm.MLPRegressor(**{**given, "learning_rate_init": 0.01, **parameters})
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_the_weight_of_a_class_is_that_of_its_rows(solver):
+    weights = {0: 1.0, 1: 2.0, 2: 30.0}
+    by_class = classifier(class_weight=weights, solver=solver).fit(X, LABELS)
+    by_row = classifier(solver=solver).fit(X, LABELS, np.array([1.0, 2.0, 30.0])[LABELS])
+    plain = classifier(solver=solver).fit(X, LABELS)
+    assert_array_equal(by_class.coefs_[0], by_row.coefs_[0])
+    assert (by_class.predict(X) == 2).sum() > (plain.predict(X) == 2).sum()
+
+
+def test_balanced_classes_multiply_the_weights_of_samples():
+    weight = RNG.rand(210)
+    balance = 210 / 3 / np.bincount(LABELS)
+    one = classifier(class_weight="balanced").fit(X, LABELS, weight)
+    other = classifier().fit(X, LABELS, weight * balance[LABELS])
+    assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-12)
+
+
+def test_a_batch_without_weight_changes_nothing():
+    weight = np.zeros(210)
+    weight[:30] = 1.0
+    half = classifier(shuffle=False, max_iter=1, solver="sgd", momentum=0).fit(X, LABELS, weight)
+    first = classifier(shuffle=False, max_iter=1, solver="sgd", momentum=0).fit(X[:30], LABELS[:30])
+    assert_allclose(half.coefs_[0], first.coefs_[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_dropout_changes_the_training_and_not_the_prediction(solver):
+    plain = classifier(solver=solver, max_iter=3).fit(X, LABELS)
+    left_out = classifier(solver=solver, max_iter=3, dropout=0.5).fit(X, LABELS)
+    assert left_out.loss_curve_[0] != plain.loss_curve_[0]
+    assert_array_equal(left_out.predict_proba(X), left_out.predict_proba(X))
+    again = classifier(solver=solver, max_iter=3, dropout=0.5).fit(X, LABELS)
+    assert left_out.loss_curve_ == again.loss_curve_
+
+
+def test_dropout_of_each_layer_and_a_wrong_number_of_rates():
+    estimator = classifier(hidden_layer_sizes=(6, 5), dropout=[0.0, 0.5]).fit(X, LABELS)
+    assert [layer.name for layer in estimator.model_.layers] == [
+        "dense_1",
+        "dense_2",
+        "dropout_1",
+        "dense_3",
+    ]
+    with pytest.raises(ValueError, match="dropout has 3 values for 1 hidden layers"):
+        classifier(dropout=[0.1, 0.2, 0.3]).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_validation_data_of_one_s_own_is_evaluated_after_every_epoch(make):
+    target = LABELS if make is classifier else y
+    plain = make().fit(X[:150], target[:150])
+    watched = make().fit(X[:150], target[:150], X_val=X[150:], y_val=target[150:])
+    assert_array_equal(plain.coefs_[0], watched.coefs_[0])
+    assert len(watched.validation_loss_curve_) == len(watched.validation_scores_) == 12
+    assert watched.validation_scores_[-1] == watched.score(X[150:], target[150:])
+
+
+def test_the_validation_loss_is_the_mean_loss_of_the_rows():
+    weight = RNG.rand(60) + 0.1
+    estimator = regressor().fit(
+        X[:150], y[:150], X_val=X[150:], y_val=y[150:], sample_weight_val=weight
+    )
+    errors = 0.5 * (estimator.predict(X[150:]) - y[150:]) ** 2
+    assert_allclose(estimator.validation_loss_curve_[-1], np.average(errors, weights=weight))
+
+
+def test_early_stopping_on_data_of_one_s_own_returns_to_the_best_weights():
+    estimator = classifier(early_stopping=True, max_iter=200, n_iter_no_change=3, tol=0.0)
+    estimator.fit(X[:150], LABELS[:150], X_val=X[150:], y_val=LABELS[150:])
+    assert estimator.stopped_
+    assert estimator.t_ == 150 * estimator.n_iter_  # nothing else was held out
+    assert max(estimator.validation_scores_) == estimator.best_validation_score_
+    assert estimator.score(X[150:], LABELS[150:]) == estimator.best_validation_score_
+
+
+@pytest.mark.parametrize("given", [{"X_val": X}, {"y_val": y}, {"sample_weight_val": y}])
+def test_half_of_validation_data_is_an_error(given):
+    with pytest.raises(ValueError, match="go together"):
+        regressor().fit(X, y, **given)
+
+
+def test_the_validation_loss_is_there_for_rows_held_out_too():
+    estimator = classifier(early_stopping=True).fit(X, LABELS)
+    assert len(estimator.validation_loss_curve_) == estimator.n_iter_
+
+
+def test_callbacks_hear_of_every_epoch_and_can_stop():
+    heard = []
+
+    def listen(model, epoch, logs):
+        heard.append((epoch, logs["loss"], logs["val_score"]))
+        return epoch == 5
+
+    estimator = classifier(callbacks=[listen]).fit(X, LABELS, X_val=X, y_val=LABELS)
+    epochs, losses, scores = zip(*heard, strict=True)
+    assert epochs == (1, 2, 3, 4, 5)
+    assert list(losses) == estimator.loss_curve_
+    assert list(scores) == estimator.validation_scores_
+
+
+def test_a_callback_of_the_package_works_on_the_model_inside():
+    stopping = fm.EarlyStopping(monitor="val_score", patience=2)
+    estimator = classifier(callbacks=[stopping], max_iter=100)
+    estimator.fit(X, LABELS, X_val=X[:50], y_val=LABELS[:50])
+    assert estimator.n_iter_ == stopping.best_epoch + 2
+    assert estimator.score(X[:50], LABELS[:50]) == stopping.best_value
+
+
+def test_a_bar_shows_the_progress():
+    with redirect_stderr(io.StringIO()) as shown:
+        classifier(verbose="bar").fit(X, LABELS)
+    assert "12/12" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(fm.activations.ACTIVATIONS) | set(fm.activations.ALIASES))
+)
+def test_every_activation_of_the_package_can_be_named(name):
+    estimator = classifier(activation=name, max_iter=2).fit(X, LABELS)
+    assert estimator.model_.layers[0].activation is fm.activations.get(name)
+
+
+def swish(z):
+    return z * g.logistic(z)
+
+
+def test_each_layer_can_have_an_activation_of_its_own():
+    estimator = classifier(hidden_layer_sizes=(5, 4, 3), activation=["tanh", swish, "softplus"])
+    estimator.fit(X, LABELS)
+    assert [layer.activation.name for layer in estimator.model_.layers] == [
+        "tanh",
+        "swish",
+        "softplus",
+        "softmax",
+    ]
+    hidden = np.tanh(X @ estimator.coefs_[0] + estimator.intercepts_[0])
+    assert_allclose(estimator.transform(X, layer=0), hidden, rtol=1e-12)
+    z = hidden @ estimator.coefs_[1] + estimator.intercepts_[1]
+    assert_allclose(estimator.transform(X, layer=1), z / (1 + np.exp(-z)), rtol=1e-10)
+
+
+def test_hidden_activations_without_a_hidden_layer_are_an_error():
+    with pytest.raises(ValueError, match="layer must be"):
+        classifier(hidden_layer_sizes=()).fit(X, LABELS).transform(X)
+
+
+# Loss -> (parameters, what it says of one example).
+LOSSES = {
+    "absolute_error": ({}, lambda e: np.abs(e)),
+    "huber": ({"delta": 0.4}, lambda e: np.where(abs(e) < 0.4, e**2 / 2, 0.4 * (abs(e) - 0.2))),
+    "quantile": ({"quantile": 0.8}, lambda e: np.maximum(0.8 * e, -0.2 * e)),
+}
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_further_losses_have_their_formula_and_fall(loss, solver):
+    parameters, formula = LOSSES[loss]
+    estimator = regressor(loss=loss, solver=solver, alpha=0.0, max_iter=60, **parameters)
+    estimator.fit(X, y, X_val=X, y_val=y) if solver != "lbfgs" else estimator.fit(X, y)
+    expected = formula(y - estimator.predict(X)).mean()
+    last = estimator.loss_ if solver == "lbfgs" else estimator.validation_loss_curve_[-1]
+    assert_allclose(last, expected, rtol=1e-6)
+    assert expected < 0.7 * formula(y - np.median(y)).mean()
+
+
+def test_quantiles_hold_their_shares_and_make_an_interval():
+    estimator = regressor(loss="quantile", quantile=[0.1, 0.5, 0.9], max_iter=200).fit(X, y)
+    low, middle, high = estimator.predict(X).T
+    assert_allclose([(y < q).mean() for q in (low, middle, high)], [0.1, 0.5, 0.9], atol=0.07)
+    with pytest.raises(ValueError, match="needs one target"):
+        regressor(loss="quantile").fit(X, np.c_[y, y])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        regressor(loss="quantile", quantile=[0.1, 1.0]).fit(X, y)
+
+
+def test_a_loss_of_one_s_own_is_trained_on():
+    own = regressor(loss=lambda y, t: 0.5 * (y - t) ** 2).fit(X, y)
+    assert_allclose(own.loss_curve_, regressor().fit(X, y).loss_curve_, rtol=1e-12)
+
+    def focal(y, t):
+        return g.sum(-t * (1.0 - y) ** 2 * g.log(y + 1e-12), axis=1)
+
+    estimator = classifier(loss=focal, max_iter=60).fit(X, LABELS)
+    assert estimator.score(X, LABELS) > 0.7
+    with pytest.raises(ValueError, match="a number for each example"):
+        regressor(loss=lambda y, t: g.mean((y - t) ** 2)).fit(X, y)
+
+
+def test_partial_fit_stops_early_over_calls():
+    estimator = classifier(early_stopping=True, n_iter_no_change=2, learning_rate_init=0.05)
+    calls = 0
+    while not getattr(estimator, "stopped_", False) and calls < 200:
+        estimator.partial_fit(
+            X[:150], LABELS[:150], classes=[0, 1, 2], X_val=X[150:], y_val=LABELS[150:]
+        )
+        calls += 1
+    assert estimator.stopped_
+    assert len(estimator.validation_scores_) == calls < 200
+    assert estimator.score(X[150:], LABELS[150:]) == estimator.best_validation_score_
+    before = estimator.coefs_[0].copy()
+    estimator.partial_fit(X[:150], LABELS[:150], X_val=X[150:], y_val=LABELS[150:])
+    assert_array_equal(before, estimator.coefs_[0])
+
+
+def test_partial_fit_stops_early_for_several_labels_too():
+    labels = np.c_[LABELS > 0, LABELS > 1].astype(int)
+    estimator = classifier(early_stopping=True, n_iter_no_change=1, validation_fraction=0.3)
+    for _ in range(60):
+        estimator.partial_fit(X, labels, classes=[0, 1])
+    assert estimator.stopped_
+    assert len(estimator.validation_scores_) < 60
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_warm_start_that_keeps_the_optimizer_is_one_long_fit(solver):
+    settings = {"solver": solver, "shuffle": False}
+    long = classifier(max_iter=10, **settings).fit(X, LABELS)
+    kept = classifier(max_iter=5, warm_start=True, keep_optimizer=True, **settings)
+    kept.fit(X, LABELS).fit(X, LABELS)
+    forgot = classifier(max_iter=5, warm_start=True, **settings).fit(X, LABELS).fit(X, LABELS)
+    assert_array_equal(kept.coefs_[0], long.coefs_[0])
+    assert (forgot.coefs_[0] != long.coefs_[0]).any()
+
+
+def test_hidden_activations_are_features_for_what_comes_next():
+    estimator = classifier(hidden_layer_sizes=(6, 3)).fit(X, LABELS)
+    last = estimator.transform(X)
+    assert last.shape == (210, 3)
+    assert_array_equal(last, estimator.transform(X, layer=1))
+    logits = last @ estimator.coefs_[-1] + estimator.intercepts_[-1]
+    assert_array_equal(logits.argmax(axis=1), estimator.predict(X))
+
+
+def test_the_number_of_threads_is_used_and_given_back():
+    before, seen = fm.get_num_threads(), []
+    many = classifier(
+        n_threads=before + 2, callbacks=[lambda *_: seen.append(fm.get_num_threads())]
+    )
+    many.fit(X, LABELS)
+    assert set(seen) == {before + 2}
+    assert fm.get_num_threads() == before
+    assert_array_equal(many.coefs_[0], classifier(n_threads=1).fit(X, LABELS).coefs_[0])
+
+
+def test_a_table_in_float64_can_train_in_float32():
+    estimator = classifier(dtype="float32").fit(X, LABELS)
+    assert estimator.coefs_[0].dtype == estimator.predict_proba(X).dtype == np.float32
+    assert_allclose(estimator.loss_curve_, classifier().fit(X, LABELS).loss_curve_, rtol=1e-3)
+
+
+def test_a_warm_network_cannot_change_its_layers():
+    estimator = classifier(warm_start=True).fit(X, LABELS)
+    with pytest.raises(ValueError, match="cannot change its layers"):
+        estimator.set_params(hidden_layer_sizes=(3,)).fit(X, LABELS)
