@@ -2,8 +2,8 @@ r"""
 9. Computation graphs
 =====================
 
-A network, its loss and the gradient of that loss are one directed acyclic graph. Here it is drawn as
-formulas, by :func:`fastmlp.graph.draw`, and as units and connections, by
+A network, its loss and the gradient of that loss are one directed acyclic graph. Here it is drawn
+as formulas, by :func:`fastmlp.graph.draw`, and as units and connections, by
 :func:`fastmlp.plot.network`.
 """
 

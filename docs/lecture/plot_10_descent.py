@@ -19,8 +19,8 @@ import numpy as np
 # Two weights: the whole space
 # ----------------------------
 # The univariate logistic least-squares model has just :math:`w` and :math:`b`: nothing is
-# hidden. Its surface is not convex. Far from the valley there are plateaus where the unit saturates,
-# the gradient is small, and descent is slow.
+# hidden. Its surface is not convex. Far from the valley there are plateaus where the unit
+# saturates, the gradient is small, and descent is slow.
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=(40, 1))

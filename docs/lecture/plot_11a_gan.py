@@ -49,8 +49,8 @@ fake, _ = G.network.forward(z)
 score_of_real, _ = D.network.forward(x)
 score_of_fake, _ = D.network.forward(fake)
 
-loss_of_D = g.mean(g.softplus(-score_of_real) + g.softplus(score_of_fake))
-loss_of_G = g.mean(g.softplus(-score_of_fake))
+discriminator_loss = g.mean(g.softplus(-score_of_real) + g.softplus(score_of_fake))
+generator_loss = g.mean(g.softplus(-score_of_fake))
 
 # %%
 # Such games circle around their equilibrium. What calms them is a penalty on how steep :math:`D` is
@@ -59,7 +59,7 @@ loss_of_G = g.mean(g.softplus(-score_of_fake))
 # again:
 
 slope = g.gradient(g.sum(score_of_real), x)
-loss_of_D = loss_of_D + 0.5 * 0.3 * g.mean(g.sum(slope**2, axis=1))
+discriminator_loss = discriminator_loss + 0.5 * 0.3 * g.mean(g.sum(slope**2, axis=1))
 
 # %%
 # The game
@@ -67,7 +67,7 @@ loss_of_D = loss_of_D + 0.5 * 0.3 * g.mean(g.sum(slope**2, axis=1))
 # ``fit`` knows of one loss. The planner below it takes a gradient for each parameter: those of
 # :math:`G` follow :math:`L_G`, those of :math:`D` follow :math:`L_D`, both at the same time.
 
-players = {loss_of_G: G.network.parameter_nodes, loss_of_D: D.network.parameter_nodes}
+players = {generator_loss: G.network.parameter_nodes, discriminator_loss: D.network.parameter_nodes}
 gradients = {
     node: signal
     for loss, nodes in players.items()
@@ -75,7 +75,9 @@ gradients = {
 }
 parameters = Parameters(list(gradients))
 rule = fm.Adam(1e-3, beta1=0.5)
-game = plan_training(loss_of_G, parameters, rule, metrics=[loss_of_D], gradients=gradients)
+game = plan_training(
+    generator_loss, parameters, rule, metrics=[discriminator_loss], gradients=gradients
+)
 sample = plan([fake], parameters=parameters)
 
 

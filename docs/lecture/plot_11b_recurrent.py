@@ -159,8 +159,8 @@ print(np.sum(terms, axis=0))
 # %%
 # What the package lacks for this
 # -------------------------------
-# The number of steps is fixed when the graph is built, and the graph grows with it: a program has no
-# loop, so a sequence of thousands of steps is a program of thousands of steps, and another
+# The number of steps is fixed when the graph is built, and the graph grows with it: a program
+# has no loop, so a sequence of thousands of steps is a program of thousands of steps, and another
 # length is another model (with the same weights). A file cannot hold a layer of one's own:
 # ``model.save`` says so.
 

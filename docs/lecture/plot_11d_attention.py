@@ -128,8 +128,8 @@ print(
 print(f"always 0                       squared error {(t_test**2).mean():.4f}")
 
 # %%
-# Whom does each listen to? The weights are nodes of the graph, so they can be asked for. Circles mark
-# who was asked; nobody told the network where to look.
+# Whom does each listen to? The weights are nodes of the graph, so they can be asked for. Circles
+# mark who was asked; nobody told the network where to look.
 
 x = g.input(columns, "x")
 Wq, Wk, _ = model.network.parameter_nodes
@@ -174,8 +174,8 @@ plt.show()
 # There are no tensors of three axes and no product of a matrix for each example: the scores are
 # :math:`n^2` products of columns, one node each, so the graph grows with the square of the length,
 # which is fixed when it is built. Five elements are fine; five hundred are not. A block of a
-# transformer has more around this layer: several heads, a sum with its input, a dense layer for each
-# element, outputs brought to mean 0 and deviation 1. All of that is made of the same operations, but
-# no such layers are provided.
+# transformer has more around this layer: several heads, a sum with its input, a dense layer for
+# each element, outputs brought to mean 0 and deviation 1. All of that is made of the same
+# operations, but no such layers are provided.
 
 # sphinx_gallery_thumbnail_number = 1
