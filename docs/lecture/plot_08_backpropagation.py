@@ -21,7 +21,7 @@ from fastmlp import graph as g
 # --------------------
 # The univariate logistic least-squares model:
 #
-# .. math:: z = w x + b, \qquad y = \sigma(z), \qquad L = \tfrac12 (y - t)^2
+# .. math:: z = w x + b, \qquad y = \sigma(z), \qquad L = \tfrac{1}{2} (y - t)^2
 #
 # Nodes are made by writing the formulas down, and named as on the slides.
 
@@ -58,7 +58,7 @@ for (name, formula), value in zip(by_hand.items(), by_core, strict=True):
 # -------
 # A penalty adds a second path from the weight to what is minimised:
 #
-# .. math:: R = \tfrac12 w^2, \qquad J = L + \lambda R
+# .. math:: R = \tfrac{1}{2} w^2, \qquad J = L + \lambda R
 #
 # .. math:: \bar J = 1, \quad \bar L = \bar J, \quad \bar R = \lambda \bar J, \quad
 #    \bar w = \bar z \, x + \bar R \, w
@@ -119,10 +119,10 @@ print("complex step   ", step)
 # %%
 # The algorithm
 # -------------
-# Let :math:`v_1, \dots, v_N` be a topological order of the graph: parents before children.
+# Let :math:`v_1, \ldots, v_N` be a topological order of the graph: parents before children.
 #
-# * **Forward**: for :math:`i = 1, \dots, N` compute :math:`v_i` from its parents.
-# * **Backward**: :math:`\bar v_N = 1`, then for :math:`i = N - 1, \dots, 1`
+# * **Forward**: for :math:`i = 1, \ldots, N` compute :math:`v_i` from its parents.
+# * **Backward**: :math:`\bar v_N = 1`, then for :math:`i = N - 1, \ldots, 1`
 #
 #   .. math:: \bar v_i = \sum_{j \,\in\, \mathrm{children}(i)} \bar v_j
 #      \frac{\partial v_j}{\partial v_i}
@@ -142,7 +142,7 @@ for row in g.trace(f, {}).backward:
 # .. math::
 #
 #    z_i = \sum_j w^{(1)}_{ij} x_j + b^{(1)}_i, \quad h_i = \varphi(z_i), \quad
-#    y_k = \sum_i w^{(2)}_{ki} h_i + b^{(2)}_k, \quad L = \tfrac12 \sum_k (y_k - t_k)^2
+#    y_k = \sum_i w^{(2)}_{ki} h_i + b^{(2)}_k, \quad L = \tfrac{1}{2} \sum_k (y_k - t_k)^2
 
 rng = np.random.default_rng(0)
 inputs, hidden, outputs = 3, 4, 2
@@ -212,7 +212,7 @@ g.trace(L, example)
 # Watching the signals
 # --------------------
 # The error signals of a deep network tell whether its first layers learn. Twenty layers of logistic
-# units multiply twenty factors :math:`\varphi'(z) \le \frac14`; ReLU's are 0 or 1.
+# units multiply twenty factors :math:`\varphi'(z) \le \frac{1}{4}`; ReLU's are 0 or 1.
 
 depth, width, rows = 20, 32, 64
 signals = {}

@@ -69,7 +69,7 @@ plt.show()
 # %%
 # L2 makes a bowl of it
 # ---------------------
-# The penalty :math:`\lambda \frac12 w^2` lifts the plateaus: the minimum moves towards
+# The penalty :math:`\lambda \frac{1}{2} w^2` lifts the plateaus: the minimum moves towards
 # :math:`w = 0`, and there is a way down from everywhere.
 
 model, path = fm.MLP([1, 1], output="logistic"), fm.plot.WeightPath()
@@ -82,7 +82,7 @@ plt.show()
 
 # %%
 # 2,410 parameters: a plane through the space
-# ----------------------------------------
+# -------------------------------------------
 # A digit classifier has thousands of weights. What can be drawn is a plane of the space. The two
 # *principal directions* of the path are those in which training moved most: the picture below holds
 # nearly all of the way.
