@@ -26,7 +26,7 @@ PAGES = {
     "metrics": "Metrics",
     "optimizers": "Optimizers",
     "schedules": "Learning rate schedules",
-    "callbacks": "Callbacks and history",
+    "callbacks": "Callbacks, history and warnings",
     "graph": "The graph",
     "datasets": "Datasets",
     "plot": "Pictures",
@@ -39,6 +39,7 @@ TOLD_ON = {
     "io": "models",
     "direct": "models",
     "_fit": "callbacks",
+    "_signal": "callbacks",
     "history": "callbacks",
     "gradient": "graph",
 }

@@ -1,0 +1,103 @@
+"""What the site says works: its Python runs, its table is whole, no public name is left out."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import fastmlp as fm
+import pytest
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the docs are not part of an sdist")
+
+
+def blocks(page):
+    """Return the page's Python, but for that of other packages, which says so in its first line."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [block for block in found if not block.startswith(("# Keras\n", "# PyTorch\n"))]
+
+
+def run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pytest.importorskip("matplotlib").use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = {"__name__": "page"}
+    for block in blocks(page):
+        exec(compile(block, page, "exec"), names)
+    plt.close("all")
+    return names
+
+
+def test_the_index_runs(tmp_path, monkeypatch):
+    names = run("index.md", tmp_path, monkeypatch)
+    assert names["model"].evaluate(names["data"].X_test, names["data"].t_test)["accuracy"] > 0.96
+
+
+def test_the_tutorial_runs_and_what_it_promises_comes(tmp_path, monkeypatch, capsys):
+    names = run("tutorial.md", tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert said.count("[0. 1. 1. 0.]") == 2
+    assert float(re.search(r"'accuracy': ([\d.]+)", said)[1]) == pytest.approx(0.975, abs=0.015)
+    # L = ½(σ(z) − t)² at z = 0.5 · 1.5 + 0.1
+    z_bar = names["value"].item()
+    y = 1 / (1 + 2.718281828459045**-0.85)
+    assert z_bar == pytest.approx((y - 1) * y * (1 - y), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_guide_from_scikit_learn_runs(tmp_path, monkeypatch, capsys):
+    names = run("guides/from_sklearn.md", tmp_path, monkeypatch)
+    assert float(capsys.readouterr().out.split()[0]) > 0.95
+    assert names["clf"].best_validation_score_ > 0.95
+    assert names["features"].shape[1] == 64
+
+
+def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
+    names = run("guides/from_pytorch_keras.md", tmp_path, monkeypatch)
+    assert names["model"].evaluate(names["X_val"], names["t_val"], loss="cross_entropy")
+    assert names["model"].history.stopped
+    assert names["x_bar"].shape == names["x"].shape
+
+
+def test_every_item_of_the_lecture_has_its_page_and_its_test():
+    table = (DOCS / "lecture" / "README.rst").read_text(encoding="utf-8")
+    pages, tests = (re.findall(rf"``({kind}_\d\d[a-z]?_\w+\.py)``", table) for kind in ("plot", "test"))
+    assert sorted({int(page[5:7]) for page in pages}) == list(range(1, 12))
+    assert [test.replace("test", "plot") for test in tests] == pages
+    assert sorted(pages) == sorted(path.name for path in (DOCS / "lecture").glob("plot_*.py"))
+    for test in tests:
+        assert (Path(__file__).parent / "lecture" / test).is_file(), test
+
+
+@pytest.fixture
+def api_pages(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(DOCS / "_ext"), *sys.path])
+    return importlib.import_module("api_pages")
+
+
+def test_no_public_name_is_left_out_of_the_api_pages(api_pages):
+    pages = api_pages.pages()
+    written = {name for names in pages.values() for name in names}
+    objects = [api_pages.resolve(name) for name in written]
+    modules = {name for name in fm.__all__ if isinstance(getattr(fm, name), ModuleType)}
+    for name in fm.__all__:
+        assert name in modules or name == "__version__" or f"fastmlp.{name}" in written, name
+    for module in modules:
+        for name in getattr(getattr(fm, module), "__all__", []):
+            value = getattr(getattr(fm, module), name)
+            assert any(value is known for known in objects), f"{module}.{name}"
+    assert set(pages) <= set(api_pages.PAGES), "give the new page a heading in api_pages.PAGES"
+
+
+def test_every_public_name_has_a_docstring(api_pages):
+    for names in api_pages.pages().values():
+        for name in names:
+            value = api_pages.resolve(name)
+            if callable(value):
+                assert (value.__doc__ or "").strip(), name
