@@ -119,8 +119,8 @@ plt.show()
 # for a slide, ``animation.to_jshtml()`` gives a player for a notebook.
 
 model, path = descend(fm.SGD(2.0), 60)
-fig, ax = plt.subplots(figsize=(6, 4.5))
-animation = fm.plot.descent(model, x, t, path, frames=30, interval=100, ax=ax)
+fig, ax = plt.subplots(figsize=(5, 3.8))
+animation = fm.plot.descent(model, x, t, path, frames=20, interval=150, ax=ax)
 plt.close(fig)  # the player below shows it
 
 plt.rcParams["animation.html"] = "jshtml"

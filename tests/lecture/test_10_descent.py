@@ -67,7 +67,7 @@ def test_the_page_shows_descent_momentum_and_a_plane_that_holds_the_path():
     path = page["path"].weights
     assert len(path) == 61
     html = page["animation"].to_jshtml(fps=5)
-    assert html.count("data:image/png;base64") == 30
+    assert html.count("data:image/png;base64") == 20
     classifier = page["classifier"]
     assert classifier.evaluate(page["X"], page["labels"])["accuracy"] > 0.99
     assert classifier.n_parameters == 2410
