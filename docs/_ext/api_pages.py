@@ -151,8 +151,14 @@ def _link(app: Any, env: Any, node: Any, content: Any) -> Any:
     return None
 
 
+def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what scikit-learn adds to every estimator for its metadata routing."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages before Sphinx (and autosummary) look for them."""
     write(Path(app.srcdir) / "api")
     app.connect("missing-reference", _link)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

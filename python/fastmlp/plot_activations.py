@@ -38,7 +38,7 @@ def activations(
 
     Parameters
     ----------
-    names : sequence of str, Activation or function, optional
+    names : sequence of str, activations.Activation or function, optional
         Which ones; by default identity, relu, softplus, threshold, logistic and tanh.
     interval : (float, float), default (-4, 4)
         From which z to which.

@@ -28,7 +28,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     Parameters
     ----------
     loss : str or callable, default="squared_error"
-        "squared_error" ½ (y − t)² and "poisson" as in scikit-learn; "absolute_error" |y − t|,
+        "squared_error" ½ (y − t)² and "poisson" as in scikit-learn; "absolute_error" ``|y − t|``,
         "huber", "quantile"; or a function of graph nodes (y, t) that returns one number for each
         row.
     hidden_layer_sizes : array-like of int, default=(100,)
