@@ -6,6 +6,7 @@ from contextlib import redirect_stderr
 import fastmlp as fm
 import numpy as np
 import pytest
+import scipy.sparse
 from fastmlp import graph as g
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -283,3 +284,27 @@ def test_a_warm_network_cannot_change_its_layers():
     estimator = classifier(warm_start=True).fit(X, LABELS)
     with pytest.raises(ValueError, match="cannot change its layers"):
         estimator.set_params(hidden_layer_sizes=(3,)).fit(X, LABELS)
+
+
+def test_sparse_data_is_never_dense_as_a_whole():
+    resource = pytest.importorskip("resource")
+    rows, columns = 200, 500_000  # 800 MB when dense
+    sparse = scipy.sparse.random_array(
+        (rows, columns), density=1e-5, format="csr", rng=np.random.default_rng(0)
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for solver in ("lbfgs", "adam"):
+        estimator = regressor(hidden_layer_sizes=1, solver=solver, max_iter=1, batch_size=9)
+        estimator.fit(sparse, y[:rows]).predict(sparse)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert kilobytes < 400_000
+
+
+def test_ctrl_c_ends_the_training_with_a_warning_and_what_was_learnt():
+    def interrupt(model, epoch, logs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        estimator = classifier(callbacks=[interrupt]).fit(X, LABELS)
+    assert_array_equal(estimator.coefs_[0], classifier(max_iter=3).fit(X, LABELS).coefs_[0])
