@@ -53,6 +53,8 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "min_reported_time": 1,
     "show_memory": False,
+    "write_computation_times": False,
+    "remove_config_comments": True,
     "download_all_examples": False,
     "copyfile_regex": r".*\.rst",
 }
