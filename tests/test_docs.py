@@ -67,7 +67,9 @@ def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
 
 def test_every_item_of_the_lecture_has_its_page_and_its_test():
     table = (DOCS / "lecture" / "README.rst").read_text(encoding="utf-8")
-    pages, tests = (re.findall(rf"``({kind}_\d\d[a-z]?_\w+\.py)``", table) for kind in ("plot", "test"))
+    pages, tests = (
+        re.findall(rf"``({kind}_\d\d[a-z]?_\w+\.py)``", table) for kind in ("plot", "test")
+    )
     assert sorted({int(page[5:7]) for page in pages}) == list(range(1, 12))
     assert [test.replace("test", "plot") for test in tests] == pages
     assert sorted(pages) == sorted(path.name for path in (DOCS / "lecture").glob("plot_*.py"))

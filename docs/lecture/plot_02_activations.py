@@ -81,5 +81,5 @@ for ax, classifier, title in [(left, model, "threshold"), (right, soft, "logisti
     accuracy = classifier.evaluate(X, t)["accuracy"]
     fm.plot.decision_boundary(classifier, X, t, ax=ax)
     ax.get_legend().remove()
-    ax.set_title(f"{title}: {accuracy:.0%} right")
+    ax.set_title(f"{title}: {accuracy:.1%} right")
 plt.show()
