@@ -19,6 +19,11 @@ constexpr Index block_k = 256, block_m = 280 / tile_rows * tile_rows;
 template <class T>
 constexpr Index packed_rows = (tile_rows + width<T> - 1) / width<T> * width<T>;
 
+// Columns of B packed at once: its rows are then read in runs of a page, and every block of A finds
+// them in the second-level cache.
+template <class T>
+constexpr Index slab_columns = 4096 / Index(sizeof(T));
+
 FASTMLP_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 
 // Cuts n into the fewest equal blocks of at most `most`, rounded up to a multiple of `unit`.
@@ -32,6 +37,7 @@ FASTMLP_INLINE Index even_block(Index n, Index most, Index unit) {
 template <class T>
 struct Plan {
   Index m, k, tile, columns;  // rows and terms of a block, rows of a tile, columns of a panel
+  Index slab;                 // columns of B packed at once
   Index k_blocks, panels;
   bool pack_a, pack_b, in_place;
 };
@@ -56,6 +62,9 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds h.
   p.in_place = g.h == g.C;
+  // Packing panels again for each block of A is cheaper while all of B is in cache.
+  const bool large = g.K * g.N * size > 4 * 1024 * 1024 && g.M > p.m && !p.in_place;
+  p.slab = p.pack_b && large ? even_block(g.N, slab_columns<T>, p.columns) : 0;
   return p;
 }
 
@@ -66,15 +75,16 @@ struct Room {
 };
 
 template <class T>
-FASTMLP_INLINE Room<T> room_for(Index M, Index K) {
+FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
   const Index m = smaller(M, block_m), k = smaller(K, block_k), tiles = (m - 1) / tile_rows + 2;
   const Index columns = vectors_for(M) * width<T>;
-  return {tiles * packed_rows<T> * (k + width<T>), k * columns, m * columns};
+  const Index slab = (smaller(N, slab_columns<T>) / columns + 2) * columns;
+  return {tiles * packed_rows<T> * (k + width<T>), k * slab, m * columns};
 }
 
 template <class T>
-Index gemm_scratch(Index M, Index, Index K) {
-  const Room<T> room = room_for<T>(M, K);
+Index gemm_scratch(Index M, Index N, Index K) {
+  const Room<T> room = room_for<T>(M, N, K);
   return room.a + room.b + room.sums;
 }
 
@@ -117,13 +127,20 @@ Operand<T> pack_a(const Gemm<T>& g, const T* A, Index m, Index k, Index tile, T*
   return {packed - k * column, 1, column, step};
 }
 
+// k rows and n columns from B, panel after panel. Many panels are cut from each of its rows at
+// once.
 template <class T>
-Operand<T> pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* packed) {
-  if (g.b_cs == 1)
-    copy(k, n, B, g.b_rs, packed, columns);
-  else
-    transpose(n, k, B, g.b_cs, packed, columns);
-  return {packed, columns, 1, 0};
+void pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* packed) {
+  if (g.b_cs == 1) {
+    const Index rows = n <= columns ? k : 1;
+    for (Index i = 0; i < k; i += rows)
+      for (Index j = 0; j < n; j += columns)
+        copy(rows, smaller(n - j, columns), B + i * g.b_rs + j, g.b_rs,
+             packed + j * k + i * columns, columns);
+  } else {
+    for (Index j = 0; j < n; j += columns)
+      transpose(smaller(n - j, columns), k, B + j * g.b_cs, g.b_cs, packed + j * k, columns);
+  }
 }
 
 // c = φ(s + bias) on a tile just computed. s may be c.
@@ -185,7 +202,7 @@ template <class T>
 FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& part,
                              const Operand<T>& a, const Operand<T>& b, T* out, Index ld_out) {
   constexpr Index line = 64 / Index(sizeof(T));
-  const bool more_panels = g.b_cs == 1 && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
+  const bool more_panels = !p.pack_b && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
   const T* const next_panel = g.B + part.k0 * g.b_rs + part.j0 + p.columns;
   Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, g.accumulate || !part.first};
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
@@ -203,45 +220,96 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
   }
 }
 
+// The panels [j0, j0 + n) of one block of K, for the rows of one block of A.
 template <class T>
-void gemm(const Gemm<T>& g, T* scratch) {
-  const Plan<T> p = plan(g);
-  const Room<T> room = room_for<T>(g.M, g.K);
-  T* const packed_a = scratch;
-  T* const packed_b = packed_a + room.a;
-  T* const sums = packed_b + room.b;
+struct Work {
+  const Gemm<T>& g;
+  Plan<T> p;
+  T *packed_a, *packed_b, *sums;
 
-  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  for (Index i0 = 0; i0 < g.M; i0 += p.m) {
-    Operand<T> a{};
-    Index block_of_a = -1;
-    for (Index step = 0; step < p.k_blocks * p.panels; ++step) {
-      // A block of A serves all panels of B, unless the sums of a panel need all blocks at once.
-      const Index block = p.in_place ? step % p.k_blocks : step / p.panels;
-      const Index panel = p.in_place ? step / p.k_blocks : step % p.panels;
-      const Index j0 = panel * p.columns, k0 = block * p.k;
-      const Part part{i0, smaller(g.M - i0, p.m), j0,         smaller(g.N - j0, p.columns),
-                      k0, smaller(g.K - k0, p.k), block == 0, block + 1 == p.k_blocks};
-      if (block != block_of_a) {
-        const T* A = g.A + i0 * g.a_rs + k0 * g.a_cs;
-        a = p.pack_a ? pack_a(g, A, part.m, part.k, p.tile, packed_a)
-                     : Operand<T>{A, g.a_rs, g.a_cs, p.tile * g.a_rs};
-        block_of_a = block;
+  Operand<T> block_of_a(Index i0, Index m, Index k0, Index k) const {
+    const T* A = g.A + i0 * g.a_rs + k0 * g.a_cs;
+    return p.pack_a ? pack_a(g, A, m, k, p.tile, packed_a)
+                    : Operand<T>{A, g.a_rs, g.a_cs, p.tile * g.a_rs};
+  }
+
+  void pack_slab(Index j0, Index n, Index k0, Index k) const {
+    if (p.pack_b) pack_b(g, g.B + k0 * g.b_rs + j0 * g.b_cs, k, n, p.columns, packed_b);
+  }
+
+  Part part(Index i0, Index j0, Index block) const {
+    const Index k0 = block * p.k;
+    return {i0, smaller(g.M - i0, p.m), j0,         smaller(g.N - j0, p.columns),
+            k0, smaller(g.K - k0, p.k), block == 0, block + 1 == p.k_blocks};
+  }
+
+  // The panel at j0 of the slab that begins at `slab`.
+  void run(const Part& at, const Operand<T>& a, Index slab, T* out, Index ld_out) const {
+    const Operand<T> b = p.pack_b ? Operand<T>{packed_b + (at.j0 - slab) * at.k, p.columns, 1, 0}
+                                  : Operand<T>{g.B + at.k0 * g.b_rs + at.j0, g.b_rs, 1, 0};
+    if (g.b_sums && g.b_cs != 1 && at.i0 == 0)
+      sum_rows(at.k, at.n, b.data, b.rs, g.b_sums + at.j0, g.accumulate || !at.first);
+    run_part(g, p, at, a, b, out, ld_out);
+  }
+
+  // A slab of B serves all blocks of A, and each of those all its panels.
+  void by_slabs() const {
+    for (Index slab = 0; slab < g.N; slab += p.slab) {
+      const Index end = smaller(g.N, slab + p.slab);
+      for (Index block = 0; block < p.k_blocks; ++block) {
+        const Part first = part(0, slab, block);
+        pack_slab(slab, end - slab, first.k0, first.k);
+        for (Index i0 = 0; i0 < g.M; i0 += p.m) {
+          const Operand<T> a = block_of_a(i0, smaller(g.M - i0, p.m), first.k0, first.k);
+          for (Index j0 = slab; j0 < end; j0 += p.columns)
+            run(part(i0, j0, block), a, slab, g.C + i0 * g.ldc + j0, g.ldc);
+        }
       }
-      const T* B = g.B + k0 * g.b_rs + j0 * g.b_cs;
-      const Operand<T> b = p.pack_b ? pack_b(g, B, part.k, part.n, p.columns, packed_b)
-                                    : Operand<T>{B, g.b_rs, 1, 0};
-      if (g.b_sums && g.b_cs != 1 && i0 == 0)
-        sum_rows(part.k, part.n, b.data, b.rs, g.b_sums + j0, g.accumulate || block > 0);
-      T* const c = g.C + i0 * g.ldc + j0;
-      if (!p.in_place) {
-        run_part(g, p, part, a, b, c, g.ldc);
-        continue;
-      }
-      if (part.first && g.accumulate) copy(part.m, part.n, c, g.ldc, sums, p.columns);
-      run_part(g, p, part, a, b, sums, p.columns);
     }
   }
+
+  // A block of A serves all panels of B, packed as they come.
+  void by_blocks() const {
+    for (Index i0 = 0; i0 < g.M; i0 += p.m) {
+      for (Index block = 0; block < p.k_blocks; ++block) {
+        const Part first = part(i0, 0, block);
+        const Operand<T> a = block_of_a(i0, first.m, first.k0, first.k);
+        for (Index j0 = 0; j0 < g.N; j0 += p.columns) {
+          const Part at = part(i0, j0, block);
+          pack_slab(j0, at.n, at.k0, at.k);
+          run(at, a, j0, g.C + i0 * g.ldc + j0, g.ldc);
+        }
+      }
+    }
+  }
+
+  // While C still holds h, partial sums wait elsewhere: a panel at a time through all of K.
+  void by_panels() const {
+    for (Index i0 = 0; i0 < g.M; i0 += p.m) {
+      for (Index j0 = 0; j0 < g.N; j0 += p.columns) {
+        for (Index block = 0; block < p.k_blocks; ++block) {
+          const Part at = part(i0, j0, block);
+          pack_slab(j0, at.n, at.k0, at.k);
+          if (at.first && g.accumulate)
+            copy(at.m, at.n, g.C + i0 * g.ldc + j0, g.ldc, sums, p.columns);
+          run(at, block_of_a(i0, at.m, at.k0, at.k), j0, sums, p.columns);
+        }
+      }
+    }
+  }
+};
+
+template <class T>
+void gemm(const Gemm<T>& g, T* scratch) {
+  const Room<T> room = room_for<T>(g.M, g.N, g.K);
+  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
+  const Work<T> work{g, plan(g), scratch, scratch + room.a, scratch + room.a + room.b};
+  if (work.p.in_place)
+    work.by_panels();
+  else if (work.p.slab)
+    work.by_slabs();
+  else
+    work.by_blocks();
 }
 
 }  // namespace fastmlp::FASTMLP_ISA

@@ -16,6 +16,10 @@ from fastmlp.planner.ir import Buffer, Place, Step, Steps
 
 _GRAIN = 16  # elements, see parameters.py
 
+# Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
+# without a copy (block_k in cpp/kernels/gemm.h).
+_BLOCK_K = 256
+
 # Which operands a kernel may overwrite with its result.
 _IN_PLACE = {
     "unary": (0,),
@@ -114,11 +118,21 @@ def _overwritten(step: Step, result: Buffer, dying: list[Buffer]) -> Buffer | No
     main = step.out2 if step.kind == "softmax_cross_entropy" else step.out
     if main is None or main.buffer is not result:
         return None
+    if step.kind == "gemm" and _terms(step) > _BLOCK_K:
+        return None
     for i in _IN_PLACE.get(step.kind, ()):
         operand = step.inputs[i] if i < len(step.inputs) else None
         if operand is not None and operand.buffer in dying and operand.shape == main.shape:
             return operand.buffer
     return None
+
+
+def _terms(step: Step) -> int:
+    """Return how many products each element of a gemm sums up; 0 if they are a batch's rows."""
+    factor = step.inputs[1]
+    assert factor is not None
+    terms = factor.columns if step.b else factor.rows
+    return 0 if isinstance(terms, str) else terms
 
 
 class _Columns:
