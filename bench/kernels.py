@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastmlp._core import kernels
 
 from bench import harness, machine
+from fastmlp._core import kernels
 
 # M, N, K, and whether A and B are stored transposed: the products of a step of 784-256-128-10 on
 # 128 rows, those of small networks, of single rows, and large ones.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
+
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.ops import OPS

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp.activations import ACTIVATIONS, ALIASES, Activation

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fastmlp import _core
 
 ROOT = Path(__file__).parents[1]

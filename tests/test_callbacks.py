@@ -2,9 +2,10 @@
 
 import types
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import callbacks, progress
 from fastmlp.history import History
 from fastmlp.metrics import Metric

@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import datasets
 from fastmlp.cli import main
 from fastmlp.config import versions

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastmlp as fm
 import pytest
+
+import fastmlp as fm
 from fastmlp import config
 
 

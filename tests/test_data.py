@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from fastmlp import _data, losses
 
 NUMBERS = ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "uint64"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from fastmlp import datasets
 
 BUNDLED = [name for name in datasets.NAMES if name != "mnist"]

@@ -2,11 +2,12 @@
 
 import re
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from sklearn.linear_model import LinearRegression, Ridge
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 
 def regression(rows=23, inputs=5, outputs=3, seed=0):

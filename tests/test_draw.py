@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp._layout import layered
 from fastmlp.graph import BATCH

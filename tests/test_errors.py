@@ -1,11 +1,12 @@
 """The table of bad input: each is the right kind of error, says what is wrong, changes nothing."""
 
-import fastmlp as fm
 import numpy as np
 import pandas as pd
 import pytest
-from fastmlp import graph as g
 from scipy import sparse
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 LABELS = np.arange(10) % 3

@@ -3,12 +3,13 @@
 import io
 from contextlib import redirect_stderr
 
-import fastmlp as fm
 import numpy as np
 import pytest
 import scipy.sparse
-from fastmlp import graph as g
 from numpy.testing import assert_allclose, assert_array_equal
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -2,12 +2,13 @@
 
 import warnings
 
-import fastmlp as fm
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as PeerClassifier
 from sklearn.neural_network import MLPRegressor as PeerRegressor
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+import fastmlp as fm
 
 ESTIMATORS = [
     fm.MLPClassifier(max_iter=100),

@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 
-import fastmlp as fm
 import joblib
 import numpy as np
 import pandas as pd
@@ -22,6 +21,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+import fastmlp as fm
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -5,7 +5,6 @@ import io
 import warnings
 from collections.abc import Iterator
 
-import fastmlp as fm
 import numpy as np
 import pytest
 import scipy.optimize
@@ -13,6 +12,8 @@ import scipy.sparse
 import sklearn.neural_network as peer
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+
+import fastmlp as fm
 
 ROWS, FEATURES = 107, 5
 RNG = np.random.RandomState(0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from fastmlp import _core
 from fastmlp import graph as g
 from fastmlp.parameters import Parameters

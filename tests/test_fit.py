@@ -4,9 +4,10 @@ import _thread
 import threading
 import time
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import _fit, _objective, losses, optimizers, planner, reference
 from fastmlp import graph as g
 

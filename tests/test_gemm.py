@@ -7,6 +7,7 @@ import platform
 
 import numpy as np
 import pytest
+
 from fastmlp._core import kernels
 
 ISAS = list(kernels.isas)
@@ -136,6 +137,22 @@ def test_packing_and_layout_do_not_change_bits(isa, dtype):
         ):
             C = product(isa, laid_out(A, a_layout, gap), laid_out(B, b_layout, gap))
             np.testing.assert_array_equal(C, expected)
+
+
+@every_table
+def test_a_b_too_large_for_the_caches_is_packed_in_slabs_without_changing_bits(isa, dtype):
+    rng = np.random.default_rng(5)
+    for M, N, K in [(291, 1024, 1031), (563, 2048 // np.dtype(dtype).itemsize * 3, 1500)]:
+        A, B = random(rng, M, K, dtype), random(rng, K, N, dtype)
+        sums = np.zeros(N, dtype)
+        C = product(isa, A, B, b_sums=sums)
+        assert (np.abs(C - A.astype(float) @ B.astype(float)) <= bound(A, B)).all()
+        np.testing.assert_array_equal(product(isa, A[:20], B), C[:20])  # one block: no slab
+        turned = np.zeros(N, dtype)
+        np.testing.assert_array_equal(
+            product(isa, A, np.ascontiguousarray(B.T).T, b_sums=turned), C
+        )
+        np.testing.assert_array_equal(turned, sums)
 
 
 @every_table

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.gradient import overbar
 from fastmlp.graph import BATCH

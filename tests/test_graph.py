@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.graph import BATCH
 

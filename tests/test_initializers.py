@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from fastmlp import initializers
 from fastmlp.initializers import INITIALIZERS, Constant, Glorot, He, Initializer, LeCun, Zeros
 

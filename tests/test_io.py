@@ -4,11 +4,12 @@ import json
 import pickle
 import struct
 
-import fastmlp as fm
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
+
+import fastmlp as fm
 
 
 def several_inputs():

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastmlp._core import kernels
 
 ISAS = list(kernels.isas)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.landscape import landscape
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp import layers
 from fastmlp.initializers import Glorot, He

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp import losses, metrics
 from fastmlp.losses import LOSSES, Loss, l2_penalty, mean_loss

@@ -6,6 +6,7 @@ import ctypes
 
 import numpy as np
 import pytest
+
 from allocations import SUPPORTED, counted
 from fastmlp import _core
 from fastmlp import graph as g

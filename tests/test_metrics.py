@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp import losses, metrics
 from fastmlp.metrics import METRICS, Metric

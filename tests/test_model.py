@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import reference
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.layers import Activation, Add, Dense, Dropout, Input, Layer, add, concat
 from fastmlp.network import Network

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from fastmlp import optimizers
 from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
 

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.parameters import Parameters, aligned_zeros
 from fastmlp.planner import plan

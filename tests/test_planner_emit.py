@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fastmlp import _core
 from fastmlp import graph as g
 from fastmlp.graph import BATCH

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.graph import Node
 from fastmlp.parameters import Parameters

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.ops import OPS

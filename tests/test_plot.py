@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import plot
 
 matplotlib = pytest.importorskip("matplotlib")

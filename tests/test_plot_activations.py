@@ -1,8 +1,9 @@
 """The picture of activations: its curves are φ and φ′, torn where they jump."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp import activations
 from fastmlp import graph as g
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-import fastmlp as fm
 import numpy as np
 import pytest
+
+import fastmlp as fm
 from fastmlp.plot import network
 
 matplotlib = pytest.importorskip("matplotlib")

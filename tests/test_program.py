@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.ops import OPS

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from fastmlp.cli.arguments import parser
 
 ROOT = Path(__file__).resolve().parent.parent

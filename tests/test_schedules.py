@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fastmlp import schedules
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.schedules import CosineDecay, ExponentialDecay, InverseScaling, StepDecay, Warmup

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+
 from fastmlp import graph as g
 from fastmlp import planner
 from fastmlp._sparse import CompressedRows

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+
 from fastmlp.table import (
     MAX_CATEGORIES,
     ClassTarget,

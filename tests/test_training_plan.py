@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.graph import Node
 from fastmlp.optimizers import SGD, Adam, Update

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fastmlp import graph as g
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.parameters import Parameters

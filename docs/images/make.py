@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import fastmlp as fm
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+
+import fastmlp as fm
 
 
 def spirals(rows, classes=3, seed=0):

@@ -9,9 +9,10 @@ A **unit** takes a vector of inputs, weighs and sums them, adds a bias and appli
 That is all there is. A layer is several units on the same inputs, a network is layers on layers.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 
 # %%

@@ -8,9 +8,10 @@ The activation :math:`\varphi` of a unit turns the weighted sum
 :math:`\bar z = \varphi'(z)\, \bar h`.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 
 # %%
 # Six activations and their derivatives

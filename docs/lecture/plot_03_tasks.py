@@ -14,9 +14,10 @@ several classes       softmax                  :math:`-\log y_t`
 ====================  =======================  ==================================================
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 
 # %%

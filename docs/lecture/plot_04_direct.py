@@ -11,9 +11,10 @@ the gradient is linear in the weights, and "gradient = 0" is a system of linear 
 algebra solves it at once; gradient descent walks there.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 
 # %%
 # Least squares

@@ -13,9 +13,10 @@ it on 28×28 pixels, otherwise on the 8×8 digits that are always there.
 import os
 from pathlib import Path
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 
 folder = Path(os.environ.get("FASTMLP_DATA", "~/.keras/datasets")).expanduser()
 data = fm.datasets.load("mnist" if (folder / "mnist.npz").exists() else "digits")

@@ -8,9 +8,10 @@ as close as one likes to any function on an interval. Depth without an activatio
 
 import warnings
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 
 # %%
 # XOR from three hard thresholds

@@ -7,10 +7,11 @@ the error on new data falls and then rises. Two repairs: a penalty on the weight
 early.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+import fastmlp as fm
 
 # %%
 # Twelve examples of a noisy sine, and new ones to test on

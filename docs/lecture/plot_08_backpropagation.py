@@ -11,9 +11,10 @@ In fastmlp the gradient is not hidden in the library: :func:`fastmlp.graph.gradi
 signals as nodes of a graph, and that graph is what the C++ core runs in training.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 
 # %%

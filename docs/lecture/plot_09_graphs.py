@@ -7,8 +7,9 @@ as formulas, by :func:`fastmlp.graph.draw`, and as units and connections, by
 :func:`fastmlp.plot.network`.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
+
+import fastmlp as fm
 from fastmlp import graph as g
 
 # %%

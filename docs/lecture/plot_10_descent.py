@@ -11,9 +11,10 @@ descent walks downhill:
 draws the ground it walked on.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 
 # %%
 # Two weights: the whole space

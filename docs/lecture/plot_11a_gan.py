@@ -14,9 +14,10 @@ with the soft ReLU :math:`\zeta(a) = \log(1 + e^a)`. Each descends on its own lo
 other. There is no new machinery in it: two losses, two gradients, one graph.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.parameters import Parameters
 from fastmlp.planner import plan, plan_training

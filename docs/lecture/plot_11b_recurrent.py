@@ -12,9 +12,10 @@ graph in which each weight is used many times, and backpropagation adds up what 
 back: *backpropagation through time* is no new algorithm.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp.layers import Layer, ParameterSpec

@@ -11,9 +11,10 @@ It is a layer like any other, :math:`\mathbf{z} = W \mathbf{x} + \mathbf{b}`, wh
 few different numbers in it, and many zeros.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp.layers import Layer, ParameterSpec

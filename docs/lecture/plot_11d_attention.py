@@ -16,9 +16,10 @@ The weights :math:`a_{ij}` with which values are mixed are computed from the dat
 connections depend on its input.
 """
 
-import fastmlp as fm
 import matplotlib.pyplot as plt
 import numpy as np
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp.layers import Layer, ParameterSpec

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
 from fastmlp._feeds import check_feeds
 from fastmlp._node import Array, Node, Run, topological_order
 from fastmlp.ops import OPS
-from numpy.typing import ArrayLike, DTypeLike
 
 
 @overload

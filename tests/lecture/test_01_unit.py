@@ -1,10 +1,11 @@
 """Item 1: a unit is φ(wᵀx + b), a layer φ(Wx + b), a network their composition or any DAG."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
 from pages import run
 from sklearn.linear_model import LogisticRegression
+
+import fastmlp as fm
 
 FORMULAS = {
     "identity": lambda z: z,

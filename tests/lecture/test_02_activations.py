@@ -1,11 +1,12 @@
 """Item 2: the activations, their derivatives, and the threshold that lets no signal through."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from pages import run
 from test_01_unit import FORMULAS
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 DERIVATIVES = {
     "identity": np.ones_like,

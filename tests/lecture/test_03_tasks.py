@@ -1,10 +1,11 @@
 """Item 3: the losses are their formulas, and softmax and logistic fit theirs."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from pages import run
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 
 def mean_loss(output, loss, columns, X, t):

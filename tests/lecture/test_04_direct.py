@@ -1,9 +1,10 @@
 """Item 4: linear algebra and gradient descent find the same weights."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
 from pages import run
+
+import fastmlp as fm
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.1])

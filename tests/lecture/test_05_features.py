@@ -1,9 +1,10 @@
 """Item 5: hidden activations by name are what the units compute, and training makes features."""
 
-import fastmlp as fm
 import numpy as np
 import pytest
 from pages import run
+
+import fastmlp as fm
 
 
 def neighbours_alike(images):

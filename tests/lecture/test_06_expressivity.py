@@ -2,11 +2,12 @@
 
 import itertools
 
-import fastmlp as fm
 import numpy as np
 import pytest
 from pages import run
 from scipy.optimize import linprog
+
+import fastmlp as fm
 
 CASES = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 XOR = np.array([0, 1, 1, 0])

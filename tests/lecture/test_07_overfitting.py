@@ -1,8 +1,9 @@
 """Item 7: training error falls with capacity, test error does not, and two repairs help."""
 
-import fastmlp as fm
 import numpy as np
 from pages import run
+
+import fastmlp as fm
 
 PAGE = "plot_07_overfitting"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from pages import run
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 # What a comparison of the core with NumPy allows, relative to the largest number.
 EXACT = {"float32": 2e-6, "float64": 1e-14}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from xml.etree import ElementTree
 
-import fastmlp as fm
 import numpy as np
 import pytest
+from pages import run
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.display import number
-from pages import run
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

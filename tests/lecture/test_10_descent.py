@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp.landscape import landscape
 from pages import run
+
+import fastmlp as fm
+from fastmlp.landscape import landscape
 
 
 def logistic_loss(w, b, x, t, lam):

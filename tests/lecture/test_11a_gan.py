@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fastmlp as fm
 import numpy as np
 import pytest
+from pages import run
+
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.parameters import Parameters
 from fastmlp.planner import plan_training
-from pages import run
 
 
 def small_game():

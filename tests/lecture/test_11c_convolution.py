@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from pages import run
 from scipy.signal import correlate2d
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 PAGE = "plot_11c_convolution"
 

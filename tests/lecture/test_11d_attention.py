@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fastmlp as fm
 import numpy as np
 import pytest
-from fastmlp import graph as g
 from pages import run
+
+import fastmlp as fm
+from fastmlp import graph as g
 
 PAGE = "plot_11d_attention"
 SHAPES = [(1, 2, 3, 1), (3, 4, 2, 5), (6, 5, 7, 3)]  # length, columns, width, output width
