@@ -24,8 +24,10 @@
 namespace fastmlp {
 namespace {
 
-// Longer than the skew between threads that all run, much shorter than a time slice.
-constexpr auto kSpinTime = std::chrono::microseconds(50);
+// Threads that all run arrive within a few microseconds of each other. Who waits longer lets others
+// have the processor, perhaps the very thread it waits for, and at last sleeps.
+constexpr auto kSpinTime = std::chrono::microseconds(5);
+constexpr auto kYieldTime = std::chrono::microseconds(50);
 constexpr int kPausesPerLook = 16;  // at the clock
 
 std::atomic<int> requested_threads{0};  // 0: not set
@@ -147,13 +149,16 @@ void Barrier::wait(int threads) {
     if (sleepers_.load(std::memory_order_seq_cst)) wake_all(phase_);
     return;
   }
-  const auto give_up = std::chrono::steady_clock::now() + kSpinTime;
+  const auto begin = std::chrono::steady_clock::now();
+  auto waited = std::chrono::steady_clock::duration::zero();
   do {
     for (int i = 0; i < kPausesPerLook; ++i) {
       if (phase_.load(std::memory_order_acquire) != phase) return;
       pause();
     }
-  } while (std::chrono::steady_clock::now() < give_up);
+    waited = std::chrono::steady_clock::now() - begin;
+    if (waited > kSpinTime) std::this_thread::yield();
+  } while (waited < kYieldTime);
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while (phase_.load(std::memory_order_seq_cst) == phase) sleep_while(phase_, phase);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
