@@ -12,7 +12,7 @@ constexpr Index kMaxLanes = 16;            // bounds the memory of the lanes' su
 constexpr Index kLaneRows = 64;            // fewer rows do not pay for a lane's own sums
 constexpr double kFlopsPerSum = 640.0;     // work per element that makes adding lanes a tenth of it
 constexpr Index kMaxSums = 64 * 1024;      // longer sums leave a core's own cache
-constexpr double kSerialFlops = 2e6;       // below, waking a second thread costs more than it gains
+constexpr double kSerialFlops = 1e6;       // below, waking a second thread costs more than it gains
 constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
 
 Index round_up(Index n, Index grain) { return (n + grain - 1) / grain * grain; }
