@@ -194,6 +194,22 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
 
 
 @every_table
+def test_a_multiple_of_another_matrix_joins_the_whole_sum_once(isa, dtype):
+    rng = np.random.default_rng(6)
+    for (M, N, K), accumulate in itertools.product(
+        [(1, 1, 1), (15, 33, 7), (30, 70, 1100)], (False, True)
+    ):
+        A, B, D, C = (random(rng, *s, dtype) for s in ((M, K), (K, N), (M, N), (M, N)))
+        gap = laid_out(D, "rows", 3)
+        plain = product(isa, A, B, C.copy(), accumulate=accumulate)
+        total = product(isa, A, B, C.copy(), accumulate=accumulate, addend=gap, factor=0.25)
+        np.testing.assert_array_equal(total, plain + D.dtype.type(0.25) * D)
+        activated = product(isa, A, B, C.copy(), addend=gap, factor=0.25, forward="relu")
+        if not accumulate:
+            np.testing.assert_array_equal(activated, np.maximum(total, 0))
+
+
+@every_table
 def test_sums_of_b_are_running_sums_of_its_rows(isa, dtype):
     rng = np.random.default_rng(6)
     for M, N, K in [(1, 1, 1), (5, 33, 7), (300, 70, 600), (3, 300, 64)]:

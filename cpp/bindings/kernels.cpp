@@ -71,7 +71,7 @@ class Scratch {
 double gemm(const py::object& a, const py::object& b, const py::object& c, const std::string& isa,
             bool accumulate, const py::object& bias, const std::string& forward,
             const py::object& h, const std::string& derivative, const py::object& b_sums,
-            Index repeat) {
+            const py::object& addend, double factor, Index repeat) {
   return with_dtype(a, "A", [&](auto zero) {
     using T = decltype(zero);
     not_none(b, "B"), not_none(c, "C");
@@ -89,6 +89,12 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
     // A single row or column has no stride of its own; name the one that says how to read it.
     if (B.columns <= 1) g.b_cs = 1;
     if (B.rows <= 1 && g.b_cs != 1) g.b_rs = 1;
+    const Matrix<T> D = rows_of<T>(addend, "addend", Access::read);
+    if (D.data) same_shape(D, "addend", C.rows, C.columns);
+    require(!D.data || !C.overlaps(D), "addend must not overlap C");
+    g.addend = D.data;
+    g.ld_addend = D.rs;
+    g.factor = T(factor);
     g.accumulate = accumulate;
     g.bias = vector<T>(bias, "bias", g.N, Access::read).data;
     g.forward = Activation(index_of(activation_names, forward, "forward"));
@@ -358,7 +364,8 @@ void bind_kernels(py::module_& module) {
   m.def("fma_peak", peak, arg("isa"), arg("dtype"), arg("seconds") = 0.1);
   m.def("gemm", gemm, arg("A"), arg("B"), arg("C"), kw, arg("isa"), arg("accumulate") = false,
         arg("bias") = py::none(), arg("forward") = "identity", arg("h") = py::none(),
-        arg("derivative") = "identity", arg("b_sums") = py::none(), repeat);
+        arg("derivative") = "identity", arg("b_sums") = py::none(), arg("addend") = py::none(),
+        arg("factor") = 1.0, repeat);
   m.def("unary", unary, arg("name"), arg("x"), arg("y"), kw, arg("isa"), arg("c") = 0.0, repeat);
   m.def("binary", binary, arg("name"), arg("a"), arg("b"), arg("y"), kw, arg("isa"), repeat);
   m.def("sum", sum, arg("x"), arg("y"), kw, arg("isa"), repeat);

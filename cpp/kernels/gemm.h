@@ -175,10 +175,23 @@ constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
 #undef FASTMLP_ENTRY
 };
 
+// s += factor · addend on a tile just computed.
+template <class T>
+void add_to_tile(Index rows, Index columns, const T* addend, Index ld, T factor, T* s, Index lds) {
+  constexpr int w = width<T>;
+  for (Index i = 0; i < rows; ++i, addend += ld, s += lds)
+    for (Index j = 0; j < columns; j += w) {
+      const Index n = smaller(columns - j, w);
+      store_first(s + j, load_first(s + j, n) + factor * load_first(addend + j, n), n);
+    }
+}
+
 // What follows the sums s of rows × columns elements of C from (i, j). s may lie in C.
 template <class T>
 FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index columns, T* s,
                            Index lds) {
+  if (g.addend)
+    add_to_tile(rows, columns, g.addend + i * g.ld_addend + j, g.ld_addend, g.factor, s, lds);
   T* const c = g.C + i * g.ldc + j;
   const auto forward = forward_tiles<T>[int(g.forward)];
   const T* const bias = g.bias ? g.bias + j : nullptr;

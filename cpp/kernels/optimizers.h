@@ -19,13 +19,14 @@ FASTMLP_INLINE void for_vectors(Index n, Body body) {
 
 template <class T>
 void adam(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon, T decay) {
+  const Vec<T> kept = splat(T(1) - decay), step = splat(-alpha);
   for_vectors<T>(n, [=](auto get, auto put) {
     const Vec<T> w0 = get(w), g0 = get(g);
     const Vec<T> m1 = fma(splat(beta1), get(m), (T(1) - beta1) * g0);
     const Vec<T> v1 = fma(splat(beta2), get(v), (T(1) - beta2) * (g0 * g0));
     put(m, m1);
     put(v, v1);
-    put(w, w0 - alpha * over_root<T>(m1, v1, epsilon) - decay * w0);
+    put(w, fma(step, over_root<T>(m1, v1, epsilon), kept * w0));
   });
 }
 

@@ -174,9 +174,8 @@ FASTMLP_INLINE Vec<float> over_root<float>(Vec<float> a, Vec<float> b, float c) 
                           _mm512_set1_ps(__FLT_MAX__));
   const Vec<float> v = (Vec<float>)x, r = (Vec<float>)_mm512_maskz_rsqrt14_ps(all, x);
   const Vec<float> s = v * r, root = fma(0.5f * r, fma(-s, s, v), s), d = root + c;
-  const Vec<float> q = (Vec<float>)_mm512_maskz_rcp14_ps(all, (__m512)d);
-  const Vec<float> inverse = fma(q, fma(-d, q, splat(1.0f)), q), y = a * inverse;
-  return fma(inverse, fma(-d, y, a), y);
+  const Vec<float> q = (Vec<float>)_mm512_maskz_rcp14_ps(all, (__m512)d), y = a * q;
+  return fma(y, fma(-d, q, splat(1.0f)), y);
 }
 #endif
 

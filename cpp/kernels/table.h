@@ -62,6 +62,7 @@ enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
 
 // C[M,N] = ψ(A[M,K]·B[K,N]) with, in this order:
 //   s = Σ_k A[i,k] B[k,j], k ascending from `C[i,j]` if accumulate, else from 0
+//   s += factor · addend[i,j]    if addend
 //   s += bias[j]                 if bias
 //   s  = φ(s)                    if forward is not identity
 //   s  = s · φ'(h[i,j])          if h (φ' of `derivative`, in terms of h as above)
@@ -79,6 +80,9 @@ struct Gemm {
   T* C;
   Index ldc;
   bool accumulate = false;
+  const T* addend = nullptr;
+  Index ld_addend = 0;
+  T factor = 0;
   const T* bias = nullptr;
   Activation forward = Activation::identity;
   const T* h = nullptr;
@@ -138,7 +142,8 @@ struct Kernels {
   void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                   std::uint32_t threshold, T scale);
 
-  // m ← β₁m + (1−β₁)ḡ; v ← β₂v + (1−β₂)ḡ²; w ← w − α·m/(√v + ε) − decay·w, all on n elements.
+  // m ← β₁m + (1−β₁)ḡ; v ← β₂v + (1−β₂)ḡ²; w ← (1 − decay)·w − α·m/(√v + ε), all on n
+  // elements.
   void (*adam)(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon,
                T decay);
   // velocity ← μ·velocity − lr·ḡ; w ← w + (nesterov ? μ·velocity − lr·ḡ : velocity) − decay·w.

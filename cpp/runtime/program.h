@@ -38,7 +38,7 @@ struct Scalar {
 
 enum class Kind : int {
   gemm,    // out = ψ(in0·in1): in2 bias, in3 h; a: transpose in0, b: transpose in1, c: φ, d: φ' of
-           // h; out2: column sums of in1
+           // h; out2: column sums of in1. Of a sum over the batch, in3 is what scalar · in3 adds.
   unary,   // out = f(in0); a: Unary; scalar: exponent or factor
   binary,  // out = f(in0, in1); a: Binary
   sum,     // out = scalar · Σ in0; a: axis 0, 1, or 2 for all

@@ -112,11 +112,18 @@ class Runner {
     g.a_rs = s_.a ? 1 : a.ld, g.a_cs = s_.a ? a.ld : 1;
     g.b_rs = s_.b ? 1 : b.ld, g.b_cs = s_.b ? b.ld : 1;
     g.A = a.data, g.B = b.data, g.C = c.data, g.ldc = c.ld;
-    g.accumulate = s_.section == Section::reduce && f_.accumulate;
     g.forward = Activation(s_.c), g.derivative = Activation(s_.d);
     if (s_.in[2]) g.bias = read(s_.in[2]).data;
-    if (s_.in[3]) g.h = read(s_.in[3]).data, g.ldh = read(s_.in[3]).ld;
     if (s_.out2) g.b_sums = write(s_.out2).data;
+    if (s_.section != Section::reduce) {
+      if (s_.in[3]) g.h = read(s_.in[3]).data, g.ldh = read(s_.in[3]).ld;
+    } else {
+      g.accumulate = f_.accumulate;
+      if (s_.in[3] && f_.first_row == 0) {  // once, with the first part of the batch
+        g.addend = read(s_.in[3]).data, g.ld_addend = read(s_.in[3]).ld;
+        g.factor = T(value());
+      }
+    }
     if (threads_ > 1 && !cut(g)) return;
     k_.gemm(g, scratch_);
   }
@@ -148,6 +155,7 @@ class Runner {
     g.C += m.begin * g.ldc + n.begin;
     if (g.bias) g.bias += n.begin;
     if (g.h) g.h += m.begin * g.ldh + n.begin;
+    if (g.addend) g.addend += m.begin * g.ld_addend + n.begin;
     g.M = m.end - m.begin;
     g.N = n.end - n.begin;
     return true;

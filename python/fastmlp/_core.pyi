@@ -101,6 +101,8 @@ class _Kernels:
         h: _Array | None = None,
         derivative: str = "identity",
         b_sums: _Array | None = None,
+        addend: _Array | None = None,
+        factor: float = 1.0,
         repeat: int = 1,
     ) -> float: ...
     def unary(

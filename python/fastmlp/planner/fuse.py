@@ -167,6 +167,23 @@ def scale_into_addition(work: Steps) -> None:
             _merge(work, producer, consumer, fused, at=consumer)
 
 
+def addition_into_product(work: Steps) -> None:
+    """Add c·b, as of an L2 term, to a sum over the batch while that is in registers."""
+    for product in [s for s in work.steps if s.kind == "gemm" and _sums_batch(s)]:
+        assert product.out is not None
+        readers = work.readers().get(product.out.buffer, [])
+        if len(readers) != 1 or readers[0].kind != "add_scaled" or len(product.inputs) > 3:
+            continue
+        total = readers[0]
+        addend = total.inputs[1]
+        assert addend is not None
+        steady = addend.buffer.home in ("parameter", "constant")  # the same for every row
+        if product.out == total.inputs[0] and product.out.shape == addend.shape and steady:
+            inputs = (*product.inputs, None, None)[:3]
+            fused = product.but(inputs=(*inputs, addend), out=total.out, scalar=total.scalar)
+            _merge(work, product, total, fused, at=total)
+
+
 RULES: tuple[Callable[[Steps], None], ...] = (
     deliver_in_place,
     activation_into_product,
@@ -176,6 +193,7 @@ RULES: tuple[Callable[[Steps], None], ...] = (
     squares_into_dot,
     scale_into_sum,
     scale_into_addition,
+    addition_into_product,
 )
 
 
