@@ -183,8 +183,7 @@ class Model(Owner):
         Notes
         -----
         Ctrl-C ends the training within about a tenth of a second; the weights are those after the
-        last whole step, and `history` has what was recorded until then: each epoch if there are
-        callbacks or validation data, otherwise many at a time.
+        last whole step, `history` has every epoch before it, and the next `fit` goes on from there.
 
         Examples
         --------
