@@ -51,6 +51,8 @@ def output(*arguments: str) -> str:
     """Return what a fresh Python prints."""
     command = [sys.executable, *arguments]
     environment = machine.environment()
+    # Installed packages are compiled; from a checkout the first run compiles them.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return found.stdout
 
@@ -66,7 +68,7 @@ def import_times(repeats: int) -> dict[str, float]:
     for _ in range(repeats + 1):
         for name, times in spent.items():
             times.append(1e3 * float(output("-c", TIMED.format(IMPORTS[name]))))
-    # The first ones read files from the disk and compile them.
+    # The first ones read files from the disk.
     return {name: statistics.median(times[1:]) for name, times in spent.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -12,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -87,13 +87,11 @@ def run(folder, *arguments):
         os.chdir(before)
 
 
-def read_until_closed(terminal):
-    parts = []
-    with contextlib.suppress(OSError):  # how Linux ends the output of a closed terminal
-        while part := os.read(terminal, 100_000):
-            parts.append(part)
-    os.close(terminal)
-    return b"".join(parts).decode()
+def read_until(end, terminal):
+    shown = b""
+    while not shown.endswith(end):
+        shown += os.read(terminal, 100_000)
+    return shown
 
 
 def read_predictions(text):
@@ -149,16 +147,24 @@ def test_a_progress_bar_shows_in_a_terminal(tmp_path):
 
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    with subprocess.Popen(
-        [sys.executable, "-m", "fastmlp", "train", "iris", "--epochs", "3"],
-        cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=follower,
-    ) as process:  # fmt: skip
-        os.close(follower)
-        output = process.communicate(timeout=60)[0]
-    shown = read_until_closed(leader)
-    assert process.returncode == 0
-    assert "3/3" in shown
-    assert b"3/3" not in output
+    end = b"[the end]"
+    # A terminal that closes may lose what nobody has read yet: this one is read all the while, and
+    # stays open until the end has come through.
+    with ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(read_until, end, leader)
+        try:
+            result = subprocess.run(
+                [sys.executable, "-m", "fastmlp", "train", "iris", "--epochs", "3"],
+                cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=follower,
+                timeout=120, check=False,
+            )  # fmt: skip
+        finally:
+            os.write(follower, end)
+    os.close(follower)
+    os.close(leader)
+    assert result.returncode == 0
+    assert b"3/3" in shown.result()
+    assert b"3/3" not in result.stdout
 
 
 @pytest.mark.parametrize("name", [n for n in datasets.NAMES if n not in ("digits", "mnist")])

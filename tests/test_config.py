@@ -58,6 +58,24 @@ print([name for name in heavy if name in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
+def test_naming_a_model_does_not_load_what_only_training_needs():
+    code = """
+import sys
+import numpy
+before = set(sys.modules)
+import fastmlp as fm
+fm.MLP, fm.Model, fm.Dense
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "fastmlp.network" in loaded
+    later = {"_fit", "_objective", "gradient", "display", "draw", "reference", "optimizers"}
+    assert not loaded & {f"fastmlp.{name}" for name in later}
+    # Milliseconds each; numpy.random loads with the first weights that are drawn.
+    assert not loaded & {"numpy.random", "numpy.typing", "numpy.ma", "pathlib", "difflib"}
+
+
 def test_every_public_name_is_there_and_listed():
     for name in fm.__all__:
         assert getattr(fm, name) is not None

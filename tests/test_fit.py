@@ -353,9 +353,8 @@ def test_an_exception_in_a_callback_leaves_the_weights_of_the_last_epoch():
     assert model.history.epochs == 2
 
 
-def test_ctrl_c_ends_training_with_the_weights_of_a_whole_step():
-    X, t = data(rows=2000)
-    model = classifier()
+def fit_until_ctrl_c(model, X, t, **arguments):
+    """Press Ctrl-C when the weights have changed, and wait for what comes of it."""
     before = model.parameters.flat.copy()
 
     def interrupt():
@@ -366,10 +365,32 @@ def test_ctrl_c_ends_training_with_the_weights_of_a_whole_step():
     watcher = threading.Thread(target=interrupt)
     watcher.start()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(X, t, epochs=10**6, verbose=False)
+        model.fit(X, t, epochs=10**6, verbose=False, **arguments)
     watcher.join()
+
+
+def test_ctrl_c_ends_training_with_the_weights_of_a_whole_step():
+    X, t = data(rows=2000)
+    model = classifier()
+    fit_until_ctrl_c(model, X, t)
     assert np.isfinite(model.parameters.flat).all()
     assert model.fit(X, t, epochs=1).epochs == 1
+
+
+@pytest.mark.parametrize("optimizer", ["adam", fm.SGD(0.01, momentum=0.9)])
+def test_ctrl_c_leaves_every_whole_epoch_in_the_history(optimizer):
+    X, t = data()
+    model, twin = classifier(dropout=0.2), classifier(dropout=0.2)
+    # One step an epoch, so that the weights are those after the last epoch.
+    how = {"batch_size": None, "optimizer": optimizer, "metrics": ["accuracy"]}
+    fit_until_ctrl_c(model, X, t, **how)
+    done = model.history.epochs
+    assert done > 0
+    assert model.history.stopped == f"interrupted in epoch {done + 1}"
+    assert dict(twin.fit(X, t, epochs=done, **how)) == dict(model.history)
+    for each in (model, twin):
+        each.fit(X, t, epochs=3, **how)  # the optimizer goes on from where it was
+    np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
 
 
 def test_one_row_and_one_column_and_one_unit_are_enough():

@@ -192,6 +192,14 @@ def test_importing_the_graph_loads_numpy_only():
     assert done.stdout.strip() == "[]"
 
 
+def test_every_name_of_the_graph_is_there_and_listed():
+    for name in g.__all__:
+        assert getattr(g, name) is not None
+        assert name in dir(g)
+    with pytest.raises(AttributeError, match="has no attribute 'gradent'"):
+        g.gradent  # noqa: B018
+
+
 x = g.input(2, "x")
 BAD = {
     "a width of 0": (lambda: g.input(0), ValueError, "columns: expected at least 1, got 0"),

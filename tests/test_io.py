@@ -1,7 +1,9 @@
 """Files: what comes back, and what happens with files that lie, are cut short or mean harm."""
 
 import json
+import os
 import pickle
+import stat
 import struct
 
 import numpy as np
@@ -85,6 +87,41 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         other.save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_has_one_file_byte_for_byte(kind, tmp_path):
+    model = MODELS[kind]()
+    model.metadata = {"ü": 1, "b": 2, "a": 3}
+    paths = [tmp_path / name for name in ("first", "second")]
+    model.save(paths[0])
+    fm.load(paths[0]).save(paths[1])
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    (length,) = struct.unpack("<Q", first[:8])
+    assert length % 8 == 0  # as the format's own writers align the numbers
+    keys = list(json.loads(first[8 : 8 + length])["__metadata__"])
+    assert keys == ["fastmlp", "architecture", "dtype", "seed", "fits", "objective", "metadata"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_a_file_has_the_permissions_that_any_new_file_has(tmp_path):
+    path, other = tmp_path / "m.safetensors", tmp_path / "other"
+    old = os.umask(0o027)
+    try:
+        MODELS["mlp"]().save(path)
+        other.touch()
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(other.stat().st_mode) == 0o640
+    path.chmod(0o600)
+    MODELS["mlp"]().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600  # one that was there keeps its own
+
+
+def test_a_place_that_is_not_there_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        MODELS["mlp"]().save(tmp_path / "nowhere" / "m.safetensors")
 
 
 def test_a_function_of_ones_own_is_no_data(tmp_path):

@@ -55,7 +55,7 @@ def test_one_signed_output_reads_targets_of_minus_and_plus_one():
     assert value("accuracy", z, t) == [1, 0, 0, 1]
 
 
-@pytest.mark.parametrize("output", ["threshold", "relu", "softplus"])
+@pytest.mark.parametrize("output", ["threshold", "relu", "softplus", "exp"])
 def test_one_output_that_is_never_negative_decides_at_one_half(output):
     z, t = [[2.0], [-2.0]], [[1], [1]]
     assert value("accuracy", z, t, output) == [1, 0]

@@ -216,6 +216,24 @@ def test_decision_boundary_shows_the_two_halves_and_the_two_mistakes(model, t):
     assert len(ax.get_legend().get_texts()) == 2
 
 
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [("identity", "squared_error"), ("identity", "hinge"), ("tanh", "squared_error")],
+)
+def test_decision_boundary_marks_as_many_mistakes_as_the_accuracy_counts(output, loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    t = (X[:, 0] + rng.normal(size=60) > 0.3).astype(int)
+    model = fm.MLP([2, 1], output=output, seed=0)
+    model.fit(X, t, loss=loss, epochs=20, optimizer=fm.Adam(0.05), metrics=["accuracy"])
+    y = model.predict(X.astype(np.float32))
+    assert ((y > 0) != (y > 0.5)).any(), "the two middles tell the examples apart in another way"
+    ax = plot.decision_boundary(model, X, t, resolution=8)
+    points = [part for part in ax.collections if type(part).__name__ == "PathCollection"]
+    mistakes = sum(len(part.get_offsets()) for part in points[1::2])
+    assert mistakes == round(60 * (1 - model.evaluate(X, t)["accuracy"]))
+
+
 def test_a_plane_of_one_class_has_no_line_and_gives_no_warning():
     ax = plot.decision_boundary(Halves(1, "logistic"), XOR[0] * 0.01, XOR[1], resolution=4)
     ax.figure.canvas.draw()

@@ -316,14 +316,22 @@ def test_the_own_variable_counts_more_than_openmps_and_a_call_more_than_both():
 @pytest.mark.parametrize("value", ["0", "-1", "two", "2.5", "4097", "1e3", " "])
 def test_a_senseless_number_of_threads_in_the_environment_is_an_error(value: str):
     script = """
-        for work in (_core.get_num_threads, lambda: train(NETS["steps shared"], "float32")):
+        import fastmlp as fm
+        model = fm.MLP([64, 256, 10], seed=0)
+        model.predict([[0.0] * 64])  # too little work to ask; it makes the plan
+        works = (
+            _core.get_num_threads,
+            lambda: train(NETS["steps shared"], "float32"),
+            lambda: model.predict(np.zeros((1000, 64), np.float32)),
+        )
+        for work in works:
             try:
                 work()
             except ValueError as error:
                 print(error)
     """
     lines = run_script(script, FASTMLP_NUM_THREADS=value).splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         assert "FASTMLP_NUM_THREADS" in line
         assert f"'{value}'" in line

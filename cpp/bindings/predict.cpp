@@ -4,6 +4,9 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <new>
+#include <stdexcept>
+
 #include "bindings/bindings.h"
 #include "bindings/program.h"
 
@@ -50,23 +53,22 @@ struct Predictor {
     if (!readable(x)) return Py_NewRef(Py_NotImplemented);
     const auto* a = py::detail::array_proxy(x);
     const Index rows = a->dimensions[0];
-    PyObject* result = given;
+    py::object result;
     if (given == Py_None) {
       const auto& api = py::detail::npy_api::get();
       const Py_intptr_t shape[2] = {rows, output_columns};
-      result = api.PyArray_NewFromDescr_(api.PyArray_Type_, Py_NewRef(dtype.ptr()), 2, shape,
-                                         nullptr, nullptr, 0, nullptr);
+      result = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
+          api.PyArray_Type_, Py_NewRef(dtype.ptr()), 2, shape, nullptr, nullptr, 0, nullptr));
       if (!result) return nullptr;
     } else if (!writable(given, rows)) {
       return Py_NewRef(Py_NotImplemented);
     } else {
-      Py_INCREF(given);
+      result = py::reinterpret_borrow<py::object>(given);
     }
-    T* out = reinterpret_cast<T*>(py::detail::array_proxy(result)->data);
+    T* out = reinterpret_cast<T*>(py::detail::array_proxy(result.ptr())->data);
     const Index size = Index(sizeof(T));
     if (overlap(a->data, rows * columns * size, reinterpret_cast<char*>(out),
                 rows * output_columns * size)) {
-      Py_DECREF(result);
       PyErr_SetString(PyExc_ValueError, "out: must not overlap X");
       return nullptr;
     }
@@ -77,7 +79,7 @@ struct Predictor {
       py::gil_scoped_release released;
       executor->run_one(feed, weights, out);
     }
-    return result;
+    return result.release().ptr();
   }
 };
 
@@ -92,6 +94,9 @@ PyObject* call_predictor(PyObject* self, PyObject* const* arguments, Py_ssize_t 
     return predictor->call(arguments[0], arguments[1]);
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
+  } catch (const std::invalid_argument& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+    return nullptr;
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
     return nullptr;

@@ -212,7 +212,11 @@ class PyProgram {
       py::gil_scoped_release released;
       result = executor_.train(call);
     }
-    if (result.interrupted) throw py::error_already_set();
+    if (result.interrupted) {
+      py::error_already_set interrupt;
+      interrupt.value().attr("trained") = py::make_tuple(result.epochs, result.steps, scalars);
+      throw interrupt;
+    }
     return py::make_tuple(result.epochs, result.steps, result.non_finite);
   }
 

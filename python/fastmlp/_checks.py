@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-from difflib import get_close_matches
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +84,8 @@ def choice(value: Any, name: str, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be one of {known}, got {value!r} ({type(value).__name__})")
     if value not in known:
+        from difflib import get_close_matches
+
         nearest = get_close_matches(value, known, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(f"{name} must be one of {known}, got {value!r}{hint}")

@@ -61,7 +61,9 @@ class _Program:
         seed: int,
         first_step: int,
         scalars: NDArray[np.float64],
-    ) -> tuple[int, int, bool]: ...  # epochs and steps done, whether the loss was not finite
+    ) -> tuple[int, int, bool]: ...
+    # Epochs and steps done, whether the loss was not finite. After Ctrl-C the exception has an
+    # attribute `trained`: epochs and steps done, and `scalars`.
 
 class ProgramF32(_Program): ...
 class ProgramF64(_Program): ...

@@ -262,21 +262,28 @@ class Training:
         steps = count * settings.steps_per_epoch
         rates = settings.optimizer.rates(state.steps, steps)
         step_values = settings.optimizer.step_values(state.steps, steps, rates)
-        # After an interrupt nobody knows how many steps the core took: the state is forgotten then.
+        # It is the model's again when it is known how many steps the core took.
         model._optimizer_state = None
-        result = self._compiled.plan.run_epochs(
-            self._feeds(),
-            state=state.vectors,
-            order=self._orders(count),
-            batch_size=settings.batch_size,
-            epochs=count,
-            step_values=step_values,
-            seed=self._noise,
-            first_step=state.steps,
-        )
-        for numbers in result.scalars[: result.epochs_done].tolist():
-            logs = dict(zip(settings.objective.names, numbers, strict=True))
-            self.history.append(logs | self._evaluate())
+        try:
+            result = self._compiled.plan.run_epochs(
+                self._feeds(),
+                state=state.vectors,
+                order=self._orders(count),
+                batch_size=settings.batch_size,
+                epochs=count,
+                step_values=step_values,
+                seed=self._noise,
+                first_step=state.steps,
+            )
+        except BaseException as interrupt:  # KeyboardInterrupt, or what a signal's handler raises
+            if trained := getattr(interrupt, "trained", None):
+                epochs, steps, scalars = trained
+                self._record(scalars[:epochs])
+                self.history.stopped = f"interrupted in epoch {self.history.epochs + 1}"
+                state.steps += steps
+                model._optimizer_state = state
+            raise
+        self._record(result.scalars)
         self.non_finite = bool(result.non_finite)
         if self.non_finite:
             epoch = self.history.epochs + 1
@@ -285,6 +292,12 @@ class Training:
             state.steps += steps
             model._optimizer_state = state
         return int(result.epochs_done)
+
+    def _record(self, scalars: NDArray[np.float64]) -> None:
+        """Write epochs into the history, a row of loss and metrics each."""
+        for numbers in scalars.tolist():
+            logs = dict(zip(self.settings.objective.names, numbers, strict=True))
+            self.history.append(logs | self._evaluate())
 
     def _evaluate(self) -> dict[str, float]:
         """Loss and metrics of the validation data; empty if there is none."""

@@ -6,19 +6,21 @@ import copy
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from fastmlp import activations
 from fastmlp import graph as g
 from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["LAYERS", "Input", "Layer", "ParameterSpec", "Symbol"]
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
 
 # What can be saved and loaded, by class name; layers.py fills it. Files can name nothing else.

@@ -11,12 +11,15 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-Array: TypeAlias = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+# NumPy's types are names for the reader and the type checker; loading them takes milliseconds.
+Array: TypeAlias = "NDArray[Any]"
 Shape: TypeAlias = "tuple[int | str, int]"
 
 BATCH: Final = "batch"

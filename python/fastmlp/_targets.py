@@ -8,14 +8,16 @@ row for each example, without a copy where nothing changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["ENCODERS", "as_matrix"]
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 
 # How far a row of class probabilities may be from a sum of 1: float32 softmaxes over many classes
 # stay within this, counts and percentages do not.

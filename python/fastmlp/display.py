@@ -6,14 +6,17 @@ import html
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastmlp import reference
 from fastmlp._node import Array, Node, input, topological_order
 from fastmlp.gradient import overbar
 from fastmlp.ops import LEAVES, OPS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)

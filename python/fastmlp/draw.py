@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastmlp import reference
 from fastmlp._layout import Layout, Point, layered
 from fastmlp._node import Array, Node, describe, topological_order
 from fastmlp.display import brief, formula, is_number, labels, number, trace
 from fastmlp.gradient import overbar
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 FORMATS = {"svg": ("svg",), "mermaid": ("mmd", "mermaid"), "dot": ("dot", "gv")}
 

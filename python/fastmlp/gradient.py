@@ -15,15 +15,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastmlp import reference
 from fastmlp._node import Array, Node, constant, topological_order
 from fastmlp.ops import OPS
 from fastmlp.ops.reductions import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @overload

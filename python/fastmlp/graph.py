@@ -16,12 +16,10 @@ Everything is a matrix (rows, columns); rows is a number or the batch; a scalar 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import overload
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, overload
 
-from numpy.typing import ArrayLike, DTypeLike
-
-from fastmlp import ops, reference
+from fastmlp import ops
 from fastmlp._node import (
     BATCH,
     Array,
@@ -34,9 +32,6 @@ from fastmlp._node import (
     parameter,
     topological_order,
 )
-from fastmlp.display import Trace, trace
-from fastmlp.draw import Drawing, draw
-from fastmlp.gradient import GradientError, GradientReport, check_gradients, gradient
 from fastmlp.ops.activations import logistic, relu, softplus, tanh, threshold
 from fastmlp.ops.columns import concatenate, pad, pick, scatter, slice
 from fastmlp.ops.elementwise import (
@@ -57,6 +52,28 @@ from fastmlp.ops.elementwise import (
 from fastmlp.ops.products import affine, matmul
 from fastmlp.ops.reductions import mean, spread, sum
 from fastmlp.ops.rows import argmax, dropout, log_softmax, softmax, softmax_cross_entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from fastmlp import reference
+    from fastmlp.display import Trace, trace
+    from fastmlp.draw import Drawing, draw
+    from fastmlp.gradient import GradientError, GradientReport, check_gradients, gradient
+
+# Name -> its module: what a network does not need to be made is loaded when first used.
+_LOCATION = {
+    "Drawing": "draw",
+    "GradientError": "gradient",
+    "GradientReport": "gradient",
+    "Trace": "display",
+    "check_gradients": "gradient",
+    "draw": "draw",
+    "gradient": "gradient",
+    "trace": "display",
+}
 
 __all__ = [
     "BATCH",
@@ -112,6 +129,22 @@ __all__ = [
     "topological_order",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name == "reference":
+        value = import_module("fastmlp.reference")
+    elif name in _LOCATION:
+        value = getattr(import_module(f"fastmlp.{_LOCATION[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def identity(a: Operand) -> Node:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastmlp._checks import choice, real
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "INITIALIZERS",
@@ -27,7 +29,7 @@ __all__ = [
     "get",
 ]
 
-Matrix = npt.NDArray[np.float64]
+Matrix: TypeAlias = "npt.NDArray[np.float64]"
 
 
 class Initializer:

@@ -15,12 +15,17 @@ metadata        JSON: the user's own
 ==============  ===================================================================
 
 and a tensor for each parameter: "dense_1.weights" (units, inputs), "dense_1.biases" (units,).
+
+The file is written here and not by safetensors, which leaves it readable by its owner alone and
+orders the metadata anew each time: a model has one file, byte for byte.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import secrets
+import shutil
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +59,6 @@ def save(model: Owner, path: str | PathLike[str]) -> None:
     ...     fm.load(f"{directory}/model.safetensors")
     <Model 4 → 3; 15 parameters, float32>
     """
-    from safetensors.numpy import save_file
-
     target = Path(path)
     try:
         user = json.dumps(model.metadata, allow_nan=False)
@@ -71,14 +74,38 @@ def save(model: Owner, path: str | PathLike[str]) -> None:
         "metadata": user,
     }
     views = _state.views(model.network, model.parameters)
-    tensors = {name: np.ascontiguousarray(view) for name, view in views.items()}
-    # The name differs between processes that save to the same place at the same time.
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    # Others may save to the same place at the same time: each has a draft of its own.
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        save_file(tensors, draft, header)
+        _write(draft, header, views)
+        if target.exists():
+            shutil.copymode(target, draft)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
+    """Write a new safetensors file: the length of the JSON that describes it, the JSON, the data.
+
+    The format is that of https://github.com/huggingface/safetensors#format.
+    """
+    described: dict[str, Any] = {"__metadata__": header}
+    end = 0
+    for name, array in tensors.items():
+        start, end = end, end + array.nbytes
+        described[name] = {
+            "dtype": DTYPES[str(array.dtype)],
+            "shape": array.shape,
+            "data_offsets": (start, end),
+        }
+    text = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the data begin where any type may
+    with path.open("xb") as file:
+        file.write(struct.pack("<Q", len(text)))
+        file.write(text)
+        for array in tensors.values():
+            file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
 
 
 def load(path: str | PathLike[str]) -> Model:

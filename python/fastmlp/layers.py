@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp._checks import flag, integer, real
 from fastmlp._layer import LAYERS, Array, Input, Layer, ParameterSpec, Symbol
 from fastmlp.initializers import Initializer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "LAYERS",

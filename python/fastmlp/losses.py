@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, real
 from fastmlp._targets import ENCODERS, as_matrix
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "LOSSES",

@@ -14,7 +14,7 @@ from fastmlp import losses
 from fastmlp._checks import choice
 from fastmlp.losses import Loss, one_number_per_row
 
-__all__ = ["METRICS", "Metric", "accuracy", "get", "mean_squared_error", "zero_one"]
+__all__ = ["METRICS", "Metric", "accuracy", "decision", "get", "mean_squared_error", "zero_one"]
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,31 @@ class Metric:
         return one_number_per_row(result, y, f"metric {self.name!r}")
 
 
-# Where an output of one column changes from class 0 to class 1. Outputs in 0 … 1 and those that are
-# never negative change at ½, signed ones at 0.
-_MIDDLE = {"logistic": 0.5, "softmax": 0.5, "threshold": 0.5, "relu": 0.5, "softplus": 0.5}
+# Outputs in 0 … 1, and others that are never negative.
+_FROM_ZERO = frozenset({"logistic", "softmax", "threshold", "relu", "softplus", "exp"})
 
 
-def _decision(y: g.Node, loss: Loss | None) -> float:
-    if loss == losses.LOSSES["squared_error"] and y.op != "tanh":
-        return 0.5  # a linear output that is fitted to the numbers 0 and 1
-    return _MIDDLE.get(y.op, 0.0)
+def decision(output: str, loss: Loss | None = None) -> float:
+    """Return where an output of one column changes from class 0 to class 1: ½ or 0.
+
+    Parameters
+    ----------
+    output
+        The operation that makes it: the activation, or any other for a linear output.
+    loss
+        The loss that is trained, if any: with squared_error a linear output is fitted to the
+        numbers 0 and 1.
+
+    Examples
+    --------
+    >>> from fastmlp import losses, metrics
+    >>> metrics.decision("identity", losses.get("squared_error"))
+    0.5
+    >>> metrics.decision("identity", losses.get("hinge"))
+    0.0
+    """
+    fitted = output != "tanh" and loss == losses.LOSSES["squared_error"]
+    return 0.5 if fitted or output in _FROM_ZERO else 0.0
 
 
 def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
@@ -112,7 +128,7 @@ def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
     if columns == 1 or (loss is not None and loss.target == "binary"):
         if t.shape[1] != columns:
             raise ValueError(f"t must have {columns} columns, like y, not {t.shape[1]}")
-        wrong = g.abs(g.threshold(y - _decision(y, loss)) - g.threshold(t - 0.5))
+        wrong = g.abs(g.threshold(y - decision(y.op, loss)) - g.threshold(t - 0.5))
         return wrong if columns == 1 else g.mean(wrong, axis=1)
     label = t if t.shape[1] == 1 else g.argmax(t)
     return g.threshold(g.abs(g.argmax(y) - label) - 0.5)  # [predicted ≠ label], both whole numbers

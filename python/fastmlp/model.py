@@ -1,4 +1,8 @@
-"""Models: a network with its weights, which can be trained and asked."""
+"""Models: a network with its weights, which can be trained and asked.
+
+Training and evaluation load with the first `fit` and `evaluate`: a program that only predicts does
+not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastmlp import _checks, _data, _examples, _fit, _objective, losses, planner
-from fastmlp._evaluate import Evaluation
+from fastmlp import _checks, _data, _examples, losses, planner
 from fastmlp._owner import Owner
 from fastmlp.network import Network
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from fastmlp._evaluate import Evaluation
     from fastmlp._fit import Compiled, OptimizerState
     from fastmlp._objective import Objective
     from fastmlp.callbacks import Callback
@@ -179,8 +183,7 @@ class Model(Owner):
         Notes
         -----
         Ctrl-C ends the training within about a tenth of a second; the weights are those after the
-        last whole step, and `history` has what was recorded until then: each epoch if there are
-        callbacks or validation data, otherwise many at a time.
+        last whole step, `history` has every epoch before it, and the next `fit` goes on from there.
 
         Examples
         --------
@@ -191,6 +194,8 @@ class Model(Owner):
         >>> history["loss"][-1] < 0.01 < history["loss"][0]
         True
         """
+        from fastmlp import _fit
+
         arguments = {
             "loss": loss,
             "optimizer": optimizer,
@@ -327,6 +332,8 @@ class Model(Owner):
 
     def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> Objective:
         """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
+        from fastmlp import _objective
+
         last = self._objective
         if last is None or (loss is not None and losses.get(loss) != last.loss):
             # Another loss may read its targets in another way: the last metrics may not fit it.
@@ -341,6 +348,8 @@ class Model(Owner):
 
     def _evaluation(self, objective: Objective, target_columns: int) -> Evaluation:
         """Return the compiled evaluation of an objective; the last one is kept."""
+        from fastmlp._evaluate import Evaluation
+
         key = objective, target_columns
         if key not in self._evaluations:
             self._evaluations = {

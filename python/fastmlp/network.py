@@ -8,10 +8,9 @@ computes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from fastmlp import activations, layers, losses
 from fastmlp import graph as g
@@ -26,10 +25,14 @@ from fastmlp._structure import (
     symbols,
 )
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["Network", "SummaryRow"]
 
-Weights = Mapping[str, npt.NDArray[Any]]
-Seed = int | np.random.Generator | None
+Weights: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
+# In words, as naming the Generator would load numpy.random.
+Seed: TypeAlias = "int | np.random.Generator | None"
 
 
 class Network:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from fastmlp._node import Array, Node, describe
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _GRAIN = 16  # elements: every matrix begins on a cache line of float32
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import metrics
 from fastmlp._canvas import COLORS, INK, axes, clear
 from fastmlp._canvas import require_matplotlib as require_matplotlib
 from fastmlp.landscape import WeightPath
@@ -194,7 +195,8 @@ def decision_boundary(
     ----------
     model : Model or estimator
         Anything with ``predict_proba(X)``, or with ``predict(X)`` that returns an output for each
-        class or a single one for two classes.
+        class or a single one for two classes, which change where the accuracy has it
+        (`fastmlp.metrics.decision`).
     X : array-like, shape (rows, 2)
     t : array-like, shape (rows,)
         The classes of the rows.
@@ -347,8 +349,8 @@ def _shares(model: Any, X: Array) -> Array:
     if y.shape[1] > 1:
         return y if kind == "softmax" else np.eye(y.shape[1])[y.argmax(axis=1)]
     if kind != "logistic":
-        # the same middle as that of the metrics: 0 where outputs have both signs, else a half
-        y = (y > (0.0 if kind in ("identity", "tanh") else 0.5)).astype(np.float64)
+        fitted = getattr(model, "_objective", None)
+        y = (y > metrics.decision(kind, fitted and fitted.loss)).astype(np.float64)
     return np.concatenate([1 - y, y], axis=1)
 
 

@@ -6,14 +6,16 @@ It takes complex numbers too, so that every gradient can be checked by a complex
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp._feeds import check_feeds
 from fastmlp._node import Array, Node, Run, topological_order
 from fastmlp.ops import OPS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 
 @overload
