@@ -1,17 +1,44 @@
 // What the core is made of and how many threads it may use.
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
 
 #include "bindings/bindings.h"
 #include "kernels/table.h"
+#include "runtime/arena.h"
 #include "runtime/team.h"
 
 namespace py = pybind11;
 
 namespace fastmlp {
 
+namespace {
+
+// A vector as the executor's own: on a cache line, in huge pages if it is long.
+template <class T>
+py::array zeros(py::ssize_t size) {
+  auto arena = std::make_unique<Arena<T>>();
+  arena->reserve(std::size_t(size) + 1);
+  T* const data = arena->data();
+  const py::capsule owner(arena.release(), [](void* p) { delete static_cast<Arena<T>*>(p); });
+  return py::array_t<T>(size, data, owner);
+}
+
+py::array aligned_zeros(py::ssize_t size, const py::dtype& dtype) {
+  if (size < 0) throw py::value_error("size must not be negative, got " + std::to_string(size));
+  if (dtype.is(py::dtype::of<float>())) return zeros<float>(size);
+  if (dtype.is(py::dtype::of<double>())) return zeros<double>(size);
+  throw py::type_error("dtype must be float32 or float64, got " + std::string(py::str(dtype)));
+}
+
+}  // namespace
+
 void bind_config(py::module_& m) {
   m.def("set_num_threads", &set_max_threads, py::arg("n"));
   m.def("get_num_threads", &max_threads);
+  m.def("aligned_zeros", &aligned_zeros, py::arg("size"), py::arg("dtype"));
   m.def("has_openmp", &has_openmp);
   m.def("isa", [] { return active_isa().name; });
   m.def("available_isas", [] {

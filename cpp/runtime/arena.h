@@ -6,9 +6,15 @@
 #include <cstring>
 #include <new>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace fastmlp {
 
 constexpr std::size_t kAlignment = 64;  // one cache line, one AVX-512 vector
+constexpr std::size_t kHugePage = 2 << 20;
+constexpr std::size_t kHugeFrom = 1 << 18;  // bytes: less is not worth a huge page
 
 template <class T>
 class Arena {
@@ -25,9 +31,13 @@ class Arena {
   // Makes room for n zeroed elements. What was there before is lost only if more room is needed.
   void reserve(std::size_t n) {
     if (n <= size_) return;
-    const std::size_t bytes = (n * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    void* fresh = std::aligned_alloc(kAlignment, bytes);
+    const std::size_t grain = n * sizeof(T) < kHugeFrom ? kAlignment : kHugePage;
+    const std::size_t bytes = (n * sizeof(T) + grain - 1) / grain * grain;
+    void* fresh = std::aligned_alloc(grain, bytes);
     if (!fresh) throw std::bad_alloc();
+#ifdef __linux__
+    if (grain == kHugePage) madvise(fresh, bytes, MADV_HUGEPAGE);  // spares address translation
+#endif
     std::memset(fresh, 0, bytes);
     std::free(data_);
     data_ = static_cast<T*>(fresh);

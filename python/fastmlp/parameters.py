@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _core
 from fastmlp._node import Array, Node, describe
 
 if TYPE_CHECKING:
@@ -16,11 +17,8 @@ _GRAIN = 16  # elements: every matrix begins on a cache line of float32
 
 
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
-    """Return a vector of zeros that begins on a 64-byte boundary."""
-    itemsize = np.dtype(dtype).itemsize
-    memory = np.zeros(size * itemsize + 64, dtype=np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size * itemsize].view(dtype)
+    """Return a vector of zeros that begins on a 64-byte boundary, in huge pages if it is long."""
+    return _core.aligned_zeros(size, np.dtype(dtype))
 
 
 class Parameters:
