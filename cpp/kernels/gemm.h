@@ -14,7 +14,7 @@ namespace fastmlp::FASTMLP_ISA {
 
 // A panel of B (block_k rows) fills two thirds of a 48 KB first-level cache; a block of A (block_m
 // × block_k) stays in the second-level one. 280 is a multiple of 14, 8 and 4.
-constexpr Index block_k = 256, block_m = 280 / tile_rows * tile_rows;
+constexpr Index block_k = 1024, block_m = 280 / tile_rows * tile_rows;
 // In a packed tile of a transposed A, its columns are padded to whole vectors.
 template <class T>
 constexpr Index packed_rows = (tile_rows + width<T> - 1) / width<T> * width<T>;

@@ -89,6 +89,8 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
     FASTMLP_UNROLL
     for (int i = 0; i < groups; ++i) a[i] += a_cs;
     b += b_rs;
+    FASTMLP_UNROLL
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(b + 8 * b_rs + v * w, 0, 3);
     __builtin_prefetch(ahead, 0, 2);
     ahead += ahead_rs;
   }

@@ -18,7 +18,7 @@ _GRAIN = 16  # elements, see parameters.py
 
 # Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
 # without a copy (block_k in cpp/kernels/gemm.h).
-_BLOCK_K = 256
+_BLOCK_K = 1024
 
 # Which operands a kernel may overwrite with its result.
 _IN_PLACE = {
