@@ -18,6 +18,13 @@ bool finite(T x) {
   return x - x == T(0);
 }
 
+template <class T>
+bool finite(const T* x, Range r) {
+  int others = 0;  // without a way out, the loop runs in vectors
+  for (Index i = r.begin; i < r.end; ++i) others |= !finite(x[i]);
+  return !others;
+}
+
 }  // namespace
 
 template <class T>
@@ -35,15 +42,18 @@ class EpochLoop {
     threads_ = executor.threads_for(std::min(call.rows, call.batch_rows));
     executor_.prepare(*w_, std::min(call.rows, call.batch_rows), threads_, call.feeds,
                       call.order != nullptr);
-    backup_.reserve(std::size_t(program_.parameter_size) * (1 + call.state.size()) + 1);
+    w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.state.size()) + 1);
     sums_.resize(program_.scalars.size());
   }
 
   TrainingResult run() {
-    run_team(threads_, [this](const Member& member) { loop(member); });
+    run_team(threads_, [this](const Member& member) {
+      loop(member);
+      look_for_damage(member);
+    });
     result_.interrupted = listener_.heard();
-    if (result_.steps > 0 && !sound({0, program_.parameter_size})) result_.non_finite = true;
-    if (result_.non_finite) restore();
+    if (spoilt_ && result_.steps > 0) result_.non_finite = true;
+    if (result_.non_finite && spoilt_) restore();
     executor_.give_back(std::move(w_));
     return result_;
   }
@@ -130,33 +140,32 @@ class EpochLoop {
     const Index n = program_.parameter_size;
     const Range r = part(n, 64, member.thread, member.threads);
     if (result_.steps > 0) {
-      if (!sound(r)) spoilt_.store(true, std::memory_order_relaxed);
+      look_for_damage(member);
       member.wait();
-      if (spoilt_.load(std::memory_order_relaxed)) return false;
+      if (spoilt_) return false;
     }
-    std::copy(call_.parameters + r.begin, call_.parameters + r.end, backup_.data() + r.begin);
+    std::copy(call_.parameters + r.begin, call_.parameters + r.end, w_->backup.data() + r.begin);
     for (std::size_t s = 0; s < call_.state.size(); ++s)
       std::copy(call_.state[s] + r.begin, call_.state[s] + r.end,
-                backup_.data() + (Index(s) + 1) * n + r.begin);
+                w_->backup.data() + (Index(s) + 1) * n + r.begin);
     return true;
   }
 
-  bool sound(Range r) const {
-    bool all = true;
-    for (Index i = r.begin; i < r.end && all; ++i) all = finite(call_.parameters[i]);
-    for (const T* s : call_.state)
-      for (Index i = r.begin; i < r.end && all; ++i) all = finite(s[i]);
-    return all;
+  // Each thread in its part of the parameters and the state.
+  void look_for_damage(const Member& member) {
+    const Range r = part(program_.parameter_size, 64, member.thread, member.threads);
+    bool all = finite(call_.parameters, r);
+    for (const T* s : call_.state) all = all && finite(s, r);
+    if (!all) spoilt_ = true;
   }
 
   // A loss that is not finite either came from weights still finite, which stay, or from weights
   // that the step before had spoilt: then those of the last backup come back.
   void restore() {
     const Index n = program_.parameter_size;
-    if (sound({0, n})) return;
-    std::copy_n(backup_.data(), n, call_.parameters);
+    std::copy_n(w_->backup.data(), n, call_.parameters);
     for (std::size_t s = 0; s < call_.state.size(); ++s)
-      std::copy_n(backup_.data() + (Index(s) + 1) * n, n, call_.state[s]);
+      std::copy_n(w_->backup.data() + (Index(s) + 1) * n, n, call_.state[s]);
   }
 
   Executor<T>& executor_;
@@ -165,7 +174,6 @@ class EpochLoop {
   std::unique_ptr<typename Executor<T>::Workspace> w_;
   const Index batches_;
   int threads_ = 1;
-  Arena<T> backup_;
   std::vector<double> sums_;
   const std::vector<T*> no_outputs_;
   Listener listener_;

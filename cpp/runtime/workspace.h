@@ -17,6 +17,7 @@ struct Executor<T>::Workspace {
   Index capacity = 0;  // rows of a batch arena
   Index scratch_each = 0, batch_each = 0, reduced_each = 0;
   Arena<T> batch, fixed, reduced, scratch;
+  Arena<T> backup;                   // of the parameters and the optimizer's state, in training
   std::vector<char> copied;          // per feed: its rows are brought into the arena
   std::vector<View<const T>> views;  // threads × feeds
   std::vector<View<T>> outputs;      // threads × outputs
