@@ -26,7 +26,7 @@ class _Program:
         self,
         *,
         steps: Sequence[_Step],
-        feeds: Sequence[tuple[int, int, int]],
+        feeds: Sequence[tuple[int, int]],
         outputs: Sequence[tuple[int, int]],
         scalars: Sequence[int],
         constants: Sequence[float] | NDArray[np.float64],
