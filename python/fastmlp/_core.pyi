@@ -107,6 +107,23 @@ class _Kernels:
         factor: float = 1.0,
         repeat: int = 1,
     ) -> float: ...
+    def sparse_gemm(
+        self,
+        A: _Sparse,
+        B: _Array,
+        C: _Array,
+        *,
+        isa: str,
+        accumulate: bool = False,
+        bias: _Array | None = None,
+        forward: str = "identity",
+        h: _Array | None = None,
+        derivative: str = "identity",
+        b_sums: _Array | None = None,
+        addend: _Array | None = None,
+        factor: float = 1.0,
+        repeat: int = 1,
+    ) -> float: ...
     def unary(
         self, name: str, x: _Array, y: _Array, *, isa: str, c: float = 0.0, repeat: int = 1
     ) -> float: ...
