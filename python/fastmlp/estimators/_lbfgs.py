@@ -48,8 +48,10 @@ class WholeLoss:
         weights = flat * self._penalised
         loss, gradient = self._plan.loss_and_gradient(self._feeds)
         loss += 0.5 * self._alpha * float(weights @ weights)
-        gradient += self._alpha * weights
-        return loss / self._total, gradient / self._total
+        weights *= self._alpha
+        gradient += weights
+        gradient /= self._total
+        return loss / self._total, gradient
 
 
 def _mask(network: Network, parameters: Parameters) -> Array:
