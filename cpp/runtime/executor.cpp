@@ -124,6 +124,7 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
     if (w.feeds[i].way == Way::listed)
       w.sparse_rooms[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
                                 uses_[i].turned_units > 0, pieces);
+  std::fill(w.sparse.begin(), w.sparse.end(), SparseBatch<T>{});  // of other feeds, before
   if (w.rows == rows && w.threads == threads && w.columns == columns) return;
   w.rows = rows;
   w.threads = threads;
@@ -156,9 +157,8 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
     const Feed& feed = (*batch.feeds)[i];
     const Placed& placed = w.feeds[i];
     const bool by_batch = program_.feed_rows[i] == kBatch;
-    views[i] = {};
-    sparse[i] = {};
     if (placed.way == Way::listed) {
+      views[i] = {};
       sparse[i] = w.sparse_rooms[i].bring(feed, batch.order, first, count, thread, threads,
                                           alone ? member.thread : 0);
     } else if (placed.way == Way::in_place) {
