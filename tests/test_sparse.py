@@ -102,11 +102,13 @@ def squared(x, units):
 BUILDERS = [one_layer, mlp, two_layers_side_by_side, scaled, with_shortcut, squared]
 
 
-def trained(build, columns, units, X, *, order, batch_size, dtype):
+def trained(build, columns, units, X, *, order, batch_size, dtype, l2=0.0):
     """The parameters after three epochs, and the output, its loss and gradient for all rows."""
     x, t = g.input(columns, "x"), g.input(1, "t")
     y, nodes = build(x, units)
     J = g.mean((y - t) ** 2)
+    if l2:
+        J = J + l2 * g.sum(nodes[0] ** 2)
     parameters = Parameters(nodes, dtype)
     plan = planner.plan_training(J, parameters, SGD())
     rows = X.shape[0]
@@ -128,8 +130,9 @@ def trained(build, columns, units, X, *, order, batch_size, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("l2", [0.0, 0.1])
 @pytest.mark.parametrize("build", BUILDERS)
-def test_training_on_sparse_rows_has_the_bits_of_training_on_dense_ones(build, dtype):
+def test_training_on_sparse_rows_has_the_bits_of_training_on_dense_ones(build, l2, dtype):
     sizes = [(53, 11, 5), (1, 1, 1), (300, 40, 1), (64, 1, 3), (200, 300, 7)]
     for (rows, columns, units), ordered, batch in itertools.product(sizes, (False, True), (7, 500)):
         dense = some_matrix(rows, columns, dtype)
@@ -139,7 +142,7 @@ def test_training_on_sparse_rows_has_the_bits_of_training_on_dense_ones(build, d
             order = np.random.default_rng(0).integers(0, rows, (3, rows))
         kinds = dense, CompressedRows.of(scipy.sparse.csr_array(dense))
         found = [
-            trained(build, columns, units, X, order=order, batch_size=batch, dtype=dtype)
+            trained(build, columns, units, X, order=order, batch_size=batch, dtype=dtype, l2=l2)
             for X in kinds
         ]
         for expected, sparse in zip(*found, strict=True):

@@ -46,12 +46,15 @@ def test_a_sparse_product_has_the_bits_of_the_dense_one(isa, dtype):
             (False, True),  # accumulate
             (False, True),  # bias
             (False, True),  # h where C is
+            (False, True),  # addend
         )
     )
     for M, N, K in sizes(dtype, isa):
         dense, A = sparse_matrix(rng, M, K, dtype)
         B, start = (rng.standard_normal(s).astype(dtype) for s in ((K, N), (M, N)))
-        for forward, derivative, accumulate, with_bias, in_place in itertools.islice(choices, 7):
+        for forward, derivative, accumulate, with_bias, in_place, added in itertools.islice(
+            choices, 7
+        ):
             found = []
             for kernel, left in ((kernels.gemm, dense), (kernels.sparse_gemm, A)):
                 room = np.full((M + 2, N + 9), 7, dtype)
@@ -70,6 +73,8 @@ def test_a_sparse_product_has_the_bits_of_the_dense_one(isa, dtype):
                     h=h,
                     derivative=derivative or "identity",
                     b_sums=sums,
+                    addend=start / 3 if added else None,
+                    factor=0.7,
                 )
                 found.append((room, sums))
             for dense_result, sparse_result in zip(*found, strict=True):
