@@ -44,6 +44,8 @@ PRODUCTS = [
     (1024, 1024, 1024, False, True),
     (1024, 1024, 4096, False, False),
 ]
+# M, N, K, and how many elements each row of A lists: a layer on words, forwards and its gradient.
+SPARSE_PRODUCTS = [(200, 100, 10000, 50), (10000, 100, 200, 1)]
 ELEMENTS = 128 * 256
 ROWS = [(128, 10), (128, 256)]
 
@@ -95,6 +97,26 @@ def products(isa: str, dtype: str) -> Iterator[Case]:
 
         size = f"{M}×{N}×{K} {'Aᵀ' if a_transposed else ''}{'Bᵀ' if b_transposed else ''}".strip()
         yield Case("gemm", size, isa, dtype, run, check, flops=2 * M * N * K)
+
+
+def sparse_products(isa: str, dtype: str) -> Iterator[Case]:
+    rng = np.random.default_rng(0)
+    for M, N, K, each in SPARSE_PRODUCTS:
+        columns = np.sort(rng.integers(K, size=(M, each)), axis=1).astype(np.int32)
+        values = normal(rng, M, each, dtype)
+        A = values.ravel(), columns.ravel(), np.arange(M + 1) * each
+        B, C = normal(rng, K, N, dtype), normal(rng, M, N, dtype)
+
+        def run(runs: int, A=A, B=B, C=C) -> float:
+            return kernels.sparse_gemm(A, B, C, isa=isa, repeat=runs)
+
+        def check(run=run, values=values, columns=columns, B=B, C=C) -> None:
+            run(1)
+            expected = (values[:, :, None].astype(float) * B[columns]).sum(axis=1)
+            np.testing.assert_allclose(C, expected, rtol=1e-4, atol=1e-4)
+
+        size = f"{M}×{N}×{K}, {each} a row"
+        yield Case("sparse_gemm", size, isa, dtype, run, check, flops=2 * M * N * each)
 
 
 def functions(isa: str, dtype: str) -> Iterator[Case]:
@@ -234,7 +256,7 @@ def main() -> None:
     results = []
     for isa in options.isa:
         for dtype in options.dtype:
-            makers = (products, functions, rows, updates)
+            makers = (products, sparse_products, functions, rows, updates)
             cases = [case for make in makers for case in make(isa, dtype)]
             names = sorted({case.kernel for case in cases})
             if unknown := set(options.only or ()) - set(names):

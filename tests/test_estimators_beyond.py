@@ -298,7 +298,7 @@ def test_sparse_data_is_never_dense_as_a_whole():
         estimator = regressor(hidden_layer_sizes=1, solver=solver, max_iter=1, batch_size=40)
         estimator.fit(sparse, np.arange(rows) / rows).predict(sparse)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert kilobytes < 400_000
+    assert kilobytes < 100_000
 
 
 def test_ctrl_c_ends_the_training_with_a_warning_and_what_was_learnt():

@@ -271,8 +271,15 @@ def try_program(arguments: dict[str, Any], rng: random.Random) -> str:
     def matrix(r: int, c: int, fill: float) -> np.ndarray:
         return np.full((rows if r == -1 else r, c), fill, dtype)
 
+    def fed(r: int, c: int) -> Any:
+        dense = matrix(r, c, rng.choice([0.5, -3.0, 1e9]))
+        if rng.random() < 0.7:
+            return dense
+        n = len(dense)  # one element in each row
+        return dense[:, 0].copy(), np.arange(n) % max(c, 1), np.arange(n + 1)
+
     try:
-        feeds = [matrix(r, c, rng.choice([0.5, -3.0, 1e9])) for r, c, _ in arguments["feeds"]]
+        feeds = [fed(r, c) for r, c in arguments["feeds"]]
         outputs = [matrix(r, c, 0.0) for r, c in arguments["outputs"]]
         n = arguments["parameter_size"]
         gradient = np.zeros(n, dtype) if arguments["scalars"] else None

@@ -10,7 +10,6 @@ import pytest
 from allocations import SUPPORTED, counted
 from fastmlp import _core
 from fastmlp import graph as g
-from fastmlp.graph import Node
 from fastmlp.parameters import Parameters
 from fastmlp.planner import TrainingPlan, plan, plan_training
 from test_threads import Net, build, run_script
@@ -28,9 +27,8 @@ class Trainer:
         self.training: TrainingPlan = plan_training(loss, self.parameters, net.optimizer)
         self.state = self.training.new_state()
         rng = np.random.default_rng(1)
-        X = rng.normal(size=(net.rows, net.sizes[0]))
         labels = rng.integers(net.sizes[-1], size=(net.rows, 1))
-        self.feeds: dict[Node, np.ndarray] = {self.x: X.astype(dtype), self.t: labels}
+        self.feeds = {self.x: net.examples(rng, dtype), self.t: labels}
 
     def epochs(self, n: int) -> None:
         count = n * -(-self.net.rows // self.net.batch)
@@ -53,6 +51,8 @@ SMALL = {
     "one thread, unshuffled": Net((4, 7, 3), rows=10, batch=4, shuffle=False),
     "steps shared": Net((60, 100, 3), rows=250, batch=100),
     "cut in lanes": Net((30, 60, 3), rows=700, batch=300, rate=0.2, l2=0.1),
+    "sparse rows": Net((500, 60, 3), rows=250, batch=100, density=0.1),
+    "sparse rows, cut in lanes": Net((128, 64, 3), rows=700, batch=300, density=0.1),
 }
 
 

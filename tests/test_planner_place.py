@@ -139,19 +139,6 @@ def test_the_simulation_notices_two_buffers_in_one_place():
     assert noticed > 10
 
 
-def test_copies_of_feeds_have_room_that_nothing_else_uses():
-    for seed in range(10):
-        arguments, work = planned(seed, training=False)
-        used = {cell for b in buffers(work) for cell in cells(b)}
-        for rows, columns, offset in arguments["feeds"]:  # type: ignore[attr-defined]
-            batch = rows == -1
-            space, size = (ir.BATCH_SPACE, columns) if batch else (ir.FIXED_SPACE, rows * columns)
-            room = {(space, i) for i in range(offset, offset + size)}
-            assert not room & used
-            assert offset + size <= arguments["batch_columns" if batch else "fixed_size"]
-            used |= room
-
-
 def deep(layers: int) -> tuple[Node, Node]:
     x = g.input(64, "x")
     h = x

@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from fastmlp import _core
 from fastmlp import graph as g
+from fastmlp._sparse import CompressedRows
 from fastmlp.graph import Node
 from fastmlp.optimizers import SGD, Adam, Update
 from fastmlp.parameters import Parameters
@@ -45,6 +48,16 @@ class Net:
     optimizer: Update = ADAM
     data: str = "float32"
     shuffle: bool = True
+    density: float = 1.0  # below, the rows are sparse
+
+    def examples(self, rng: np.random.Generator, dtype: str) -> Any:
+        if self.data == "uint8":
+            return rng.integers(256, size=(self.rows, self.sizes[0])).astype("uint8")
+        X = rng.normal(size=(self.rows, self.sizes[0])).astype(dtype)
+        if self.density == 1.0:
+            return X
+        X[rng.random(X.shape) > self.density] = 0.0
+        return CompressedRows.of(scipy.sparse.csr_array(X))
 
 
 NETS = {
@@ -60,6 +73,11 @@ NETS = {
     "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, normalize=True),
     "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
     "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
+    "sparse rows": Net((2000, 60, 5), rows=230, batch=100, density=0.02, l2=1e-3),
+    "sparse rows as they stand": Net((701, 90, 5), rows=230, batch=97, density=0.1, shuffle=False),
+    "sparse rows, cut in lanes": Net((128, 64, 10), rows=1300, batch=500, density=0.1),
+    "sparse rows, cut in chunks": Net((900, 30, 3), rows=1500, batch=1200, density=0.1),
+    "sparse rows, one unit": Net((5000, 1, 2), rows=230, batch=100, density=0.1),
     "prime sizes": Net((53, 101, 13), rows=997, batch=337),
 }
 
@@ -86,8 +104,7 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
     """The bits of the parameters, the optimizer's state and the losses after some epochs."""
     x, t, loss, nodes = build(net)
     rng = np.random.default_rng(1)
-    data = rng.integers(256, size=(net.rows, net.sizes[0])) if net.data == "uint8" else None
-    X = rng.normal(size=(net.rows, net.sizes[0])) if data is None else data
+    X = net.examples(rng, dtype)
     labels = rng.integers(net.sizes[-1], size=(net.rows, 1))
     parameters = Parameters(nodes, dtype)
     training = plan_training(loss, parameters, net.optimizer)
@@ -97,7 +114,7 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
     if net.shuffle:
         order = np.stack([rng.permutation(net.rows) for _ in range(epochs)])
     result = training.run_epochs(
-        {x: X.astype(net.data if data is not None else dtype), t: labels},
+        {x: X, t: labels},
         state=state,
         order=order,
         batch_size=net.batch,

@@ -1,17 +1,14 @@
 // _core.kernels: every kernel of every instruction set on NumPy arrays, for tests and benchmarks. A
 // function writes its results into the arrays it is given, runs the kernel `repeat` times and
 // returns the seconds that took. Bad arguments raise; nothing is copied or converted.
-#include <chrono>
-#include <new>
-#include <string>
+#include "bindings/kernels.h"
 
-#include "bindings/views.h"
+#include <chrono>
 
 namespace fastmlp {
 namespace {
 
 #define FASTMLP_NAME(name) #name,
-constexpr const char* activation_names[] = {FASTMLP_ACTIVATION(FASTMLP_NAME)};
 constexpr const char* unary_names[] = {FASTMLP_UNARY(FASTMLP_NAME)};
 constexpr const char* binary_names[] = {FASTMLP_BINARY(FASTMLP_NAME)};
 #undef FASTMLP_NAME
@@ -21,91 +18,6 @@ py::tuple names(const char* const (&list)[n]) {
   py::tuple t(n);
   for (std::size_t i = 0; i < n; ++i) t[i] = list[i];
   return t;
-}
-
-template <std::size_t n>
-int index_of(const char* const (&list)[n], const std::string& name, const char* argument) {
-  std::string all;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (name == list[i]) return int(i);
-    all += (i ? ", " : "") + std::string(list[i]);
-  }
-  throw py::value_error(std::string(argument) + " is \"" + name + "\"; expected one of: " + all);
-}
-
-const Isa& isa_named(const std::string& name) {
-  int count = 0;
-  const Isa* const* isas = available_isas(&count);
-  std::string all;
-  for (int i = 0; i < count; ++i) {
-    if (name == isas[i]->name) return *isas[i];
-    all += (i ? ", " : "") + std::string(isas[i]->name);
-  }
-  throw py::value_error("isa is \"" + name + "\"; expected one of: " + all);
-}
-
-template <class F>
-double timed(Index repeat, F f) {
-  require(repeat >= 0, "repeat must not be negative");
-  const py::gil_scoped_release release;
-  const auto start = std::chrono::steady_clock::now();
-  for (Index i = 0; i < repeat; ++i) f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(Index n)
-      : data_(static_cast<T*>(::operator new(std::size_t(n) * sizeof(T) + 64, alignment))) {}
-  ~Scratch() { ::operator delete(data_, alignment); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T* get() const { return data_; }
-
- private:
-  static constexpr std::align_val_t alignment{64};
-  T* data_;
-};
-
-double gemm(const py::object& a, const py::object& b, const py::object& c, const std::string& isa,
-            bool accumulate, const py::object& bias, const std::string& forward,
-            const py::object& h, const std::string& derivative, const py::object& b_sums,
-            const py::object& addend, double factor, Index repeat) {
-  return with_dtype(a, "A", [&](auto zero) {
-    using T = decltype(zero);
-    not_none(b, "B"), not_none(c, "C");
-    const Matrix<T> A = view<T>(a, "A", Access::read), B = view<T>(b, "B", Access::read);
-    const Matrix<T> C = rows_of<T>(c, "C", Access::write), H = rows_of<T>(h, "h", Access::read);
-    same_shape(B, "B", A.columns, B.columns);
-    same_shape(C, "C", A.rows, B.columns);
-    require(B.cs == 1 || B.columns <= 1 || B.rs == 1 || B.rows <= 1,
-            "B must have contiguous rows or contiguous columns");
-    require(!C.overlaps(A) && !C.overlaps(B), "C must not overlap A or B");
-    if (H.data) same_shape(H, "h", C.rows, C.columns);
-    const bool same = H.data == C.data && (H.rs == C.rs || C.rows <= 1);
-    require(!H.data || same || !C.overlaps(H), "h must be C or not overlap it");
-    Gemm<T> g{A.rows, B.columns, A.columns, A.data, A.rs, A.cs, B.data, B.rs, B.cs, C.data, C.rs};
-    // A single row or column has no stride of its own; name the one that says how to read it.
-    if (B.columns <= 1) g.b_cs = 1;
-    if (B.rows <= 1 && g.b_cs != 1) g.b_rs = 1;
-    const Matrix<T> D = rows_of<T>(addend, "addend", Access::read);
-    if (D.data) same_shape(D, "addend", C.rows, C.columns);
-    require(!D.data || !C.overlaps(D), "addend must not overlap C");
-    g.addend = D.data;
-    g.ld_addend = D.rs;
-    g.factor = T(factor);
-    g.accumulate = accumulate;
-    g.bias = vector<T>(bias, "bias", g.N, Access::read).data;
-    g.forward = Activation(index_of(activation_names, forward, "forward"));
-    g.h = H.data;
-    g.ldh = H.rs;
-    g.derivative = Activation(index_of(activation_names, derivative, "derivative"));
-    g.b_sums = vector<T>(b_sums, "b_sums", g.N, Access::write).data;
-    const Kernels<T>& k = kernels_of<T>(isa_named(isa));
-    const Scratch<T> scratch(k.gemm_scratch(g.M, g.N, g.K));
-    return timed(repeat, [&] { k.gemm(g, scratch.get()); });
-  });
 }
 
 double unary(const std::string& name, const py::object& x, const py::object& y,
@@ -334,14 +246,6 @@ py::list isa_names() {
   return list;
 }
 
-// (mr, nr): the tile of gemm.
-py::tuple gemm_tile(const std::string& isa, const std::string& dtype) {
-  const Isa& tables = isa_named(isa);
-  if (dtype == "float32") return py::make_tuple(tables.f32.mr, tables.f32.nr);
-  if (dtype == "float64") return py::make_tuple(tables.f64.mr, tables.f64.nr);
-  throw py::value_error("dtype is \"" + dtype + "\"; expected float32 or float64");
-}
-
 double peak(const std::string& isa, const std::string& dtype, double seconds) {
   const Isa& tables = isa_named(isa);
   if (dtype == "float32") return fma_peak<float>(tables, seconds);
@@ -360,12 +264,8 @@ void bind_kernels(py::module_& module) {
   m.attr("activations") = names(activation_names);
   m.attr("unary_names") = names(unary_names);
   m.attr("binary_names") = names(binary_names);
-  m.def("gemm_tile", gemm_tile, arg("isa"), arg("dtype"));
   m.def("fma_peak", peak, arg("isa"), arg("dtype"), arg("seconds") = 0.1);
-  m.def("gemm", gemm, arg("A"), arg("B"), arg("C"), kw, arg("isa"), arg("accumulate") = false,
-        arg("bias") = py::none(), arg("forward") = "identity", arg("h") = py::none(),
-        arg("derivative") = "identity", arg("b_sums") = py::none(), arg("addend") = py::none(),
-        arg("factor") = 1.0, repeat);
+  bind_products(m);
   m.def("unary", unary, arg("name"), arg("x"), arg("y"), kw, arg("isa"), arg("c") = 0.0, repeat);
   m.def("binary", binary, arg("name"), arg("a"), arg("b"), arg("y"), kw, arg("isa"), repeat);
   m.def("sum", sum, arg("x"), arg("y"), kw, arg("isa"), repeat);

@@ -41,17 +41,16 @@ Step to_step(const StepTuple& t) {
 }
 
 Program make_program(const std::vector<StepTuple>& steps,
-                     const std::vector<std::tuple<Index, Index, Index>>& feeds,
+                     const std::vector<std::tuple<Index, Index>>& feeds,
                      const std::vector<std::tuple<Index, Index>>& outputs,
                      const std::vector<Index>& scalars, const std::vector<double>& constants,
                      Index batch_columns, Index fixed_size, Index reduced_size,
                      Index parameter_size, bool by_rows, double flops_per_row) {
   Program p;
   for (const StepTuple& t : steps) p.steps.push_back(to_step(t));
-  for (const auto& [rows, columns, offset] : feeds) {
+  for (const auto& [rows, columns] : feeds) {
     p.feed_rows.push_back(rows);
     p.feed_columns.push_back(columns);
-    p.feed_offsets.push_back(offset);
   }
   for (const auto& [rows, columns] : outputs) {
     p.output_rows.push_back(rows);
@@ -72,7 +71,7 @@ template <class T>
 void bind_program_of(py::module_& m, const char* name) {
   py::class_<PyProgram<T>>(m, name)
       .def(py::init([](const std::vector<StepTuple>& steps,
-                       const std::vector<std::tuple<Index, Index, Index>>& feeds,
+                       const std::vector<std::tuple<Index, Index>>& feeds,
                        const std::vector<std::tuple<Index, Index>>& outputs,
                        const std::vector<Index>& scalars, const std::vector<double>& constants,
                        Index batch_columns, Index fixed_size, Index reduced_size,

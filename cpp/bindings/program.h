@@ -225,7 +225,8 @@ class PyProgram {
  private:
   void check_rows(Index rows) const {
     if (rows < 1) fail("rows: expected at least 1");
-    const Index columns = std::max<Index>(executor_.program().batch_columns, 1);
+    const Index columns =
+        std::max<Index>(executor_.program().batch_columns + executor_.program().fed_columns(), 1);
     if (rows > kMaxRows || rows > kMaxElements / columns) fail("rows: too many");
   }
 

@@ -9,6 +9,7 @@
 #include "kernels/reduce.h"
 #include "kernels/simd.h"
 #include "kernels/softmax.h"
+#include "kernels/sparse.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
@@ -38,6 +39,7 @@ constexpr Kernels<T> kernels() {
   k.gemm_scratch = gemm_scratch<T>;
   k.mr = tile_rows;
   k.nr = tile_columns<T>;
+  k.sparse_gemm = sparse_gemm<T>;
 #define FASTMLP_ENTRY(name) k.unary[int(Unary::name)] = UnaryKernel<T, Unary::name>::run;
   FASTMLP_UNARY(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY

@@ -91,6 +91,15 @@ struct Gemm {
   T* b_sums = nullptr;
 };
 
+// A matrix by the elements that are listed: those of row i are values[k] in columns[k], for k in
+// [begins[i], begins[i + 1]). Elements of one place are added up.
+template <class T>
+struct SparseRows {
+  const T* values = nullptr;
+  const std::int32_t* columns = nullptr;
+  const Index* begins = nullptr;
+};
+
 template <class T>
 struct Kernels {
   // `scratch` is 64-byte aligned and holds gemm_scratch(M, N, K) elements of T, private to the
@@ -100,6 +109,10 @@ struct Kernels {
   // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of
   // nr.
   Index mr, nr;
+
+  // As gemm, with `a` for A: the terms of a sum come in the order in which its row lists them. A of
+  // g is not read, and b_cs is 1.
+  void (*sparse_gemm)(const SparseRows<T>& a, const Gemm<T>& g);
 
   // y[i] = f(x[i]); c is the exponent of power and the factor of scale. y may be x.
   void (*unary[int(Unary::count)])(Index n, const T* x, T* y, T c);

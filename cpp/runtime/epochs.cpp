@@ -39,15 +39,13 @@ class EpochLoop {
         listener_(call.interrupted) {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
     batches_per_poll_ = 1 + Index(kFlopsPerPoll / (flops + 1.0));
-    threads_ = executor.threads_for(std::min(call.rows, call.batch_rows));
-    executor_.prepare(*w_, std::min(call.rows, call.batch_rows), threads_, call.feeds,
-                      call.order != nullptr);
+    executor_.prepare(*w_, call.feeds, {call.order, call.rows, call.batch_rows, call.epochs});
     w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.state.size()) + 1);
     sums_.resize(program_.scalars.size());
   }
 
   TrainingResult run() {
-    run_team(threads_, [this](const Member& member) {
+    run_team(w_->threads, [this](const Member& member) {
       loop(member);
       look_for_damage(member);
     });
@@ -173,7 +171,6 @@ class EpochLoop {
   const Program& program_;
   std::unique_ptr<typename Executor<T>::Workspace> w_;
   const Index batches_;
-  int threads_ = 1;
   std::vector<double> sums_;
   const std::vector<T*> no_outputs_;
   Listener listener_;

@@ -31,7 +31,7 @@ Cut cut_batch(const Program& p, Index rows, Index element_size) {
   }
   cut.lane_rows = round_up((rows + cut.lanes - 1) / cut.lanes, kRowGrain);
   cut.lanes = (rows + cut.lane_rows - 1) / cut.lane_rows;
-  const Index row_bytes = std::max<Index>(p.batch_columns, 1) * element_size;
+  const Index row_bytes = std::max<Index>(p.batch_columns + p.fed_columns(), 1) * element_size;
   const Index fitting = kChunkBytes / row_bytes / kRowGrain * kRowGrain;
   cut.chunk = std::min(cut.lane_rows, std::max<Index>(fitting, 4 * kRowGrain));
   return cut;
@@ -41,6 +41,7 @@ template <class T>
 Executor<T>::Executor(Program program, const Kernels<T>& kernels)
     : program_(std::move(program)), kernels_(kernels) {
   program_.check();
+  uses_ = factor_uses(program_);
   const auto& steps = program_.steps;
   while (before_end_ < steps.size() && steps[before_end_].section == Section::before) ++before_end_;
   after_begin_ = steps.size();
@@ -58,7 +59,7 @@ std::unique_ptr<typename Executor<T>::Workspace> Executor<T>::take_workspace() {
   std::unique_ptr<Workspace> w(idle_.exchange(nullptr));
   if (!w) {
     w = std::make_unique<Workspace>();
-    w->fixed.reserve(std::size_t(program_.fixed_size) + 1);
+    w->fixed.reserve(std::size_t(program_.fixed_size + program_.fed_size()) + 1);
     for (std::size_t i = 0; i < program_.constants.size(); ++i)
       w->fixed.data()[i] = T(program_.constants[i]);
   }
@@ -71,58 +72,108 @@ void Executor<T>::give_back(std::unique_ptr<Workspace> workspace) {
 }
 
 template <class T>
-int Executor<T>::threads_for(Index rows) const {
-  const double flops = program_.flops_per_row * double(rows);
+int Executor<T>::threads_for(double flops) const {
   if (flops < 2.0 * kSerialFlops) return 1;
   return int(std::min<double>(max_threads(), flops / kSerialFlops));
 }
 
+// Decides how each feed is read, converts those without batch rows, and returns the work of a
+// batch.
 template <class T>
-void Executor<T>::prepare(Workspace& w, Index rows, int threads, const std::vector<Feed>& feeds,
-                          bool ordered) const {
-  const std::size_t n_feeds = feeds.size();
-  w.copied.resize(n_feeds);
-  for (std::size_t i = 0; i < n_feeds; ++i)
-    w.copied[i] = feeds[i].dtype != dtype_of<T>() || (ordered && program_.feed_rows[i] == kBatch);
-  for (std::size_t i = 0; i < n_feeds; ++i)  // those without batch rows are converted once
-    if (w.copied[i] && program_.feed_rows[i] != kBatch)
-      gather(feeds[i], nullptr, 0, 0, feeds[i].rows, w.fixed.data() + program_.feed_offsets[i]);
-  if (w.rows == rows && w.threads == threads) return;
+double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
+                                  const Batches& batches) const {
+  const Index rows = std::min(batches.rows, batches.batch_rows);
+  double flops = program_.flops_per_row * double(rows);
+  Index columns = program_.batch_columns, fixed = program_.fixed_size;
+  w.feeds.resize(feeds.size());
+  w.sparse_rooms.resize(feeds.size());
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    const Feed& feed = feeds[i];
+    const bool by_batch = program_.feed_rows[i] == kBatch;
+    Placed& placed = w.feeds[i];
+    placed = {};
+    if (feed.dtype == DType::csr && uses_[i].only) {
+      placed.way = Way::listed;
+      placed.elements = fullest(feed, batches, w.cut);
+      flops += uses_[i].flops(feed.columns, placed.elements.batch) -
+               uses_[i].dense_flops(rows, feed.columns);
+    } else if (feed.dtype != dtype_of<T>() || (batches.order && by_batch)) {
+      placed.way = Way::copied;
+      placed.copy = by_batch ? columns : fixed;
+      if (by_batch) {
+        columns += feed.columns;
+      } else {
+        gather(feed, nullptr, 0, 0, feed.rows, w.fixed.data() + fixed);
+        fixed += feed.rows * feed.columns;
+      }
+    }
+  }
+  w.columns = columns;
+  return flops;
+}
+
+template <class T>
+void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
+                          const Batches& batches) const {
+  const Index rows = std::min(batches.rows, batches.batch_rows), columns = w.columns;
+  w.cut = cut_batch(program_, rows, Index(sizeof(T)));
+  const int threads = threads_for(prepare_feeds(w, feeds, batches));
+  const Index pieces = w.cut.lanes ? threads : 1;
+  const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kRowGrain);
+  for (std::size_t i = 0; i < feeds.size(); ++i)
+    if (w.feeds[i].way == Way::listed)
+      w.sparse_rooms[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
+                                uses_[i].turned_units > 0, pieces);
+  std::fill(w.sparse.begin(), w.sparse.end(), SparseBatch<T>{});  // of other feeds, before
+  if (w.rows == rows && w.threads == threads && w.columns == columns) return;
   w.rows = rows;
   w.threads = threads;
-  w.cut = cut_batch(program_, rows, Index(sizeof(T)));
-  w.capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kRowGrain);
-  w.batch_each = w.capacity * program_.batch_columns;
+  w.capacity = capacity;
+  w.batch_each = capacity * w.columns;
   w.reduced_each = round_up(program_.reduced_size, kRowGrain);
-  w.scratch_each = round_up(std::max(scratch_size(program_, kernels_, w.capacity),
-                                     scratch_size(program_, kernels_, rows)),
-                            kRowGrain);
-  w.batch.reserve(std::size_t(w.batch_each * (w.cut.lanes ? threads : 1)));
+  w.scratch_each = round_up(
+      std::max(scratch_size(program_, kernels_, capacity), scratch_size(program_, kernels_, rows)),
+      kRowGrain);
+  w.batch.reserve(std::size_t(w.batch_each * pieces));
   w.reduced.reserve(std::size_t(w.reduced_each * std::max<Index>(w.cut.lanes, 1)));
   w.scratch.reserve(std::size_t(w.scratch_each * threads));
-  w.views.resize(n_feeds * std::size_t(threads));
+  w.views.resize(feeds.size() * std::size_t(threads));
+  w.sparse.resize(feeds.size() * std::size_t(threads));
   w.outputs.resize(program_.output_columns.size() * std::size_t(threads));
 }
 
-// Points views at rows [begin, end) of the batch, bringing those that need it into the arena.
-// views are of row `first` of the batch, which is where `arena` begins.
+// Points the frame at these rows of the batch, bringing those that cannot be read in place into the
+// arena: a thread with an arena of its own all of them, else its part.
 template <class T>
-void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Index first, Index begin, Index end,
-                              View<const T>* views, T* arena, Index capacity) const {
+void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
+                              Frame<T>& frame) const {
+  const bool alone = w.cut.lanes > 0;
+  const int thread = alone ? 0 : member.thread, threads = alone ? 1 : member.threads;
+  const Index first = batch.first + rows.begin, count = rows.end - rows.begin;
+  const Range mine = part(count, 1, thread, threads);
+  View<const T>* views = w.views.data() + std::size_t(member.thread) * batch.feeds->size();
+  SparseBatch<T>* sparse = w.sparse.data() + std::size_t(member.thread) * batch.feeds->size();
   for (std::size_t i = 0; i < batch.feeds->size(); ++i) {
     const Feed& feed = (*batch.feeds)[i];
+    const Placed& placed = w.feeds[i];
     const bool by_batch = program_.feed_rows[i] == kBatch;
-    if (!w.copied[i]) {
+    if (placed.way == Way::listed) {
+      views[i] = {};
+      sparse[i] = w.sparse_rooms[i].bring(feed, batch.order, first, count, thread, threads,
+                                          alone ? member.thread : 0);
+    } else if (placed.way == Way::in_place) {
       const T* data = static_cast<const T*>(feed.data);
-      views[i] = {data + (by_batch ? (batch.first + first) * feed.stride : 0), feed.stride};
+      views[i] = {data + (by_batch ? first * feed.stride : 0), feed.stride};
     } else if (by_batch) {
-      T* copy = arena + program_.feed_offsets[i] * capacity;
-      gather(feed, batch.order, batch.first + first, begin - first, end - first, copy);
+      T* copy = frame.batch + placed.copy * frame.capacity;
+      gather(feed, batch.order, first, mine.begin, mine.end, copy);
       views[i] = {copy, feed.columns};
     } else {
-      views[i] = {w.fixed.data() + program_.feed_offsets[i], feed.columns};
+      views[i] = {w.fixed.data() + placed.copy, feed.columns};
     }
   }
+  frame.feeds = views;
+  frame.sparse = sparse;
 }
 
 template <class T>
@@ -135,6 +186,7 @@ Frame<T> Executor<T>::whole_frame(Workspace& w, const Batch& batch) const {
   f.reduced = w.reduced.data();
   f.parameters = batch.parameters;
   f.feeds = nullptr;
+  f.sparse = nullptr;
   f.outputs = nullptr;
   f.rows = f.total_rows = batch.rows;
   f.first_row = 0;
@@ -154,12 +206,8 @@ bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Member& memb
 template <class T>
 bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& member) const {
   Frame<T> f = whole_frame(w, batch);
-  const std::size_t thread = std::size_t(member.thread);
-  View<const T>* views = w.views.data() + thread * batch.feeds->size();
-  const Range mine = part(batch.rows, 1, member.thread, member.threads);
-  place_feeds(w, batch, 0, mine.begin, mine.end, views, f.batch, f.capacity);
-  f.feeds = views;
-  f.outputs = w.outputs.data() + thread * program_.output_columns.size();
+  place_feeds(w, batch, {0, batch.rows}, member, f);
+  f.outputs = w.outputs.data() + std::size_t(member.thread) * program_.output_columns.size();
   T* scratch = w.scratch_of(member.thread);
   member.wait();
   for (const Step& step : program_.steps) {
@@ -181,11 +229,8 @@ void Executor<T>::run_section(Workspace& w, const Batch& batch, bool after,
   const std::size_t end = after ? program_.steps.size() : before_end_;
   if (begin == end) return;
   Frame<T> f = whole_frame(w, batch);
-  const std::size_t thread = std::size_t(member.thread);
-  View<const T>* views = w.views.data() + thread * batch.feeds->size();
-  place_feeds(w, batch, 0, 0, 0, views, f.batch, f.capacity);
-  f.feeds = views;
-  f.outputs = w.outputs.data() + thread * program_.output_columns.size();
+  place_feeds(w, batch, {0, 0}, member, f);
+  f.outputs = w.outputs.data() + std::size_t(member.thread) * program_.output_columns.size();
   for (std::size_t i = begin; i < end; ++i) {
     if (program_.steps[i].barrier) member.wait();
     run_step(program_.steps[i], f, member.thread, member.threads, w.scratch_of(member.thread));
@@ -194,29 +239,28 @@ void Executor<T>::run_section(Workspace& w, const Batch& batch, bool after,
 }
 
 template <class T>
-void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane, int thread) const {
+void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
+                           const Member& member) const {
   Frame<T> f = whole_frame(w, batch);
-  f.batch = w.batch_of(thread);
+  f.batch = w.batch_of(member.thread);
   f.reduced = w.reduced_of(lane);
   const std::size_t n_outputs = program_.output_columns.size();
-  View<const T>* views = w.views.data() + std::size_t(thread) * batch.feeds->size();
-  View<T>* outputs = w.outputs.data() + std::size_t(thread) * n_outputs;
+  View<T>* outputs = w.outputs.data() + std::size_t(member.thread) * n_outputs;
   const Index lane_begin = lane * w.cut.lane_rows;
   const Index lane_end = std::min(batch.rows, lane_begin + w.cut.lane_rows);
   for (Index begin = lane_begin; begin < lane_end; begin += w.cut.chunk) {
     if (batch.listener && batch.listener->heard()) return;
     const Index end = std::min(lane_end, begin + w.cut.chunk);
-    place_feeds(w, batch, begin, begin, end, views, f.batch, f.capacity);
+    place_feeds(w, batch, {begin, end}, member, f);
     for (std::size_t i = 0; i < n_outputs; ++i)
       if (program_.output_rows[i] == kBatch)
         outputs[i].data = (*batch.outputs)[i] + begin * outputs[i].ld;
-    f.feeds = views;
     f.outputs = outputs;
     f.rows = end - begin;
     f.first_row = begin;
     f.accumulate = begin > lane_begin;
     for (std::size_t i = before_end_; i < after_begin_; ++i)
-      run_step(program_.steps[i], f, 0, 1, w.scratch_of(thread));
+      run_step(program_.steps[i], f, 0, 1, w.scratch_of(member.thread));
   }
 }
 
@@ -239,7 +283,7 @@ bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& memb
   const Range mine = part(lanes, 1, member.thread, member.threads);
   for (Index lane = mine.begin; lane < mine.end; ++lane) {
     if (batch.listener) batch.listener->poll(member);
-    run_lane(w, batch, lane, member.thread);
+    run_lane(w, batch, lane, member);
   }
   member.wait();
   if (batch.listener && batch.listener->stops(member)) return false;
@@ -256,10 +300,8 @@ void Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* param
                       const std::vector<T*>& outputs, std::uint64_t seed, std::uint64_t step,
                       T* gradient, T* scalars) {
   std::unique_ptr<Workspace> w = take_workspace();
-  const int threads = threads_for(rows);
-  prepare(*w, rows, threads, feeds, false);
-  const Batch batch{&feeds, nullptr, 0, rows, parameters, &outputs, run_key(seed, step)};
-  run_prepared(*w, batch, threads);
+  prepare(*w, feeds, {nullptr, rows, rows});
+  run_prepared(*w, Batch{&feeds, nullptr, 0, rows, parameters, &outputs, run_key(seed, step)});
   if (gradient) std::copy_n(w->reduced.data(), program_.parameter_size, gradient);
   for (std::size_t i = 0; scalars && i < program_.scalars.size(); ++i)
     scalars[i] = w->reduced.data()[program_.scalars[i]];
@@ -267,13 +309,13 @@ void Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* param
 }
 
 template <class T>
-void Executor<T>::run_prepared(Workspace& w, const Batch& batch, int threads) const {
-  if (threads == 1) {
+void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
+  if (w.threads == 1) {
     const FlushSubnormals flush;
     Barrier barrier;
     run_batch(w, batch, Member{0, 1, barrier, 0});
   } else {
-    run_team(threads, [&](const Member& member) { run_batch(w, batch, member); });
+    run_team(w.threads, [&](const Member& member) { run_batch(w, batch, member); });
   }
 }
 
@@ -282,10 +324,8 @@ void Executor<T>::run_one(const Feed& feed, const T* parameters, T* output) {
   std::unique_ptr<Workspace> w = take_workspace();
   w->one_feed[0] = feed;
   w->one_output[0] = output;
-  const int threads = threads_for(feed.rows);
-  prepare(*w, feed.rows, threads, w->one_feed, false);
-  run_prepared(*w, Batch{&w->one_feed, nullptr, 0, feed.rows, parameters, &w->one_output, 0},
-               threads);
+  prepare(*w, w->one_feed, {nullptr, feed.rows, feed.rows});
+  run_prepared(*w, Batch{&w->one_feed, nullptr, 0, feed.rows, parameters, &w->one_output, 0});
   give_back(std::move(w));
 }
 

@@ -7,22 +7,14 @@
 #include <vector>
 
 #include "runtime/arena.h"
+#include "runtime/batches.h"
 #include "runtime/feeds.h"
 #include "runtime/program.h"
+#include "runtime/sparse.h"
 #include "runtime/steps.h"
 #include "runtime/team.h"
 
 namespace fastmlp {
-
-// How a batch is cut: into `lanes`, each summing over its own rows `chunk` rows at a time, each
-// done by one thread; or not at all (lanes = 0), then threads share every step. A function of the
-// program and the number of rows alone, never of the threads: the sums come out the same.
-struct Cut {
-  Index lanes = 0;
-  Index lane_rows = 0;
-  Index chunk = 0;
-};
-Cut cut_batch(const Program& program, Index rows, Index element_size);
 
 enum class UpdateRule : int { adam, sgd };
 
@@ -72,23 +64,24 @@ class Executor {
   struct Batch;
   std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);
-  int threads_for(Index rows) const;
-  void run_prepared(Workspace& w, const Batch& batch, int threads) const;
-  void prepare(Workspace& w, Index rows, int threads, const std::vector<Feed>& feeds,
-               bool ordered) const;
+  int threads_for(double flops) const;
+  void run_prepared(Workspace& w, const Batch& batch) const;
+  void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
+  double prepare_feeds(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
   // False if the listener stopped it: then what was computed is of no use.
   bool run_batch(Workspace& w, const Batch& batch, const Member& member) const;
   bool run_uncut(Workspace& w, const Batch& batch, const Member& member) const;
   bool run_lanes(Workspace& w, const Batch& batch, const Member& member) const;
-  void run_lane(Workspace& w, const Batch& batch, Index lane, int thread) const;
+  void run_lane(Workspace& w, const Batch& batch, Index lane, const Member& member) const;
   void run_section(Workspace& w, const Batch& batch, bool after, const Member& member) const;
   void add_lanes(Workspace& w, Index lanes, const Member& member) const;
-  void place_feeds(Workspace& w, const Batch& batch, Index first, Index begin, Index end,
-                   View<const T>* views, T* arena, Index capacity) const;
+  void place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
+                   Frame<T>& frame) const;
   Frame<T> whole_frame(Workspace& w, const Batch& batch) const;
 
   Program program_;
   const Kernels<T>& kernels_;
+  std::vector<FactorUse> uses_;                   // of each feed
   std::size_t before_end_ = 0, after_begin_ = 0;  // steps [0, before_end_) and [after_begin_, …)
   std::atomic<Workspace*> idle_{nullptr};
   template <class U>

@@ -171,21 +171,31 @@ void check_sizes(const Program& p) {
 
 void check_feeds(const Program& p) {
   if (p.feed_rows.size() != p.feed_columns.size() ||
-      p.feed_offsets.size() != p.feed_columns.size() ||
       p.output_rows.size() != p.output_columns.size())
     throw std::invalid_argument("program: feeds or outputs are incomplete");
   for (std::size_t f = 0; f < p.feed_columns.size(); ++f) {
-    const Index rows = p.feed_rows[f], columns = p.feed_columns[f], offset = p.feed_offsets[f];
-    const bool batch = rows == kBatch;
-    if (columns < 1 || columns > kMaxSide || (rows < 1 && !batch) || rows > kMaxSide)
+    const Index rows = p.feed_rows[f], columns = p.feed_columns[f];
+    if (columns < 1 || columns > kMaxSide || (rows < 1 && rows != kBatch) || rows > kMaxSide ||
+        rows * columns > kMaxSize)
       throw std::invalid_argument("program: impossible shape of a feed");
-    const Index size = columns * (batch ? 1 : rows), space = batch ? p.batch_columns : p.fixed_size;
-    if (offset < 0 || size > space || offset > space - size)
-      throw std::invalid_argument("program: feed beyond the end of its space");
   }
 }
 
 }  // namespace
+
+Index Program::fed_columns() const {
+  Index columns = 0;
+  for (std::size_t f = 0; f < feed_rows.size(); ++f)
+    if (feed_rows[f] == kBatch) columns += feed_columns[f];
+  return columns;
+}
+
+Index Program::fed_size() const {
+  Index size = 0;
+  for (std::size_t f = 0; f < feed_rows.size(); ++f)
+    if (feed_rows[f] != kBatch) size += feed_rows[f] * feed_columns[f];
+  return size;
+}
 
 void Program::check() const {
   check_sizes(*this);

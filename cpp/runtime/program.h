@@ -80,8 +80,6 @@ struct Program {
   std::vector<Step> steps;
   std::vector<Index> feed_columns;  // of each feed
   std::vector<Index> feed_rows;     // kBatch or a number
-  std::vector<Index>
-      feed_offsets;  // where a converted or gathered copy goes (batch or fixed space)
   std::vector<Index> output_columns;
   std::vector<Index> output_rows;
   std::vector<double> constants;  // the first elements of the fixed space
@@ -93,6 +91,10 @@ struct Program {
   bool by_rows = true;  // no row needs a sum over rows: the batch may be cut
 
   double flops_per_row = 0;  // of the products, to decide how to cut and share
+
+  // Columns of all feeds with batch rows, and elements of the others: what copies of them need.
+  Index fed_columns() const;
+  Index fed_size() const;
 
   // Throws std::invalid_argument if a step would touch anything outside its buffers.
   void check() const;

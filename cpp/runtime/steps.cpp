@@ -3,6 +3,8 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/sparse.h"
+
 namespace fastmlp {
 namespace {
 
@@ -124,8 +126,34 @@ class Runner {
         g.factor = T(value());
       }
     }
+    if (const SparseBatch<T>* x = listed(s_.in[0]))
+      return sparse_gemm(g, s_.a ? x->columns : x->rows);
+    if (const SparseBatch<T>* x = listed(s_.in[1])) {  // z̄ᵀ x, one row: the column xᵀ z̄
+      g.M = g.N, g.N = 1;
+      g.ldc = g.ldh = g.ld_addend = 1;
+      g.B = a.data, g.b_rs = a.ld;
+      return sparse_gemm(g, x->columns);
+    }
     if (threads_ > 1 && !cut(g)) return;
     k_.gemm(g, scratch_);
+  }
+
+  const SparseBatch<T>* listed(const Ref& r) const {
+    if (r.space != Space::feed || !f_.sparse[r.offset].rows.begins) return nullptr;
+    return f_.sparse + r.offset;
+  }
+
+  void sparse_gemm(Gemm<T> g, SparseRows<T> a) {
+    const double work = 2.0 * double(g.N) * double(a.begins[g.M] + g.M);
+    if (!mine(Index(work), Index(kFlopGrain))) return;
+    const Range r = even_part(a.begins, g.M, thread_, threads_);
+    if (thread_ > 0) g.b_sums = nullptr;
+    a.begins += r.begin;
+    g.C += r.begin * g.ldc;
+    if (g.h) g.h += r.begin * g.ldh;
+    if (g.addend) g.addend += r.begin * g.ld_addend;
+    g.M = r.end - r.begin;
+    k_.sparse_gemm(a, g);
   }
 
   // Narrows g to this thread's block of C: threads in a grid of pm × pn, the one whose largest

@@ -11,6 +11,12 @@ struct View {
   Index ld = 0;
 };
 
+// The rows x of a sparse feed, and xᵀ if a gradient needs it.
+template <class T>
+struct SparseBatch {
+  SparseRows<T> rows, columns;
+};
+
 // What a list of steps sees: where each space begins and how many rows there are.
 template <class T>
 struct Frame {
@@ -20,7 +26,8 @@ struct Frame {
   T* fixed;
   T* reduced;
   const T* parameters;
-  const View<const T>* feeds;  // of this frame's first row
+  const View<const T>* feeds;    // of this frame's first row
+  const SparseBatch<T>* sparse;  // one for each feed, all null where the feed is dense
   const View<T>* outputs;
   Index rows;         // in this frame
   Index total_rows;   // in the batch

@@ -8,20 +8,31 @@
 
 namespace fastmlp {
 
+// How a feed is read: where the caller has it, from a copy in the arena, or as it lists its rows.
+enum class Way : char { in_place, copied, listed };
+
+struct Placed {
+  Way way = Way::in_place;
+  Index copy = 0;  // first column of the copy in the batch arena, or its place in the fixed one
+  Fullest elements;
+};
+
 template <class T>
 struct Executor<T>::Workspace {
   Index rows = 0;  // what it was prepared for
   int threads = 0;
-  bool ordered = false;
+  Index columns = 0;  // of the batch arena, copies of feeds included
   Cut cut;
   Index capacity = 0;  // rows of a batch arena
   Index scratch_each = 0, batch_each = 0, reduced_each = 0;
   Arena<T> batch, fixed, reduced, scratch;
-  Arena<T> backup;                   // of the parameters and the optimizer's state, in training
-  std::vector<char> copied;          // per feed: its rows are brought into the arena
-  std::vector<View<const T>> views;  // threads × feeds
-  std::vector<View<T>> outputs;      // threads × outputs
-  std::vector<Feed> one_feed{1};     // of run_one
+  Arena<T> backup;  // of the parameters and the optimizer's state, in training
+  std::vector<Placed> feeds;
+  std::vector<SparseRoom<T>> sparse_rooms;  // one for each feed
+  std::vector<View<const T>> views;         // threads × feeds
+  std::vector<SparseBatch<T>> sparse;       // threads × feeds
+  std::vector<View<T>> outputs;             // threads × outputs
+  std::vector<Feed> one_feed{1};            // of run_one
   std::vector<T*> one_output{nullptr};
 
   T* batch_of(int thread) const { return batch.data() + (cut.lanes ? thread * batch_each : 0); }

@@ -7,9 +7,12 @@ its rows. Only what it cannot read in place is copied once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fastmlp._sparse import CompressedRows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -38,7 +41,7 @@ def array(data: Any, name: str) -> Array:
     >>> array([[1, 2], [3, 4]], "X").shape
     (2, 2)
     """
-    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+    if is_sparse(data):
         raise TypeError(
             f"{name} is a sparse matrix ({type(data).__name__}); expected a dense array: "
             f"{name}.toarray()"
@@ -59,6 +62,11 @@ def array(data: Any, name: str) -> Array:
             f"{type(data).__name__})"
         )
     return result
+
+
+def is_sparse(data: Any) -> bool:
+    """Tell whether it is a sparse matrix of SciPy's kind."""
+    return hasattr(data, "toarray") and hasattr(data, "nnz")
 
 
 def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
@@ -143,6 +151,35 @@ def matrix(data: Any, name: str, dtype: DTypeLike, columns: int | None = None) -
     return readable(result, dtype)
 
 
+def input_rows(
+    data: Any, name: str, dtype: DTypeLike, columns: int | None = None
+) -> Array | CompressedRows:
+    """Return `data` as `matrix` does, or the elements of its rows if it is sparse.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no matrix of finite numbers with so many columns.
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> input_rows(scipy.sparse.eye_array(3, format="csc"), "X", np.float32, columns=3).shape
+    (3, 3)
+    """
+    if not is_sparse(data):
+        return matrix(data, name, dtype, columns)
+    if len(data.shape) != 2 or data.shape[1] != (columns or data.shape[1]):
+        wanted = f"(rows, {'columns' if columns is None else columns})"
+        raise ValueError(f"{name} must have shape {wanted}, got shape {data.shape}")
+    if 0 in data.shape:
+        raise ValueError(f"{name} is empty: shape {data.shape}, expected at least one row")
+    listed = CompressedRows.of(data.tocsr())
+    values = array(listed.data, f"{name}.data")
+    check_finite(values, f"{name}.data", dtype)
+    return replace(listed, data=readable(values[:, None], dtype)[:, 0])
+
+
 def readable(data: Array, dtype: DTypeLike) -> Array:
     """Return `data` itself if the core can read it in place, else a copy that it can.
 
@@ -167,12 +204,12 @@ def readable(data: Array, dtype: DTypeLike) -> Array:
 
 def inputs(
     X: Any, names: Sequence[str], columns: Sequence[int], dtype: DTypeLike, name: str = "X"
-) -> list[Array]:
+) -> list[Any]:
     """Return one matrix for each input of a model, all with the same number of rows.
 
     Parameters
     ----------
-    X : array-like, or a sequence or dict of array-likes
+    X : array-like or sparse matrix, or a sequence or dict of such
         One matrix for a model of one input. Several inputs: a sequence in the order of the model's
         inputs, or a dict by their names.
     names, columns : sequence
@@ -211,7 +248,7 @@ def inputs(
             )
         parts, titles = list(X), [f"{name}[{i}]" for i in range(len(X))]
     result = [
-        matrix(part, title, dtype, width)
+        input_rows(part, title, dtype, width)
         for part, title, width in zip(parts, titles, columns, strict=True)
     ]
     for part, title in zip(result, titles, strict=True):
@@ -274,7 +311,7 @@ def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample
     return readable(values.reshape(-1, 1), dtype)
 
 
-def same_rows(data: Array, name: str, rows: int, other: str) -> None:
+def same_rows(data: Array | CompressedRows, name: str, rows: int, other: str) -> None:
     """Raise unless `data` has as many rows as `other`.
 
     Examples

@@ -50,13 +50,13 @@ class Evaluation:
         )
 
     def __call__(
-        self, inputs: Sequence[Array], target: Array, weight: Array | None = None
+        self, inputs: Sequence[Any], target: Array, weight: Array | None = None
     ) -> dict[str, float]:
         """Return loss and metrics, averaged over the rows with these weights.
 
         Parameters
         ----------
-        inputs : sequence of ndarray
+        inputs : sequence of ndarray or CompressedRows
             One matrix for each input.
         target : ndarray
             Encoded targets.

@@ -23,7 +23,7 @@ class Examples:
 
     Attributes
     ----------
-    inputs : list of ndarray
+    inputs : list of ndarray or CompressedRows
         One matrix (rows, columns) for each input of the network.
     target : ndarray
         Encoded targets (rows, target columns).
@@ -31,7 +31,7 @@ class Examples:
         Weights of the rows (rows, 1).
     """
 
-    inputs: list[Array]
+    inputs: list[Any]
     target: Array
     weight: Array | None
 
@@ -41,7 +41,7 @@ class Examples:
         return len(self.target)
 
 
-def network_inputs(network: Network, dtype: np.dtype[Any], X: Any, name: str = "X") -> list[Array]:
+def network_inputs(network: Network, dtype: np.dtype[Any], X: Any, name: str = "X") -> list[Any]:
     """Check the inputs of a network, which errors call `name`."""
     names = [str(node.name) for node in network.input_nodes]
     return _data.inputs(X, names, network.input_columns, dtype, name)

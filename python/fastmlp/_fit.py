@@ -315,7 +315,7 @@ class Training:
         orders = np.tile(np.arange(self.settings.data.rows, dtype=np.int64), (epochs, 1))
         return self._order.permuted(orders, axis=1, out=orders)
 
-    def _feeds(self) -> dict[Node, NDArray[Any]]:
+    def _feeds(self) -> dict[Node, Any]:
         graph, data = self._compiled.graph, self.settings.data
         feeds = dict(zip(self.model.network.input_nodes, data.inputs, strict=True))
         feeds[graph.target] = data.target

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, _data, _examples, losses
+from fastmlp._sparse import CompressedRows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -111,6 +112,8 @@ def solve_output_layer(model: Model, X: Any, t: ArrayLike, *, l2: float = 0.0) -
     (source,) = last.connections
     by_name = dict(zip((row.name for row in rows), inputs, strict=False))  # inputs stand first
     features = by_name[source] if source in by_name else model.activations(X)[source]
+    if isinstance(features, CompressedRows):
+        raise TypeError("X is sparse; a first layer is solved from dense rows: X.toarray()")
     W, b = least_squares(features, targets, l2=l2, use_bias=layer.use_bias)
     layer.weights = W
     if layer.use_bias:

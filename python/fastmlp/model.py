@@ -129,10 +129,11 @@ class Model(Owner):
 
         Parameters
         ----------
-        X : array-like, shape (rows, columns)
+        X : array-like or sparse matrix, shape (rows, columns)
             Inputs. A list or dict of such for several inputs. float32, float64, uint8 and int64
             arrays with contiguous rows are never copied as a whole; values are taken as they are
-            (bytes of an image are 0 to 255).
+            (bytes of an image are 0 to 255). Of SciPy's sparse matrices a first Dense layer reads
+            the elements listed alone; CSR is not copied, other formats are converted to it.
         t : array-like, shape (rows,) or (rows, columns)
             Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
         loss : str, Loss or function, optional

@@ -84,7 +84,7 @@ class Sequential(Model):
     def _network_for(self, X: Any) -> Network:
         if self._network is not None:
             return self._network
-        columns = _data.matrix(X, "X", self.dtype).shape[1]
+        columns = _data.input_rows(X, "X", self.dtype).shape[1]
         return Network.sequential(self._waiting, columns, seed=self.seed)
 
     @property

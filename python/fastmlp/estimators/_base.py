@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastmlp import activations, config, planner
 from fastmlp.estimators import _lbfgs, _network
-from fastmlp.estimators._data import Data, readable, rows_at_once
+from fastmlp.estimators._data import Data, readable
 from fastmlp.estimators._objectives import Objective, training_graph
 from fastmlp.estimators._stochastic import RULES, Compiled, OptimizerState, StochasticTraining
 from fastmlp.parameters import Parameters
@@ -244,8 +244,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = self.model_.network.input_nodes[0]
 
         def validate() -> tuple[float, float]:
-            parts = [plan.run(block.feeds(x, t, None)) for block in data.blocks()]
-            output, losses = (np.concatenate(part) for part in zip(*parts, strict=True))
+            output, losses = plan.run(data.feeds(x, t, None))
             loss = float(np.average(losses[:, 0].astype(np.float64), weights=data.weight))
             return loss, self._score_outputs(output, data.target, data.weight)
 
@@ -296,12 +295,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = self.model_.network.input_nodes[0]
         if hasattr(X, "tocsr"):
             X = X.tocsr()
-        result = np.empty((X.shape[0], node.shape[1]), self.model_.dtype)
-        size = rows_at_once(X)
         with _threads(self.n_threads):
-            for i in range(0, X.shape[0], size):
-                part = result[i : i + size]
-                plan.run({x: readable(X[i : i + size])}, out=[part])
+            result: Array = plan.run({x: readable(X)})[0]
         return result
 
     def _checked(self, X: Any) -> Any:

@@ -244,7 +244,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            The data. Sparse rows are made dense a batch at a time.
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels: numbers or strings; zeros and ones in columns for several at a time.
         sample_weight : array-like of shape (n_samples,), optional
@@ -282,7 +282,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            The data. Sparse rows are made dense a batch at a time.
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels.
         sample_weight : array-like of shape (n_samples,), optional

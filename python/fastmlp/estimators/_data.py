@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-# Rows of a sparse matrix that are made dense at a time hold about this many numbers: 8 MB.
-DENSE_NUMBERS = 1 << 20
-
 
 @dataclass(frozen=True)
 class Data:
@@ -51,16 +48,6 @@ class Data:
             feeds[weight] = self.weight[:, None]
         return feeds
 
-    def block(self, first: int, last: int) -> Data:
-        """Return some of the rows, not copied."""
-        weight = None if self.weight is None else self.weight[first:last]
-        return Data(self.X[first:last], self.target[first:last], weight)
-
-    def blocks(self) -> list[Data]:
-        """Return the data in parts that are small when made dense: one part if it is dense."""
-        size = rows_at_once(self.X)
-        return [self.block(i, i + size) for i in range(0, self.rows, size)]
-
     def split(self, fraction: float, stratify: Array | None, rng: Any) -> tuple[Data, Data]:
         """Hold a random part out, the same one that scikit-learn holds out.
 
@@ -85,12 +72,6 @@ class Data:
                 "your dataset."
             )
         return training, held_out
-
-
-def rows_at_once(X: Any) -> int:
-    """Return how many rows to compute in one call."""
-    rows, columns = (int(n) for n in X.shape)
-    return max(1, DENSE_NUMBERS // columns) if hasattr(X, "indptr") else rows
 
 
 def readable(X: Any) -> Any:

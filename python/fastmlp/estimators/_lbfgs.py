@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 class WholeLoss:
     """Loss of all data and its gradient, as a function of the flat vector.
 
-    The core adds up the losses of the rows, block by block where the data is sparse; the penalty is
-    added here, once.
+    The core adds up the losses of the rows; the penalty is added here.
 
     Parameters
     ----------
@@ -40,20 +39,19 @@ class WholeLoss:
         self._alpha = alpha
         self._total = float(data.rows if data.weight is None else data.weight.sum())
         graph = compiled.graph
-        self._feeds = [block.feeds(graph.x, graph.t, graph.weight) for block in data.blocks()]
+        self._feeds = data.feeds(graph.x, graph.t, graph.weight)
         self._penalised = _mask(network, compiled.plan.parameters)
 
     def __call__(self, flat: Array) -> tuple[float, Array]:
         """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
         self._plan.parameters.flat[:] = flat
         weights = flat * self._penalised
-        loss = 0.5 * self._alpha * float(weights @ weights)
-        gradient = self._alpha * weights
-        for feeds in self._feeds:
-            part, part_gradient = self._plan.loss_and_gradient(feeds)
-            loss += part
-            gradient += part_gradient
-        return loss / self._total, gradient / self._total
+        loss, gradient = self._plan.loss_and_gradient(self._feeds)
+        loss += 0.5 * self._alpha * float(weights @ weights)
+        weights *= self._alpha
+        gradient += weights
+        gradient /= self._total
+        return loss / self._total, gradient
 
 
 def _mask(network: Network, parameters: Parameters) -> Array:

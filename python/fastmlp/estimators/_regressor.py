@@ -236,7 +236,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            The data. Sparse rows are made dense a batch at a time.
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_samples,), optional
@@ -272,7 +272,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            The data. Sparse rows are made dense a batch at a time.
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Numbers.
         sample_weight : array-like of shape (n_samples,), optional

@@ -18,17 +18,9 @@ _NONE = (0, 0, 0, 0)
 
 def emit(work: Steps, sizes: Sizes, parameter_size: int, by_rows: bool) -> dict[str, Any]:
     """Return the arguments of `_core.Program`."""
-    feed_offsets = []
-    for buffer in work.feeds:  # room for rows that must be gathered or converted
-        if buffer.rows == BATCH:
-            feed_offsets.append(sizes.batch_columns)
-            sizes.batch_columns += buffer.columns
-        else:
-            feed_offsets.append(sizes.fixed)
-            sizes.fixed += buffer.size
     return {
         "steps": [_step(step) for step in work.steps],
-        "feeds": [(*_shape(b), offset) for b, offset in zip(work.feeds, feed_offsets, strict=True)],
+        "feeds": [_shape(b) for b in work.feeds],
         "outputs": [_shape(b) for b in work.outputs],
         "scalars": [_offset(b) for b in work.scalars],
         "constants": _constants(work),

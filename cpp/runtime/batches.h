@@ -1,0 +1,25 @@
+// Which rows a call takes, and how a batch of them is cut.
+#pragma once
+
+#include "runtime/program.h"
+
+namespace fastmlp {
+
+// `rows` an epoch, `batch_rows` at a time, in an order of their own each epoch or, if that is null,
+// as they stand.
+struct Batches {
+  const std::int64_t* order = nullptr;  // epochs × rows
+  Index rows = 0, batch_rows = 0, epochs = 1;
+};
+
+// How a batch is cut: into `lanes`, each summing over its own rows `chunk` rows at a time, each
+// done by one thread; or not at all (lanes = 0), then threads share every step. A function of the
+// program and the number of rows alone, never of the threads: the sums come out the same.
+struct Cut {
+  Index lanes = 0;
+  Index lane_rows = 0;
+  Index chunk = 0;
+};
+Cut cut_batch(const Program& program, Index rows, Index element_size);
+
+}  // namespace fastmlp

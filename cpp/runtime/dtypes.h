@@ -1,0 +1,63 @@
+// From a dtype known at run time to a type.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/feeds.h"
+
+namespace fastmlp {
+
+inline float half_to_float(std::uint16_t h) {
+  const std::uint32_t sign = std::uint32_t(h & 0x8000u) << 16;
+  const std::uint32_t exponent = (h >> 10) & 31u, fraction = h & 0x3ffu;
+  if (exponent == 0) {  // zero or subnormal: fraction · 2^-24
+    const float magnitude = float(fraction) * 5.9604644775390625e-8f;
+    return sign ? -magnitude : magnitude;
+  }
+  const std::uint32_t bits = exponent == 31 ? sign | 0x7f800000u | (fraction << 13)
+                                            : sign | ((exponent + 112u) << 23) | (fraction << 13);
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+struct Half {
+  std::uint16_t bits;
+  operator float() const { return half_to_float(bits); }
+};
+
+// Calls body(From()) with the type of the elements.
+template <class Body>
+void with_type(DType dtype, Body body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(float());
+    case DType::f64:
+      return body(double());
+    case DType::f16:
+      return body(Half());
+    case DType::i8:
+      return body(std::int8_t());
+    case DType::u8:
+      return body(std::uint8_t());
+    case DType::i16:
+      return body(std::int16_t());
+    case DType::u16:
+      return body(std::uint16_t());
+    case DType::i32:
+      return body(std::int32_t());
+    case DType::u32:
+      return body(std::uint32_t());
+    case DType::i64:
+      return body(std::int64_t());
+    case DType::u64:
+      return body(std::uint64_t());
+    case DType::boolean:
+      return body(bool());
+    case DType::csr:
+      return;  // has elements of another type
+  }
+}
+
+}  // namespace fastmlp
