@@ -28,8 +28,8 @@ py::array zeros(py::ssize_t size) {
 
 py::array aligned_zeros(py::ssize_t size, const py::dtype& dtype) {
   if (size < 0) throw py::value_error("size must not be negative, got " + std::to_string(size));
-  if (dtype.is(py::dtype::of<float>())) return zeros<float>(size);
-  if (dtype.is(py::dtype::of<double>())) return zeros<double>(size);
+  if (dtype.equal(py::dtype::of<float>())) return zeros<float>(size);
+  if (dtype.equal(py::dtype::of<double>())) return zeros<double>(size);
   throw py::type_error("dtype must be float32 or float64, got " + std::string(py::str(dtype)));
 }
 
