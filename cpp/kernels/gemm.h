@@ -62,9 +62,7 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds h.
   p.in_place = g.h == g.C;
-  // Packing panels again for each block of A is cheaper while all of B is in cache.
-  const bool large = g.K * g.N * size > 4 * 1024 * 1024 && g.M > p.m && !p.in_place;
-  p.slab = p.pack_b && large ? even_block(g.N, slab_columns<T>, p.columns) : 0;
+  p.slab = p.pack_b && g.M > p.m && !p.in_place ? even_block(g.N, slab_columns<T>, p.columns) : 0;
   return p;
 }
 
@@ -131,15 +129,21 @@ Operand<T> pack_a(const Gemm<T>& g, const T* A, Index m, Index k, Index tile, T*
 // once.
 template <class T>
 void pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* packed) {
-  if (g.b_cs == 1) {
-    const Index rows = n <= columns ? k : 1;
-    for (Index i = 0; i < k; i += rows)
-      for (Index j = 0; j < n; j += columns)
-        copy(rows, smaller(n - j, columns), B + i * g.b_rs + j, g.b_rs,
-             packed + j * k + i * columns, columns);
-  } else {
+  constexpr Index w = width<T>;
+  if (g.b_cs != 1) {
     for (Index j = 0; j < n; j += columns)
       transpose(smaller(n - j, columns), k, B + j * g.b_cs, g.b_cs, packed + j * k, columns);
+    return;
+  }
+  const Index whole = n / columns * columns;
+  for (Index i = 0; i < k; ++i, B += g.b_rs) {
+    T* to = packed + i * columns;
+    for (Index j = 0; j < whole; j += columns, to += k * columns)
+      for (Index v = 0; v < columns; v += w) store(to + v, load(B + j + v));
+    for (Index j = whole; j < n; j += w, to += w) {
+      const Index last = smaller(n - j, w);
+      store_first(to, load_first(B + j, last), last);
+    }
   }
 }
 
