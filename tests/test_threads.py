@@ -62,12 +62,13 @@ class Net:
 
 NETS = {
     "too small to share": Net((3, 5, 2), rows=20, batch=7),
-    "steps shared": Net((64, 128, 10), rows=250, batch=100),
+    "steps shared": Net((64, 300, 10), rows=250, batch=60),
     "cut in lanes": Net((64, 128, 10), rows=1300, batch=500),
     "cut in lanes and chunks": Net((40, 900, 300, 3), rows=1500, batch=1200, shuffle=False),
     "one long batch": Net((17, 31, 7), rows=3001, batch=3001, shuffle=False),
     "dropout": Net((40, 130, 10), rows=700, batch=300, rate=0.3),
-    "dropout, steps shared": Net((200, 130, 10), rows=230, batch=100, rate=0.5, l2=1e-3),
+    "dropout, steps shared": Net((200, 130, 10), rows=230, batch=60, rate=0.5, l2=1e-3),
+    "two short lanes": Net((64, 100, 10), rows=331, batch=101, rate=0.2, l2=1e-3),
     "penalty": Net((50, 70, 5), rows=900, batch=400, l2=1e-2, optimizer=SGD(0.05, momentum=0.9)),
     "plain descent": Net((50, 70, 5), rows=300, batch=128, optimizer=SGD(0.05)),
     "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, normalize=True),
