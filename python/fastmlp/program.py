@@ -78,6 +78,13 @@ class Plan:
             parameters = Parameters([v for v in order if v.op == "parameter"], dtype)
         self.parameters = parameters
         self._programs: dict[tuple[Node, ...], Any] = {}
+        self._orders: dict[frozenset[Node], list[Node]] = {}
+
+    def _order(self, fed: frozenset[Node]) -> list[Node]:
+        """Return what is computed from these fed nodes, in order."""
+        if fed not in self._orders:
+            self._orders[fed] = topological_order(self.outputs, known=set(fed))
+        return self._orders[fed]
 
     def _program(self, fed: tuple[Node, ...]) -> Any:
         """Return the program for these fed nodes."""
@@ -121,7 +128,7 @@ class Plan:
             raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
-        order = topological_order(self.outputs, known=set(feeds))
+        order = self._order(frozenset(feeds))
         matrices, rows = check_feeds(feeds, order, _KINDS, sparse=True)
         program = self._program(tuple(matrices))
         count = 1 if rows is None else rows
@@ -296,12 +303,24 @@ class TrainingPlan:
         self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch, and its gradient as a flat vector."""
+        return self.loss_function(feeds, seed=seed, step=step)()
+
+    def loss_function(
+        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
+    ) -> Callable[[], tuple[float, Array]]:
+        """Return `loss_and_gradient` of these rows as a function without arguments.
+
+        The feeds are checked once, here; the parameters are those at the time of each call.
+        """
         arrays, rows = self._arrays(feeds)
-        flat = self.parameters.new_vector()
-        loss = self._program.run(
-            arrays, rows, self.parameters.flat, [], seed % _WORD, step % _WORD, flat
-        )
-        return loss, flat
+        seed, step = seed % _WORD, step % _WORD
+
+        def loss_and_gradient() -> tuple[float, Array]:
+            flat = self.parameters.new_vector()
+            loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+            return loss, flat
+
+        return loss_and_gradient
 
     def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
         matrices, rows = check_feeds(feeds, self._order, _KINDS, sparse=True)

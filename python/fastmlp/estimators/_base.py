@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastmlp import activations, config, planner
 from fastmlp.estimators import _lbfgs, _network
-from fastmlp.estimators._data import Data, readable
+from fastmlp.estimators._data import Data, average, readable
 from fastmlp.estimators._objectives import Objective, training_graph
 from fastmlp.estimators._stochastic import RULES, Compiled, OptimizerState, StochasticTraining
 from fastmlp.parameters import Parameters
@@ -243,9 +243,12 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         plan = planner.plan([y, reported], parameters=self.model_.parameters)
         x = self.model_.network.input_nodes[0]
 
+        feeds = data.feeds(x, t, None)
+        out = [np.empty((data.rows, node.shape[1]), self.model_.dtype) for node in (y, reported)]
+
         def validate() -> tuple[float, float]:
-            output, losses = plan.run(data.feeds(x, t, None))
-            loss = float(np.average(losses[:, 0].astype(np.float64), weights=data.weight))
+            output, losses = plan.run(feeds, out=out)
+            loss = average(losses[:, 0], data.weight)
             return loss, self._score_outputs(output, data.target, data.weight)
 
         return validate

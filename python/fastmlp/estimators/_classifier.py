@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import validate_data
 
 from fastmlp.estimators._base import BaseMLP
+from fastmlp.estimators._data import average
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -372,7 +373,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             right = output.argmax(axis=1) == wanted
         else:
             right = ((output > 0.5) == target.astype(bool)).all(axis=1)
-        return float(np.average(right, weights=weight))
+        return average(right, weight)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row.

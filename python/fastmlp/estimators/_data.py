@@ -77,3 +77,9 @@ class Data:
 def readable(X: Any) -> Any:
     """Return X as the core reads it."""
     return CompressedRows.of(X) if hasattr(X, "indptr") else np.asarray(X)
+
+
+def average(values: Array, weight: Array | None) -> float:
+    """Return the mean of a number for each row, in float64."""
+    mean = values.mean(dtype=np.float64) if weight is None else np.average(values, weights=weight)
+    return float(mean)

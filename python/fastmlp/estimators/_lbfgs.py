@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,21 +36,20 @@ class WholeLoss:
     """
 
     def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Data) -> None:
-        self._plan = compiled.plan
-        self._alpha = alpha
+        self._parameters = compiled.plan.parameters
         self._total = float(data.rows if data.weight is None else data.weight.sum())
         graph = compiled.graph
-        self._feeds = data.feeds(graph.x, graph.t, graph.weight)
-        self._penalised = _mask(network, compiled.plan.parameters)
+        feeds = data.feeds(graph.x, graph.t, graph.weight)
+        self._sum = compiled.plan.loss_function(feeds)
+        self._decay = alpha * _mask(network, self._parameters)
 
     def __call__(self, flat: Array) -> tuple[float, Array]:
         """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
-        self._plan.parameters.flat[:] = flat
-        weights = flat * self._penalised
-        loss, gradient = self._plan.loss_and_gradient(self._feeds)
-        loss += 0.5 * self._alpha * float(weights @ weights)
-        weights *= self._alpha
-        gradient += weights
+        self._parameters.flat[:] = flat
+        loss, gradient = self._sum()
+        decayed = self._decay * flat
+        loss += 0.5 * float(decayed @ flat)
+        gradient += decayed
         gradient /= self._total
         return loss / self._total, gradient
 
@@ -77,18 +77,21 @@ def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
 
     model = estimator.model_
     loss = WholeLoss(compiled, model.network, estimator.alpha, data)
-    result = minimize(
-        loss,
-        model.parameters.flat.astype(np.float64),
-        method="L-BFGS-B",
-        jac=True,
-        options={
-            "maxfun": estimator.max_fun,
-            "maxiter": estimator.max_iter,
-            "gtol": estimator.tol,
-            **_get_additional_lbfgs_options_dict("iprint", 1 if estimator.verbose else -1),
-        },
-    )
+    # The vectors are too short for BLAS to share, but its threads would spin for 0.1 s after each
+    # call, on the very cores that the loss is computed on: then a fit takes seven times as long.
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        result = minimize(
+            loss,
+            model.parameters.flat.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+                **_get_additional_lbfgs_options_dict("iprint", 1 if estimator.verbose else -1),
+            },
+        )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = result.fun
     if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
@@ -97,3 +100,11 @@ def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
             "values and need to be preprocessed."
         )
     model.parameters.flat[:] = result.x
+
+
+@functools.cache
+def _thread_pools() -> Any:
+    """Return the libraries that have threads; SciPy's minimiser is loaded by now, with its BLAS."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
