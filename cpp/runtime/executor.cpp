@@ -7,11 +7,11 @@
 namespace fastmlp {
 namespace {
 
-constexpr Index kRowGrain = 16;            // rows of an arena come in cache lines of float32
-constexpr Index kMaxLanes = 16;            // bounds the memory of the lanes' sums
-constexpr Index kLaneRows = 64;            // fewer rows do not pay for a lane's own sums
-constexpr double kFlopsPerSum = 250.0;     // of a lane's work for each of its sums, to be added
-constexpr Index kMaxSums = 64 * 1024;      // longer sums leave a core's own cache
+constexpr Index kRowGrain = 16;             // rows of an arena come in cache lines of float32
+constexpr Index kMaxLanes = 16;             // bounds the memory of the lanes' sums
+constexpr Index kLaneRows = 64;             // fewer rows do not pay for a lane's own sums
+constexpr double kFlopsPerSum = 250.0;      // of a lane's work for each of its sums, to be added
+constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own cache
 constexpr double kSerialFlops = 1e6;       // below, waking a second thread costs more than it gains
 constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
 
@@ -25,7 +25,7 @@ Cut cut_batch(const Program& p, Index rows, Index element_size) {
   double lanes = double(rows) / double(kLaneRows), fewest = 2.0;
   if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
     const double flops = double(rows) * p.flops_per_row;
-    if (flops < 2.0 * kSerialFlops || p.reduced_size > kMaxSums) return {};
+    if (flops < 2.0 * kSerialFlops || p.reduced_size * element_size > kMaxSumBytes) return {};
     lanes = std::min(lanes, flops / (double(p.reduced_size) * kFlopsPerSum));
     // Two lanes pay from half of that: threads no longer meet before nearly every step. Measured
     // with 2,000 to 50,000 weights in both types: never slower, a quarter faster at 64 rows, a
