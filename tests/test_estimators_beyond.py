@@ -1,6 +1,7 @@
 """What the estimators have beyond scikit-learn's: each test fails without the feature."""
 
 import io
+import threading
 from contextlib import redirect_stderr
 
 import numpy as np
@@ -264,13 +265,18 @@ def test_hidden_activations_are_features_for_what_comes_next():
     assert_array_equal(logits.argmax(axis=1), estimator.predict(X))
 
 
-def test_the_number_of_threads_is_used_and_given_back():
-    before, seen = fm.get_num_threads(), []
-    many = classifier(
-        n_threads=before + 2, callbacks=[lambda *_: seen.append(fm.get_num_threads())]
-    )
-    many.fit(X, LABELS)
+def test_the_number_of_threads_is_used_given_back_and_no_other_thread_s():
+    before, seen, seen_elsewhere = fm.get_num_threads(), [], []
+
+    def look(*_):
+        seen.append(fm.get_num_threads())
+        elsewhere = threading.Thread(target=lambda: seen_elsewhere.append(fm.get_num_threads()))
+        elsewhere.start()
+        elsewhere.join()
+
+    many = classifier(n_threads=before + 2, callbacks=[look]).fit(X, LABELS)
     assert set(seen) == {before + 2}
+    assert set(seen_elsewhere) == {before}
     assert fm.get_num_threads() == before
     assert_array_equal(many.coefs_[0], classifier(n_threads=1).fit(X, LABELS).coefs_[0])
 

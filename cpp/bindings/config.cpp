@@ -37,6 +37,7 @@ py::array aligned_zeros(py::ssize_t size, const py::dtype& dtype) {
 
 void bind_config(py::module_& m) {
   m.def("set_num_threads", &set_max_threads, py::arg("n"));
+  m.def("set_own_threads", &set_own_threads, py::arg("n"));
   m.def("get_num_threads", &max_threads);
   m.def("aligned_zeros", &aligned_zeros, py::arg("size"), py::arg("dtype"));
   m.def("has_openmp", &has_openmp);

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -31,6 +32,7 @@ constexpr auto kYieldTime = std::chrono::microseconds(50);
 constexpr int kPausesPerLook = 16;  // at the clock
 
 std::atomic<int> requested_threads{0};  // 0: not set
+thread_local int own_threads = 0;       // of the calling thread; 0: not set
 std::atomic<bool> region_ran{false};
 std::atomic<bool> forked{false};
 
@@ -99,6 +101,7 @@ int environment_threads() {
 }  // namespace
 
 int max_threads() {
+  if (own_threads) return own_threads;
   if (const int n = requested_threads.load()) return n;
   static const int from_environment = environment_threads();
   if (from_environment) return from_environment;
@@ -125,11 +128,24 @@ FlushSubnormals::FlushSubnormals() : before_(0) {}
 FlushSubnormals::~FlushSubnormals() {}
 #endif
 
+namespace {
+
+void check_threads(int n, int least) {
+  if (n < least || n > 4096)
+    throw std::invalid_argument("n must be a number of threads from " + std::to_string(least) +
+                                " to 4096, got " + std::to_string(n));
+}
+
+}  // namespace
+
 void set_max_threads(int n) {
-  if (n < 1 || n > 4096)
-    throw std::invalid_argument("n must be a number of threads from 1 to 4096, got " +
-                                std::to_string(n));
+  check_threads(n, 1);
   requested_threads = n;
+}
+
+int set_own_threads(int n) {
+  check_threads(n, 0);
+  return std::exchange(own_threads, n);
 }
 
 bool has_openmp() {

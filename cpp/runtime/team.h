@@ -13,6 +13,9 @@ namespace fastmlp {
 // container's quota allow.
 int max_threads();
 void set_max_threads(int n);
+// The same for calls from this thread alone, until it is set back; 0 is what all threads use.
+// Returns what it was.
+int set_own_threads(int n);
 bool has_openmp();
 
 // While it lives, its thread takes subnormal numbers for zero. Weights and averages that decay

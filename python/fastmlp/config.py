@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastmlp import _checks
@@ -48,6 +50,30 @@ def get_num_threads() -> int:
     from fastmlp import _core
 
     return int(_core.get_num_threads())
+
+
+@contextmanager
+def own_threads(count: int | None) -> Iterator[None]:
+    """Use so many threads in what the calling thread does meanwhile; None changes nothing.
+
+    Other threads of the process keep their number.
+
+    Examples
+    --------
+    >>> with own_threads(1):
+    ...     get_num_threads()
+    1
+    """
+    if count is None:
+        yield
+        return
+    from fastmlp import _core
+
+    before = _core.set_own_threads(count)
+    try:
+        yield
+    finally:
+        _core.set_own_threads(before)
 
 
 def version() -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +109,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(data.target)
         units = [X.shape[1], *hidden, self.n_outputs_]
-        with _threads(self.n_threads):
+        with config.own_threads(self.n_threads):
             if first_pass:
                 self._initialize(units, X.dtype)
             else:
@@ -298,7 +296,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = self.model_.network.input_nodes[0]
         if hasattr(X, "tocsr"):
             X = X.tocsr()
-        with _threads(self.n_threads):
+        with config.own_threads(self.n_threads):
             result: Array = plan.run({x: readable(X)})[0]
         return result
 
@@ -376,17 +374,3 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Use so many threads for a while; None changes nothing."""
-    if count is None:
-        yield
-        return
-    before = config.get_num_threads()
-    config.set_num_threads(int(count))
-    try:
-        yield
-    finally:
-        config.set_num_threads(before)
