@@ -1,8 +1,8 @@
 """Seconds of `fit`, scikit-learn's estimators beside fastmlp's: ``python -m bench.estimators``.
 
 Both get the same data, the same parameters and the same seeds, each in a process of its own, one
-after the other, with a rest in between. Scores on rows that were held out stand beside the seconds: a fit that is fast and
-worse is not faster.
+after the other, with a rest in between. Scores on rows that were held out stand beside the seconds:
+a fit that is fast and worse is not faster.
 """
 
 from __future__ import annotations

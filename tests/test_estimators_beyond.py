@@ -315,3 +315,39 @@ def test_ctrl_c_ends_the_training_with_a_warning_and_what_was_learnt():
     with pytest.warns(UserWarning, match="interrupted by user"):
         estimator = classifier(callbacks=[interrupt]).fit(X, LABELS)
     assert_array_equal(estimator.coefs_[0], classifier(max_iter=3).fit(X, LABELS).coefs_[0])
+
+
+HINGE_TARGETS = {
+    "two classes": np.array(["no", "yes"])[(y > 0).astype(int)],
+    "three classes": LABELS,
+    "several labels": np.c_[y > 0, y > 1, y < -1].astype(int),
+}
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("target", HINGE_TARGETS)
+def test_the_hinge_loss_wants_a_margin_and_knows_no_probabilities(target, solver):
+    labels = HINGE_TARGETS[target]
+    estimator = classifier(loss="hinge", solver=solver, alpha=0.0, max_iter=60, batch_size=210)
+    first = classifier(loss="hinge", alpha=0.0, max_iter=1, batch_size=210, learning_rate_init=1e-9)
+    scores = first.fit(X, labels).decision_function(X)
+    encoded = first._label_binarizer.transform(labels)
+    if target == "three classes":
+        others = np.where(encoded == 1, -np.inf, scores).max(axis=1)
+        expected = np.maximum(0, 1 + others - scores[encoded == 1])
+    else:
+        margins = (2 * encoded - 1) * scores.reshape(encoded.shape)
+        expected = np.maximum(0, 1 - margins).sum(axis=1)
+    assert_allclose(first.loss_, expected.mean(), rtol=1e-6)
+    estimator.fit(X, labels)
+    assert estimator.loss_ < 0.6 * first.loss_
+    assert estimator.score(X, labels) > 0.6
+    assert_array_equal(estimator.predict(X[:50]), estimator.predict(X)[:50])
+    assert not hasattr(estimator, "predict_proba")
+    assert not hasattr(classifier(), "decision_function")
+
+
+def test_the_hinge_loss_scores_held_out_rows_as_it_predicts():
+    labels = HINGE_TARGETS["two classes"]
+    estimator = classifier(loss="hinge").fit(X, labels, X_val=X, y_val=labels)
+    assert estimator.validation_scores_[-1] == estimator.score(X, labels) > 0.5

@@ -100,7 +100,7 @@ def test_the_loss_curve_is_that_of_scikit_learn(losses, solver, activation, task
 def test_lbfgs_on_separable_labels_differs_only_by_digits_lost_in_log_of_1_minus_p(
     losses, monkeypatch, seed
 ):
-    """scikit-learn's line search sees log(1 − p) after p was rounded; from z it sees what we see."""
+    """scikit-learn takes log(1 − p) of a rounded p; from z its line search sees what ours does."""
     rng = np.random.RandomState(0)
     X = rng.randn(107, 5)
     y = (X @ rng.randn(5, 4) > 0)[:, :3].astype(int)

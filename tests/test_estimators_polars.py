@@ -50,7 +50,7 @@ def test_columns_of_strings_and_missing_numbers_are_errors_and_change_nothing(br
         "gaps": FRAME.with_columns(a=pl.when(pl.col("a") > 5).then(pl.col("a"))),
     }
     estimator = classifier()
-    with pytest.raises(ValueError, match="could not convert string|contains NaN"):
+    with pytest.raises(ValueError, match=r"could not convert string|contains NaN"):
         estimator.fit(columns[broken], LABELS)
     assert not hasattr(estimator, "coefs_")
 

@@ -35,6 +35,18 @@ def _is_stochastic(estimator: Any) -> bool:
     return True
 
 
+def _gives_probabilities(estimator: Any) -> bool:
+    if estimator.loss == "hinge":
+        raise AttributeError("loss='hinge' gives no probabilities; see decision_function")
+    return True
+
+
+def _gives_scores(estimator: Any) -> bool:
+    if estimator.loss != "hinge":
+        raise AttributeError("decision_function needs loss='hinge'; see predict_proba")
+    return True
+
+
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """Multilayer perceptron that tells classes apart: scikit-learn's `MLPClassifier`, faster.
 
@@ -88,9 +100,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         So many epochs in a row without improvement are borne.
     max_fun : int, default=15000
         At most so many evaluations in L-BFGS.
-    loss : "log_loss" or callable, default="log_loss"
-        What to minimise. A function of graph nodes (y, t), y the probabilities and t zeros and ones
-        of the same shape, that returns one number for each row.
+    loss : {"log_loss", "hinge"} or callable, default="log_loss"
+        What to minimise. "hinge" is max(0, 1 − (2t − 1) y) of an output without activation, or
+        max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ) for several classes; it gives no probabilities. A function of
+        graph nodes (y, t), y the probabilities and t zeros and ones of the same shape, returns one
+        number for each row.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply `sample_weight`.
     dropout : float or list of float, default=0.0
@@ -160,7 +174,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"log_loss"}), callable],
+        "loss": [StrOptions({"log_loss", "hinge"}), callable],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -339,7 +353,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return bool(self._label_binarizer.y_type_ == "multiclass")
 
     def _out_activation(self) -> str:
+        if self.loss == "hinge":
+            return "identity"
         return "softmax" if self._multiclass else "logistic"
+
+    @property
+    def _threshold(self) -> float:
+        """Of an output, above which its label is there."""
+        return 0.0 if self.out_activation_ == "identity" else 0.5
 
     def _encode(self, y: Array) -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""
@@ -372,7 +393,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             wanted = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
             right = output.argmax(axis=1) == wanted
         else:
-            right = ((output > 0.5) == target.astype(bool)).all(axis=1)
+            right = ((output > self._threshold) == target.astype(bool)).all(axis=1)
         return average(right, weight)
 
     def predict(self, X: Any) -> Array:
@@ -391,10 +412,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         X = self._checked(X)
         y = self._outputs(X)
         labels: Array = self._label_binarizer.inverse_transform(
-            y.ravel() if self.n_outputs_ == 1 else y
+            y.ravel() if self.n_outputs_ == 1 else y, threshold=self._threshold
         )
         return labels
 
+    @available_if(_gives_scores)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs that `loss="hinge"` judges.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            With two classes above 0 for the second one, else a column for each class or label.
+        """
+        scores = self._outputs(self._checked(X))
+        return scores.ravel() if self.n_outputs_ == 1 else scores
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
 
@@ -412,6 +451,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         y = self._outputs(X)
         return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
 
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`.
 
@@ -425,7 +465,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         ndarray of shape (n_samples, n_classes)
             −inf where a probability is 0.
         """
-        y = self.predict_proba(X)
+        y: Array = self.predict_proba(X)
         return np.log(y, out=y)
 
     def __sklearn_tags__(self) -> Any:

@@ -92,6 +92,14 @@ def _squared_error(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     return _mean_of_outputs(0.5 * _columns((y - t) ** 2), y.shape[1])
 
 
+def _hinge(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+    one_of_several = y.shape[1] > t.shape[1]
+    each = (
+        losses.get("hinge")(y, t) if one_of_several else _columns(g.relu(1.0 - (2.0 * t - 1.0) * y))
+    )
+    return each, each
+
+
 def _poisson(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     z = y.parents[0]
     # t log(t / y) − t + y; the part without z is constant and 0 at t = 0.
@@ -118,6 +126,7 @@ def _quantile(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
 
 LOSSES: dict[str, Callable[[Objective, Any, Any], tuple[Any, Any]]] = {
     "log_loss": _log_loss,
+    "hinge": _hinge,
     "squared_error": _squared_error,
     "poisson": _poisson,
     "absolute_error": _absolute_error,
