@@ -12,9 +12,11 @@
 
 namespace fastmlp::FASTMLP_ISA {
 
-// A panel of B (block_k rows) fills two thirds of a 48 KB first-level cache; a block of A (block_m
-// × block_k) stays in the second-level one. 280 is a multiple of 14, 8 and 4.
-constexpr Index block_k = 1024, block_m = 280 / tile_rows * tile_rows;
+// A block of A (block_m × block_k) fills half of a 2 MB second-level cache; panels of B stream
+// through the first-level one. 280 is a multiple of 14, 8 and 4.
+template <class T>
+constexpr Index block_k = 4096 / Index(sizeof(T));
+constexpr Index block_m = 280 / tile_rows * tile_rows;
 // In a packed tile of a transposed A, its columns are padded to whole vectors.
 template <class T>
 constexpr Index packed_rows = (tile_rows + width<T> - 1) / width<T> * width<T>;
@@ -47,7 +49,7 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   constexpr Index size = sizeof(T);
   Plan<T> p;
   p.m = even_block(g.M, block_m, tile_rows);
-  p.k = even_block(g.K, block_k, 1);
+  p.k = even_block(g.K, block_k<T>, 1);
   p.tile = even_block(p.m, tile_rows, 1);
   // The vectorised transpose writes narrow panels faster.
   p.columns = g.b_cs == 1 ? vectors_for(g.M) * width<T> : tile_columns<T>;
@@ -74,7 +76,7 @@ struct Room {
 
 template <class T>
 FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
-  const Index m = smaller(M, block_m), k = smaller(K, block_k), tiles = (m - 1) / tile_rows + 2;
+  const Index m = smaller(M, block_m), k = smaller(K, block_k<T>), tiles = (m - 1) / tile_rows + 2;
   const Index columns = vectors_for(M) * width<T>;
   const Index slab = (smaller(N, slab_columns<T>) / columns + 2) * columns;
   return {tiles * packed_rows<T> * (k + width<T>), k * slab, m * columns};

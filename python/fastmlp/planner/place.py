@@ -17,8 +17,8 @@ from fastmlp.planner.ir import Buffer, Place, Step, Steps
 _GRAIN = 16  # elements, see parameters.py
 
 # Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
-# without a copy (block_k in cpp/kernels/gemm.h).
-_BLOCK_K = 1024
+# without a copy (block_k in cpp/kernels/gemm.h, of float64).
+_BLOCK_K = 512
 
 # Which operands a kernel may overwrite with its result.
 _IN_PLACE = {
