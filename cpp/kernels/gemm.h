@@ -17,9 +17,12 @@ namespace fastmlp::FASTMLP_ISA {
 template <class T>
 constexpr Index block_k = 4096 / Index(sizeof(T));
 constexpr Index block_m = 280 / tile_rows * tile_rows;
-// In a packed tile of a transposed A, its columns are padded to whole vectors.
+
+// From one row of a packed block of A to the next: an odd number of whole vectors.
 template <class T>
-constexpr Index packed_rows = (tile_rows + width<T> - 1) / width<T> * width<T>;
+FASTMLP_INLINE Index packed_row(Index k) {
+  return ((k / width<T> + 1) | 1) * width<T>;
+}
 
 // Columns of B packed at once: its rows are then read in runs of a page, and every block of A finds
 // them in the second-level cache.
@@ -76,10 +79,10 @@ struct Room {
 
 template <class T>
 FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
-  const Index m = smaller(M, block_m), k = smaller(K, block_k<T>), tiles = (m - 1) / tile_rows + 2;
+  const Index m = smaller(M, block_m), k = smaller(K, block_k<T>);
   const Index columns = vectors_for(M) * width<T>;
   const Index slab = (smaller(N, slab_columns<T>) / columns + 2) * columns;
-  return {tiles * packed_rows<T> * (k + width<T>), k * slab, m * columns};
+  return {m * packed_row<T>(k), k * slab, m * columns};
 }
 
 template <class T>
@@ -100,31 +103,19 @@ struct Operand {
   Index rs, cs, step;
 };
 
-// m rows and k columns from A. Transposed, they are packed in tiles, each of k columns packed_rows
-// apart; the distance of two tiles is not a power of 2. Else they are packed row by row.
+// m rows and k columns from A, row by row: of all layouts a tile reads this one fastest.
 template <class T>
 Operand<T> pack_a(const Gemm<T>& g, const T* A, Index m, Index k, Index tile, T* packed) {
-  constexpr Index w = width<T>, column = packed_rows<T>;
-  if (g.a_rs != 1) {
-    const Index ld = k + w;
-    if (g.a_cs == 1) {
-      copy(m, k, A, g.a_rs, packed, ld);
-    } else {
-      for (Index i = 0; i < m; ++i)
-        for (Index j = 0; j < k; ++j) packed[i * ld + j] = A[i * g.a_rs + j * g.a_cs];
-    }
-    return {packed, ld, 1, tile * ld};
+  const Index ld = packed_row<T>(k);
+  if (g.a_cs == 1) {
+    copy(m, k, A, g.a_rs, packed, ld);
+  } else if (g.a_rs == 1) {
+    transpose(k, m, A, g.a_cs, packed, ld);
+  } else {
+    for (Index i = 0; i < m; ++i)
+      for (Index j = 0; j < k; ++j) packed[i * ld + j] = A[i * g.a_rs + j * g.a_cs];
   }
-  const Index step = (k + 2) * column;
-  for (Index j = 0; j < k; ++j, A += g.a_cs, packed += column) {
-    T* to = packed;
-    for (Index i = 0; i < m; i += tile, to += step) {
-      const Index rows = smaller(m - i, tile);
-      for (Index v = 0; v < rows; v += w)
-        store(to + v, load_first(A + i + v, smaller(rows - v, w)));
-    }
-  }
-  return {packed - k * column, 1, column, step};
+  return {packed, ld, 1, tile * ld};
 }
 
 // k rows and n columns from B, panel after panel. Many panels are cut from each of its rows at

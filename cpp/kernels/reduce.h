@@ -96,14 +96,16 @@ void argmax(Index rows, Index columns, const T* x, Index ldx, T* y) {
   }
 }
 
-// y = xᵀ for width × width elements: each round interleaves the upper with the lower half of the
-// rows.
-template <class T>
-FASTMLP_INLINE void transpose_block(const T* x, Index ldx, T* y, Index ldy) {
+// y = xᵀ for rows × columns elements, both at most a width: each round interleaves the upper with
+// the lower half of the rows.
+template <class T, bool whole>
+FASTMLP_INLINE void transpose_block(Index rows, Index columns, const T* x, Index ldx, T* y,
+                                    Index ldy) {
   constexpr int w = width<T>;
   Vec<T> a[w], b[w];
   FASTMLP_UNROLL
-  for (int i = 0; i < w; ++i) a[i] = load(x + i * ldx);
+  for (int i = 0; i < w; ++i)
+    a[i] = whole ? load(x + i * ldx) : i < rows ? load_first(x + i * ldx, columns) : Vec<T>{};
   FASTMLP_UNROLL
   for (int n = w; n > 1; n /= 2) {
     FASTMLP_UNROLL
@@ -112,21 +114,27 @@ FASTMLP_INLINE void transpose_block(const T* x, Index ldx, T* y, Index ldy) {
     for (int i = 0; i < w; ++i) a[i] = b[i];
   }
   FASTMLP_UNROLL
-  for (int i = 0; i < w; ++i) store(y + i * ldy, a[i]);
+  for (int i = 0; i < w; ++i) {
+    if (whole)
+      store(y + i * ldy, a[i]);
+    else if (i < columns)
+      store_first(y + i * ldy, a[i], rows);
+  }
 }
 
 template <class T>
 void transpose(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
   constexpr int w = width<T>;
-  Index i = 0;
-  for (; i + w <= rows; i += w) {
-    Index j = 0;
-    for (; j + w <= columns; j += w) transpose_block(x + i * ldx + j, ldx, y + j * ldy + i, ldy);
-    for (; j < columns; ++j)
-      for (int r = 0; r < w; ++r) y[j * ldy + i + r] = x[(i + r) * ldx + j];
+  for (Index i = 0; i < rows; i += w) {
+    const Index m = rows - i < w ? rows - i : Index(w);
+    for (Index j = 0; j < columns; j += w) {
+      const Index n = columns - j < w ? columns - j : Index(w);
+      if (m == w && n == w)
+        transpose_block<T, true>(m, n, x + i * ldx + j, ldx, y + j * ldy + i, ldy);
+      else
+        transpose_block<T, false>(m, n, x + i * ldx + j, ldx, y + j * ldy + i, ldy);
+    }
   }
-  for (; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) y[j * ldy + i] = x[i * ldx + j];
 }
 
 }  // namespace fastmlp::FASTMLP_ISA
