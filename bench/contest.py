@@ -8,11 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from bench import harness, machine
+from bench.parts import Part
 from bench.peers import CONTENDERS, missing, peer
 from bench.worker import Worker, WorkerError
 
@@ -20,6 +24,9 @@ from bench.worker import Worker, WorkerError
 PAUSE = 0.05
 # Calls or epochs of one timed run, whatever their speed: their orders must fit in memory.
 MOST = 1 << 20
+# A timed run of one part of a step need not last as long as one of many steps.
+PART_SECONDS = 0.02
+PART_TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
 
 @dataclass
@@ -32,6 +39,8 @@ class Entry:
         Which.
     worker : Worker
         Its process.
+    threads : int
+        Cores that it may use.
     count : int
         Epochs or calls of a timed run.
     samples : list of float
@@ -43,6 +52,7 @@ class Entry:
     contender: str
     way: str
     worker: Worker
+    threads: int = 1
     count: int = 1
     samples: list[float] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -63,6 +73,7 @@ class Entry:
             "contender": self.contender,
             "way": self.way,
             "counted": self.counted,
+            "threads": self.threads,
             **asdict(self.timing),
             "seconds": self.samples,
             **self.facts,
@@ -76,19 +87,22 @@ class Contest:
     ----------
     contenders : sequence of str
         Names of `peers`. One that lacks a package is skipped, with a line that says so.
-    kind : "training" or "prediction"
+    kind : "training", "prediction", or the kind of a part
         What they do.
-    threads : int
-        Cores each may use.
+    threads : int or sequence of int
+        Cores each may use; of several numbers, each is an entry of its own.
     isa : str, optional
         The instruction set that fastmlp is held to.
     """
 
     def __init__(
-        self, contenders: Sequence[str], kind: str, threads: int, isa: str | None = None
+        self,
+        contenders: Sequence[str],
+        kind: str,
+        threads: int | Sequence[int],
+        isa: str | None = None,
     ) -> None:
-        self.kind = kind
-        self.threads = threads
+        counts = [threads] if isinstance(threads, int) else threads
         self.environment = {"FASTMLP_ISA": isa} if isa else {}
         self.entries: list[Entry] = []
         for name in contenders:
@@ -96,8 +110,8 @@ class Contest:
             if lacking:
                 note(f"{name}: skipped, {lacking} is not installed")
                 continue
-            for way in getattr(peer(name), kind.upper()):
-                self.entries.append(Entry(name, way, Worker(threads, self.environment)))
+            for way, count in product(getattr(peer(name), kind.upper(), {}), counts):
+                self.entries.append(Entry(name, way, Worker(count, self.environment), count))
 
     def __enter__(self) -> Contest:
         return self
@@ -152,6 +166,35 @@ def in_turns(
         for entry in rates:
             time.sleep(PAUSE)
             entry.samples.append(entry.worker.call("run"))
+
+
+def compare(
+    parts: Sequence[Part], dtype: str, options: argparse.Namespace, isa: str | None = None
+) -> list[dict[str, Any]]:
+    """Check and measure parts of one kind, on one core and on all, and return a result of each."""
+    counts, kind = sorted({1, options.threads}), parts[0].KIND
+    with Contest(options.contenders, kind, counts, isa) as rivals:
+        return [_compare(part, rivals, dtype, options) for part in parts]
+
+
+def _compare(
+    part: Part, rivals: Contest, dtype: str, options: argparse.Namespace
+) -> dict[str, Any]:
+    expected = part.expected(dtype)
+    scale = np.linalg.norm(expected)
+
+    def prepare(entry: Entry) -> None:
+        entry.worker.call("open", "part", entry.contender, entry.way, part, dtype)
+        entry.worker.call("run")
+        error = float(np.linalg.norm(entry.worker.call("result") - expected) / scale)
+        if not error <= PART_TOLERANCE[dtype]:
+            raise WorkerError(f"its {part.name} {part} differs by {error:.1e} of its norm")
+        entry.facts, entry.samples = {"error": error}, []
+        calibrate(entry, min(options.seconds, PART_SECONDS))
+
+    rivals.each(prepare)
+    in_turns(rivals.entries, options.repeats, 1)
+    return {"part": part.name, "size": str(part), "entries": [e.record() for e in rivals.entries]}
 
 
 def note(text: str) -> None:

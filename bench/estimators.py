@@ -8,7 +8,6 @@ a fit that is fast and worse is not faster.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import harness, machine
+from bench import contest, report
 
 CONTENDERS = {"sklearn": "sklearn.neural_network", "fastmlp": "fastmlp"}
 
@@ -149,39 +148,22 @@ def compete(name: str, seeds: int) -> dict[str, Any]:
     return {"case": name, **entries, "speedup": medians["sklearn"] / medians["fastmlp"]}
 
 
-def rows_of(results: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Return the cells of the table."""
-    rows = []
-    for result in results:
-        cells = [result["case"]]
-        for contender in CONTENDERS:
-            scores = result[contender]["scores"]
-            cells.append(f"{1e3 * statistics.median(result[contender]['seconds']):.1f}")
-            cells.append(f"{statistics.mean(scores):.4f} ± {statistics.pstdev(scores):.4f}")
-        rows.append([*cells, f"{result['speedup']:.1f}"])
-    return rows
-
-
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the benchmark, print its table, and return the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=tuple(CASES), default=tuple(CASES))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=contest.positive(int), default=5)
     parser.add_argument("--json", type=Path, help="write everything that was measured here")
     options = parser.parse_args(arguments)
     results = [compete(name, options.seeds) for name in options.cases]
     speedups = [result["speedup"] for result in results]
-    document = {
-        "machine": machine.describe(("sklearn", "scipy")),
+    found = {
         "results": results,
         "geometric mean of speedups": statistics.geometric_mean(speedups),
         "smallest speedup": min(speedups),
     }
-    header = ["fit", "sklearn ms", "score", "fastmlp ms", "score", "times faster"]
-    print(harness.table(header, rows_of(results)))
-    print(f"geometric mean {document['geometric mean of speedups']:.2f}, least {min(speedups):.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    document = contest.finish(options, "estimators", found)
+    print(report.render(document))
     return document
 
 

@@ -1,48 +1,49 @@
-"""Speed of every kernel on one core: ``python -m bench.kernels [--isa avx512] [--only gemm]``.
+"""Speed of every kernel, and its products beside the peers': ``python -m bench.kernels``.
 
 A product is told in GFLOP/s and in parts of the peak: what the same instruction set reaches in
 multiply-adds between registers, measured in turns with it. (Processors that lower their clock under
 load lower it further when operands come from memory, so that no product can reach all of it.) The
-other kernels are told in nanoseconds an element and in the bytes they read and write. Every result
-is compared with NumPy's before it is timed.
+other kernels are told in nanoseconds an element and in the bytes they read and write. All of them
+run on one core. Then come the products of the networks' steps, on one core and on all, in turns
+with those of PyTorch and NumPy. Every result is compared with NumPy's before it is timed.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import harness, machine
+from bench import contest, harness, report
+from bench.networks import NETWORKS
+from bench.parts import Product, aligned, normal, products_of
 from fastmlp._core import kernels
 
-# M, N, K, and whether A and B are stored transposed: the products of a step of 784-256-128-10 on
-# 128 rows, those of small networks, of single rows, and large ones.
+# The products of a step of 784-256-128-10 on 128 rows, those of small networks, of single rows, and
+# large ones.
 PRODUCTS = [
-    (128, 256, 784, False, False),
-    (784, 256, 128, True, False),
-    (128, 128, 256, False, False),
-    (256, 128, 128, True, False),
-    (128, 256, 128, False, True),
-    (128, 10, 128, False, False),
-    (128, 10, 128, True, False),
-    (128, 128, 10, False, True),
-    (256, 54, 128, False, False),
-    (32, 32, 4, False, False),
-    (1, 32, 4, False, False),
-    (1, 3, 32, False, False),
-    (1, 256, 784, False, False),
-    (256, 784, 1024, False, False),
-    (1024, 1024, 1024, False, False),
-    (1024, 1024, 1024, True, False),
-    (1024, 1024, 1024, False, True),
-    (1024, 1024, 4096, False, False),
+    Product(128, 256, 784),
+    Product(784, 256, 128, a_transposed=True),
+    Product(128, 128, 256),
+    Product(256, 128, 128, a_transposed=True),
+    Product(128, 256, 128, b_transposed=True),
+    Product(128, 10, 128),
+    Product(128, 10, 128, a_transposed=True),
+    Product(128, 128, 10, b_transposed=True),
+    Product(256, 54, 128),
+    Product(32, 32, 4),
+    Product(1, 32, 4),
+    Product(1, 3, 32),
+    Product(1, 256, 784),
+    Product(256, 784, 1024),
+    Product(1024, 1024, 1024),
+    Product(1024, 1024, 1024, a_transposed=True),
+    Product(1024, 1024, 1024, b_transposed=True),
+    Product(1024, 1024, 4096),
 ]
 # M, N, K, and how many elements each row of A lists: a layer on words, forwards and its gradient.
 SPARSE_PRODUCTS = [(200, 100, 10000, 50), (10000, 100, 200, 1)]
@@ -65,26 +66,10 @@ class Case:
     bytes: int = 0
 
 
-def aligned(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Return a copy on a boundary of 64 bytes, where the planner puts its arrays."""
-    store = np.empty(values.nbytes + 64, np.uint8)
-    start = -store.ctypes.data % 64
-    copy = store[start : start + values.size * np.dtype(dtype).itemsize].view(dtype)
-    copy = copy.reshape(values.shape)
-    copy[...] = values
-    return copy
-
-
-def normal(rng: np.random.Generator, rows: int, columns: int, dtype: str) -> np.ndarray:
-    return aligned(rng.standard_normal((rows, columns)), dtype)
-
-
 def products(isa: str, dtype: str) -> Iterator[Case]:
-    rng = np.random.default_rng(0)
-    for M, N, K, a_transposed, b_transposed in PRODUCTS:
-        A = normal(rng, K, M, dtype).T if a_transposed else normal(rng, M, K, dtype)
-        B = normal(rng, N, K, dtype).T if b_transposed else normal(rng, K, N, dtype)
-        C, bias = normal(rng, M, N, dtype), normal(rng, 1, N, dtype)[0]
+    for product in PRODUCTS:
+        A, B, C = product.arrays(dtype)
+        bias = normal(np.random.default_rng(1), 1, product.N, dtype)[0]
 
         def check(A=A, B=B, C=C, bias=bias) -> None:
             kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu")
@@ -95,8 +80,7 @@ def products(isa: str, dtype: str) -> Iterator[Case]:
         def run(runs: int, A=A, B=B, C=C, bias=bias) -> float:
             return kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu", repeat=runs)
 
-        size = f"{M}×{N}×{K} {'Aᵀ' if a_transposed else ''}{'Bᵀ' if b_transposed else ''}".strip()
-        yield Case("gemm", size, isa, dtype, run, check, flops=2 * M * N * K)
+        yield Case("gemm", str(product), isa, dtype, run, check, flops=product.flops)
 
 
 def sparse_products(isa: str, dtype: str) -> Iterator[Case]:
@@ -215,11 +199,12 @@ def peak_case(isa: str, dtype: str, seconds: float = 2e-3) -> harness.Runner:
     return lambda runs: runs / kernels.fma_peak(isa, dtype, seconds)
 
 
-def measure(cases: list[Case], isa: str, dtype: str) -> list[dict[str, Any]]:
+def measure(cases: list[Case], isa: str, dtype: str, options: Any) -> list[dict[str, Any]]:
     """Check and time the cases of one table."""
     for case in cases:
         case.check()
-    peak, *timings = harness.in_turns([peak_case(isa, dtype), *(case.run for case in cases)])
+    runners = [peak_case(isa, dtype), *(case.run for case in cases)]
+    peak, *timings = harness.in_turns(runners, sample=options.seconds, samples=options.repeats)
     results = []
     for case, timing in zip(cases, timings, strict=True):
         found = {k: v for k, v in dataclasses.asdict(case).items() if not callable(v)}
@@ -228,48 +213,46 @@ def measure(cases: list[Case], isa: str, dtype: str) -> list[dict[str, Any]]:
     return results
 
 
-def line(result: dict[str, Any]) -> list[str]:
-    """Return a result's row of the table."""
-    seconds = result["median"]
-    if result["flops"]:
-        rate = result["flops"] / seconds
-        speed, part = f"{rate / 1e9:.1f} GFLOP/s", f"{rate / result['peak']:.0%} of the peak"
-    else:
-        speed = f"{result['bytes'] / seconds / 1e9:.1f} GB/s"
-        part = f"{seconds / result['elements'] * 1e9:.3f} ns/element"
-    name = f"{result['kernel']} {result['size']}"
-    table = f"{result['isa']} {result['dtype']}"
-    return [name, table, f"{seconds * 1e6:.3f}", f"±{result['spread'] / 2:.1%}", speed, part]
+def compare(isa: str, dtype: str, options: Any) -> list[dict[str, Any]]:
+    """Check and time the products of the networks' steps, in turns with the peers' own."""
+    results = []
+    for name in options.networks:
+        network = NETWORKS[name]
+        contest.note(f"products of {network}, {isa}, {dtype} …")
+        found = contest.compare(products_of(network, network.batch), dtype, options, isa)
+        results += [{"network": name, "isa": isa, "dtype": dtype, **each} for each in found]
+    return results
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Run the benchmark, print its tables, and return the results."""
+    parser = contest.parser(__doc__.splitlines()[0], ("fastmlp", "pytorch", "numpy"))
+    parser.set_defaults(repeats=11, seconds=0.02)
     parser.add_argument("--isa", nargs="+", choices=kernels.isas, default=[kernels.isas[-1]])
     parser.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"])
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="kernels to measure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
-    return parser.parse_args()
-
-
-def main() -> None:
-    options = arguments()
-    results = []
-    for isa in options.isa:
-        for dtype in options.dtype:
-            makers = (products, sparse_products, functions, rows, updates)
-            cases = [case for make in makers for case in make(isa, dtype)]
-            names = sorted({case.kernel for case in cases})
-            if unknown := set(options.only or ()) - set(names):
-                raise SystemExit(
-                    f"no kernel is called {', '.join(unknown)}; there are {', '.join(names)}"
-                )
-            chosen = [case for case in cases if not options.only or case.kernel in options.only]
-            results += measure(chosen, isa, dtype)
-    header = ["kernel", "table", "µs", "spread", "speed", ""]
-    print(harness.table(header, map(line, results)))
-    if options.json:
-        document = {"benchmark": "kernels", "machine": machine.describe(), "results": results}
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="kernels to measure; peers: the networks' products, beside the peers'",
+    )
+    parser.add_argument("--networks", type=contest.names(NETWORKS), default=tuple(NETWORKS))
+    options = contest.parse(parser, arguments)
+    results, compared = [], []
+    for isa, dtype in itertools.product(options.isa, options.dtype):
+        makers = (products, sparse_products, functions, rows, updates)
+        cases = [case for make in makers for case in make(isa, dtype)]
+        names = {case.kernel for case in cases} | {"peers"}
+        wanted = set(options.only or names)
+        if unknown := wanted - names:
+            parser.error(f"--only: {sorted(unknown)} not among {', '.join(sorted(names))}")
+        if chosen := [case for case in cases if case.kernel in wanted]:
+            results += measure(chosen, isa, dtype, options)
+        if "peers" in wanted:
+            compared += compare(isa, dtype, options)
+    document = contest.finish(options, "kernels", {"results": results, "products": compared})
+    print(report.render(document))
+    return document
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import machine
 from bench.networks import Network, Problem
+from bench.parts import Part
 from bench.peers import peer
 
 
@@ -86,6 +87,27 @@ class SideBySideJob:
 
     def result(self) -> None:
         return None
+
+
+class PartJob:
+    """So many runs of one part of a training step, by one way of a contender."""
+
+    def __init__(self, contender: str, way: str, part: Part, dtype: str) -> None:
+        self._arrays = part.arrays(dtype)
+        self._repeat = getattr(peer(contender), part.KIND.upper())[way](*self._arrays)
+        self._runs = 1
+
+    def stage(self, runs: int) -> None:
+        self._runs = runs
+
+    def run(self) -> float:
+        """Run as often as staged; return the seconds that took."""
+        start = time.perf_counter()
+        self._repeat(self._runs)
+        return time.perf_counter() - start
+
+    def result(self) -> Any:
+        return self._arrays[-1]
 
 
 class PeakJob:
@@ -180,6 +202,7 @@ JOBS = {
     "training": TrainingJob,
     "prediction": PredictionJob,
     "side by side": SideBySideJob,
+    "part": PartJob,
     "peak": PeakJob,
 }
 

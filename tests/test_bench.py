@@ -13,19 +13,67 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 bench = pytest.importorskip("bench", reason="bench/ is not part of an installation")
 
-from bench import contest, machine, memory, predict, report, threads, train_step  # noqa: E402
+from bench import (  # noqa: E402
+    bounds,
+    contest,
+    estimators,
+    kernels,
+    machine,
+    memory,
+    parts,
+    predict,
+    report,
+    tables,
+    threads,
+    train_step,
+)
 from bench.networks import NETWORKS, SEED, Network, Problem, exponential  # noqa: E402
 from bench.peers import CONTENDERS, missing, peer  # noqa: E402
+from bench.peers import fastmlp as own  # noqa: E402
 from bench.peers import numpy as reference  # noqa: E402
 from bench.worker import Worker, WorkerError  # noqa: E402
 
 SMALL = Network("small", (3, 5, 2), "relu", "cross_entropy", 4, 3)
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(contest, "PAUSE", 0.0)  # they keep timings apart, which nobody reads here
+
+
 def test_flops_of_a_step_leave_out_the_message_to_the_input():
     # Forward 2·4·(3·5 + 5·2), weight gradients the same, messages only through the second layer.
     assert SMALL.step_flops == 2 * 4 * (3 * 5 + 5 * 2) * 2 + 2 * 4 * 5 * 2
     assert SMALL.parameters == 4 * 5 + 6 * 2
+
+
+@pytest.mark.parametrize("network", [SMALL, *NETWORKS.values()], ids=str)
+def test_the_products_of_a_step_have_its_flops(network):
+    found = parts.products_of(network, network.batch)
+    assert sum(product.flops for product in found) == network.step_flops
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 200), (200, 7), (31, 33), (128, 128)])
+def test_the_blocks_of_the_threads_cover_a_product_once(shape, threads):
+    count = np.zeros(shape, int)
+    blocks = own.grid(shape, (6, 16), threads)
+    for rows, columns in blocks:
+        count[rows, columns] += 1
+    assert (count == 1).all()
+    assert len(blocks) <= threads
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("name", ["fastmlp", "numpy"])
+def test_parts_are_what_they_say_whoever_computes_them(name, threads, monkeypatch):
+    monkeypatch.setattr(_core, "get_num_threads", lambda: threads)
+    sizes = [(33, 5, 70, a, b) for a in (False, True) for b in (False, True)]
+    for part in [*(parts.Product(*size) for size in sizes), parts.Tanh(101), parts.Stream(37)]:
+        for make in getattr(peer(name), part.KIND.upper(), {}).values():
+            arrays = part.arrays("float64")
+            make(*arrays)(1)
+            np.testing.assert_allclose(arrays[-1], part.expected("float64"), rtol=1e-11)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -118,6 +166,14 @@ def test_a_contender_with_other_results_is_left_out(monkeypatch, capsys):
     assert "left out, its results differ" in capsys.readouterr().err
 
 
+def test_a_part_with_another_result_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(contest, "PART_TOLERANCE", {"float32": -1.0})
+    options = contest.parse(contest.parser("", ("numpy",)), ["--quick", "--threads", "1"])
+    (found,) = contest.compare([parts.Tanh(8)], "float32", options)
+    assert found["entries"] == []
+    assert "left out, its tanh 8 differs" in capsys.readouterr().err
+
+
 def test_a_worker_passes_errors_on_and_lives_on():
     with Worker(1) as worker:
         with pytest.raises(WorkerError, match="KeyError: 'juggling'"):
@@ -150,6 +206,76 @@ def test_a_quick_training_benchmark_gives_a_table(capsys, tmp_path):
     assert "tiny 4-32-32-3" in printed
     assert "mean nothing" in printed
     assert "in float64, of that in float32: tiny" in printed
+
+
+def test_a_quick_bounds_benchmark_tells_what_is_out_of_reach(capsys, tmp_path):
+    steps = tmp_path / "train.json"
+    arguments = ["--quick", "--threads", "1", "--contenders", "fastmlp,numpy"]
+    train_step.main([*arguments, "--networks", "tiny", "--json", str(steps)])
+    taken = json.loads(steps.read_text())["results"][0]
+    found = bounds.main([*arguments, "--networks", "tiny,matexp", "--steps", str(steps)])
+    tiny, matexp = found["results"]
+    assert tiny["entries"] == taken["entries"]
+    assert {entry["contender"] for entry in matexp["entries"]} == {"fastmlp"}
+    for result in tiny, matexp:
+        bound = result["bound"]
+        assert bound["least"] == bound["products"] + bound["tanh"] + bound["update"]
+        assert 0 < bound["products"] <= bound["own products"]
+        assert 0 <= bound["tanh"] <= bound["own tanh"]
+    assert tiny["bound"]["tanh"] == 0 < matexp["bound"]["tanh"]
+    assert "the least that it could take" in capsys.readouterr().out
+
+
+def test_a_floor_is_met_missed_or_out_of_reach_of_the_bound():
+    def entry(contender, median):
+        return {"contender": contender, "counted": True, "median": median}
+
+    def said(own, least):
+        entries = [entry("fastmlp", own), entry("jax", 10.0)]
+        peak = {"all cores": 1.0}
+        result = {"network": "wide", "step_flops": 4.0, "peak": peak, "entries": entries}
+        result["bound"] = {"least": least}
+        return {row[1]: row[2:] for row in tables.bound_rows(result, tables.best(entries))}
+
+    assert said(5.0, 4.4) == {
+        "JAX": ["1.2×", "2.27×", "2×", "met"],
+        "the FMA peak": ["88%", "91%", "80%", "MISSED"],
+    }
+    assert said(9.0, 8.5)["JAX"] == ["1.2×", "1.18×", "1.11×", "out of reach"]
+
+
+def test_the_least_step_takes_the_fastest_of_each_part():
+    def part(name, times, **medians):
+        entries = [{"contender": c, "median": m} for c, m in medians.items()]
+        return {"kind": "product", "part": name, "times": times, "entries": entries}
+
+    found = [part("a", 1, fastmlp=5, numpy=4), part("b", 1, fastmlp=2, numpy=3)]
+    found += [part("a", 20, fastmlp=0.1, numpy=1)]
+    assert bounds.least(found, "product", ["fastmlp", "numpy"]) == 2 + 2
+    assert bounds.least(found, "product", ["numpy"]) == 4 + 3
+    assert bounds.least(found, "tanh", ["numpy"]) == 0
+
+
+def test_a_quick_kernel_benchmark_has_kernels_and_products_beside_the_peers(capsys):
+    arguments = ["--quick", "--threads", "2", "--networks", "tiny", "--contenders", "fastmlp,numpy"]
+    isa = _core.available_isas()[0]
+    found = kernels.main([*arguments, "--isa", isa, "--only", "softmax", "peers"])
+    assert {result["kernel"] for result in found["results"]} == {"softmax"}
+    assert len(found["products"]) == len(parts.products_of(NETWORKS["tiny"], 32))
+    for result in found["products"]:
+        ways = [(entry["contender"], entry["threads"]) for entry in result["entries"]]
+        assert ways == [("fastmlp", 1), ("fastmlp", 2), ("numpy", 1), ("numpy", 2)]
+    assert "NumPy, 2 threads" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        kernels.main(["--only", "juggling"])
+    assert "['juggling'] not among abs, adam" in capsys.readouterr().err
+
+
+def test_the_estimators_benchmark_gives_a_table(capsys):
+    found = estimators.main(["--cases", "iris", "--seeds", "1"])
+    assert [result["case"] for result in found["results"]] == ["iris"]
+    assert all(len(found["results"][0][name]["scores"]) == 1 for name in estimators.CONTENDERS)
+    assert "scores over 1 seed" in capsys.readouterr().out
 
 
 def test_a_quick_prediction_benchmark_gives_a_table(capsys):
@@ -185,7 +311,7 @@ def test_bad_options_are_refused(arguments, capsys):
 
 
 def test_a_table_reads_well_in_a_terminal_and_in_markdown():
-    text = report.table(["a", "long"], [["one", "2"]])
+    text = tables.table(["a", "long"], [["one", "2"]])
     assert text == "| a   | long |\n| --- | ---- |\n| one | 2    |"
 
 
@@ -211,7 +337,17 @@ def test_results_are_put_into_documents_by_the_command(tmp_path):
     assert "`python -m bench.memory` on" in target.read_text()
 
 
+def test_a_summary_goes_to_its_own_place():
+    entry = {"contender": "fastmlp", "counted": True, "median": 1e-6}
+    result = {"network": "tiny", "dtype": "float32", "batch": 32, "entries": [entry]}
+    facts = {"benchmark": "train_step", "machine": machine.describe(), "results": [result]}
+    filled = report.fill("<!-- bench:train_step_summary --><!-- end:train_step_summary -->", facts)
+    assert "| tiny 4-32-32-3 | 32    | 1.00    |" in filled
+
+
 def test_every_benchmark_with_tables_has_its_place_in_the_documentation():
     text = (ROOT / "docs" / "benchmarks.md").read_text()
-    for name in report.TABLES:
+    for name in tables.TABLES:
         report.insert(text, name, "")
+    for name in tables.SUMMARIES:
+        report.insert((ROOT / "README.md").read_text(), f"{name}_summary", "")

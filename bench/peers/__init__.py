@@ -8,7 +8,10 @@ A file of this package says, of one library:
   (train these epochs, going on from the present weights; this is timed) and ``weights()``
   (W₁, b₁, W₂, … as the problem has them);
 - ``PREDICTION``: for each way to predict with it a function of a `Problem` and the inputs X that
-  returns a statement and its names, to be timed like those of `timeit`.
+  returns a statement and its names, to be timed like those of `timeit`;
+- ``PRODUCT``, ``TANH``, ``STREAM``, where it has them: for each way to compute such a part (see
+  bench/parts.py) a function of its arrays that returns a function of a count, which computes it so
+  often.
 
 The best of a library's ways counts, those in ``ASIDE`` excepted, which are shown but not counted.
 """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -110,5 +113,73 @@ def predict_out(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
     return "model.predict(X, out=out)", {"model": model_of(problem), "X": X, "out": out}
 
 
+def product(A: Any, B: Any, C: Any) -> Callable[[int], None]:
+    """Return repeated products by the kernel, C cut into a grid of blocks as in a training step."""
+    from fastmlp import _core
+
+    isa, kernels = _core.isa(), _core.kernels
+    cuts = grid(C.shape, kernels.gemm_tile(isa, C.dtype.name), _core.get_num_threads())
+    blocks = [(A[rows], B[:, columns], C[rows, columns]) for rows, columns in cuts]
+    return together(lambda block, count: kernels.gemm(*block, isa=isa, repeat=count), blocks)
+
+
+def tanh(x: Any, y: Any) -> Callable[[int], None]:
+    """Return repeated tanh by the kernel."""
+    from fastmlp import _core
+
+    isa, kernels = _core.isa(), _core.kernels
+    blocks = [(x[:, s], y[:, s]) for s in even(x.size, 16, _core.get_num_threads())]
+    return together(lambda b, count: kernels.unary("tanh", *b, isa=isa, repeat=count), blocks)
+
+
+def stream(x: Any) -> Callable[[int], None]:
+    """Return repeated x = −x."""
+    from fastmlp import _core
+
+    isa, kernels = _core.isa(), _core.kernels
+    blocks = [(x[:, s], x[:, s]) for s in even(x.size, 16, _core.get_num_threads())]
+    return together(lambda b, count: kernels.unary("negative", *b, isa=isa, repeat=count), blocks)
+
+
+def together(run: Callable[[Any, int], Any], blocks: Sequence[Any]) -> Callable[[int], None]:
+    """Return a function that runs each block so often in a thread of its own.
+
+    The threads wait for each other at the end only. In a training step they may have to after
+    every part.
+    """
+    threads = ThreadPoolExecutor(len(blocks))
+
+    def run_all(count: int) -> None:
+        list(threads.map(run, blocks, repeat(count)))
+
+    return run_all
+
+
+def even(n: int, grain: int, count: int) -> list[slice]:
+    """Return so many even parts of n elements, or fewer, cut at multiples of a grain."""
+    grains = -(-n // grain)
+    edges = [min(n, grain * (grains * i // count)) for i in range(count + 1)]
+    return [slice(a, b) for a, b in pairwise(edges) if a < b]
+
+
+def grid(shape: tuple[int, int], tile: tuple[int, int], count: int) -> list[tuple[slice, slice]]:
+    """Return rows and columns of the blocks of C, as `cut` in cpp/runtime/steps.cpp chooses them.
+
+    It is the grid whose largest block is smallest.
+    """
+    tiles = [-(-n // t) for n, t in zip(shape, tile, strict=True)]
+    sign = -1 if shape[0] > shape[1] else 1  # of two as good, the one that cuts the longer side
+
+    def cost(rows: int) -> tuple[int, int]:
+        return -(-tiles[0] // rows) * -(-tiles[1] // (count // rows)), sign * rows
+
+    rows = min((n for n in range(1, count + 1) if count % n == 0), key=cost)
+    cuts = even(shape[0], tile[0], rows), even(shape[1], tile[1], count // rows)
+    return [(r, c) for r in cuts[0] for c in cuts[1]]
+
+
 TRAINING = {"fit": Fit, "plan": Plan}
 PREDICTION = {"predict": predict, "out=": predict_out}
+PRODUCT = {"kernel": product}
+TANH = {"kernel": tanh}
+STREAM = {"kernel": stream}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -123,5 +124,27 @@ def predict(problem: Problem, X: Any) -> tuple[str, dict[str, Any]]:
     return "predict(X)", {"predict": function, "X": X}
 
 
+def product(A: Any, B: Any, C: Any) -> Callable[[int], None]:
+    """Return repeated products by its BLAS, OpenBLAS in the wheels."""
+
+    def repeat(count: int) -> None:
+        for _ in range(count):
+            np.matmul(A, B, out=C)
+
+    return repeat
+
+
+def tanh(x: Any, y: Any) -> Callable[[int], None]:
+    """Return repeated tanh, always on one core."""
+
+    def repeat(count: int) -> None:
+        for _ in range(count):
+            np.tanh(x, out=y)
+
+    return repeat
+
+
 TRAINING = {"arrays": Training}
 PREDICTION = {"arrays": predict}
+PRODUCT = {"matmul": product}
+TANH = {"tanh": tanh}

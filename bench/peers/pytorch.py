@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -137,5 +138,33 @@ def predict(problem: Problem, X: Any, way: str) -> tuple[str, dict[str, Any]]:
     }
 
 
+def product(A: Any, B: Any, C: Any) -> Callable[[int], None]:
+    """Return repeated products by its BLAS, MKL in the wheels for x86-64."""
+    import torch
+
+    a, b, c = map(torch.from_numpy, (A, B, C))
+
+    def repeat(count: int) -> None:
+        for _ in range(count):
+            torch.mm(a, b, out=c)
+
+    return repeat
+
+
+def tanh(x: Any, y: Any) -> Callable[[int], None]:
+    """Return repeated tanh."""
+    import torch
+
+    source, target = torch.from_numpy(x), torch.from_numpy(y)
+
+    def repeat(count: int) -> None:
+        for _ in range(count):
+            torch.tanh(source, out=target)
+
+    return repeat
+
+
 TRAINING = {"eager": Loop, "compiled": partial(Loop, compiled=True), "functional": Functional}
 PREDICTION = {way: partial(predict, way=way) for way in ("eager", "traced", "compiled")}
+PRODUCT = {"mm": product}
+TANH = {"tanh": tanh}

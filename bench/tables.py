@@ -1,0 +1,376 @@
+"""The tables of each benchmark's results, in Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bench.networks import NETWORKS
+from bench.peers import CONTENDERS, peer
+
+Document = dict[str, Any]
+Maker = Callable[[Document], str]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, its columns aligned so that it reads well in a terminal too."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    lines.insert(1, ["-" * width for width in widths])
+    padded = ([cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in padded)
+
+
+def figures(value: float) -> str:
+    """Return a number with three figures, thousands separated."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def best(entries: Iterable[Document]) -> dict[str, Document]:
+    """Return the fastest counted entry of each contender."""
+    chosen: dict[str, Document] = {}
+    for entry in entries:
+        name = entry["contender"]
+        if entry["counted"] and (name not in chosen or entry["median"] < chosen[name]["median"]):
+            chosen[name] = entry
+    return chosen
+
+
+def present(results: Iterable[Document]) -> list[str]:
+    """Return the contenders that have results, in the usual order."""
+    found = {entry["contender"] for result in results for entry in result["entries"]}
+    return [name for name in CONTENDERS if name in found]
+
+
+def time_cell(entry: Document | None, own: Document | None) -> str:
+    """Return a median in µs, and how many times slower than fastmlp it is."""
+    if entry is None:
+        return "–"
+    text = figures(entry["median"] * 1e6)
+    if own is None or entry is own:
+        return text
+    return f"{text} ({figures(entry['median'] / own['median'])}×)"
+
+
+def spread_cell(entry: Document) -> str:
+    """Return between which µs half of the samples lie."""
+    return f"{figures(entry['lower'] * 1e6)}–{figures(entry['upper'] * 1e6)}"
+
+
+def reach(
+    result: Document, chosen: dict[str, Document], name: str, seconds: float | None
+) -> float | None:
+    """Return what a step of so many seconds reaches, of the peak or against a contender.
+
+    None if there is no such step or contender.
+    """
+    if seconds is None:
+        return None
+    if name == "peak":
+        return result["step_flops"] / seconds / result["peak"]["all cores"]
+    return chosen[name]["median"] / seconds if name in chosen else None
+
+
+def floor_cell(result: Document, chosen: dict[str, Document]) -> str:
+    """Return which floors of the network's are met, and which are not."""
+    said, own = [], chosen.get("fastmlp", {}).get("median")
+    for name, floor in NETWORKS[result["network"]].floors.items():
+        reached = reach(result, chosen, name, own)
+        if reached is None:
+            continue
+        goal = f"{floor:.0%} of the peak" if name == "peak" else f"{floor:g}× {peer(name).TITLE}"
+        said.append(f"{'met' if reached >= floor else 'MISSED'} {goal}")
+    return "; ".join(said)
+
+
+def training(document: Document) -> str:
+    """Return the tables of bench.train_step."""
+    results = document["results"]
+    contenders = present(results)
+    header = ["network", "batch", "type", *(peer(name).TITLE for name in contenders)]
+    rows, ways = [], []
+    for result in results:
+        chosen = best(result["entries"])
+        own = chosen.get("fastmlp")
+        cells = [str(NETWORKS[result["network"]]), f"{result['batch']:,}", result["dtype"]]
+        cells += [time_cell(chosen.get(name), own) for name in contenders]
+        part = f"{own['flops'] / result['peak']['all cores']:.0%}" if own else "–"
+        rows.append([*cells, part, floor_cell(result, chosen)])
+        ways += [way_row(result, entry) for entry in result["entries"]]
+    header += ["of the FMA peak", "floors"]
+    parts = [
+        "µs a training step (times as long as fastmlp's)\n\n" + table(header, rows),
+        peaks(results),
+        precision(results),
+        "Every way that was measured\n\n"
+        + table(
+            [
+                "network",
+                "type",
+                "contender",
+                "way",
+                "µs",
+                "half of the runs",
+                "GFLOP/s",
+                "weights differ",
+            ],
+            ways,
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def training_summary(document: Document) -> str:
+    """Return the times of bench.train_step, and nothing else."""
+    results = [result for result in document["results"] if result["dtype"] == "float32"]
+    contenders = present(results)
+    rows = []
+    for result in results:
+        chosen = best(result["entries"])
+        cells = (time_cell(chosen.get(name), chosen.get("fastmlp")) for name in contenders)
+        rows.append([str(NETWORKS[result["network"]]), f"{result['batch']:,}", *cells])
+    return table(["network", "batch", *(peer(name).TITLE for name in contenders)], rows)
+
+
+def way_row(result: Document, entry: Document) -> list[str]:
+    """Return the cells of one way of one contender."""
+    return [
+        result["network"],
+        result["dtype"],
+        peer(entry["contender"]).TITLE,
+        entry["way"] + ("" if entry["counted"] else " (not counted)"),
+        figures(entry["median"] * 1e6),
+        spread_cell(entry),
+        figures(entry["flops"] / 1e9),
+        f"{entry['weights_error']:.0e}",
+    ]
+
+
+def peaks(results: Sequence[Document]) -> str:
+    """Return the sentence on the FMA peaks met during the measurement."""
+    said = []
+    for dtype in dict.fromkeys(result["dtype"] for result in results):
+        for kind in ("one core", "all cores"):
+            rates = [r["peak"][kind] / 1e9 for r in results if r["dtype"] == dtype]
+            said.append(f"{dtype} {kind} {figures(min(rates))}–{figures(max(rates))}")
+    return f"FMA peak, GFLOP/s, measured in every round: {'; '.join(said)}."
+
+
+def precision(results: Sequence[Document]) -> str:
+    """Return fastmlp's rate in float64 as a part of that in float32, where both were measured."""
+    medians = {
+        (result["network"], result["dtype"]): best(result["entries"])["fastmlp"]["median"]
+        for result in results
+        if "fastmlp" in best(result["entries"])
+    }
+    pairs = [name for name, dtype in medians if dtype == "float64" and (name, "float32") in medians]
+    if not pairs:
+        return ""
+    said = (f"{n} {medians[n, 'float32'] / medians[n, 'float64']:.0%}" for n in pairs)
+    return f"fastmlp's rate in float64, of that in float32: {', '.join(said)}."
+
+
+def prediction(document: Document) -> str:
+    """Return the tables of bench.predict."""
+    rows = []
+    for result in document["results"]:
+        network = NETWORKS[result["network"]]
+        own = best(result["entries"]).get("fastmlp")
+        for entry in sorted(result["entries"], key=lambda entry: entry["median"]):
+            flops = result["rows"] * network.forward_flops / entry["median"]
+            rows.append(
+                [
+                    str(network),
+                    f"{result['rows']:,}",
+                    peer(entry["contender"]).TITLE,
+                    f"`{entry['statement']}` ({entry['way']})",
+                    time_cell(entry, own),
+                    spread_cell(entry),
+                    figures(flops / 1e9),
+                ]
+            )
+    header = [
+        "network",
+        "rows",
+        "contender",
+        "call",
+        "µs (of fastmlp's)",
+        "half of the runs",
+        "GFLOP/s",
+    ]
+    return table(header, rows)
+
+
+def threads(document: Document) -> str:
+    """Return the tables of bench.threads."""
+    scaling = (
+        [
+            row["network"],
+            *(figures(row["seconds"][count] * 1e6) for count in row["seconds"]),
+            f"{row['speedup']:.2f}×",
+            f"≥ {row['floor']:g}×",
+        ]
+        for row in document["scaling"]
+    )
+    counts = [f"threads {count}: µs a step" for count in document["scaling"][0]["seconds"]]
+    sides = (
+        [
+            row["network"],
+            row["kind"],
+            figures(row["alone"]),
+            figures(row["together"]),
+            f"{row['together'] / row['alone']:.2f}×",
+            f"≤ {row['ceiling']:g}×",
+        ]
+        for row in document["together"]
+    )
+    return "\n\n".join(
+        (
+            table(["network", *counts, "most threads against one", "floor"], scaling),
+            "Two trainings at once, each with all threads allowed\n\n"
+            + table(
+                ["network", "side by side in", "alone, s", "together, s", "ratio", "ceiling"], sides
+            ),
+        )
+    )
+
+
+def memory(document: Document) -> str:
+    """Return the table of bench.memory."""
+    return table(
+        ["what", "measured", "floor"],
+        [
+            [row["what"], f"{row['value']:.3g} {row['unit']}", row["floor"]]
+            for row in document["rows"]
+        ],
+    )
+
+
+def kernel_row(result: Document) -> list[str]:
+    """Return the cells of one kernel on one size."""
+    seconds = result["median"]
+    if result["flops"]:
+        rate = result["flops"] / seconds
+        speed, part = f"{rate / 1e9:.1f} GFLOP/s", f"{rate / result['peak']:.0%} of the peak"
+    else:
+        speed = f"{result['bytes'] / seconds / 1e9:.1f} GB/s"
+        part = f"{seconds / result['elements'] * 1e9:.3f} ns/element"
+    name = f"{result['kernel']} {result['size']}"
+    isa = f"{result['isa']} {result['dtype']}"
+    return [name, isa, f"{seconds * 1e6:.3f}", f"±{result['spread'] / 2:.1%}", speed, part]
+
+
+def kernels(document: Document) -> str:
+    """Return the tables of bench.kernels."""
+    header = ["kernel", "instruction set", "µs", "spread", "speed", "and"]
+    tables = []
+    if document["results"]:
+        tables.append(table(header, map(kernel_row, document["results"])))
+    if document["products"]:
+        tables.append("Products of the networks' steps, µs (times as long as fastmlp's)")
+        tables.append(products(document["products"]))
+    return "\n\n".join(tables)
+
+
+def products(results: Sequence[Document]) -> str:
+    """Return the table of products beside the peers', for each number of threads."""
+    contenders = present(results)
+    counts = sorted({entry["threads"] for result in results for entry in result["entries"]})
+    columns = [(count, name) for count in counts for name in contenders]
+    rows = []
+    for result in results:
+        cells = [result["network"], result["part"], result["size"], result["isa"], result["dtype"]]
+        for count, name in columns:
+            chosen = best(e for e in result["entries"] if e["threads"] == count)
+            cells.append(time_cell(chosen.get(name), chosen.get("fastmlp")))
+        rows.append(cells)
+    titles = [f"{peer(name).TITLE}, {plural(count, 'thread')}" for count, name in columns]
+    return table(["network", "product", "M×N×K", "isa", "type", *titles], rows)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{count} {noun}" + ("s" if count != 1 else "")
+
+
+def bounds(document: Document) -> str:
+    """Return the tables of bench.bounds."""
+    steps, floors = [], []
+    for result in document["results"]:
+        network, bound = NETWORKS[result["network"]], result["bound"]
+        chosen = best(result["entries"])
+        own, at_peak = chosen.get("fastmlp"), result["step_flops"] / result["peak"]["all cores"]
+        seconds = bound["products"], bound["own products"], bound["tanh"], bound["own tanh"]
+        steps.append(
+            [
+                str(network),
+                time_cell(own, None),
+                f"{figures(bound['least'] * 1e6)}"
+                + (f" ({bound['least'] / own['median']:.0%})" if own else ""),
+                *(figures(s * 1e6) if s else "–" for s in seconds),
+                f"{figures(bound['update'] * 1e6)} ({figures(bound['bandwidth'] / 1e9)} GB/s)",
+                figures(at_peak * 1e6),
+            ]
+        )
+        floors += bound_rows(result, chosen)
+    header = ["network", "fastmlp", "least step (of fastmlp's)", "its products", "by fastmlp's"]
+    header += ["its tanh", "by fastmlp's", "its update", "arithmetic at the FMA peak"]
+    return "\n\n".join(
+        (
+            "µs a training step, and the least that it could take",
+            table(header, steps),
+            "Floors, and the largest ratio that such a least step would show",
+            table(["network", "against", "floor", "bound", "measured", ""], floors),
+        )
+    )
+
+
+def bound_rows(result: Document, chosen: dict[str, Document]) -> list[list[str]]:
+    """Return, for each floor of a network, whether it is met, within reach, or out of it."""
+    rows, least = [], result["bound"]["least"]
+    for name, floor in NETWORKS[result["network"]].floors.items():
+        reached = reach(result, chosen, name, chosen.get("fastmlp", {}).get("median"))
+        possible = reach(result, chosen, name, least)
+        if reached is None or possible is None:
+            continue
+        said = "met" if reached >= floor else "MISSED" if possible >= floor else "out of reach"
+        against = "the FMA peak" if name == "peak" else peer(name).TITLE
+        form = "{:.0%}" if name == "peak" else "{:.3g}×"
+        cells = (form.format(value) for value in (floor, possible, reached))
+        rows.append([result["network"], against, *cells, said])
+    return rows
+
+
+def estimators(document: Document) -> str:
+    """Return the table of bench.estimators."""
+    rows, names = [], ("sklearn", "fastmlp")
+    for result in document["results"]:
+        cells = [result["case"]]
+        for name in names:
+            scores = result[name]["scores"]
+            cells.append(figures(1e3 * statistics.median(result[name]["seconds"])))
+            cells.append(f"{statistics.mean(scores):.4f} ± {statistics.pstdev(scores):.4f}")
+        rows.append([*cells, f"{result['speedup']:.1f}×"])
+    speedups = [result["speedup"] for result in document["results"]]
+    header = ["fit", "scikit-learn, ms", "score", "fastmlp, ms", "score", "times faster"]
+    mean, seeds = statistics.geometric_mean(speedups), document["options"]["seeds"]
+    return (
+        f"{table(header, rows)}\n\nGeometric mean {mean:.1f}×, least {min(speedups):.1f}×; "
+        f"medians of the times and means of the scores over {plural(seeds, 'seed')}."
+    )
+
+
+TABLES: dict[str, Maker] = {
+    "train_step": training,
+    "bounds": bounds,
+    "predict": prediction,
+    "estimators": estimators,
+    "threads": threads,
+    "memory": memory,
+    "kernels": kernels,
+}
+# Shorter tables, for the README: their places are called ``NAME_summary``.
+SUMMARIES: dict[str, Maker] = {"train_step": training_summary}
