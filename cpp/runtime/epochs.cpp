@@ -47,6 +47,7 @@ class EpochLoop {
   TrainingResult run() {
     run_team(w_->threads, [this](const Member& member) {
       loop(member);
+      member.wait();  // the last update is done
       look_for_damage(member);
     });
     result_.interrupted = listener_.heard();
@@ -70,7 +71,6 @@ class EpochLoop {
           listener_.poll(member);
           since_poll = 0;
         }
-        member.wait();  // the update is done
         if (listener_.stops(member)) return;
         if (!step(member, epoch, b)) return;
       }
@@ -80,7 +80,6 @@ class EpochLoop {
         result_.epochs = epoch + 1;
       }
     }
-    member.wait();
   }
 
   // One batch. False if it was stopped or the loss is not finite: the parameters stay as they are.

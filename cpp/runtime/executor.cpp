@@ -215,7 +215,7 @@ bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& memb
   place_feeds(w, batch, {0, batch.rows}, member, f);
   f.outputs = w.outputs.data() + std::size_t(member.thread) * program_.output_columns.size();
   T* scratch = w.scratch_of(member.thread);
-  member.wait();
+  member.wait();  // the rows are there, and the update of the batch before is done
   for (const Step& step : program_.steps) {
     if (step.barrier) {
       if (batch.listener) batch.listener->poll(member);
@@ -284,6 +284,7 @@ void Executor<T>::add_lanes(Workspace& w, Index lanes, const Member& member) con
 
 template <class T>
 bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& member) const {
+  member.wait();  // the update of the batch before is done
   run_section(w, batch, false, member);
   const Index lanes = (batch.rows + w.cut.lane_rows - 1) / w.cut.lane_rows;  // a short batch: fewer
   const Range mine = part(lanes, 1, member.thread, member.threads);
