@@ -30,9 +30,15 @@ def assign_sections(work: Steps) -> bool:
         if step.section in ("reduce", "after") or needs_sums:
             summed.update(writes)
     if by_rows:
-        stage = {"before": 0, "rows": 1, "reduce": 1, "after": 2}
-        work.steps.sort(key=lambda step: stage[step.section])
+        work.steps.sort(key=_stage)
     return by_rows
+
+
+def _stage(step: Step) -> int:
+    """Order sections; plain sums come last of those of the rows: all threads wait for a sum."""
+    if step.section in ("rows", "reduce"):
+        return 2 if step.section == "reduce" and step.kind == "sum" else 1
+    return 0 if step.section == "before" else 3
 
 
 def assign_barriers(work: Steps) -> None:
