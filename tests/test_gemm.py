@@ -170,7 +170,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
         C = np.abs(random(rng, 19, 37, dtype))
         h = None if derivative is None else C if in_place else np.abs(random(rng, 19, 37, dtype))
         s = A.astype(float) @ B.astype(float) + (C.astype(float) if accumulate else 0)
-        s += 0 if bias is None else bias.astype(float)
+        s += 0 if bias is None or accumulate else bias.astype(float)
         error = bound(A, B, np.abs(C) * accumulate + (0 if bias is None else np.abs(bias)))
         sure = np.abs(s) > error if forward == "threshold" else True
         phi, size = PHI[forward](s), 1.0 if h is None else 1 + h.astype(float) ** 2

@@ -38,7 +38,7 @@ template <class T>
 struct Plan {
   Index m, k, tile, columns;  // rows and terms of a block, rows of a tile, columns of a panel
   Index slab;                 // columns of B packed at once
-  Index k_blocks, panels;
+  Index k_blocks;
   bool pack_a, pack_b, in_place;
 };
 
@@ -51,14 +51,13 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   p.tile = even_block(p.m, tile_rows, 1);
   // The vectorised transpose writes narrow panels faster.
   p.columns = g.b_cs == 1 ? vectors_for(g.M) * width<T> : tile_columns<T>;
-  p.k_blocks = g.K > 0 ? (g.K + p.k - 1) / p.k : 1;
-  p.panels = (g.N + p.columns - 1) / p.columns;
+  p.k_blocks = g.K > p.k ? (g.K + p.k - 1) / p.k : 1;
   // Rows a multiple of half a page apart share the sets of the first-level cache and drive each
   // other out; columns as far apart as that lie on pages of their own. Copying pays if it is used
   // by more than two panels of B, or tiles of A.
   const bool a_far = g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
-  p.pack_a = !a_unit || (a_far && g.M > 1 && p.panels > 2);
+  p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds h.
   p.in_place = g.h == g.C;
@@ -78,7 +77,7 @@ template <class T>
 FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
   const Index m = smaller(M, block_m), k = smaller(K, block_k), tiles = (m - 1) / tile_rows + 2;
   const Index columns = vectors_for(M) * width<T>;
-  const Index slab = (smaller(N, slab_columns<T>) / columns + 2) * columns;
+  const Index slab = smaller(N, slab_columns<T>) + 2 * columns;
   return {tiles * packed_rows<T> * (k + width<T>), k * slab, m * columns};
 }
 
@@ -143,20 +142,18 @@ void pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* pa
   }
 }
 
-// c = φ(s + bias) on a tile just computed. s may be c.
+// c = φ(s) on a tile just computed. s may be c.
 template <class T, template <class> class F>
-void forward_tile(Index rows, Index columns, const T* s, Index lds, const T* bias, T* c,
-                  Index ldc) {
+void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {
   constexpr int w = width<T>;
   for (Index j = 0; j < columns; j += w) {
     const Index n = smaller(columns - j, w);
-    const Vec<T> b = bias ? load_first(bias + j, n) : splat(-T(0));  // s + −0 is s
     if (n == w) {
       for (Index i = 0; i < rows; ++i)
-        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j) + b, T(0)));
+        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j), T(0)));
     } else {
       for (Index i = 0; i < rows; ++i)
-        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n) + b, T(0)), n);
+        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n), T(0)), n);
     }
   }
 }
@@ -194,13 +191,12 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
     add_to_tile(rows, columns, g.addend + i * g.ld_addend + j, g.ld_addend, g.factor, s, lds);
   T* const c = g.C + i * g.ldc + j;
   const auto forward = forward_tiles<T>[int(g.forward)];
-  const T* const bias = g.bias ? g.bias + j : nullptr;
-  const bool changes = bias || g.forward != Activation::identity;
+  const bool changes = g.forward != Activation::identity;
   if (!g.h) {
-    if (changes) forward(rows, columns, s, lds, bias, c, g.ldc);
+    if (changes) forward(rows, columns, s, lds, c, g.ldc);
     return;
   }
-  if (changes) forward(rows, columns, s, lds, bias, s, lds);
+  if (changes) forward(rows, columns, s, lds, s, lds);
   message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.h + i* g.ldh + j, g.ldh, 1, c,
                                       g.ldc);
 }
@@ -217,7 +213,11 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
   constexpr Index line = 64 / Index(sizeof(T));
   const bool more_panels = !p.pack_b && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
   const T* const next_panel = g.B + part.k0 * g.b_rs + part.j0 + p.columns;
-  Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, g.accumulate || !part.first};
+  Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, nullptr, 0};
+  if (g.accumulate || !part.first)
+    t.start = out, t.ld_start = ld_out;
+  else if (g.bias)
+    t.start = g.bias + part.j0;
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
     const Index rows = smaller(part.m - i, p.tile);
     // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
@@ -230,6 +230,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
     if (part.last) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
     t.A += a.step;
     t.C += p.tile * ld_out;
+    t.start += p.tile * t.ld_start;
   }
 }
 

@@ -31,8 +31,9 @@ struct Tile {
   Index b_rs;
   T* C;
   Index ldc;
-  bool accumulate;  // start from C instead of 0
-  Index last = 0;   // columns in the last vector
+  const T* start;  // where the sums start from, ld_start apart; or null: from 0
+  Index ld_start;
+  Index last = 0;  // columns in the last vector
   const T* ahead =
       B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
   Index ahead_rs = 0;
@@ -58,13 +59,13 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
   const Index last = t.last, ldc = t.ldc, a_rs = t.a_rs, a_cs = unit_rows ? t.a_cs : 1;
   T* const C = t.C;
   Vec<T> acc[rows][vectors] = {};
-  if (t.accumulate) {
+  if (t.start) {
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {
       FASTMLP_UNROLL
       for (int v = 0; v < vectors; ++v) {
-        const T* c = C + i * ldc + v * w;
-        acc[i][v] = partial && v + 1 == vectors ? load_first(c, last) : load(c);
+        const T* s = t.start + i * t.ld_start + v * w;
+        acc[i][v] = partial && v + 1 == vectors ? load_first(s, last) : load(s);
       }
     }
   }
