@@ -82,9 +82,29 @@ FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
 }
 
 template <class T>
-Index gemm_scratch(Index M, Index N, Index K) {
+FASTMLP_INLINE Index whole_room(Index M, Index N, Index K) {
   const Room<T> room = room_for<T>(M, N, K);
   return room.a + room.b + room.sums;
+}
+
+// Up to this many columns of C leave most lanes of a vector empty: then Cᵀ = Bᵀ Aᵀ fills them with
+// rows, `turned_rows` at a time. Long columns of a transposed A would leave the first-level cache.
+template <class T>
+constexpr Index turned_columns = width<T> / 4;
+constexpr Index turned_rows = 256;
+
+template <class T>
+FASTMLP_INLINE bool turns(const Gemm<T>& g) {
+  return g.N <= turned_columns<T> && g.M >= width<T> && !g.h && g.K >= 8 &&
+         (g.a_rs == 1 || (g.a_cs == 1 && g.K <= turned_rows)) && (!g.b_sums || g.b_cs == 1);
+}
+
+template <class T>
+Index gemm_scratch(Index M, Index N, Index K) {
+  const Index room = whole_room<T>(M, N, K);
+  if (N > turned_columns<T>) return room;
+  const Index m = smaller(M, turned_rows), turned = N * m + whole_room<T>(N, m, K);
+  return turned > room ? turned : room;
 }
 
 template <class T>
@@ -314,9 +334,8 @@ struct Work {
 };
 
 template <class T>
-void gemm(const Gemm<T>& g, T* scratch) {
+void multiply(const Gemm<T>& g, T* scratch) {
   const Room<T> room = room_for<T>(g.M, g.N, g.K);
-  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
   const Work<T> work{g, plan(g), scratch, scratch + room.a, scratch + room.a + room.b};
   if (work.p.in_place)
     work.by_panels();
@@ -324,6 +343,35 @@ void gemm(const Gemm<T>& g, T* scratch) {
     work.by_slabs();
   else
     work.by_blocks();
+}
+
+template <class T>
+void multiply_turned(const Gemm<T>& g, T* scratch) {
+  for (Index i = 0; i < g.M; i += turned_rows) {
+    const Index m = smaller(g.M - i, turned_rows);
+    T* const c = g.C + i * g.ldc;
+    if (g.accumulate) {
+      transpose(m, g.N, c, g.ldc, scratch, m);
+    } else if (g.bias) {
+      for (Index j = 0; j < g.N; ++j)
+        for (Index r = 0; r < m; ++r) scratch[j * m + r] = g.bias[j];
+    }
+    const bool starts = g.accumulate || g.bias;
+    multiply(Gemm<T>{g.N, m, g.K, g.B, g.b_cs, g.b_rs, g.A + i * g.a_rs, g.a_cs, g.a_rs, scratch, m,
+                     starts},
+             scratch + g.N * m);
+    transpose(g.N, m, scratch, m, c, g.ldc);
+    finish(g, i, 0, m, g.N, c, g.ldc);
+  }
+}
+
+template <class T>
+void gemm(const Gemm<T>& g, T* scratch) {
+  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
+  if (turns(g))
+    multiply_turned(g, scratch);
+  else
+    multiply(g, scratch);
 }
 
 }  // namespace fastmlp::FASTMLP_ISA
