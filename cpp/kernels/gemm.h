@@ -221,6 +221,15 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
                                       g.ldc);
 }
 
+// Whether the tile itself can do what follows the sums: relu and its message cost less there than a
+// pass over C.
+template <class T>
+FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
+  const bool forward = g.forward == Activation::identity || g.forward == Activation::relu;
+  const bool message = !g.h || (g.derivative == Activation::relu && g.h != g.C);
+  return forward && message && !g.addend;
+}
+
 // One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.
 struct Part {
   Index i0, m, j0, n, k0, k;
@@ -238,6 +247,9 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
     t.start = out, t.ld_start = ld_out;
   else if (g.bias)
     t.start = g.bias + part.j0;
+  const bool fused = part.last && in_registers(g);
+  t.relu = fused && g.forward == Activation::relu;
+  if (fused && g.h) t.h = g.h + part.i0 * g.ldh + part.j0, t.ldh = g.ldh;
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
     const Index rows = smaller(part.m - i, p.tile);
     // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
@@ -247,10 +259,11 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
     t.ahead_rs = fetch ? g.b_rs : 0;
     t.next_c = part.k >= 64 && i + p.tile < part.m ? t.C + p.tile * ld_out : nullptr;
     run_tile(rows, part.n, t);
-    if (part.last) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
+    if (part.last && !fused) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
     t.A += a.step;
     t.C += p.tile * ld_out;
     t.start += p.tile * t.ld_start;
+    t.h += p.tile * t.ldh;
   }
 }
 

@@ -1,7 +1,7 @@
 // The innermost part of gemm: a tile of C held in registers while k runs.
 #pragma once
 
-#include "kernels/simd.h"
+#include "kernels/elementwise.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
@@ -38,6 +38,10 @@ struct Tile {
       B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
   Index ahead_rs = 0;
   const T* next_c = nullptr;  // the next tile of C, to be fetched likewise
+  // What becomes of the sums before they are stored: relu of them, or its message with h.
+  bool relu = false;
+  const T* h = nullptr;
+  Index ldh = 0;
 };
 
 template <class T, int rows, int vectors>
@@ -96,6 +100,24 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
     ahead += ahead_rs;
   }
 
+  if (t.relu) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) acc[i][v] = unary::relu<T>::at(acc[i][v], T(0));
+    }
+  }
+  if (t.h) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        const T* h = t.h + i * t.ldh + v * w;
+        acc[i][v] = binary::relu_message<T>::at(
+            acc[i][v], partial && v + 1 == vectors ? load_first(h, last) : load(h));
+      }
+    }
+  }
   FASTMLP_UNROLL
   for (int i = 0; i < rows; ++i) {
     FASTMLP_UNROLL
