@@ -349,7 +349,7 @@ struct Work {
 template <class T>
 void multiply(const Gemm<T>& g, T* scratch) {
   const Room<T> room = room_for<T>(g.M, g.N, g.K);
-  const Work<T> work{g, plan(g), scratch, scratch + room.a, scratch + room.a + room.b};
+  const Work<T> work{g, plan(g), scratch + room.b, scratch, scratch + room.a + room.b};
   if (work.p.in_place)
     work.by_panels();
   else if (work.p.slab)
