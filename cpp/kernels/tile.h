@@ -154,7 +154,7 @@ FASTMLP_INLINE void choose_rows(Index m, Index n, Tile<T>& t) {
 
 // m ≤ tile_rows rows, n columns: at most tile_columns, or width·vectors_for(m).
 template <class T>
-FASTMLP_INLINE void run_tile(Index m, Index n, Tile<T> t) {
+FASTMLP_INLINE void run_tile(Index m, Index n, Tile<T>& t) {
   if (m == 1 || t.a_cs != 1)
     choose_rows<T, tile_rows, true>(m, n, t);
   else
