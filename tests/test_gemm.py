@@ -66,12 +66,15 @@ def product(isa, A, B, C=None, **options):
 def awkward_sizes(isa, dtype):
     m, n = kernels.gemm_tile(isa, dtype)
     rows = (1, 2, 3, m - 1, m, m + 1, 2 * m + 1)
-    columns = (1, n // 2 - 1, n // 2 + 1, n, n + 3, 4 * n + 1)
+    columns = (1, 3, n // 2 - 1, n // 2 + 1, n, n + 3, 4 * n + 1)
     return itertools.product(rows, columns, (0, 1, 2, 33))
 
 
-# Beyond the blocks of K and M; strides of 2 and 4 KB, which are copied; and columns far apart.
-LARGE = [(300, 40, 300), (20, 7, 513), (2, 70, 300), (40, 130, 512), (70, 1024, 40), (1000, 70, 40)]
+# Beyond the blocks of K and M; strides of 2 and 4 KB, which are copied; columns far apart; and few.
+LARGE = [
+    *[(300, 40, 300), (20, 7, 513), (2, 70, 300), (40, 130, 512), (70, 1024, 40), (1000, 70, 40)],
+    *[(600, 3, 40), (300, 2, 1100), (520, 1, 9)],
+]
 
 
 @every_table
@@ -108,7 +111,7 @@ def test_an_element_is_one_chain_of_fma_over_ascending_k(isa, dtype):
 @every_table
 def test_a_part_of_the_matrix_has_the_bits_of_the_whole(isa, dtype):
     rng = np.random.default_rng(3)
-    for M, N, K in [(61, 83, 40), (300, 45, 517), (30, 200, 512)]:
+    for M, N, K in [(61, 83, 40), (300, 45, 517), (30, 200, 512), (600, 3, 40)]:
         A, B, bias = random(rng, M, K, dtype), random(rng, K, N, dtype), random(rng, 1, N, dtype)[0]
         h = random(rng, M, N, dtype)
         for a_layout, b_layout in itertools.product(("rows", "columns"), repeat=2):
@@ -160,17 +163,22 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
     rng = np.random.default_rng(5)
     eps = np.finfo(dtype).eps
     choices = itertools.product(
-        PHI, [None, *PHI_PRIME], (False, True), (False, True), (False, True), [9, 300]
+        PHI,
+        [None, *PHI_PRIME],
+        (False, True),
+        (False, True),
+        (False, True),
+        [(19, 37, 9), (19, 37, 300), (270, 3, 9)],
     )
-    for forward, derivative, with_bias, accumulate, in_place, K in choices:
+    for forward, derivative, with_bias, accumulate, in_place, (M, N, K) in choices:
         if in_place and derivative is None:
             continue
-        A, B = random(rng, 19, K, dtype) / 8, random(rng, K, 37, dtype) / 8
-        bias = random(rng, 1, 37, dtype)[0] if with_bias else None
-        C = np.abs(random(rng, 19, 37, dtype))
-        h = None if derivative is None else C if in_place else np.abs(random(rng, 19, 37, dtype))
+        A, B = random(rng, M, K, dtype) / 8, random(rng, K, N, dtype) / 8
+        bias = random(rng, 1, N, dtype)[0] if with_bias else None
+        C = np.abs(random(rng, M, N, dtype))
+        h = None if derivative is None else C if in_place else np.abs(random(rng, M, N, dtype))
         s = A.astype(float) @ B.astype(float) + (C.astype(float) if accumulate else 0)
-        s += 0 if bias is None else bias.astype(float)
+        s += 0 if bias is None or accumulate else bias.astype(float)
         error = bound(A, B, np.abs(C) * accumulate + (0 if bias is None else np.abs(bias)))
         sure = np.abs(s) > error if forward == "threshold" else True
         phi, size = PHI[forward](s), 1.0 if h is None else 1 + h.astype(float) ** 2
@@ -190,7 +198,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
             derivative=derivative or "identity",
         )
         wrong = (np.abs(C - expected) > error) & sure
-        assert not wrong.any(), (forward, derivative, with_bias, accumulate, in_place, K)
+        assert not wrong.any(), (forward, derivative, with_bias, accumulate, in_place, M)
 
 
 @every_table
@@ -212,7 +220,7 @@ def test_a_multiple_of_another_matrix_joins_the_whole_sum_once(isa, dtype):
 @every_table
 def test_sums_of_b_are_running_sums_of_its_rows(isa, dtype):
     rng = np.random.default_rng(6)
-    for M, N, K in [(1, 1, 1), (5, 33, 7), (300, 70, 600), (3, 300, 64)]:
+    for M, N, K in [(1, 1, 1), (5, 33, 7), (300, 70, 600), (3, 300, 64), (300, 3, 9)]:
         A, B, before = (random(rng, *s, dtype) for s in ((M, K), (K, N), (1, N)))
         for layout, accumulate in itertools.product(("rows", "columns"), (False, True)):
             sums = before[0].copy()

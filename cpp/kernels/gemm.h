@@ -43,7 +43,7 @@ template <class T>
 struct Plan {
   Index m, k, tile, columns;  // rows and terms of a block, rows of a tile, columns of a panel
   Index slab;                 // columns of B packed at once
-  Index k_blocks, panels;
+  Index k_blocks;
   bool pack_a, pack_b, in_place;
 };
 
@@ -56,14 +56,13 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   p.tile = even_block(p.m, tile_rows, 1);
   // The vectorised transpose writes narrow panels faster.
   p.columns = g.b_cs == 1 ? vectors_for(g.M) * width<T> : tile_columns<T>;
-  p.k_blocks = g.K > 0 ? (g.K + p.k - 1) / p.k : 1;
-  p.panels = (g.N + p.columns - 1) / p.columns;
+  p.k_blocks = g.K > p.k ? (g.K + p.k - 1) / p.k : 1;
   // Rows a multiple of half a page apart share the sets of the first-level cache and drive each
   // other out; columns as far apart as that lie on pages of their own. Copying pays if it is used
   // by more than two panels of B, or tiles of A.
   const bool a_far = g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
-  p.pack_a = !a_unit || (a_far && g.M > 1 && p.panels > 2);
+  p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds h.
   p.in_place = g.h == g.C;
@@ -81,14 +80,34 @@ template <class T>
 FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
   const Index m = smaller(M, block_m), k = smaller(K, block_k<T>);
   const Index columns = vectors_for(M) * width<T>;
-  const Index slab = (smaller(N, slab_columns<T>) / columns + 2) * columns;
+  const Index slab = smaller(N, slab_columns<T>) + 2 * columns;
   return {m * packed_row<T>(k), k * slab, m * columns};
 }
 
 template <class T>
-Index gemm_scratch(Index M, Index N, Index K) {
+FASTMLP_INLINE Index whole_room(Index M, Index N, Index K) {
   const Room<T> room = room_for<T>(M, N, K);
   return room.a + room.b + room.sums;
+}
+
+// Up to this many columns of C leave most lanes of a vector empty: then Cᵀ = Bᵀ Aᵀ fills them with
+// rows, `turned_rows` at a time. Long columns of a transposed A would leave the first-level cache.
+template <class T>
+constexpr Index turned_columns = width<T> / 4;
+constexpr Index turned_rows = 256;
+
+template <class T>
+FASTMLP_INLINE bool turns(const Gemm<T>& g) {
+  return g.N <= turned_columns<T> && g.M >= width<T> && !g.h && g.K >= 8 &&
+         (g.a_rs == 1 || (g.a_cs == 1 && g.K <= turned_rows)) && (!g.b_sums || g.b_cs == 1);
+}
+
+template <class T>
+Index gemm_scratch(Index M, Index N, Index K) {
+  const Index room = whole_room<T>(M, N, K);
+  if (N > turned_columns<T>) return room;
+  const Index m = smaller(M, turned_rows), turned = N * m + whole_room<T>(N, m, K);
+  return turned > room ? turned : room;
 }
 
 template <class T>
@@ -140,20 +159,18 @@ void pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* pa
   }
 }
 
-// c = φ(s + bias) on a tile just computed. s may be c.
+// c = φ(s) on a tile just computed. s may be c.
 template <class T, template <class> class F>
-void forward_tile(Index rows, Index columns, const T* s, Index lds, const T* bias, T* c,
-                  Index ldc) {
+void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {
   constexpr int w = width<T>;
   for (Index j = 0; j < columns; j += w) {
     const Index n = smaller(columns - j, w);
-    const Vec<T> b = bias ? load_first(bias + j, n) : splat(-T(0));  // s + −0 is s
     if (n == w) {
       for (Index i = 0; i < rows; ++i)
-        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j) + b, T(0)));
+        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j), T(0)));
     } else {
       for (Index i = 0; i < rows; ++i)
-        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n) + b, T(0)), n);
+        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n), T(0)), n);
     }
   }
 }
@@ -191,15 +208,23 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
     add_to_tile(rows, columns, g.addend + i * g.ld_addend + j, g.ld_addend, g.factor, s, lds);
   T* const c = g.C + i * g.ldc + j;
   const auto forward = forward_tiles<T>[int(g.forward)];
-  const T* const bias = g.bias ? g.bias + j : nullptr;
-  const bool changes = bias || g.forward != Activation::identity;
+  const bool changes = g.forward != Activation::identity;
   if (!g.h) {
-    if (changes) forward(rows, columns, s, lds, bias, c, g.ldc);
+    if (changes) forward(rows, columns, s, lds, c, g.ldc);
     return;
   }
-  if (changes) forward(rows, columns, s, lds, bias, s, lds);
+  if (changes) forward(rows, columns, s, lds, s, lds);
   message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.h + i* g.ldh + j, g.ldh, 1, c,
                                       g.ldc);
+}
+
+// Whether the tile itself can do what follows the sums: relu and its message cost less there than a
+// pass over C.
+template <class T>
+FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
+  const bool forward = g.forward == Activation::identity || g.forward == Activation::relu;
+  const bool message = !g.h || (g.derivative == Activation::relu && g.h != g.C);
+  return forward && message && !g.addend;
 }
 
 // One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.
@@ -214,7 +239,14 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
   constexpr Index line = 64 / Index(sizeof(T));
   const bool more_panels = !p.pack_b && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
   const T* const next_panel = g.B + part.k0 * g.b_rs + part.j0 + p.columns;
-  Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, g.accumulate || !part.first};
+  Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, nullptr, 0};
+  if (g.accumulate || !part.first)
+    t.start = out, t.ld_start = ld_out;
+  else if (g.bias)
+    t.start = g.bias + part.j0;
+  const bool fused = part.last && in_registers(g);
+  t.relu = fused && g.forward == Activation::relu;
+  if (fused && g.h) t.h = g.h + part.i0 * g.ldh + part.j0, t.ldh = g.ldh;
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
     const Index rows = smaller(part.m - i, p.tile);
     // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
@@ -224,9 +256,11 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
     t.ahead_rs = fetch ? g.b_rs : 0;
     t.next_c = part.k >= 64 && i + p.tile < part.m ? t.C + p.tile * ld_out : nullptr;
     run_tile(rows, part.n, t);
-    if (part.last) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
+    if (part.last && !fused) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
     t.A += a.step;
     t.C += p.tile * ld_out;
+    t.start += p.tile * t.ld_start;
+    t.h += p.tile * t.ldh;
   }
 }
 
@@ -310,16 +344,44 @@ struct Work {
 };
 
 template <class T>
-void gemm(const Gemm<T>& g, T* scratch) {
+void multiply(const Gemm<T>& g, T* scratch) {
   const Room<T> room = room_for<T>(g.M, g.N, g.K);
-  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  const Work<T> work{g, plan(g), scratch, scratch + room.a, scratch + room.a + room.b};
+  const Work<T> work{g, plan(g), scratch + room.b, scratch, scratch + room.a + room.b};
   if (work.p.in_place)
     work.by_panels();
   else if (work.p.slab)
     work.by_slabs();
   else
     work.by_blocks();
+}
+
+template <class T>
+void multiply_turned(const Gemm<T>& g, T* scratch) {
+  for (Index i = 0; i < g.M; i += turned_rows) {
+    const Index m = smaller(g.M - i, turned_rows);
+    T* const c = g.C + i * g.ldc;
+    if (g.accumulate) {
+      transpose(m, g.N, c, g.ldc, scratch, m);
+    } else if (g.bias) {
+      for (Index j = 0; j < g.N; ++j)
+        for (Index r = 0; r < m; ++r) scratch[j * m + r] = g.bias[j];
+    }
+    const bool starts = g.accumulate || g.bias;
+    multiply(Gemm<T>{g.N, m, g.K, g.B, g.b_cs, g.b_rs, g.A + i * g.a_rs, g.a_cs, g.a_rs, scratch, m,
+                     starts},
+             scratch + g.N * m);
+    transpose(g.N, m, scratch, m, c, g.ldc);
+    finish(g, i, 0, m, g.N, c, g.ldc);
+  }
+}
+
+template <class T>
+void gemm(const Gemm<T>& g, T* scratch) {
+  if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
+  if (turns(g))
+    multiply_turned(g, scratch);
+  else
+    multiply(g, scratch);
 }
 
 }  // namespace fastmlp::FASTMLP_ISA

@@ -59,14 +59,21 @@ FASTMLP_INLINE void sum_rows_panel(Index rows, const T* x, Index ldx, T* y, bool
   }
 }
 
+// Eight vectors of columns, or as many as are left: fewer at once would wait for their few chains.
+template <class T, int vectors = 8>
+FASTMLP_INLINE void sum_rows_panels(Index rows, Index columns, const T* x, Index ldx, T* y,
+                                    bool accumulate) {
+  constexpr int w = width<T>;
+  for (; columns > (vectors - 1) * w; columns -= vectors * w, x += vectors * w, y += vectors * w)
+    sum_rows_panel<T, vectors>(rows, x, ldx, y, accumulate,
+                               columns < vectors * w ? columns - (vectors - 1) * w : Index(w));
+  if constexpr (vectors > 1)
+    if (columns > 0) sum_rows_panels<T, vectors / 2>(rows, columns, x, ldx, y, accumulate);
+}
+
 template <class T>
 void sum_rows(Index rows, Index columns, const T* x, Index ldx, T* y, bool accumulate) {
-  constexpr int w = width<T>;
-  Index j = 0;
-  for (; j + 8 * w <= columns; j += 8 * w)
-    sum_rows_panel<T, 8>(rows, x + j, ldx, y + j, accumulate, w);
-  for (; j < columns; j += w)
-    sum_rows_panel<T, 1>(rows, x + j, ldx, y + j, accumulate, columns - j < w ? columns - j : w);
+  sum_rows_panels(rows, columns, x, ldx, y, accumulate);
 }
 
 template <class T>

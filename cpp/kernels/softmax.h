@@ -66,17 +66,37 @@ constexpr Index narrow_columns = 16;
 template <class T>
 FASTMLP_INLINE void load_columns(Index count, Index columns, const T* x, Index ldx, T* block) {
   constexpr int w = width<T>;
-  for (Index r = 0; r < w; ++r) {
-    const T* row = x + (r < count ? r : count - 1) * ldx;
-    for (Index j = 0; j < columns; ++j) block[j * w + r] = row[j];
+  for (Index j = 0; j < columns; ++j, ++x, block += w) {
+    if (count == w) {
+      FASTMLP_UNROLL
+      for (int r = 0; r < w; ++r) block[r] = x[r * ldx];
+    } else {
+      for (Index r = 0; r < w; ++r) block[r] = x[(r < count ? r : count - 1) * ldx];
+    }
   }
 }
 
 template <class T>
 FASTMLP_INLINE void store_columns(Index count, Index columns, const T* block, T* y, Index ldy) {
   constexpr int w = width<T>;
-  for (Index r = 0; r < count; ++r)
-    for (Index j = 0; j < columns; ++j) y[r * ldy + j] = block[j * w + r];
+  for (Index j = 0; j < columns; ++j, ++y, block += w) {
+    if (count == w) {
+      FASTMLP_UNROLL
+      for (int r = 0; r < w; ++r) y[r * ldy] = block[r];
+    } else {
+      for (Index r = 0; r < count; ++r) y[r * ldy] = block[r];
+    }
+  }
+}
+
+// The targets that name a class: 1 there, 0 elsewhere. Returns 1, or NaN in the lanes that name
+// none.
+template <class T>
+FASTMLP_INLINE Vec<T> spread_classes(Vec<T> c, Index columns, T* targets) {
+  const Vec<T> one = splat(T(1));
+  for (Index j = 0; j < columns; ++j)
+    store(targets + j * width<T>, (c >= T(j)) & (c < T(j + 1)) ? one : Vec<T>{});
+  return (c >= T(0)) & (c < T(columns)) ? one : splat(T(__builtin_nan("")));
 }
 
 // softmax_cross_entropy for narrow rows; `dense` and the meaning of the rest as there.
@@ -85,52 +105,29 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
                           bool dense, const T* loss_bar, Index loss_bar_rs, T scale, T* loss,
                           T* z_bar, Index ldz_bar) {
   constexpr int w = width<T>;
-  const T nan = T(__builtin_nan(""));
-  alignas(64) T block[narrow_columns * w], targets[narrow_columns * w], at_class[w];
+  alignas(64) T block[narrow_columns * w], targets[narrow_columns * w], column[w];
   for (Index i = 0; i < rows; i += w) {
     const Index count = rows - i < w ? rows - i : w;
     load_columns(count, columns, z + i * ldz, ldz, block);
-    Vec<T> m = load(block);
-    for (Index j = 1; j < columns; ++j) m = maximum(m, load(block + j * w));
-    Vec<T> t_sum = splat(T(1)), t_z{}, s{};
-    if (dense) {
-      load_columns(count, columns, t + i * ldt, ldt, targets);
-      t_sum = Vec<T>{};
-      for (Index j = 0; j < columns; ++j) {
-        t_sum += load(targets + j * w);
-        t_z = fma(load(targets + j * w), load(block + j * w) - m, t_z);
-      }
-    } else {
-      for (Index r = 0; r < w; ++r) {
-        const T c = t[(i + (r < count ? r : count - 1)) * ldt];
-        at_class[r] = is_class(c, columns) ? block[Index(c) * w + r] : nan;
-      }
-      t_z = load(at_class) - m;
+    load_columns(count, dense ? columns : 1, t + i * ldt, ldt, targets);
+    Vec<T> t_sum = load(targets), m = load(block), t_z{}, s{};
+    if (!dense) t_sum = spread_classes(t_sum, columns, targets);
+    for (Index j = 1; j < columns; ++j) {
+      m = maximum(m, load(block + j * w));
+      if (dense) t_sum += load(targets + j * w);
     }
     for (Index j = 0; j < columns; ++j) {
-      const Vec<T> e = exp<T>(load(block + j * w) - m);
+      const Vec<T> d = load(block + j * w) - m, t_j = load(targets + j * w), e = exp<T>(d);
+      t_z = dense ? fma(t_j, d, t_z) : t_z + (t_j > T(0) ? d : Vec<T>{});
       store(block + j * w, e);
       s += e;
     }
     if (loss) store_first(loss + i, t_sum * log<T>(s) - t_z, count);
     if (!z_bar) continue;
-    for (Index r = 0; r < w && loss_bar; ++r)
-      at_class[r] = loss_bar[(i + (r < count ? r : count - 1)) * loss_bar_rs];
-    const Vec<T> bar = loss_bar ? load(at_class) : splat(scale), ratio = t_sum / s;
-    for (Index j = 0; j < columns; ++j) {
-      const Vec<T> p = load(block + j * w) * ratio;
-      store(block + j * w, dense ? bar * (p - load(targets + j * w)) : bar * p);
-    }
-    if (!dense) {
-      for (Index r = 0; r < count; ++r) {
-        const T c = t[(i + r) * ldt];
-        if (is_class(c, columns)) {
-          block[Index(c) * w + r] -= bar[int(r)];
-        } else {
-          for (Index j = 0; j < columns; ++j) block[j * w + r] = nan;
-        }
-      }
-    }
+    if (loss_bar) load_columns(count, 1, loss_bar + i * loss_bar_rs, loss_bar_rs, column);
+    const Vec<T> bar = loss_bar ? load(column) : splat(scale), ratio = t_sum / s;
+    for (Index j = 0; j < columns; ++j)
+      store(block + j * w, bar * (load(block + j * w) * ratio - load(targets + j * w)));
     store_columns(count, columns, block, z_bar + i * ldz_bar, ldz_bar);
   }
 }

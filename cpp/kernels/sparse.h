@@ -73,8 +73,9 @@ void sparse_gemm(const SparseRows<T>& a, const Gemm<T>& g) {
       T* const c = g.C + i0 * g.ldc + j0;
       T* const out = g.h ? sums : c;
       const Index ld_out = g.h ? panel : g.ldc, last = (n - 1) % width<T> + 1;
-      choose_sparse_tile<T, sparse_vectors>(n)(a, i0, rows, g.B + j0, g.b_rs, last,
-                                               g.accumulate ? c : nullptr, g.ldc, out, ld_out);
+      const T* const start = g.accumulate ? c : g.bias ? g.bias + j0 : nullptr;
+      choose_sparse_tile<T, sparse_vectors>(n)(a, i0, rows, g.B + j0, g.b_rs, last, start,
+                                               g.accumulate ? g.ldc : 0, out, ld_out);
       finish(g, i0, j0, rows, n, out, ld_out);
     }
   }

@@ -61,9 +61,8 @@ enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
 
 // C[M,N] = ψ(A[M,K]·B[K,N]) with, in this order:
-//   s = Σ_k A[i,k] B[k,j], k ascending from `C[i,j]` if accumulate, else from 0
+//   s = Σ_k A[i,k] B[k,j], k ascending from C[i,j] if accumulate, else from bias[j] or 0
 //   s += factor · addend[i,j]    if addend
-//   s += bias[j]                 if bias
 //   s  = φ(s)                    if forward is not identity
 //   s  = s · φ'(h[i,j])          if h (φ' of `derivative`, in terms of h as above)
 //   C[i,j] = s

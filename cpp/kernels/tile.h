@@ -1,7 +1,7 @@
 // The innermost part of gemm: a tile of C held in registers while k runs.
 #pragma once
 
-#include "kernels/simd.h"
+#include "kernels/elementwise.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
@@ -31,12 +31,17 @@ struct Tile {
   Index b_rs;
   T* C;
   Index ldc;
-  bool accumulate;  // start from C instead of 0
-  Index last = 0;   // columns in the last vector
+  const T* start;  // where the sums start from, ld_start apart; or null: from 0
+  Index ld_start;
+  Index last = 0;  // columns in the last vector
   const T* ahead =
       B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
   Index ahead_rs = 0;
   const T* next_c = nullptr;  // the next tile of C, to be fetched likewise
+  // What becomes of the sums before they are stored: relu of them, or its message with h.
+  bool relu = false;
+  const T* h = nullptr;
+  Index ldh = 0;
 };
 
 template <class T, int rows, int vectors>
@@ -58,13 +63,13 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
   const Index last = t.last, ldc = t.ldc, a_rs = t.a_rs, a_cs = unit_rows ? t.a_cs : 1;
   T* const C = t.C;
   Vec<T> acc[rows][vectors] = {};
-  if (t.accumulate) {
+  if (t.start) {
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {
       FASTMLP_UNROLL
       for (int v = 0; v < vectors; ++v) {
-        const T* c = C + i * ldc + v * w;
-        acc[i][v] = partial && v + 1 == vectors ? load_first(c, last) : load(c);
+        const T* s = t.start + i * t.ld_start + v * w;
+        acc[i][v] = partial && v + 1 == vectors ? load_first(s, last) : load(s);
       }
     }
   }
@@ -95,6 +100,24 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
     ahead += ahead_rs;
   }
 
+  if (t.relu) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) acc[i][v] = unary::relu<T>::at(acc[i][v], T(0));
+    }
+  }
+  if (t.h) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        const T* h = t.h + i * t.ldh + v * w;
+        acc[i][v] = binary::relu_message<T>::at(
+            acc[i][v], partial && v + 1 == vectors ? load_first(h, last) : load(h));
+      }
+    }
+  }
   FASTMLP_UNROLL
   for (int i = 0; i < rows; ++i) {
     FASTMLP_UNROLL
@@ -131,7 +154,7 @@ FASTMLP_INLINE void choose_rows(Index m, Index n, Tile<T>& t) {
 
 // m ≤ tile_rows rows, n columns: at most tile_columns, or width·vectors_for(m).
 template <class T>
-FASTMLP_INLINE void run_tile(Index m, Index n, Tile<T> t) {
+FASTMLP_INLINE void run_tile(Index m, Index n, Tile<T>& t) {
   if (m == 1 || t.a_cs != 1)
     choose_rows<T, tile_rows, true>(m, n, t);
   else

@@ -20,14 +20,26 @@ void gather_from(const Feed& feed, const std::int64_t* order, Index first, Index
   }
 }
 
+// A short row costs less than a call of memcpy.
+template <class T>
+void copy_row(Index n, const T* x, T* y) {
+  constexpr Index piece = 16 / Index(sizeof(T)), few = 8 * piece;
+  if (n > few) {
+    std::memcpy(y, x, std::size_t(n) * sizeof(T));
+    return;
+  }
+  Index j = 0;
+  for (; j + piece <= n; j += piece) std::memcpy(y + j, x + j, 16);
+  for (; j < n; ++j) y[j] = x[j];
+}
+
 template <class T>
 void gather_same(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
                  T* dst) {
   const T* data = static_cast<const T*>(feed.data);
-  const Index n = feed.columns;
+  const Index n = feed.columns, stride = feed.stride;
   for (Index i = begin; i < end; ++i)
-    std::memcpy(dst + i * n, data + (order ? order[first + i] : first + i) * feed.stride,
-                std::size_t(n) * sizeof(T));
+    copy_row(n, data + (order ? order[first + i] : first + i) * stride, dst + i * n);
 }
 
 }  // namespace
