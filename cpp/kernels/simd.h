@@ -43,11 +43,17 @@ template <>
 struct Types<float> {
   using Int = std::int32_t;
   using Bits = std::uint32_t;
+  static constexpr int mantissa_bits = 23;
+  static constexpr Bits exponent_bias = 127;
+  static constexpr float round_magic = 0x1.8p23f;  // adding it rounds to an integer in the low bits
 };
 template <>
 struct Types<double> {
   using Int = std::int64_t;
   using Bits = std::uint64_t;
+  static constexpr int mantissa_bits = 52;
+  static constexpr Bits exponent_bias = 1023;
+  static constexpr double round_magic = 0x1.8p52;
 };
 
 template <class T>
@@ -155,6 +161,44 @@ FASTMLP_INLINE Vec<float> sqrt(Vec<float> a) {
 }
 FASTMLP_INLINE Vec<double> sqrt(Vec<double> a) {
   return Vec<double>{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])};
+}
+#endif
+
+// The smaller and the greater of a and b; b if either is NaN. GCC does not find the instructions.
+#if defined(__AVX512F__)
+FASTMLP_INLINE Vec<float> least(Vec<float> a, Vec<float> b) {
+  return (Vec<float>)_mm512_maskz_min_ps(__mmask16(-1), (__m512)a, (__m512)b);
+}
+FASTMLP_INLINE Vec<double> least(Vec<double> a, Vec<double> b) {
+  return (Vec<double>)_mm512_maskz_min_pd(__mmask8(-1), (__m512d)a, (__m512d)b);
+}
+FASTMLP_INLINE Vec<float> greatest(Vec<float> a, Vec<float> b) {
+  return (Vec<float>)_mm512_maskz_max_ps(__mmask16(-1), (__m512)a, (__m512)b);
+}
+FASTMLP_INLINE Vec<double> greatest(Vec<double> a, Vec<double> b) {
+  return (Vec<double>)_mm512_maskz_max_pd(__mmask8(-1), (__m512d)a, (__m512d)b);
+}
+#elif defined(__AVX2__)
+FASTMLP_INLINE Vec<float> least(Vec<float> a, Vec<float> b) {
+  return (Vec<float>)_mm256_min_ps((__m256)a, (__m256)b);
+}
+FASTMLP_INLINE Vec<double> least(Vec<double> a, Vec<double> b) {
+  return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b);
+}
+FASTMLP_INLINE Vec<float> greatest(Vec<float> a, Vec<float> b) {
+  return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b);
+}
+FASTMLP_INLINE Vec<double> greatest(Vec<double> a, Vec<double> b) {
+  return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b);
+}
+#else
+template <class V>
+FASTMLP_INLINE V least(V a, V b) {
+  return a < b ? a : b;
+}
+template <class V>
+FASTMLP_INLINE V greatest(V a, V b) {
+  return a > b ? a : b;
 }
 #endif
 
@@ -278,6 +322,40 @@ template <class T>
 FASTMLP_INLINE Vec<T> copy_sign(Vec<T> magnitude, Vec<T> sign) {
   return from_bits<T>((bits<T>(magnitude) & ~sign_bit<T>) | (bits<T>(sign) & sign_bit<T>));
 }
+#if defined(__AVX512F__)
+template <>
+FASTMLP_INLINE Vec<float> copy_sign<float>(Vec<float> magnitude, Vec<float> sign) {
+  return (Vec<float>)_mm512_ternarylogic_epi32((__m512i)sign, (__m512i)magnitude,
+                                               _mm512_set1_epi32(int(sign_bit<float>)), 0xe4);
+}
+template <>
+FASTMLP_INLINE Vec<double> copy_sign<double>(Vec<double> magnitude, Vec<double> sign) {
+  return (Vec<double>)_mm512_ternarylogic_epi64(
+      (__m512i)sign, (__m512i)magnitude, _mm512_set1_epi64((long long)sign_bit<double>), 0xe4);
+}
+#endif
+
+// p·2^k for an integer k whose power, or p·2^k, may be beyond the largest number or below the least
+// normal one; |k| < 2·exponent_bias.
+template <class T>
+FASTMLP_INLINE Vec<T> times_power_of_2(Vec<T> p, Vec<T> k) {
+  using C = Types<T>;
+  // In two factors, the halves of k + 2·bias, which stands in the low bits of a sum.
+  const BitVec<T> sum = bits<T>(k + (C::round_magic + T(2 * C::exponent_bias)));
+  const BitVec<T> half = (sum & 0xfff) >> 1;
+  return p * from_bits<T>(half << C::mantissa_bits) *
+         from_bits<T>((sum - half) << C::mantissa_bits);
+}
+#if defined(__AVX512F__)
+template <>
+FASTMLP_INLINE Vec<float> times_power_of_2<float>(Vec<float> p, Vec<float> k) {
+  return (Vec<float>)_mm512_maskz_scalef_ps(__mmask16(-1), (__m512)p, (__m512)k);
+}
+template <>
+FASTMLP_INLINE Vec<double> times_power_of_2<double>(Vec<double> p, Vec<double> k) {
+  return (Vec<double>)_mm512_maskz_scalef_pd(__mmask8(-1), (__m512d)p, (__m512d)k);
+}
+#endif
 
 // Reductions of one vector, in a fixed order: lane i with lane i + width/2, and so on.
 template <class T>
@@ -293,7 +371,7 @@ FASTMLP_INLINE T sum_lanes(Vec<T> v) {
 
 template <class V>
 FASTMLP_INLINE V maximum(V a, V b) {
-  return (a > b) | (a != a) ? a : b;  // NaN if either is
+  return a != a ? a : greatest(a, b);  // NaN if either is
 }
 
 template <class T>
