@@ -73,7 +73,7 @@ def awkward_sizes(isa, dtype):
 # Beyond the blocks of K and M; strides of 2 and 4 KB, which are copied; columns far apart; and few.
 LARGE = [
     *[(300, 40, 300), (20, 7, 513), (2, 70, 300), (40, 130, 512), (70, 1024, 40), (1000, 70, 40)],
-    *[(600, 3, 40), (300, 2, 1100), (520, 1, 9)],
+    *[(600, 3, 40), (300, 2, 1100), (520, 1, 20)],
 ]
 
 
@@ -168,7 +168,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
         (False, True),
         (False, True),
         (False, True),
-        [(19, 37, 9), (19, 37, 300), (270, 3, 9)],
+        [(19, 37, 9), (19, 37, 300), (270, 3, 20)],
     )
     for forward, derivative, with_bias, accumulate, in_place, (M, N, K) in choices:
         if in_place and derivative is None:

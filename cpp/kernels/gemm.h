@@ -91,15 +91,19 @@ FASTMLP_INLINE Index whole_room(Index M, Index N, Index K) {
 }
 
 // Up to this many columns of C leave most lanes of a vector empty: then Cᵀ = Bᵀ Aᵀ fills them with
-// rows, `turned_rows` at a time. Long columns of a transposed A would leave the first-level cache.
+// rows, `turned_rows` at a time. A is transposed already, or that pays too: the wider the vectors,
+// the cheaper it is beside as many products, while what it writes stays in the first-level cache.
 template <class T>
 constexpr Index turned_columns = width<T> / 4;
+template <class T>
+constexpr Index packed_turned_columns = Index(width<T>) * turned_columns<T> / 16;
 constexpr Index turned_rows = 256;
 
 template <class T>
 FASTMLP_INLINE bool turns(const Gemm<T>& g) {
-  return g.N <= turned_columns<T> && g.M >= width<T> && !g.h && g.K >= 8 &&
-         (g.a_rs == 1 || (g.a_cs == 1 && g.K <= turned_rows)) && (!g.b_sums || g.b_cs == 1);
+  if (g.N > turned_columns<T> || g.M < width<T> || g.h || (g.b_sums && g.b_cs != 1)) return false;
+  if (g.a_rs == 1) return g.K >= 8;
+  return g.a_cs == 1 && g.N <= packed_turned_columns<T> && g.K >= 16 && g.K <= 256;
 }
 
 template <class T>
