@@ -213,10 +213,8 @@ template <>
 FASTMLP_INLINE Vec<float> over_root<float>(Vec<float> a, Vec<float> b, float c) {
   constexpr __mmask16 all = __mmask16(-1);
   // Zero and infinity have no estimate to refine; their neighbours give the same quotient.
-  const __m512 x =
-      _mm512_maskz_min_ps(all, _mm512_maskz_max_ps(all, (__m512)b, _mm512_set1_ps(__FLT_MIN__)),
-                          _mm512_set1_ps(__FLT_MAX__));
-  const Vec<float> v = (Vec<float>)x, r = (Vec<float>)_mm512_maskz_rsqrt14_ps(all, x);
+  const Vec<float> v = least(greatest(b, splat(__FLT_MIN__)), splat(__FLT_MAX__));
+  const Vec<float> r = (Vec<float>)_mm512_maskz_rsqrt14_ps(all, (__m512)v);
   const Vec<float> s = v * r, root = fma(0.5f * r, fma(-s, s, v), s), d = root + c;
   const Vec<float> q = (Vec<float>)_mm512_maskz_rcp14_ps(all, (__m512)d), y = a * q;
   return fma(y, fma(-d, q, splat(1.0f)), y);
@@ -224,10 +222,8 @@ FASTMLP_INLINE Vec<float> over_root<float>(Vec<float> a, Vec<float> b, float c) 
 template <>
 FASTMLP_INLINE Vec<double> over_root<double>(Vec<double> a, Vec<double> b, double c) {
   constexpr __mmask8 all = __mmask8(-1);
-  const __m512d x =
-      _mm512_maskz_min_pd(all, _mm512_maskz_max_pd(all, (__m512d)b, _mm512_set1_pd(__DBL_MIN__)),
-                          _mm512_set1_pd(__DBL_MAX__));
-  const Vec<double> v = (Vec<double>)x, r = (Vec<double>)_mm512_maskz_rsqrt14_pd(all, x);
+  const Vec<double> v = least(greatest(b, splat(__DBL_MIN__)), splat(__DBL_MAX__));
+  const Vec<double> r = (Vec<double>)_mm512_maskz_rsqrt14_pd(all, (__m512d)v);
   const Vec<double> s0 = v * r, h0 = 0.5 * r, e = fma(-h0, s0, splat(0.5));
   const Vec<double> s = fma(s0, e, s0), h = fma(h0, e, h0);  // √v and ½/√v to 28 bits
   const Vec<double> d = fma(fma(-s, s, v), h, s) + c;
