@@ -1,26 +1,11 @@
 // The products of _core.kernels, see kernels.cpp.
-#include <new>
 #include <tuple>
 
 #include "bindings/kernels.h"
+#include "runtime/arena.h"
 
 namespace fastmlp {
 namespace {
-
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(Index n)
-      : data_(static_cast<T*>(::operator new(std::size_t(n) * sizeof(T) + 64, alignment))) {}
-  ~Scratch() { ::operator delete(data_, alignment); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T* get() const { return data_; }
-
- private:
-  static constexpr std::align_val_t alignment{64};
-  T* data_;
-};
 
 // What may follow the sums.
 struct Rest {
@@ -73,8 +58,9 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
     if (B.rows <= 1 && g.b_cs != 1) g.b_rs = 1;
     rest.read(g);
     const Kernels<T>& k = kernels_of<T>(isa_named(isa));
-    const Scratch<T> scratch(k.gemm_scratch(g.M, g.N, g.K));
-    return timed(repeat, [&] { k.gemm(g, scratch.get()); });
+    Arena<T> scratch;
+    scratch.reserve(std::size_t(k.gemm_scratch(g.M, g.N, g.K)));
+    return timed(repeat, [&] { k.gemm(g, scratch.data()); });
   });
 }
 
