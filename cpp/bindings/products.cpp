@@ -40,6 +40,7 @@ struct Rest {
   }
 };
 
+template <bool split>
 double gemm(const py::object& a, const py::object& b, const py::object& c, const std::string& isa,
             const Rest& rest, Index repeat) {
   return with_dtype(a, "A", [&](auto zero) {
@@ -60,7 +61,9 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
     const Kernels<T>& k = kernels_of<T>(isa_named(isa));
     Arena<T> scratch;
     scratch.reserve(std::size_t(k.gemm_scratch(g.M, g.N, g.K)));
-    return timed(repeat, [&] { k.gemm(g, scratch.data()); });
+    const auto f = split ? k.split_gemm : k.gemm;
+    require(f, "split_gemm needs float32 and an instruction set with units for it");
+    return timed(repeat, [&] { f(g, scratch.data()); });
   });
 }
 
@@ -97,6 +100,12 @@ py::tuple gemm_tile(const std::string& isa, const std::string& dtype) {
   throw py::value_error("dtype is \"" + dtype + "\"; expected float32 or float64");
 }
 
+// Whether a training step in float32 would run this product by split_gemm.
+bool splits(Index M, Index N, Index K, const std::string& isa) {
+  const Kernels<float>& k = isa_named(isa).f32;
+  return k.split_gemm && k.splits(M, N, K);
+}
+
 template <class A>
 void bind_product(py::module_& m, const char* name,
                   double (*product)(const A&, const py::object&, const py::object&,
@@ -120,8 +129,10 @@ void bind_product(py::module_& m, const char* name,
 }  // namespace
 
 void bind_products(py::module_& m) {
-  bind_product(m, "gemm", gemm);
+  bind_product(m, "gemm", gemm<false>);
+  bind_product(m, "split_gemm", gemm<true>);
   bind_product(m, "sparse_gemm", sparse_gemm);
+  m.def("splits", splits, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(), py::arg("isa"));
   m.def("gemm_tile", gemm_tile, py::arg("isa"), py::arg("dtype"));
 }
 

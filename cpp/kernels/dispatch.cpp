@@ -1,4 +1,10 @@
 // Chooses the table of kernels, once.
+#ifdef FASTMLP_HAVE_AMX
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -22,10 +28,28 @@ extern const Isa isa;
 }
 #endif
 
+#ifdef FASTMLP_HAVE_AMX
+namespace amx {
+extern const Isa isa;
+}
+#endif
+
 namespace {
 
+#ifdef FASTMLP_HAVE_AMX
+// The processor has tiles of bfloat16, and Linux lets this process use them.
+bool tiles_permitted() {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
+  if (!(d & amx_bf16) || !(d & amx_tile)) return false;
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM of Linux 5.16
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+#endif
+
 struct Available {
-  const Isa* tables[3];
+  const Isa* tables[4];
   int count = 0;
 
   Available() {
@@ -39,6 +63,9 @@ struct Available {
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
       tables[count++] = &avx512::isa;
+#endif
+#ifdef FASTMLP_HAVE_AMX
+    if (tables[count - 1] == &avx512::isa && tiles_permitted()) tables[count++] = &amx::isa;
 #endif
   }
 };

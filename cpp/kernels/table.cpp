@@ -10,6 +10,7 @@
 #include "kernels/simd.h"
 #include "kernels/softmax.h"
 #include "kernels/sparse.h"
+#include "kernels/split.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
@@ -37,6 +38,14 @@ constexpr Kernels<T> kernels() {
   Kernels<T> k{};
   k.gemm = gemm<T>;
   k.gemm_scratch = gemm_scratch<T>;
+#if defined(__AMX_BF16__)
+  if constexpr (sizeof(T) == sizeof(float)) {
+    k.gemm_scratch = gemm_or_split_scratch;
+    k.split_gemm = split_gemm;
+    k.splits = splits;
+    k.split_side = split_side;
+  }
+#endif
   k.mr = tile_rows;
   k.nr = tile_columns<T>;
   k.sparse_gemm = sparse_gemm<T>;

@@ -102,12 +102,20 @@ struct SparseRows {
 template <class T>
 struct Kernels {
   // `scratch` is 64-byte aligned and holds gemm_scratch(M, N, K) elements of T, private to the
-  // calling thread.
+  // calling thread; it is enough for split_gemm too.
   void (*gemm)(const Gemm<T>& g, T* scratch);
   Index (*gemm_scratch)(Index M, Index N, Index K);
   // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of
   // nr.
   Index mr, nr;
+
+  // As gemm, by products of parts of A and B in another precision (split.h): a start from C or bias
+  // is added last, and sums round differently, to no larger errors. Null where the processor has no
+  // units for it; `splits` tells whether that is faster for the whole of a product. Callers cut M
+  // and N at multiples of split_side.
+  void (*split_gemm)(const Gemm<T>& g, T* scratch);
+  bool (*splits)(Index M, Index N, Index K);
+  Index split_side;
 
   // As gemm, with `a` for A: the terms of a sum come in the order in which its row lists them. A of
   // g is not read, and b_cs is 1.

@@ -134,8 +134,10 @@ class Runner {
       g.B = a.data, g.b_rs = a.ld;
       return sparse_gemm(g, x->columns);
     }
-    if (threads_ > 1 && !cut(g)) return;
-    k_.gemm(g, scratch_);
+    const bool split = k_.split_gemm && k_.splits(g.M, g.N, g.K);  // of the whole, before it is cut
+    if (threads_ > 1 && !cut(g, split ? k_.split_side : k_.mr, split ? k_.split_side : k_.nr))
+      return;
+    (split ? k_.split_gemm : k_.gemm)(g, scratch_);
   }
 
   const SparseBatch<T>* listed(const Ref& r) const {
@@ -158,11 +160,11 @@ class Runner {
 
   // Narrows g to this thread's block of C: threads in a grid of pm × pn, the one whose largest
   // block is smallest. False if nothing is left.
-  bool cut(Gemm<T>& g) {
+  bool cut(Gemm<T>& g, Index mr, Index nr) {
     if (!mine(Index(2.0 * double(g.M) * double(g.N) * double(g.K)), Index(kFlopGrain)))
       return false;
     if (threads_ == 1) return true;
-    const Index tiles_m = (g.M + k_.mr - 1) / k_.mr, tiles_n = (g.N + k_.nr - 1) / k_.nr;
+    const Index tiles_m = (g.M + mr - 1) / mr, tiles_n = (g.N + nr - 1) / nr;
     Index best = std::numeric_limits<Index>::max();
     int best_pm = 1;
     for (int pm = 1; pm <= threads_; ++pm) {
@@ -173,8 +175,8 @@ class Runner {
       if (block < best || longer_side) best = block, best_pm = pm;
     }
     const int pn = threads_ / best_pm;
-    const Range m = part(g.M, k_.mr, thread_ / pn, best_pm);
-    const Range n = part(g.N, k_.nr, thread_ % pn, pn);
+    const Range m = part(g.M, mr, thread_ / pn, best_pm);
+    const Range n = part(g.N, nr, thread_ % pn, pn);
     if (m.begin > 0) g.b_sums = nullptr;
     if (g.b_sums) g.b_sums += n.begin;
     if (m.begin == m.end || n.begin == n.end) return false;

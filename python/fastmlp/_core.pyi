@@ -109,6 +109,24 @@ class _Kernels:
         factor: float = 1.0,
         repeat: int = 1,
     ) -> float: ...
+    def split_gemm(
+        self,
+        A: _Array,
+        B: _Array,
+        C: _Array,
+        *,
+        isa: str,
+        accumulate: bool = False,
+        bias: _Array | None = None,
+        forward: str = "identity",
+        h: _Array | None = None,
+        derivative: str = "identity",
+        b_sums: _Array | None = None,
+        addend: _Array | None = None,
+        factor: float = 1.0,
+        repeat: int = 1,
+    ) -> float: ...
+    def splits(self, M: int, N: int, K: int, *, isa: str) -> bool: ...
     def sparse_gemm(
         self,
         A: _Sparse,
