@@ -68,19 +68,22 @@ class Case:
 
 def products(isa: str, dtype: str) -> Iterator[Case]:
     for product in PRODUCTS:
+        splits = dtype == "float32" and kernels.splits(product.M, product.N, product.K, isa=isa)
         A, B, C = product.arrays(dtype)
         bias = normal(np.random.default_rng(1), 1, product.N, dtype)[0]
+        for name in ("gemm", *(["split_gemm"] if splits else [])):
 
-        def check(A=A, B=B, C=C, bias=bias) -> None:
-            kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu")
-            expected = np.maximum(A.astype(float) @ B.astype(float) + bias, 0)
-            allowed = np.finfo(dtype).eps * A.shape[1] * (np.abs(A) @ np.abs(B) + 10)
-            assert (np.abs(C - expected) <= allowed).all(), "the product is wrong"
+            def run(runs: int, name=name, A=A, B=B, C=C, bias=bias) -> float:
+                gemm = getattr(kernels, name)
+                return gemm(A, B, C, isa=isa, bias=bias, forward="relu", repeat=runs)
 
-        def run(runs: int, A=A, B=B, C=C, bias=bias) -> float:
-            return kernels.gemm(A, B, C, isa=isa, bias=bias, forward="relu", repeat=runs)
+            def check(run=run, A=A, B=B, C=C, bias=bias) -> None:
+                run(1)
+                expected = np.maximum(A.astype(float) @ B.astype(float) + bias, 0)
+                allowed = np.finfo(dtype).eps * A.shape[1] * (np.abs(A) @ np.abs(B) + 10)
+                assert (np.abs(C - expected) <= allowed).all(), "the product is wrong"
 
-        yield Case("gemm", str(product), isa, dtype, run, check, flops=product.flops)
+            yield Case(name, str(product), isa, dtype, run, check, flops=product.flops)
 
 
 def sparse_products(isa: str, dtype: str) -> Iterator[Case]:

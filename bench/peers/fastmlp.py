@@ -118,9 +118,12 @@ def product(A: Any, B: Any, C: Any) -> Callable[[int], None]:
     from fastmlp import _core
 
     isa, kernels = _core.isa(), _core.kernels
-    cuts = grid(C.shape, kernels.gemm_tile(isa, C.dtype.name), _core.get_num_threads())
+    splits = C.dtype == np.float32 and kernels.splits(*C.shape, A.shape[1], isa=isa)
+    tile = kernels.split_tile if splits else kernels.gemm_tile(isa, C.dtype.name)
+    gemm = kernels.split_gemm if splits else kernels.gemm
+    cuts = grid(C.shape, tile, _core.get_num_threads())
     blocks = [(A[rows], B[:, columns], C[rows, columns]) for rows, columns in cuts]
-    return together(lambda block, count: kernels.gemm(*block, isa=isa, repeat=count), blocks)
+    return together(lambda block, count: gemm(*block, isa=isa, repeat=count), blocks)
 
 
 def tanh(x: Any, y: Any) -> Callable[[int], None]:

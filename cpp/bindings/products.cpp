@@ -133,6 +133,7 @@ void bind_products(py::module_& m) {
   bind_product(m, "split_gemm", gemm<true>);
   bind_product(m, "sparse_gemm", sparse_gemm);
   m.def("splits", splits, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(), py::arg("isa"));
+  m.attr("split_tile") = py::make_tuple(kSplitSide, kSplitSide);
   m.def("gemm_tile", gemm_tile, py::arg("isa"), py::arg("dtype"));
 }
 

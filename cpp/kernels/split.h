@@ -5,8 +5,8 @@
 // six products, each exact in float32, with a rest as small as a rounding; see Henry, Tang and
 // Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
 // Computations", ARITH 2019. Tiles add 32 terms before they round into the sum, so sums come out
-// closer to the exact ones than those of gemm.h. Below the least normal number, tiles take parts and
-// their products for 0.
+// closer to the exact ones than those of gemm.h. Below the least normal number, tiles take parts
+// and their products for 0.
 //
 // An element's sum depends on its row of A, its column of B and K alone: neither on the tile it
 // falls into nor on the blocks. Terms k and k + 16 of each 32 are neighbours in a tile.
@@ -18,8 +18,8 @@
 
 namespace fastmlp::FASTMLP_ISA {
 
-constexpr Index split_side = 32;  // rows and columns of a block of C: two tiles each way
-constexpr Index step_terms = 32;  // of one product of tiles
+constexpr Index split_side = kSplitSide;  // two tiles each way
+constexpr Index step_terms = 32;          // of one product of tiles
 constexpr Index tile_bytes = 1024, part_bytes = 2 * tile_bytes, step_bytes = 3 * part_bytes;
 
 // Terms at once; elements of A whose parts stay in half of the second-level cache; columns of B,

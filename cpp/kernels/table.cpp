@@ -43,7 +43,6 @@ constexpr Kernels<T> kernels() {
     k.gemm_scratch = gemm_or_split_scratch;
     k.split_gemm = split_gemm;
     k.splits = splits;
-    k.split_side = split_side;
   }
 #endif
   k.mr = tile_rows;

@@ -99,6 +99,8 @@ struct SparseRows {
   const Index* begins = nullptr;
 };
 
+constexpr Index kSplitSide = 32;  // rows and columns of a block of split_gemm
+
 template <class T>
 struct Kernels {
   // `scratch` is 64-byte aligned and holds gemm_scratch(M, N, K) elements of T, private to the
@@ -112,10 +114,9 @@ struct Kernels {
   // As gemm, by products of parts of A and B in another precision (split.h): a start from C or bias
   // is added last, and sums round differently, to no larger errors. Null where the processor has no
   // units for it; `splits` tells whether that is faster for the whole of a product. Callers cut M
-  // and N at multiples of split_side.
+  // and N at multiples of kSplitSide.
   void (*split_gemm)(const Gemm<T>& g, T* scratch);
   bool (*splits)(Index M, Index N, Index K);
-  Index split_side;
 
   // As gemm, with `a` for A: the terms of a sum come in the order in which its row lists them. A of
   // g is not read, and b_cs is 1.

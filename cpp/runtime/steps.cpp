@@ -135,8 +135,7 @@ class Runner {
       return sparse_gemm(g, x->columns);
     }
     const bool split = k_.split_gemm && k_.splits(g.M, g.N, g.K);  // of the whole, before it is cut
-    if (threads_ > 1 && !cut(g, split ? k_.split_side : k_.mr, split ? k_.split_side : k_.nr))
-      return;
+    if (threads_ > 1 && !cut(g, split ? kSplitSide : k_.mr, split ? kSplitSide : k_.nr)) return;
     (split ? k_.split_gemm : k_.gemm)(g, scratch_);
   }
 

@@ -84,6 +84,7 @@ class _Kernels:
     """Each function writes its results into the arrays given and returns the seconds it took."""
 
     isas: list[str]
+    split_tile: tuple[int, int]
     activations: tuple[str, ...]
     unary_names: tuple[str, ...]
     binary_names: tuple[str, ...]
