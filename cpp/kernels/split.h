@@ -270,7 +270,7 @@ FASTMLP_INLINE SplitRoom split_room(Index M, Index N, Index K) {
   const Index m = rounded_up(M, split_side), n = rounded_up(smaller(N, split_n), split_side);
   constexpr Index step = step_bytes / Index(sizeof(float)) / split_side;
   return {smaller(m * steps, split_a_size / step_terms) * step, n * steps * step,
-          K > split_k ? smaller(m, split_rows) * n : 0,
+          K > split_k / 2 ? smaller(m, split_rows) * n : 0,
           whole_room<float>(split_side, split_side, K)};
 }
 
@@ -347,8 +347,9 @@ inline void split_gemm(const Gemm<float>& g, float* scratch) {
   if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
   const TileConfig config;
   _tile_loadconfig(&config);
-  const Index k = even_block(g.K, split_k, step_terms);
   const Index rows = even_block(g.M, split_rows, split_side);
+  const Index fitting = split_a_size / rows / step_terms * step_terms;
+  const Index k = even_block(g.K, fitting < split_k / 2 ? split_k : smaller(fitting, split_k), step_terms);
   const Index most = split_a_size / rounded_up(k, step_terms) / split_side * split_side;
   const Index m = even_block(rows, most, split_side), n = even_block(g.N, split_n, split_side);
   // One block of A: B comes a panel at a time. Several: all of them use a slab of B.
