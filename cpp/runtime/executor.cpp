@@ -270,16 +270,29 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
   }
 }
 
-// reduced of lane 0 ← Σ over lanes, lane by lane.
+// The sums of lanes become one by pairs: lane i ← lane i + lane i + s for s = 1, 2, 4, … and every
+// 2s-th i. First each thread adds up pairs of its own lanes, which its core still has; what is left
+// is then shared by elements. The order is the same for any number of threads.
 template <class T>
-void Executor<T>::add_lanes(Workspace& w, Index lanes, const Member& member) const {
+void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const {
   const auto add = kernels_.binary[int(Binary::add)];
-  const Range mine = part(program_.reduced_size, 64, member.thread, member.threads);
+  const auto owner = [&](Index lane) {
+    int thread = 0;
+    while (part(lanes, 1, thread, member.threads).end <= lane) ++thread;
+    return thread;
+  };
+  const Range all{0, program_.reduced_size};
+  const Range mine = own ? all : part(all.end, 64, member.thread, member.threads);
   const Index n = mine.end - mine.begin;
   if (n == 0) return;
-  T* sum = w.reduced_of(0) + mine.begin;
-  for (Index lane = 1; lane < lanes; ++lane)
-    add(1, n, sum, 0, 1, w.reduced_of(lane) + mine.begin, 0, 1, sum, n);
+  for (Index step = 1; step < lanes; step *= 2) {
+    for (Index lane = 0; lane + step < lanes; lane += 2 * step) {
+      const int first = owner(lane), last = owner(std::min(lane + 2 * step, lanes) - 1);
+      if (own ? first != member.thread || last != first : last == first) continue;
+      T* const sum = w.reduced_of(lane) + mine.begin;
+      add(1, n, sum, 0, 1, w.reduced_of(lane + step) + mine.begin, 0, 1, sum, n);
+    }
+  }
 }
 
 template <class T>
@@ -292,10 +305,12 @@ bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& memb
     if (batch.listener) batch.listener->poll(member);
     run_lane(w, batch, lane, member);
   }
+  const bool sums = program_.reduced_size && lanes > 1;
+  if (sums) add_lanes(w, lanes, true, member);
   member.wait();
   if (batch.listener && batch.listener->stops(member)) return false;
-  if (program_.reduced_size && lanes > 1) {
-    add_lanes(w, lanes, member);
+  if (sums && member.threads > 1) {
+    add_lanes(w, lanes, false, member);
     member.wait();
   }
   run_section(w, batch, true, member);

@@ -74,7 +74,7 @@ class Executor {
   bool run_lanes(Workspace& w, const Batch& batch, const Member& member) const;
   void run_lane(Workspace& w, const Batch& batch, Index lane, const Member& member) const;
   void run_section(Workspace& w, const Batch& batch, bool after, const Member& member) const;
-  void add_lanes(Workspace& w, Index lanes, const Member& member) const;
+  void add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const;
   void place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
                    Frame<T>& frame) const;
   Frame<T> whole_frame(Workspace& w, const Batch& batch) const;
