@@ -173,7 +173,7 @@ FASTMLP_INLINE Vec<T> log(Vec<T> x) {
   const Vec<T> infinity = splat(T(__builtin_inf()));
   y = x == infinity ? infinity : y;
   y = x == T(0) ? -infinity : y;
-  return (x < T(0)) | (x != x) ? splat(T(__builtin_nan(""))) : y;
+  return ((x < T(0)) | (x != x)) ? splat(T(__builtin_nan(""))) : y;
 }
 
 // log(1 + u) for 0 ≤ u ≤ 1.

@@ -25,6 +25,9 @@
 #define FASTMLP_UNROLL _Pragma("GCC unroll 32")
 #define FASTMLP_INDEPENDENT _Pragma("GCC ivdep")
 #endif
+#if defined(__AMX_BF16__) || defined(__AMXBF16__)  // as older versions of clang spell it
+#define FASTMLP_TILES
+#endif
 #define FASTMLP_INLINE inline __attribute__((always_inline))
 
 namespace fastmlp::FASTMLP_ISA {

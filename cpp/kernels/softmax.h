@@ -95,8 +95,8 @@ template <class T>
 FASTMLP_INLINE Vec<T> spread_classes(Vec<T> c, Index columns, T* targets) {
   const Vec<T> one = splat(T(1));
   for (Index j = 0; j < columns; ++j)
-    store(targets + j * width<T>, (c >= T(j)) & (c < T(j + 1)) ? one : Vec<T>{});
-  return (c >= T(0)) & (c < T(columns)) ? one : splat(T(__builtin_nan("")));
+    store(targets + j * width<T>, ((c >= T(j)) & (c < T(j + 1))) ? one : Vec<T>{});
+  return ((c >= T(0)) & (c < T(columns))) ? one : splat(T(__builtin_nan("")));
 }
 
 // softmax_cross_entropy for narrow rows; `dense` and the meaning of the rest as there.

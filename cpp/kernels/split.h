@@ -14,7 +14,7 @@
 
 #include "kernels/gemm.h"
 
-#if defined(__AMX_BF16__)
+#ifdef FASTMLP_TILES
 
 namespace fastmlp::FASTMLP_ISA {
 
@@ -350,7 +350,8 @@ inline void split_gemm(const Gemm<float>& g, float* scratch) {
   _tile_loadconfig(&config);
   const Index rows = even_block(g.M, split_rows, split_side);
   const Index fitting = split_a_size / rows / step_terms * step_terms;
-  const Index k = even_block(g.K, fitting < split_k / 2 ? split_k : smaller(fitting, split_k), step_terms);
+  const Index k =
+      even_block(g.K, fitting < split_k / 2 ? split_k : smaller(fitting, split_k), step_terms);
   const Index most = split_a_size / rounded_up(k, step_terms) / split_side * split_side;
   const Index m = even_block(rows, most, split_side), n = even_block(g.N, split_n, split_side);
   // One block of A: B comes a panel at a time. Several: all of them use a slab of B.

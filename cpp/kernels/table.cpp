@@ -38,7 +38,7 @@ constexpr Kernels<T> kernels() {
   Kernels<T> k{};
   k.gemm = gemm<T>;
   k.gemm_scratch = gemm_scratch<T>;
-#if defined(__AMX_BF16__)
+#ifdef FASTMLP_TILES
   if constexpr (sizeof(T) == sizeof(float)) {
     k.gemm_scratch = gemm_or_split_scratch;
     k.split_gemm = split_gemm;
