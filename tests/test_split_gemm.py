@@ -168,10 +168,11 @@ def test_nothing_around_c_is_written():
         assert (store == 7).all()
 
 
+@pytest.mark.parametrize("K", [90, 1024])
 @pytest.mark.parametrize("forward", ["identity", "relu", "softplus", "logistic", "tanh"])
-def test_infinity_overflow_and_nan_are_those_of_fma(forward):
+def test_infinity_overflow_and_nan_are_those_of_fma(forward, K):
     """Between parts ∞ would become NaN: such sums are computed again."""
-    A, B = operands(6, 70, 75, 90)
+    A, B = operands(6, 70, 75, K)
     B[5] = 1
     A[1, 5], A[2, 5], A[3, 5] = np.inf, -np.inf, np.nan
     A[4, :2] = np.inf, -np.inf
@@ -183,6 +184,7 @@ def test_infinity_overflow_and_nan_are_those_of_fma(forward):
     expected = np.empty((70, 75), np.float32)
     kernels.gemm(A, B, expected, isa=ISA, forward=forward)
     C = product(A, B, forward=forward)
+    np.testing.assert_array_equal(product(A, laid_out(B, "columns"), forward=forward), C)
     np.testing.assert_array_equal(np.isnan(C), np.isnan(expected))
     np.testing.assert_array_equal(np.isinf(C), np.isinf(expected))
     finite = np.isfinite(expected)

@@ -269,9 +269,11 @@ FASTMLP_INLINE SplitRoom split_room(Index M, Index N, Index K) {
   const Index steps = rounded_up(smaller(K, split_k), step_terms) / step_terms;
   const Index m = rounded_up(M, split_side), n = rounded_up(smaller(N, split_n), split_side);
   constexpr Index step = step_bytes / Index(sizeof(float)) / split_side;
+  // Few rows take wider panels of B.
+  const Index few = whole_room<float>(1, split_side, K);
+  const Index many = whole_room<float>(split_side, split_side, K);
   return {smaller(m * steps, split_a_size / step_terms) * step, n * steps * step,
-          K > split_k / 2 ? smaller(m, split_rows) * n : 0,
-          whole_room<float>(split_side, split_side, K)};
+          K > split_k / 2 ? smaller(m, split_rows) * n : 0, few > many ? few : many};
 }
 
 inline Index gemm_or_split_scratch(Index M, Index N, Index K) {

@@ -127,6 +127,11 @@ def versions() -> dict[str, Any]:
 def show_versions() -> None:
     """Print the versions, the instruction set and the threads in use: for bug reports.
 
+    The widest instruction set is chosen; `FASTMLP_ISA`, read when fastmlp is imported, names
+    another of those listed. Results of different ones differ in rounding. With ``amx`` large
+    products of float32 are computed in three parts of bfloat16 a number, to errors no larger than
+    those of fused multiply-adds; ``avx512`` computes all products by the latter.
+
     Examples
     --------
     >>> show_versions()  # doctest: +ELLIPSIS
