@@ -159,6 +159,18 @@ def test_a_b_too_large_for_the_caches_is_packed_in_slabs_without_changing_bits(i
 
 
 @every_table
+def test_a_part_needs_no_more_scratch_than_the_whole(isa, dtype):
+    """Scratch is taken for the largest batch, and used by its last rows and by threads' parts."""
+    sizes = [1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 31, 32, 64, 65, 70, 256, 300, 900, 2100, 5000]
+    shape = (len(sizes),) * 3
+    rooms = np.array(
+        [kernels.gemm_scratch(*s, isa=isa, dtype=dtype) for s in itertools.product(sizes, repeat=3)]
+    ).reshape(shape)
+    for axis in range(3):
+        assert (np.diff(rooms, axis=axis) >= 0).all(), axis
+
+
+@every_table
 def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
     rng = np.random.default_rng(5)
     eps = np.finfo(dtype).eps

@@ -70,6 +70,11 @@ def test_products_too_small_for_a_normal_number_count_as_zero():
     exact = x.astype(float) * x.T.astype(float)
     allowed = 2.0**-22 * exact + EPS * exact + 6 * np.finfo(np.float32).tiny
     assert (np.abs(product(x, x.T.copy()) - exact) <= allowed).all()
+    # So do parts of an operand, even where the product is large.
+    small, large = np.float32(2.0**-118 * (1 + 2.0**-9)), np.float32(2.0**118)
+    assert product(*(np.full((1, 1), v) for v in (small, large)))[0, 0] == 1
+    least, most = np.float32(2.0**-102 * (1 + 2.0**-23)), np.float32(2.0**102)
+    assert product(*(np.full((1, 1), v) for v in (least, most)))[0, 0] == 1 + 2.0**-23
 
 
 def test_products_of_numbers_of_eight_bits_are_exact():

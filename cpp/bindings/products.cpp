@@ -106,6 +106,14 @@ bool splits(Index M, Index N, Index K, const std::string& isa) {
   return k.split_gemm && k.splits(M, N, K);
 }
 
+// Elements of scratch that a product may need.
+Index gemm_scratch(Index M, Index N, Index K, const std::string& isa, const std::string& dtype) {
+  const Isa& tables = isa_named(isa);
+  if (dtype == "float32") return tables.f32.gemm_scratch(M, N, K);
+  if (dtype == "float64") return tables.f64.gemm_scratch(M, N, K);
+  throw py::value_error("dtype is \"" + dtype + "\"; expected float32 or float64");
+}
+
 template <class A>
 void bind_product(py::module_& m, const char* name,
                   double (*product)(const A&, const py::object&, const py::object&,
@@ -133,6 +141,8 @@ void bind_products(py::module_& m) {
   bind_product(m, "split_gemm", gemm<true>);
   bind_product(m, "sparse_gemm", sparse_gemm);
   m.def("splits", splits, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(), py::arg("isa"));
+  m.def("gemm_scratch", gemm_scratch, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(),
+        py::arg("isa"), py::arg("dtype"));
   m.attr("split_tile") = py::make_tuple(kSplitSide, kSplitSide);
   m.def("gemm_tile", gemm_tile, py::arg("isa"), py::arg("dtype"));
 }

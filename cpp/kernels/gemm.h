@@ -79,9 +79,10 @@ struct Room {
 template <class T>
 FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
   const Index m = smaller(M, block_m), k = smaller(K, block_k<T>);
-  const Index columns = vectors_for(M) * width<T>;
-  const Index slab = smaller(N, slab_columns<T>) + 2 * columns;
-  return {m * packed_row<T>(k), k * slab, m * columns};
+  // Panels that are packed are tile_columns wide. Sums are taken for wider ones too, of up to three
+  // rows. Nothing here may shrink as M, N or K grows: callers give a part the room of the whole.
+  const Index slab = smaller(N, slab_columns<T>) + 2 * tile_columns<T>;
+  return {m * packed_row<T>(k), k * slab, (m < 6 ? 6 : m) * tile_columns<T>};
 }
 
 template <class T>
@@ -109,8 +110,9 @@ FASTMLP_INLINE bool turns(const Gemm<T>& g) {
 template <class T>
 Index gemm_scratch(Index M, Index N, Index K) {
   const Index room = whole_room<T>(M, N, K);
-  if (N > turned_columns<T>) return room;
-  const Index m = smaller(M, turned_rows), turned = N * m + whole_room<T>(N, m, K);
+  // A part of a wide product may be narrow.
+  const Index m = smaller(M, turned_rows), n = smaller(N, turned_columns<T>);
+  const Index turned = n * m + whole_room<T>(n, m, K);
   return turned > room ? turned : room;
 }
 

@@ -1,12 +1,13 @@
-// C = ψ(A·B) for float32 on AMX, whose tiles multiply bfloat16 sixteen times as fast as vectors
-// multiply float32. Each x is split into x₀ + x₁ + x₂: x₀ the bfloat16 nearest to x, x₁ the upper
+// C = ψ(A·B) for float32 on AMX, whose tiles multiply bfloat16 at sixteen times the peak of vectors
+// of float32. Each x is split into x₀ + x₁ + x₂: x₀ the bfloat16 nearest to x, x₁ the upper
 // half of what is left, x₂ the rest: 3 · 8 bits hold all 24 of a float32. Then
 //   ab = a₀b₀ + (a₀b₁ + a₁b₀) + (a₀b₂ + a₁b₁ + a₂b₀) + r,  |r| < 2⁻²² |ab|,
 // six products, each exact in float32, with a rest as small as a rounding; see Henry, Tang and
 // Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
-// Computations", ARITH 2019. Tiles add 32 terms before they round into the sum, so sums come out
-// closer to the exact ones than those of gemm.h. Below the least normal number, tiles take parts
-// and their products for 0.
+// Computations", ARITH 2019. Tiles add 32 terms to one another before they add them to the sum, so
+// that few roundings are as large as the sum's: sums come out closer to the exact ones than those
+// of gemm.h. Parts, and products of parts, below the least normal number count as 0: the bound
+// holds where |a| and |b| are at least 2⁻¹⁰² and |ab| is at least 2⁻¹⁰².
 //
 // An element's sum depends on its row of A, its column of B and K alone: neither on the tile it
 // falls into nor on the blocks. Terms k and k + 16 of each 32 are neighbours in a tile.
@@ -137,7 +138,8 @@ inline void mend(const Gemm<float>& g, Index i, Index j, Index rows, Index colum
       if (s[c] - s[c] != 0.0f) s[c] = again[c];
 }
 
-// What follows the sums s of a block of C, up to C.
+// What follows the sums s of a block of C, up to C, which may hold h: each vector of it is read
+// before it is written.
 inline void finish_split(const Gemm<float>& g, Index i, Index j, Index rows, Index columns,
                          float* s) {
   const bool relu = g.forward == Activation::relu;
@@ -269,11 +271,9 @@ FASTMLP_INLINE SplitRoom split_room(Index M, Index N, Index K) {
   const Index steps = rounded_up(smaller(K, split_k), step_terms) / step_terms;
   const Index m = rounded_up(M, split_side), n = rounded_up(smaller(N, split_n), split_side);
   constexpr Index step = step_bytes / Index(sizeof(float)) / split_side;
-  // Few rows take wider panels of B.
-  const Index few = whole_room<float>(1, split_side, K);
-  const Index many = whole_room<float>(split_side, split_side, K);
   return {smaller(m * steps, split_a_size / step_terms) * step, n * steps * step,
-          K > split_k / 2 ? smaller(m, split_rows) * n : 0, few > many ? few : many};
+          K > split_k / 2 ? smaller(m, split_rows) * n : 0,
+          whole_room<float>(split_side, split_side, K)};
 }
 
 inline Index gemm_or_split_scratch(Index M, Index N, Index K) {
@@ -282,9 +282,10 @@ inline Index gemm_or_split_scratch(Index M, Index N, Index K) {
   return split > plain ? split : plain;
 }
 
-// Whether the parts pay, which cost as much as some products by fma. Fitted to measured times.
+// Whether the parts pay, which cost as much as some products by fma. Fitted to measured times of
+// one thread: many make some parts several times, but bits must not depend on how many there are.
 inline bool splits(Index M, Index N, Index K) {
-  if (M <= 32 || N <= 32 || K <= 32) return false;  // so says what follows
+  if (M <= 32 || N <= 32 || K <= 32) return false;  // then it never pays
   const double m = double(rounded_up(M, 16)), n = double(rounded_up(N, 16));
   const double k = double(rounded_up(K, step_terms));
   return m * n * k / 70.0 + (m + n) * k + m * n < double(M) * double(N) * double(K) / 22.0;
@@ -348,7 +349,7 @@ struct alignas(64) TileConfig {
 inline void split_gemm(const Gemm<float>& g, float* scratch) {
   if (g.K == 0) return gemm(g, scratch);  // there is nothing to split
   if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  const TileConfig config;
+  static constexpr TileConfig config;  // static: GCC does not see that the intrinsic reads it all
   _tile_loadconfig(&config);
   const Index rows = even_block(g.M, split_rows, split_side);
   const Index fitting = split_a_size / rows / step_terms * step_terms;

@@ -270,16 +270,14 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
   }
 }
 
-// The sums of lanes become one by pairs: lane i ← lane i + lane i + s for s = 1, 2, 4, … and every
-// 2s-th i. First each thread adds up pairs of its own lanes, which its core still has; what is left
-// is then shared by elements. The order is the same for any number of threads.
+// The sums of lanes become one by pairs: lane i ← lane i + lane (i + s) for s = 1, 2, 4, … and
+// every 2s-th i. First each thread adds up pairs of its own lanes, which its core still has; what
+// is left is then shared by elements. The order is the same for any number of threads.
 template <class T>
 void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const {
   const auto add = kernels_.binary[int(Binary::add)];
-  const auto owner = [&](Index lane) {
-    int thread = 0;
-    while (part(lanes, 1, thread, member.threads).end <= lane) ++thread;
-    return thread;
+  const auto owner = [&](Index lane) {  // as part() gives them out
+    return int(((lane + 1) * member.threads - 1) / lanes);
   };
   const Range all{0, program_.reduced_size};
   const Range mine = own ? all : part(all.end, 64, member.thread, member.threads);

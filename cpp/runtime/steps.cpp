@@ -134,9 +134,17 @@ class Runner {
       g.B = a.data, g.b_rs = a.ld;
       return sparse_gemm(g, x->columns);
     }
-    const bool split = k_.split_gemm && k_.splits(g.M, g.N, g.K);  // of the whole, before it is cut
+    const bool split = splits(g);
     if (threads_ > 1 && !cut(g, split ? kSplitSide : k_.mr, split ? kSplitSide : k_.nr)) return;
     (split ? k_.split_gemm : k_.gemm)(g, scratch_);
+  }
+
+  // Of the whole product, not a thread's part, and with the rows that the plan is made for, so that
+  // the last rows of a batch are no exception.
+  bool splits(const Gemm<T>& g) const {
+    if (!k_.split_gemm) return false;
+    const bool rows_of_c = s_.out.rows == kBatch, terms = s_.a && s_.in[0].rows == kBatch;
+    return k_.splits(rows_of_c ? f_.capacity : g.M, g.N, terms ? f_.capacity : g.K);
   }
 
   const SparseBatch<T>* listed(const Ref& r) const {

@@ -127,6 +127,9 @@ class _Kernels:
         factor: float = 1.0,
         repeat: int = 1,
     ) -> float: ...
+    def gemm_scratch(
+        self, M: int, N: int, K: int, *, isa: str, dtype: Literal["float32", "float64"]
+    ) -> int: ...
     def splits(self, M: int, N: int, K: int, *, isa: str) -> bool: ...
     def sparse_gemm(
         self,

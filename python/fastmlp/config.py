@@ -129,8 +129,8 @@ def show_versions() -> None:
 
     The widest instruction set is chosen; `FASTMLP_ISA`, read when fastmlp is imported, names
     another of those listed. Results of different ones differ in rounding. With ``amx`` large
-    products of float32 are computed in three parts of bfloat16 a number, to errors no larger than
-    those of fused multiply-adds; ``avx512`` computes all products by the latter.
+    products of float32 are computed in three parts of bfloat16 a number, whose sums are no less
+    exact than those of fused multiply-adds; with ``avx512`` all products by the latter.
 
     Examples
     --------
