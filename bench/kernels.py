@@ -242,13 +242,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--networks", type=contest.names(NETWORKS), default=tuple(NETWORKS))
     options = contest.parse(parser, arguments)
     results, compared = [], []
-    for isa, dtype in itertools.product(options.isa, options.dtype):
-        makers = (products, sparse_products, functions, rows, updates)
-        cases = [case for make in makers for case in make(isa, dtype)]
-        names = {case.kernel for case in cases} | {"peers"}
-        wanted = set(options.only or names)
-        if unknown := wanted - names:
-            parser.error(f"--only: {sorted(unknown)} not among {', '.join(sorted(names))}")
+    makers = (products, sparse_products, functions, rows, updates)
+    tables = {
+        (isa, dtype): [case for make in makers for case in make(isa, dtype)]
+        for isa, dtype in itertools.product(options.isa, options.dtype)
+    }
+    names = {case.kernel for cases in tables.values() for case in cases} | {"peers"}
+    wanted = set(options.only or names)
+    if unknown := wanted - names:
+        parser.error(f"--only: {sorted(unknown)} not among {', '.join(sorted(names))}")
+    for (isa, dtype), cases in tables.items():
         if chosen := [case for case in cases if case.kernel in wanted]:
             results += measure(chosen, isa, dtype, options)
         if "peers" in wanted:

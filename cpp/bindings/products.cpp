@@ -59,7 +59,7 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
     if (B.rows <= 1 && g.b_cs != 1) g.b_rs = 1;
     rest.read(g);
     const Kernels<T>& k = kernels_of<T>(isa_named(isa));
-    Arena<T> scratch;
+    static thread_local Arena<T> scratch;  // kept: its pages cost as much as some products
     scratch.reserve(std::size_t(k.gemm_scratch(g.M, g.N, g.K)));
     const auto f = split ? k.split_gemm : k.gemm;
     require(f, "split_gemm needs float32 and an instruction set with units for it");
