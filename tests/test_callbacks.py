@@ -1,5 +1,6 @@
 """Who listens between epochs: stopping early, checkpoints, progress, history."""
 
+import math
 import types
 
 import numpy as np
@@ -100,6 +101,36 @@ def test_a_fit_that_stops_early_has_the_weights_of_its_best_epoch():
     assert history.stopped == "no better val_loss for 3 epochs"
     assert history.best_epoch == stopping.best_epoch
     assert network.evaluate(*held_out)["loss"] == min(history["val_loss"]) == stopping.best_value
+
+
+def test_neither_nan_nor_infinity_is_ever_the_best():
+    values = [math.inf, 3.0, math.nan, -math.inf, 2.0, math.nan]
+    stopping = fm.EarlyStopping(patience=9)
+    assert play(stopping, values) == (None, 5)
+    assert (stopping.best_epoch, stopping.best_value) == (5, 2.0)
+    history = History(["loss", "val_loss"])
+    for value in values:
+        history.append({"loss": 1.0, "val_loss": value})
+    assert history.best_epoch == 5
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_fit_whose_validation_loss_is_never_finite_has_no_best_epoch_and_says_so(value):
+    network = model()
+    stopping = fm.EarlyStopping(patience=3)
+    history = History(["loss", "val_loss"])
+    stopping.on_fit_begin(network, dict.fromkeys(history, False))
+    answers = []
+    for epoch in (1, 2, 3):
+        logs = {"loss": 1.0, "val_loss": value}
+        history.append(logs)
+        answers.append(stopping.on_epoch_end(network, epoch, logs))
+    assert answers == [None, None, "no finite val_loss for 3 epochs"]
+    before = network.parameters.flat.copy()
+    with pytest.warns(fm.NonFiniteLossWarning, match="val_loss was NaN or infinite after every"):
+        stopping.on_fit_end(network, history)
+    np.testing.assert_array_equal(network.parameters.flat, before)
+    assert history.best_epoch is None
 
 
 def test_early_stopping_can_be_used_again():

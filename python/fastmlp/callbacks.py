@@ -8,6 +8,7 @@ core.
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,9 +118,13 @@ class Best:
         self.value = self._sign * math.inf
 
     def improved_by(self, logs: Mapping[str, float]) -> bool:
-        """Whether this epoch is better than all before; remembers its value if so."""
+        """Whether this epoch is better than all before; remembers its value if so.
+
+        NaN and infinity never are.
+        """
         value = logs[self.name]
-        better = self._sign * value < self._sign * self.value - self.min_delta
+        limit = self._sign * self.value - self.min_delta
+        better = math.isfinite(value) and self._sign * value < limit
         if better:
             self.value = value
         return better
@@ -145,7 +150,8 @@ class EarlyStopping(Callback):
     Attributes
     ----------
     best_epoch : int
-        The epoch, from 1, with the best value (0 before the first).
+        The epoch, from 1, with the best value; 0 before the first, and while every value was NaN:
+        a NaN is never an improvement.
     best_value : float
         That value.
 
@@ -200,11 +206,21 @@ class EarlyStopping(Callback):
             if self.restore_best:
                 self._weights = model.parameters.flat.copy()
         elif epoch - self.best_epoch >= self.patience:
-            return f"no better {self._best.name} for {self.patience} epochs"
+            found = "better" if self.best_epoch else "finite"
+            return f"no {found} {self._best.name} for {self.patience} epochs"
         return None
 
     def on_fit_end(self, model: Model, history: History) -> None:
         """Give the model its best weights."""
+        if self.best_epoch == 0 and history.epochs:
+            from fastmlp._fit import NonFiniteLossWarning
+
+            warnings.warn(
+                f"{self._best.name} was NaN or infinite after every epoch: no epoch is the best, "
+                "the weights are the last ones",
+                NonFiniteLossWarning,
+                stacklevel=4,
+            )
         if self._weights is not None:
             model.parameters.flat[:] = self._weights
             self._weights = None

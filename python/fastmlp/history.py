@@ -56,11 +56,12 @@ class History:
     def best_epoch(self) -> int | None:
         """The epoch, from 1, with the smallest "val_loss", or "loss" without validation data.
 
-        None before the first epoch.
+        None before the first epoch, and where that was NaN or infinite in all of them: neither is
+        ever the best.
         """
-        if self.epochs == 0:
-            return None
-        return int(np.argmin(self.history.get("val_loss", self.history["loss"]))) + 1
+        values = np.array(self.history.get("val_loss", self.history["loss"]))
+        finite = np.isfinite(values)
+        return int(np.argmin(np.where(finite, values, np.inf))) + 1 if finite.any() else None
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.history:

@@ -102,8 +102,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validate_input(X, y, incremental, reset=first_pass)
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        weight = self._weighted_classes(y, weight)
+        weight = self._weighted_classes(y, _checked_weight(sample_weight, X))
         data = Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
         held_out = self._check_validation(*validation)
         self._random_state = check_random_state(self.random_state)
@@ -150,7 +149,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             dtype=(np.float64, np.float32),
             reset=False,
         )
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        weight = _checked_weight(sample_weight, X, "sample_weight_val")
         return Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
@@ -177,7 +176,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         hidden = _network.hidden_activations(self.activation, count)
         dropout = _network.each_layer(self.dropout, count, "dropout")
         self.model_ = _network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
-        self._best_flat = self.model_.parameters.flat.copy()
+        self._best_flat: Array | None = None
         self._optimizer: OptimizerState | None = None
         self._plans: dict[Any, Any] = {}
         self.stopped_ = False
@@ -190,7 +189,9 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             new = self.model_.parameters.new_vector
             vectors = [new() for _ in range(RULES[self.solver].state_vectors)]
             self._optimizer = OptimizerState(self.solver, float(self.learning_rate_init), vectors)
-        if self.early_stopping and held_out is None:
+        if self.early_stopping and held_out is not None:
+            self._check_scorable(held_out)
+        elif self.early_stopping:
             data, held_out = data.split(
                 self.validation_fraction, self._strata(data.target), self._random_state
             )
@@ -202,6 +203,9 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.stopped_ = False
         compiled = self._compiled(data, total=False)
         StochasticTraining(self, compiled, data, validate, incremental).run()
+
+    def _check_scorable(self, held_out: Data) -> None:
+        """Raise if the user's validation rows are too few for a score to follow."""
 
     def _strata(self, target: Array) -> Array | None:
         return None
@@ -374,3 +378,14 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
+    """Return the weights of the rows of X, or None; all of them zero is an error."""
+    if weight is None:
+        return None
+    given = np.asarray(weight)
+    if given.dtype.kind in "biuf" and given.size and not given.any():
+        raise ValueError(f"{name} is zero for every row: nothing would count")
+    checked: Array = _check_sample_weight(weight, X)
+    return checked

@@ -89,7 +89,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Whether momentum looks ahead.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows (or use `X_val`), stop when their score no longer
-        improves, and return to the weights of the best score.
+        improves, and return to the weights of the best score. NaN is never the best, and rows of
+        weight 0 are not held out.
     validation_fraction : float, default=0.1
         What share of the rows to hold out.
     beta_1, beta_2 : float, default=0.9 and 0.999
@@ -154,7 +155,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     ------
     ValueError
         From `fit`: if data or a parameter is wrong, or the loss becomes NaN or infinite; then the
-        weights are the last finite ones.
+        weights are the last finite ones. With `early_stopping` a loss that is no number ends the
+        training with a ConvergenceWarning instead, and the weights are those of the best score.
 
     Notes
     -----

@@ -51,6 +51,8 @@ class Data:
     def split(self, fraction: float, stratify: Array | None, rng: Any) -> tuple[Data, Data]:
         """Hold a random part out, the same one that scikit-learn holds out.
 
+        Rows of weight 0 are as good as not there: none of them is held out.
+
         Returns
         -------
         training, held_out : Data
@@ -58,20 +60,38 @@ class Data:
         Raises
         ------
         ValueError
-            If fewer than two rows are held out.
+            If fewer than two rows are held out, or a class cannot be in both parts.
         """
         from sklearn.model_selection import train_test_split
 
-        arrays = [self.X, self.target] + ([] if self.weight is None else [self.weight])
-        parts = train_test_split(*arrays, random_state=rng, test_size=fraction, stratify=stratify)
-        training = Data(parts[0], parts[2], None if self.weight is None else parts[4])
-        held_out = Data(parts[1], parts[3], None if self.weight is None else parts[5])
-        if held_out.rows < 2:
+        rows = np.arange(self.rows)
+        empty = rows[:0] if self.weight is None else np.flatnonzero(self.weight == 0)
+        counting, told = np.delete(rows, empty), ""
+        if len(empty):
+            stratify = None if stratify is None else stratify[counting]
+            told = (
+                f" early_stopping holds out rows whose sample_weight is not 0; of {self.rows} rows "
+                f"{len(counting)} have one."
+            )
+        try:
+            kept, held = train_test_split(
+                counting, random_state=rng, test_size=fraction, stratify=stratify
+            )
+        except ValueError as error:
+            if not told:
+                raise
+            raise ValueError(f"{error}{told}") from None
+        if len(held) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
+                f"your dataset.{told}"
             )
-        return training, held_out
+        return self._part(np.concatenate([kept, empty])), self._part(held)
+
+    def _part(self, rows: Array) -> Data:
+        return Data(
+            self.X[rows], self.target[rows], None if self.weight is None else self.weight[rows]
+        )
 
 
 def readable(X: Any) -> Any:

@@ -19,6 +19,8 @@ from fastmlp.estimators._objectives import LOSSES, Objective
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastmlp.estimators._data import Data
+
     Array = NDArray[Any]
 
 
@@ -68,7 +70,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Whether momentum looks ahead.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows (or use `X_val`), stop when their score no longer
-        improves, and return to the weights of the best score.
+        improves, and return to the weights of the best score. NaN is never the best, and rows of
+        weight 0 are not held out.
     validation_fraction : float, default=0.1
         What share of the rows to hold out.
     beta_1, beta_2 : float, default=0.9 and 0.999
@@ -128,7 +131,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     ------
     ValueError
         From `fit`: if data or a parameter is wrong, or the loss becomes NaN or infinite; then the
-        weights are the last finite ones.
+        weights are the last finite ones. With `early_stopping` a loss that is no number ends the
+        training with a ConvergenceWarning instead, and the weights are those of the best score.
 
     Notes
     -----
@@ -326,6 +330,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _objective(self) -> Objective:
         base = super()._objective()
         return Objective(base.loss, base.alpha, base.epsilon, float(self.delta), self._quantiles())
+
+    def _check_scorable(self, held_out: Data) -> None:
+        weight = np.ones(held_out.rows) if held_out.weight is None else held_out.weight
+        if np.count_nonzero(weight) < 2:
+            raise ValueError(
+                "X_val needs at least two rows whose weight is not 0: the R² of fewer, which "
+                "early_stopping follows, is not defined"
+            )
 
     def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
         from sklearn.metrics import r2_score

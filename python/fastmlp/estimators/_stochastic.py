@@ -8,6 +8,7 @@ too early, and the result is the one of calls epoch by epoch.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,6 +115,7 @@ class StochasticTraining:
         self._rng = estimator._random_state
         uses_noise = any(layer.__class__.__name__ == "Dropout" for layer in self.model.layers)
         self._noise = int(self._rng.randint(np.iinfo(np.int32).max)) if uses_noise else 0
+        self._diverged = False
 
     def _checked_batch_size(self) -> int:
         size, rows = self.estimator.batch_size, self.data.rows
@@ -150,24 +152,30 @@ class StochasticTraining:
                 first = estimator.n_iter_
                 for loss in self._run_epochs(self._epochs_ahead()):
                     stopped = self._end_epoch(loss, history)
+                if self._diverged:
+                    stopped = self._end_diverged_epoch(history)
                 logs = {name: history[name][-1] for name in names}
                 bar.advance(estimator.n_iter_ - first, logs)
                 stopped = self._tell(logs, history) or stopped
             if not stopped and not self.incremental:
-                self._warn_not_converged()
+                _warn(
+                    f"Stochastic Optimizer: Maximum iterations ({self.epochs}) reached and the "
+                    "optimization hasn't converged yet."
+                )
         if estimator.early_stopping and (not self.incremental or estimator.stopped_):
-            self.model.parameters.flat[:] = estimator._best_flat
+            self._return_to_the_best()
         for listener in self.listeners:
             listener.on_fit_end(self.model, history)
 
-    def _warn_not_converged(self) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-
-        warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({self.epochs}) reached and the "
-            "optimization hasn't converged yet.",
-            ConvergenceWarning,
-            stacklevel=6,
+    def _return_to_the_best(self) -> None:
+        """Give the model the weights of the best score; those it has, if no score was finite."""
+        best = self.estimator._best_flat
+        if best is not None:
+            self.model.parameters.flat[:] = best
+            return
+        _warn(
+            "The validation score was NaN or infinite after every epoch: none is the best, the "
+            "weights are the last finite ones."
         )
 
     def _epochs_ahead(self) -> int:
@@ -194,7 +202,8 @@ class StochasticTraining:
             first_step=state.steps,
         )
         state.steps += result.steps_done
-        if result.non_finite:
+        self._diverged = bool(result.non_finite)
+        if self._diverged and not self.estimator.early_stopping:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
@@ -261,8 +270,26 @@ class StochasticTraining:
             return False
         return self._stop_or_slow_down()
 
+    def _end_diverged_epoch(self, history: History) -> bool:
+        """Take note of an epoch whose loss is no number: early stopping ends at once."""
+        estimator = self.estimator
+        estimator.n_iter_ += 1
+        estimator.t_ += self.data.rows
+        estimator.loss_ = math.nan
+        estimator.loss_curve_.append(math.nan)
+        estimator.validation_loss_curve_.append(math.nan)
+        estimator.validation_scores_.append(math.nan)
+        estimator._no_improvement_count += 1
+        estimator.stopped_ = True
+        history.append({"loss": math.nan, "val_loss": math.nan, "val_score": math.nan})
+        _warn(
+            f"The loss became NaN or infinite in epoch {estimator.n_iter_}: the training has "
+            "stopped, with the weights of the best validation score before."
+        )
+        return True
+
     def _count_improvement(self, loss: float, score: float | None) -> None:
-        """Count the epochs since the last that was better by `tol`."""
+        """Count the epochs since the last that was better by `tol`; NaN and infinity never are."""
         estimator = self.estimator
         if score is not None:
             estimator.validation_scores_.append(score)
@@ -270,12 +297,13 @@ class StochasticTraining:
                 print(f"Validation score: {score:f}")
         if estimator.early_stopping:
             assert score is not None
-            better = not score < estimator.best_validation_score_ + estimator.tol
+            score = score if math.isfinite(score) else math.nan
+            better = score >= estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
                 estimator._best_flat = self.model.parameters.flat.copy()
         else:
-            better = not loss > estimator.best_loss_ - estimator.tol
+            better = loss <= estimator.best_loss_ - estimator.tol
             estimator.best_loss_ = min(estimator.best_loss_, loss)
         estimator._no_improvement_count = 0 if better else estimator._no_improvement_count + 1
 
@@ -305,6 +333,12 @@ class StochasticTraining:
             answer = listener.on_epoch_end(self.model, self.estimator.n_iter_, dict(logs))
             history.stopped = history.stopped or callbacks.stop_reason(answer)
         return history.stopped is not None
+
+
+def _warn(text: str) -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    warnings.warn(text, ConvergenceWarning, stacklevel=7)
 
 
 @contextmanager
