@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _frames
 from fastmlp._sparse import CompressedRows
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def array(data: Any, name: str) -> Array:
     Raises
     ------
     TypeError
-        For objects, text, dates, complex numbers, sparse matrices.
+        For objects, text, dates, complex numbers, sparse matrices, and columns of a table that hold
+        such; columns of numbers of different kinds become one array.
     ValueError
         For rows of different lengths and masked values.
 
@@ -49,17 +51,18 @@ def array(data: Any, name: str) -> Array:
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError(f"{name} has masked values; fill or drop them first")
     try:
-        result = np.asarray(data)
+        result = _frames.as_array(data, name)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
     if result.dtype == bool:
         return result.view(np.uint8)
     if result.dtype.kind not in "iuf":
-        kind = {"O": "objects", "U": "text", "S": "text", "c": "complex numbers"}
-        held = kind.get(result.dtype.kind, f"values of type {result.dtype}")
+        kind = result.dtype.kind
+        held = f"values of type {result.dtype}" if kind in "MmV" else _frames.KINDS[kind]
+        advice = f"; {_frames.DATES_ADVICE}" if _frames.holds_dates(result) else ""
         raise TypeError(
             f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
-            f"{type(data).__name__})"
+            f"{type(data).__name__}){advice}"
         )
     return result
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import activations, config, planner
+from fastmlp import _frames, activations, config, planner
 from fastmlp.estimators import _lbfgs, _network
 from fastmlp.estimators._data import Data, average, readable
 from fastmlp.estimators._objectives import Objective, training_graph
@@ -70,13 +72,15 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What the two kinds of estimators decide.
 
+    _y_numeric = False
+
     def _out_activation(self) -> str:
         raise NotImplementedError
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
         raise NotImplementedError
 
-    def _encode(self, y: Array) -> Array:
+    def _encode(self, y: Array, name: str = "y") -> Array:
         raise NotImplementedError
 
     def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
@@ -101,10 +105,11 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, y = self._validate_input(X, y, incremental, reset=first_pass)
-        weight = self._weighted_classes(y, _checked_weight(sample_weight, X))
-        data = Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
-        held_out = self._check_validation(*validation)
+        with as_before_unless_right(self):
+            X, y = self._validate_input(X, y, incremental, reset=first_pass)
+            weight = self._weighted_classes(y, _checked_weight(sample_weight, X), incremental)
+            data = Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
+            held_out = self._check_validation(*validation, columns=data.target.shape[1])
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(data.target)
         units = [X.shape[1], *hidden, self.n_outputs_]
@@ -119,7 +124,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             elif not (incremental and self.early_stopping and self.stopped_):
                 self._fit_stochastic(data, held_out, incremental)
 
-    def _weighted_classes(self, y: Array, weight: Array | None) -> Array | None:
+    def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
         return weight
 
     def _count_outputs(self, target: Array) -> int:
@@ -134,23 +139,41 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "its layers"
             )
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Data | None:
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any, columns: int) -> Data | None:
         """Return the user's own validation data, or None."""
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
             raise ValueError("X_val and y_val go together, and sample_weight_val with them")
         if X is None:
             return None
+        X, y = self._read(X, y, reset=False, suffix="_val")
+        weight = _checked_weight(sample_weight, X, "sample_weight_val")
+        target = self._encode(y, "y_val")
+        if target.shape[1] != columns:
+            raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
+        return Data(X.tocsr() if hasattr(X, "tocsr") else X, target, weight)
+
+    def _read(self, X: Any, y: Any, *, reset: bool, suffix: str = "") -> tuple[Any, Array]:
+        """Check data and targets, of training or (with their suffix) of validation."""
+        _frames.refuse_dates(X, f"X{suffix}")
+        if y is not None:
+            self._check_targets(y, f"y{suffix}")
         X, y = validate_data(
             self,
             X,
             y,
             accept_sparse=["csr", "csc"],
             multi_output=True,
+            y_numeric=self._y_numeric,
             dtype=(np.float64, np.float32),
-            reset=False,
+            reset=reset,
         )
-        weight = _checked_weight(sample_weight, X, "sample_weight_val")
-        return Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _check_targets(self, y: Any, name: str) -> None:
+        """Raise if targets are of a kind that scikit-learn's checks let pass or fail on."""
+        raise NotImplementedError
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
         """Draw the weights and forget what earlier fits have recorded."""
@@ -306,6 +329,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
+        _frames.refuse_dates(X, "X")
         return validate_data(
             self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
         )
@@ -380,10 +404,23 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+@contextmanager
+def as_before_unless_right(estimator: Any) -> Iterator[None]:
+    """Check arguments: if one is wrong, forget what the right ones have set."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 def _checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
     """Return the weights of the rows of X, or None; all of them zero is an error."""
     if weight is None:
         return None
+    _frames.refuse_dates(weight, name)
     given = np.asarray(weight)
     if given.dtype.kind in "biuf" and given.size and not given.any():
         raise ValueError(f"{name} is zero for every row: nothing would count")

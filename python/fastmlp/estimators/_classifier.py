@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -15,9 +15,8 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import validate_data
 
-from fastmlp.estimators._base import BaseMLP
+from fastmlp.estimators._base import BaseMLP, as_before_unless_right
 from fastmlp.estimators._data import average
 
 if TYPE_CHECKING:
@@ -45,6 +44,19 @@ def _gives_scores(estimator: Any) -> bool:
     if estimator.loss != "hinge":
         raise AttributeError("decision_function needs loss='hinge'; see predict_proba")
     return True
+
+
+def _dense(y: Any) -> Array:
+    """Return labels as an array: those of several at a time may be sparse."""
+    array: Array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    return array
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell None, NaN and pandas' NA and NaT."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float) and label != label
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
@@ -314,24 +326,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         MLPClassifier
             The estimator itself.
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        self._check_targets(y, "y")
+        with as_before_unless_right(self):
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
         return self
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._read(X, y, reset=reset)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -364,25 +368,92 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Of an output, above which its label is there."""
         return 0.0 if self.out_activation_ == "identity" else 0.5
 
-    def _encode(self, y: Array) -> Array:
+    def _check_targets(self, y: Any, name: str) -> None:
+        if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
+            return
+        labels = np.asarray(y).ravel().tolist()
+        missing = [i for i, label in enumerate(labels) if _is_missing(label)]
+        if missing:
+            raise ValueError(
+                f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
+                f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
+            )
+        texts = sum(isinstance(label, str) for label in labels)
+        if 0 < texts < len(labels):
+            other = next(label for label in labels if not isinstance(label, str))
+            raise TypeError(
+                f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
+                f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
+            )
+
+    def _encode(self, y: Array, name: str = "y") -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""
+        self._check_labels(y, name)
         if self._multiclass and isinstance(self.loss, str):
-            number: Array = np.searchsorted(self.classes_, y)
-            unknown = self.classes_[np.minimum(number, len(self.classes_) - 1)] != y
-            if np.any(unknown):
-                raise ValueError(f"y has labels that are no classes: {np.unique(y[unknown])}")
-            return number[:, None]
+            return np.searchsorted(self.classes_, y)[:, None]
         encoded: Array = self._label_binarizer.transform(y).astype(np.uint8)
         return encoded
+
+    def _check_labels(self, y: Array, name: str) -> None:
+        """Raise unless every label is one of the classes."""
+        classes: list[Any] = self.classes_.tolist()
+        y = _dense(y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            if y.ndim != 2 or y.shape[1] != len(classes) or not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} must hold zeros and ones in {len(classes)} columns, one for each label"
+                )
+            return
+        if y.ndim != 1:
+            raise ValueError(f"{name} must hold one label for each row, its shape is {y.shape}")
+        # By value: NumPy would compare True with "True" as texts.
+        given = y.tolist() if y.dtype.kind == "O" else np.unique(y).tolist()
+        if unknown := [label for label in dict.fromkeys(given) if label not in set(classes)]:
+            raise ValueError(
+                f"{name} has labels that are no classes: {unknown[:5]}; the classes are "
+                f"{classes[:20]}"
+            )
 
     def _count_outputs(self, target: Array) -> int:
         return len(self.classes_) if self._multiclass else int(target.shape[1])
 
-    def _weighted_classes(self, y: Array, weight: Array | None) -> Array | None:
-        if self.class_weight is None:
+    def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
             return weight
-        by_class: Array = compute_sample_weight(self.class_weight, y)
+        if incremental and (
+            given == "balanced" or (isinstance(given, list) and "balanced" in given)
+        ):
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: a part of the rows does "
+                "not tell how often each class comes. Use compute_class_weight('balanced', "
+                "classes=classes, y=y) of sklearn.utils with the labels y of all rows, or of a "
+                "large sample of them, and pass class_weight=dict(zip(classes, weights))"
+            )
+        by_class = self._class_weights(given, y)
         return by_class if weight is None else by_class * weight
+
+    def _class_weights(self, given: Any, y: Array) -> Array:
+        """Return the weight of each row by its classes, whether all classes are in y or not."""
+        result: Array
+        if isinstance(given, dict) and y.ndim == 1:
+            by_class = compute_class_weight(given, classes=self.classes_, y=y)
+            result = by_class[np.searchsorted(self.classes_, y)]
+        elif isinstance(given, list) and y.ndim == 2 and all(isinstance(d, dict) for d in given):
+            if len(given) != y.shape[1]:
+                raise ValueError(f"class_weight has {len(given)} dicts, y has {y.shape[1]} columns")
+            of_columns = zip(given, _dense(y).astype(int).T, strict=True)
+            both = np.arange(2)
+            result = np.prod(
+                [
+                    compute_class_weight(d, classes=both, y=column)[column]
+                    for d, column in of_columns
+                ],
+                axis=0,
+            )
+        else:
+            result = compute_sample_weight(given, y)
+        return result
 
     def _strata(self, target: Array) -> Array | None:
         return target.astype(bool) if self.n_outputs_ == 1 else None

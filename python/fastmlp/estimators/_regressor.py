@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
+from fastmlp import _data, _frames
 from fastmlp.estimators._base import BaseMLP
 from fastmlp.estimators._classifier import _is_stochastic
 from fastmlp.estimators._objectives import LOSSES, Objective
@@ -292,30 +291,26 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
         return self
 
+    _y_numeric = True
+
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+        return self._read(X, y, reset=reset)
 
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
 
-    def _encode(self, y: Array) -> Array:
+    def _check_targets(self, y: Any, name: str) -> None:
+        _frames.refuse_dates(y, name)
+        if np.asarray(y).dtype.kind in "SU":
+            raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
+
+    def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)
+        _data.check_finite(y, name, y.dtype)
         if self.loss == "quantile" and y.ndim == 2 and y.shape[1] > 1:
-            raise ValueError(f"loss='quantile' needs one target, y has {y.shape[1]} columns")
+            raise ValueError(f"loss='quantile' needs one target, {name} has {y.shape[1]} columns")
         if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0; the smallest is {y.min()}")
+            raise ValueError(f"loss='poisson' needs {name} >= 0; the smallest is {y.min()}")
         return y.reshape(len(y), -1)
 
     def _quantiles(self) -> tuple[float, ...]:
