@@ -8,6 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import fastmlp as fm
 
@@ -172,3 +174,66 @@ def test_without_early_stopping_a_training_that_diverges_is_an_error(solver):
     with pytest.raises(ValueError, match="non-finite parameter weights"):
         estimator.fit(X, y)
     assert np.isfinite(estimator.model_.parameters.flat).all()
+
+
+# Several quantiles.
+
+QUANTILES = [0.1, 0.5, 0.9]
+
+
+def quantiles(**parameters):
+    given = {"hidden_layer_sizes": 8, "max_iter": 5, "random_state": 0, "quantile": QUANTILES}
+    return fm.MLPRegressor("quantile", **{**given, **parameters})
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("weight", [None, RNG.random(200)])
+def test_the_score_of_several_quantiles_is_the_mean_of_their_d2(weight):
+    estimator = quantiles().fit(X, y)
+    predicted = estimator.predict(X)
+    each = [
+        d2_pinball_score(y, predicted[:, i], sample_weight=weight, alpha=quantile)
+        for i, quantile in enumerate(QUANTILES)
+    ]
+    assert_allclose(estimator.score(X, y, weight), np.mean(each))
+    assert_allclose(estimator.score(X.tolist(), y[:, None].tolist(), weight), np.mean(each))
+    watched = quantiles().fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
+    assert_allclose(watched.validation_scores_[-1], np.mean(each))
+
+
+def test_predicting_the_quantiles_of_y_scores_zero():
+    estimator = quantiles(max_iter=1, alpha=0).partial_fit(X, y)
+    for coef in estimator.coefs_:
+        coef[...] = 0
+    estimator.intercepts_[-1][...] = np.quantile(y, QUANTILES)
+    assert abs(estimator.score(X, y)) < 1e-3
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_several_quantiles_stop_early_and_go_through_scikit_learn_s_tools():
+    estimator = quantiles(early_stopping=True, max_iter=40, learning_rate_init=0.05).fit(X, y)
+    assert estimator.best_validation_score_ == max(estimator.validation_scores_) > 0.3
+    step_by_step = quantiles(early_stopping=True, learning_rate_init=0.05)
+    for _ in range(10):
+        step_by_step.partial_fit(X, y)
+    assert len(step_by_step.validation_scores_) == 10
+    assert np.isfinite(cross_val_score(quantiles(), X, y, cv=3, error_score="raise")).all()
+    search = GridSearchCV(quantiles(), {"learning_rate_init": [1e-5, 0.05]}, cv=3)
+    assert search.fit(X, y).best_params_ == {"learning_rate_init": 0.05}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("quantile", [0.3, [0.3]])
+def test_the_score_of_one_quantile_is_r2(quantile):
+    estimator = quantiles(quantile=quantile).fit(X, y)
+    assert estimator.score(X, y) == r2_score(y, estimator.predict(X))
+
+
+def test_several_quantiles_are_scored_against_one_target_of_numbers():
+    estimator = quantiles(max_iter=1).partial_fit(X, y)
+    with pytest.raises(ValueError, match="needs one target, y has 2 columns"):
+        estimator.score(X, X[:, :2])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        estimator.score(X, y[:50])
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.score(X, np.full(200, math.nan))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
@@ -110,7 +111,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     loss_curve_ : list of float
         The loss of each epoch, penalty included.
     validation_scores_, validation_loss_curve_ : list of float or None
-        R² and loss, without penalty, of the held-out rows after each epoch.
+        Score, as of `score`, and loss, without penalty, of the held-out rows after each epoch.
     best_validation_score_ : float or None
         The best of them, with early stopping.
     stopped_ : bool
@@ -330,16 +331,63 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         weight = np.ones(held_out.rows) if held_out.weight is None else held_out.weight
         if np.count_nonzero(weight) < 2:
             raise ValueError(
-                "X_val needs at least two rows whose weight is not 0: the R² of fewer, which "
+                "X_val needs at least two rows whose weight is not 0: the score of fewer, which "
                 "early_stopping follows, is not defined"
             )
 
     def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
-        from sklearn.metrics import r2_score
+        from sklearn.metrics import d2_pinball_score, r2_score
 
         if not np.isfinite(output).all():
             return float("nan")
-        return float(r2_score(target, output, sample_weight=weight))
+        if not self._several_quantiles:
+            return float(r2_score(target, output, sample_weight=weight))
+        scores = [
+            d2_pinball_score(target[:, 0], column, sample_weight=weight, alpha=quantile)
+            for quantile, column in zip(self._quantiles(), output.T, strict=True)
+        ]
+        return float(np.mean(scores))
+
+    @property
+    def _several_quantiles(self) -> bool:
+        return bool(self.loss == "quantile" and len(self._quantiles()) > 1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how well the predictions fit: R², or D² of several quantiles.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The right numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            R² as of every regressor in scikit-learn, at most 1. With ``loss="quantile"`` and
+            several quantiles the mean of their D² (`sklearn.metrics.d2_pinball_score`): 1 less the
+            pinball loss over that of the best constant, so 0 for predicting the quantiles of y.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X = np.linspace(0, 1, 50)[:, None]
+        >>> reg = MLPRegressor(loss="quantile", quantile=[0.1, 0.9], max_iter=1000, random_state=0)
+        >>> bool(reg.fit(X, X[:, 0]).score(X, X[:, 0]) > 0.5)
+        True
+        """
+        if not self._several_quantiles:
+            return float(super().score(X, y, sample_weight))
+        output = self.predict(X)
+        self._check_targets(y, "y")
+        target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
+        check_consistent_length(output, target, sample_weight)
+        if sample_weight is not None:
+            sample_weight = column_or_1d(sample_weight)
+        return self._score_outputs(output, target, sample_weight)
 
     def predict(self, X: Any) -> Array:
         """Return the predicted numbers of each row.
