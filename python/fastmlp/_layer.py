@@ -47,6 +47,9 @@ class Symbol:
         self.layer = layer
         self.sources = sources
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.columns, self.layer, self.sources)
+
     def __repr__(self) -> str:
         return f"<{self.columns} columns from {self.layer!r}>"
 
@@ -74,6 +77,9 @@ class Input(Symbol):
     def __init__(self, columns: int, name: str | None = None) -> None:
         super().__init__(integer(columns, "columns", at_least=1), None, ())
         self.name = _checked_name(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.columns, self.name)
 
     def __repr__(self) -> str:
         return (

@@ -359,6 +359,16 @@ class Network:
         # calls.
         return _unpickled, (self.inputs, self.layers, self._structure.steps())
 
+    # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
+    # is what a file holds of it: JSON values and arrays, no code.
+
+    def __getstate__(self) -> dict[str, Any]:
+        named = zip(self.parameter_names, self.parameter_nodes, strict=True)
+        return {"config": self.config(), "weights": {name: node.value for name, node in named}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]
+
     def __repr__(self) -> str:
         return f"<Network of {len(self.layers)} layers, {self.parameter_count} parameters>"
 

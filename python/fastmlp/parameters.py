@@ -97,16 +97,14 @@ class Parameters:
         other.flat[:] = self.flat
         return other
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.nodes, self.dtype, self.flat)
+    def __getstate__(self) -> dict[str, Any]:
+        return {"nodes": self.nodes, "dtype": str(self.dtype), "flat": self.flat}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Aligned again, which an unpickled vector is not.
+        self.__init__(state["nodes"], state["dtype"])  # type: ignore[misc]
+        self.flat[:] = state["flat"]
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
         return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"
-
-
-def _restored(nodes: Sequence[Node], dtype: DTypeLike, flat: Array) -> Parameters:
-    """Return parameters as they were pickled, aligned again."""
-    parameters = Parameters(nodes, dtype)
-    parameters.flat[:] = flat
-    return parameters
