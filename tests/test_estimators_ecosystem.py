@@ -63,7 +63,7 @@ def test_weights_put_in_by_hand_are_the_weights():
     assert (estimator.predict(X) == 1).all()
     assert_array_equal(pickle.loads(pickle.dumps(estimator)).intercepts_[-1], [0.0, 9.0, 0.0])
     estimator.coefs_[0] = np.zeros((1, 1))
-    with pytest.raises(ValueError, match="keep their shapes"):
+    with pytest.raises(ValueError, match=r"coefs_\[0\] has the shape \(1, 1\)"):
         estimator.predict(X)
 
 

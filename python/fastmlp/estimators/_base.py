@@ -19,6 +19,7 @@ from fastmlp.estimators import _lbfgs, _network
 from fastmlp.estimators._data import Data, average, readable
 from fastmlp.estimators._objectives import Objective, training_graph
 from fastmlp.estimators._stochastic import RULES, Compiled, OptimizerState, StochasticTraining
+from fastmlp.estimators._weights import Weights
 from fastmlp.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
@@ -184,28 +185,30 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_layers_ = len(units)
         self.out_activation_ = self._out_activation()
         self._adopt(units, weights, dtype)
-        if self.solver == "lbfgs":
-            return
-        self.loss_curve_: list[float] = []
-        self._no_improvement_count = 0
-        self.validation_loss_curve_: list[float] | None = [] if self.early_stopping else None
-        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
-        self.best_loss_ = None if self.early_stopping else np.inf
+        if self.solver != "lbfgs":
+            self._begin_records(anew=True)
 
-    def _adopt(self, units: list[int], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
-        """Make the network of these weights, with no state of a solver yet."""
-        count = len(units) - 2
-        hidden = _network.hidden_activations(self.activation, count)
-        dropout = _network.each_layer(self.dropout, count, "dropout")
-        self.model_ = _network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
-        self._best_flat: Array | None = None
-        self._optimizer: OptimizerState | None = None
-        self._plans: dict[Any, Any] = {}
-        self.stopped_ = False
-        self._show_weights()
+    def _begin_records(self, *, anew: bool) -> None:
+        """Begin what epochs are recorded in; if not `anew`, only what is not there yet.
+
+        Weights put in by hand have no records, nor has a rule of stopping that is new.
+        """
+        stopping = self.early_stopping
+        fresh = {
+            "t_": 0,
+            "loss_curve_": [],
+            "_no_improvement_count": 0,
+            "validation_loss_curve_": [] if stopping else None,
+            "validation_scores_": [] if stopping else None,
+            "best_validation_score_": -np.inf if stopping else None,
+            "best_loss_": None if stopping else np.inf,
+        }
+        for name, value in fresh.items():
+            if anew or getattr(self, name, None) is None:
+                setattr(self, name, value)
 
     def _fit_stochastic(self, data: Data, held_out: Data | None, incremental: bool) -> None:
+        self._begin_records(anew=False)
         if not (incremental or (self.warm_start and self.keep_optimizer)):
             self._optimizer = None
         if self._optimizer is None or self._optimizer.solver != self.solver:
@@ -221,8 +224,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         validate = None
         if held_out is not None:
             validate = self._validation(held_out)
-            self.validation_scores_ = self.validation_scores_ or []
-            self.validation_loss_curve_ = getattr(self, "validation_loss_curve_", None) or []
+            self.validation_scores_: list[float] = self.validation_scores_ or []
+            self.validation_loss_curve_: list[float] = self.validation_loss_curve_ or []
         self.stopped_ = False
         compiled = self._compiled(data, total=False)
         StochasticTraining(self, compiled, data, validate, incremental).run()
@@ -278,30 +281,6 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return validate
 
-    # Weights.
-
-    def _show_weights(self) -> None:
-        """Let `coefs_` and `intercepts_` be the model's own arrays."""
-        layers = _network.dense_layers(self.model_)
-        self.coefs_ = [layer.weights.T for layer in layers]
-        self.intercepts_ = [layer.biases for layer in layers]
-        self._shown = [*self.coefs_, *self.intercepts_]
-
-    def _read_weights(self) -> None:
-        """Copy in the arrays that somebody has put into `coefs_` or `intercepts_`."""
-        given = [*self.coefs_, *self.intercepts_]
-        if all(mine is theirs for mine, theirs in zip(self._shown, given, strict=True)):
-            return
-        for mine, theirs in zip(self._shown, given, strict=True):
-            if np.shape(theirs) != mine.shape:
-                raise ValueError(
-                    f"coefs_ and intercepts_ must keep their shapes: {np.shape(theirs)} is given "
-                    f"for {mine.shape}"
-                )
-            mine[...] = theirs
-        n = len(self.coefs_)
-        self.coefs_, self.intercepts_ = self._shown[:n], self._shown[n:]
-
     # Predicting.
 
     def _nodes(self, layer: int | None) -> Node:
@@ -314,13 +293,12 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data."""
-        self._read_weights()
         key = ("predict", layer)
         if key not in self._plans:
             node = self._nodes(layer)
-            self._plans[key] = planner.plan([node], parameters=self.model_.parameters), node
+            self._plans[key] = planner.plan([node], parameters=self._model.parameters), node
         plan, node = self._plans[key]
-        x = self.model_.network.input_nodes[0]
+        x = self._model.network.input_nodes[0]
         if hasattr(X, "tocsr"):
             X = X.tocsr()
         with config.own_threads(self.n_threads):
@@ -328,7 +306,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return result
 
     def _checked(self, X: Any) -> Any:
-        check_is_fitted(self)
+        check_is_fitted(self, "coefs_")
+        self._read_weights()
         _frames.refuse_dates(X, "X")
         return validate_data(
             self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
@@ -374,29 +353,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of str
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "coefs_")
         prefix = type(self).__name__.lower()
         width = self.coefs_[-1].shape[0]
         return np.array([f"{prefix}{i}" for i in range(width)], dtype=object)
-
-    # Objects.
-
-    def __getstate__(self) -> dict[str, Any]:
-        if hasattr(self, "model_"):
-            self._read_weights()
-        state: dict[str, Any] = dict(super().__getstate__())
-        # The weights are the model's; plans are made again.
-        for name in ("coefs_", "intercepts_", "_shown", "_plans"):
-            state.pop(name, None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if hasattr(self, "model_"):
-            if self._optimizer is not None:  # a file mapped into memory may not be written to
-                self._optimizer.vectors = [vector.copy() for vector in self._optimizer.vectors]
-            self._plans = {}
-            self._show_weights()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

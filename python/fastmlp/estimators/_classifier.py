@@ -140,6 +140,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         The labels.
     coefs_, intercepts_ : list of ndarray
         Weights (inputs, outputs) and biases (outputs,) of each layer; views of `model_`, writable.
+        Arrays put in their place are the weights from then on, also of other shapes (with
+        `n_layers_`) and in an estimator never fitted (a classifier needs `classes_`, too).
     model_ : fastmlp.Model
         The network itself: `fastmlp.Model` with all it can do.
     loss_, best_loss_ : float
@@ -336,6 +338,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
         X, y = self._read(X, y, reset=reset)
+        self._complete_labels()
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -354,9 +357,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             )
         return X, y
 
+    def _complete_labels(self) -> None:
+        """Set the one of `classes_` and the `LabelBinarizer` by the other, put in by hand."""
+        if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
+            self._label_binarizer = LabelBinarizer().fit(self.classes_)
+        elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):
+            self.classes_ = self._label_binarizer.classes_
+
     @property
     def _multiclass(self) -> bool:
+        self._complete_labels()
+        if not hasattr(self, "classes_"):
+            raise ValueError(
+                "coefs_ and intercepts_ are set by hand, but no classes_: the labels, in the order "
+                "of the outputs"
+            )
         return bool(self._label_binarizer.y_type_ == "multiclass")
+
+    def _check_classes(self) -> None:
+        """Raise if there are not as many outputs as the classes need."""
+        binary = not self._multiclass and self._label_binarizer.y_type_ == "binary"
+        wanted = 1 if binary else len(self.classes_)
+        if self.n_outputs_ != wanted:
+            raise ValueError(
+                f"the weights set by hand have {self.n_outputs_} outputs, {len(self.classes_)} "
+                f"classes need {wanted}"
+            )
 
     def _out_activation(self) -> str:
         if self.loss == "hinge":
@@ -483,6 +509,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             Labels; zeros and ones in columns if there were several at a time.
         """
         X = self._checked(X)
+        self._check_classes()
         y = self._outputs(X)
         labels: Array = self._label_binarizer.inverse_transform(
             y.ravel() if self.n_outputs_ == 1 else y, threshold=self._threshold

@@ -104,6 +104,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     ----------
     coefs_, intercepts_ : list of ndarray
         Weights (inputs, outputs) and biases (outputs,) of each layer; views of `model_`, writable.
+        Arrays put in their place are the weights from then on, also of other shapes (with
+        `n_layers_`) and in an estimator never fitted (a classifier needs `classes_`, too).
     model_ : fastmlp.Model
         The network itself: `fastmlp.Model` with all it can do.
     loss_, best_loss_ : float
