@@ -103,9 +103,10 @@ CASES: dict[str, list[Case]] = {
         for ta in (False, True)
         for tb in (False, True)
     ],
-    **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum")},
+    **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum", "ratio")},
     **{op: binary(positive) for op in ("relu_message", "softplus_message")},
     **{op: binary(within_one) for op in ("threshold_message", "logistic_message", "tanh_message")},
+    **{op: binary(within_one) for op in ("logistic_cross_entropy", "logistic_residual")},
     **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs")},
     **{op: unary(positive) for op in ("log", "sqrt")},
     "power": [
@@ -229,6 +230,11 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
     "multiply": np.multiply,
     "divide": np.true_divide,
     "maximum": lambda a, b: np.where(a > b, a, b),
+    "ratio": lambda a, b: np.divide(a, b, where=b != 0, out=np.zeros(np.broadcast(a, b).shape)),
+    "logistic_cross_entropy": lambda z, t: (
+        -t * scipy.special.log_expit(z) - (1 - t) * scipy.special.log_expit(-z)
+    ),
+    "logistic_residual": lambda z, t: scipy.special.expit(z) - t,
     "relu_message": lambda bar, h: bar * (h > 0),
     "softplus_message": lambda bar, h: bar * (1 - np.exp(-h)),
     "threshold_message": lambda bar, h: 0 * bar * h,

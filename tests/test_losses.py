@@ -46,6 +46,41 @@ def test_binary_cross_entropy_is_minus_log_of_the_probability_of_the_target():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", ["name", "written out", "with t as a number", "t last"])
+def test_the_cross_entropy_of_a_sure_and_right_answer_keeps_its_digits(form, dtype):
+    z, t = g.input(1, "z"), g.input(1, "t")
+    each = {
+        "name": lambda: losses.get("binary_cross_entropy")(g.logistic(z), t),
+        "written out": lambda: g.softplus(z) - t * z,
+        "with t as a number": lambda: g.softplus(z) - 1.0 * z,
+        "t last": lambda: g.softplus(z) - z * t,
+    }[form]()
+    Z = np.array([2, 8, 12, 16, 20, 30, 50, 80.0])
+    feeds = {z: Z, t: np.ones(8)} if t in g.topological_order(each) else {z: Z}
+    for values in (g.reference.evaluate(each, feeds, dtype), g.run(each, feeds, dtype)):
+        np.testing.assert_allclose(values[:, 0], np.log1p(np.exp(-Z)), 5 * np.finfo(dtype).eps)
+
+
+def test_the_gradient_of_a_sure_and_right_answer_keeps_its_digits():
+    z, t = g.input(1, "z"), g.input(1, "t")
+    z_bar = g.gradient(losses.get("binary_cross_entropy")(g.logistic(z), t), z)
+    Z = np.array([30, 30, -30, -30.0])
+    found = g.run(z_bar, {z: Z, t: [1, 0, 0, 1]})[:, 0]
+    np.testing.assert_allclose(found, np.array([-1, 1, 1, -1]) * [np.exp(-30), 1, np.exp(-30), 1])
+    g.check_gradients(g.sum(z_bar * z), {z: [-3, -0.1, 0.2, 9], t: [1, 0.3, 0, 0.9]}, [z, t])
+
+
+def test_parts_of_a_written_out_cross_entropy_can_be_fed_and_differentiated():
+    z, t = g.input(1, "z"), g.input(1, "t")
+    plus, product = g.softplus(z), t * z
+    loss = plus - product
+    for run in (g.reference.evaluate, g.run):
+        assert run(loss, {plus: 5.0, z: 1.0, t: 1.0}).item() == 4
+        assert run(loss, {product: 0.0, z: 0.0, t: 1.0}).item() == pytest.approx(np.log(2))
+        assert run(g.gradient(loss, product), {z: 1.0, t: 1.0}).item() == -1
+
+
 def test_binary_hinge_is_zero_beyond_the_margin_and_linear_within():
     y = [[2.0], [0.25], [0.25], [-3.0]]
     assert per_example("hinge", y, [[1], [1], [0], [0]]).tolist() == [0, 0.75, 1.25, 0]

@@ -49,8 +49,13 @@ def sum_and_penalty() -> list[Node]:
     return [g.matmul(x, g.exp(y), transpose_a=True) + 0.1 * V]
 
 
+def written_out_cross_entropy() -> list[Node]:
+    return [g.softplus(y) - t * y]
+
+
 # A graph for each rule: what it has to become fewer of.
 FOR: dict[str, tuple[Callable[[], list[Node]], str]] = {
+    "drop_unread": (written_out_cross_entropy, "unary"),
     "deliver_in_place": (lambda: [g.exp(x)], "copy"),
     "activation_into_product": (lambda: [g.relu(y)], "unary"),
     "derivative_into_product": (lambda: [g.gradient(g.sum(g.exp(g.tanh(y) @ W)), y)], "binary"),
@@ -150,6 +155,13 @@ def test_the_penalty_joins_the_gradient_in_one_pass():
     assert [s.kind for s in added] == ["gemm"]
     assert added[0].scalar.value == pytest.approx(0.02)
     assert kinds(work)["add_scaled"] == 0
+
+
+def test_cross_entropy_of_a_logistic_output_is_one_step_each_way():
+    for loss in (g.logistic_cross_entropy(y, t), g.softplus(y) - t * y):
+        assert kinds(fuse.fuse(lowered([loss]))) == {"gemm": 1, "binary": 1}
+    message = g.gradient(g.sum(g.logistic_cross_entropy(y, t)), y)
+    assert kinds(fuse.fuse(lowered([message]))) == {"gemm": 1, "binary": 1}
 
 
 def test_a_number_divided_by_the_rows_of_the_batch_is_known_to_the_planner():

@@ -107,7 +107,8 @@ BINARY = sorted(
 
 
 def test_all_operations_that_broadcast_are_found():
-    arithmetic = {"add", "subtract", "multiply", "divide", "maximum"}
+    arithmetic = {"add", "subtract", "multiply", "divide", "maximum", "ratio"}
+    arithmetic |= {"logistic_cross_entropy", "logistic_residual"}
     assert set(BINARY) == arithmetic | {op for op in OPS if op.endswith("_message")} - {
         "softmax_cross_entropy_message"
     }

@@ -124,6 +124,9 @@ FASTMLP_DEFINE(softplus_message, -expm1<T>(-b) * a)
 FASTMLP_DEFINE(threshold_message, Vec<T>{})
 FASTMLP_DEFINE(logistic_message, b*(T(1) - b) * a)
 FASTMLP_DEFINE(tanh_message, fma(-b, b, splat(T(1))) * a)
+FASTMLP_DEFINE(ratio, b == T(0) ? Vec<T>{} : a / b)
+FASTMLP_DEFINE(logistic_cross_entropy, FASTMLP_ISA::logistic_cross_entropy<T>(a, b))
+FASTMLP_DEFINE(logistic_residual, FASTMLP_ISA::logistic_residual<T>(a, b))
 #undef FASTMLP_DEFINE
 }  // namespace binary
 

@@ -213,4 +213,19 @@ FASTMLP_INLINE Vec<T> softplus(Vec<T> x) {
   return greatest(Vec<T>{}, x) + log1p<T>(exp_of_minus<T>(x));
 }
 
+// softplus(z) − t·z as (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: for t of 0 … 1
+// no term is negative.
+template <class T>
+FASTMLP_INLINE Vec<T> logistic_cross_entropy(Vec<T> z, Vec<T> t) {
+  return fma(z > T(0) ? T(1) - t : -t, z, log1p<T>(exp_of_minus<T>(z)));
+}
+
+// logistic(z) − t, by the smaller of logistic(z) and 1 − logistic(z).
+template <class T>
+FASTMLP_INLINE Vec<T> logistic_residual(Vec<T> z, Vec<T> t) {
+  const Vec<T> e = exp_of_minus<T>(z);
+  const Vec<T> q = fma(-e, e / (T(1) + e), e);  // as in logistic
+  return z > T(0) ? (T(1) - t) - q : q - t;
+}
+
 }  // namespace fastmlp::FASTMLP_ISA

@@ -41,18 +41,22 @@ using Index = std::int64_t;
 
 // Elementwise functions of two arguments. A message takes (h̄, h) to z̄ = h̄·φ'(z), where φ' is
 // written in terms of h = φ(z): relu [h > 0]; softplus −expm1(−h); threshold 0; logistic h(1−h);
-// tanh 1−h².
-#define FASTMLP_BINARY(X) \
-  X(add)                  \
-  X(subtract)             \
-  X(multiply)             \
-  X(divide)               \
-  X(maximum)              \
-  X(relu_message)         \
-  X(softplus_message)     \
-  X(threshold_message)    \
-  X(logistic_message)     \
-  X(tanh_message)
+// tanh 1−h². ratio is a/b, and 0 where b is 0. Of z and t: logistic_cross_entropy is
+// softplus(z) − t·z, logistic_residual logistic(z) − t, neither with cancellation for t of 0 … 1.
+#define FASTMLP_BINARY(X)   \
+  X(add)                    \
+  X(subtract)               \
+  X(multiply)               \
+  X(divide)                 \
+  X(maximum)                \
+  X(relu_message)           \
+  X(softplus_message)       \
+  X(threshold_message)      \
+  X(logistic_message)       \
+  X(tanh_message)           \
+  X(ratio)                  \
+  X(logistic_cross_entropy) \
+  X(logistic_residual)
 
 #define FASTMLP_ENUM(name) name,
 enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) };

@@ -32,7 +32,14 @@ from fastmlp._node import (
     parameter,
     topological_order,
 )
-from fastmlp.ops.activations import logistic, relu, softplus, tanh, threshold
+from fastmlp.ops.activations import (
+    logistic,
+    logistic_cross_entropy,
+    relu,
+    softplus,
+    tanh,
+    threshold,
+)
 from fastmlp.ops.columns import concatenate, pad, pick, scatter, slice
 from fastmlp.ops.elementwise import (
     abs,
@@ -45,6 +52,7 @@ from fastmlp.ops.elementwise import (
     multiply,
     negative,
     power,
+    ratio,
     sin,
     sqrt,
     subtract,
@@ -101,6 +109,7 @@ __all__ = [
     "log",
     "log_softmax",
     "logistic",
+    "logistic_cross_entropy",
     "matmul",
     "maximum",
     "mean",
@@ -111,6 +120,7 @@ __all__ = [
     "parameter",
     "pick",
     "power",
+    "ratio",
     "reference",
     "relu",
     "run",

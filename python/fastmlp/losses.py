@@ -179,9 +179,7 @@ def _binary_cross_entropy(y: g.Node, t: g.Node) -> g.Node:
             "set output='logistic'"
         )
     _require_same_columns("binary_cross_entropy", y, t)
-    # −t log y − (1 − t) log(1 − y), written in z so that y = 0 and y = 1 stay finite.
-    z = y.parents[0]
-    return _sum_columns(g.softplus(z) - t * z)
+    return _sum_columns(g.logistic_cross_entropy(y.parents[0], t))
 
 
 def _hinge(y: g.Node, t: g.Node) -> g.Node:

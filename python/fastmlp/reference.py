@@ -5,7 +5,7 @@ It takes complex numbers too, so that every gradient can be checked by a complex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from fastmlp._feeds import check_feeds
 from fastmlp._node import Array, Node, Run, topological_order
 from fastmlp.ops import OPS
+from fastmlp.ops.activations import without_cancellation
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -84,17 +85,25 @@ def evaluate(
     with np.errstate(all="ignore"):
         for node in order:
             if node not in values:
-                values[node] = _value(node, values, run, kind)
+                values[node] = _value(node, values, matrices, run, kind)
     # Copies: a value may be a view of another or of what was fed.
     result = [values[node].copy() for node in wanted]
     return result[0] if isinstance(outputs, Node) else result
 
 
 def _value(
-    node: Node, values: Mapping[Node, Array], run: Run, dtype: np.dtype[np.generic]
+    node: Node,
+    values: Mapping[Node, Array],
+    fed: Container[Node],
+    run: Run,
+    dtype: np.dtype[np.generic],
 ) -> Array:
     if node.value is not None:
         return node.value.astype(dtype)
+    node = without_cancellation(node, fed)
     op = OPS[node.op]
     attrs = node.attrs if op.at_run is None else op.at_run(node.attrs, run)
-    return op.value(*(values[p] for p in node.parents), **attrs)
+    parents = (
+        values[p] if p in values else _value(p, values, fed, run, dtype) for p in node.parents
+    )
+    return op.value(*parents, **attrs)

@@ -84,7 +84,7 @@ def _log_loss(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     if y.op == "softmax":
         each = g.softmax_cross_entropy(z, t)
         return each, clipped(each)
-    each = g.softplus(z) - t * z  # −log p where t = 1, −log(1 − p) where t = 0
+    each = g.logistic_cross_entropy(z, t)
     return _columns(each), _columns(clipped(each))
 
 

@@ -5,11 +5,12 @@ The messages are operations themselves, so they can be fused and differentiated 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
-from fastmlp._node import Array, Node, Operand, Shape, apply, broadcast, declare
+from fastmlp._node import Array, Node, Operand, Shape, apply, broadcast, constant, declare
 from fastmlp.ops.elementwise import exp
 
 
@@ -122,6 +123,77 @@ declare(
     formula="{0}·{1}·(1 − {1})",
     precedence=2,
 )
+
+
+def logistic_cross_entropy(z: Operand, t: Operand) -> Node:
+    """Return softplus(z) − t·z = −t log y − (1 − t) log(1 − y) with y = logistic(z), broadcasting.
+
+    For t of 0 … 1 no digit is lost by cancellation, however sure and right y is. The derivative by
+    z is logistic(z) − t.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.logistic_cross_entropy([[40.0]], 1.0), {})
+    array([[4.24835426e-18]])
+    """
+    return apply("logistic_cross_entropy", z, t)
+
+
+def _cross_entropy_value(z: Array, t: Array) -> Array:
+    # (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: no term is negative.
+    above = z.real > 0
+    result: Array = np.where(above, 1 - t, -t) * z + np.log1p(np.exp(np.where(above, -z, z)))
+    return result
+
+
+declare(
+    "logistic_cross_entropy",
+    shape=broadcast,
+    value=_cross_entropy_value,
+    derive=lambda h, bar, z, t: (bar * apply("logistic_residual", z, t), -(bar * z)),
+    formula="softplus({0}) − {1}·{0}",
+    precedence=1,
+)
+
+
+def _residual_value(z: Array, t: Array) -> Array:
+    above = z.real > 0
+    e = np.exp(np.where(above, -z, z))
+    q = e / (1 + e)  # the smaller of logistic(z) and 1 − logistic(z)
+    result: Array = np.where(above, (1 - t) - q, q - t)
+    return result
+
+
+declare(
+    "logistic_residual",
+    shape=broadcast,
+    value=_residual_value,
+    derive=lambda m, u, z, t: (u * (logistic(z) * logistic(-z)), -u),
+    formula="logistic({0}) − {1}",
+    precedence=1,
+)
+
+
+def without_cancellation(node: Node, fed: Container[Node]) -> Node:
+    """Return softplus(z) − t·z as `logistic_cross_entropy`, any other node as it is.
+
+    Written out it would lose its digits where t = 1 and z is large. The node of the graph stays, so
+    that its parents can be shown, fed and asked for gradients; only its value is computed from z
+    and t at once, unless what lies between is fed.
+    """
+    if node.op != "subtract":
+        return node
+    plus, product = node.parents
+    if plus.op != "softplus" or plus in fed:
+        return node
+    (z,) = plus.parents
+    if product is z:
+        return logistic_cross_entropy(z, constant(1.0))
+    if product.op != "multiply" or product in fed or z not in product.parents:
+        return node
+    left, right = product.parents
+    return logistic_cross_entropy(z, right if left is z else left)
 
 
 def tanh(z: Operand) -> Node:

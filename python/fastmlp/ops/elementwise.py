@@ -99,6 +99,31 @@ declare(
 )
 
 
+def ratio(a: Operand, b: Operand) -> Node:
+    """Return a/b, and 0 where b = 0: a mean over nothing; broadcasting.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.ratio([[3.0, 0.0]], [[2.0, 0.0]]), {})
+    array([[1.5, 0. ]])
+    """
+    return apply("ratio", a, b)
+
+
+def _ratio_value(a: Array, b: Array) -> Array:
+    return np.where(b.real == 0, np.zeros_like(a), a / b)
+
+
+declare(
+    "ratio",
+    shape=broadcast,
+    value=_ratio_value,
+    derive=lambda h, bar, a, b: (ratio(bar, b), -ratio(bar * h, b)),
+    formula="ratio({0}, {1})",
+)
+
+
 def maximum(a: Operand, b: Operand) -> Node:
     """Return the larger of a and b, broadcasting; where they tie, the message goes to b."""
     return apply("maximum", a, b)

@@ -30,6 +30,17 @@ def fuse(work: Steps) -> Steps:
     return work
 
 
+def drop_unread(work: Steps) -> None:
+    """Leave out what nobody reads: parts of what became one step when it was lowered."""
+    read: set[Buffer] = set()
+    kept = []
+    for step in reversed(work.steps):
+        if any(buffer.home != "temporary" or buffer in read for buffer in step.writes()):
+            kept.append(step)
+            read.update(step.reads())
+    work.steps[:] = reversed(kept)
+
+
 def deliver_in_place(work: Steps) -> None:
     """Compute a result where it is wanted, instead of copying it there."""
     while (step := next(filter(lambda step: _delivers(work, step), work.steps), None)) is not None:
@@ -185,6 +196,7 @@ def addition_into_product(work: Steps) -> None:
 
 
 RULES: tuple[Callable[[Steps], None], ...] = (
+    drop_unread,
     deliver_in_place,
     activation_into_product,
     derivative_into_product,

@@ -28,6 +28,7 @@ _UNARY = ("negative", "exp", "log", "sqrt", "sin", "cos", "abs", "power", *_ACTI
 _BINARY = (
     *("add", "subtract", "multiply", "divide", "maximum"),
     *(f"{name}_message" for name in _ACTIVATIONS),
+    *("ratio", "logistic_cross_entropy", "logistic_residual"),
 )
 UNARY: Final = {name: number for number, name in enumerate(_UNARY)}
 BINARY: Final = {name: number for number, name in enumerate(_BINARY)}

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from fastmlp._node import BATCH, OPS, Array, Node
+from fastmlp.ops.activations import without_cancellation
 from fastmlp.parameters import Parameters
 from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform, constant_buffer
 from fastmlp.planner.kernels import BINARY, UNARY
@@ -67,6 +68,7 @@ class _Lowering:
         self.turned_copies: dict[Buffer, Operand] = {}
         self.result = Steps()
         for number, node in enumerate(fed):
+        self.fed = frozenset(fed)
             buffer = Buffer(*node.shape, "feed", number)
             self.result.feeds.append(buffer)
             self.values[node] = Operand.of(buffer)
@@ -84,7 +86,18 @@ class _Lowering:
         elif node.op == "constant":
             self.values[node] = self.constant(node)
         else:
-            self.values[node] = self.uniform(node) or self.compute(node)
+            exact = self.exact(node)
+            self.values[node] = self.uniform(exact) or self.compute(exact)
+
+    def exact(self, node: Node) -> Node:
+        """Return what to compute for a node: nearly always itself."""
+        exact = without_cancellation(node, self.fed)
+        if exact is not node:
+            for parent in exact.parents:
+                self.visit(parent)
+            if node in self.turned:
+                self.turned.add(exact)
+        return exact
 
     def constant(self, node: Node) -> Value:
         assert node.value is not None
