@@ -56,6 +56,24 @@ def test_a_batch_without_weight_changes_nothing():
     assert_allclose(half.coefs_[0], first.coefs_[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+@pytest.mark.parametrize("task", ["classifier", "regressor", "partial_fit"])
+def test_the_loss_of_a_weighted_epoch_is_the_weighted_mean_of_its_rows(task, share):
+    weight = RNG.uniform(0.5, 2, 210) * (RNG.rand(210) < share)
+    weight[0] = 1
+    still = {"learning_rate_init": 1e-15, "alpha": 0, "max_iter": 1, "batch_size": 20}
+    if task == "regressor":
+        estimator = regressor(**still).fit(X, y, weight)
+        each = 0.5 * (estimator.predict(X) - y) ** 2
+    else:
+        estimator = classifier(**still)
+        how = {"classes": [0, 1, 2]} if task == "partial_fit" else {}
+        getattr(estimator, "partial_fit" if how else "fit")(X, LABELS, weight, **how)
+        each = -np.log(estimator.predict_proba(X)[np.arange(210), LABELS])
+    assert_allclose(estimator.loss_curve_, [np.average(each, weights=weight)], rtol=1e-10)
+    assert estimator.loss_ == estimator.loss_curve_[0]
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_dropout_changes_the_training_and_not_the_prediction(solver):
     plain = classifier(solver=solver, max_iter=3).fit(X, LABELS)

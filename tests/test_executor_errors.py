@@ -183,6 +183,14 @@ def test_a_program_without_a_loss_cannot_train():
         )
 
 
+@pytest.mark.parametrize("place", [-2, 10**6])
+def test_a_weight_of_a_batch_that_is_not_there_is_no_program(place: int):
+    arguments, _ = plan_program([logits], parameters=Parameters([W, b]), fed=[x])
+    _core.ProgramF32(**arguments)
+    with pytest.raises(ValueError, match="no such weight of a batch"):
+        _core.ProgramF32(**{**arguments, "batch_weight": place})
+
+
 # --------------------------------------------------------------------- labels out of range
 
 LABELS = [-1.0, 4.0, 1e30, -1e30, np.nan, np.inf, -np.inf, -0.5, 2.0**63]

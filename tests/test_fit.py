@@ -262,6 +262,20 @@ def test_weights_of_the_validation_examples_count():
     assert history["val_loss"] == [model.evaluate(X, t, sample_weight=weight)["loss"]]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_weighted_epoch_records_what_evaluate_gives(dtype, share):
+    X, t = data(rows=211)
+    rng = np.random.default_rng(4)
+    weight = rng.uniform(0.5, 2, 211) * (rng.random(211) < share)
+    weight[0] = 1  # most batches have no weight at all
+    model = classifier(dtype=dtype)
+    how = {"l2": 0.1, "metrics": ["accuracy", "hinge"], "optimizer": fm.SGD(1e-15)}
+    history = model.fit(X, t, epochs=1, batch_size=16, sample_weight=weight, **how)
+    for name, value in model.evaluate(X, t, sample_weight=weight).items():
+        assert history[name] == [pytest.approx(value, rel=1e-5 if dtype == "float32" else 1e-12)]
+
+
 def test_an_example_of_weight_two_counts_as_two_examples():
     X, t = data()
     weight = np.where(np.arange(23) < 4, 2.0, 1.0)

@@ -108,6 +108,40 @@ def test_epochs_are_those_of_numpy(name: str, rows: int):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("batch", [1, 4, 7, 23, 400])
+def test_an_epoch_counts_each_batch_by_its_weight(batch: int):
+    rng = np.random.default_rng(batch)
+    rows = 500 if batch == 400 else 23
+    values, weights = rng.normal(size=rows), rng.uniform(size=rows) * (rng.random(rows) < 0.3)
+    weights[:8] = 0  # whole batches that count for nothing
+    L, w, b = g.input(1, "L"), g.input(1, "w"), g.parameter(0.0, "b")
+    total = g.sum(w)
+    loss, metric = (g.ratio(g.sum(w * each), total) for each in (L + 0.0 * b, g.exp(L)))
+    parameters = Parameters([b], "float64")
+    training = plan_training(loss, parameters, SGD(0.1), metrics=[metric], weight=total)
+    steps = -(-rows // batch)
+    result = training.run_epochs(
+        {L: values, w: weights},
+        state=[],
+        order=None,
+        batch_size=batch,
+        epochs=1,
+        step_values=np.zeros((steps, 5)),
+        seed=0,
+        first_step=0,
+    )
+    expected = [np.average(each, weights=weights) for each in (values, np.exp(values))]
+    np.testing.assert_allclose(result.scalars, [expected], rtol=1e-12)
+
+
+def test_the_weight_of_a_batch_is_one_number():
+    w, b = g.input(1, "w"), g.parameter(0.0, "b")
+    with pytest.raises(ValueError, match=r"weight: expected a node of shape \(1, 1\)"):
+        plan_training(g.mean(w * b), Parameters([b]), SGD(0.1), weight=w)
+    with pytest.raises(TypeError, match="weight: expected a graph node, got int"):
+        plan_training(g.mean(w * b), Parameters([b]), SGD(0.1), weight=1)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_one_call_of_many_epochs_is_many_calls_of_one(name: str):
     how, rng = OPTIMIZERS[name], np.random.default_rng(1)

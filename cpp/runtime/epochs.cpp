@@ -61,7 +61,10 @@ class EpochLoop {
   void loop(const Member& member) {
     Index since_backup = kStepsPerBackup, since_poll = 0;
     for (Index epoch = 0; epoch < call_.epochs; ++epoch) {
-      if (member.thread == 0) std::fill(sums_.begin(), sums_.end(), 0.0);
+      if (member.thread == 0) {
+        std::fill(sums_.begin(), sums_.end(), 0.0);
+        weight_ = 0.0;
+      }
       if (since_backup >= kStepsPerBackup) {
         if (!backup(member)) return;
         since_backup = 0;
@@ -76,7 +79,7 @@ class EpochLoop {
       }
       if (member.thread == 0) {
         for (std::size_t i = 0; i < sums_.size(); ++i)
-          call_.scalars[epoch * Index(sums_.size()) + Index(i)] = sums_[i] / double(call_.rows);
+          call_.scalars[epoch * Index(sums_.size()) + Index(i)] = sums_[i] / weight_;
         result_.epochs = epoch + 1;
       }
     }
@@ -104,8 +107,11 @@ class EpochLoop {
       return false;
     }
     if (member.thread == 0) {
+      const bool by_rows = program_.batch_weight == kRows;
+      const double weight = by_rows ? double(rows) : double(reduced[program_.batch_weight]);
       for (std::size_t i = 0; i < sums_.size(); ++i)
-        sums_[i] += double(reduced[program_.scalars[i]]) * double(rows);
+        sums_[i] += double(reduced[program_.scalars[i]]) * weight;
+      weight_ += weight;
       result_.steps = number + 1;
     }
     update(member, call_.step_values + number * kStepValues);
@@ -170,7 +176,8 @@ class EpochLoop {
   const Program& program_;
   std::unique_ptr<typename Executor<T>::Workspace> w_;
   const Index batches_;
-  std::vector<double> sums_;
+  std::vector<double> sums_;  // of the epoch: scalars times weights of their batches
+  double weight_ = 0.0;       // of the epoch's batches
   const std::vector<T*> no_outputs_;
   Listener listener_;
   std::atomic<bool> spoilt_{false};

@@ -32,7 +32,7 @@ struct TrainingCall {
   const double* step_values = nullptr;  // one row a step
   std::uint64_t seed = 0, first_step = 0;
   std::function<bool()> interrupted;  // asked about every 50 ms by the calling thread
-  double* scalars = nullptr;          // out: epochs × the program's scalars, averages over rows
+  double* scalars = nullptr;          // out: epochs × the program's scalars, averages over batches
 };
 
 struct TrainingResult {

@@ -167,6 +167,8 @@ void check_sizes(const Program& p) {
     throw std::invalid_argument("program: constants beyond the end of the fixed space");
   for (const Index s : p.scalars)
     if (s < 0 || s >= p.reduced_size) throw std::invalid_argument("program: no such scalar");
+  if (p.batch_weight != kRows && (p.batch_weight < 0 || p.batch_weight >= p.reduced_size))
+    throw std::invalid_argument("program: no such weight of a batch");
 }
 
 void check_feeds(const Program& p) {

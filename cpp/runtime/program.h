@@ -11,6 +11,7 @@
 namespace fastmlp {
 
 constexpr Index kBatch = -1;  // a number of rows that the run decides
+constexpr Index kRows = -1;   // a batch counts as much as it has rows
 
 // Where a buffer lives.
 enum class Space : int {
@@ -84,6 +85,7 @@ struct Program {
   std::vector<Index> output_rows;
   std::vector<double> constants;  // the first elements of the fixed space
   std::vector<Index> scalars;     // offsets in reduced of the (1,1) results of training, loss first
+  Index batch_weight = kRows;     // offset in reduced of what a batch counts in their averages
   Index batch_columns = 0;
   Index fixed_size = 0;
   Index reduced_size = 0;

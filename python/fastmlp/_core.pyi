@@ -29,6 +29,7 @@ class _Program:
         feeds: Sequence[tuple[int, int]],
         outputs: Sequence[tuple[int, int]],
         scalars: Sequence[int],
+        batch_weight: int,
         constants: Sequence[float] | NDArray[np.float64],
         batch_columns: int,
         fixed_size: int,

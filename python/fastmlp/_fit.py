@@ -181,7 +181,13 @@ def prepare(model: Model, X: Any, t: Any, arguments: dict[str, Any]) -> tuple[Se
     if compiled is None or compiled.key != key:
         graph = _objective.training_graph(network, objective, columns, weighted)
         model._adopt(network)
-        plan = planner.plan_training(graph.loss, model.parameters, optimizer, metrics=graph.metrics)
+        plan = planner.plan_training(
+            graph.loss,
+            model.parameters,
+            optimizer,
+            metrics=graph.metrics,
+            weight=graph.batch_weight,
+        )
         compiled = Compiled(key, graph, plan)
         if silence := _signal.message(network):
             warnings.warn(silence, _signal.NoSignalWarning, stacklevel=3)

@@ -84,6 +84,8 @@ class TrainingGraph:
         The targets.
     weight : Node or None
         The weights of the examples, if there are any.
+    batch_weight : Node or None
+        Their sum, shape (1, 1): what a batch counts in the averages of an epoch.
     loss : Node
         J = mean loss + penalty, shape (1, 1).
     metrics : list of Node
@@ -92,6 +94,7 @@ class TrainingGraph:
 
     target: Node
     weight: Node | None
+    batch_weight: Node | None
     loss: Node
     metrics: list[Node]
 
@@ -99,17 +102,23 @@ class TrainingGraph:
 def training_graph(
     network: Network, objective: Objective, target_columns: int, weighted: bool
 ) -> TrainingGraph:
-    """Build J and the metrics with dropout active."""
+    """Build J and the metrics with dropout active.
+
+    Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
+    gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
+    """
     y, _ = network.forward(training=True)
     t = g.input(target_columns, "t")
     weight = g.input(1, "sample_weight") if weighted else None
-    J = losses.mean_loss(objective.loss(y, t), weight)
+    total = None if weight is None else g.sum(weight)
+    J = losses.mean_loss(objective.loss(y, t), weight, total)
     penalty = network.penalty(objective.l2)
     return TrainingGraph(
         t,
         weight,
+        total,
         J if penalty is None else J + penalty,
-        [losses.mean_loss(metric(y, t, objective.loss), weight) for metric in objective.metrics],
+        [losses.mean_loss(m(y, t, objective.loss), weight, total) for m in objective.metrics],
     )
 
 

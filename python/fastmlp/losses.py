@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fastmlp import graph as g
 from fastmlp._checks import choice, real
 from fastmlp._targets import ENCODERS, as_matrix
@@ -266,7 +264,9 @@ def default(output_activation: str) -> str:
     )
 
 
-def mean_loss(per_example: g.Node, weights: g.Node | None = None) -> g.Node:
+def mean_loss(
+    per_example: g.Node, weights: g.Node | None = None, total: g.Node | None = None
+) -> g.Node:
     """Return the mean over examples, (1, 1): the one reduction of every loss and metric.
 
     Parameters
@@ -274,8 +274,10 @@ def mean_loss(per_example: g.Node, weights: g.Node | None = None) -> g.Node:
     per_example
         A number for each example, (b, 1). (1, 1) is taken as reduced already and returned.
     weights
-        Weights of the examples, (b, 1): the mean is Σᵢ wᵢ Lᵢ / Σᵢ wᵢ, and 0 where all weights are
-        0.
+        Weights of the examples, (b, 1): the mean is Σᵢ wᵢ Lᵢ / Σᵢ wᵢ, and 0 where Σᵢ wᵢ is 0, as in
+        a batch that has nothing to say.
+    total
+        Σᵢ wᵢ, (1, 1), where several means share it; by default it is computed.
 
     Raises
     ------
@@ -302,9 +304,7 @@ def mean_loss(per_example: g.Node, weights: g.Node | None = None) -> g.Node:
         return g.mean(per_example)
     if weights.shape != per_example.shape:
         raise ValueError(f"weights must have the shape {per_example.shape}, not {weights.shape}")
-    # A batch whose weights are all 0 has nothing to say; 0/0 would end the training.
-    total = g.maximum(g.sum(weights), float(np.finfo(np.float32).tiny))
-    return g.sum(weights * per_example) / total
+    return g.ratio(g.sum(weights * per_example), g.sum(weights) if total is None else total)
 
 
 def l2_penalty(weight_nodes: Sequence[g.Node], l2: float | Sequence[float]) -> g.Node | None:

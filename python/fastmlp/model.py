@@ -149,7 +149,9 @@ class Model(Owner):
         validation_data : tuple (X, t) or (X, t, sample_weight), optional
             Evaluated after each epoch, without dropout.
         sample_weight : array-like, shape (rows,), optional
-            Weights of the rows: the loss of a batch is Σ w L / Σ w.
+            Weights of the rows, not negative, in any unit: the loss of a batch is Σ w L / Σ w, and
+            loss and metrics of an epoch are these means over all its rows. A batch without weight
+            counts for nothing; the penalty on the weights of the network stays.
         l2 : float, default 0
             λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
             use that.

@@ -165,6 +165,7 @@ def plan_training(
     update: Update,
     *,
     metrics: Sequence[Node] = (),
+    weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
@@ -179,11 +180,14 @@ def plan_training(
         The optimizer.
     metrics : sequence of Node
         Further (1, 1) nodes to average over the batches of an epoch.
+    weight : Node, optional
+        (1, 1), what a batch counts in these averages and in that of the loss: for weighted means
+        the sum of its weights. By default its number of rows.
     gradients : mapping of parameter to Node, optional
         What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
         its own, as two networks against each other do. Parameters left out get a gradient of zero.
     """
-    return TrainingPlan(loss, parameters, update, metrics, gradients)
+    return TrainingPlan(loss, parameters, update, metrics, weight, gradients)
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,8 @@ class EpochsResult:
     Attributes
     ----------
     scalars : ndarray of shape (epochs_done, 1 + metrics)
-        Loss and metrics, averaged over the examples of each epoch as training met them.
+        Loss and metrics of each epoch as training met them, averaged over its batches; NaN if they
+        weigh nothing.
     epochs_done, steps_done : int
     non_finite : bool
         The loss became NaN or infinite; the parameters are the last finite ones.
@@ -214,9 +219,12 @@ class TrainingPlan:
         parameters: Parameters,
         update: Update,
         metrics: Sequence[Node],
+        weight: Node | None,
         gradients: Mapping[Node, Node] | None,
     ) -> None:
-        for name, node in [("loss", loss), *(("metrics", metric) for metric in metrics)]:
+        weights = () if weight is None else (weight,)
+        named = [("loss", loss), *(("metrics", metric) for metric in metrics)]
+        for name, node in [*named, *(("weight", node) for node in weights)]:
             if not isinstance(node, Node):
                 raise TypeError(f"{name}: expected a graph node, got {type(node).__name__}")
             if node.shape != (1, 1):
@@ -225,7 +233,7 @@ class TrainingPlan:
         self.update = update
         given = {} if gradients is None else dict(gradients)
         _check_gradients(given, parameters)
-        self._order = topological_order([loss, *metrics, *given.values()])
+        self._order = topological_order([loss, *metrics, *weights, *given.values()])
         self.inputs = tuple(v for v in self._order if v.op == "input")
         if gradients is None:
             along = gradient(loss, parameters.nodes)
@@ -237,6 +245,7 @@ class TrainingPlan:
             parameters=parameters,
             fed=self.inputs,
             scalars=(loss, *metrics),
+            weight=weight,
             gradients=dict(zip(parameters.nodes, along, strict=True)),
         )
         self._program = _make_program(arguments, parameters)

@@ -255,6 +255,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 graph.reported,
                 parameters,
                 RULES["sgd" if total else self.solver],
+                weight=graph.batch_weight,
                 gradients=graph.gradients,
             )
             self._plans[key] = Compiled(graph, plan)

@@ -145,6 +145,8 @@ class TrainingGraph:
         Inputs and targets, to feed.
     weight : Node or None
         Weights of the examples, to feed if there are any.
+    batch_weight : Node or None
+        Their sum, (1, 1): what a batch counts in the averages of an epoch.
     reported : Node
         (1, 1), what `loss_curve_` shows.
     gradients : dict of parameter to Node
@@ -154,6 +156,7 @@ class TrainingGraph:
     x: Node
     t: Node
     weight: Node | None
+    batch_weight: Node | None
     reported: Node
     gradients: dict[Node, Node]
 
@@ -175,11 +178,13 @@ def training_graph(
         Whether examples have weights.
     total : bool
         Add the losses of the examples up, without the penalty, for batches that are parts of one
-        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w.
+        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w, and 0 where Σ w is 0: a batch without weight has
+        nothing to say, neither has its penalty.
     """
     y, _ = network.forward(training=True)
     t = g.input(target_columns, "t")
     weight = g.input(1, "sample_weight") if weighted else None
+    sum_of_weights = None if weight is None else g.sum(weight)
     squares = [g.sum(W**2) for W in _weight_matrices(network)]
     penalty = (0.5 * objective.alpha) * sum(squares[1:], start=squares[0])
     followed, reported = objective.examples(y, t)
@@ -192,12 +197,9 @@ def training_graph(
             n_inverse = g.mean(g.spread(g.constant(1.0), (g.BATCH, 1), mean=True))
             loss = g.mean(each)
             return loss if objective.alpha == 0 else loss + penalty * n_inverse
-        sum_of_weights = g.sum(weight)
-        # A batch whose weights sum to 0 has nothing to say, neither has its penalty.
-        sign = g.threshold(sum_of_weights) + g.threshold(-sum_of_weights)
+        assert sum_of_weights is not None
         loss = g.sum(weight * each)
-        J = loss if objective.alpha == 0 else loss + penalty * sign
-        return J / (sum_of_weights + 1.0 - sign)
+        return g.ratio(loss if objective.alpha == 0 else loss + penalty, sum_of_weights)
 
     J = reduced(followed)
     along = g.gradient(J, network.parameter_nodes)
@@ -205,6 +207,7 @@ def training_graph(
         network.input_nodes[0],
         t,
         weight,
+        None if total else sum_of_weights,
         J if reported is followed else reduced(reported),
         dict(zip(network.parameter_nodes, along, strict=True)),
     )

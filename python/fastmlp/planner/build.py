@@ -25,17 +25,20 @@ def plan_program(
     parameters: Parameters,
     fed: Sequence[Node],
     scalars: Sequence[Node] = (),
+    weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
 ) -> tuple[dict[str, Any], Steps]:
     """Return the arguments of `_core.Program` and the steps they came from."""
     gradients = gradients or {}
-    order = topological_order([*scalars, *gradients.values(), *outputs, *fed], known=set(fed))
+    wanted = [*scalars, *(() if weight is None else (weight,)), *gradients.values(), *outputs]
+    order = topological_order([*wanted, *fed], known=set(fed))
     work = lower(
         order,
         parameters=parameters,
         fed=fed,
         outputs=outputs,
         scalars=scalars,
+        weight=weight,
         gradients=gradients,
     )
     fuse(work)

@@ -14,6 +14,7 @@ from fastmlp.planner.place import Sizes
 from fastmlp.planner.sections import section_number
 
 _NONE = (0, 0, 0, 0)
+_BY_ROWS = -1  # a batch counts as much as it has rows
 
 
 def emit(work: Steps, sizes: Sizes, parameter_size: int, by_rows: bool) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def emit(work: Steps, sizes: Sizes, parameter_size: int, by_rows: bool) -> dict[
         "feeds": [_shape(b) for b in work.feeds],
         "outputs": [_shape(b) for b in work.outputs],
         "scalars": [_offset(b) for b in work.scalars],
+        "batch_weight": _BY_ROWS if work.weight is None else _offset(work.weight),
         "constants": _constants(work),
         "batch_columns": sizes.batch_columns,
         "fixed_size": sizes.fixed,

@@ -121,6 +121,7 @@ class Steps:
     feeds: list[Buffer] = field(default_factory=list)
     outputs: list[Buffer] = field(default_factory=list)
     scalars: list[Buffer] = field(default_factory=list)
+    weight: Buffer | None = None
     constants: list[Buffer] = field(default_factory=list)
 
     def readers(self) -> dict[Buffer, list[Step]]:

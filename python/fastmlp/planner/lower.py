@@ -24,6 +24,7 @@ def lower(
     fed: Sequence[Node] = (),
     outputs: Sequence[Node] = (),
     scalars: Sequence[Node] = (),
+    weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
 ) -> Steps:
     """Return the steps that compute the outputs.
@@ -40,6 +41,8 @@ def lower(
         What the caller gets.
     scalars : sequence of Node
         (1, 1) results that training averages, the loss first.
+    weight : Node, optional
+        (1, 1), what a batch counts in these averages; by default its number of rows.
     gradients : mapping of Node to Node
         From a parameter to the node whose value goes to its place in the gradient.
     """
@@ -52,6 +55,9 @@ def lower(
         work.deliver_gradient(parameter, node)
     for number, node in enumerate(scalars):
         work.deliver(node, Buffer(1, 1, "scalar", number))
+    if weight is not None:
+        work.deliver(weight, Buffer(1, 1, "scalar", len(scalars)))
+        work.result.weight = work.result.scalars.pop()
     for number, node in enumerate(outputs):
         work.deliver(node, Buffer(*node.shape, "output", number))
     return work.result
@@ -62,13 +68,13 @@ class _Lowering:
 
     def __init__(self, parameters: Parameters, fed: Collection[Node], turned: set[Node]) -> None:
         self.parameters = parameters
+        self.fed = frozenset(fed)
         self.turned = turned
         self.values: dict[Node, Value] = {}
         self.filled: dict[Uniform, Operand] = {}
         self.turned_copies: dict[Buffer, Operand] = {}
         self.result = Steps()
         for number, node in enumerate(fed):
-        self.fed = frozenset(fed)
             buffer = Buffer(*node.shape, "feed", number)
             self.result.feeds.append(buffer)
             self.values[node] = Operand.of(buffer)

@@ -168,7 +168,8 @@ def _in_arena(buffer: Buffer) -> bool:
 
 
 def _buffers(work: Steps) -> list[Buffer]:
-    found = dict.fromkeys(work.feeds + work.outputs + work.scalars)
+    weight = [] if work.weight is None else [work.weight]
+    found = dict.fromkeys(work.feeds + work.outputs + work.scalars + weight)
     for step in work.steps:
         found |= dict.fromkeys(step.reads() + step.writes())
     return list(found)
