@@ -96,6 +96,19 @@ def test_labels_become_a_column_and_one_hot_rows_mean_the_same():
     np.testing.assert_array_equal(_data.targets(np.eye(3)[[2, 0, 1]], loss, 3, np.float32), labels)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, np.float64])
+def test_ordinary_weights_are_read_in_place(dtype):
+    weights = np.arange(5).astype(dtype)
+    assert np.shares_memory(_data.sample_weights(weights, 5, np.float32), weights)
+
+
+@pytest.mark.parametrize("weights", [[2**40, 2**41], np.float16([1e-6, 2e-6]), [1e-300, 2e-300]])
+def test_weights_in_another_unit_keep_their_ratios(weights):
+    found = _data.sample_weights(weights, 2, np.float32)
+    assert found[1, 0] == 2 * found[0, 0]
+    assert 0.5 <= found[1, 0] < 1
+
+
 def test_weights_become_a_column():
     assert _data.sample_weights(np.ones(3), 3, np.float32).shape == (3, 1)
     assert _data.sample_weights(np.ones((3, 1)), 3, np.float32).shape == (3, 1)

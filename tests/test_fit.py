@@ -276,6 +276,53 @@ def test_a_weighted_epoch_records_what_evaluate_gives(dtype, share):
         assert history[name] == [pytest.approx(value, rel=1e-5 if dtype == "float32" else 1e-12)]
 
 
+UNITS = [("float32", e) for e in (-1000, -140, -17, 17, 120, 1000)]
+UNITS += [("float64", e) for e in (-1010, -150, 1020)]
+
+
+@pytest.mark.parametrize(("dtype", "exponent"), UNITS)
+def test_the_unit_of_the_weights_changes_no_bit(dtype, exponent):
+    X, t = data()
+    weight = np.random.default_rng(2).uniform(0.5, 1.5, 23)
+
+    def trained(weight):
+        model = classifier(dtype=dtype)
+        history = model.fit(
+            *(X, t),
+            epochs=3,
+            batch_size=8,
+            l2=0.1,
+            seed=1,
+            sample_weight=weight,
+            validation_data=(X, t, weight),
+        )
+        evaluated = model.evaluate(X, t, sample_weight=weight)
+        return model.parameters.flat.tobytes(), dict(history), evaluated
+
+    assert trained(np.ldexp(weight, exponent)) == trained(weight)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-45, 1e-39, 1e-7, 1e7, 1e37, 1.5e308])
+def test_weights_in_any_unit_train_the_same(unit):
+    X, t = data()
+    weight = np.linspace(0.5, 1, 23)
+    losses = []
+    for given in (weight, weight * unit):
+        model = classifier(dtype="float32")
+        losses.append(model.fit(X, t, epochs=5, seed=1, sample_weight=given)["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3 if unit == 1e-320 else 1e-5)
+
+
+def test_a_batch_of_weights_beyond_the_range_of_the_model_counts_for_nothing():
+    X, t = data(rows=16)
+    weight = np.where(np.arange(16) < 8, 1.0, 1e-44)
+    model, half = classifier(dtype="float32"), classifier(dtype="float32")
+    how = {"epochs": 1, "batch_size": 8, "shuffle": False, "optimizer": fm.SGD(0.1)}
+    history = model.fit(X, t, sample_weight=weight, **how)
+    assert history["loss"] == half.fit(X[:8], t[:8], **how)["loss"]
+    np.testing.assert_array_equal(model.parameters.flat, half.parameters.flat)
+
+
 def test_an_example_of_weight_two_counts_as_two_examples():
     X, t = data()
     weight = np.where(np.arange(23) < 4, 2.0, 1.0)

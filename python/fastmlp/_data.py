@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmlp import _frames
 from fastmlp._sparse import CompressedRows
+from fastmlp._weights import in_ordinary_unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -287,7 +288,7 @@ def targets(t: Any, loss: Loss, output_columns: int, dtype: DTypeLike, name: str
 
 
 def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample_weight") -> Array:
-    """Return the weights of the examples as a column.
+    """Return the weights of the examples as a column, in a unit that suits `dtype`.
 
     Raises
     ------
@@ -302,7 +303,7 @@ def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample
     values = array(weight, name)
     if values.shape not in ((rows,), (rows, 1)):
         raise ValueError(f"{name} must have shape ({rows},), got {values.shape}")
-    check_finite(values, name, dtype)
+    check_finite(values, name, np.float64)  # whether they are large does not matter
     if values.min() < 0:
         first = int(np.flatnonzero(values < 0)[0])
         raise ValueError(
@@ -311,7 +312,7 @@ def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample
         )
     if not values.any():
         raise ValueError(f"{name} is zero for every row: nothing would be learned")
-    return readable(values.reshape(-1, 1), dtype)
+    return readable(in_ordinary_unit(values.reshape(-1, 1), dtype)[0], dtype)
 
 
 def same_rows(data: Array | CompressedRows, name: str, rows: int, other: str) -> None:

@@ -1,0 +1,49 @@
+"""The unit of the weights of examples, which must not matter to a weighted mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    Array = NDArray[Any]
+
+# The largest weight may be within 2^±16 of 1: sums of such weights, and their products with losses,
+# stay far from the ends of float32.
+ORDINARY = 16
+
+
+def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
+    """Return weights that are the given ones but for their unit, 2^e, and the exponent e.
+
+    Means of losses with such weights neither overflow nor vanish. A power of 2 changes no digit, so
+    that means are the same to the last bit in any unit. Ordinary weights are returned as they are.
+
+    Parameters
+    ----------
+    weights : ndarray
+        Finite numbers.
+    dtype : float32 or float64
+        What is computed in. Weights of less than its tiny / ε of the largest one, 1e-31 in float32
+        and 1e-292 in float64, become 0: what a batch of them alone would count is out of its range.
+
+    Examples
+    --------
+    >>> weights, e = in_ordinary_unit(np.array([3e-39, 1.5e-39, 0.0]), np.float32)
+    >>> (weights / weights[0]).tolist(), bool(np.all(np.ldexp(weights, e) == [3e-39, 1.5e-39, 0]))
+    ([1.0, 0.5, 0.0], True)
+    """
+    size = np.abs(weights)
+    largest = size.max()
+    exponent = int(np.frexp(largest)[1])
+    if abs(exponent) <= ORDINARY:
+        exponent = 0
+    else:
+        weights = np.ldexp(weights, -exponent)
+        size, largest = np.abs(weights), np.ldexp(largest, -exponent)
+    info = np.finfo(dtype)
+    tiny = (size > 0) & (size < float(largest) * (float(info.tiny) / float(info.eps)))
+    return np.where(tiny, 0, weights) if tiny.any() else weights, exponent
