@@ -42,10 +42,95 @@ def test_the_weight_of_a_class_is_that_of_its_rows(solver):
 
 def test_balanced_classes_multiply_the_weights_of_samples():
     weight = RNG.rand(210)
-    balance = 210 / 3 / np.bincount(LABELS)
+    balance = weight.sum() / 3 / np.bincount(LABELS, weight)
     one = classifier(class_weight="balanced").fit(X, LABELS, weight)
     other = classifier().fit(X, LABELS, weight * balance[LABELS])
     assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-12)
+
+
+SEVERAL = np.c_[y > 0.5, X[:, 1] > 0].astype(int)
+BALANCES = {
+    "balanced": ("balanced", LABELS),
+    "balanced names": ("balanced", np.array(["a", "b", "c"])[LABELS]),
+    "balanced labels": ("balanced", SEVERAL),
+    "a list": (["balanced", {0: 1.0, 1: 3.0}], SEVERAL),
+    "a dict": ({0: 1.0, 1: 2.0, 2: 5.0}, LABELS),
+}
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+def test_a_weight_of_k_is_k_copies_whatever_the_weights_of_the_classes(balance):
+    class_weight, labels = BALANCES[balance]
+    copies = RNG.randint(0, 4, 210)
+    copies[LABELS == 0] //= 2
+    how = {"class_weight": class_weight, "solver": "lbfgs", "hidden_layer_sizes": 3}
+    weighted = classifier(**how).fit(X, labels, copies)
+    copied = classifier(**how).fit(np.repeat(X, copies, 0), np.repeat(labels, copies, 0))
+    assert_allclose(weighted.predict_proba(X), copied.predict_proba(X), atol=1e-9)
+
+
+def test_a_class_whose_rows_have_no_weight_is_as_good_as_not_there():
+    labels = np.arange(210) % 3
+    weight = (labels < 2) * RNG.uniform(0.5, 1, 210)
+    by_class = classifier(class_weight="balanced").fit(X, labels, weight)
+    balance = weight.sum() / 2 / np.bincount(labels, weight)[:2]
+    by_row = classifier().fit(X, labels, weight * np.r_[balance, 0][labels])
+    assert_allclose(by_class.coefs_[0], by_row.coefs_[0], rtol=1e-12)
+    with pytest.raises(ValueError, match="class_weight leaves weight 0 for every row"):
+        classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(X, labels, weight)
+
+
+EXPONENTS = [("float32", -1000), ("float32", -140), ("float32", 120), ("float64", -1000)]
+EXPONENTS += [("float64", -140), ("float64", 1020)]
+
+
+@pytest.mark.parametrize(("dtype", "exponent"), EXPONENTS)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("balance", [None, "balanced"])
+def test_without_a_penalty_the_unit_of_the_weights_changes_no_bit(solver, balance, dtype, exponent):
+    weight = RNG.uniform(0.5, 1, 210)
+    fits = []
+    for given in (weight, np.ldexp(weight, exponent)):
+        how = {"alpha": 0, "solver": solver, "dtype": dtype, "class_weight": balance}
+        estimator = classifier(**how, early_stopping=True)
+        more = {} if solver == "lbfgs" else {"X_val": X, "y_val": LABELS}
+        estimator.fit(X, LABELS, given, **more, **({"sample_weight_val": given} if more else {}))
+        curves = getattr(estimator, "loss_curve_", []), getattr(estimator, "validation_scores_", [])
+        fits.append((estimator.model_.parameters.flat.tobytes(), estimator.loss_, *curves))
+    assert fits[1] == fits[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_the_penalty_of_weights_in_another_unit_is_that_of_scikit_learn(solver, dtype):
+    weight = RNG.uniform(0.5, 1, 210)
+    alpha = 0.05
+    one = regressor(alpha=alpha, solver=solver, dtype=dtype).fit(X, y, weight)
+    for exponent in (-30, 30):
+        how = {"alpha": np.ldexp(alpha, exponent), "solver": solver, "dtype": dtype}
+        other = regressor(**how).fit(X, y, np.ldexp(weight, exponent))
+        assert other.loss_ == one.loss_
+        assert_array_equal(other.coefs_[0], one.coefs_[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("unit", [1e-300, 1e-39, 1e37, 1e300])
+def test_weights_in_any_unit_train_something(unit, dtype):
+    estimator = classifier(dtype=dtype).fit(X, LABELS, RNG.uniform(0.5, 1, 210) * unit)
+    start = classifier(dtype=dtype, max_iter=1, learning_rate_init=1e-15).fit(X, LABELS)
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert estimator.loss_curve_[-1] < estimator.loss_curve_[0]
+    assert abs(estimator.coefs_[0] - start.coefs_[0]).max() > 0.01
+
+
+def test_the_part_that_is_held_out_keeps_the_unit_of_the_weights():
+    weight = RNG.uniform(0.5, 1, 210)
+    fits = [
+        classifier(early_stopping=True, alpha=alpha).fit(X, LABELS, given)
+        for alpha, given in ((0.1, weight), (np.ldexp(0.1, -100), np.ldexp(weight, -100)))
+    ]
+    assert fits[0].loss_curve_ == fits[1].loss_curve_
+    assert fits[0].validation_scores_ == fits[1].validation_scores_
 
 
 def test_a_batch_without_weight_changes_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastmlp import _frames, activations, config, planner
+from fastmlp._weights import in_ordinary_unit
 from fastmlp.estimators import _lbfgs, _network
 from fastmlp.estimators._data import Data, average, readable
 from fastmlp.estimators._objectives import Objective, training_graph
@@ -108,8 +110,9 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         with as_before_unless_right(self):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
-            weight = self._weighted_classes(y, _checked_weight(sample_weight, X), incremental)
-            data = Data(X.tocsr() if hasattr(X, "tocsr") else X, self._encode(y), weight)
+            weight, exponent = _checked_weight(sample_weight, X)
+            weight = self._weighted_classes(y, weight, incremental)
+            data = Data.of(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
             held_out = self._check_validation(*validation, columns=data.target.shape[1])
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(data.target)
@@ -147,11 +150,11 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if X is None:
             return None
         X, y = self._read(X, y, reset=False, suffix="_val")
-        weight = _checked_weight(sample_weight, X, "sample_weight_val")
+        weight, _ = _checked_weight(sample_weight, X, "sample_weight_val")
         target = self._encode(y, "y_val")
         if target.shape[1] != columns:
             raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
-        return Data(X.tocsr() if hasattr(X, "tocsr") else X, target, weight)
+        return Data.of(X, target, weight, np.float64)
 
     def _read(self, X: Any, y: Any, *, reset: bool, suffix: str = "") -> tuple[Any, Array]:
         """Check data and targets, of training or (with their suffix) of validation."""
@@ -241,7 +244,8 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _compiled(self, data: Data, *, total: bool) -> Compiled:
         """Return the plan of the training: in float64 for L-BFGS, as its line search needs."""
-        objective, weighted = self._objective(), data.weight is not None
+        alpha = data.penalty(float(self.alpha), self.model_.dtype)
+        objective, weighted = replace(self._objective(), alpha=alpha), data.weight is not None
         key = ("train", objective, data.target.shape[1], weighted, self.solver)
         if key not in self._plans:
             model = self.model_
@@ -377,13 +381,15 @@ def as_before_unless_right(estimator: Any) -> Iterator[None]:
         raise
 
 
-def _checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
-    """Return the weights of the rows of X, or None; all of them zero is an error."""
+def _checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
+    """Return the weights of the rows of X, or None, in units of 2^e, and e.
+
+    All of them zero is an error.
+    """
     if weight is None:
-        return None
+        return None, 0
     _frames.refuse_dates(weight, name)
     given = np.asarray(weight)
     if given.dtype.kind in "biuf" and given.size and not given.any():
         raise ValueError(f"{name} is zero for every row: nothing would count")
-    checked: Array = _check_sample_weight(weight, X)
-    return checked
+    return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -16,6 +15,7 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from fastmlp.estimators import _class_weights
 from fastmlp.estimators._base import BaseMLP, as_before_unless_right
 from fastmlp.estimators._data import average
 
@@ -72,7 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     solver : {"lbfgs", "sgd", "adam"}, default="adam"
         L-BFGS on all rows at once, or steps on batches.
     alpha : float, default=0.0001
-        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch.
+        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch or the sum of their
+        weights: with another unit of `sample_weight` it is another penalty, as in scikit-learn.
     batch_size : int or "auto", default="auto"
         Rows of a step; "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
@@ -119,7 +120,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         graph nodes (y, t), y the probabilities and t zeros and ones of the same shape, returns one
         number for each row.
     class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes, which multiply `sample_weight`.
+        Weights of the classes, which multiply `sample_weight`. "balanced" is Σ w / (classes · Σ w
+        of the class), so that a row of weight 2 counts as two rows.
     dropout : float or list of float, default=0.0
         Which share of the units of the hidden layers, or of each of them, is left out at random in
         each training step.
@@ -456,30 +458,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 "classes=classes, y=y) of sklearn.utils with the labels y of all rows, or of a "
                 "large sample of them, and pass class_weight=dict(zip(classes, weights))"
             )
-        by_class = self._class_weights(given, y)
-        return by_class if weight is None else by_class * weight
-
-    def _class_weights(self, given: Any, y: Array) -> Array:
-        """Return the weight of each row by its classes, whether all classes are in y or not."""
-        result: Array
-        if isinstance(given, dict) and y.ndim == 1:
-            by_class = compute_class_weight(given, classes=self.classes_, y=y)
-            result = by_class[np.searchsorted(self.classes_, y)]
-        elif isinstance(given, list) and y.ndim == 2 and all(isinstance(d, dict) for d in given):
-            if len(given) != y.shape[1]:
-                raise ValueError(f"class_weight has {len(given)} dicts, y has {y.shape[1]} columns")
-            of_columns = zip(given, _dense(y).astype(int).T, strict=True)
-            both = np.arange(2)
-            result = np.prod(
-                [
-                    compute_class_weight(d, classes=both, y=column)[column]
-                    for d, column in of_columns
-                ],
-                axis=0,
-            )
-        else:
-            result = compute_sample_weight(given, y)
-        return result
+        labels = y if y.ndim == 1 else _dense(y).astype(int)
+        by_class = _class_weights.of_rows(given, labels, self.classes_, weight)
+        weighted: Array = by_class if weight is None else by_class * weight
+        if not weighted.any():
+            raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
+        return weighted
 
     def _strata(self, target: Array) -> Array | None:
         return target.astype(bool) if self.n_outputs_ == 1 else None

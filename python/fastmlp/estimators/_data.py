@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp._sparse import CompressedRows
+from fastmlp._weights import in_ordinary_unit
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from fastmlp._node import Node
 
@@ -28,12 +29,37 @@ class Data:
     target : ndarray
         Encoded targets (rows, target columns).
     weight : ndarray or None
-        Weights of the rows (rows,).
+        Weights of the rows (rows,), in the unit that `of` has chosen.
+    exponent : int
+        Of that unit: the weights that were given are weight · 2^exponent.
     """
 
     X: Any
     target: Array
     weight: Array | None
+    exponent: int = 0
+
+    @classmethod
+    def of(
+        cls, X: Any, target: Array, weight: Array | None, dtype: DTypeLike, exponent: int = 0
+    ) -> Data:
+        """Return data to compute with in `dtype`, its weights given as weight · 2^exponent."""
+        if weight is not None:
+            weight, more = in_ordinary_unit(weight, dtype)
+            exponent += more
+        return cls(X.tocsr() if hasattr(X, "tocsr") else X, target, weight, exponent)
+
+    def penalty(self, alpha: float, dtype: DTypeLike) -> float:
+        """Return the α with which α / Σ w is what it is for the weights as they were given.
+
+        It ends at the fourth root of the largest number, 4e9 in float32, where it outweighs all
+        losses: the square of its gradient, in Adam's second moment, would overflow next, and then
+        nothing is trained.
+        """
+        if self.exponent == 0:
+            return alpha
+        with np.errstate(over="ignore", under="ignore"):
+            return float(min(np.ldexp(alpha, -self.exponent), np.finfo(dtype).max ** 0.25))
 
     @property
     def rows(self) -> int:
@@ -89,9 +115,8 @@ class Data:
         return self._part(np.concatenate([kept, empty])), self._part(held)
 
     def _part(self, rows: Array) -> Data:
-        return Data(
-            self.X[rows], self.target[rows], None if self.weight is None else self.weight[rows]
-        )
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(self, X=self.X[rows], target=self.target[rows], weight=weight)
 
 
 def readable(X: Any) -> Any:

@@ -30,18 +30,18 @@ class WholeLoss:
     network : Network
         Which parameters are weights.
     alpha : float
-        Of the penalty ½ α ‖W‖² / n.
+        Of the penalty ½ α ‖W‖² / n, or / Σ w.
     data : Data
         All examples.
     """
 
     def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Data) -> None:
         self._parameters = compiled.plan.parameters
-        self._total = float(data.rows if data.weight is None else data.weight.sum())
+        self._total = float(data.rows if data.weight is None else data.weight.sum(dtype=np.float64))
         graph = compiled.graph
         feeds = data.feeds(graph.x, graph.t, graph.weight)
         self._sum = compiled.plan.loss_function(feeds)
-        self._decay = alpha * _mask(network, self._parameters)
+        self._decay = data.penalty(alpha, np.float64) * _mask(network, self._parameters)
 
     def __call__(self, flat: Array) -> tuple[float, Array]:
         """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""

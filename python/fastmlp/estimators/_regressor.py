@@ -41,7 +41,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     solver : {"lbfgs", "sgd", "adam"}, default="adam"
         L-BFGS on all rows at once, or steps on batches.
     alpha : float, default=0.0001
-        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch.
+        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch or the sum of their
+        weights: with another unit of `sample_weight` it is another penalty, as in scikit-learn.
     batch_size : int or "auto", default="auto"
         Rows of a step; "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"

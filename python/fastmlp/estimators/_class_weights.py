@@ -1,0 +1,65 @@
+"""The weights of rows by their classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import compute_class_weight
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array:
+    """Return the weight of each row by its classes, whether all classes are in y or not.
+
+    Parameters
+    ----------
+    given : dict, list of dict or "balanced"
+        The argument `class_weight`.
+    y : ndarray of shape (rows,) or (rows, labels)
+        Classes, or zeros and ones for several labels, whose weights are multiplied.
+    classes : ndarray
+        All classes there are, if y has one for each row.
+    weight : ndarray or None
+        Weights of the rows (rows,): "balanced" counts a row of weight 2 as two rows.
+
+    Raises
+    ------
+    ValueError
+        If the dicts are not as many as the labels, or not for classes.
+    """
+    if y.ndim == 1:
+        columns, of_columns = [y], [given]
+    else:
+        if isinstance(given, dict):
+            raise ValueError(
+                "For multi-output, class_weight should be a list of dicts, or the string "
+                "'balanced'."
+            )
+        columns, classes = list(y.T), np.arange(2)
+        of_columns = given if isinstance(given, list) else [given] * len(columns)
+        if len(of_columns) != len(columns):
+            raise ValueError(f"class_weight has {len(given)} dicts, y has {len(columns)} columns")
+    result = np.ones(len(y))
+    for one, column in zip(of_columns, columns, strict=True):
+        if isinstance(one, str) and one == "balanced":
+            result *= _balanced(column, weight)
+        else:
+            by_class = compute_class_weight(one, classes=classes, y=column)
+            result *= by_class[np.searchsorted(classes, column)]
+    return result
+
+
+def _balanced(y: Array, weight: Array | None) -> Array:
+    """Return Σ w / (classes · Σ w of the row's class); a class without weight is not there."""
+    _, number = np.unique(y, return_inverse=True)
+    counts = np.bincount(number, weights=weight).astype(np.float64)
+    there = counts != 0
+    by_class = np.zeros(len(counts))
+    np.divide(counts.sum(), there.sum() * counts, out=by_class, where=there)
+    balanced: Array = by_class[number]
+    return balanced
