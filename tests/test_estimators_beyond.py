@@ -123,6 +123,18 @@ def test_weights_in_any_unit_train_something(unit, dtype):
     assert abs(estimator.coefs_[0] - start.coefs_[0]).max() > 0.01
 
 
+@pytest.mark.parametrize("unit", [1e-320, 1e-200, 1e200, 1e307])
+def test_the_unit_of_the_weights_does_not_matter_to_a_score(unit):
+    weight = RNG.uniform(0.5, 1, 210)
+    for estimator, target in ((classifier(), LABELS), (regressor(), y)):
+        estimator.fit(X, target)
+        expected = estimator.score(X, target, weight)
+        assert_allclose(estimator.score(X, target, weight * unit), expected, rtol=1e-3)
+        assert expected != estimator.score(X, target)
+        with pytest.raises(ValueError, match="sample_weight is zero for every row"):
+            estimator.score(X, target, np.zeros(210))
+
+
 def test_the_part_that_is_held_out_keeps_the_unit_of_the_weights():
     weight = RNG.uniform(0.5, 1, 210)
     fits = [

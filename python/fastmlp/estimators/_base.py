@@ -110,7 +110,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         with as_before_unless_right(self):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
-            weight, exponent = _checked_weight(sample_weight, X)
+            weight, exponent = checked_weight(sample_weight, X)
             weight = self._weighted_classes(y, weight, incremental)
             data = Data.of(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
             held_out = self._check_validation(*validation, columns=data.target.shape[1])
@@ -150,7 +150,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if X is None:
             return None
         X, y = self._read(X, y, reset=False, suffix="_val")
-        weight, _ = _checked_weight(sample_weight, X, "sample_weight_val")
+        weight, _ = checked_weight(sample_weight, X, "sample_weight_val")
         target = self._encode(y, "y_val")
         if target.shape[1] != columns:
             raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
@@ -381,7 +381,7 @@ def as_before_unless_right(estimator: Any) -> Iterator[None]:
         raise
 
 
-def _checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
+def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
     """Return the weights of the rows of X, or None, in units of 2^e, and e.
 
     All of them zero is an error.

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import (
 )
 
 from fastmlp.estimators import _class_weights
-from fastmlp.estimators._base import BaseMLP, as_before_unless_right
+from fastmlp.estimators._base import BaseMLP, as_before_unless_right, checked_weight
 from fastmlp.estimators._data import average
 
 if TYPE_CHECKING:
@@ -551,6 +551,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         y: Array = self.predict_proba(X)
         return np.log(y, out=y)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of rows whose labels are all right.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The right labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, in any unit.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Examples
+        --------
+        >>> X = [[0.0], [1.0], [2.0], [3.0]]
+        >>> clf = MLPClassifier(solver="lbfgs", random_state=0).fit(X, [0, 0, 1, 1])
+        >>> clf.score(X, [0, 0, 1, 0], sample_weight=[1, 1, 1, 3])
+        0.5
+        """
+        return float(super().score(X, y, checked_weight(sample_weight, X)[0]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

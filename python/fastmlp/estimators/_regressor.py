@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from fastmlp import _data, _frames
-from fastmlp.estimators._base import BaseMLP
+from fastmlp.estimators._base import BaseMLP, checked_weight
 from fastmlp.estimators._classifier import _is_stochastic
 from fastmlp.estimators._objectives import LOSSES, Objective
 
@@ -382,14 +382,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         >>> bool(reg.fit(X, X[:, 0]).score(X, X[:, 0]) > 0.5)
         True
         """
+        sample_weight, _ = checked_weight(sample_weight, X)
         if not self._several_quantiles:
             return float(super().score(X, y, sample_weight))
         output = self.predict(X)
         self._check_targets(y, "y")
         target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
-        check_consistent_length(output, target, sample_weight)
-        if sample_weight is not None:
-            sample_weight = column_or_1d(sample_weight)
+        check_consistent_length(output, target)
         return self._score_outputs(output, target, sample_weight)
 
     def predict(self, X: Any) -> Array:
