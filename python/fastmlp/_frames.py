@@ -157,6 +157,8 @@ def refuse_dates(data: Any, name: str) -> None:
     if hasattr(data, "iloc") and hasattr(data, "dtypes") and hasattr(data, "columns"):
         # Of a wide table of pandas only the columns that are no plain numbers are looked at.
         odd = [i for i, d in enumerate(data.dtypes) if getattr(d, "kind", "O") not in "biufc"]
+        if not odd:
+            return
         data = data.iloc[:, odd]
     table = columns(data)
     parts = {"": data} if table is None else {f" in column {key}": table[key] for key in table}
