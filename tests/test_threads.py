@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import fastmlp as fm
 from fastmlp import _core
 from fastmlp import graph as g
 from fastmlp._sparse import CompressedRows
@@ -138,7 +140,7 @@ def with_threads(n: int, run: Callable[[], bytes]) -> bytes:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NETS)
 def test_training_gives_the_same_bits_on_any_number_of_threads_and_again(name: str, dtype: str):
-    runs = [with_threads(n, lambda: train(NETS[name], dtype)) for n in (1, 2, 3, 1)]
+    runs = [with_threads(n, lambda: train(NETS[name], dtype)) for n in (1, 2, 3, 8, 1)]
     assert len(set(runs)) == 1
     nodes = build(NETS[name])[3]
     start = Parameters(nodes, dtype).flat.tobytes()
@@ -188,8 +190,7 @@ def test_large_work_is_shared_and_small_work_is_not():
         {small}
         assert len(os.listdir("/proc/self/task")) == before
         {large}
-        if _core.has_openmp():
-            assert len(os.listdir("/proc/self/task")) == before + 2
+        assert len(os.listdir("/proc/self/task")) == before + 2
     """
     run_script(script)
 
@@ -256,6 +257,7 @@ import multiprocessing, os, signal, sys, threading, time
 import numpy as np
 from fastmlp import _core, graph as g
 from test_threads import *
+_core.set_patient(True)
 """
 
 
@@ -415,3 +417,142 @@ def test_the_interrupt_key_stops_a_long_training_between_two_steps(threads: int)
         child.communicate()
     assert child.returncode == 0, err
     assert float(out) > 0
+
+
+# ------------------------------------------------------------------------- late and refused
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    _core.set_patient(False)
+    _core.work_alone(0)
+    yield
+    _core.work_alone(0)
+    _core.set_patient(True)
+
+
+def asked_by(run: Callable[[], object]) -> int:
+    before = _core.teams_asked()
+    run()
+    return _core.teams_asked() - before
+
+
+def test_short_calls_stay_with_the_calling_thread_and_long_ones_ask_for_help():
+    _core.set_num_threads(2)
+    model = fm.MLP([64, 300, 10], output="softmax", seed=0)
+    rows = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
+    labels = np.arange(20_000) % 10
+    model.predict(rows[:1])
+
+    def fit(n: int, epochs: int) -> object:
+        return model.fit(
+            rows[:n], labels[:n], batch_size=64, epochs=epochs, shuffle=False, verbose=False
+        )
+
+    # 64 rows are 2.8 Mflop, 8.5 in training: enough for two threads at a barrier, not for a call
+    assert asked_by(lambda: model.predict(rows[:64])) == 0
+    assert asked_by(lambda: model.predict(rows)) == 1
+    if _core.isa() != "baseline":
+        assert asked_by(lambda: fit(20, 1)) == 0
+    assert asked_by(lambda: fit(1000, 10)) == 1
+    _core.set_num_threads(1)
+    assert asked_by(lambda: model.predict(rows)) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["steps shared", "cut in lanes", "penalty", "sparse rows"])
+def test_threads_that_come_late_change_no_bit(name: str, dtype: str, impatient: None):
+    expected = with_threads(1, lambda: train(NETS[name], dtype))
+    for _ in range(5):  # far more threads than processors: some are always late
+        assert with_threads(16, lambda: train(NETS[name], dtype)) == expected
+        _core.work_alone(0)
+
+
+def test_a_training_that_begins_alone_asks_for_help_after_a_while(impatient: None):
+    net, epochs = NETS["steps shared"], 300
+    expected = with_threads(1, lambda: train(net, "float32", epochs))
+    found: list[bytes] = []
+    _core.work_alone(1e-3)
+    count = asked_by(lambda: found.append(with_threads(2, lambda: train(net, "float32", epochs))))
+    assert count >= 1
+    assert found == [expected]
+    _core.work_alone(1e6)
+    assert asked_by(lambda: found.append(with_threads(2, lambda: train(net, "float32")))) == 0
+
+
+def test_a_team_that_has_gained_goes_on_and_one_that_has_lost_makes_way_for_a_single_thread():
+    # of 1 ms the calling thread has worked 0.4 ms: two threads 0.8 in all, three 1.2
+    assert _core.time_alone(1e-3, 0.6e-3, 2, 0) == pytest.approx(16 * 0.2e-3)
+    assert _core.time_alone(1e-3, 0.6e-3, 3, 0) == 0
+    assert _core.time_alone(1e-3, 0.0, 2, 5) == 0
+
+
+def test_single_threads_work_sixteen_times_as_long_as_was_lost_and_longer_each_time():
+    times = [_core.time_alone(1e-5, 1e-5, 2, n) for n in range(9)]
+    assert times == pytest.approx([1e-5 * 16 * 2 ** min(n, 6) for n in range(9)])
+    assert _core.time_alone(10.0, 10.0, 2, 0) == 1.0
+
+
+REFUSED = """
+    import resource
+    def refuse_threads():
+        if os.getuid() == 0:
+            os.setuid(65534)  # root has no limit
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        try:
+            threading.Thread(target=int).start()
+        except RuntimeError:
+            return
+        print("the system starts threads")
+        sys.exit()
+
+    names = ("steps shared", "cut in lanes")
+    _core.set_num_threads(1)
+    expected = [train(NETS[name], "float32") for name in names]
+    def same():
+        return [train(NETS[name], "float32") for name in names] == expected
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits threads as Linux does")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "_core.set_num_threads(8); refuse_threads(); assert same() and same()",
+        # some are there already, more are refused
+        "_core.set_num_threads(2); assert same(); refuse_threads()\n"
+        "_core.set_num_threads(8); assert same()",
+        # in a thread of the user's
+        "_core.set_num_threads(8); go = threading.Event(); found = []\n"
+        "t = threading.Thread(target=lambda: (go.wait(), found.append(same()))); t.start()\n"
+        "refuse_threads(); go.set(); t.join(); assert found == [True]",
+        # in a forked child
+        "_core.set_num_threads(3); assert same(); child = os.fork()\n"
+        "if child == 0:\n"
+        "    refuse_threads(); os._exit(0 if same() else 1)\n"
+        "assert os.waitpid(child, 0)[1] == 0",
+    ],
+    ids=["all", "some", "a thread", "a child"],
+)
+def test_where_the_system_refuses_threads_work_goes_on_with_fewer(script: str):
+    out = run_script(textwrap.dedent(REFUSED) + script)
+    if out:
+        pytest.skip(out.strip())
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_a_signal_handler_may_predict_in_the_midst_of_a_training():
+    script = """
+        import fastmlp as fm
+        _core.set_num_threads(2)
+        X = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
+        model = fm.MLP([64, 300, 10], seed=1)
+        expected, found = model.predict(X), []
+        signal.signal(signal.SIGALRM, lambda *_: found.append(model.predict(X)))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        net = NETS["steps shared"]
+        while not found:
+            train(net, "float32", epochs=500)
+        assert (found[0] == expected).all()
+    """
+    run_script(script)

@@ -8,6 +8,7 @@
 #include "bindings/bindings.h"
 #include "kernels/table.h"
 #include "runtime/arena.h"
+#include "runtime/backoff.h"
 #include "runtime/team.h"
 
 namespace py = pybind11;
@@ -33,6 +34,15 @@ py::array aligned_zeros(py::ssize_t size, const py::dtype& dtype) {
   throw py::type_error("dtype must be float32 or float64, got " + std::string(py::str(dtype)));
 }
 
+Nanoseconds nanoseconds(double seconds) { return Nanoseconds(std::int64_t(seconds * 1e9)); }
+
+// In seconds: how long calls work alone after a team of `threads` has taken `elapsed`, the calling
+// thread having waited for so long, if `times` teams before it have lost.
+double seconds_alone(double elapsed, double waited, int threads, int times) {
+  const Nanoseconds loss = lost(nanoseconds(elapsed), nanoseconds(waited), threads);
+  return loss > Nanoseconds(0) ? double(time_alone(loss, times).count()) / 1e9 : 0.0;
+}
+
 }  // namespace
 
 void bind_config(py::module_& m) {
@@ -41,6 +51,11 @@ void bind_config(py::module_& m) {
   m.def("get_num_threads", &max_threads);
   m.def("aligned_zeros", &aligned_zeros, py::arg("size"), py::arg("dtype"));
   m.def("has_openmp", &has_openmp);
+  m.def("set_patient", &set_patient, py::arg("patient"));
+  m.def("work_alone", [](double seconds) { work_alone(nanoseconds(seconds)); }, py::arg("seconds"));
+  m.def("teams_asked", &teams_asked);
+  m.def("time_alone", &seconds_alone, py::arg("elapsed"), py::arg("waited"), py::arg("threads"),
+        py::arg("times"));
   m.def("isa", [] { return active_isa().name; });
   m.def("available_isas", [] {
     int count = 0;

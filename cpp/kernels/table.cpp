@@ -47,6 +47,7 @@ constexpr Kernels<T> kernels() {
 #endif
   k.mr = tile_rows;
   k.nr = tile_columns<T>;
+  k.flops_per_ns = 6.0 * width<T>;
   k.sparse_gemm = sparse_gemm<T>;
 #define FASTMLP_ENTRY(name) k.unary[int(Unary::name)] = UnaryKernel<T, Unary::name>::run;
   FASTMLP_UNARY(FASTMLP_ENTRY)

@@ -122,6 +122,10 @@ struct Kernels {
   void (*split_gemm)(const Gemm<T>& g, T* scratch);
   bool (*splits)(Index M, Index N, Index K);
 
+  // What products of a small network do in a nanosecond, roughly: it decides whether other threads
+  // are asked for help.
+  double flops_per_ns;
+
   // As gemm, with `a` for A: the terms of a sum come in the order in which its row lists them. A of
   // g is not read, and b_cs is 1.
   void (*sparse_gemm)(const SparseRows<T>& a, const Gemm<T>& g);

@@ -1,6 +1,7 @@
-// The epoch loop: gather a batch's rows, forward, backward, update, next; one parallel region for
-// the whole call.
+// The epoch loop: gather a batch's rows, forward, backward, update, next; one team for the whole
+// call, as long as it is worth its threads.
 #include <algorithm>
+#include <limits>
 
 #include "runtime/executor.h"
 #include "runtime/workspace.h"
@@ -45,11 +46,16 @@ class EpochLoop {
   }
 
   TrainingResult run() {
-    run_team(w_->threads, [this](const Member& member) {
-      loop(member);
-      member.wait();  // the last update is done
-      look_for_damage(member);
-    });
+    while (!ended_) {
+      listener_.restart();
+      leave_at_ = std::numeric_limits<Index>::max();
+      run_team(w_->threads, w_->time_alone, [this](const Member& member) {
+        if (!loop(member)) return;
+        if (member.thread == 0) ended_ = true;
+        member.wait();  // the last update is done
+        look_for_damage(member);
+      });
+    }
     result_.interrupted = listener_.heard();
     if (spoilt_ && result_.steps > 0) result_.non_finite = true;
     if (result_.non_finite && spoilt_) restore();
@@ -58,31 +64,49 @@ class EpochLoop {
   }
 
  private:
-  void loop(const Member& member) {
-    Index since_backup = kStepsPerBackup, since_poll = 0;
-    for (Index epoch = 0; epoch < call_.epochs; ++epoch) {
-      if (member.thread == 0) {
-        std::fill(sums_.begin(), sums_.end(), 0.0);
-        weight_ = 0.0;
-      }
-      if (since_backup >= kStepsPerBackup) {
-        if (!backup(member)) return;
-        since_backup = 0;
-      }
-      for (Index b = 0; b < batches_; ++b, ++since_backup) {
-        if (++since_poll >= batches_per_poll_) {
-          listener_.poll(member);
-          since_poll = 0;
+  struct Place {
+    Index epoch = 0, batch = 0;
+    Index since_backup = kStepsPerBackup, since_poll = 0;  // in steps
+  };
+
+  // Batches from place_ on. False if the team had better end before the last one.
+  bool loop(const Member& member) {
+    Place at = place_;
+    for (; at.epoch < call_.epochs; ++at.epoch, at.batch = 0) {
+      if (at.batch == 0 && !begin_epoch(member, at)) return true;
+      for (; at.batch < batches_; ++at.batch, ++at.since_backup) {
+        const Index number = at.epoch * batches_ + at.batch;
+        if (number >= leave_at_) {
+          if (member.thread == 0) place_ = at;
+          return false;
         }
-        if (listener_.stops(member)) return;
-        if (!step(member, epoch, b)) return;
+        if (++at.since_poll >= batches_per_poll_) {
+          listener_.poll(member);
+          at.since_poll = 0;
+        }
+        if (listener_.stops(member)) return true;
+        if (member.outlived()) leave_at_ = number + 1;  // the others see it after a barrier
+        if (!step(member, at.epoch, at.batch)) return true;
       }
       if (member.thread == 0) {
         for (std::size_t i = 0; i < sums_.size(); ++i)
-          call_.scalars[epoch * Index(sums_.size()) + Index(i)] = sums_[i] / weight_;
-        result_.epochs = epoch + 1;
+          call_.scalars[at.epoch * Index(sums_.size()) + Index(i)] = sums_[i] / weight_;
+        result_.epochs = at.epoch + 1;
       }
     }
+    return true;
+  }
+
+  bool begin_epoch(const Member& member, Place& at) {
+    if (member.thread == 0) {
+      std::fill(sums_.begin(), sums_.end(), 0.0);
+      weight_ = 0.0;
+    }
+    if (at.since_backup >= kStepsPerBackup) {
+      if (!backup(member)) return false;
+      at.since_backup = 0;
+    }
+    return true;
   }
 
   // One batch. False if it was stopped or the loss is not finite: the parameters stay as they are.
@@ -180,6 +204,9 @@ class EpochLoop {
   double weight_ = 0.0;       // of the epoch's batches
   const std::vector<T*> no_outputs_;
   Listener listener_;
+  Place place_;                     // where the next team begins
+  std::atomic<Index> leave_at_{0};  // the step before which this one ends
+  bool ended_ = false;
   std::atomic<bool> spoilt_{false};
   Index batches_per_poll_ = 1;
   TrainingResult result_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/subnormals.h"
 #include "runtime/workspace.h"
 
 namespace fastmlp {
@@ -12,7 +13,11 @@ constexpr Index kMaxLanes = 16;             // bounds the memory of the lanes' s
 constexpr Index kLaneRows = 64;             // fewer rows do not pay for a lane's own sums
 constexpr double kFlopsPerSum = 250.0;      // of a lane's work for each of its sums, to be added
 constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own cache
-constexpr double kSerialFlops = 1e6;       // below, waking a second thread costs more than it gains
+constexpr double kLaneFlops = 2e6;          // below, lanes cost more than they gain
+constexpr double kShareFlops = 1e6;         // of a batch for each thread, who meet at barriers
+// ns. One call of 24 µs takes 34 with two threads, of 130 µs 0.6 to 1.0 times as long, and with a
+// neighbour up to 200 times.
+constexpr double kAloneTime = 150e3;
 constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
 
 Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
@@ -25,7 +30,7 @@ Cut cut_batch(const Program& p, Index rows, Index element_size) {
   double lanes = double(rows) / double(kLaneRows), fewest = 2.0;
   if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
     const double flops = double(rows) * p.flops_per_row;
-    if (flops < 2.0 * kSerialFlops || p.reduced_size * element_size > kMaxSumBytes) return {};
+    if (flops < kLaneFlops || p.reduced_size * element_size > kMaxSumBytes) return {};
     lanes = std::min(lanes, flops / (double(p.reduced_size) * kFlopsPerSum));
     // Two lanes pay from half of that: threads no longer meet before nearly every step. Measured
     // with 2,000 to 50,000 weights in both types: never slower, a quarter faster at 64 rows, a
@@ -77,10 +82,16 @@ void Executor<T>::give_back(std::unique_ptr<Workspace> workspace) {
   delete idle_.exchange(workspace.release());
 }
 
+// Tells the workspace the time that one thread would take for all batches, and returns how many are
+// worth it. `flops` are those of one batch.
 template <class T>
-int Executor<T>::threads_for(double flops) const {
-  if (flops < 2.0 * kSerialFlops) return 1;
-  return int(std::min<double>(max_threads(), flops / kSerialFlops));
+int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches) const {
+  if (flops < 2.0 * kShareFlops) return 1;
+  const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
+  const double time = flops * double(count) / kernels_.flops_per_ns;
+  if (time < kAloneTime) return 1;
+  w.time_alone = Nanoseconds(std::int64_t(std::min(time, 1e18)));
+  return int(std::min<double>(max_threads(), flops / kShareFlops));
 }
 
 // Decides how each feed is read, converts those without batch rows, and returns the work of a
@@ -123,7 +134,7 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
                           const Batches& batches) const {
   const Index rows = std::min(batches.rows, batches.batch_rows), columns = w.columns;
   w.cut = cut_batch(program_, rows, Index(sizeof(T)));
-  const int threads = threads_for(prepare_feeds(w, feeds, batches));
+  const int threads = threads_for(w, prepare_feeds(w, feeds, batches), batches);
   const Index pieces = w.cut.lanes ? threads : 1;
   const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kRowGrain);
   for (std::size_t i = 0; i < feeds.size(); ++i)
@@ -277,7 +288,7 @@ template <class T>
 void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const {
   const auto add = kernels_.binary[int(Binary::add)];
   const auto owner = [&](Index lane) {  // as part() gives them out
-    return int(((lane + 1) * member.threads - 1) / lanes);
+    return int(lane * member.threads / lanes);
   };
   const Range all{0, program_.reduced_size};
   const Range mine = own ? all : part(all.end, 64, member.thread, member.threads);
@@ -333,9 +344,9 @@ void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
   if (w.threads == 1) {
     const FlushSubnormals flush;
     Barrier barrier;
-    run_batch(w, batch, Member{0, 1, barrier, 0});
+    run_batch(w, batch, Member{0, 1, barrier});
   } else {
-    run_team(w.threads, [&](const Member& member) { run_batch(w, batch, member); });
+    run_team(w.threads, w.time_alone, [&](const Member& member) { run_batch(w, batch, member); });
   }
 }
 

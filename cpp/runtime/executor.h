@@ -64,7 +64,7 @@ class Executor {
   struct Batch;
   std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);
-  int threads_for(double flops) const;
+  int threads_for(Workspace& w, double flops, const Batches& batches) const;
   void run_prepared(Workspace& w, const Batch& batch) const;
   void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
   double prepare_feeds(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;

@@ -39,7 +39,7 @@ Fullest fullest(const Feed& feed, const Batches& batches, const Cut& cut);
 // even; a row counts as one more.
 inline Range even_part(const Index* begins, Index rows, int thread, int threads) {
   const auto cut = [&](int t) {
-    const Index work = (begins[rows] + rows) * t / threads;
+    const Index work = ((begins[rows] + rows) * t + threads - 1) / threads;
     Index low = 0, high = rows;  // the first row that begins at or beyond that work
     while (low < high) {
       const Index middle = (low + high) / 2;

@@ -55,14 +55,15 @@ inline std::uint64_t run_key(std::uint64_t seed, std::uint64_t step) {
   return mix(mix(seed) + step);
 }
 
-// The part [begin, end) of n things that thread `thread` of `threads` does, in whole grains.
+// The part [begin, end) of n things that thread `thread` of `threads` does, in whole grains. The
+// first part is the largest: run_team wants that.
 struct Range {
   Index begin, end;
 };
 inline Range part(Index n, Index grain, int thread, int threads) {
   const Index grains = (n + grain - 1) / grain;
-  const Index begin = grains * thread / threads * grain;
-  const Index end = grains * (thread + 1) / threads * grain;
+  const Index begin = (grains * thread + threads - 1) / threads * grain;
+  const Index end = (grains * (thread + 1) + threads - 1) / threads * grain;
   return {begin < n ? begin : n, end < n ? end : n};
 }
 

@@ -1,9 +1,6 @@
 #include "runtime/team.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -11,51 +8,32 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/backoff.h"
+#include "runtime/pool.h"
+#include "runtime/subnormals.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 #ifdef __linux__
-#include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace fastmlp {
 namespace {
 
-// Threads that all run arrive within a few microseconds of each other. Who waits longer lets others
-// have the processor, perhaps the very thread it waits for, and at last sleeps.
-constexpr auto kSpinTime = std::chrono::microseconds(5);
-constexpr auto kYieldTime = std::chrono::microseconds(50);
-constexpr int kPausesPerLook = 16;  // at the clock
+// Threads that sleep take some 50 µs to come, and a neighbour's time slice is some ms. What one
+// thread does in the meantime is lost, so that long work waits longer.
+constexpr Nanoseconds kLeastPatience = std::chrono::microseconds(60);
+constexpr Nanoseconds kMostPatience = std::chrono::milliseconds(4);
+constexpr int kPatience = 16;  // part of the time that one thread takes for the work
+constexpr Nanoseconds kMuchLost = std::chrono::microseconds(200);
 
 std::atomic<int> requested_threads{0};  // 0: not set
 thread_local int own_threads = 0;       // of the calling thread; 0: not set
-std::atomic<bool> region_ran{false};
-std::atomic<bool> forked{false};
-
-void pause() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-#ifdef __linux__
-void sleep_while(std::atomic<int>& word, int value) {
-  syscall(SYS_futex, reinterpret_cast<int*>(&word), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
-}
-void wake_all(std::atomic<int>& word) {
-  syscall(SYS_futex, reinterpret_cast<int*>(&word), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr,
-          0);
-}
-#else
-void sleep_while(std::atomic<int>&, int) { std::this_thread::yield(); }
-void wake_all(std::atomic<int>&) {}
-#endif
+std::atomic<bool> patient{false};
+std::atomic<std::int64_t> asked{0};
+Backoff backoff;
 
 #ifdef __linux__
 // The container's CPU quota in whole cores, rounded up; 0 if there is none.
@@ -108,25 +86,9 @@ int max_threads() {
 #ifdef _OPENMP
   return std::min(omp_get_max_threads(), available_processors());
 #else
-  return 1;
+  return available_processors();
 #endif
 }
-
-#if defined(__x86_64__)
-FlushSubnormals::FlushSubnormals() : before_(__builtin_ia32_stmxcsr()) {
-  __builtin_ia32_ldmxcsr(unsigned(before_) | 0x8040u);  // results, and operands, to zero
-}
-FlushSubnormals::~FlushSubnormals() { __builtin_ia32_ldmxcsr(unsigned(before_)); }
-#elif defined(__aarch64__)
-FlushSubnormals::FlushSubnormals() {
-  asm volatile("mrs %0, fpcr" : "=r"(before_));
-  asm volatile("msr fpcr, %0" ::"r"(before_ | (1ull << 24)));
-}
-FlushSubnormals::~FlushSubnormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
-#else
-FlushSubnormals::FlushSubnormals() : before_(0) {}
-FlushSubnormals::~FlushSubnormals() {}
-#endif
 
 namespace {
 
@@ -156,70 +118,117 @@ bool has_openmp() {
 #endif
 }
 
-void Barrier::wait(int threads) {
-  if (threads == 1) return;
-  const int phase = phase_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_seq_cst);
-    if (sleepers_.load(std::memory_order_seq_cst)) wake_all(phase_);
-    return;
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  auto waited = std::chrono::steady_clock::duration::zero();
-  do {
-    for (int i = 0; i < kPausesPerLook; ++i) {
-      if (phase_.load(std::memory_order_acquire) != phase) return;
-      pause();
-    }
-    waited = std::chrono::steady_clock::now() - begin;
-    if (waited > kSpinTime) std::this_thread::yield();
-  } while (waited < kYieldTime);
-  sleepers_.fetch_add(1, std::memory_order_seq_cst);
-  while (phase_.load(std::memory_order_seq_cst) == phase) sleep_while(phase_, phase);
-  sleepers_.fetch_sub(1, std::memory_order_relaxed);
+void set_patient(bool value) { patient = value; }
+
+void work_alone(Nanoseconds time) { backoff.work_alone(time); }
+
+std::int64_t teams_asked() { return asked; }
+
+Nanoseconds Barrier::wait(int threads) {
+  if (threads == 1) return Nanoseconds(0);
+  const int phase = phase_.load();
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < threads)
+    return phase_.wait_while(phase);
+  arrived_.store(0, std::memory_order_relaxed);
+  phase_.set(phase + 1);
+  return Nanoseconds(0);
 }
 
-#ifdef _OPENMP
+bool Watch::look(Nanoseconds waited, int threads) {
+  const auto now = Clock::now();
+  lost_ = std::max(lost_ + fastmlp::lost(now - last_, waited - waited_, threads), Nanoseconds(0));
+  last_ = now;
+  waited_ = waited;
+  return now >= until_ || (lost_ > kMuchLost && !patient);
+}
+
 namespace {
 
-void parallel_region(int threads, const std::function<void(const Member&)>& work) {
-  Barrier barrier;
-#pragma omp parallel num_threads(threads)
-  {
-    const FlushSubnormals flush;
-    work(Member{omp_get_thread_num(), omp_get_num_threads(), barrier, 0});
+// Workers with an offer: those that take it up in time are, with the calling thread, the team.
+class Crew {
+ public:
+  Crew(int n, const std::function<void(int)>& work) : team_(take_workers(n)) {
+    for (Worker* w = team_; w; w = w->next) w->offer(work);
   }
-}
+  // Also where the calling thread ends in the midst of the work: the others work on its stack.
+  ~Crew() {
+    join();
+    give_back(team_);
+    give_back(late_);
+  }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
 
-// libgomp keeps its threads in a pool that a forked child inherits by name only: its first parallel
-// region would wait for them for ever. A region started from a new thread gets a new pool.
-void after_fork_in_child() {
-  if (region_ran) forked = true;
+  // Returns how long it waited for them.
+  Nanoseconds gather(Nanoseconds most) {
+    Nanoseconds waited(0);
+    for (Worker** link = &team_; *link;) {
+      Worker* const w = *link;
+      waited += w->watch(std::max(most - waited, Nanoseconds(0)));
+      if (!w->withdraw()) {
+        link = &w->next;
+      } else {
+        *link = w->next;
+        w->next = std::exchange(late_, w);
+      }
+    }
+    return waited;
+  }
+  int size() const {
+    int n = 0;
+    for (Worker* w = team_; w; w = w->next) ++n;
+    return n;
+  }
+  void start() {
+    int number = 0;
+    for (Worker* w = team_; w; w = w->next) w->start(++number);
+  }
+  // Returns how long it waited for them.
+  Nanoseconds join() {
+    Nanoseconds waited(0);
+    for (Worker* w = team_; w; w = w->next) waited += w->join();
+    return waited;
+  }
+
+ private:
+  Worker* team_;
+  Worker* late_ = nullptr;
+};
+
+void run_alone(Clock::time_point begin, const std::function<void(const Member&)>& work) {
+  Barrier barrier;
+  Watch watch(begin, backoff.left());
+  work(Member{0, 1, barrier, &watch});
+  backoff.worked_alone(Clock::now() - begin);
 }
 
 }  // namespace
-#endif
 
-void run_team(int threads, const std::function<void(const Member&)>& work) {
-#ifdef _OPENMP
-  if (threads > 1) {
-    static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
-    (void)registered;
-    region_ran = true;
-    if (forked) {
-      std::thread([&] { parallel_region(threads, work); }).join();
-    } else {
-      parallel_region(threads, work);
-    }
-    return;
-  }
-#else
-  (void)threads;
-#endif
+void run_team(int threads, Nanoseconds alone, const std::function<void(const Member&)>& work) {
   const FlushSubnormals flush;
   Barrier barrier;
-  work(Member{0, 1, barrier, 0});
+  if (threads == 1) return work(Member{0, 1, barrier});
+  const auto begin = Clock::now();
+  if (!patient && backoff.left() > Nanoseconds(0)) return run_alone(begin, work);
+  asked.fetch_add(1, std::memory_order_relaxed);
+  int team = 1;
+  const std::function<void(int)> part = [&](int number) { work(Member{number, team, barrier}); };
+  Crew crew(threads - 1, part);
+  Nanoseconds waited = crew.gather(
+      patient ? kForEver : std::clamp(alone / kPatience, kLeastPatience, kMostPatience));
+  team += crew.size();
+  if (team < threads) waited = std::max(waited, kLeastPatience);  // the system refuses some
+  if (team == 1) {
+    backoff.worked_together(waited);
+    return run_alone(begin, work);
+  }
+  crew.start();
+  Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver);
+  const Member member{0, team, barrier, &watch, waited};
+  work(member);
+  const Nanoseconds joined = crew.join();
+  watch.look(member.waited + joined, team);
+  if (!patient) backoff.worked_together(watch.lost());
 }
 
 }  // namespace fastmlp

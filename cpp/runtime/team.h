@@ -1,15 +1,16 @@
-// Threads: how many, one parallel region for a whole call, and the barrier inside it. No
-// arithmetic.
+// Threads: how many, the team of a call, and the barrier inside it. No arithmetic.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 
+#include "runtime/word.h"
+
 namespace fastmlp {
 
 // The number of threads a call may use: what set_num_threads said, else FASTMLP_NUM_THREADS, else
-// OpenMP's own count (OMP_NUM_THREADS, threadpoolctl), never more than the affinity mask and the
+// OpenMP's count (OMP_NUM_THREADS, threadpoolctl), never more than the affinity mask and the
 // container's quota allow.
 int max_threads();
 void set_max_threads(int n);
@@ -18,46 +19,64 @@ void set_max_threads(int n);
 int set_own_threads(int n);
 bool has_openmp();
 
-// While it lives, its thread takes subnormal numbers for zero. Weights and averages that decay
-// under L2 or Adam end there, and arithmetic on them is a hundred times slower; they change no
-// result.
-class FlushSubnormals {
- public:
-  FlushSubnormals();
-  ~FlushSubnormals();
-  FlushSubnormals(const FlushSubnormals&) = delete;
-  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+// For tests, whose subject is a team: whether calls wait for all their threads, however late.
+void set_patient(bool patient);
+// Let calls work alone for so long, as after a loss.
+void work_alone(Nanoseconds time);
+// How many times calls have asked other threads for help.
+std::int64_t teams_asked();
 
- private:
-  std::uint64_t before_;
-};
-
-// Waits for all threads of a region: spins briefly, as the others arrive within microseconds when
-// each has a core of its own, then sleeps, so that a neighbour's work is not starved.
+// Where all threads of a team meet.
 class Barrier {
  public:
-  void wait(int threads);
+  // Returns how long this thread has waited, 0 if hardly.
+  Nanoseconds wait(int threads);
 
  private:
   alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<int> phase_{0};
-  std::atomic<int> sleepers_{0};
+  Word phase_;
 };
 
-// One thread's place in a region.
+// Watches, as the calling thread, whether its team is worth its threads.
+class Watch {
+ public:
+  Watch(Clock::time_point begin, Nanoseconds until) : last_(begin), until_(begin + until) {}
+
+  // After some of the work: whether it had better go on with another team. `waited` in all so far.
+  bool look(Nanoseconds waited, int threads);
+  Nanoseconds lost() const { return lost_; }
+
+ private:
+  Clock::time_point last_;   // of the looks
+  Clock::time_point until_;  // then a team that is not complete ends
+  Nanoseconds waited_{0};    // until the last look
+  Nanoseconds lost_{0};
+};
+
+// One thread's place in a team.
 struct Member {
-  int thread;   // 0 … threads − 1
-  int threads;  // how many there really are: OpenMP may give fewer than asked for
+  int thread;   // 0 … threads − 1; 0 is the calling thread
+  int threads;  // how many there really are: may be fewer than asked for
   Barrier& barrier;
+  Watch* watch = nullptr;  // of thread 0, if more than one was asked for
+  mutable Nanoseconds waited{0};
   mutable std::int64_t passed =
       0;  // barriers so far: the same for all threads between two barriers
   void wait() const {
-    barrier.wait(threads);
+    waited += barrier.wait(threads);
     ++passed;
   }
+  // On thread 0, after some of the work: whether this team had better end, so that the rest of the
+  // work is run with another.
+  bool outlived() const { return watch && watch->look(waited, threads); }
 };
 
-// Runs work on up to `threads` threads and returns when all have returned. work must not throw.
-void run_team(int threads, const std::function<void(const Member&)>& work);
+// Runs work on up to `threads` threads and returns when all have returned. work must not throw, and
+// the calling thread's part must be the largest. `alone` is about what one thread takes for it.
+//
+// The team are those threads that come soon. Where they come so late, or stay away so long in the
+// midst of the work, that one thread would have been faster, later calls use one for a while
+// (backoff.h). Work that takes long asks outlived() now and then.
+void run_team(int threads, Nanoseconds alone, const std::function<void(const Member&)>& work);
 
 }  // namespace fastmlp

@@ -21,7 +21,8 @@ template <class T>
 struct Executor<T>::Workspace {
   Index rows = 0;  // what it was prepared for
   int threads = 0;
-  Index columns = 0;  // of the batch arena, copies of feeds included
+  Nanoseconds time_alone{0};  // of the whole call, roughly
+  Index columns = 0;          // of the batch arena, copies of feeds included
   Cut cut;
   Index capacity = 0;  // rows of a batch arena
   Index scratch_each = 0, batch_each = 0, reduced_each = 0;
@@ -52,6 +53,10 @@ class Listener {
     if (now - last_ < std::chrono::milliseconds(50)) return;
     last_ = now;
     if (interrupted_()) stop_at_.store(member.passed + 1, std::memory_order_release);
+  }
+  // A new team counts its barriers anew.
+  void restart() {
+    if (heard()) stop_at_.store(0, std::memory_order_release);
   }
   // Whether somebody will stop at a barrier to come: work before it is in vain.
   bool heard() const { return stop_at_.load(std::memory_order_acquire) != INT64_MAX; }

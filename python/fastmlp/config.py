@@ -13,7 +13,8 @@ def set_num_threads(count: int) -> None:
     """Use at most this many threads from now on, in all models of this process.
 
     The results do not depend on it, not even in the last bit. Small work is done by one thread
-    anyway. Without this call it is `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as
+    anyway, and so is other work for a while if the system does not let the threads run, since
+    other processes keep the processors busy, or refuses them. Without this call it is `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as
     the process may use.
 
     Parameters
@@ -114,7 +115,7 @@ def versions() -> dict[str, Any]:
         "fastmlp": version(),
         "instruction set": f"{_core.isa()} (of {', '.join(_core.available_isas())})",
         "threads": get_num_threads(),
-        "OpenMP": "yes" if _core.has_openmp() else "no: everything runs on one thread",
+        "OpenMP": "yes" if _core.has_openmp() else "no: OMP_NUM_THREADS does not count",
         "compiler": _core.compiler(),
         "python": platform.python_version(),
         "numpy": _installed("numpy"),

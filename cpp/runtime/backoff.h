@@ -1,0 +1,52 @@
+// When a call with several threads was slower than it would have been with one, since a neighbour
+// has the processor of one of them: how long calls then go on with one thread. One account for the
+// whole process, as all its threads have the same neighbours.
+#pragma once
+
+#include "runtime/word.h"
+
+namespace fastmlp {
+
+// What several threads have lost against one. `waited` is what the calling thread waited for
+// others, out of `elapsed`; else it worked, and has the largest share of all work. Less than 0:
+// they have gained.
+inline Nanoseconds lost(Nanoseconds elapsed, Nanoseconds waited, int threads) {
+  return elapsed - threads * (elapsed - waited);
+}
+
+// How long calls work alone after such a loss, the `times`-th in a row: in proportion, so that what
+// is lost stays below a sixteenth, and ever longer while the neighbour stays; but not so long that
+// nobody notices that it has gone.
+inline Nanoseconds time_alone(Nanoseconds lost, int times) {
+  constexpr Nanoseconds longest = std::chrono::seconds(1);
+  constexpr int most_doublings = 6;
+  const int doublings = times < most_doublings ? times : most_doublings;
+  return lost < longest / (16 << doublings) ? lost * (16 << doublings) : longest;
+}
+
+class Backoff {
+ public:
+  // How long calls still work alone, in the time that they take themselves.
+  Nanoseconds left() const {
+    const auto left = Nanoseconds(left_.load(std::memory_order_relaxed));
+    return left > Nanoseconds(0) ? left : Nanoseconds(0);
+  }
+  void work_alone(Nanoseconds time) { left_.store(time.count(), std::memory_order_relaxed); }
+  void worked_alone(Nanoseconds elapsed) {
+    left_.fetch_sub(elapsed.count(), std::memory_order_relaxed);
+  }
+  void worked_together(Nanoseconds lost) {
+    if (lost <= Nanoseconds(0)) {
+      times_.store(0, std::memory_order_relaxed);
+    } else {
+      const int times = times_.fetch_add(1, std::memory_order_relaxed);
+      work_alone(time_alone(lost, times));
+    }
+  }
+
+ private:
+  std::atomic<std::int64_t> left_{0};
+  std::atomic<int> times_{0};
+};
+
+}  // namespace fastmlp

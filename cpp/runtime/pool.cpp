@@ -1,0 +1,123 @@
+#include "runtime/pool.h"
+
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "runtime/subnormals.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#define FASTMLP_POSIX
+#include <pthread.h>
+#include <signal.h>
+#endif
+
+namespace fastmlp {
+namespace {
+
+// Awake for so long, a worker is there for the next call of a loop in Python: what is between two
+// calls of fit takes some 0.2 ms.
+constexpr Nanoseconds kIdleAwake = std::chrono::microseconds(200);
+constexpr auto kRefused = std::chrono::seconds(1);  // then the system is asked again
+
+// A signal is the business of the user's threads.
+class SignalsBlocked {
+#ifdef FASTMLP_POSIX
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+#endif
+};
+
+class Pool {
+ public:
+  Worker* take(int n) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Worker* list = nullptr;
+    Worker** end = &list;
+    for (; n > 0 && free_; --n, end = &(*end)->next) {
+      *end = free_;
+      free_ = free_->next;
+      (*end)->next = nullptr;
+    }
+    for (; n > 0; --n, end = &(*end)->next)
+      if (!(*end = make())) break;
+    return list;
+  }
+
+  void give_back(Worker* list) {  // in front and in order: the same threads do the same work again
+    Worker* last = list;
+    while (last->next) last = last->next;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    last->next = free_;
+    free_ = list;
+  }
+
+ private:
+  // Null if the system refuses a thread.
+  Worker* make() {
+    if (refused_ && Clock::now() < again_) return nullptr;
+    Worker* const worker = new Worker;
+    try {
+      const SignalsBlocked blocked;
+      std::thread(&Worker::serve, worker).detach();
+      refused_ = false;
+    } catch (const std::system_error&) {
+      delete worker;
+      refused_ = true;
+      again_ = Clock::now() + kRefused;
+      return nullptr;
+    }
+    return worker;
+  }
+
+  std::mutex mutex_;
+  Worker* free_ = nullptr;
+  bool refused_ = false;
+  Clock::time_point again_;
+};
+
+// Never destroyed: at the end of the process its threads still wait.
+std::atomic<Pool*> the_pool{nullptr};
+
+Pool& pool() {
+  static const bool made = [] {
+    the_pool = new Pool;
+#ifdef FASTMLP_POSIX
+    // A forked child has none of the threads, and perhaps a mutex that stays locked.
+    pthread_atfork(nullptr, nullptr, [] { the_pool = new Pool; });
+#endif
+    return true;
+  }();
+  (void)made;
+  return *the_pool;
+}
+
+}  // namespace
+
+void Worker::serve() {
+  const FlushSubnormals flush;
+  for (;;) {
+    state_.wait_while(kIdle, kIdleAwake);
+    if (!state_.change(kOffered, kTaken)) continue;
+    number_.wait_while(0);
+    (*work_)(number_.load());
+    number_.set(0);
+    state_.set(kIdle);
+  }
+}
+
+Worker* take_workers(int n) { return pool().take(n); }
+
+void give_back(Worker* list) {
+  if (list) pool().give_back(list);
+}
+
+}  // namespace fastmlp
