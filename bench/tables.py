@@ -238,6 +238,25 @@ def threads(document: Document) -> str:
     )
 
 
+def busy(document: Document) -> str:
+    """Return the table of bench.busy."""
+    rows, worst = [], 0.0
+    for row in document["results"]:
+        cells = [row["call"], row["dtype"]]
+        for found in row["neighbours"].values():
+            one, most = (figures(found[key] * 1e6) for key in ("one", "most"))
+            cells.append(f"{one} → {most} ({found['ratio']:.2f}×)")
+            worst = max(worst, found["ratio"])
+        rows.append(cells)
+    counts = document["results"][0]["neighbours"]
+    header = ["call", "type", *(plural(int(count), "neighbour") for count in counts)]
+    met = "met" if worst <= document["ceiling"] else "MISSED"
+    return (
+        f"Mean µs of a call with one thread → with all\n\n{table(header, rows)}\n\n"
+        f"At most {worst:.2f}× as long as with one thread: {met} ≤ {document['ceiling']:g}×."
+    )
+
+
 def memory(document: Document) -> str:
     """Return the table of bench.memory."""
     return table(
@@ -369,6 +388,7 @@ TABLES: dict[str, Maker] = {
     "predict": prediction,
     "estimators": estimators,
     "threads": threads,
+    "busy": busy,
     "memory": memory,
     "kernels": kernels,
 }

@@ -15,6 +15,7 @@ bench = pytest.importorskip("bench", reason="bench/ is not part of an installati
 
 from bench import (  # noqa: E402
     bounds,
+    busy,
     contest,
     estimators,
     kernels,
@@ -289,6 +290,14 @@ def test_a_quick_thread_benchmark_gives_its_tables(capsys):
     assert list(found["scaling"][0]["seconds"]) == ["1", "2"]
     assert [row["kind"] for row in found["together"]] == ["two processes", "two Python threads"]
     assert "two Python threads" in capsys.readouterr().out
+
+
+def test_a_quick_benchmark_beside_busy_neighbours_gives_a_table(capsys):
+    found = busy.main(["--quick", "--calls", "partial_fit", "--dtypes", "float32"])
+    (row,) = found["results"]
+    assert list(row["neighbours"]) == ["0", "1", "2", "4"]
+    assert all(r["ratio"] == r["most"] / r["one"] for r in row["neighbours"].values())
+    assert "4 neighbours" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not memory.STATUS.exists(), reason="reads /proc/self/status")
