@@ -64,7 +64,7 @@ def test_a_step_of_training_allocates_nothing(name: str, dtype: str):
     _core.set_num_threads(2)
     try:
         trainer = Trainer(SMALL[name], dtype)
-        trainer.epochs(1)
+        trainer.epochs(100)  # long enough for both threads: their workspace is there
         with counted(_core.__file__) as calls:
             trainer.epochs(2)
             few = calls()
