@@ -209,6 +209,32 @@ def test_a_checkpoint_of_every_epoch_has_its_number_in_its_name(tmp_path):
     assert names == [f"m0{epoch}.safetensors" for epoch in (1, 2, 3)]
 
 
+def test_the_name_of_a_checkpoint_tells_any_number_of_its_epoch(tmp_path):
+    X, t = data()
+    path = tmp_path / "{run}" / "m-{epoch:02d}-{val_loss:.2f}-{{x}}.safetensors"
+    path.parent.mkdir()  # names of folders are names
+    checkpoint = fm.ModelCheckpoint(path, save_best_only=False)
+    history = model().fit(X, t, epochs=2, validation_data=(X, t), callbacks=[checkpoint])
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        f"m-0{epoch}-{loss:.2f}-{{x}}.safetensors"
+        for epoch, loss in enumerate(history["val_loss"], start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["m{}", "m{0}", "m{val_loss}", "m{epoch:x", "m{loss:d}", "m{epoch.real}", "m{loss[0]}", "m}"],
+)
+def test_a_placeholder_that_cannot_be_filled_is_found_before_training(tmp_path, name):
+    X, t = data()
+    heard = []
+    with pytest.raises(ValueError, match=r"placeholders cannot be filled.*\{loss\}, \{epoch\}"):
+        model().fit(
+            X, t, callbacks=[lambda m, epoch, logs: heard.append(1), fm.ModelCheckpoint(name)]
+        )
+    assert not heard
+
+
 def test_callbacks_print_what_makes_them():
     made = [
         fm.EarlyStopping(monitor="loss", patience=3, min_delta=0.1, restore_best=False, mode="min"),

@@ -5,6 +5,9 @@ import os
 import pickle
 import stat
 import struct
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -117,6 +120,116 @@ def test_a_file_has_the_permissions_that_any_new_file_has(tmp_path):
     path.chmod(0o600)
     MODELS["mlp"]().save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600  # one that was there keeps its own
+
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="links, signals and locks are POSIX's")
+
+
+@needs_posix
+def test_a_link_stays_a_link_and_the_file_it_leads_to_is_replaced(tmp_path):
+    first, second = MODELS["mlp"](), fm.MLP([4, 2], seed=1)
+    first.save(tmp_path / "m.safetensors")
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "folder" / "link"
+    link.symlink_to(tmp_path / "m.safetensors")
+    second.save(link)
+    assert link.is_symlink()
+    assert repr(fm.load(tmp_path / "m.safetensors")) == repr(fm.load(link))
+    assert fm.load(link).network.output_columns == 2
+    ahead = tmp_path / "ahead"
+    ahead.symlink_to(tmp_path / "new.safetensors")  # of nothing yet: open() would make it, too
+    second.save(ahead)
+    assert ahead.is_symlink()
+    assert (tmp_path / "new.safetensors").is_file()
+
+
+@needs_posix
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_a_draft_that_a_kill_left_is_removed_by_the_next_save_and_one_in_work_is_not(
+    tmp_path, moment
+):
+    path = tmp_path / "m.safetensors"
+    script = f"""
+import os, pathlib, sys, time
+import fastmlp as fm
+def wait(*arguments):
+    print("there", flush=True)
+    time.sleep(60)
+{"os.fsync" if moment == "fsync" else "pathlib.Path.replace"} = wait
+fm.MLP([4, 2], seed=0).save({str(path)!r})
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"there\n"
+        MODELS["mlp"]().save(path)
+        (draft,) = set(tmp_path.iterdir()) - {path}
+        assert draft.name.startswith(".fastmlp-")  # of a process that lives
+        writer.kill()
+    MODELS["mlp"]().save(tmp_path / "another.safetensors")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["another.safetensors", "m.safetensors"]
+
+
+def test_several_threads_save_to_one_place_and_the_file_is_one_of_theirs(tmp_path):
+    path, models = tmp_path / "m.safetensors", [fm.MLP([4, 2], seed=i) for i in range(4)]
+    failed = []
+
+    def save(model):
+        try:
+            for _ in range(20):
+                model.save(path)
+        except OSError as error:
+            failed.append(error)
+
+    workers = [threading.Thread(target=save, args=(model,)) for model in models]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not failed
+    assert list(tmp_path.iterdir()) == [path]
+    found = fm.load(path).parameters.flat.tobytes()
+    assert found in [model.parameters.flat.tobytes() for model in models]
+
+
+@needs_posix
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    path, said = tmp_path / "m.safetensors", []
+    monkeypatch.setattr("os.fsync", lambda number: said.append(path.exists()))
+    MODELS["mlp"]().save(path)
+    assert said == [False, True]  # the file without its name, then the folder with it
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5", ".PT", ".pth", ".onnx", ".pkl", ".joblib"])
+def test_a_name_that_promises_another_format_is_refused(tmp_path, ending):
+    path = tmp_path / f"m{ending}"
+    for refuse in (MODELS["mlp"]().save, fm.ModelCheckpoint):
+        with pytest.raises(ValueError, match=r"another format .*write '.*m\.safetensors'"):
+            refuse(path)
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(ValueError, match=f"{ending!r} is the ending of another format"):
+        fm.load(path)
+
+
+@pytest.mark.parametrize("name", ["m", "m.safetensors", "m.pt.safetensors", "v1.2", "m.model"])
+def test_other_names_are_the_users_to_choose(tmp_path, name):
+    MODELS["mlp"]().save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    fm.load(tmp_path / name)
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match="give the name of a file"):
+        MODELS["mlp"]().save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@needs_posix
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is no file"):
+        MODELS["mlp"]().save(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OSError, match="circle"):
+        MODELS["mlp"]().save(tmp_path / "circle")
 
 
 def test_a_place_that_is_not_there_is_an_error_of_the_system(tmp_path):

@@ -198,6 +198,34 @@ def test_a_model_takes_sparse_rows_wherever_it_takes_dense_ones(container, dtype
         np.testing.assert_array_equal(value, expected)
 
 
+@pytest.mark.parametrize("kind", ["matrix", "array"])
+@pytest.mark.parametrize("form", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+def test_every_format_of_scipy_is_taken_for_the_numbers_in_it(form, kind):
+    X, t = some_matrix(9, 5), np.arange(9) % 2
+    S = getattr(scipy.sparse, f"{form}_{kind}")(X)
+    found = []
+    for given in (X, S):
+        model = fm.Sequential([fm.Dense(3, "relu"), fm.Dense(1)], seed=0, dtype="float64")
+        history = model.fit(given, t, validation_data=(given, t), epochs=2)
+        named = model.predict({"x": given})
+        found.append([history["val_loss"][-1], model.evaluate(given, t)["loss"], *named.ravel()])
+        classifier = fm.MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0).fit(given, t)
+        found[-1].extend(classifier.predict(given))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["csr", "coo", "dok"])
+def test_sparse_targets_weights_and_vectors_are_errors_that_say_what_to_do(form):
+    X, make = some_matrix(4, 3), getattr(scipy.sparse, f"{form}_array")
+    model, column = fm.MLP([3, 1], seed=0), make(np.ones((4, 1)))
+    with pytest.raises(TypeError, match=r"t is a sparse matrix.*t\.toarray\(\)"):
+        model.fit(X, column)
+    with pytest.raises(TypeError, match=r"sample_weight is a sparse matrix"):
+        model.fit(X, np.ones(4), sample_weight=column)
+    with pytest.raises(ValueError, match=r"must have shape \(rows, 3\), got shape \(4, 1\)"):
+        model.predict(column)
+
+
 def test_a_sparse_input_may_stand_beside_a_dense_one():
     dense, other, t = some_matrix(40, 6), some_matrix(40, 2, seed=1), np.arange(40) / 40
     found = []

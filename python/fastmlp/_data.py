@@ -73,6 +73,11 @@ def is_sparse(data: Any) -> bool:
     return hasattr(data, "toarray") and hasattr(data, "nnz")
 
 
+def is_named(data: Any) -> bool:
+    """Tell whether it is a dict of inputs; one of SciPy's sparse formats, DOK, is a dict, too."""
+    return isinstance(data, Mapping) and not is_sparse(data)
+
+
 def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
     """Raise unless every value is finite, also after conversion to `dtype`.
 
@@ -233,8 +238,8 @@ def inputs(
     >>> [a.shape for a in inputs([[1.0, 2.0]], ["x"], [2], np.float32)]
     [(1, 2)]
     """
-    if isinstance(X, Mapping):
-        if sorted(X) != sorted(names):
+    if is_named(X):
+        if set(X) != set(names):
             raise ValueError(f"{name} must have the keys {list(names)}, got {list(X)}")
         parts, titles = [X[key] for key in names], [f"{name}[{key!r}]" for key in names]
     elif len(names) == 1:

@@ -141,15 +141,24 @@ class Owner:
         Parameters
         ----------
         path : path-like
-            Where to; a file that is there is replaced, whole or not at all.
+            Where to. The name ends in ".safetensors", or as you like; endings of other formats
+            (".keras", ".h5", ".pt", ".pth", ".onnx", ".pkl", ".joblib", ".npz" and their kin) are
+            refused. A file that is there is replaced, whole or not at all; where a symbolic link
+            leads to one, the link stays.
 
         Raises
         ------
         ValueError
-            If the model has functions of your own in it, which a file cannot hold, or `metadata` is
-            not JSON.
+            If the model has functions of your own in it, which a file cannot hold, `metadata` is
+            not JSON, or the name promises another format.
         OSError
             If the file cannot be written.
+
+        Notes
+        -----
+        The file is written beside its place and renamed when the disk has all of it, so that
+        neither a crash nor a full disk leaves half of one. A draft that a killed process left
+        behind is removed by the next `save` to that folder.
 
         See Also
         --------

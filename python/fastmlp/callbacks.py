@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks
+from fastmlp import _checks, _files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -239,14 +240,23 @@ class ModelCheckpoint(Callback):
     Parameters
     ----------
     path : path-like
-        Where to; "{epoch}" in it becomes the number of the epoch, as in
-        "model-{epoch:03d}.safetensors".
+        Where to. In the file's name "{epoch}" becomes the number of the epoch and any other key of
+        `History` its value, as in "model-{epoch:03d}-{val_loss:.2f}.safetensors"; names of folders
+        are taken as they are. For the ending see `Model.save`.
     monitor : str or None, default None
         What to watch, as in `EarlyStopping`.
     save_best_only : bool, default True
         Save only after an improvement; otherwise after every epoch.
     mode : {"auto", "min", "max"}, default "auto"
         Which direction is better, as in `EarlyStopping`.
+
+    Raises
+    ------
+    ValueError
+        If the name promises another format than safetensors; in `fit`, before training, if
+        `monitor` is not recorded, or the name has a placeholder that cannot be filled.
+    OSError
+        In `fit`, before training, if there is no such folder or the place is no file's.
 
     Notes
     -----
@@ -266,7 +276,7 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = True,
         mode: str = "auto",
     ) -> None:
-        self.path = Path(path)
+        self.path = _files.check_model_name(path)
         self._best = Best(monitor, mode, 0.0)
         self.save_best_only = _checks.flag(save_best_only, "save_best_only")
 
@@ -275,11 +285,27 @@ class ModelCheckpoint(Callback):
         self._best.begin(names)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
+        _files.check_place(self._place(1, dict.fromkeys(names, 0.5)))
 
     def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> None:
         """Save if this epoch is to be kept."""
         if self._best.improved_by(logs) or not self.save_best_only:
-            model.save(str(self.path).format(epoch=epoch))
+            model.save(self._place(epoch, logs))
+
+    def _place(self, epoch: int, logs: Mapping[str, float]) -> Path:
+        """Return the path for an epoch; ValueError if a placeholder cannot be filled."""
+        values = {**logs, "epoch": epoch}
+        try:
+            fields = [field for _, field, _, _ in Formatter().parse(self.path.name)]
+            if unknown := [f for f in fields if f is not None and f not in values]:
+                raise ValueError(f"there is no {unknown[0]!r}")
+            name = self.path.name.format(**values)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"path={str(self.path)!r}: its placeholders cannot be filled: {error}; there are "
+                f"{', '.join(f'{{{name}}}' for name in values)}, and {{{{ and }}}} for braces"
+            ) from None
+        return _files.check_model_name(self.path.with_name(name))
 
     def __repr__(self) -> str:
         return (

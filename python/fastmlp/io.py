@@ -23,18 +23,17 @@ orders the metadata anew each time: a model has one file, byte for byte.
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _data, _objective, _state
+from fastmlp import _checks, _data, _files, _objective, _state
 from fastmlp.network import Network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
     from numpy.typing import NDArray
@@ -59,7 +58,8 @@ def save(model: Owner, path: str | PathLike[str]) -> None:
     ...     fm.load(f"{directory}/model.safetensors")
     <Model 4 → 3; 15 parameters, float32>
     """
-    target = Path(path)
+    _files.check_model_name(path)
+    _files.check_place(path)
     try:
         user = json.dumps(model.metadata, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -73,20 +73,11 @@ def save(model: Owner, path: str | PathLike[str]) -> None:
         "objective": json.dumps(_named(model._objective)),
         "metadata": user,
     }
-    views = _state.views(model.network, model.parameters)
-    # Others may save to the same place at the same time: each has a draft of its own.
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        _write(draft, header, views)
-        if target.exists():
-            shutil.copymode(target, draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    _files.write(path, _parts(header, _state.views(model.network, model.parameters)))
 
 
-def _write(path: Path, header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
-    """Write a new safetensors file: the length of the JSON that describes it, the JSON, the data.
+def _parts(header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> Iterator[Any]:
+    """Return what is in the file: the length of the JSON that describes it, the JSON, the data.
 
     The format is that of https://github.com/huggingface/safetensors#format.
     """
@@ -101,11 +92,10 @@ def _write(path: Path, header: dict[str, str], tensors: dict[str, NDArray[Any]])
         }
     text = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data begin where any type may
-    with path.open("xb") as file:
-        file.write(struct.pack("<Q", len(text)))
-        file.write(text)
-        for array in tensors.values():
-            file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+    yield struct.pack("<Q", len(text))
+    yield text
+    for array in tensors.values():
+        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -148,7 +138,10 @@ def load(path: str | PathLike[str]) -> Model:
         with safe_open(path, framework="numpy") as file:
             return _read(file)
     except (SafetensorError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"cannot load {str(path)!r}: {error or 'nested too deeply'}") from None
+        owner = _files.foreign(path)
+        hint = f"; {path.suffix!r} is the ending of another format ({owner})"
+        why = f"{error or 'nested too deeply'}{hint if owner else ''}"
+        raise ValueError(f"cannot load {str(path)!r}: {why}") from None
 
 
 def _read(file: Any) -> Model:

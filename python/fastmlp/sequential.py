@@ -84,7 +84,8 @@ class Sequential(Model):
     def _network_for(self, X: Any) -> Network:
         if self._network is not None:
             return self._network
-        columns = _data.input_rows(X, "X", self.dtype).shape[1]
+        alone = next(iter(X.values())) if _data.is_named(X) and len(X) == 1 else X
+        columns = _data.input_rows(alone, "X", self.dtype).shape[1]
         return Network.sequential(self._waiting, columns, seed=self.seed)
 
     @property
