@@ -1,6 +1,7 @@
 """Training: what a step is, what it does not depend on, and how it ends."""
 
 import _thread
+import pkgutil
 import threading
 import time
 
@@ -412,6 +413,85 @@ def test_an_exception_in_a_callback_leaves_the_weights_of_the_last_epoch():
     twin.fit(X, t, epochs=2, seed=None)
     np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
     assert model.history.epochs == 2
+
+
+class BrokenError(Exception):
+    """Raised by who listens."""
+
+
+def after(function, error, times=1):
+    """Return the function, raising an error when it has done its work the given time."""
+    left = [times]
+
+    def replaced(*arguments, **named):
+        result = function(*arguments, **named)
+        left[0] -= 1
+        if left[0] == 0:
+            raise error
+        return result
+
+    return replaced
+
+
+PLACES = {
+    "after the core": "fastmlp.program.TrainingPlan.run_epochs",
+    "at the orders": "fastmlp._fit.Training._orders",
+    "at the numbers of the optimizer": "fastmlp.optimizers.Adam.step_values",
+    "in the validation": "fastmlp._evaluate.Evaluation.__call__",
+    "before the history": "fastmlp._fit.Training._evaluate",
+    "behind the history": "fastmlp.history.History.append",
+    "at the bar": "fastmlp.progress.Progress.advance",
+}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), BrokenError("of somebody's own")])
+@pytest.mark.parametrize("listens", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+def test_wherever_an_exception_comes_history_weights_and_optimizer_agree(
+    monkeypatch, place, listens, error
+):
+    X, t = data()
+    heard = []
+    how = {"batch_size": 10, "validation_data": (X, t), "shuffle": False}
+    listeners = [lambda model, epoch, logs: heard.append(epoch)] if listens else []
+    model, twin = classifier(), classifier()
+    monkeypatch.setattr(PLACES[place], after(pkgutil.resolve_name(PLACES[place]), error, 3))
+    with pytest.raises(type(error)):
+        model.fit(X, t, epochs=9, callbacks=listeners, **how)
+    monkeypatch.undo()
+    done = model.history.epochs
+    assert done in (2, 3)
+    assert {len(values) for values in dict(model.history).values()} == {done}
+    said = "interrupted" if isinstance(error, KeyboardInterrupt) else "ended by BrokenError"
+    assert model.history.stopped in (f"{said} in epoch {done + 1}", f"{said} after epoch {done}")
+    unevaluated = place == "in the validation"
+    assert np.isnan(model.history["val_loss"][-1]) == unevaluated
+    if listens:
+        assert heard == list(range(1, done + 1 - unevaluated))
+    twin.fit(X, t, epochs=done, **how)
+    np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
+    for each in (model, twin):
+        each.fit(X, t, epochs=2, **how)  # the optimizer goes on from where it was
+    np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BrokenError()])
+def test_an_exception_of_a_listener_is_told_in_the_history(error):
+    X, t = data()
+    model, twin = classifier(), classifier()
+
+    def fail(model, epoch, logs):
+        if epoch == 2:
+            raise error
+
+    with pytest.raises(type(error)):
+        model.fit(X, t, epochs=5, callbacks=[fail])
+    kind = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+    assert model.history.stopped.endswith(f"{kind} after epoch 2")
+    twin.fit(X, t, epochs=2)
+    for each in (model, twin):
+        each.fit(X, t, epochs=2, seed=1)
+    np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
 
 
 def fit_until_ctrl_c(model, X, t, **arguments):

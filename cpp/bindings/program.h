@@ -176,11 +176,13 @@ class PyProgram {
     return py::float_(double(results[0]));
   }
 
-  // Returns (epochs, steps, non_finite).
+  // Returns (epochs, steps, non_finite). The same is written into `done`, where it also stands if a
+  // signal's exception ends the call, or comes between its end and the caller's next line.
   py::tuple train(const std::vector<py::object>& feeds, std::optional<py::array> order, Index rows,
                   Index batch_rows, Index epochs, py::array parameters,
                   std::vector<py::array> state, const std::string& rule, py::array step_values,
-                  std::uint64_t seed, std::uint64_t first_step, py::array scalars) {
+                  std::uint64_t seed, std::uint64_t first_step, py::array scalars,
+                  std::optional<py::array> done) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
@@ -200,6 +202,7 @@ class PyProgram {
     call.step_values = matrix_of_doubles(step_values, steps, kStepValues, "step_values");
     matrix_of_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
+    std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;
     call.scalars = static_cast<double*>(scalars.mutable_data());
     call.seed = seed;
     call.first_step = first_step;
@@ -212,11 +215,12 @@ class PyProgram {
       py::gil_scoped_release released;
       result = executor_.train(call);
     }
-    if (result.interrupted) {
-      py::error_already_set interrupt;
-      interrupt.value().attr("trained") = py::make_tuple(result.epochs, result.steps, scalars);
-      throw interrupt;
+    if (counts) {
+      counts[0] = result.epochs;
+      counts[1] = result.steps;
+      counts[2] = result.non_finite;
     }
+    if (result.interrupted) throw py::error_already_set();
     return py::make_tuple(result.epochs, result.steps, result.non_finite);
   }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fastmlp.callbacks import Callback
     from fastmlp.model import Model
     from fastmlp.optimizers import Update
+    from fastmlp.program import EpochsResult
 
 # Orders of rows that are made ahead hold at most this many numbers: 8 MB, made in about 15 ms.
 ORDER_NUMBERS = 1 << 20
@@ -158,29 +160,25 @@ def prepare(model: Model, X: Any, t: Any, arguments: dict[str, Any]) -> tuple[Se
     listeners = callbacks.as_callbacks(arguments["callbacks"])
     visible = progress.wanted(arguments["verbose"])
     seed = model._seed_sequence(arguments["seed"])
-    network = model._network_for(X)
-    objective = _objective.choose(network, arguments["loss"], arguments["l2"], arguments["metrics"])
-    loss = objective.loss
-    data = _examples.check(network, model.dtype, loss, X, t, arguments["sample_weight"])
-    held_out = _examples.check_validation(network, model.dtype, loss, arguments["validation_data"])
+    with model._network_of(X) as network:
+        dtype = model.dtype
+        objective = _objective.choose(
+            network, arguments["loss"], arguments["l2"], arguments["metrics"]
+        )
+        loss = objective.loss
+        data = _examples.check(network, dtype, loss, X, t, arguments["sample_weight"])
+        held_out = _examples.check_validation(network, dtype, loss, arguments["validation_data"])
+        batch_size = min(batch_size or data.rows, data.rows)
+        columns, weighted = data.target.shape[1], data.weight is not None
+        key = (objective, optimizer.kernel, optimizer.state_vectors, columns, weighted)
+        compiled = model._compiled
+        if compiled is None or compiled.key != key:
+            compiled = None
+            graph = _objective.training_graph(network, objective, columns, weighted)
     settings = Settings(
-        objective,
-        data,
-        held_out,
-        optimizer,
-        epochs,
-        min(batch_size or data.rows, data.rows),
-        shuffle,
-        seed,
-        listeners,
-        visible,
+        objective, data, held_out, optimizer, epochs, batch_size, shuffle, seed, listeners, visible
     )
-    columns, weighted = data.target.shape[1], data.weight is not None
-    key = (objective, optimizer.kernel, optimizer.state_vectors, columns, weighted)
-    compiled = model._compiled
-    if compiled is None or compiled.key != key:
-        graph = _objective.training_graph(network, objective, columns, weighted)
-        model._adopt(network)
+    if compiled is None:
         plan = planner.plan_training(
             graph.loss,
             model.parameters,
@@ -192,6 +190,14 @@ def prepare(model: Model, X: Any, t: Any, arguments: dict[str, Any]) -> tuple[Se
         if silence := _signal.message(network):
             warnings.warn(silence, _signal.NoSignalWarning, stacklevel=3)
     return settings, compiled
+
+
+class Call(NamedTuple):
+    """A call of the core: its result, and after how many steps and epochs it began."""
+
+    result: EpochsResult
+    first_step: int
+    first_epoch: int
 
 
 class Training:
@@ -220,6 +226,9 @@ class Training:
         self.history = History(settings.names)
         self.non_finite = False
         self._compiled = compiled
+        self._call: Call | None = None  # of the core, not written down yet
+        self._phase = "epoch"  # then "validation" and "listeners", where there are any
+        self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
         order_seed, noise_seed = settings.seed.spawn(2)
         self._order = np.random.Generator(np.random.PCG64(order_seed))
         self._noise = int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -232,87 +241,134 @@ class Training:
             listener.on_fit_begin(self.model, names)
 
     def run(self) -> History:
-        """Run the epochs and tell the listeners after each."""
+        """Run the epochs and tell the listeners after each.
+
+        Whatever ends it, history, weights and the optimizer's state are those of one moment.
+        """
+        model, history = self.model, self.history
+        try:
+            model._objective, model.history = self.settings.objective, history
+            model._fits += 1
+            self._run()
+        except BaseException as error:
+            try:
+                self._finish()
+            finally:
+                n = history.epochs
+                place = f"in epoch {n + 1}" if self._phase == "epoch" else f"after epoch {n}"
+                key = isinstance(error, KeyboardInterrupt)
+                why = "interrupted" if key else f"ended by {type(error).__name__}"
+                history.stopped = history.stopped or f"{why} {place}"
+            raise
+        return history
+
+    def _run(self) -> None:
         settings, history = self.settings, self.history
         with progress.Progress(settings.epochs, settings.visible) as bar:
             count = 1
             while history.epochs < settings.epochs and not history.stopped:
+                self._phase = "epoch"
                 left = settings.epochs - history.epochs
                 count = min(left, settings.most_epochs, count if settings.visible else left)
                 start = time.perf_counter()
                 done = self._run_epochs(count)
                 seconds = max(time.perf_counter() - start, 1e-6)
                 if done:
-                    logs = {name: history[name][-1] for name in history}
-                    bar.advance(done, logs)
-                    self._tell(logs)
+                    self._tell()
+                    bar.advance(done, self._last())
+                self._call = None
                 count = max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
+        self._phase = "listeners"
         for listener in settings.listeners:
             listener.on_fit_end(self.model, history)
-        return history
 
-    def _tell(self, logs: dict[str, float]) -> None:
+    def _finish(self) -> None:
+        """Write down what the core has done when an exception came.
+
+        An interrupt that finds the core at the end of an epoch is heard when that epoch has been
+        evaluated and told of, as any other.
+        """
+        call = self._call
+        if call is None or self._phase == "listeners":
+            return
+        self._settle(call, validated=self._phase == "epoch")
+        if call.result.epochs_done and self._phase == "epoch":
+            self._tell()
+
+    def _last(self) -> dict[str, float]:
+        """Return the numbers of the last epoch."""
+        return {name: values[-1] for name, values in self.history.history.items()}
+
+    def _tell(self) -> None:
         """Tell every listener, also those after one that stops the training."""
         for listener in self.settings.listeners:
-            answer = listener.on_epoch_end(self.model, self.history.epochs, dict(logs))
+            self._phase = "listeners"
+            answer = listener.on_epoch_end(self.model, self.history.epochs, self._last())
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
 
     def _run_epochs(self, count: int) -> int:
         """Run so many epochs in one call of the core; return how many had a finite loss."""
-        settings, model = self.settings, self.model
-        state = model._optimizer_state
-        if state is None or state.optimizer != settings.optimizer:
-            vectors = settings.optimizer.state_vectors
-            new = [model.parameters.new_vector() for _ in range(vectors)]
-            state = OptimizerState(settings.optimizer, new)
+        settings, state, plan = self.settings, self._state(), self._compiled.plan
         steps = count * settings.steps_per_epoch
         rates = settings.optimizer.rates(state.steps, steps)
-        step_values = settings.optimizer.step_values(state.steps, steps, rates)
-        # It is the model's again when it is known how many steps the core took.
-        model._optimizer_state = None
-        try:
-            result = self._compiled.plan.run_epochs(
-                self._feeds(),
-                state=state.vectors,
-                order=self._orders(count),
-                batch_size=settings.batch_size,
-                epochs=count,
-                step_values=step_values,
-                seed=self._noise,
-                first_step=state.steps,
-            )
-        except BaseException as interrupt:  # KeyboardInterrupt, or what a signal's handler raises
-            if trained := getattr(interrupt, "trained", None):
-                epochs, steps, scalars = trained
-                self._record(scalars[:epochs])
-                self.history.stopped = f"interrupted in epoch {self.history.epochs + 1}"
-                state.steps += steps
-                model._optimizer_state = state
-            raise
-        self._record(result.scalars)
-        self.non_finite = bool(result.non_finite)
+        call = Call(plan.new_result(count), state.steps, self.history.epochs)
+        self._call = call
+        plan.run_epochs(
+            self._feeds(),
+            state=state.vectors,
+            order=self._orders(count),
+            batch_size=settings.batch_size,
+            epochs=count,
+            step_values=settings.optimizer.step_values(state.steps, steps, rates),
+            seed=self._noise,
+            first_step=state.steps,
+            result=call.result,
+        )
+        self._settle(call, validated=True)
+        return call.result.epochs_done
+
+    def _state(self) -> OptimizerState:
+        """Return what the optimizer remembers, which is the model's."""
+        model, optimizer = self.model, self.settings.optimizer
+        state = model._optimizer_state
+        if state is None or state.optimizer != optimizer:
+            new = [model.parameters.new_vector() for _ in range(optimizer.state_vectors)]
+            model._optimizer_state = state = OptimizerState(optimizer, new)
+        return state
+
+    def _settle(self, call: Call, *, validated: bool) -> None:
+        """Write down what a call of the core has done; once more does no harm.
+
+        Without `validated` the validation of an epoch was interrupted.
+        """
+        result, model = call.result, self.model
+        if model._optimizer_state is not None:
+            model._optimizer_state.steps = call.first_step + result.steps_done
+        self.non_finite = result.non_finite
+        names = self.settings.objective.names
+        for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
+            if self._evaluated[0] != self.history.epochs:
+                self._evaluate(skip=not validated)
+            logs = dict(zip(names, numbers, strict=True))
+            self.history.append(self._evaluated[1] | logs)
         if self.non_finite:
+            # Its vectors are no longer those of the weights.
+            model._optimizer_state = None
             epoch = self.history.epochs + 1
             self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
-        else:
-            state.steps += steps
-            model._optimizer_state = state
-        return int(result.epochs_done)
 
-    def _record(self, scalars: NDArray[np.float64]) -> None:
-        """Write epochs into the history, a row of loss and metrics each."""
-        for numbers in scalars.tolist():
-            logs = dict(zip(self.settings.objective.names, numbers, strict=True))
-            self.history.append(logs | self._evaluate())
-
-    def _evaluate(self) -> dict[str, float]:
-        """Loss and metrics of the validation data; empty if there is none."""
-        data = self.settings.validation
-        if data is None:
-            return {}
-        evaluation = self.model._evaluation(self.settings.objective, data.target.shape[1])
-        values = evaluation(data.inputs, data.target, data.weight)
-        return {f"val_{name}": value for name, value in values.items()}
+    def _evaluate(self, *, skip: bool) -> None:
+        """Keep loss and metrics of the validation data, if there are any, for the history."""
+        data, values = self.settings.validation, {}
+        if data is not None and skip:
+            values = dict.fromkeys(self.settings.objective.names, math.nan)
+        elif data is not None:
+            self._phase = "validation"
+            evaluation = self.model._evaluation(self.settings.objective, data.target.shape[1])
+            values = evaluation(data.inputs, data.target, data.weight)
+        named = {f"val_{name}": value for name, value in values.items()}
+        self._evaluated = self.history.epochs, named
+        self._phase = self._phase if skip else "epoch"
 
     def _orders(self, epochs: int) -> NDArray[np.int64] | None:
         """Order of the rows in each of the next epochs; the same however the epochs are cut."""

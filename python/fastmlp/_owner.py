@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _state, _summary
+from fastmlp import _checks, _state, _summary, _turns
 from fastmlp.parameters import Parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from os import PathLike
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -34,6 +35,7 @@ class Owner:
     """
 
     parameters: Parameters
+    _turn: _turns.Turn | None = None
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
@@ -49,12 +51,26 @@ class Owner:
         """Take a network, once, and own its parameters."""
         if self._network is None:
             self.parameters = parameters or Parameters(network.parameter_nodes, self.dtype)
-            self._network = network
             network.bind(self.parameters)
+            self._network = network  # last: other threads may be looking
 
     def _network_for(self, X: Any) -> Network:
         """Return the network, or the one that this data would build."""
         return self.network
+
+    @contextmanager
+    def _network_of(self, X: Any) -> Iterator[Network]:
+        """Give the network to a call that checks its data, and adopt it if they are right.
+
+        Where it is built first, other threads wait for it.
+        """
+        if self._network is not None:
+            yield self._network
+            return
+        with _turns.building:
+            network = self._network_for(X)
+            yield network
+            self._adopt(network)
 
     @property
     def network(self) -> Network:
@@ -90,6 +106,7 @@ class Owner:
         >>> [w.shape for w in fm.MLP([4, 8, 3], seed=0).get_weights()]
         [(8, 4), (8,), (3, 8), (3,)]
         """
+        _turns.check(self, "get_weights")
         return [view.copy() for view in _state.views(self.network, self.parameters).values()]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
@@ -106,7 +123,12 @@ class Owner:
         >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
         >>> other.set_weights(model.get_weights())
         """
-        _state.set_weights(self.network, self.parameters, weights)
+        turn = _turns.Turn("set_weights")
+        try:
+            turn.take(self, nested=True)
+            _state.set_weights(self.network, self.parameters, weights)
+        finally:
+            turn.live = False
 
     def copy(self) -> Self:
         """Return a model with the same layers and copies of the weights.
@@ -120,6 +142,7 @@ class Owner:
         >>> model.copy().layers[0] is model.layers[0]
         False
         """
+        _turns.check(self, "copy")
         return _state.copied(self)
 
     __copy__ = copy
@@ -128,6 +151,7 @@ class Owner:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
+        _turns.check(self, "pickling")
         return _state.pickled(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -166,6 +190,7 @@ class Owner:
         """
         from fastmlp import io
 
+        _turns.check(self, "save")
         io.save(self, path)
 
     def summary(self) -> _summary.Summary:

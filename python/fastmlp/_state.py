@@ -59,6 +59,7 @@ def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: s
 
 def state_of(model: Owner) -> dict[str, Any]:
     """Return everything a model is made of; views become copies."""
+    network = model._network  # once: another thread may be building it
     state: dict[str, Any] = {
         "seed": model.seed,
         "dtype": str(model.dtype),
@@ -66,10 +67,10 @@ def state_of(model: Owner) -> dict[str, Any]:
         "fits": model._fits,
         "objective": model._objective,
         "waiting": model._waiting,
-        "network": model._network,
+        "network": network,
     }
-    if model._network is not None:
-        arrays = views(model._network, model.parameters)
+    if network is not None:
+        arrays = views(network, model.parameters)
         state["weights"] = {name: view.copy() for name, view in arrays.items()}
         state["waiting"] = []
     return state

@@ -93,22 +93,21 @@ def least_squares(
 
 def solve_output_layer(model: Model, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
     """Do the work of `Model.solve_output_layer`."""
-    network = model._network_for(X)
-    rows = network.summary()
-    last = rows[-1]
-    calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
-    layer: Any = network.layer(last.name.partition(":")[0])
-    if last.kind != "Dense" or last.activation != "identity" or calls > 1:
-        kind = f"{last.kind} {last.activation}".strip()
-        raise ValueError(
-            "the last layer must be a Dense layer with the identity activation, used once: only "
-            f"then are its best weights the solution of linear equations; it is {kind}"
-            f"{f', used {calls} times' if calls > 1 else ''}"
-        )
-    inputs = _examples.network_inputs(network, model.dtype, X)
-    targets = _data.targets(t, losses.get("squared_error"), layer.units, np.float64)
-    _data.same_rows(targets, "t", len(inputs[0]), "X")
-    model._adopt(network)
+    with model._network_of(X) as network:
+        rows = network.summary()
+        last = rows[-1]
+        calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
+        layer: Any = network.layer(last.name.partition(":")[0])
+        if last.kind != "Dense" or last.activation != "identity" or calls > 1:
+            kind = f"{last.kind} {last.activation}".strip()
+            raise ValueError(
+                "the last layer must be a Dense layer with the identity activation, used once: "
+                f"only then are its best weights the solution of linear equations; it is {kind}"
+                f"{f', used {calls} times' if calls > 1 else ''}"
+            )
+        inputs = _examples.network_inputs(network, model.dtype, X)
+        targets = _data.targets(t, losses.get("squared_error"), layer.units, np.float64)
+        _data.same_rows(targets, "t", len(inputs[0]), "X")
     (source,) = last.connections
     by_name = dict(zip((row.name for row in rows), inputs, strict=False))  # inputs stand first
     features = by_name[source] if source in by_name else model.activations(X)[source]

@@ -21,13 +21,15 @@ class History:
     epochs : int
         How many epochs were run to their end.
     stopped : str or None
-        Why training ended before the epochs asked for; None if it did not.
+        Why training ended before the epochs asked for; None if it did not. An interrupt or another
+        exception says so, and in or after which epoch it came.
 
     Notes
     -----
     "loss" and the metrics of the training data are averages over the epoch's batches, each taken
     before its step, with dropout active; those of the validation data are taken after the epoch,
-    without dropout. So the training loss of an epoch describes weights half an epoch older.
+    without dropout. So the training loss of an epoch describes weights half an epoch older. Where
+    the validation of an epoch was interrupted, they are NaN.
 
     Examples
     --------
@@ -44,8 +46,10 @@ class History:
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
-        for name, values in self.history.items():
-            values.append(float(logs[name]))
+        at = self.epochs
+        for name in reversed(self.history):  # the first last: by it the epochs are counted
+            # What an exception left of an epoch half recorded gives way.
+            self.history[name][at:] = [float(logs[name])]
 
     @property
     def epochs(self) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastmlp import _checks, _data, _examples, losses, planner
+from fastmlp import _checks, _data, _examples, _turns, losses, planner
 from fastmlp._owner import Owner
 from fastmlp.network import Network
 
@@ -102,6 +102,8 @@ class Model(Owner):
         self._optimizer_state: OptimizerState | None = None
         self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
         self._inference: planner.Plan | None = None
+        # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
+        self._predictor: Callable[[Any, Array | None], Any] = _not_planned
         self._predict: Callable[[Any, Array | None], Any] = _not_planned
 
     def fit(
@@ -175,6 +177,8 @@ class Model(Owner):
         ------
         TypeError, ValueError
             If an argument is wrong, before anything changes.
+        RuntimeError
+            If another thread fits the model, or it is called by a callback of the model's own fit.
 
         Warns
         -----
@@ -186,7 +190,13 @@ class Model(Owner):
         Notes
         -----
         Ctrl-C ends the training within about a tenth of a second; the weights are those after the
-        last whole step, `history` has every epoch before it, and the next `fit` goes on from there.
+        last whole step, `history` has every epoch before it and says in ``stopped`` what happened,
+        and the next `fit` goes on from there. So does an exception that a callback raises.
+
+        While a model is fitted it belongs to the thread that does it. Callbacks run there and may
+        predict, evaluate, save and set weights, only not `fit`; whatever another thread asks of
+        the model is a RuntimeError, since the weights change meanwhile: let one thread wait for the
+        other, or give each a `copy`. Different models may be fitted at once.
 
         Examples
         --------
@@ -213,12 +223,18 @@ class Model(Owner):
             "seed": seed,
             "verbose": verbose,
         }
-        settings, self._compiled = _fit.prepare(self, X, t, arguments)
-        training = _fit.Training(self, settings, self._compiled)
-        training.begin()
-        self._objective, self.history = settings.objective, training.history
-        self._fits += 1
-        history = training.run()
+        turn = _turns.Turn("fit")
+        try:
+            turn.take(self)
+            with _turns.building:
+                self._predict = _not_planned
+            settings, self._compiled = _fit.prepare(self, X, t, arguments)
+            training = _fit.Training(self, settings, self._compiled)
+            training.begin()
+            history = training.run()
+        finally:
+            turn.live = False
+            self._predict = self._predictor
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"
             hint = "a smaller learning rate or scaled inputs may help"
@@ -265,13 +281,13 @@ class Model(Owner):
 
     def _predict_any(self, X: Any, out: Array | None) -> Array:
         """Check the data, then let the core convert and predict it."""
-        network = self._network_for(X)
-        inputs = _examples.network_inputs(network, self.dtype, X)
-        shape = len(inputs[0]), network.output_columns
-        result = np.empty(shape, self.dtype)
-        if out is not None:
-            result = _data.output(out, shape, self.dtype)
-        self._adopt(network)
+        _turns.check(self, "predict")
+        with self._network_of(X) as network:
+            inputs = _examples.network_inputs(network, self.dtype, X)
+            shape = len(inputs[0]), network.output_columns
+            result = np.empty(shape, self.dtype)
+            if out is not None:
+                result = _data.output(out, shape, self.dtype)
         plan = self._inference_plan()
         plan.run(dict(zip(network.input_nodes, inputs, strict=True)), out=[result])
         return result
@@ -279,11 +295,13 @@ class Model(Owner):
     def _inference_plan(self) -> planner.Plan:
         """Return the plan of the output, made when first needed."""
         if self._inference is None:
-            self._inference = planner.plan(
-                [self.graph], parameters=self.parameters, dtype=self.dtype
-            )
-            if len(self.network.inputs) == 1:
-                self._predict = self._inference.predictor()
+            with _turns.building:
+                plan = planner.plan([self.graph], parameters=self.parameters, dtype=self.dtype)
+                if len(self.network.inputs) == 1:
+                    self._predictor = plan.predictor()
+                if self._turn is None or not self._turn.live:
+                    self._predict = self._predictor
+                self._inference = plan
         return self._inference
 
     def evaluate(
@@ -326,10 +344,10 @@ class Model(Owner):
         >>> sorted(model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2]))
         ['accuracy', 'loss']
         """
-        network = self._network_for(X)
-        objective = self._chosen(network, loss, l2, metrics)
-        data = _examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
-        self._adopt(network)
+        _turns.check(self, "evaluate")
+        with self._network_of(X) as network:
+            objective = self._chosen(network, loss, l2, metrics)
+            data = _examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
         evaluation = self._evaluation(objective, data.target.shape[1])
         return evaluation(data.inputs, data.target, data.weight)
 
@@ -354,11 +372,11 @@ class Model(Owner):
         from fastmlp._evaluate import Evaluation
 
         key = objective, target_columns
-        if key not in self._evaluations:
-            self._evaluations = {
-                key: Evaluation(self.network, self.parameters, objective, target_columns)
-            }
-        return self._evaluations[key]
+        evaluation = self._evaluations.get(key)
+        if evaluation is None:
+            evaluation = Evaluation(self.network, self.parameters, objective, target_columns)
+            self._evaluations = {key: evaluation}
+        return evaluation
 
     def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
         """Set the last layer to the least squares solution on what the layers below it put out.
@@ -399,7 +417,12 @@ class Model(Owner):
         """
         from fastmlp import direct
 
-        return direct.solve_output_layer(self, X, t, l2=l2)
+        turn = _turns.Turn("solve_output_layer")
+        try:
+            turn.take(self, nested=True)
+            return direct.solve_output_layer(self, X, t, l2=l2)
+        finally:
+            turn.live = False
 
     def collapse_linear(self) -> MLP:
         """Return the single linear layer that a network of linear layers in a row is.
@@ -453,9 +476,9 @@ class Model(Owner):
         >>> {name: h.shape for name, h in model.activations([[0.0, 1.0]]).items()}
         {'dense_1': (1, 3), 'dense_2': (1, 1)}
         """
-        network = self._network_for(X)
-        inputs = _examples.network_inputs(network, self.dtype, X)
-        self._adopt(network)
+        _turns.check(self, "activations")
+        with self._network_of(X) as network:
+            inputs = _examples.network_inputs(network, self.dtype, X)
         _, by_layer = network.forward(training=False)
         # A layer of dropout does nothing here: its node is the one before it, wanted only once.
         nodes = list(dict.fromkeys(by_layer.values()))

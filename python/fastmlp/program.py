@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -190,9 +189,13 @@ def plan_training(
     return TrainingPlan(loss, parameters, update, metrics, weight, gradients)
 
 
-@dataclass(frozen=True)
 class EpochsResult:
-    """What a run of epochs did.
+    """What a run of epochs did, known also of one that an exception has ended.
+
+    Parameters
+    ----------
+    epochs, scalars : int
+        How many epochs are to be run, and how many numbers each has.
 
     Attributes
     ----------
@@ -204,10 +207,29 @@ class EpochsResult:
         The loss became NaN or infinite; the parameters are the last finite ones.
     """
 
-    scalars: Array
-    epochs_done: int
-    steps_done: int
-    non_finite: bool
+    def __init__(self, epochs: int, scalars: int) -> None:
+        self.numbers = np.zeros((epochs, scalars))
+        self.counts = np.zeros(3, dtype=np.int64)
+
+    @property
+    def scalars(self) -> Array:
+        """A row of numbers for each epoch done."""
+        return self.numbers[: self.epochs_done]
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs were run to their end."""
+        return int(self.counts[0])
+
+    @property
+    def steps_done(self) -> int:
+        """How many times the parameters were updated."""
+        return int(self.counts[1])
+
+    @property
+    def non_finite(self) -> bool:
+        """Whether the loss became NaN or infinite."""
+        return bool(self.counts[2])
 
 
 class TrainingPlan:
@@ -255,6 +277,10 @@ class TrainingPlan:
         """Return the optimizer's state at the beginning: vectors of zeros."""
         return [self.parameters.new_vector() for _ in range(self.update.state_vectors)]
 
+    def new_result(self, epochs: int) -> EpochsResult:
+        """Return the result of a run of so many epochs in which nothing was done yet."""
+        return EpochsResult(epochs, self._scalars)
+
     def run_epochs(
         self,
         feeds: Mapping[Node, Array | CompressedRows],
@@ -266,6 +292,7 @@ class TrainingPlan:
         step_values: Array,
         seed: int,
         first_step: int,
+        result: EpochsResult | None = None,
     ) -> EpochsResult:
         """Train for some epochs without returning in between.
 
@@ -284,15 +311,18 @@ class TrainingPlan:
             The optimizer's numbers for each step, see `optimizers`.
         seed, first_step : int
             Of the random numbers of dropout.
+        result : EpochsResult, optional
+            What is returned, from `new_result`: for who wants to know what was done if an exception
+            comes instead.
 
         Raises
         ------
         KeyboardInterrupt
-            The parameters are then those after the last whole step.
+            The parameters are then those after the last whole step, and `result` says which.
         """
         arrays, rows = self._arrays(feeds)
-        scalars = np.zeros((epochs, self._scalars))
-        done, steps, non_finite = self._program.train(
+        result = result or self.new_result(epochs)
+        self._program.train(
             arrays,
             order,
             rows,
@@ -304,9 +334,10 @@ class TrainingPlan:
             np.ascontiguousarray(step_values, dtype=np.float64),
             seed % _WORD,
             first_step % _WORD,
-            scalars,
+            result.numbers,
+            result.counts,
         )
-        return EpochsResult(scalars[:done], done, steps, non_finite)
+        return result
 
     def loss_and_gradient(
         self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0

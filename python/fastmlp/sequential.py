@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import _checks, _data
+from fastmlp import _checks, _data, _turns
 from fastmlp.layers import Input, Layer
 from fastmlp.model import Model
 from fastmlp.network import Network
@@ -76,10 +76,12 @@ class Sequential(Model):
         (3, 4)
         """
         columns = _checks.integer(columns, "columns", at_least=1)
-        if self._network is not None and self._network.input_columns != (columns,):
-            built = self._network.input_columns[0]
+        with _turns.building:
+            if self._network is None:
+                self._adopt(Network.sequential(self._waiting, columns, seed=self.seed))
+        built = self.network.input_columns[0]
+        if built != columns:
             raise ValueError(f"columns={columns}: the model is built for {built} input columns")
-        self._adopt(self._network or Network.sequential(self._waiting, columns, seed=self.seed))
 
     def _network_for(self, X: Any) -> Network:
         if self._network is not None:

@@ -1,0 +1,109 @@
+"""Whose turn it is: a model that one thread fits is that thread's until the fit is over.
+
+Nothing waits here, so that nothing can wait for ever: whoever comes while it is not his turn gets
+a RuntimeError. Only the first use of a model that is not built yet is done by one thread while the
+others wait, for as long as the building takes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+
+class Turn:
+    """The right of one call to change a model, from `take` until `live` is False again.
+
+    Ends by an assignment, which no signal comes between: ``finally: turn.live = False``.
+
+    Parameters
+    ----------
+    what : str
+        The call, for the errors of others.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> model, turn = fm.MLP([2, 1], seed=0), Turn("fit")
+    >>> try:
+    ...     turn.take(model)
+    ...     Turn("fit").take(model)
+    ... except RuntimeError as error:
+    ...     print(str(error).partition(":")[0])
+    ... finally:
+    ...     turn.live = False
+    fit was called inside fit of the same model, by a callback
+    """
+
+    __slots__ = ("live", "process", "thread", "what")
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.thread = threading.get_ident()
+        self.process = os.getpid()
+        self.live = False
+
+    def take(self, model: Any, *, nested: bool = False) -> None:
+        """Begin; RuntimeError if another call has its turn, of this thread or another.
+
+        With `nested` a callback may do it: it is this thread's turn already.
+        """
+        with _guard:
+            holder = _holder(model)
+            if holder is None:
+                self.live, model._turn = True, self
+                return
+        if holder.thread == self.thread:
+            if nested:
+                return
+            raise RuntimeError(
+                f"{self.what} was called inside {holder.what} of the same model, by a callback: "
+                "let it call its copy()"
+            )
+        raise RuntimeError(_in_use(self.what, holder))
+
+
+def check(model: Any, what: str) -> None:
+    """Raise RuntimeError if it is the turn of another thread; callbacks are of the same thread.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> check(fm.MLP([2, 1], seed=0), "predict")
+    """
+    if model._turn is None:  # as nearly always
+        return
+    with _guard:
+        holder = _holder(model)
+    if holder is not None and holder.thread != threading.get_ident():
+        raise RuntimeError(_in_use(what, holder))
+
+
+def _holder(model: Any) -> Turn | None:
+    """Return the turn that is on; that of a thread which a fork left behind is over."""
+    turn: Turn | None = model._turn
+    return turn if turn is not None and turn.live and turn.process == os.getpid() else None
+
+
+def _in_use(what: str, holder: Turn) -> str:
+    return (
+        f"{what}: another thread is in {holder.what} of the same model, whose weights change "
+        "meanwhile; let one thread wait for the other, or give each a copy() from before"
+    )
+
+
+# For the moment of looking and taking.
+_guard = threading.Lock()
+# For the first use of a model: whoever needs what is not there yet makes it while others wait.
+building = threading.RLock()
+
+
+def _after_fork() -> None:
+    # Threads that may have held them are not in the child.
+    global _guard, building
+    _guard, building = threading.Lock(), threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
