@@ -1,5 +1,7 @@
 """The table of bad input: each is the right kind of error, says what is wrong, changes nothing."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,8 @@ FIT = [
     ({"batch_size": 2.0}, TypeError, "batch_size must be an integer, got 2.0"),
     ({"batch_size": True}, TypeError, "batch_size must be an integer, got True"),
     ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+    ({"batch_size": 10**30}, ValueError, "batch_size must be at most 9223372036854775807, got 1"),
+    ({"epochs": 10**400}, ValueError, "epochs must be at most .* integer of about 401 digits"),
     ({"epochs": "10"}, TypeError, "epochs must be an integer, got '10'"),
     ({"loss": "crossentropy"}, ValueError, "loss must be one of .* did you mean 'cross_entropy'"),
     ({"loss": "zero_one"}, ValueError, "'zero_one' cannot be a loss: its gradient is zero"),
@@ -77,6 +81,8 @@ FIT = [
     ({"optimizer": 0.1}, TypeError, "optimizer must be a name"),
     ({"l2": -1e-3}, ValueError, "l2 must be .* at least 0, got -0.001"),
     ({"l2": np.nan}, ValueError, "l2 must be a finite number"),
+    ({"l2": 10**400}, ValueError, "l2 must be a finite number and .* about 401 digits"),
+    ({"l2": Decimal(1)}, TypeError, "l2 must be a number"),
     ({"l2": "small"}, TypeError, "l2 must be a number"),
     ({"metrics": "accuracy"}, TypeError, "metrics must be a list"),
     ({"metrics": ["acuracy"]}, ValueError, "did you mean 'accuracy'"),
@@ -85,6 +91,7 @@ FIT = [
     ({"callbacks": [3]}, TypeError, "callbacks must hold Callback objects or functions"),
     ({"shuffle": 1}, TypeError, "shuffle must be True or False, got 1"),
     ({"seed": -1}, ValueError, "seed must be at least 0"),
+    ({"seed": 10**400}, ValueError, "seed must be at most"),
     ({"seed": 1.5}, TypeError, "seed must be an integer"),
     ({"verbose": 2}, TypeError, 'verbose must be True, False or "auto", got 2'),
     # weights and validation
@@ -184,6 +191,27 @@ def test_wrong_weights_are_an_error_and_none_is_set(spoil, error, words):
 CONSTRUCT = [
     (lambda: fm.MLP([4, 0, 3]), ValueError, "at least 1, got 0"),
     (lambda: fm.MLP([4, -1]), ValueError, "at least 1, got -1"),
+    (lambda: fm.MLP([4, 10**400]), ValueError, r"columns\[1\] must be at most .* 401 digits"),
+    (lambda: fm.MLP([10**5000, 4]), ValueError, r"columns\[0\] must be at most .* 5001 digits"),
+    (lambda: fm.MLP([4, 2**62]), ValueError, r"columns\[1\] must be at most 1099511627776"),
+    (lambda: fm.MLP([2**30, 2**30]), ValueError, "number of parameters must be at most"),
+    (
+        lambda: fm.Sequential([fm.Dense(10**400)], input_columns=1),
+        ValueError,
+        "the columns of 'dense_1' must be at most",
+    ),
+    (lambda: fm.Sequential([fm.Dense(1)], input_columns=2**62), ValueError, "input_columns must"),
+    (lambda: fm.Sequential([fm.Dense(1)]).build(2**62), ValueError, "columns must be at most"),
+    (lambda: fm.MLP([4, 3], seed=10**400), ValueError, "seed must be at most"),
+    (lambda: fm.Adam(10**400), ValueError, "learning_rate must be a finite number"),
+    (lambda: fm.CosineDecay(0.1, 10**30), ValueError, "steps must be at most"),
+    (lambda: fm.EarlyStopping(patience=10**400), ValueError, "patience must be at most"),
+    (lambda: fm.set_num_threads(10**12), ValueError, "count must be at most"),
+    (
+        lambda: fm.MLPClassifier(10**400).fit(X, LABELS),
+        ValueError,
+        r"hidden_layer_sizes\[0\] must be at most",
+    ),
     (lambda: fm.MLP([4, 2.5, 3]), TypeError, "must be an integer"),
     (lambda: fm.MLP([4]), ValueError, "inputs and outputs"),
     (lambda: fm.MLP("4-5"), TypeError, "list of integers"),

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -397,6 +398,75 @@ def test_a_file_that_contradicts_itself_is_an_error_that_says_where(saved, spoil
         fm.load(path)
     assert str(caught.value).startswith("cannot load")
     assert len(str(caught.value)) < 1000
+
+
+def alone(layer, calls):
+    """Architecture of one layer called many times on one column."""
+    return {"inputs": [{"columns": 1}], "layers": [layer], "calls": calls}
+
+
+ADD, JOIN = {"class": "Add"}, {"class": "Concatenate"}
+DENSE = {"class": "Dense", "units": 1, "use_bias": False}
+DOUBLING = [{"layer": 0, "sources": [i, i]} for i in range(1000)]
+ONCE = [{"layer": 0, "sources": [0]}]
+COSTLY = {
+    "columns that double": (alone(JOIN, DOUBLING), "columns of Concatenate.. must be at most"),
+    "very many sources": (alone(ADD, [{"layer": 0, "sources": [0] * 200_000}]), "joins 131,072"),
+    "an input beyond counting": (
+        {"inputs": [{"columns": 10**400}], "layers": [ADD], "calls": ONCE},
+        "columns must be at most 1099511627776, got an integer of about 401 digits",
+    ),
+    "units beyond counting": (alone({**DENSE, "units": 10**4000}, ONCE), "lacks 'dense_1.weights'"),
+    "a penalty beyond counting": (alone({**DENSE, "l2": 10**400}, ONCE), "l2 must be a finite"),
+    "a name of a million letters": (
+        alone({**DENSE, "name": "a" * 10**6}, [{"layer": 0, "sources": [1]}]),
+        "names what is not there yet",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_a_small_file_that_asks_for_much_is_an_error_before_it_costs_much(saved, kind):
+    path, _, header = saved
+    config, words = COSTLY[kind]
+    save_file({}, path, {**header, "architecture": json.dumps(config)})
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=words) as caught:
+            fm.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 100 * path.stat().st_size + 10**7
+    finally:
+        tracemalloc.stop()
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("key", ["seed", "fits"])
+def test_whole_numbers_of_a_file_have_a_limit(saved, key):
+    path, tensors, header = saved
+    save_file(tensors, path, {**header, key: str(10**400)})
+    with pytest.raises(ValueError, match=f"its {key} must be at most"):
+        fm.load(path)
+
+
+def test_a_file_that_is_longer_than_its_numbers_is_not_read_to_its_end(saved):
+    path, *_ = saved
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # takes no place on the disk, and would take a terabyte of memory
+    with pytest.raises(ValueError, match=r"asks for \d+ bytes in all, it has 1099511627776"):
+        fm.load(path)
+
+
+def test_a_file_cut_short_while_it_is_read_is_an_error(saved, monkeypatch):
+    path, *_ = saved
+    cut = fm.io._check_size
+
+    def check(file, expected):
+        cut(file, expected)
+        os.truncate(path, 2000)
+
+    monkeypatch.setattr("fastmlp.io._check_size", check)
+    with pytest.raises(ValueError, match="cannot load"):
+        fm.load(path)
 
 
 def test_a_file_cut_anywhere_is_an_error(saved):

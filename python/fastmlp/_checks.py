@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def integer(value: Any, name: str, *, at_least: int) -> int:
-    """Return `value` as an int; a bool or a float is not one.
+# What the core counts with.
+MOST = (1 << 63) - 1
+# Numbers of one network, or of a row: 4 TB of float32.
+MOST_NUMBERS = 1 << 40
+# A seed's: NumPy spreads as many bits over its generators.
+MOST_SEED = (1 << 128) - 1
+
+
+def integer(value: Any, name: str, *, at_least: int, at_most: int | None = MOST) -> int:
+    """Return `value` as an int within the limits; a bool or a float is not one.
 
     Examples
     --------
@@ -23,8 +31,45 @@ def integer(value: Any, name: str, *, at_least: int) -> int:
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
     number = operator.index(value)
     if number < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {number}")
+        raise ValueError(f"{name} must be at least {at_least}, got {shown(number)}")
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {shown(number)}")
     return number
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """Return `value` as what random numbers can begin with.
+
+    Examples
+    --------
+    >>> seed(0)
+    0
+    """
+    return integer(value, name, at_least=0, at_most=MOST_SEED)
+
+
+def columns(value: Any, name: str) -> int:
+    """Return `value` as a number of columns or units.
+
+    Examples
+    --------
+    >>> columns(10, "units")
+    10
+    """
+    return integer(value, name, at_least=1, at_most=MOST_NUMBERS)
+
+
+def shown(number: Any) -> str:
+    """Return a number as an error shows it: one of very many digits by their number.
+
+    Examples
+    --------
+    >>> shown(12), shown(10**400)
+    ('12', 'an integer of about 401 digits')
+    """
+    if isinstance(number, int) and number.bit_length() > 200:
+        return f"an integer of about {math.ceil(number.bit_length() * math.log10(2))} digits"
+    return repr(number)
 
 
 def real(
@@ -45,7 +90,10 @@ def real(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
         return number
     limits = {
@@ -56,7 +104,7 @@ def real(
     }
     told = [f"{words} {limit:g}" for words, limit in limits.items() if math.isfinite(limit)]
     expected = " and ".join(["a finite number", *told])
-    raise ValueError(f"{name} must be {expected}, got {value!r}")
+    raise ValueError(f"{name} must be {expected}, got {shown(value)}")
 
 
 def flag(value: Any, name: str) -> bool:

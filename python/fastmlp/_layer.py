@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from fastmlp import activations
+from fastmlp import _checks, activations
 from fastmlp import graph as g
-from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Input(Symbol):
     __slots__ = ("name",)
 
     def __init__(self, columns: int, name: str | None = None) -> None:
-        super().__init__(integer(columns, "columns", at_least=1), None, ())
+        super().__init__(_checks.columns(columns, "columns"), None, ())
         self.name = _checked_name(name)
 
     def __reduce__(self) -> tuple[Any, ...]:

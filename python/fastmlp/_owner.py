@@ -39,7 +39,7 @@ class Owner:
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
-        self.seed = None if seed is None else _checks.integer(seed, "seed", at_least=0)
+        self.seed = None if seed is None else _checks.seed(seed)
         self.dtype = _checked_dtype(dtype)
         self.metadata: dict[str, Any] = {}
         self._network: Network | None = None

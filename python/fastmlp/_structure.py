@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastmlp import layers
-from fastmlp._checks import integer
+from fastmlp import _checks, layers
 from fastmlp._layer import Input, Layer, ParameterSpec, Symbol
 
 __all__ = [
@@ -19,6 +19,10 @@ __all__ = [
     "replay",
     "symbols",
 ]
+
+
+# Far more than a network has that can be trained; a file that has as many is read in seconds.
+MOST_JOINS = 1 << 17
 
 
 class SummaryRow(NamedTuple):
@@ -69,6 +73,9 @@ class Structure:
             if s.layer is not None
         )
         self.columns = tuple(s.columns for s in order)
+        joins = sum(len(call.sources) for call in self.calls)
+        if joins > MOST_JOINS:
+            raise ValueError(f"a network joins {MOST_JOINS:,} values at most, this one {joins:,}")
         self.names = unique_names(self.layers)
         self.specs = self._parameter_specs()
 
@@ -85,6 +92,13 @@ class Structure:
                     f"of different numbers of columns: they would be {shared} and {shapes}"
                 )
         return tuple(specs[i] for i in range(len(self.layers)))
+
+    def check_size(self) -> None:
+        """Raise ValueError if no machine can hold so many columns or parameters."""
+        for call in self.calls:
+            _checks.columns(call.columns, f"the columns of {self.names[call.layer]!r}")
+        count = sum(math.prod(shape) for shape in self.shapes().values())
+        _checks.integer(count, "the number of parameters", at_least=0, at_most=_checks.MOST_NUMBERS)
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """Return the specs by full name, ``dense_1.weights``."""
@@ -280,11 +294,7 @@ def first_input(
     if not isinstance(chain, Sequence):
         raise TypeError(f"layers must be a list of layers, not {type(chain).__name__}")
     rest = list(chain)
-    x = (
-        None
-        if input_columns is None
-        else Input(integer(input_columns, "input_columns", at_least=1))
-    )
+    x = None if input_columns is None else Input(_checks.columns(input_columns, "input_columns"))
     if rest and isinstance(rest[0], Input):
         first = rest.pop(0)
         assert isinstance(first, Input)

@@ -8,6 +8,8 @@ from typing import Any
 
 from fastmlp import _checks
 
+_MOST = (1 << 31) - 1  # an int of the core, which has a limit of its own below it
+
 
 def set_num_threads(count: int) -> None:
     """Use at most this many threads from now on, in all models of this process.
@@ -37,7 +39,7 @@ def set_num_threads(count: int) -> None:
     """
     from fastmlp import _core
 
-    _core.set_num_threads(_checks.integer(count, "count", at_least=1))
+    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=_MOST))
 
 
 def get_num_threads() -> int:
@@ -70,7 +72,7 @@ def own_threads(count: int | None) -> Iterator[None]:
         return
     from fastmlp import _core
 
-    before = _core.set_own_threads(count)
+    before = _core.set_own_threads(_checks.integer(count, "n_threads", at_least=1, at_most=_MOST))
     try:
         yield
     finally:

@@ -23,9 +23,11 @@ orders the metadata anew each time: a model has one file, byte for byte.
 from __future__ import annotations
 
 import json
+import math
+import os
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from fastmlp.model import Model
 
 FORMAT = 1
+# The longest header that safetensors takes, and the longest words of an error.
+MOST_HEADER, MOST_WORDS = 100_000_000, 500
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 
@@ -127,36 +131,51 @@ def load(path: str | PathLike[str]) -> Model:
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.safetensors'
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = Path(path)
-    with path.open("rb"):
-        # Python's own errors, with the path in them, for a missing file, a directory, no
-        # permission.
-        pass
     try:
-        with safe_open(path, framework="numpy") as file:
+        # Read, not mapped: who cuts the file short meanwhile would end the process.
+        with path.open("rb") as file:
             return _read(file)
     except (SafetensorError, TypeError, ValueError, RecursionError) as error:
         owner = _files.foreign(path)
         hint = f"; {path.suffix!r} is the ending of another format ({owner})"
-        why = f"{error or 'nested too deeply'}{hint if owner else ''}"
+        said = str(error)
+        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
+        why = f"{said}{hint if owner else ''}"
         raise ValueError(f"cannot load {str(path)!r}: {why}") from None
 
 
-def _read(file: Any) -> Model:
+def _read(file: BinaryIO) -> Model:
     """Make the model of an open file, checking every part before it is used."""
+    from safetensors import deserialize
+
     from fastmlp.model import Model
 
-    header: dict[str, str] = file.metadata() or {}
+    beginning = _beginning(file)
+    described = json.loads(beginning[8:])
+    if not isinstance(described, dict):
+        raise ValueError("its header must be a JSON object")
+    header = described.pop("__metadata__", {})
+    if not isinstance(header, dict) or not all(isinstance(s, str) for s in header.values()):
+        raise ValueError("its metadata must be texts")
     _check_version(header)
     if header.get("dtype") not in DTYPES:
         raise ValueError(f"its dtype must be in {list(DTYPES)}, not {header.get('dtype')!r}")
     architecture = _parse(header, "architecture")
     asked = Network.shapes_in(architecture)
     shapes = {name: _file_shape(name, shape) for name, shape in asked.items()}
-    _check_tensors(file, shapes, DTYPES[header["dtype"]])
-    weights = {name: file.get_tensor(name) for name in shapes}
+    _check_tensors(described, shapes, DTYPES[header["dtype"]])
+    numbers = sum(math.prod(shape) for shape in shapes.values())
+    _check_size(file, len(beginning) + numbers * np.dtype(header["dtype"]).itemsize)
+    tensors = deserialize(beginning + file.read())  # type: ignore[no-untyped-call]
+    weights = {
+        name: np.frombuffer(tensor["data"], np.dtype(header["dtype"]).newbyteorder("<"))
+        .reshape(tensor["shape"])
+        .astype(header["dtype"], copy=False)
+        for name, tensor in tensors
+    }
     for name, values in weights.items():
         _data.check_finite(values, f"tensor {name!r}", values.dtype)
     user = _parse(header, "metadata")
@@ -165,7 +184,7 @@ def _read(file: Any) -> Model:
     seed = _parse(header, "seed")
     network = Network.from_config(architecture, weights=_as_rows(weights))
     state: dict[str, Any] = {
-        "seed": None if seed is None else _checks.integer(seed, "its seed", at_least=0),
+        "seed": None if seed is None else _checks.seed(seed, "its seed"),
         "dtype": header["dtype"],
         "metadata": user,
         "fits": _checks.integer(_parse(header, "fits"), "its fits", at_least=0),
@@ -177,6 +196,24 @@ def _read(file: Any) -> Model:
     model: Model = object.__new__(Model)
     _state.restore(model, state)
     return model
+
+
+def _beginning(file: BinaryIO) -> bytes:
+    """Return what comes before the numbers: eight bytes for a length, and a header so long."""
+    size = os.fstat(file.fileno()).st_size
+    prefix = file.read(8)
+    length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+    if not 2 <= length <= min(size - 8, MOST_HEADER):
+        raise ValueError(
+            f"it is no safetensors file: it has {size} bytes, and its header would have {length}"
+        )
+    return prefix + file.read(length)
+
+
+def _check_size(file: BinaryIO, expected: int) -> None:
+    size = os.fstat(file.fileno()).st_size
+    if size != expected:
+        raise ValueError(f"its architecture asks for {expected} bytes in all, it has {size}")
 
 
 def _check_version(header: dict[str, str]) -> None:
@@ -207,9 +244,11 @@ def _as_rows(weights: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name: np.atleast_2d(values) for name, values in weights.items()}
 
 
-def _check_tensors(file: Any, shapes: dict[str, tuple[int, ...]], dtype: str) -> None:
+def _check_tensors(
+    described: dict[str, Any], shapes: dict[str, tuple[int, ...]], dtype: str
+) -> None:
     """Raise unless the file has just the tensors that its architecture asks for."""
-    names = set(file.keys())
+    names = set(described)
     if names != set(shapes):
         wrong = [f"lacks {name!r}" for name in sorted(set(shapes) - names)]
         wrong += [f"has an unexpected {name[:80]!r}" for name in sorted(names - set(shapes))]
@@ -217,13 +256,15 @@ def _check_tensors(file: Any, shapes: dict[str, tuple[int, ...]], dtype: str) ->
         listed = ", ".join(wrong[:5])
         raise ValueError(f"its tensors are not those of its architecture: it {listed}{more}")
     for name, shape in shapes.items():
-        tensor = file.get_slice(name)
-        if tensor.get_dtype() != dtype:
-            raise ValueError(f"tensor {name!r} must be {dtype}, not {tensor.get_dtype()}")
-        if tuple(tensor.get_shape()) != shape:
+        tensor = described[name]
+        if not isinstance(tensor, dict) or not isinstance(tensor.get("shape"), list):
+            raise ValueError(f"tensor {name!r} must have a dtype, a shape and offsets")
+        if tensor.get("dtype") != dtype:
+            raise ValueError(f"tensor {name!r} must be {dtype}, not {tensor.get('dtype')}")
+        if tensor["shape"] != list(shape):
             raise ValueError(
                 f"tensor {name!r} must have shape {shape} by its architecture, not "
-                f"{tuple(tensor.get_shape())}"
+                f"{tuple(tensor['shape'])}"
             )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import activations, initializers
 from fastmlp import graph as g
-from fastmlp._checks import flag, integer, real
+from fastmlp._checks import columns, flag, integer, real
 from fastmlp._layer import LAYERS, Array, Input, Layer, ParameterSpec, Symbol
 from fastmlp.initializers import Initializer
 
@@ -102,7 +102,7 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.units = integer(units, "units", at_least=1)
+        self.units = integer(units, "units", at_least=1, at_most=None)
         self.activation = activations.get(activation)
         self.use_bias = flag(use_bias, "use_bias")
         self.weights_initializer = (
@@ -316,7 +316,7 @@ class Concatenate(Layer):
         """Return the sum of the inputs' columns."""
         if len(input_columns) < 2:
             raise ValueError(f"Concatenate takes two inputs at least, not {len(input_columns)}")
-        return sum(input_columns)
+        return columns(sum(input_columns), f"the columns of {self!r}")
 
     def apply(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int

@@ -490,5 +490,5 @@ class Model(Owner):
     def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:
         """Return the source of randomness of the next fit."""
         if seed is not None:
-            return np.random.SeedSequence(_checks.integer(seed, "seed", at_least=0))
+            return np.random.SeedSequence(_checks.seed(seed))
         return np.random.SeedSequence(self.seed, spawn_key=(self._fits,))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from fastmlp import activations, layers, losses
+from fastmlp import _checks, activations, layers, losses
 from fastmlp import graph as g
-from fastmlp._checks import integer, real
+from fastmlp._checks import real
 from fastmlp._layer import Input, Layer, ParameterSpec, Symbol
 from fastmlp._structure import (
     Structure,
@@ -105,7 +105,11 @@ class Network:
                     "weights: make a new layer or use its copy()"
                 )
         specs = structure.parameters()
-        values = _drawn(specs, seed) if weights is None else _given(specs, weights)
+        if weights is None:
+            structure.check_size()
+            values = _drawn(specs, seed)
+        else:
+            values = _given(specs, weights)
         self.parameter_names = tuple(specs)
         self.parameter_nodes = _parameter_nodes(structure.specs, values)
         self.input_nodes = _input_nodes(structure.inputs)
@@ -185,7 +189,7 @@ class Network:
             raise TypeError(f"columns must be a list of integers, not {type(columns).__name__}")
         if len(columns) < 2:
             raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
-        sizes = [integer(n, f"columns[{i}]", at_least=1) for i, n in enumerate(columns)]
+        sizes = [_checks.columns(n, f"columns[{i}]") for i, n in enumerate(columns)]
         phi = activations.get(activation)  # checked even where there is no hidden layer
         hidden = [layers.Dense(units, phi) for units in sizes[1:-1]]
         chain = [*hidden, layers.Dense(sizes[-1], output)]

@@ -75,7 +75,7 @@ class Sequential(Model):
         >>> model.layers[0].weights.shape
         (3, 4)
         """
-        columns = _checks.integer(columns, "columns", at_least=1)
+        columns = _checks.columns(columns, "columns")
         with _turns.building:
             if self._network is None:
                 self._adopt(Network.sequential(self._waiting, columns, seed=self.seed))

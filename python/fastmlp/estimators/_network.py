@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import activations
+from fastmlp import _checks, activations
 from fastmlp.layers import Dense, Dropout, Layer
 from fastmlp.network import Network
 from fastmlp.sequential import Sequential
@@ -30,6 +30,8 @@ def initial_weights(
     Uniform in ±√(6 / (inputs + outputs)), or ±√(2 / …) for the logistic function (Glorot and
     Bengio, AISTATS 2010). The output layer goes by the activation of the last hidden one.
     """
+    for i, width in enumerate(units[1:-1]):
+        _checks.columns(width, f"hidden_layer_sizes[{i}]")
     several = not isinstance(activation, str) and hasattr(activation, "__iter__")
     rules = hidden_activations(activation, len(units) - 2 if several else len(units) - 1)
     weights: dict[str, Array] = {}
