@@ -99,3 +99,30 @@ def test_names_for_type_checkers_are_those_of_the_running_program():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'fastmlp' has no attribute 'Dens'"):
         fm.Dens  # noqa: B018
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_another_interpreter_of_the_process_gets_an_import_error_and_does_not_hang(loaded):
+    script = f"""
+import sys
+if {loaded}:
+    import fastmlp._core
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+    number = interpreters.create("legacy")
+else:
+    import _xxsubinterpreters as interpreters
+    number = interpreters.create(isolated=False)
+interpreters.run_string(number, '''
+import sys
+sys.path[:] = {sys.path!r}
+try:
+    import fastmlp._core
+except ImportError as error:
+    print(error)
+''')
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "works in the main interpreter alone" in done.stdout
