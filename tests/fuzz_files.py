@@ -1,0 +1,220 @@
+"""Mutated model files: each must load as a model that works, or be a ValueError that says why.
+
+A few of them are a test of every run (test_io.py). For longer:
+
+    python -m tests.fuzz_files --seconds 600
+
+prints how many files were tried and what came of them, and keeps those that did something else.
+"""
+
+import argparse
+import collections
+import json
+import re
+import struct
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import fastmlp as fm
+
+VALUES = [
+    *(None, True, False, 0, 1, -1, 2, 0.5, -0.0, 1e308),
+    *(2**31, 2**53, 2**63, 2**64, 10**30, 10**400),
+    *("", "x", "Dense", "Dropout", "relu", "softmax", "os.system", "dense_1", "a:2"),
+    *("\ud800", "ü" * 300, "NaN", "Infinity", "[" * 2000),
+    *([], [0], [0, 0], [[]], {}, {"class": "Dense"}, {"units": 3}),
+]
+SECONDS = 10  # none of these small files may take so long
+
+
+def originals():
+    """Return good files that have in them all that a file can have."""
+    a, b = fm.Input(2, name="a"), fm.Input(3, name="b")
+    shared = fm.Dense(4, "relu", l2=0.1, name="shared", weights_initializer="glorot_normal")
+    both = fm.add([shared(fm.concat([a, b])), shared(fm.concat([b, a]))])
+    joined = fm.Model([a, b], fm.Dense(1, bias_initializer=0.5)(fm.Dropout(0.1)(both)), seed=0)
+    fitted = fm.MLP([4, 5, 3], output="softmax", seed=3)
+    fitted.fit(np.eye(4), [0, 1, 2, 0], epochs=1, l2=0.1, metrics=["accuracy"], verbose=False)
+    fitted.metadata = {"classes": ["a", "b"], "means": [0.5, None], "nested": {"ü": True}}
+    double = fm.Sequential(
+        [fm.Dense(2, use_bias=False), fm.Activation("tanh")], input_columns=2, dtype="float64"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for model in (joined, fitted, double):
+            model.save(Path(folder) / "m")
+            files.append((Path(folder) / "m").read_bytes())
+    return files
+
+
+def parts(whole):
+    """Return the header as JSON, and the numbers."""
+    (length,) = struct.unpack("<Q", whole[:8])
+    return json.loads(whole[8 : 8 + length]), whole[8 + length :]
+
+
+def joined(header, numbers):
+    text = json.dumps(header).encode("utf-8", "surrogatepass")
+    return struct.pack("<Q", len(text)) + text + numbers
+
+
+def spoil(rng, value):
+    """Return JSON with something in it replaced, taken out, put in twice or exchanged."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        key = list(value)[rng.integers(len(value))]
+        changed = dict(value)
+        kind = rng.integers(8)
+        if kind == 0:
+            del changed[key]
+        elif kind == 1:
+            changed[str(VALUES[rng.integers(len(VALUES))])[:50]] = changed[key]
+        else:
+            changed[key] = spoil(rng, value[key])
+        return changed
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        i, j = rng.integers(len(value), size=2)
+        kind = rng.integers(6)
+        changed = list(value)
+        if kind == 0:
+            del changed[i]
+        elif kind == 1:
+            changed[i], changed[j] = changed[j], changed[i]
+        elif kind == 2:
+            changed[i:i] = [changed[j]] * int(rng.integers(1, 100))
+        else:
+            changed[i] = spoil(rng, value[i])
+        return changed
+    if type(value) is int and rng.random() < 0.3:
+        return value + int(rng.integers(-2, 3))
+    if isinstance(value, str) and value and rng.random() < 0.3:
+        i = int(rng.integers(len(value)))
+        return value[:i] + chr(rng.integers(1, 1000)) + value[i + 1 :]
+    return VALUES[rng.integers(len(VALUES))]
+
+
+def spoil_header(rng, whole):
+    """Change the header by its meaning: JSON in JSON."""
+    header, numbers = parts(whole)
+    meta = header["__metadata__"]
+    for _ in range(rng.integers(1, 4)):
+        if rng.random() < 0.2:
+            header = spoil(rng, header)
+            meta = header.get("__metadata__") if isinstance(header, dict) else None
+            if not isinstance(meta, dict):
+                break
+            continue
+        key = rng.choice(["architecture"] * 4 + ["objective", "metadata", "seed", "fits", "dtype"])
+        try:
+            meta[str(key)] = json.dumps(spoil(rng, json.loads(meta[str(key)])))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            meta[str(key)] = str(VALUES[rng.integers(len(VALUES))])[:3000]
+    return joined(header, numbers)
+
+
+def spoil_bytes(rng, whole):
+    """Change some bytes, most of them in the header."""
+    changed = bytearray(whole)
+    for _ in range(rng.integers(1, 5)):
+        at = int(rng.integers(min(len(changed), 3000 if rng.random() < 0.8 else len(changed))))
+        kind, length = rng.integers(5), int(rng.integers(1, 40))
+        if kind == 0:
+            del changed[at : at + length]
+        elif kind == 1:
+            changed[at:at] = changed[at : at + length] * int(rng.integers(1, 30))
+        elif kind == 2:
+            del changed[at:]
+        else:
+            changed[at] = rng.integers(256)
+        if not changed:
+            break
+    return bytes(changed)
+
+
+def spoil_numbers(rng, whole):
+    """Put any bits where the weights are, among them NaN."""
+    header, numbers = parts(whole)
+    changed = bytearray(numbers)
+    for at in rng.integers(len(changed) - 8, size=rng.integers(1, 4)):
+        changed[at : at + 4] = struct.pack("<f", rng.choice([np.nan, np.inf, 1e38, 1e-45, 0]))
+    return joined(header, bytes(changed))
+
+
+def splice(rng, whole, other):
+    """The header of one file with the numbers of another, or their texts exchanged."""
+    (mine, numbers), (theirs, others) = parts(whole), parts(other)
+    if rng.random() < 0.5:
+        return joined(mine, others)
+    key = rng.choice(list(mine["__metadata__"]))
+    mine["__metadata__"][str(key)] = theirs["__metadata__"][str(key)]
+    return joined(mine, numbers)
+
+
+def mutated(rng, files):
+    """Return the bytes of a spoilt file."""
+    whole, other = (files[i] for i in rng.integers(len(files), size=2))
+    kind = rng.random()
+    if kind < 0.55:
+        return spoil_header(rng, whole)
+    if kind < 0.85:
+        return spoil_bytes(rng, whole)
+    return spoil_numbers(rng, whole) if kind < 0.93 else splice(rng, whole, other)
+
+
+def verdict(path):
+    """Return in a word what loading the file did; an AssertionError if it may not."""
+    begin = time.monotonic()
+    try:
+        model = fm.load(path)
+    except ValueError as error:
+        text = str(error)
+        assert text.startswith("cannot load"), text
+        assert len(text) < 1000, text
+        # The first words, without what differs from file to file.
+        return " ".join(re.sub(r"'.*?'|[^\sa-zA-Z]+", "_", text.partition(": ")[2]).split()[:4])
+    assert time.monotonic() - begin < SECONDS, "it took too long"
+    assert np.isfinite(model.parameters.flat).all()
+    columns = model.network.input_columns
+    if sum(columns) + model.network.output_columns < 10**6:
+        model.predict(
+            [np.ones((2, n)) for n in columns] if len(columns) > 1 else np.ones((2, *columns))
+        )
+    twin = Path(f"{path}.twin")
+    model.save(twin)
+    again = fm.load(twin)
+    assert again.parameters.flat.tobytes() == model.parameters.flat.tobytes()
+    return "loaded"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    warnings.simplefilter("error")
+    rng, files, found = np.random.default_rng(options.seed), originals(), collections.Counter()
+    kept = Path(tempfile.mkdtemp(prefix="fuzz-files-"))
+    print(f"seed {options.seed}; what goes wrong is kept in {kept}", flush=True)
+    end, wrong = time.monotonic() + options.seconds, 0
+    while time.monotonic() < end:
+        path = kept / f"{found.total()}.safetensors"
+        path.write_bytes(mutated(rng, files))
+        try:
+            found[verdict(path)] += 1
+        except Exception as error:
+            wrong += 1
+            found[f"WRONG {type(error).__name__}"] += 1
+            print(f"{path}: {type(error).__name__}: {str(error)[:300]}", flush=True)
+        else:
+            path.unlink()
+    for words, count in found.most_common(40):
+        print(f"{count:8}  {words}")
+    print(f"{found.total()} files, {wrong} wrong")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
