@@ -16,8 +16,8 @@ def set_num_threads(count: int) -> None:
 
     The results do not depend on it, not even in the last bit. Small work is done by one thread
     anyway, and so is other work for a while if the system does not let the threads run, since
-    other processes keep the processors busy, or refuses them. Without this call it is `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as
-    the process may use.
+    other processes keep the processors busy, or refuses them. Without this call it is
+    `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as the process may use.
 
     Parameters
     ----------
