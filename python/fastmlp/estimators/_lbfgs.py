@@ -71,10 +71,12 @@ def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
     ValueError
         If the loss or a weight became NaN or infinite.
     """
+    import scipy
     from scipy.optimize import minimize
-    from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
     from sklearn.utils.optimize import _check_optimize_result
 
+    # SciPy prints nothing from 1.15 on, and warns where it is asked to.
+    prints = tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 15)
     model = estimator.model_
     loss = WholeLoss(compiled, model.network, estimator.alpha, data)
     # The vectors are too short for BLAS to share, but its threads would spin for 0.1 s after each
@@ -89,7 +91,7 @@ def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
                 "maxfun": estimator.max_fun,
                 "maxiter": estimator.max_iter,
                 "gtol": estimator.tol,
-                **_get_additional_lbfgs_options_dict("iprint", 1 if estimator.verbose else -1),
+                **({"iprint": 1 if estimator.verbose else -1} if prints else {}),
             },
         )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
