@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp._node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
-from fastmlp.planner.kernels import KINDS
+from fastmlp.planner.kernels import KINDS, NUMBERS
 from fastmlp.planner.place import Sizes
 from fastmlp.planner.sections import section_number
 
@@ -37,14 +37,15 @@ def emit(work: Steps, sizes: Sizes, parameter_size: int, by_rows: bool) -> dict[
 
 def _step(step: Step) -> tuple[Any, ...]:
     inputs = [_ref(x) for x in step.inputs] + [_NONE] * (4 - len(step.inputs))
+    numbers = [step.numbers[name] for name in NUMBERS[step.kind]]
     return (
-        KINDS.index(step.kind),
+        KINDS[step.kind],
         section_number(step),
         step.barrier,
         inputs,
         _ref(step.out),
         _ref(step.out2),
-        (step.a, step.b, step.c, step.d),
+        tuple(numbers + [0] * (4 - len(numbers))),
         (step.scalar.value, step.scalar.per_row),
     )
 
@@ -87,5 +88,5 @@ def _flops_per_row(step: Step) -> int:
     a, b = step.inputs[0], step.inputs[1]
     assert a is not None
     assert b is not None
-    columns = b.columns if not step.b else int(b.rows)
+    columns = int(b.rows) if step.numbers["transpose_b"] else b.columns
     return 2 * a.columns * columns

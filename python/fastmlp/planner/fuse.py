@@ -1,16 +1,20 @@
 """Fewer steps: what one kernel can do in one pass becomes one step.
 
-Each rule takes the steps and returns them, changed or not; none changes what is computed, and each
-may be left out.
+Each rule looks at one step and its neighbours, those that read or write the same buffers; none
+changes what is computed, and each may be left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from fastmlp._node import BATCH
-from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform
-from fastmlp.planner.kernels import ACTIVATION, BINARY, UNARY
+from fastmlp.planner.ir import ONE, Buffer, Step, Steps, Uniform
+from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
+
+# Returns the step it has made of this one and a neighbour, or None if it finds nothing to do.
+Rule = Callable[[Steps, Step], "Step | None"]
 
 _ACTIVATION_OF_UNARY = {UNARY[name]: ACTIVATION[name] for name in ACTIVATION if name in UNARY}
 _DERIVATIVE_OF_BINARY = {
@@ -18,223 +22,283 @@ _DERIVATIVE_OF_BINARY = {
     for name, number in ACTIVATION.items()
     if f"{name}_message" in BINARY
 }
+_ALL = 2  # the axis of a sum over rows and columns
+_position = attrgetter("position")
 
 
-def fuse(work: Steps) -> Steps:
-    """Apply every rule until none finds anything to do."""
-    count = -1
-    while count != len(work.steps):
-        count = len(work.steps)
-        for rule in RULES:
-            rule(work)
+def fuse(work: Steps, rules: Mapping[Rule, tuple[str, ...]] | None = None) -> Steps:
+    """Apply every rule until none finds anything to do.
+
+    A rule looks again only at steps near a change, so that the work grows as the steps do.
+    """
+    unseen: dict[Rule, dict[Step, None]] = {}
+    of_kind: dict[str, list[dict[Step, None]]] = {}
+    for rule, kinds in (RULES if rules is None else rules).items():
+        unseen[rule] = {}
+        for kind in kinds:
+            of_kind.setdefault(kind, []).append(unseen[rule])
+
+    def show(steps: Iterable[Step]) -> None:
+        for step in dict.fromkeys(steps):
+            for waiting in of_kind.get(step.kind, ()):
+                waiting[step] = None
+
+    show(work.steps)
+    while any(unseen.values()):
+        for rule, waiting in unseen.items():
+            steps = sorted(waiting, key=_position)
+            waiting.clear()
+            fused = [rule(work, step) for step in steps if step in work]
+            show(near for step in fused if step is not None for near in _near(work, step))
     return work
 
 
-def drop_unread(work: Steps) -> None:
+def _near(work: Steps, step: Step) -> Iterator[Step]:
+    """Yield the steps for which a rule may find something to do now that this one is new."""
+    yield step
+    for buffer in step.writes():
+        yield from work.readers(buffer)
+    for buffer in step.reads():
+        yield from work.writers(buffer)
+        if len(work.readers(buffer)) == 1:
+            yield from work.readers(buffer)
+    if step.kind == "gemm" and step.inputs[1] is not None:  # a sum of z̄ may join it now
+        yield from work.readers(step.inputs[1].buffer)
+
+
+def drop_unread(work: Steps, step: Step) -> Step | None:
     """Leave out what nobody reads: parts of what became one step when it was lowered."""
-    read: set[Buffer] = set()
-    kept = []
-    for step in reversed(work.steps):
-        if any(buffer.home != "temporary" or buffer in read for buffer in step.writes()):
-            kept.append(step)
-            read.update(step.reads())
-    work.steps[:] = reversed(kept)
+    waiting, dropped = [step], None
+    while waiting:
+        last = waiting.pop()
+        if last not in work or any(b.home != "temporary" or work.readers(b) for b in last.writes()):
+            continue
+        work.remove(last)
+        dropped = step
+        waiting += [writer for buffer in last.reads() for writer in work.writers(buffer)]
+    return dropped
 
 
-def deliver_in_place(work: Steps) -> None:
+def deliver_in_place(work: Steps, copy: Step) -> Step | None:
     """Compute a result where it is wanted, instead of copying it there."""
-    while (step := next(filter(lambda step: _delivers(work, step), work.steps), None)) is not None:
-        assert step.out is not None
-        assert step.inputs[0] is not None
-        work.steps.remove(step)
-        _replace_buffer(work, step.inputs[0].buffer, step.out.buffer)
-
-
-def _delivers(work: Steps, step: Step) -> bool:
-    """Tell whether the step only copies a finished temporary result to where it is wanted."""
-    if step.kind != "copy" or step.out is None or step.inputs[0] is None:
-        return False
-    source, target = step.inputs[0].buffer, step.out.buffer
-    whole = step.a == step.b == 0 and step.c == source.columns == target.columns
+    x, out = copy.inputs[0], copy.out
+    assert x is not None
+    assert out is not None
+    source, target = x.buffer, out.buffer
+    columns = copy.numbers["columns"]
+    whole = copy.numbers["from_column"] == copy.numbers["to_column"] == 0
+    whole = whole and columns == source.columns == target.columns
     by_rows = target.home != "output" or isinstance(target.rows, str)
     if target.home == "temporary" or source.home != "temporary" or not (whole and by_rows):
-        return False
-    return not any(target in other.writes() for other in work.steps if other is not step)
+        return None
+    if len(work.writers(target)) > 1:
+        return None
+    work.remove(copy)
+    work.rename(source, target)
+    return next(iter(work.writers(target)), None)
 
 
-def activation_into_product(work: Steps) -> None:
+def activation_into_product(work: Steps, product: Step) -> Step | None:
     """Apply φ to the rows of affine's result while they are in registers."""
-    for producer, consumer in _only_reader(work, "gemm", "unary"):
-        plain = producer.c == producer.d == 0 and not _sums_batch(producer)
-        if plain and consumer.a in _ACTIVATION_OF_UNARY:
-            fused = producer.but(c=_ACTIVATION_OF_UNARY[consumer.a], out=consumer.out)
-            _merge(work, producer, consumer, fused, at=producer)
+    consumer = _only_reader(work, product, "unary")
+    if consumer is None or not _is_plain(product):
+        return None
+    activation = _ACTIVATION_OF_UNARY.get(consumer.numbers["function"])
+    if activation is None:
+        return None
+    numbers = product.with_numbers(activation=activation)
+    return _merge(work, consumer, product.but(numbers=numbers, out=consumer.out), at=product)
 
 
-def derivative_into_product(work: Steps) -> None:
+def derivative_into_product(work: Steps, product: Step) -> Step | None:
     """Multiply h̄ = z̄W by φ'(z) while it is in registers."""
-    for producer, consumer in _only_reader(work, "gemm", "binary"):
-        bar, h = consumer.inputs[0], consumer.inputs[1]
-        derivative = _DERIVATIVE_OF_BINARY.get(consumer.a)
-        if derivative is None or bar is None or h is None or producer.out is None:
-            continue
-        plain = producer.c == producer.d == 0 and not _sums_batch(producer)
-        if plain and bar.buffer is producer.out.buffer and h.shape == bar.shape:
-            inputs = (*producer.inputs[:3], h)
-            fused = producer.but(inputs=inputs, d=derivative, out=consumer.out)
-            _merge(work, producer, consumer, fused, at=consumer)
+    consumer = _only_reader(work, product, "binary")
+    if consumer is None or not _is_plain(product):
+        return None
+    derivative = _DERIVATIVE_OF_BINARY.get(consumer.numbers["function"])
+    bar, h = consumer.inputs
+    if derivative is None or bar is None or h is None or bar != product.out or h.shape != bar.shape:
+        return None
+    numbers = product.with_numbers(derivative=derivative)
+    fused = product.but(inputs=(*product.inputs[:3], h), numbers=numbers, out=consumer.out)
+    return _merge(work, product, fused, at=consumer)
 
 
-def bias_gradient_into_product(work: Steps) -> None:
+def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
     """Sum z̄ over the batch, for b̄, while W̄ᵀ = xᵀz̄ reads it."""
-    for total in [s for s in work.steps if s.kind == "sum" and s.a == 0 and s.scalar == ONE]:
-        summed = total.inputs[0]
-        for product in work.steps:
-            if product.kind != "gemm" or product.b or product.out2 is not None:
-                continue
-            if product.inputs[1] != summed or product.out is None or product.out.rows == BATCH:
-                continue  # a product by rows is done for some of them at a time
-            earlier, later = sorted((total, product), key=work.steps.index)
-            if not _read_before(work, earlier.out, later):
-                _merge(work, total, product, product.but(out2=total.out), at=later)
-            break
+    summed = total.inputs[0]
+    assert summed is not None
+    if total.numbers["axis"] != 0 or total.scalar != ONE:
+        return None
+
+    def fits(product: Step) -> bool:
+        if product.kind != "gemm" or product.out2 is not None or product.out is None:
+            return False
+        by_rows = product.out.rows == BATCH  # then it is done for some rows at a time
+        return product.inputs[1] == summed and not (product.numbers["transpose_b"] or by_rows)
+
+    product = min(filter(fits, work.readers(summed.buffer)), key=_position, default=None)
+    if product is None:
+        return None
+    earlier, later = sorted((total, product), key=_position)
+    needed = (r.position for b in earlier.writes() for r in work.readers(b))  # from where on
+    if min(needed, default=later.position) < later.position:
+        return None
+    return _merge(work, earlier, product.but(out2=total.out), at=later)
 
 
-def both_ways_of_cross_entropy(work: Steps) -> None:
+def both_ways_of_cross_entropy(work: Steps, message: Step) -> Step | None:
     """Compute cross-entropy and its message to the logits from one softmax."""
-    for loss in [s for s in work.steps if s.kind == "softmax_cross_entropy" and s.out2 is None]:
-        for message in work.steps:
-            if message.kind != loss.kind or message.out is not None:
-                continue
-            same = message.inputs[:2] == loss.inputs[:2]
-            if same and (
-                message.inputs[2] is None or _defined_before(work, message.inputs[2], loss)
-            ):
-                _merge(work, loss, message, message.but(out=loss.out), at=loss)
-                break
+    if message.out is not None:
+        return None
+    z, _, bar = message.inputs
+    assert z is not None
+
+    def fits(loss: Step) -> bool:
+        if loss.kind != message.kind or loss.out2 is not None:
+            return False
+        known = bar is None or all(
+            step.position < loss.position for step in work.writers(bar.buffer)
+        )
+        return known and loss.inputs[:2] == message.inputs[:2]
+
+    loss = min(filter(fits, work.readers(z.buffer)), key=_position, default=None)
+    return loss and _merge(work, message, message.but(out=loss.out), at=loss)
 
 
-def squares_into_dot(work: Steps) -> None:
+def squares_into_dot(work: Steps, product: Step) -> Step | None:
     """Σ a² and Σ a∘b need no a² or a∘b."""
-    for kind in ("unary", "binary"):
-        for producer, consumer in _only_reader(work, kind, "sum"):
-            if consumer.a != 2 or producer.out is None:
-                continue
-            inputs = producer.inputs[:2]
-            if kind == "unary":
-                if producer.a != UNARY["power"] or producer.scalar.value != 2.0:
-                    continue
-                inputs = (inputs[0], inputs[0])
-            elif producer.a != BINARY["multiply"]:
-                continue
-            if any(x is None or x.shape != producer.out.shape for x in inputs):
-                continue
-            fused = Step("dot", inputs, consumer.out, scalar=consumer.scalar)
-            _merge(work, producer, consumer, fused, at=consumer)
+    total = _only_reader(work, product, "sum")
+    if total is None or total.numbers["axis"] != _ALL:
+        return None
+    function = product.numbers["function"]
+    if product.kind == "binary" and function == BINARY["multiply"]:
+        factors = product.inputs
+    elif product.kind == "unary" and function == UNARY["power"] and product.scalar.value == 2.0:
+        factors = product.inputs * 2
+    else:
+        return None
+    assert product.out is not None
+    if any(x is None or x.shape != product.out.shape for x in factors):
+        return None
+    return _merge(work, product, Step("dot", factors, total.out, scalar=total.scalar), at=total)
 
 
-def scale_into_sum(work: Steps) -> None:
-    """One sum with a factor for c · Σ a, Σ (c · a) and Σ (c · a) and Σ Σ a."""
-    for producer, consumer in _only_reader(work, "sum", "unary"):
-        factor = _product(producer.scalar, consumer.scalar)
-        if consumer.a == UNARY["scale"] and factor is not None:
-            _merge(
-                work, producer, consumer, producer.but(scalar=factor, out=consumer.out), at=producer
-            )
-    for producer, consumer in _only_reader(work, "dot", "unary"):
-        factor = _product(producer.scalar, consumer.scalar)
-        if consumer.a == UNARY["scale"] and factor is not None:
-            _merge(
-                work, producer, consumer, producer.but(scalar=factor, out=consumer.out), at=producer
-            )
-    for producer, consumer in _only_reader(work, "unary", "sum", UNARY["scale"]):
-        factor = _product(producer.scalar, consumer.scalar)
-        if factor is not None:
-            fused = consumer.but(inputs=producer.inputs, scalar=factor)
-            _merge(work, producer, consumer, fused, at=consumer)
-    for producer, consumer in _only_reader(work, "sum", "sum"):
-        factor = _product(producer.scalar, consumer.scalar)
-        if consumer.a == 2 and factor is not None:
-            fused = consumer.but(inputs=producer.inputs, scalar=factor)
-            _merge(work, producer, consumer, fused, at=consumer)
+def factor_of_sum(work: Steps, total: Step) -> Step | None:
+    """One sum with a factor for c · Σ a, one dot product with a factor for c · Σ a∘b."""
+    scale = _only_reader(work, total, "unary")
+    factor = _product(total, scale)
+    if scale is None or factor is None or not _is_scale(scale):
+        return None
+    return _merge(work, scale, total.but(scalar=factor, out=scale.out), at=total)
 
 
-def scale_into_addition(work: Steps) -> None:
+def sum_of_scaled(work: Steps, scale: Step) -> Step | None:
+    """One sum with a factor for Σ (c · a)."""
+    return _into_sum(work, scale) if _is_scale(scale) else None
+
+
+def sum_of_sums(work: Steps, inner: Step) -> Step | None:
+    """One sum over both axes for Σ Σ a."""
+    outer = _only_reader(work, inner, "sum")
+    return _into_sum(work, inner) if outer and outer.numbers["axis"] == _ALL else None
+
+
+def _into_sum(work: Steps, producer: Step) -> Step | None:
+    """Let the sum that reads a step's result read what the step reads."""
+    total = _only_reader(work, producer, "sum")
+    factor = _product(producer, total)
+    if total is None or factor is None:
+        return None
+    return _merge(work, producer, total.but(inputs=producer.inputs, scalar=factor), at=total)
+
+
+def scale_into_addition(work: Steps, addition: Step) -> Step | None:
     """Add a and c·b, as of a gradient and its L2 term, in one pass and in place of a."""
-    for producer, consumer in _only_reader(work, "unary", "binary", UNARY["scale"]):
-        if consumer.a != BINARY["add"] or producer.out is None:
-            continue
-        left, right = consumer.inputs[:2]
-        assert left is not None
-        assert right is not None
-        assert consumer.out is not None
-        other = left if right.buffer is producer.out.buffer else right
-        readers = work.readers()[other.buffer]
-        in_place = other.buffer.home == "temporary" and len(readers) == 1
-        fits = other.shape == consumer.out.shape == producer.out.shape
-        if in_place and fits and other.buffer is not producer.out.buffer:
-            inputs = (other, producer.inputs[0])
-            fused = Step("add_scaled", inputs, consumer.out, scalar=producer.scalar)
-            _merge(work, producer, consumer, fused, at=consumer)
+    if addition.numbers["function"] != BINARY["add"]:
+        return None
+    scaled = [
+        step
+        for buffer in addition.reads()
+        for step in work.writers(buffer)
+        if _is_scale(step) and _only_reader(work, step, "binary") is addition
+    ]
+    scale = min(scaled, key=_position, default=None)
+    if scale is None or scale.out is None:
+        return None
+    left, right = addition.inputs
+    a = left if right == scale.out else right
+    assert a is not None
+    assert addition.out is not None
+    alone = a.buffer.home == "temporary" and _read_once(work, a.buffer)
+    if not alone or not (a.shape == addition.out.shape == scale.out.shape):
+        return None
+    fused = Step("add_scaled", (a, scale.inputs[0]), addition.out, scalar=scale.scalar)
+    return _merge(work, scale, fused, at=addition)
 
 
-def addition_into_product(work: Steps) -> None:
+def addition_into_product(work: Steps, product: Step) -> Step | None:
     """Add c·b, as of an L2 term, to a sum over the batch while that is in registers."""
-    for product in [s for s in work.steps if s.kind == "gemm" and _sums_batch(s)]:
-        assert product.out is not None
-        readers = work.readers().get(product.out.buffer, [])
-        if len(readers) != 1 or readers[0].kind != "add_scaled" or len(product.inputs) > 3:
-            continue
-        total = readers[0]
-        addend = total.inputs[1]
-        assert addend is not None
-        steady = addend.buffer.home in ("parameter", "constant")  # the same for every row
-        if product.out == total.inputs[0] and product.out.shape == addend.shape and steady:
-            inputs = (*product.inputs, None, None)[:3]
-            fused = product.but(inputs=(*inputs, addend), out=total.out, scalar=total.scalar)
-            _merge(work, product, total, fused, at=total)
+    assert product.out is not None
+    if not _sums_batch(product) or len(product.inputs) > 3:
+        return None
+    readers = work.readers(product.out.buffer)
+    total = next(iter(readers), None)
+    if total is None or total.kind != "add_scaled" or not _read_once(work, product.out.buffer):
+        return None
+    addend = total.inputs[1]
+    assert addend is not None
+    steady = addend.buffer.home in ("parameter", "constant")  # the same for every row
+    if product.out != total.inputs[0] or product.out.shape != addend.shape or not steady:
+        return None
+    fused = product.but(inputs=(*product.inputs, addend), out=total.out, scalar=total.scalar)
+    return _merge(work, product, fused, at=total)
 
 
-RULES: tuple[Callable[[Steps], None], ...] = (
-    drop_unread,
-    deliver_in_place,
-    activation_into_product,
-    derivative_into_product,
-    bias_gradient_into_product,
-    both_ways_of_cross_entropy,
-    squares_into_dot,
-    scale_into_sum,
-    scale_into_addition,
-    addition_into_product,
-)
+# In the order they are tried, with the kinds of the steps they look at.
+RULES: dict[Rule, tuple[str, ...]] = {
+    drop_unread: tuple(KINDS),
+    deliver_in_place: ("copy",),
+    activation_into_product: ("gemm",),
+    derivative_into_product: ("gemm",),
+    bias_gradient_into_product: ("sum",),
+    both_ways_of_cross_entropy: ("softmax_cross_entropy",),
+    squares_into_dot: ("unary", "binary"),
+    factor_of_sum: ("sum", "dot"),
+    sum_of_scaled: ("unary",),
+    sum_of_sums: ("sum",),
+    scale_into_addition: ("binary",),
+    addition_into_product: ("gemm",),
+}
 
 
-def _only_reader(
-    work: Steps, producer_kind: str, consumer_kind: str, function: int | None = None
-) -> list[tuple[Step, Step]]:
-    """Return pairs of steps where the first's result is temporary and read by the second alone.
+def _read_once(work: Steps, buffer: Buffer) -> bool:
+    """Tell whether a buffer is one input of one step."""
+    readers = work.readers(buffer)
+    return len(readers) == 1 and 1 in readers.values()
 
-    The second reads it as the first wrote it: a vector not turned. `function` is the first's, of
-    those of its kind.
+
+def _only_reader(work: Steps, step: Step, kind: str) -> Step | None:
+    """Return the step of a kind that alone reads a temporary result, as it was written.
+
+    A vector must not be turned. None if there is no such step.
     """
-    readers = work.readers()
-    pairs = []
-    for step in work.steps:
-        if step.kind != producer_kind or step.out is None or step.out2 is not None:
-            continue
-        if function is not None and step.a != function:
-            continue
-        by = readers.get(step.out.buffer, [])
-        alone = step.out.buffer.home == "temporary" and len(by) == 1
-        if alone and by[0].kind == consumer_kind and step.out in by[0].inputs:
-            pairs.append((step, by[0]))
-    taken: set[int] = set()  # a step takes part in one merge at a time
-    free = []
-    for pair in pairs:
-        if taken.isdisjoint(map(id, pair)):
-            free.append(pair)
-            taken.update(map(id, pair))
-    return free
+    if step.out is None or step.out2 is not None or step.out.buffer.home != "temporary":
+        return None
+    if not _read_once(work, step.out.buffer):
+        return None
+    (reader,) = work.readers(step.out.buffer)
+    return reader if reader.kind == kind and step.out in reader.inputs else None
+
+
+def _is_scale(step: Step) -> bool:
+    return step.kind == "unary" and step.numbers["function"] == UNARY["scale"]
+
+
+def _is_plain(product: Step) -> bool:
+    """Tell whether what is done to each element of a product can still be done with it."""
+    numbers = product.numbers
+    return numbers["activation"] == numbers["derivative"] == 0 and not _sums_batch(product)
 
 
 def _sums_batch(step: Step) -> bool:
@@ -243,41 +307,16 @@ def _sums_batch(step: Step) -> bool:
     return step.out.rows != BATCH and any(x is not None and x.rows == BATCH for x in step.inputs)
 
 
-def _merge(work: Steps, first: Step, second: Step, fused: Step, at: Step) -> None:
-    position = work.steps.index(at)
-    work.steps[position] = fused
-    work.steps.remove(second if at is first else first)
+def _merge(work: Steps, other: Step, fused: Step, at: Step) -> Step:
+    """Put the fused step where one of the two was, and take the other out."""
+    work.remove(other)
+    work.replace(at, fused)
+    return fused
 
 
-def _product(a: Uniform, b: Uniform) -> Uniform | None:
-    if a.per_row and b.per_row:
+def _product(producer: Step, consumer: Step | None) -> Uniform | None:
+    """Return the product of both steps' numbers, None if it is divided by the rows twice."""
+    if consumer is None or (producer.scalar.per_row and consumer.scalar.per_row):
         return None
+    a, b = producer.scalar, consumer.scalar
     return Uniform(a.value * b.value, a.per_row or b.per_row)
-
-
-def _replace_buffer(work: Steps, old: Buffer, new: Buffer) -> None:
-    def renamed(operand: Operand | None) -> Operand | None:
-        if operand is None or operand.buffer is not old:
-            return operand
-        return Operand(new, operand.rows, operand.columns)
-
-    for i, step in enumerate(work.steps):
-        if old in step.reads() or old in step.writes():
-            work.steps[i] = step.but(
-                inputs=tuple(map(renamed, step.inputs)),
-                out=renamed(step.out),
-                out2=renamed(step.out2),
-            )
-
-
-def _defined_before(work: Steps, operand: Operand, step: Step) -> bool:
-    """Tell whether the operand's value is there when `step` runs."""
-    position = work.steps.index(step)
-    return all(operand.buffer not in later.writes() for later in work.steps[position:])
-
-
-def _read_before(work: Steps, operand: Operand | None, step: Step) -> bool:
-    """Tell whether someone reads the operand before `step` runs."""
-    assert operand is not None
-    position = work.steps.index(step)
-    return any(operand.buffer in earlier.reads() for earlier in work.steps[:position])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -26,16 +27,15 @@ SECTIONS = ("before", "rows", "reduce", "after")
 
 @dataclass(eq=False)
 class Buffer:
-    """Memory for one matrix.
+    """Memory for one matrix; `value` is that of a constant.
 
-    `index` is the number of a feed or output, the offset of a parameter or gradient in the flat
-    vector, the number of a scalar; `value` is that of a constant.
+    A feed, an output, a parameter or a gradient has its place from the beginning: the caller, or
+    the layout of the parameters, decides it. The others get theirs from `place`.
     """
 
     rows: int | str
     columns: int
     home: Home = "temporary"
-    index: int = 0
     value: Array | None = None
     place: Place | None = None
 
@@ -86,22 +86,23 @@ ONE = Uniform(1.0)
 
 @dataclass(eq=False)
 class Step:
-    """One call of a kernel; the fields are those of `Step` in cpp/runtime/program.h."""
+    """One call of a kernel; the fields are those of `Step` in cpp/runtime/program.h.
+
+    `numbers` are named as in `kernels.NUMBERS`; `position` orders the steps of a `Steps`.
+    """
 
     kind: str
     inputs: tuple[Operand | None, ...]
     out: Operand | None
     out2: Operand | None = None
-    a: int = 0
-    b: int = 0
-    c: int = 0
-    d: int = 0
+    numbers: Mapping[str, int] = field(default_factory=dict)
     scalar: Uniform = ONE
     section: str = ""
     barrier: bool = False
+    position: int = -1
 
     def reads(self) -> list[Buffer]:
-        """Return the buffers it reads."""
+        """Return the buffers it reads, one as often as it is an input."""
         return [operand.buffer for operand in self.inputs if operand is not None]
 
     def writes(self) -> list[Buffer]:
@@ -112,25 +113,94 @@ class Step:
         """Return a copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def with_numbers(self, **numbers: int) -> Mapping[str, int]:
+        """Return its numbers with some changed."""
+        return {**self.numbers, **numbers}
 
-@dataclass
+
 class Steps:
-    """Steps in the order of their running, with what they need from outside."""
+    """Steps in the order of their running, with what they need from outside.
 
-    steps: list[Step] = field(default_factory=list)
-    feeds: list[Buffer] = field(default_factory=list)
-    outputs: list[Buffer] = field(default_factory=list)
-    scalars: list[Buffer] = field(default_factory=list)
-    weight: Buffer | None = None
-    constants: list[Buffer] = field(default_factory=list)
+    Who reads and who writes a buffer is kept up to date with every change.
+    """
 
-    def readers(self) -> dict[Buffer, list[Step]]:
-        """Return who reads each buffer."""
-        found: dict[Buffer, list[Step]] = {}
-        for step in self.steps:
-            for buffer in step.reads():
-                found.setdefault(buffer, []).append(step)
-        return found
+    def __init__(self) -> None:
+        self.feeds: list[Buffer] = []
+        self.outputs: list[Buffer] = []
+        self.scalars: list[Buffer] = []
+        self.weight: Buffer | None = None
+        self.constants: list[Buffer] = []
+        self._steps: dict[int, Step] = {}  # by position
+        self._readers: dict[Buffer, dict[Step, int]] = {}  # how many of its inputs a buffer is
+        self._writers: dict[Buffer, dict[Step, None]] = {}
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps in order."""
+        return list(self._steps.values())
+
+    def __contains__(self, step: Step) -> bool:
+        return self._steps.get(step.position) is step
+
+    def readers(self, buffer: Buffer) -> Mapping[Step, int]:
+        """Return who reads a buffer, and how many inputs of each it is."""
+        return self._readers.get(buffer, {})
+
+    def writers(self, buffer: Buffer) -> Mapping[Step, None]:
+        """Return who writes a buffer."""
+        return self._writers.get(buffer, {})
+
+    def append(self, step: Step) -> None:
+        """Add a step at the end."""
+        step.position = next(reversed(self._steps), -1) + 1
+        self._steps[step.position] = step
+        self._link(step)
+
+    def remove(self, step: Step) -> None:
+        """Take a step out; the others keep their positions."""
+        del self._steps[step.position]
+        self._unlink(step)
+
+    def replace(self, old: Step, new: Step) -> None:
+        """Put a step where another was."""
+        self._unlink(old)
+        new.position = old.position
+        self._steps[new.position] = new
+        self._link(new)
+
+    def rename(self, old: Buffer, new: Buffer) -> None:
+        """Let all steps use another buffer of the same shape instead of `old`."""
+
+        def renamed(operand: Operand | None) -> Operand | None:
+            if operand is None or operand.buffer is not old:
+                return operand
+            return Operand(new, operand.rows, operand.columns)
+
+        for step in [*self.writers(old), *self.readers(old)]:
+            self._unlink(step)
+            step.inputs = tuple(map(renamed, step.inputs))
+            step.out, step.out2 = renamed(step.out), renamed(step.out2)
+            self._link(step)
+
+    def sort(self, key: Callable[[Step], int]) -> None:
+        """Bring the steps into the order of a key; those of equal keys stay as they are."""
+        ordered = sorted(self._steps.values(), key=key)
+        for position, step in enumerate(ordered):
+            step.position = position
+        self._steps = dict(enumerate(ordered))
+
+    def _link(self, step: Step) -> None:
+        for buffer in step.reads():
+            readers = self._readers.setdefault(buffer, {})
+            readers[step] = readers.get(step, 0) + 1
+        for buffer in step.writes():
+            self._writers.setdefault(buffer, {})[step] = None
+
+    def _unlink(self, step: Step) -> None:
+        for buffer in step.reads():
+            self._readers[buffer].pop(step, None)
+        for buffer in step.writes():
+            self._writers[buffer].pop(step, None)
 
 
 def constant_buffer(value: Array) -> Buffer:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-KINDS: Final = (
-    "gemm",
-    "unary",
-    "binary",
-    "sum",
-    "dot",
-    "add_scaled",
-    "spread",
-    "fill",
-    "softmax",
-    "log_softmax",
-    "softmax_cross_entropy",
-    "argmax",
-    "pick",
-    "scatter",
-    "copy",
-    "dropout",
-    "transpose",
-)
+# The numbers of each kind of step, in the order of a, b, c, d of `Step` in cpp/runtime/program.h.
+NUMBERS: Final[dict[str, tuple[str, ...]]] = {
+    "gemm": ("transpose_a", "transpose_b", "activation", "derivative"),
+    "unary": ("function",),
+    "binary": ("function",),
+    "sum": ("axis",),  # 2: both
+    "dot": (),
+    "add_scaled": (),
+    "spread": (),
+    "fill": (),
+    "softmax": (),
+    "log_softmax": (),
+    "softmax_cross_entropy": (),
+    "argmax": (),
+    "pick": (),
+    "scatter": (),
+    "copy": ("from_column", "to_column", "columns"),
+    "dropout": ("key",),
+    "transpose": (),
+}
+KINDS: Final = {kind: number for number, kind in enumerate(NUMBERS)}
 _ACTIVATIONS = ("relu", "softplus", "threshold", "logistic", "tanh")
 _UNARY = ("negative", "exp", "log", "sqrt", "sin", "cos", "abs", "power", *_ACTIVATIONS, "scale")
 _BINARY = (

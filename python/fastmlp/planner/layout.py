@@ -30,14 +30,18 @@ def transposed(
     """
     turned = {v for v in order if v.op == "parameter" and is_matrix(v) and v not in fed}
     turned |= {v for v in gradients if is_matrix(v) and v.op in _EITHER_WAY}
-    size = -1
-    while size != len(turned):
-        size = len(turned)
-        for v in order:
-            if v.op not in _ELEMENTWISE or not is_matrix(v) or v in fed:
-                continue
-            matrices = [p for p in v.parents if is_matrix(p)]
-            if v in turned or not turned.isdisjoint(matrices):
-                turned.add(v)
-                turned.update(p for p in matrices if p.op in _EITHER_WAY and p not in fed)
+    children: dict[Node, list[Node]] = {}
+    for v in order:
+        if v.op in _ELEMENTWISE and is_matrix(v) and v not in fed:
+            for p in filter(is_matrix, v.parents):
+                children.setdefault(p, []).append(v)
+    waiting = list(turned)
+    while waiting:
+        v = waiting.pop()
+        parents = v.parents if v.op in _ELEMENTWISE and v not in fed else ()
+        operands = [p for p in parents if is_matrix(p) and p.op in _EITHER_WAY and p not in fed]
+        for near in (*operands, *children.get(v, ())):
+            if near not in turned:
+                turned.add(near)
+                waiting.append(near)
     return turned

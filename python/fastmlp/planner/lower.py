@@ -10,7 +10,17 @@ import numpy as np
 from fastmlp._node import BATCH, OPS, Array, Node
 from fastmlp.ops.activations import without_cancellation
 from fastmlp.parameters import Parameters
-from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform, constant_buffer
+from fastmlp.planner import ir
+from fastmlp.planner.ir import (
+    ONE,
+    Buffer,
+    Operand,
+    Place,
+    Step,
+    Steps,
+    Uniform,
+    constant_buffer,
+)
 from fastmlp.planner.kernels import BINARY, UNARY
 from fastmlp.planner.layout import is_matrix, transposed
 
@@ -53,13 +63,14 @@ def lower(
         work.visit(node)
     for parameter, node in gradients.items():
         work.deliver_gradient(parameter, node)
-    for number, node in enumerate(scalars):
-        work.deliver(node, Buffer(1, 1, "scalar", number))
+    for node in scalars:
+        work.deliver(node, Buffer(1, 1, "scalar"))
     if weight is not None:
-        work.deliver(weight, Buffer(1, 1, "scalar", len(scalars)))
+        work.deliver(weight, Buffer(1, 1, "scalar"))
         work.result.weight = work.result.scalars.pop()
     for number, node in enumerate(outputs):
-        work.deliver(node, Buffer(*node.shape, "output", number))
+        place = Place(ir.OUTPUT_SPACE, number)
+        work.deliver(node, Buffer(*node.shape, "output", place=place))
     return work.result
 
 
@@ -75,7 +86,7 @@ class _Lowering:
         self.turned_copies: dict[Buffer, Operand] = {}
         self.result = Steps()
         for number, node in enumerate(fed):
-            buffer = Buffer(*node.shape, "feed", number)
+            buffer = Buffer(*node.shape, "feed", place=Place(ir.FEED_SPACE, number))
             self.result.feeds.append(buffer)
             self.values[node] = Operand.of(buffer)
 
@@ -87,7 +98,8 @@ class _Lowering:
         if node.op == "parameter":
             if node not in self.parameters.offsets:
                 raise ValueError(f"parameters: {node!r} is not among {self.parameters!r}")
-            buffer = Buffer(*self.stored_shape(node), "parameter", self.parameters.offsets[node])
+            place = Place(ir.PARAMETER_SPACE, self.parameters.offsets[node])
+            buffer = Buffer(*self.stored_shape(node), "parameter", place=place)
             self.values[node] = Operand.of(buffer)
         elif node.op == "constant":
             self.values[node] = self.constant(node)
@@ -180,14 +192,24 @@ class _Lowering:
         kind: str,
         inputs: Sequence[Operand | None],
         shape: tuple[int | str, int],
-        a: int = 0,
-        b: int = 0,
-        c: int = 0,
         scalar: Uniform = ONE,
+        **numbers: int,
     ) -> Operand:
+        """Add a step with a result of its own; return that."""
         out = Operand.of(Buffer(*shape))
-        self.result.steps.append(Step(kind, tuple(inputs), out, a=a, b=b, c=c, scalar=scalar))
+        self.write(kind, inputs, out, scalar, **numbers)
         return out
+
+    def write(
+        self,
+        kind: str,
+        inputs: Sequence[Operand | None],
+        out: Operand,
+        scalar: Uniform = ONE,
+        **numbers: int,
+    ) -> None:
+        """Add a step with its result in `out`."""
+        self.result.append(Step(kind, tuple(inputs), out, numbers=numbers, scalar=scalar))
 
     # Steps of operations.
 
@@ -210,7 +232,8 @@ class _Lowering:
         if x.shape != self.stored_shape(node):  # a number that could not be folded
             x = self.emit("spread", (x,), self.stored_shape(node))
         scalar = Uniform(float(exponent))
-        return self.emit("unary", (x,), self.stored_shape(node), a=UNARY[node.op], scalar=scalar)
+        shape = self.stored_shape(node)
+        return self.emit("unary", (x,), shape, scalar, function=UNARY[node.op])
 
     def same(self, node: Node, parent: Node) -> Value:
         """Return the parent's value, stored as the node is."""
@@ -220,7 +243,7 @@ class _Lowering:
     def scaled(self, node: Node, parent: Node, factor: Uniform) -> Operand:
         x = self.operand(parent, node in self.turned)
         shape = self.stored_shape(node)
-        return self.emit("unary", (x,), shape, a=UNARY["scale"], scalar=factor)
+        return self.emit("unary", (x,), shape, factor, function=UNARY["scale"])
 
     def binary(self, node: Node) -> Value:
         left, right = node.parents
@@ -239,7 +262,7 @@ class _Lowering:
         turned = node in self.turned
         operands = (self.operand(left, turned), self.operand(right, turned))
         shape = self.stored_shape(node)
-        return self.emit("binary", operands, shape, a=BINARY[node.op])
+        return self.emit("binary", operands, shape, function=BINARY[node.op])
 
     def factor(self, node: Node, flip: bool) -> tuple[Operand, int]:
         """Return a factor of a product as stored, and whether the kernel must transpose it."""
@@ -260,11 +283,19 @@ class _Lowering:
     ) -> Operand:
         if node in self.turned:  # (A B)ᵀ = Bᵀ Aᵀ
             left, flip_left, right, flip_right = right, not flip_right, left, not flip_left
-        a_operand, a = self.factor(left, flip_left)
-        b_operand, b = self.factor(right, flip_right)
-        if b and b_operand.is_vector:
-            b_operand, b = self.vector(b_operand), 0
-        return self.emit("gemm", (a_operand, b_operand, bias), self.stored_shape(node), a=a, b=b)
+        a, transpose_a = self.factor(left, flip_left)
+        b, transpose_b = self.factor(right, flip_right)
+        if transpose_b and b.is_vector:
+            b, transpose_b = self.vector(b), 0
+        return self.emit(
+            "gemm",
+            (a, b, bias),
+            self.stored_shape(node),
+            transpose_a=transpose_a,
+            transpose_b=transpose_b,
+            activation=0,
+            derivative=0,
+        )
 
     def op_affine(self, node: Node) -> Value:
         x, W, b = node.parents
@@ -288,7 +319,7 @@ class _Lowering:
         per_row = mean and axis != 1 and parent.shape[0] == BATCH
         along = 2 if axis is None else axis ^ turned
         shape = node.shape if not turned else (node.shape[1], int(node.shape[0]))
-        result = self.emit("sum", (x,), shape, a=along, scalar=Uniform(factor, per_row))
+        result = self.emit("sum", (x,), shape, Uniform(factor, per_row), axis=along)
         return result.turned() if turned else result
 
     def op_sum(self, node: Node) -> Value:
@@ -327,7 +358,7 @@ class _Lowering:
         operands = (self.whole(z), self.whole(t), None if uniform else self.operand(bar))
         scalar = factor if isinstance(factor, Uniform) else ONE
         step = Step("softmax_cross_entropy", operands, None, out2=z_bar, scalar=scalar)
-        self.result.steps.append(step)
+        self.result.append(step)
         return z_bar
 
     def op_concatenate(self, node: Node) -> Value:
@@ -335,46 +366,47 @@ class _Lowering:
         start = 0
         for parent in node.parents:
             x, n = self.whole(parent), parent.shape[1]
-            self.result.steps.append(Step("copy", (x,), out, a=0, b=start, c=n))
+            self.write("copy", (x,), out, from_column=0, to_column=start, columns=n)
             start += n
         return out
 
     def op_slice(self, node: Node) -> Value:
-        start, stop = node.attrs["start"], node.attrs["stop"]
+        start = node.attrs["start"]
         x = self.whole(node.parents[0])
-        return self.emit("copy", (x,), node.shape, a=start, b=0, c=stop - start)
+        shape = node.shape
+        return self.emit("copy", (x,), shape, from_column=start, to_column=0, columns=shape[1])
 
     def op_pad(self, node: Node) -> Value:
         x, start = self.whole(node.parents[0]), node.attrs["start"]
         out = Operand.of(Buffer(*node.shape))
-        self.result.steps.append(Step("fill", (), out, scalar=Uniform(0.0)))
-        self.result.steps.append(Step("copy", (x,), out, a=0, b=start, c=x.columns))
+        self.write("fill", (), out, Uniform(0.0))
+        self.write("copy", (x,), out, from_column=0, to_column=start, columns=x.columns)
         return out
 
     def op_dropout(self, node: Node) -> Value:
         x, rate = self.whole(node.parents[0]), Uniform(float(node.attrs["rate"]))
-        return self.emit("dropout", (x,), node.shape, a=node.attrs["key"], scalar=rate)
+        return self.emit("dropout", (x,), node.shape, rate, key=node.attrs["key"])
 
     # Results.
 
     def deliver_gradient(self, parameter: Node, node: Node) -> None:
-        shape = self.stored_shape(parameter)
-        buffer = Buffer(*shape, "gradient", self.parameters.offsets[parameter])
-        value = self.values[node]
-        if isinstance(value, Uniform):
-            self.result.steps.append(Step("fill", (), Operand.of(buffer), scalar=value))
-        else:
-            x = self.operand(node, parameter in self.turned)
-            self.result.steps.append(Step("copy", (x,), Operand.of(buffer), c=buffer.columns))
+        """Write a node's value to a parameter's place in the gradient."""
+        place = Place(ir.REDUCED_SPACE, self.parameters.offsets[parameter])
+        buffer = Buffer(*self.stored_shape(parameter), "gradient", place=place)
+        self.copy(node, buffer, parameter in self.turned)
 
     def deliver(self, node: Node, buffer: Buffer) -> None:
+        """Write a node's value to an output or a scalar."""
         if buffer.home == "output":
             self.result.outputs.append(buffer)
         else:
             self.result.scalars.append(buffer)
-        value = self.values[node]
+        self.copy(node, buffer, turned=False)
+
+    def copy(self, node: Node, buffer: Buffer, turned: bool) -> None:
+        out, value = Operand.of(buffer), self.values[node]
         if isinstance(value, Uniform):
-            self.result.steps.append(Step("fill", (), Operand.of(buffer), scalar=value))
+            self.write("fill", (), out, value)
         else:
-            x = self.operand(node)
-            self.result.steps.append(Step("copy", (x,), Operand.of(buffer), c=buffer.columns))
+            x = self.operand(node, turned)
+            self.write("copy", (x,), out, from_column=0, to_column=0, columns=buffer.columns)

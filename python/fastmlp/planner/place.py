@@ -8,6 +8,7 @@ Everything without batch rows has a place of its own.
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
 
 from fastmlp._node import BATCH
@@ -45,27 +46,18 @@ def place(work: Steps, parameter_size: int) -> Sizes:
     """Give every buffer its place; return the sizes of the spaces."""
     trains = any(buffer.home in ("gradient", "scalar") for buffer in _buffers(work))
     sizes = Sizes(reduced=parameter_size if trains else 0)
-    _place_outside(work, sizes)
+    _place_constants(work, sizes)
     _place_added(work)
     _place_fixed(work, sizes)
     _place_batch(work, sizes)
     return sizes
 
 
-def _place_outside(work: Steps, sizes: Sizes) -> None:
-    """Constants first in the fixed space; the caller's own where the caller has them."""
+def _place_constants(work: Steps, sizes: Sizes) -> None:
+    """Constants first in the fixed space, as the core is given treused values."""
     for buffer in work.constants:
         buffer.place = Place(ir.FIXED_SPACE, sizes.fixed)
         sizes.fixed += _padded(buffer.size)
-    for buffer in _buffers(work):
-        if buffer.home == "parameter":
-            buffer.place = Place(ir.PARAMETER_SPACE, buffer.index)
-        elif buffer.home == "gradient":
-            buffer.place = Place(ir.REDUCED_SPACE, buffer.index)
-        elif buffer.home == "feed":
-            buffer.place = Place(ir.FEED_SPACE, buffer.index)
-        elif buffer.home == "output":
-            buffer.place = Place(ir.OUTPUT_SPACE, buffer.index)
 
 
 def _place_added(work: Steps) -> None:
@@ -101,10 +93,10 @@ def _place_batch(work: Steps, sizes: Sizes) -> None:
         for buffer in step.writes():
             if buffer.rows != BATCH or buffer.place is not None:
                 continue
-            heir = _overwritten(step, buffer, dying)
-            if heir is not None:
-                buffer.place = heir.place
-                dying.remove(heir)
+            reused = _overwritten(step, buffer, dying)
+            if reused is not None:
+                buffer.place = reused.place
+                dying.remove(reused)
             else:
                 buffer.place = Place(ir.BATCH_SPACE, columns.take(buffer.columns))
         unread = [b for b in step.writes() if _in_arena(b) and last_use[b] == i]
@@ -131,7 +123,7 @@ def _terms(step: Step) -> int:
     """Return how many products each element of a gemm sums up; 0 if they are a batch's rows."""
     factor = step.inputs[1]
     assert factor is not None
-    terms = factor.columns if step.b else factor.rows
+    terms = factor.columns if step.numbers["transpose_b"] else factor.rows
     return 0 if isinstance(terms, str) else terms
 
 
@@ -154,13 +146,14 @@ class _Columns:
         return start
 
     def give_back(self, start: int, n: int) -> None:
-        merged: list[tuple[int, int]] = []
-        for s, length in sorted([*self.free, (start, n)]):
-            if merged and sum(merged[-1]) == s:
-                merged[-1] = (merged[-1][0], merged[-1][1] + length)
-            else:
-                merged.append((s, length))
-        self.free = merged
+        i = bisect(self.free, (start, n))
+        if i < len(self.free) and self.free[i][0] == start + n:
+            n += self.free.pop(i)[1]
+        if i > 0 and sum(self.free[i - 1]) == start:
+            start, n = self.free[i - 1][0], self.free[i - 1][1] + n
+            del self.free[i - 1]
+            i -= 1
+        self.free.insert(i, (start, n))
 
 
 def _in_arena(buffer: Buffer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect, bisect_left
+
 from fastmlp._node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import SECTIONS, Buffer, Operand, Step, Steps
@@ -30,7 +32,7 @@ def assign_sections(work: Steps) -> bool:
         if step.section in ("reduce", "after") or needs_sums:
             summed.update(writes)
     if by_rows:
-        work.steps.sort(key=_stage)
+        work.sort(key=_stage)
     return by_rows
 
 
@@ -47,23 +49,27 @@ def assign_barriers(work: Steps) -> None:
     Those that read what was written, or write what was read or written, since the last barrier; and
     the first step of each stage, as stages may be run by different threads.
     """
-    written: list[tuple[int, int, int]] = []
-    read: list[tuple[int, int, int]] = []
+    written, read = _Touched(), _Touched()
     stage = ""
     for step in work.steps:
         reads = [_interval(x) for x in step.inputs if x is not None]
         writes = [_interval(x) for x in (step.out, step.out2) if x is not None]
         own_stage = "rows" if step.section == "reduce" else step.section
-        conflict = _touch(reads, written) or _touch(writes, written) or _touch(writes, read)
+        conflict = any(x in written for x in reads + writes) or any(x in read for x in writes)
         step.barrier = conflict or (own_stage != stage and stage != "")
         stage = own_stage
         if step.barrier:
-            written, read = [], []
-        written += writes
-        read += reads
+            written, read = _Touched(), _Touched()
+        for interval in writes:
+            written.add(interval)
+        for interval in reads:
+            read.add(interval)
 
 
-def _interval(operand: Operand) -> tuple[int, int, int]:
+Interval = tuple[int, int, int]  # a space, and where in it something begins and ends
+
+
+def _interval(operand: Operand) -> Interval:
     buffer = operand.buffer
     assert buffer.place is not None
     space, start = buffer.place
@@ -71,8 +77,31 @@ def _interval(operand: Operand) -> tuple[int, int, int]:
     return space, start, start + (1 if whole else buffer.size)
 
 
-def _touch(some: list[tuple[int, int, int]], others: list[tuple[int, int, int]]) -> bool:
-    return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in some for b in others)
+class _Touched:
+    """Memory that some steps touch: a union of intervals, in order and apart from each other."""
+
+    def __init__(self) -> None:
+        self.apart: list[Interval] = []
+
+    def __contains__(self, interval: Interval) -> bool:
+        """Tell whether an interval touches any."""
+        first, last = self._touching(interval)
+        return first < last
+
+    def add(self, interval: Interval) -> None:
+        first, last = self._touching(interval)
+        space, start, end = interval
+        if first < last:
+            start, end = min(start, self.apart[first][1]), max(end, self.apart[last - 1][2])
+        self.apart[first:last] = [(space, start, end)]
+
+    def _touching(self, interval: Interval) -> tuple[int, int]:
+        """Return from where to where in the list the intervals lie that touch this one."""
+        space, start, end = interval
+        first = bisect(self.apart, (space, start, start))
+        if first > 0 and self.apart[first - 1][0] == space and self.apart[first - 1][2] > start:
+            first -= 1
+        return first, max(first, bisect_left(self.apart, (space, end, end)))
 
 
 def section_number(step: Step) -> int:
