@@ -268,6 +268,21 @@ def memory(document: Document) -> str:
     )
 
 
+def planning(document: Document) -> str:
+    """Return the table of bench.planning."""
+    rows = [
+        [
+            row["what"],
+            str(row["steps"]),
+            figures(1e3 * row["seconds"]),
+            figures(1e6 * row["seconds"] / row["steps"]),
+            row["floor"],
+        ]
+        for row in document["results"]
+    ]
+    return table(["network", "steps", "ms", "µs a step", "floor"], rows)
+
+
 def kernel_row(result: Document) -> list[str]:
     """Return the cells of one kernel on one size."""
     seconds = result["median"]
@@ -390,6 +405,7 @@ TABLES: dict[str, Maker] = {
     "threads": threads,
     "busy": busy,
     "memory": memory,
+    "planning": planning,
     "kernels": kernels,
 }
 # Shorter tables, for the README: their places are called ``NAME_summary``.

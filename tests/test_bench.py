@@ -22,6 +22,7 @@ from bench import (  # noqa: E402
     machine,
     memory,
     parts,
+    planning,
     predict,
     report,
     tables,
@@ -298,6 +299,16 @@ def test_a_quick_benchmark_beside_busy_neighbours_gives_a_table(capsys):
     assert list(row["neighbours"]) == ["0", "1", "2", "4"]
     assert all(r["ratio"] == r["most"] / r["one"] for r in row["neighbours"].values())
     assert "4 neighbours" in capsys.readouterr().out
+
+
+def test_a_quick_planning_benchmark_times_every_case(capsys, monkeypatch):
+    few = dict(list(planning.CASES.items())[:2])
+    monkeypatch.setattr(planning, "CASES", few)
+    found = planning.main(["--quick"])
+    assert [row["what"] for row in found["results"]] == list(few)
+    one, two = (row["steps"] for row in found["results"])
+    assert 0 < one < two
+    assert "µs a step" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not memory.STATUS.exists(), reason="reads /proc/self/status")
