@@ -127,6 +127,15 @@ def trained(**arguments):
     return model.parameters.flat.copy(), history["loss"]
 
 
+def trained_together():
+    """Train a network whose batches, of 10⁸ operations, threads certainly share."""
+    X, t = data(rows=301)
+    layers = [fm.Dense(500, "relu"), fm.Dropout(0.3), fm.Dense(500, "tanh"), fm.Dense(3, "softmax")]
+    model = fm.Sequential(layers, input_columns=X.shape[1], seed=1)
+    history = model.fit(X, t, epochs=2, batch_size=100, seed=5)
+    return model.parameters.flat.copy(), history["loss"]
+
+
 def test_listening_does_not_change_a_bit(monkeypatch, capsys):
     weights, loss = trained(verbose=False)
     seen = []
@@ -146,12 +155,12 @@ def test_listening_does_not_change_a_bit(monkeypatch, capsys):
     assert loss_again == loss
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [2, 3])
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(threads, count):
     fm.set_num_threads(1)
-    weights, loss = trained()
+    weights, loss = trained_together()
     fm.set_num_threads(count)
-    again, loss_again = trained()
+    again, loss_again = trained_together()
     np.testing.assert_array_equal(again, weights)
     assert loss_again == loss
 

@@ -481,8 +481,3 @@ def test_arguments_that_do_not_fit_raise():
         kernels.dropout(x, y, isa=isa, key=0, rate=1.0)
     with pytest.raises(ValueError, match="dtype"):
         kernels.gemm_tile(isa, "float16")
-
-
-@every_table
-def test_the_measured_peak_is_a_rate(isa, dtype):
-    assert 0 < kernels.fma_peak(isa, dtype, 1e-3) < 1e13

@@ -197,8 +197,11 @@ def test_a_rows_mask_does_not_depend_on_the_rows_after_it():
 
 
 def test_the_key_of_a_run_wraps_around_at_64_bits():
-    assert 0 <= run_key(2**64 - 1, 2**40, 5) < 2**64
-    assert run_key(-1, 0, 0) == run_key(2**64 - 1, 0, 0)
+    around = 2**64
+    expected = run_key(around - 1, 7, 5)
+    assert run_key(-1, 7, 5) == expected
+    assert run_key(around - 1, 7 + around, 5) == expected
+    assert run_key(around - 1, 7, 5 + around) == expected
 
 
 def test_dropout_at_rate_zero_is_the_node_itself():
