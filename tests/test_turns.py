@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+from fastmlp import planner
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 T = np.arange(64) % 3
@@ -230,3 +232,43 @@ assert status == 0, status
     subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True
     )
+
+
+@pytest.mark.parametrize("call", ["fit", "partial_fit", "predict"])
+def test_an_estimator_in_a_fit_refuses_other_threads_and_works_for_its_callbacks(call):
+    pause, other = Pause(), fm.MLPClassifier(max_iter=2, random_state=0)
+    estimator = fm.MLPClassifier(max_iter=2, random_state=0, callbacks=[pause])
+    inside = []
+    pause.on_fit_begin = lambda model, names: inside.append(estimator.predict(X))
+    arguments = {"fit": (X, T), "partial_fit": (X, T, [0, 1, 2]), "predict": (X,)}[call]
+    worker = threading.Thread(target=lambda: estimator.set_params(tol=0).fit(X, T))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two epochs are not enough
+        worker.start()
+        assert pause.there.wait(60)
+        try:
+            with pytest.raises(RuntimeError, match=f"{call}: another thread is in fit"):
+                getattr(estimator, call)(*arguments)
+        finally:
+            pause.go.set()
+            worker.join()
+        other.fit(X, T)
+    np.testing.assert_array_equal(estimator.predict_proba(X), other.predict_proba(X))
+    assert len(inside) == 1
+    pickle.loads(pickle.dumps(estimator.set_params(callbacks=None))).predict(X)
+
+
+def test_an_interrupted_fit_of_an_estimator_counts_every_epoch_that_was_run(monkeypatch):
+    run = planner.TrainingPlan.run_epochs
+
+    def interrupted(plan, *arguments, **named):
+        run(plan, *arguments, **named)
+        raise KeyboardInterrupt
+
+    estimator = fm.MLPClassifier(max_iter=3, random_state=0)
+    monkeypatch.setattr("fastmlp.program.TrainingPlan.run_epochs", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        estimator.fit(X, T)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 3
+    assert estimator.t_ == 3 * len(X)
+    assert estimator._optimizer.steps == 3

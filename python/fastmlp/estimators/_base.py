@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import _frames, activations, config, planner
+from fastmlp import _frames, _turns, activations, config, planner
 from fastmlp._weights import in_ordinary_unit
 from fastmlp.estimators import _lbfgs, _network
 from fastmlp.estimators._data import Data, average, readable
@@ -72,6 +72,8 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "dtype": [StrOptions({"float32", "float64"}), type, None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    _turn: _turns.Turn | None = None
 
     # What the two kinds of estimators decide.
 
@@ -298,6 +300,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data."""
+        _turns.check(self, "predict")
         key = ("predict", layer)
         if key not in self._plans:
             node = self._nodes(layer)

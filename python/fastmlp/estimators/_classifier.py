@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from fastmlp._turns import Turn
 from fastmlp.estimators import _class_weights
 from fastmlp.estimators._base import BaseMLP, as_before_unless_right, checked_weight
 from fastmlp.estimators._data import average
@@ -290,7 +291,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         MLPClassifier
             The estimator itself.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        turn = Turn("fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        finally:
+            turn.live = False
         return self
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
@@ -335,7 +341,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             if _check_partial_fit_first_call(self, classes):
                 multilabel = type_of_target(y).startswith("multilabel")
                 self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        turn = Turn("partial_fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        finally:
+            turn.live = False
         return self
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:

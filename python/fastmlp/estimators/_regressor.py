@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from fastmlp import _data, _frames
+from fastmlp._turns import Turn
 from fastmlp.estimators._base import BaseMLP, checked_weight
 from fastmlp.estimators._classifier import _is_stochastic
 from fastmlp.estimators._objectives import LOSSES, Objective
@@ -256,7 +257,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         MLPRegressor
             The estimator itself.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        turn = Turn("fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        finally:
+            turn.live = False
         return self
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
@@ -292,7 +298,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         MLPRegressor
             The estimator itself.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        turn = Turn("partial_fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        finally:
+            turn.live = False
         return self
 
     _y_numeric = True

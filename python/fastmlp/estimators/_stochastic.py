@@ -116,6 +116,7 @@ class StochasticTraining:
         uses_noise = any(layer.__class__.__name__ == "Dropout" for layer in self.model.layers)
         self._noise = int(self._rng.randint(np.iinfo(np.int32).max)) if uses_noise else 0
         self._diverged = False
+        self._interrupt: KeyboardInterrupt | None = None
 
     def _checked_batch_size(self) -> int:
         size, rows = self.estimator.batch_size, self.data.rows
@@ -154,6 +155,8 @@ class StochasticTraining:
                     stopped = self._end_epoch(loss, history)
                 if self._diverged:
                     stopped = self._end_diverged_epoch(history)
+                if self._interrupt is not None:
+                    raise self._interrupt
                 logs = {name: history[name][-1] for name in names}
                 bar.advance(estimator.n_iter_ - first, logs)
                 stopped = self._tell(logs, history) or stopped
@@ -190,18 +193,24 @@ class StochasticTraining:
 
     def _run_epochs(self, count: int) -> list[float]:
         """Run epochs in one call of the core and return their losses."""
-        state = self._optimizer
-        result = self._plan.run_epochs(
-            self._feeds,
-            state=state.vectors,
-            order=self._orders(count),
-            batch_size=self.batch_size,
-            epochs=count,
-            step_values=self._step_values(count),
-            seed=self._noise,
-            first_step=state.steps,
-        )
-        state.steps += result.steps_done
+        state, first_step = self._optimizer, self._optimizer.steps
+        result = self._plan.new_result(count)
+        try:
+            self._plan.run_epochs(
+                self._feeds,
+                state=state.vectors,
+                order=self._orders(count),
+                batch_size=self.batch_size,
+                epochs=count,
+                step_values=self._step_values(count),
+                seed=self._noise,
+                first_step=first_step,
+                result=result,
+            )
+        except KeyboardInterrupt as interrupt:  # raised again when what was done is written down
+            self._interrupt = interrupt
+        finally:
+            state.steps = first_step + result.steps_done
         self._diverged = bool(result.non_finite)
         if self._diverged and not self.estimator.early_stopping:
             raise ValueError(

@@ -161,7 +161,7 @@ class Weights:
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         # The weights are the model's, unless somebody has put in others; plans are made again.
-        gone = ["_shown", "_plans"]
+        gone = ["_shown", "_plans", "_turn"]
         if "_shown" in vars(self) and self._as_shown():
             gone += ["coefs_", "intercepts_"]
         for name in gone:
