@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from fastmlp._texts import MISSING, Array, numbers_of
+
 Label: TypeAlias = str | int | float | bool
 Note: TypeAlias = Callable[[str], None]
 
@@ -43,7 +44,8 @@ class NumberColumn:
                 f"column {self.name!r}: {count(missing.sum(), 'value')} missing, which training "
                 f"never saw; taken as its median, {self.median:g}"
             )
-        out[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.scale
+        filled = np.where(missing, self.median, numbers)
+        out[:, 0] = _standardize(self.name, values, filled, self.mean, self.scale)
         if self.indicator:
             out[:, 1] = missing
 
@@ -52,8 +54,9 @@ class NumberColumn:
 class TextColumn:
     """One feature for each category: 1 where the value is that category, else 0.
 
-    A missing value is the category ``""``. With `others`, a last feature is 1 for every value
-    that is in no category; without it such a value is 0 everywhere.
+    A missing value is the category ``""``, and so is a text such as NA if it is no category. With
+    `others`, a last feature is 1 for every value that is in no category; without it such a value
+    is 0 everywhere.
     """
 
     name: str
@@ -68,6 +71,9 @@ class TextColumn:
     def fill(self, values: Any, out: Array, note: Note) -> None:
         """Write the features of `values` into the columns of `out`."""
         texts = as_texts(values)
+        if "" in self.categories:
+            for word in MISSING - set(self.categories):
+                texts[texts == word] = ""
         out[:] = texts[:, None] == np.array([*self.categories, *[None] * self.others], dtype=object)
         unknown = ~out.any(axis=1)
         if self.others:
@@ -89,7 +95,14 @@ class ClassTarget:
     def encode(self, values: Any) -> Array:
         """Give each label its number, int64."""
         number = {label: index for index, label in enumerate(self.labels)}
-        return np.array([number[label] for label in as_labels(values)], dtype=np.int64)
+        found = as_labels(values)
+        for row, label in enumerate(found):
+            if label not in number:
+                raise ValueError(
+                    f"column {self.name!r} holds {label!r} in {place(values, row)}, which is none "
+                    f"of the {len(number)} classes: {examples(self.labels)}"
+                )
+        return np.array([number[label] for label in found], dtype=np.int64)
 
     def decode(self, y: Array) -> list[Label]:
         """Name the class with the largest output in each row."""
@@ -107,7 +120,8 @@ class RealTarget:
     def encode(self, values: Any) -> Array:
         """Standardize, float32 of shape (rows, 1)."""
         numbers = as_numbers(self.name, values)
-        return ((numbers - self.mean) / self.scale).astype(np.float32)[:, None]
+        standard = _standardize(self.name, values, numbers, self.mean, self.scale)
+        return standard.astype(np.float32)[:, None]
 
     def decode(self, y: Array) -> list[float]:
         """Return to the target's own units."""
@@ -118,38 +132,91 @@ Column: TypeAlias = NumberColumn | TextColumn
 Target: TypeAlias = ClassTarget | RealTarget
 
 
+def _standardize(name: str, values: Any, numbers: Array, mean: float, scale: float) -> Array:
+    """Return (numbers - mean) / scale; more than float32 can hold is an error."""
+    with np.errstate(over="ignore"):
+        standard: Array = (numbers - mean) / scale
+    beyond = np.abs(standard) > np.finfo(np.float32).max
+    if beyond.any():
+        first = int(beyond.argmax())
+        raise ValueError(
+            f"column {name!r}: {numbers[first]:g} in {place(values, first)} is too far from what "
+            f"training saw, {mean:g} ± {scale:g}"
+        )
+    return standard
+
+
+def is_missing(value: Any) -> bool:
+    """Tell None, NaN, NaT and pandas' NA from values."""
+    if value is None:
+        return True
+    same = value == value
+    return not (isinstance(same, (bool, np.bool_)) and same)
+
+
 def holds_numbers(values: Any) -> bool:
     """Tell numbers and true/false (missing values among them or not) from texts."""
     values = np.asarray(values)
     if values.dtype.kind != "O":
         return values.dtype.kind in "iufb"
-    return all(isinstance(value, (bool, int, float)) for value in values if value is not None)
+    return all(
+        isinstance(value, (bool, int, float, np.number, np.bool_))
+        for value in values
+        if not is_missing(value)
+    )
 
 
 def as_numbers(name: str, values: Any) -> Array:
     """Read a column as float64, NaN where missing; texts and infinities are errors."""
     array = np.asarray(values)
-    try:
+    if array.dtype.kind in "iufb":
         numbers = array.astype(np.float64)
-    except (TypeError, ValueError):
-        texts = as_texts(values)
-        culprits = [text for text in texts if not _is_number(text)]
-        raise ValueError(
-            f"column {name!r} must hold numbers, but {len(culprits)} of its {len(texts)} values "
-            f"do not: {examples(culprits)}"
-        ) from None
+    elif holds_numbers(array):
+        numbers = np.array([np.nan if is_missing(value) else float(value) for value in array])
+    else:
+        numbers = _parse(name, values)
     infinite = np.isinf(numbers)
     if infinite.any():
         raise ValueError(
-            f"column {name!r} holds {count(infinite.sum(), 'infinite value')}, the first in row "
-            f"{infinite.argmax() + 1}"
+            f"column {name!r} holds {count(infinite.sum(), 'infinite value')}, the first in "
+            f"{place(values, int(infinite.argmax()))}"
         )
     return numbers
 
 
+def _parse(name: str, values: Any) -> Array:
+    """Read numbers from texts, or from other objects that print as one."""
+    texts = as_texts(values)
+    found = numbers_of(texts)
+    wrong = [row for row, text in enumerate(texts) if text not in found]
+    if wrong:
+        culprits = texts[wrong]
+        comma = any(map(_has_decimal_comma, culprits))
+        raise ValueError(
+            f"column {name!r} must hold numbers, but {len(wrong)} of its {len(texts)} values "
+            f"do not: {examples(culprits)}, the first in {place(values, wrong[0])}"
+            + ("; write 1234.5 for 1.234,5 or 1,234.5" if comma else "")
+        )
+    return np.array([found[text] for text in texts], dtype=np.float64)
+
+
+def _has_decimal_comma(text: str) -> bool:
+    """Tell a number that some countries write with commas, 1,5 or 1,234.5."""
+    return "," in text and text.lstrip("+-").replace(",", "").replace(".", "").isdecimal()
+
+
+def place(values: Any, row: int) -> str:
+    """Name a row: that of the table and its line in the file, where the values' index has them."""
+    index = getattr(values, "index", None)
+    if list(getattr(index, "names", ())) == ["row", "line"]:
+        number, line = index[row]  # type: ignore[index]
+        return f"row {number:,} (line {line:,})"
+    return f"row {row + 1}"
+
+
 def as_texts(values: Any) -> Array:
     """Read a column as an object array of str, ``""`` where missing."""
-    texts = ["" if value is None or value != value else str(value) for value in values]
+    texts = ["" if is_missing(value) else str(value) for value in values]
     array = np.empty(len(texts), dtype=object)
     array[:] = texts
     return array
@@ -164,14 +231,6 @@ def as_labels(values: Any) -> list[Label]:
     return [
         int(label) if isinstance(label, float) and label % 1 == 0 else label for label in labels
     ]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
 
 
 def count(number: int, thing: str) -> str:

@@ -7,6 +7,7 @@ one function, `Preprocessing.transform`, applies it in training and in predictio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp._columns import (
-    Array,
     ClassTarget,
     Column,
     Label,
@@ -26,11 +26,15 @@ from fastmlp._columns import (
     as_labels,
     as_numbers,
     as_texts,
+    count,
     describe,
     examples,
     holds_numbers,
+    is_missing,
+    place,
     rebuild,
 )
+from fastmlp._texts import Array
 
 __all__ = [
     "ClassTarget",
@@ -47,6 +51,8 @@ MIN_ROWS_OF_A_CATEGORY = 2
 #: A whole-numbered target is a class number up to so many values, if each has so many rows.
 MAX_INFERRED_CLASSES = 20
 MIN_ROWS_OF_A_CLASS = 5
+#: Numbers beyond this power of two, or below its inverse, are scaled before they are squared.
+SAFE_EXPONENT = 400
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ class Preprocessing:
         Raises
         ------
         ValueError
-            A column holds infinities, the target has a single value, no column is left.
+            A column holds infinities, the target has a single value or lacks some, no column is
+            left.
         """
         columns = [
             column
@@ -172,18 +179,29 @@ def _learn_numbers(name: str, numbers: Array, note: Note) -> NumberColumn | None
     if missing.all():
         note(f"column {name!r} is left out: it is empty")
         return None
-    imputer = SimpleImputer(strategy="median")
-    scaler = StandardScaler().fit(imputer.fit_transform(numbers[:, None]))
-    if np.ptp(numbers[~missing]) == 0 and not missing.any():
+    if (numbers == numbers[0]).all():
         note(f"column {name!r} is left out: it is {numbers[0]:g} in every row")
         return None
+    exponent = _exponent(numbers)
+    imputer = SimpleImputer(strategy="median")
+    filled = imputer.fit_transform(np.ldexp(numbers, -exponent)[:, None])
+    scaler = StandardScaler().fit(filled)
     return NumberColumn(
         name,
-        median=float(imputer.statistics_[0]),
-        mean=float(scaler.mean_[0]),
-        scale=float(scaler.scale_[0]),
+        median=math.ldexp(imputer.statistics_[0], exponent),
+        mean=math.ldexp(scaler.mean_[0], exponent),
+        scale=math.ldexp(scaler.scale_[0], exponent),
         indicator=bool(missing.any()),
     )
+
+
+def _exponent(numbers: Array) -> int:
+    """Find the power of two that keeps squares in range: 0 for numbers that need none.
+
+    Divided by it, numbers keep all their digits.
+    """
+    exponent = int(np.frexp(np.nanmax(np.abs(numbers)))[1])
+    return exponent if abs(exponent) > SAFE_EXPONENT else 0
 
 
 def _learn_texts(name: str, texts: Array, note: Note) -> TextColumn | None:
@@ -211,11 +229,20 @@ def _learn_texts(name: str, texts: Array, note: Note) -> TextColumn | None:
 
 
 def _learn_target(name: str, values: Any, task: str, labels: Sequence[Label] | None) -> Target:
+    missing = [is_missing(value) for value in values]
+    if any(missing):
+        raise ValueError(
+            f"the target {name!r} lacks {count(sum(missing), 'value')}, the first in "
+            f"{place(values, missing.index(True))}; leave such rows out"
+        )
     if task == "regression":
         numbers = as_numbers(name, values)
-        if np.ptp(numbers) == 0:
+        if (numbers == numbers[0]).all():
             raise ValueError(f"the target {name!r} is {numbers[0]:g} in every row")
-        return RealTarget(name, mean=float(numbers.mean()), scale=float(numbers.std()))
+        exponent = _exponent(numbers)
+        numbers = np.ldexp(numbers, -exponent)
+        mean, scale = math.ldexp(numbers.mean(), exponent), math.ldexp(numbers.std(), exponent)
+        return RealTarget(name, mean=mean, scale=scale)
     found = sorted(set(as_labels(values))) if labels is None else labels
     if len(found) < 2:
         raise ValueError(f"the target {name!r} is {found[0]!r} in every row")
@@ -236,7 +263,7 @@ def infer_task(values: Any) -> Literal["classification", "regression"]:
     """
     if not holds_numbers(values) or np.asarray(values).dtype.kind == "b":
         return "classification"
-    numbers = as_numbers("target", values)
+    numbers = as_numbers(str(getattr(values, "name", "target")), values)
     distinct = len(np.unique(numbers))
     few = distinct <= MAX_INFERRED_CLASSES and len(numbers) >= MIN_ROWS_OF_A_CLASS * distinct
     return "classification" if few and (numbers % 1 == 0).all() else "regression"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastmlp.cli.files import load_trained, read_table
+from fastmlp.cli.files import check_output, load_trained, read_table, warn
 from fastmlp.table import ClassTarget, TextColumn
 
 
@@ -19,10 +19,11 @@ def run(options: argparse.Namespace) -> None:
     target = prepare.target
     if options.probabilities and not isinstance(target, ClassTarget):
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
-    if options.output is not None and not options.output.parent.is_dir():
-        raise ValueError(f"--output {options.output}: there is no folder {options.output.parent}")
+    if options.output is not None:
+        check_output(options.output, inputs=[options.model, options.table])
+    columns = [column.name for column in prepare.columns]
     texts = [column.name for column in prepare.columns if isinstance(column, TextColumn)]
-    X = prepare.transform(read_table(options.table, texts), note=_note)
+    X = prepare.transform(read_table(options.table, texts, columns), note=warn)
     y = model.predict(X)
     header = [target.name]
     rows: Iterator[list[Any]]
@@ -45,8 +46,3 @@ def _write(file: Any, header: list[str], rows: Iterator[Any]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-
-
-def _note(text: str) -> None:
-    # Beside the predictions, not among them.
-    print(f"fastmlp: note: {text}", file=sys.stderr)

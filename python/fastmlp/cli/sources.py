@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import datasets
-from fastmlp._columns import as_labels, count
-from fastmlp.cli.files import read_table
+from fastmlp._columns import Label, as_labels, as_numbers, count, examples
+from fastmlp._texts import MISSING, numbers_of, same_number, values
+from fastmlp._texts import labels as read_labels
+from fastmlp.cli.files import read_table, warn
 from fastmlp.table import ClassTarget, NumberColumn, Preprocessing, infer_task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Note = Callable[[str], None]
+Task = Literal["classification", "regression"]
 
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.1
@@ -43,7 +47,7 @@ class Source:
 
     name: str
     description: str
-    task: Literal["classification", "regression"]
+    task: Task
     prepare: Preprocessing
     training: Part
     test: Part
@@ -141,26 +145,21 @@ def _from_table(options: argparse.Namespace, note: Note) -> Source:
             f"there is no file {options.data}, and no such dataset among "
             f"{', '.join(datasets.NAMES)}{hint}"
         )
-    table = read_table(path)
-    names = ", ".join(map(str, table.columns))
-    if options.target is None:
-        raise ValueError(f"say which column of {path} to predict with --target: {names}")
-    target = options.target
+    target = (options.target or "").strip()
+    table = read_table(path, target=target)
     if target not in table:
-        raise ValueError(f"{path} has no column {target!r}; it has: {names}")
-    known = table[target].notna()
-    if not known.all():
-        note(f"{count((~known).sum(), 'row')} without {target!r} left out")
-        table = table[known]
+        raise ValueError(_no_target(path, options.target, [str(name) for name in table.columns]))
+    if table.columns[0] == "Unnamed: 0" != target:
+        note("the first column is left out: without a name, it numbers or names the rows")
+        table = table.iloc[:, 1:]
+    table, task = _read_target(table, target, options.task, note)
     if len(table) < MIN_ROWS:
         raise ValueError(f"{path} has {len(table)} rows to learn from; {MIN_ROWS} are the least")
-    task = options.task or infer_task(table[target])
-    labels = None
+    labels = classes = None
     if task == "classification":
-        labels = sorted(set(as_labels(table[target])))
-        _check_labels(labels, len(table), target)
-    number = {label: index for index, label in enumerate(labels or ())}
-    classes = np.array([number[label] for label in as_labels(table[target])]) if labels else None
+        labels = _sorted_labels(table[target], target)
+        number = {label: index for index, label in enumerate(labels)}
+        classes = np.array([number[label] for label in as_labels(table[target])])
     train, test = _split(len(table), TEST_FRACTION, options.seed, classes)
     training = table.iloc[train]
     prepare = Preprocessing.learn(training, target=target, task=task, labels=labels, note=note)
@@ -178,9 +177,62 @@ def _from_table(options: argparse.Namespace, note: Note) -> Source:
     )
 
 
-def _check_labels(labels: list[Any], rows: int, target: str) -> None:
-    if len(labels) > rows / 2:
-        raise ValueError(
-            f"{target!r} has {len(labels)} different values in {rows} rows, too many for classes; "
-            "if it is a number, use --task regression"
+def _no_target(path: Path, target: str | None, names: list[str]) -> str:
+    """Say which columns there are, and what may be wrong."""
+    known = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+    if not target:
+        return f"say which column of {path} to predict with --target: {known}"
+    if values(names).dtype.kind == "f":
+        hint = "; they are all numbers: is there no header?"
+    else:
+        nearest = difflib.get_close_matches(target, names, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{path} has no column {target!r}; it has: {known}{hint}"
+
+
+def _read_target(table: Any, target: str, task: Task | None, note: Note) -> tuple[Any, Task]:
+    """Find the task, make the target's texts labels or numbers, leave out rows without one.
+
+    Among numbers NA, None and the like are missing values, among texts they are classes. Rows that
+    are lost to such a word are told of even with --quiet, for they may be a class.
+    """
+    texts = table[target].to_numpy(dtype=object)
+    typed = as_numbers(target, table[target]) if task == "regression" else values(texts)
+    empty = texts == ""
+    missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
+    words = ~empty & np.isin(texts, list(MISSING))
+    if (words & missing).any():
+        warn(
+            f"{count((words & missing).sum(), 'row')} left out, because {target!r} holds numbers "
+            f"and {examples(texts[words])} in them"
         )
+    elif words.any():
+        note(
+            f"{examples(texts[words])} is taken as a class of {target!r}, in "
+            f"{count(words.sum(), 'row')}; a missing value is an empty field"
+        )
+    if (empty & missing).any():
+        note(f"{count((empty & missing).sum(), 'row')} without {target!r} left out")
+    table = table[~missing].copy()
+    table[target] = typed[~missing]
+    found = task or infer_task(table[target])
+    if found == "classification":
+        table[target] = read_labels(texts[~missing])
+    return table, found
+
+
+def _sorted_labels(values: Any, target: str) -> list[Label]:
+    """List the classes, in the order of their numbers where they have some."""
+    found = set(as_labels(values))
+    texts = {str(label) for label in found}
+    numbers = numbers_of(texts)
+    if len(found) > len(values) / 2:
+        raise ValueError(
+            f"{target!r} has {len(found)} different values in {len(values)} rows, too many for "
+            "classes; if it is a number, use --task regression"
+        )
+    if twins := same_number(texts):
+        warn(f"{twins[0]!r} and {twins[1]!r} are two classes of {target!r}, though one number")
+    if len(numbers) < len(texts) or any(map(math.isnan, numbers.values())):
+        return sorted(found, key=str)
+    return sorted(found, key=lambda label: (numbers[str(label)], str(label)))

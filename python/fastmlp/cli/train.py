@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _files
+from fastmlp.cli.files import check_output
 from fastmlp.cli.sources import Part, Source, open_source, split_validation
 from fastmlp.table import ClassTarget
 
@@ -111,11 +112,8 @@ def _default_name(data: str) -> str:
 
 def _check_places(options: argparse.Namespace, output: Path) -> None:
     """Find out before training whether the results can be written."""
+    check_output(output, inputs=[Path(options.data)])
     _files.check_model_name(output, "--output")
-    if output.is_dir():
-        raise ValueError(f"--output {output} is a folder; give the name of a file")
-    if not output.parent.is_dir():
-        raise ValueError(f"--output {output}: there is no folder {output.parent}")
     if options.plot is not None:
         from fastmlp.plot import require_matplotlib
 

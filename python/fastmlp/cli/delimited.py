@@ -1,0 +1,261 @@
+"""A delimited text file with a header, field by field: what stands where, not what it means."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastmlp._texts import MISSING, TEXT, Array
+
+#: Of two that fit equally the first: a comma is more often part of a name or number.
+DELIMITERS = "\t;|,"
+#: So many lines are looked at to find the delimiter.
+_SAMPLE = 20
+#: So many rows are lists of str at a time; as arrays their texts need a quarter of the memory.
+_CHUNK = 10_000
+#: Comes behind the last line, to see whether a quoted field swallows it.
+_END = "\x1e"
+#: In front of fewer rows, different texts or 1, 2, … may well be data.
+_FEWEST_NAMES = 3
+#: What ends the name of a first column that itself names or numbers the rows.
+_NAMING = frozenset(("id", "index", "row", "no", "nr", "number", "name", "#"))
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """The fields of a table as texts, without blanks around them.
+
+    Attributes
+    ----------
+    names : list of str
+        What the header calls the columns, "" where it says nothing.
+    columns : list of ndarray of StringDType, shape (rows,)
+    lines : ndarray of int64, shape (rows,)
+        The line of the file in which each row begins, from 1.
+    row_names : ndarray of StringDType or None
+        Names of the rows that the header does not count, as R writes them.
+    """
+
+    names: list[str]
+    columns: list[Array]
+    lines: Array
+    row_names: Array | None
+
+
+def read_fields(path: Path) -> Fields:
+    """Read a table that has a header; the delimiter is the one of ``, ; tab |`` that splits it.
+
+    Blank lines don't count. Every row has as many fields as the header, but for empty ones too
+    many at its end, and for names of the rows in front of all of them.
+
+    Raises
+    ------
+    ValueError
+        The file is no text, or a row has another number of fields; the line is named.
+    OSError, EOFError
+        The file cannot be read or unpacked.
+    """
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "rb", is_text=False, compression="infer") as opened:
+        binary: Any = opened.handle
+        utf16 = binary.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        binary.seek(0)
+        text = io.TextIOWrapper(binary, "utf-16" if utf16 else "utf-8-sig", newline="")
+        try:
+            return _read(text)
+        except UnicodeDecodeError:
+            raise ValueError(_undecodable(binary, utf16)) from None
+        finally:
+            text.detach()  # whoever opened the file closes it
+
+
+def _undecodable(binary: Any, utf16: bool) -> str:
+    """Say where a file stops to be UTF-8."""
+    if utf16:
+        return "it is not UTF-16, as its first two bytes say"
+    binary.seek(0)
+    for number, line in enumerate(binary, 1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return (
+                f"line {number} is not UTF-8 (byte 0x{line[error.start]:02x}): is it text, and "
+                "in another encoding? iconv -f latin1 -t utf-8 turns Latin-1 into UTF-8"
+            )
+    raise AssertionError("it is UTF-8")
+
+
+def _read(text: io.TextIOWrapper) -> Fields:
+    sample = [line for _, line in zip(range(_SAMPLE), text, strict=False)]
+    quoted = bytearray()
+    lines = _lines(sample, text, quoted)
+    reader = csv.reader(lines, delimiter=_delimiter(sample), skipinitialspace=True)
+    try:
+        return _read_records(reader, quoted)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}; is a quote not closed?") from None
+
+
+def _lines(sample: list[str], text: io.TextIOWrapper, quoted: bytearray) -> Iterator[str]:
+    """Give every line, and note whether it begins with a quote."""
+    for lines in (sample, text):
+        for line in lines:
+            if "\0" in line:
+                raise ValueError("it is no text: it holds zero bytes")
+            quoted.append(line.startswith('"'))
+            yield line
+    yield _END
+
+
+def _delimiter(sample: list[str]) -> str:
+    """Choose what gives the header most fields; half of the first rows should have as many."""
+
+    def score(delimiter: str) -> tuple[bool, bool, int, int]:
+        try:
+            reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=True)
+            header, *rows = [len(record) for record in reader if any(map(str.strip, record))]
+        except (csv.Error, ValueError):  # a field without end, or nothing but blanks
+            return False, False, 0, 0
+        alike = rows.count(header)
+        return header > 1, 2 * alike >= len(rows), header, alike
+
+    return max(DELIMITERS, key=score)
+
+
+def _read_records(reader: Any, quoted: bytearray) -> Fields:
+    """Cut records into the header and chunks of rows."""
+    rows: _Rows | None = None
+    records: list[list[str]] = []
+    lines: list[int] = []
+    end = 0
+    for record in reader:
+        records.append(record)
+        lines.append(end + 1)
+        end = reader.line_num
+        if rows is None and any(map(str.strip, record)):
+            # the header: above it there are blank lines only
+            rows = _Rows([name.strip() for name in record], lines[-1], quoted)
+            records, lines = [], []
+        elif rows is not None and len(records) > _CHUNK:
+            rows.add(records[:-1], lines[:-1])
+            records, lines = records[-1:], lines[-1:]
+    if rows is None:
+        raise ValueError("it is empty")
+    if records[-1:] != [[_END]]:
+        begin = lines[-1] if lines else rows.line
+        raise ValueError(f"line {begin}: a quote is not closed")
+    rows.add(records[:-1], lines[:-1])
+    return rows.fields()
+
+
+class _Rows:
+    """The rows read so far, checked against the header."""
+
+    def __init__(self, names: list[str], line: int, quoted: bytearray) -> None:
+        self.names = names
+        self.line = line
+        self._quoted = quoted  # for each line so far, whether it begins with a quote
+        self._chunks: list[list[Array]] = []
+        self._lines: list[int] = []
+        # of rows with one field too many: how many, what it says, where it first says something
+        self._wide = 0
+        self._beyond: list[str] = []
+        self._first_beyond: int | None = None
+
+    def add(self, records: list[list[str]], lines: list[int]) -> None:
+        width = len(self.names)
+        kept = []
+        for record, line in zip(records, lines, strict=True):
+            if len(record) != width:
+                if not any(map(str.strip, record)) and len(record) < 2:
+                    continue  # a blank line
+                record = self._fit(record, line)
+            kept.append(record)
+            self._lines.append(line)
+        if kept:
+            columns = zip(*kept, strict=True)
+            self._chunks.append([np.array(column, dtype=TEXT) for column in columns])
+
+    def _fit(self, record: list[str], line: int) -> list[str]:
+        """Give a row the header's width, and remember what is beyond it."""
+        width = len(self.names)
+        while len(record) > width + 1 and not record[-1].strip():
+            record.pop()
+        while len(record) < width and not self.names[len(record)]:
+            record.append("")  # the header alone ends with delimiters
+        if not width <= len(record) <= width + 1:
+            raise self._misfit(line, len(record))
+        if len(record) > width:
+            self._wide += 1
+            self._beyond.append(record.pop())
+            if self._first_beyond is None and self._beyond[-1].strip():
+                self._first_beyond = line
+        return record
+
+    def fields(self) -> Fields:
+        """Put the chunks together, once all rows are there."""
+        columns = [self._whole(at) for at in range(len(self.names) if self._chunks else 0)]
+        lines = np.array(self._lines, dtype=np.int64)
+        if self._first_beyond is None:
+            return Fields(self.names, columns, lines, None)
+        if self._wide < len(lines) or not self._name_rows(columns[0]):
+            hint = "; if rows begin with their names, the header must name that column too"
+            raise self._misfit(
+                self._first_beyond, len(self.names) + 1, hint if self._wide == len(lines) else ""
+            )
+        beyond = np.strings.strip(np.array(self._beyond, dtype=TEXT))
+        return Fields(self.names, [*columns[1:], beyond], lines, columns[0])
+
+    def _whole(self, at: int) -> Array:
+        column = np.strings.strip(np.concatenate([chunk[at] for chunk in self._chunks]))
+        for chunk in self._chunks:
+            chunk[at] = column[:0]  # so that there is one copy of one column at most
+        return column
+
+    def _name_rows(self, first: Array) -> bool:
+        """Tell names of rows from data: each is another text or whole number.
+
+        As R writes them, they are quoted. Without quotes, numbers must be those of the rows, from 0
+        or 1 on, and the first column must not be called a name or number itself.
+        """
+        names = first.tolist()
+        numbers = [name for name in names if _is_value(name)]
+        if len(set(names)) < len(names) or not all(map(str.isdecimal, numbers)):
+            return False
+        if all(self._quoted[line - 1] for line in self._lines):
+            return True
+        last_word = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|#", self.names[0])[-1:]
+        if len(names) < _FEWEST_NAMES or _NAMING & {word.lower() for word in last_word}:
+            return False
+        return not numbers or (
+            numbers[0] in ("0", "1")
+            and names == [str(int(numbers[0]) + row) for row in range(len(names))]
+        )
+
+    def _misfit(self, line: int, found: int, hint: str = "") -> ValueError:
+        width = len(self.names)
+        header = "the header" + (f" (line {self.line})" if self.line > 1 else "")
+        return ValueError(
+            f"line {line} has {found} field{'' if found == 1 else 's'}, but {header} names "
+            f"{width} column{'' if width == 1 else 's'}: {_shorten(self.names)}{hint}"
+        )
+
+
+def _is_value(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text in MISSING
+    return True
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
