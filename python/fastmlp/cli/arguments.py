@@ -25,8 +25,11 @@ examples:
   fastmlp train houses.csv --target price --epochs 500
   fastmlp train patients.csv --target stage --task classification
 
-Columns of a table may be numbers or texts, with missing values. A fifth of the
-rows is kept apart for the test at the end.
+Columns of a table may be numbers or texts. An empty field is missing; so are NA,
+None, null, NaN, ? and the like among numbers, while among texts they are categories
+or classes. Codes such as 007 are texts. Labels are predicted as they are written.
+Every row needs as many fields as the header. A fifth of the rows is kept apart for
+the test at the end.
 """
 
 _PREDICT_EXAMPLES = """\
@@ -35,7 +38,8 @@ examples:
   fastmlp predict iris.safetensors flowers.csv --probabilities --output classes.csv
 
 The table needs the columns of training by name, in any order; others are ignored.
-There is one line of output for each row.
+It is read as in training: see fastmlp train --help. There is one line of output for
+each row.
 """
 
 _INFO_EXAMPLES = """\
