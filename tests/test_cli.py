@@ -280,6 +280,116 @@ def test_a_class_of_a_single_row_does_not_prevent_training(tmp_path):
     assert run(tmp_path, "train", "houses.csv", "--target", "kind", "--epochs", 1, "--quiet") == 0
 
 
+def train_on(folder, lines, *options, target="t"):
+    """Train on lines of a table; return the predictions of its own rows."""
+    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    arguments = ("train", "t.csv", "--target", target, "--epochs", 60, "--output", "m.safetensors")
+    assert run(folder, *arguments, *options) == 0
+    assert run(folder, "predict", "m.safetensors", "t.csv", "--output", "p.csv") == 0
+    return (folder / "p.csv").read_text().splitlines()[1:]
+
+
+def by_size(labels, rows=120):
+    """Lines of a table whose label follows from the number."""
+    sizes = np.random.default_rng(0).normal(size=rows)
+    cuts = np.quantile(sizes, np.linspace(0, 1, len(labels) + 1)[1:-1])
+    return [
+        "a,t",
+        *(f"{x:.4f},{labels[i]}" for x, i in zip(sizes, np.digitize(sizes, cuts), strict=True)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("7", "42"),
+        ("007", "042"),
+        ("9007199254740992", "9007199254740993"),
+        ("1.0", "2.0"),
+        ("+1", "-1"),
+        ("1e3", "1e4"),
+        ("true", "FALSE"),
+        ("yes", "No", "YES"),
+        ("None", "Basic", "Full"),
+        ("NA", "null", "n/a"),
+        ("NaN", "x"),
+    ],
+)
+def test_labels_are_predicted_as_the_file_writes_them(labels, tmp_path):
+    task = ("--task", "classification", "--quiet")
+    assert set(train_on(tmp_path, by_size(labels), *task)) == set(labels)
+    lines = [
+        line if at % 7 else line.partition(",")[0] + ", "
+        for at, line in enumerate(by_size(labels), 6)
+    ]
+    assert set(train_on(tmp_path, lines, *task)) == set(labels)
+
+
+def test_a_class_that_is_lost_as_a_missing_number_is_told_of_even_quietly(tmp_path, capsys):
+    predicted = train_on(tmp_path, by_size(["0", "1", "NA"]), "--quiet")
+    assert set(predicted) == {"0", "1"}
+    error = capsys.readouterr().err
+    assert "40 rows left out: 't' holds numbers, and 'NA' among numbers is a missing" in error
+    predicted = train_on(tmp_path, [*by_size(["0.5", "1"]), "1,None"], "--task", "regression")
+    assert all(map(float, predicted))
+    assert "1 row left out" in capsys.readouterr().err
+
+
+def test_two_ways_of_writing_a_number_are_two_classes_and_noted(tmp_path, capsys):
+    assert set(train_on(tmp_path, by_size(["1", "1.0", "2"]), "--quiet")) == {"1", "1.0", "2"}
+    assert "'1' and '1.0' are two classes of 't', though one number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "codes", [("007", "7"), ("9007199254740992", "9007199254740993"), ("NA", "None"), ("NA", "")]
+)
+def test_columns_of_codes_and_words_tell_rows_apart(codes, tmp_path):
+    lines = ["a,c,t", *(f"{i * 7 % 11},{codes[i % 2]},{'xy'[i % 2]}" for i in range(120))]
+    assert train_on(tmp_path, lines) == list("xy") * 60
+
+
+def test_blanks_around_names_and_labels_do_not_count(tmp_path):
+    lines = by_size(["no", "yes"])
+    spaced = [f" {line.replace(',', ' , ')}\t " for line in lines]
+    assert train_on(tmp_path, spaced, target=" t ") == train_on(tmp_path, lines)
+
+
+def test_the_index_that_pandas_writes_is_not_learned_from(tmp_path, capsys):
+    lines = [("" if i == 0 else f"{i},") + line for i, line in enumerate(by_size(["x", "y"]))]
+    train_on(tmp_path, ["," + lines[0], *lines[1:]])
+    assert "the first column is left out: without a name" in capsys.readouterr().out
+    columns = fm.load(tmp_path / "m.safetensors").metadata["preprocessing"]["columns"]
+    assert [column["name"] for column in columns] == ["a"]
+
+
+@pytest.mark.parametrize("power", [300, -300])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_numbers_whose_squares_are_out_of_range_are_learned(power, task, tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=200)
+    answer = (lambda x: f"{2 * x}e{power}") if task == "regression" else (lambda x: int(x > 0))
+    train_on(tmp_path, ["a,t", *(f"{x}e{power},{answer(x)}" for x in values)], "--quiet")
+    assert float(capsys.readouterr().out.split()[-1]) > 0.9
+
+
+def test_numbers_with_commas_are_texts_and_the_user_hears_how_to_write_them(tmp_path, capsys):
+    lines = ["a;b;t", *(f"{i};{i % 3},5;{'xy'[i % 2]}" for i in range(60))]
+    train_on(tmp_path, lines)
+    output = capsys.readouterr().out
+    assert "'b' is taken as texts, not numbers ('0,5', '1,5', '2,5'); write numbers such" in output
+
+
+@pytest.mark.parametrize("patience", [(), ("--patience", 3)])
+@pytest.mark.parametrize("row", range(1, 40, 3))
+def test_an_error_about_a_value_names_its_row_whichever_part_it_is_in(
+    row, patience, tmp_path, capsys
+):
+    lines = by_size(["x", "y"], rows=40)
+    lines[row] = lines[row].replace(lines[row].partition(",")[0], "-inf")
+    (tmp_path / "t.csv").write_text("\n\n" + "\n".join(lines))
+    assert run(tmp_path, "train", "t.csv", "--target", "t", *patience) == 2
+    assert f"the first in row {row} (line {row + 3})" in capsys.readouterr().err
+
+
 # --- predict ---------------------------------------------------------------------------------
 
 
@@ -341,6 +451,31 @@ def test_a_text_column_of_numbers_stays_text(tmp_path, capsys):
     assert captured.err == ""
 
 
+def test_a_model_of_before_finds_blanks_missing_words_and_numbers_as_labels(tmp_path, capsys):
+    lines = ["a ,c,t", *(f"{i % 5},{['x', 'y ', ''][i % 3]},{i % 3 + 1}" for i in range(90))]
+    train_on(tmp_path, lines)
+    model = fm.load(tmp_path / "m.safetensors")
+    number, text = model.metadata["preprocessing"]["columns"]
+    number["name"], text["categories"] = "a ", ["", "x", "y "]  # as they were written once
+    assert model.metadata["preprocessing"]["target"]["labels"] == [1, 2, 3]
+    model.save(tmp_path / "m.safetensors")
+    (tmp_path / "new.csv").write_text("c,a\nx,1\ny,1\nNA,1\n,1\n")
+    capsys.readouterr()
+    assert run(tmp_path, "predict", "m.safetensors", "new.csv") == 0
+    assert capsys.readouterr() == ("t\n1\n2\n3\n3\n", "")
+
+
+def test_number_columns_read_texts_by_the_same_rule_when_predicting(houses, capsys):
+    (houses / "new.csv").write_text("area,city,garden,rooms\n007,Ulm,1,3\n7.0,Ulm,True,3.0\n")
+    assert run(houses, "predict", "price.safetensors", "new.csv") == 2
+    error = capsys.readouterr().err
+    assert "'garden' must hold numbers, but 1 of its 2 values do not: 'True', the first in" in error
+    (houses / "new.csv").write_text("area,city,garden,rooms\n007,Ulm,TRUE,3\n7.0,Ulm,true,3.0\n")
+    assert run(houses, "predict", "price.safetensors", "new.csv") == 0
+    first, second = read_predictions(capsys.readouterr().out)
+    assert first == second
+
+
 def test_a_reader_that_stops_early_is_no_error(houses):
     command = f'"{sys.executable}" -m fastmlp predict kind.safetensors kind.csv | head -n 1'
     result = subprocess.run(
@@ -390,6 +525,15 @@ WRONG = [
     (["train", "digit"], "did you mean digits?"),
     (["train", "houses.csv"], "--target: id, area, city"),
     (["train", "houses.csv", "--target", "prise"], "no column 'prise'; it has: id, area"),
+    (["train", "houses.csv", "--target", "prise"], "; did you mean 'price'?"),
+    (["train", "bare.csv", "--target", "t"], "it has: 0.5, 1; they are all numbers: is there no"),
+    (["train", "twice.csv", "--target", "t"], "has 2 columns 't': which of them is the target?"),
+    (["train", "ragged.csv", "--target", "b"], "line 3 has 3 fields, but the header names 2 colu"),
+    (["train", "same.csv", "--target", "b", "--output", "same.csv"], "would overwrite what is re"),
+    (["predict", "price.safetensors", "price.csv", "--output", "price.csv"], "would overwrite wh"),
+    (["predict", "price.safetensors", "price.csv", "--output", "."], "is a folder"),
+    (["predict", "price.safetensors", "ragged.csv"], "line 3 has 3 fields, but the header names"),
+    (["predict", "price.safetensors", "far.csv"], "'area': 1e+300 in row 2 (line 3) is too far fr"),
     (["train", "houses.csv", "--target", "id"], "too many for classes"),
     (["train", "houses.csv", "--target", "city", "--task", "regression"], "'city' must hold numb"),
     (["train", "small.csv", "--target", "b"], "2 rows to learn from; 10 are the least"),
@@ -421,6 +565,10 @@ def wrong(houses):
     (houses / "nought.csv").write_text("")
     (houses / "binary.csv").write_bytes(bytes(range(256)))
     (houses / "same.csv").write_text("a,b\n" + "".join(f"{i},1\n" for i in range(20)))
+    (houses / "bare.csv").write_text("0.5,1\n" + "0.25,2\n" * 20)
+    (houses / "twice.csv").write_text("a,t, t\n" + "0.25,2,1\n" * 20)
+    (houses / "ragged.csv").write_text("a,b\n1,2\n3,4,5\n6,7\n")
+    (houses / "far.csv").write_text("area,city,garden,rooms\n9,Ulm,1,3\n1e300,Ulm,1,3\n")
     model = fm.MLP([2, 1], seed=0)
     model.save(houses / "python.safetensors")
     model.metadata = fm.load(houses / "price.safetensors").metadata

@@ -61,6 +61,7 @@ SMALL = {"a": [1.0, 2.5], "b": ["x", "y"]}
         "a,b\n1,x,\n2.5,y,\n",
         "a,b\n1,x,,,\n2.5,y\n",
         "a\tb\n1\tx\t\n2.5\ty\t \n",
+        " a , b\t\n 1 , x\t\n 2.5 ,y\t\n",
         "a\tb\n1\tx\n2.5\ty\n".encode("utf-16"),
     ],
 )

@@ -22,6 +22,7 @@ nan = math.nan
 
 
 def learn(table, task="regression", **options):
+    table = dict(table)
     rows = len(next(iter(table.values())))
     return Preprocessing.learn(
         {**table, "t": np.arange(rows, dtype=float)}, target="t", task=task, **options
@@ -179,6 +180,46 @@ def test_texts_and_infinities_among_numbers_are_errors_that_name_the_column():
         prepare.transform({"a": ["3", "three"]})
     with pytest.raises(ValueError, match="column 'a' holds 1 infinite value, the first in row 2"):
         prepare.transform({"a": [3.0, math.inf]})
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_target_with_gaps_and_labels_of_no_class_are_errors_that_name_the_row(task):
+    table = {"a": [1.0, 2.0, 3.0], "t": [1.0, nan, 2.0]}
+    with pytest.raises(
+        ValueError, match="target 't' lacks 1 value, the first in row 2; leave such"
+    ):
+        Preprocessing.learn(table, target="t", task=task)
+    target = ClassTarget("t", ("x", "y"))
+    with pytest.raises(ValueError, match="column 't' holds 'z' in row 2, which is none of the 2"):
+        target.encode(["x", "z"])
+
+
+def test_columns_of_pandas_that_may_miss_values_are_read_like_any_other():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(
+        {
+            "n": pd.array([1, None, 3, 4], dtype="Int64"),
+            "b": pd.array([True, None, False, True], dtype="boolean"),
+            "s": pd.array(["x", None, "x", "y"], dtype="string"),
+            "c": pd.Categorical(["x", None, "x", "x"]),
+        }
+    )
+    plain = {"n": [1, nan, 3, 4], "b": [True, None, False, True]}
+    plain |= {"s": ["x", None, "x", "y"], "c": ["x", None, "x", "x"]}
+    np.testing.assert_array_equal(learn(table).transform(table), learn(plain).transform(plain))
+
+
+def test_numbers_that_no_float32_can_hold_are_errors_that_name_the_row():
+    prepare = learn({"a": [1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"column 'a': 1e\+300 in row 2 is too far from what"):
+        prepare.transform({"a": [1.0, 1e300]})
+
+
+def test_a_missing_word_is_a_category_if_training_saw_it_and_missing_if_not():
+    table = {"kind": ["NA", "x", "", "NA", "x", ""]}
+    prepare = learn(table)
+    X = prepare.transform({"kind": ["NA", "None", "", "x"]})
+    np.testing.assert_array_equal(X, [[0, 1, 0], [1, 0, 0], [1, 0, 0], [0, 0, 1]])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Frozen dataclasses of texts and numbers, so that they can be kept as JSON in a m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -191,18 +191,20 @@ def _parse(name: str, values: Any) -> Array:
     wrong = [row for row, text in enumerate(texts) if text not in found]
     if wrong:
         culprits = texts[wrong]
-        comma = any(map(_has_decimal_comma, culprits))
         raise ValueError(
             f"column {name!r} must hold numbers, but {len(wrong)} of its {len(texts)} values "
             f"do not: {examples(culprits)}, the first in {place(values, wrong[0])}"
-            + ("; write 1234.5 for 1.234,5 or 1,234.5" if comma else "")
+            f"{comma_hint(culprits)}"
         )
     return np.array([found[text] for text in texts], dtype=np.float64)
 
 
-def _has_decimal_comma(text: str) -> bool:
-    """Tell a number that some countries write with commas, 1,5 or 1,234.5."""
-    return "," in text and text.lstrip("+-").replace(",", "").replace(".", "").isdecimal()
+def comma_hint(texts: Iterable[str]) -> str:
+    """Say how to write numbers if texts look like numbers with commas, 1,5 or 1,234.5."""
+    for text in texts:
+        if "," in text and text.lstrip("+-").replace(",", "").replace(".", "").isdecimal():
+            return "; write numbers such as 1.234,5 or 1,234.5 as 1234.5"
+    return ""
 
 
 def place(values: Any, row: int) -> str:

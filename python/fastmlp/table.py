@@ -26,6 +26,7 @@ from fastmlp._columns import (
     as_labels,
     as_numbers,
     as_texts,
+    comma_hint,
     count,
     describe,
     examples,
@@ -222,9 +223,11 @@ def _learn_texts(name: str, texts: Array, note: Note) -> TextColumn | None:
     if np.isin(texts, list(rare)).sum() > len(texts) / 2:
         note(
             f"column {name!r} is left out: {distinct} different texts in {len(texts)} rows "
-            f"({examples(texts)})"
+            f"({examples(texts)}){comma_hint(texts)}"
         )
         return None
+    if hint := comma_hint(categories):
+        note(f"column {name!r} is taken as texts, not numbers ({examples(categories)}){hint}")
     return TextColumn(name, categories, others=bool(rare))
 
 

@@ -116,16 +116,17 @@ def _lines(sample: list[str], text: io.TextIOWrapper, quoted: bytearray) -> Iter
 
 
 def _delimiter(sample: list[str]) -> str:
-    """Choose what gives the header most fields; half of the first rows should have as many."""
+    """Choose what gives the header most names; half of the first rows should be as long."""
 
     def score(delimiter: str) -> tuple[bool, bool, int, int]:
         try:
             reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=True)
-            header, *rows = [len(record) for record in reader if any(map(str.strip, record))]
+            header, *rows = [record for record in reader if any(map(str.strip, record))]
         except (csv.Error, ValueError):  # a field without end, or nothing but blanks
             return False, False, 0, 0
-        alike = rows.count(header)
-        return header > 1, 2 * alike >= len(rows), header, alike
+        width = len(header)
+        alike = sum(len(row) == width for row in rows)
+        return width > 1, 2 * alike >= len(rows), sum(map(bool, map(str.strip, header))), alike
 
     return max(DELIMITERS, key=score)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import datasets
-from fastmlp._columns import Label, as_labels, as_numbers, count, examples
+from fastmlp._columns import Label, as_labels, as_numbers, comma_hint, count, examples
 from fastmlp._texts import MISSING, numbers_of, same_number, values
 from fastmlp._texts import labels as read_labels
 from fastmlp.cli.files import read_table, warn
@@ -203,8 +203,8 @@ def _read_target(table: Any, target: str, task: Task | None, note: Note) -> tupl
     words = ~empty & np.isin(texts, list(MISSING))
     if (words & missing).any():
         warn(
-            f"{count((words & missing).sum(), 'row')} left out, because {target!r} holds numbers "
-            f"and {examples(texts[words])} in them"
+            f"{count((words & missing).sum(), 'row')} left out: {target!r} holds numbers, and "
+            f"{examples(texts[words])} among numbers is a missing value"
         )
     elif words.any():
         note(
@@ -229,7 +229,7 @@ def _sorted_labels(values: Any, target: str) -> list[Label]:
     if len(found) > len(values) / 2:
         raise ValueError(
             f"{target!r} has {len(found)} different values in {len(values)} rows, too many for "
-            "classes; if it is a number, use --task regression"
+            f"classes; if it is a number, use --task regression{comma_hint(texts)}"
         )
     if twins := same_number(texts):
         warn(f"{twins[0]!r} and {twins[1]!r} are two classes of {target!r}, though one number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
         say("pictures", ", ".join(map(str, pictures)))
     for name, value in scores.items():
         if name == "test RMSE":
-            number = f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+            number = f"{value:,.0f}" if 1000 <= value < 1e15 else f"{value:.4g}"
             print(f"{name} {number} (in units of {source.prepare.target.name!r})")
         else:
             print(f"{name} {value:.4f}")
@@ -228,13 +229,14 @@ def _scores(model: Model, source: Source) -> dict[str, float]:
     target = source.prepare.target
     if isinstance(target, ClassTarget):
         return {"test accuracy": float((y.argmax(axis=1) == t).mean())}
-    truth = np.array(target.decode(t))
-    squares = (np.array(target.decode(y)) - truth) ** 2
+    # standardized: in the target's own units a square may be out of range
+    truth = t.astype(np.float64)
+    mean_square = float(((y - truth) ** 2).mean())
     # R² is undefined for equal targets; a test set of them says nothing, like R² = 0
-    variance = truth.var()
+    variance = float(truth.var())
     return {
-        "test RMSE": float(np.sqrt(squares.mean())),
-        "test R2": float(1 - squares.mean() / variance) if variance > 0 else 0.0,
+        "test RMSE": math.sqrt(mean_square) * target.scale,
+        "test R2": 1 - mean_square / variance if variance > 0 else 0.0,
     }
 
 
