@@ -544,6 +544,7 @@ WRONG = [
     (["train", "digits", "--target", "b"], "--target is for tables"),
     (["train", "digits", "--output", "no/where.st"], "there is no folder no"),
     (["train", "digits", "--output", "."], "is a folder"),
+    (["train", "digits", "--output", "m.keras"], "'.keras' is the ending of another format"),
     (["predict", "no.safetensors", "new.csv"], "no.safetensors: No such file"),
     (["predict", "houses.csv", "houses.csv"], "cannot load"),
     (["predict", "price.safetensors", "no.csv"], "there is no file no.csv"),
