@@ -45,7 +45,8 @@ class Node:
     name : str or None
         Given by the user (`named`), or by `gradient` to the error signals it makes.
     value : ndarray or None
-        float64 (rows, columns), read-only: a constant's value, a parameter's initial value.
+        (rows, columns), read-only: a constant's value in float64; a parameter's initial value in
+        float64, or the present one in the type of the model that owns it (`Parameters.own`).
     """
 
     __slots__ = ("__weakref__", "attrs", "name", "op", "parents", "shape", "value")
@@ -55,7 +56,7 @@ class Node:
     attrs: Mapping[str, Any]
     shape: Shape
     name: str | None
-    value: NDArray[np.float64] | None
+    value: Array | None
 
     # NumPy then leaves `array * node` to Node.__rmul__.
     __array_ufunc__ = None
@@ -67,7 +68,7 @@ class Node:
         attrs: Mapping[str, Any],
         shape: Shape,
         name: str | None = None,
-        value: NDArray[np.float64] | None = None,
+        value: Array | None = None,
     ) -> None:
         fields = (op, tuple(parents), MappingProxyType(dict(attrs)), shape, name, value)
         for slot, field in zip(

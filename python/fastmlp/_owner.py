@@ -47,10 +47,10 @@ class Owner:
         self._fits = 0
         self._objective: Objective | None = None
 
-    def _adopt(self, network: Network, parameters: Parameters | None = None) -> None:
+    def _adopt(self, network: Network) -> None:
         """Take a network, once, and own its parameters."""
         if self._network is None:
-            self.parameters = parameters or Parameters(network.parameter_nodes, self.dtype)
+            self.parameters = Parameters(network.parameter_nodes, self.dtype)
             network.bind(self.parameters)
             self._network = network  # last: other threads may be looking
 

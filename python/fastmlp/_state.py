@@ -6,7 +6,6 @@ import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastmlp import _data
-from fastmlp.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from fastmlp._owner import Owner
     from fastmlp.network import Network
+    from fastmlp.parameters import Parameters
 
     Array = NDArray[Any]
     AnyOwner = TypeVar("AnyOwner", bound=Owner)
@@ -58,7 +58,7 @@ def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: s
 
 
 def state_of(model: Owner) -> dict[str, Any]:
-    """Return everything a model is made of; views become copies."""
+    """Return everything a model is made of: the weights are the values of the network's nodes."""
     network = model._network  # once: another thread may be building it
     state: dict[str, Any] = {
         "seed": model.seed,
@@ -70,8 +70,6 @@ def state_of(model: Owner) -> dict[str, Any]:
         "network": network,
     }
     if network is not None:
-        arrays = views(network, model.parameters)
-        state["weights"] = {name: view.copy() for name, view in arrays.items()}
         state["waiting"] = []
     return state
 
@@ -93,19 +91,14 @@ def restore(model: Owner, state: dict[str, Any]) -> None:
     model._waiting = state["waiting"]
     network = state["network"]
     if network is not None:
-        parameters = Parameters(network.parameter_nodes, model.dtype)
-        write(views(network, parameters), state["weights"], "weights")
-        model._adopt(network, parameters)
+        model._adopt(network)
 
 
 def copied(model: AnyOwner) -> AnyOwner:
     """Return a model of its own layers and weights."""
     state = state_of(model)
     if state["network"] is not None:
-        network = state["network"]
-        named = zip(network.parameter_names, network.parameter_nodes, strict=True)
-        values = {name: model.parameters.view(node) for name, node in named}
-        state["network"] = network.copy(weights=values)
+        state["network"] = state["network"].copy(weights=state["network"].values())
     else:
         state["waiting"] = [copy.copy(layer) for layer in state["waiting"]]
     twin = object.__new__(type(model))

@@ -157,7 +157,7 @@ def check_gradients(
     loss : Node
         Its elements are summed if it is not (1, 1).
     feeds : mapping of Node to array
-        A value for each input, and for any parameter that shall not have its initial value.
+        A value for each input, and for any parameter that shall not have its own.
     wrt : iterable of Node, optional
         Which gradients; by default those of all parameters. Each element costs one or two
         evaluations of the loss.

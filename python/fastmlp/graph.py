@@ -187,7 +187,8 @@ def run(
     ----------
     outputs : Node or iterable of Node
     feeds : mapping of Node to array
-        A value for each input; a number is (1, 1), n numbers are n rows of a one-column input.
+        A value for each input; a number is (1, 1), n numbers are n rows of a one-column input. The
+        parameters of a model have its present weights, others their initial values, unless fed.
     dtype : "float32" (default) or "float64"
     seed : int
         Which random numbers dropout takes.

@@ -191,7 +191,6 @@ def _read(file: BinaryIO) -> Model:
         "objective": _objective_of(network, _parse(header, "objective")),
         "waiting": [],
         "network": network,
-        "weights": weights,
     }
     model: Model = object.__new__(Model)
     _state.restore(model, state)

@@ -28,6 +28,8 @@ from fastmlp._structure import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from fastmlp.parameters import Parameters
+
 __all__ = ["Network", "SummaryRow"]
 
 Weights: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
@@ -59,7 +61,7 @@ class Network:
     input_nodes : tuple of Node
         One for each input, (b, columns).
     parameter_nodes : tuple of Node
-        W1, b1, W2, …
+        W1, b1, W2, …; their values are the initial ones, and those of the model once there is one.
     parameter_names : tuple of str
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
     output_columns : int
@@ -210,6 +212,11 @@ class Network:
         """How many numbers the network learns."""
         return sum(rows * columns for rows, columns in self._structure.shapes().values())
 
+    def values(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the present values of the parameters by name: read-only views, 2-D."""
+        values = [node.value for node in self.parameter_nodes if node.value is not None]
+        return dict(zip(self.parameter_names, values, strict=True))
+
     def layer(self, name: str) -> Layer:
         """Return the layer of that name; ValueError if there is none."""
         names = self._structure.names
@@ -217,8 +224,9 @@ class Network:
             raise ValueError(f"no layer is called {name!r}; there are: {', '.join(names)}")
         return self.layers[names.index(name)]
 
-    def bind(self, parameters: Any) -> None:
-        """Let the layers' arrays be views of `parameters`, which has ``view(node) -> ndarray``."""
+    def bind(self, parameters: Parameters) -> None:
+        """Let the layers' arrays and the values of the nodes be views of `parameters`."""
+        parameters.own()
         for layer in self.layers:
             layer.bind(parameters)
 
@@ -359,16 +367,13 @@ class Network:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Values are the model's to keep, in one flat vector; a pickle holds inputs, layers and
-        # calls.
-        return _unpickled, (self.inputs, self.layers, self._structure.steps())
+        return _unpickled, (self.inputs, self.layers, self._structure.steps(), self.values())
 
     # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
     # is what a file holds of it: JSON values and arrays, no code.
 
     def __getstate__(self) -> dict[str, Any]:
-        named = zip(self.parameter_names, self.parameter_nodes, strict=True)
-        return {"config": self.config(), "weights": {name: node.value for name, node in named}}
+        return {"config": self.config(), "weights": self.values()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]
@@ -378,9 +383,12 @@ class Network:
 
 
 def _unpickled(
-    inputs: tuple[Input, ...], used: tuple[Layer, ...], steps: list[tuple[int, tuple[int, ...]]]
+    inputs: tuple[Input, ...],
+    used: tuple[Layer, ...],
+    steps: list[tuple[int, tuple[int, ...]]],
+    weights: Weights,
 ) -> Network:
-    return Network(*replay(inputs, used, steps))
+    return Network(*replay(inputs, used, steps), weights=weights)
 
 
 def _drawn(specs: Mapping[str, ParameterSpec], seed: Seed) -> list[npt.NDArray[Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _GRAIN = 16  # elements: every matrix begins on a cache line of float32
+
+# Whose values the parameters of models are. Weak both ways: parameters know their nodes.
+_OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
 
 
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
@@ -91,6 +95,29 @@ class Parameters:
         start = self.offsets[node]
         return vector[start : start + rows * columns].reshape(columns, rows).T
 
+    def own(self) -> None:
+        """Let the nodes have these values from now on, instead of those they were made with.
+
+        A node's value is then a read-only view of `flat`, which lives as long as the node: whatever
+        changes `flat` changes what the graph computes, in every plan and in the reference. A node
+        has one owner; a model owns the parameters of its network.
+
+        Examples
+        --------
+        >>> from fastmlp import graph as g
+        >>> w = g.parameter(2.0, "w")
+        >>> parameters = Parameters([w])
+        >>> parameters.own()
+        >>> parameters.view(w)[...] = 5.0
+        >>> g.run(10.0 * w, {})
+        array([[50.]], dtype=float32)
+        """
+        for node in self.nodes:
+            value = self.view(node)
+            value.flags.writeable = False
+            object.__setattr__(node, "value", value)  # a node is immutable to everybody else
+            _OWNERS[node] = ref(self)
+
     def copy(self) -> Parameters:
         """Return the same parameters with values of their own."""
         other = Parameters(self.nodes, self.dtype)
@@ -108,3 +135,10 @@ class Parameters:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
         return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"
+
+
+def owner_of(nodes: Iterable[Node]) -> Parameters | None:
+    """Return the parameters that own all of these nodes, None if there are none such."""
+    found = [_OWNERS.get(node) for node in nodes]
+    owners = {None if owner is None else owner() for owner in found}
+    return owners.pop() if len(owners) == 1 else None

@@ -14,7 +14,7 @@ from fastmlp._node import BATCH, Array, Node, constant, describe, topological_or
 from fastmlp._sparse import CompressedRows
 from fastmlp.gradient import gradient
 from fastmlp.ops.reductions import spread
-from fastmlp.parameters import Parameters, aligned_zeros
+from fastmlp.parameters import Parameters, aligned_zeros, owner_of
 from fastmlp.planner.build import plan_program
 
 _KINDS = "biuf"
@@ -46,7 +46,8 @@ def plan(
     outputs : sequence of Node
         What to compute.
     parameters : Parameters, optional
-        Owner of the parameters; by default they have their initial values, in `dtype`.
+        The values of the parameters. By default they have their own, in `dtype`: those of a model
+        are what the model's are at the time of each run, others are the initial ones.
     dtype : "float32" or "float64"
         Ignored if `parameters` are given: then theirs.
 
@@ -72,9 +73,14 @@ class Plan:
         dtype: DTypeLike,
     ) -> None:
         self.outputs = tuple(outputs)
+        self._followed: tuple[Node, ...] = ()
         if parameters is None:
-            order = topological_order(self.outputs)
-            parameters = Parameters([v for v in order if v.op == "parameter"], dtype)
+            used = [v for v in topological_order(self.outputs) if v.op == "parameter"]
+            parameters = owner_of(used)
+            if parameters is None or parameters.dtype != np.dtype(dtype):
+                # Copies, which follow the values of those that others train.
+                parameters = Parameters(used, dtype)
+                self._followed = tuple(v for v in used if owner_of([v]) is not None)
         self.parameters = parameters
         self._programs: dict[tuple[Node, ...], Any] = {}
         self._orders: dict[frozenset[Node], list[Node]] = {}
@@ -84,6 +90,11 @@ class Plan:
         if fed not in self._orders:
             self._orders[fed] = topological_order(self.outputs, known=set(fed))
         return self._orders[fed]
+
+    def _follow(self) -> None:
+        """Copy the present values of parameters that belong to others."""
+        for node in self._followed:
+            self.parameters.view(node)[...] = node.value
 
     def _program(self, fed: tuple[Node, ...]) -> Any:
         """Return the program for these fed nodes."""
@@ -140,6 +151,7 @@ class Plan:
         if out is not None:
             parts = [part for array in arrays for part in _parts(array)]
             _check_apart(out, [*parts, self.parameters.flat])
+        self._follow()
         program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
         return results
 
@@ -155,7 +167,14 @@ class Plan:
         function: Callable[[Any, Array | None], Any] = _core.make_predictor(
             program, self.parameters.flat
         )
-        return function
+        if not self._followed:
+            return function
+
+        def present(X: Any, out: Array | None) -> Any:
+            self._follow()
+            return function(X, out)
+
+        return present
 
 
 def plan_training(

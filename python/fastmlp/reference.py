@@ -49,8 +49,8 @@ def evaluate(
     outputs : Node or iterable of Node
     feeds : mapping of Node to array
         A value for each input. Any other node may be fed too, and is then not computed: parameters
-        take their initial values unless fed. A number is (1, 1), n numbers are n rows of a
-        one-column node or the row of an n-column node.
+        take their own values, those of a model its present ones, unless fed. A number is (1, 1), n
+        numbers are n rows of a one-column node or the row of an n-column node.
     dtype : float32, float64 or complex128
         In which everything is computed.
     seed, step : int
