@@ -89,6 +89,32 @@ def test_an_unknown_name_lists_the_known_ones_and_suggests_the_nearest():
         activations.get("rellu")
 
 
+@pytest.mark.parametrize(
+    "name", ["gelu", "silu", "swish", "mish", "elu", "selu", "leaky_relu", "prelu", "relu6"]
+)
+def test_an_activation_of_other_packages_is_not_taken_for_a_mistyped_one(name):
+    with pytest.raises(ValueError, match=f"'relu'.*got '{name}'$"):
+        activations.get(name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ReLU", "relu"),
+        ("rleu", "relu"),
+        ("erlu", "relu"),
+        ("tahn", "tanh"),
+        ("sofmax", "softmax"),
+        ("soft max", "softmax"),
+        ("sigmod", "sigmoid"),
+        ("treshold", "threshold"),
+    ],
+)
+def test_a_mistyped_name_is_recognised(typed, meant):
+    with pytest.raises(ValueError, match=f"did you mean '{meant}'"):
+        activations.get(typed)
+
+
 def test_something_that_is_no_activation_is_a_type_error():
     with pytest.raises(TypeError, match=r"activation must be a name or a function.*not int"):
         activations.get(3)

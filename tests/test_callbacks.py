@@ -250,7 +250,7 @@ def test_callbacks_print_what_makes_them():
         (lambda: fm.EarlyStopping(patience=0), ValueError, "patience must be at least 1, got 0"),
         (lambda: fm.EarlyStopping(patience=2.0), TypeError, "patience must be an integer"),
         (lambda: fm.EarlyStopping(min_delta=-1), ValueError, "min_delta must be"),
-        (lambda: fm.EarlyStopping(mode="maximum"), ValueError, "did you mean 'max'"),
+        (lambda: fm.EarlyStopping(mode="mx"), ValueError, "did you mean 'max'"),
         (lambda: fm.EarlyStopping(monitor=3), TypeError, "monitor must be a name"),
         (lambda: fm.EarlyStopping(restore_best=1), TypeError, "restore_best must be True or"),
         (lambda: callbacks.as_callbacks(fm.EarlyStopping()), TypeError, "must be a list"),

@@ -522,7 +522,7 @@ def test_version_and_help_come_from_a_process_of_their_own(tmp_path):
 
 WRONG = [
     (["train", "nothing.csv", "--target", "x"], "there is no file nothing.csv"),
-    (["train", "digit"], "did you mean digits?"),
+    (["train", "digit"], "did you mean 'digits'?"),
     (["train", "houses.csv"], "--target: id, area, city"),
     (["train", "houses.csv", "--target", "prise"], "no column 'prise'; it has: id, area"),
     (["train", "houses.csv", "--target", "prise"], "; did you mean 'price'?"),

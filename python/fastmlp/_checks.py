@@ -132,9 +132,54 @@ def choice(value: Any, name: str, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be one of {known}, got {value!r} ({type(value).__name__})")
     if value not in known:
-        from difflib import get_close_matches
-
-        nearest = get_close_matches(value, known, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"{name} must be one of {known}, got {value!r}{hint}")
+        raise ValueError(f"{name} must be one of {known}, got {value!r}{hint(value, known)}")
     return value
+
+
+# Names that mean something else in other packages, however near they are to one of ours.
+_OTHERS = frozenset({"relu6", "crelu", "celu", "elu", "selu", "gelu", "silu", "leaky_relu"})
+
+
+def hint(value: str, known: Iterable[str]) -> str:
+    """Return "; did you mean …?" if `value` may be one of the known names mistyped, else nothing.
+
+    Case, spaces, hyphens and underscores do not count; beyond them one letter may be missing, too
+    many, another, or two be swapped; two such slips in words of eight letters or more. The first
+    letter is seldom the wrong one: another begins another word.
+
+    Examples
+    --------
+    >>> hint("rellu", ["relu", "tanh"])
+    "; did you mean 'relu'?"
+    >>> hint("gelu", ["relu", "tanh"])
+    ''
+    """
+    given = _letters(value)
+    if not given or given in map(_letters, _OTHERS):
+        return ""
+    slips = {name: _slips(given, _letters(name)) for name in known}
+    found = {name: count for name, count in slips.items() if count is not None}
+    return f"; did you mean {min(found, key=found.__getitem__)!r}?" if found else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.casefold() if c not in " -_")
+
+
+def _slips(a: str, b: str) -> int | None:
+    """Return how many slips lie between two words, None if they are too many for a typing error.
+
+    Counted as the optimal string alignment distance: Damerau, CACM 7 (1964).
+    """
+    most = 2 if min(len(a), len(b)) >= 8 else 1
+    swapped = a[:2] == b[1::-1]
+    if abs(len(a) - len(b)) > most or not (a[:1] == b[:1] or swapped):
+        return None
+    before, row = list(range(len(b) + 1)), list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        earlier, before, row = before, row, [i]
+        for j, y in enumerate(b, start=1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y)))
+            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+                row[j] = min(row[j], earlier[j - 2] + 1)
+    return row[-1] if row[-1] <= most else None

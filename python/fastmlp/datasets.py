@@ -6,7 +6,6 @@ same share of every class, is the test set. MNIST keeps its own 60,000 + 10,000.
 
 from __future__ import annotations
 
-import difflib
 import http.client
 import os
 import tempfile
@@ -17,6 +16,8 @@ from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
+
+from fastmlp import _checks
 
 __all__ = ["NAMES", "SPLIT_SEED", "TEST_FRACTION", "Dataset", "load"]
 
@@ -109,9 +110,8 @@ def load(name: str) -> Dataset:
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, got {type(name).__name__}")
     if name not in _LOADERS:
-        nearest = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}{hint}")
+        known = ", ".join(NAMES)
+        raise ValueError(f"name must be one of {known}, got {name!r}{_checks.hint(name, NAMES)}")
     return _LOADERS[name]()
 
 

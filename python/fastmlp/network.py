@@ -14,7 +14,7 @@ import numpy as np
 
 from fastmlp import _checks, activations, layers, losses
 from fastmlp import graph as g
-from fastmlp._checks import real
+from fastmlp._checks import hint, real
 from fastmlp._layer import Input, Layer, ParameterSpec, Symbol
 from fastmlp._structure import (
     Structure,
@@ -221,7 +221,8 @@ class Network:
         """Return the layer of that name; ValueError if there is none."""
         names = self._structure.names
         if name not in names:
-            raise ValueError(f"no layer is called {name!r}; there are: {', '.join(names)}")
+            known = ", ".join(names)
+            raise ValueError(f"no layer is called {name!r}; there are: {known}{hint(name, names)}")
         return self.layers[names.index(name)]
 
     def bind(self, parameters: Parameters) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastmlp import datasets
+from fastmlp import _checks, datasets
 from fastmlp._columns import Label, as_labels, as_numbers, comma_hint, count, examples
 from fastmlp._texts import MISSING, numbers_of, same_number, values
 from fastmlp._texts import labels as read_labels
@@ -139,11 +139,9 @@ def _from_dataset(data: datasets.Dataset, note: Note) -> Source:
 def _from_table(options: argparse.Namespace, note: Note) -> Source:
     path = Path(options.data)
     if not path.is_file():
-        nearest = difflib.get_close_matches(options.data, datasets.NAMES, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise FileNotFoundError(
             f"there is no file {options.data}, and no such dataset among "
-            f"{', '.join(datasets.NAMES)}{hint}"
+            f"{', '.join(datasets.NAMES)}{_checks.hint(options.data, datasets.NAMES)}"
         )
     target = (options.target or "").strip()
     table = read_table(path, target=target)
