@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+from fastmlp import activations, reference
 from fastmlp import graph as g
-from fastmlp import reference
 
 
 def mlp(**arguments):
@@ -105,6 +105,72 @@ def test_a_prediction_stays_as_it_is_when_the_next_one_is_made():
     kept = first.copy()
     model.predict(-X)
     np.testing.assert_array_equal(first, kept)
+
+
+def sparse_rows(X):
+    return pytest.importorskip("scipy.sparse").csr_array(X)
+
+
+def frame(X):
+    return pytest.importorskip("pandas").DataFrame(X)
+
+
+NAN_WAYS = {
+    "float32": lambda X: X,
+    "float64": lambda X: X.astype("float64"),
+    "big-endian": lambda X: X.astype(">f8"),
+    "long double": lambda X: X.astype(np.longdouble),
+    "list": lambda X: X.tolist(),
+    "columns apart": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "DataFrame": frame,
+    "sparse": sparse_rows,
+    "dict": lambda X: {"x": X},
+}
+
+
+@pytest.mark.parametrize("way", NAN_WAYS.values(), ids=NAN_WAYS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [5, 300])
+def test_a_row_with_nan_has_nan_in_its_prediction_and_no_other_row_differs(way, dtype, width):
+    X = rows(200)
+    X[[3, 117], [1, 0]] = np.nan
+    known = np.flatnonzero(~np.isnan(X).any(axis=1))
+    finite = np.nan_to_num(X)
+    for activation in set(activations.ACTIVATIONS) - {"softmax"}:
+        model = fm.MLP([4, width, width, 3], activation, "softmax", seed=0, dtype=dtype)
+        expected = fm.MLP([4, width, width, 3], activation, "softmax", seed=0, dtype=dtype)
+        expected = expected.predict(finite)[known]
+        for out in (None, np.zeros((200, 3), dtype), None):  # the first call, and later ones
+            predicted = model.predict(way(X), out=out)
+            assert np.isnan(predicted[[3, 117]]).all(), activation
+            np.testing.assert_allclose(predicted[known], expected, rtol=1e-5)
+        assert np.isnan(model.predict(way(X[3:4]))).all()
+
+
+@pytest.mark.parametrize("output", sorted(activations.ACTIVATIONS))
+def test_no_output_hides_nan(output):
+    model = fm.MLP([4, 3], output=output, seed=0)
+    for _ in range(2):
+        assert np.isnan(model.predict(np.full((2, 4), np.nan, "float32"))).all()
+
+
+def test_an_unbuilt_model_takes_nan_like_a_built_one_and_fit_and_evaluate_refuse_it():
+    X = rows(6)
+    X[2, 1] = np.nan
+    model = fm.Sequential([fm.Dense(3, "threshold"), fm.Dense(2)], seed=0)
+    np.testing.assert_array_equal(np.isnan(model.predict(X)).all(axis=1), np.arange(6) == 2)
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="1 NaN among 24 values, the first in row 2, column 1"):
+            call(X, np.zeros((6, 2)))
+
+
+def test_what_is_infinite_in_the_type_of_the_model_shows_in_its_row_alone():
+    X = rows(4, dtype="float64")
+    expected = fm.MLP([4, 3], seed=0).predict(X)
+    X[1] = 1e300
+    predicted = fm.MLP([4, 3], seed=0).predict(X)
+    assert not np.isfinite(predicted[1]).any()
+    np.testing.assert_array_equal(predicted[[0, 2, 3]], expected[[0, 2, 3]])
 
 
 def test_predictions_follow_the_weights():

@@ -22,7 +22,7 @@ FASTMLP_DEFINE(sqrt, FASTMLP_ISA::sqrt(x))
 FASTMLP_DEFINE(abs, FASTMLP_ISA::abs<T>(x))
 FASTMLP_DEFINE(relu, x <= T(0) ? Vec<T>{} : x)
 FASTMLP_DEFINE(softplus, FASTMLP_ISA::softplus<T>(x))
-FASTMLP_DEFINE(threshold, x > T(0) ? splat(T(1)) : Vec<T>{})
+FASTMLP_DEFINE(threshold, x > T(0) ? splat(T(1)) : x <= T(0) ? Vec<T>{} : x)  // NaN stays
 FASTMLP_DEFINE(logistic, FASTMLP_ISA::logistic<T>(x))
 FASTMLP_DEFINE(tanh, FASTMLP_ISA::tanh<T>(x))
 FASTMLP_DEFINE(scale, x* c)

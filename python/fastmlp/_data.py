@@ -117,7 +117,9 @@ def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
     )
 
 
-def matrix(data: Any, name: str, dtype: DTypeLike, columns: int | None = None) -> Array:
+def matrix(
+    data: Any, name: str, dtype: DTypeLike, columns: int | None = None, *, finite: bool = True
+) -> Array:
     """Return `data` as a matrix of finite numbers that the core can read.
 
     Parameters
@@ -131,6 +133,8 @@ def matrix(data: Any, name: str, dtype: DTypeLike, columns: int | None = None) -
         The model's type: the values must be finite in it.
     columns : int, optional
         How many columns there must be; any number if not given.
+    finite : bool
+        Whether the values are looked at.
 
     Raises
     ------
@@ -156,12 +160,13 @@ def matrix(data: Any, name: str, dtype: DTypeLike, columns: int | None = None) -
         )
     if result.size == 0:
         raise ValueError(f"{name} is empty: shape {result.shape}, expected at least one row")
-    check_finite(result, name, dtype)
+    if finite:
+        check_finite(result, name, dtype)
     return readable(result, dtype)
 
 
 def input_rows(
-    data: Any, name: str, dtype: DTypeLike, columns: int | None = None
+    data: Any, name: str, dtype: DTypeLike, columns: int | None = None, *, finite: bool = True
 ) -> Array | CompressedRows:
     """Return `data` as `matrix` does, or the elements of its rows if it is sparse.
 
@@ -177,7 +182,7 @@ def input_rows(
     (3, 3)
     """
     if not is_sparse(data):
-        return matrix(data, name, dtype, columns)
+        return matrix(data, name, dtype, columns, finite=finite)
     if len(data.shape) != 2 or data.shape[1] != (columns or data.shape[1]):
         wanted = f"(rows, {'columns' if columns is None else columns})"
         raise ValueError(f"{name} must have shape {wanted}, got shape {data.shape}")
@@ -185,7 +190,8 @@ def input_rows(
         raise ValueError(f"{name} is empty: shape {data.shape}, expected at least one row")
     listed = CompressedRows.of(data.tocsr())
     values = array(listed.data, f"{name}.data")
-    check_finite(values, f"{name}.data", dtype)
+    if finite:
+        check_finite(values, f"{name}.data", dtype)
     return replace(listed, data=readable(values[:, None], dtype)[:, 0])
 
 
@@ -204,7 +210,8 @@ def readable(data: Array, dtype: DTypeLike) -> Array:
     True
     """
     if not data.dtype.isnative or data.dtype.itemsize > 8:
-        return np.ascontiguousarray(data, dtype=dtype)
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(data, dtype=dtype)
     itemsize = data.dtype.itemsize
     forward = data.strides[0] >= 0 and data.strides[0] % itemsize == 0
     side_by_side = data.shape[1] == 1 or data.strides[1] == itemsize
@@ -212,7 +219,13 @@ def readable(data: Array, dtype: DTypeLike) -> Array:
 
 
 def inputs(
-    X: Any, names: Sequence[str], columns: Sequence[int], dtype: DTypeLike, name: str = "X"
+    X: Any,
+    names: Sequence[str],
+    columns: Sequence[int],
+    dtype: DTypeLike,
+    name: str = "X",
+    *,
+    finite: bool = True,
 ) -> list[Any]:
     """Return one matrix for each input of a model, all with the same number of rows.
 
@@ -227,6 +240,8 @@ def inputs(
         The model's type.
     name : str
         What to call `X` in errors.
+    finite : bool
+        Whether the values are looked at.
 
     Raises
     ------
@@ -257,7 +272,7 @@ def inputs(
             )
         parts, titles = list(X), [f"{name}[{i}]" for i in range(len(X))]
     result = [
-        input_rows(part, title, dtype, width)
+        input_rows(part, title, dtype, width, finite=finite)
         for part, title, width in zip(parts, titles, columns, strict=True)
     ]
     for part, title in zip(result, titles, strict=True):

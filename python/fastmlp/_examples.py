@@ -41,10 +41,12 @@ class Examples:
         return len(self.target)
 
 
-def network_inputs(network: Network, dtype: np.dtype[Any], X: Any, name: str = "X") -> list[Any]:
-    """Check the inputs of a network, which errors call `name`."""
+def network_inputs(
+    network: Network, dtype: np.dtype[Any], X: Any, name: str = "X", *, finite: bool = True
+) -> list[Any]:
+    """Check the inputs of a network, which errors call `name`; their values if `finite`."""
     names = [str(node.name) for node in network.input_nodes]
-    return _data.inputs(X, names, network.input_columns, dtype, name)
+    return _data.inputs(X, names, network.input_columns, dtype, name, finite=finite)
 
 
 def check(

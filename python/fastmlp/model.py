@@ -260,13 +260,17 @@ class Model(Owner):
         Raises
         ------
         TypeError, ValueError
-            If `X` or `out` has the wrong kind, shape or values.
+            If `X` or `out` has the wrong kind or shape.
 
         Notes
         -----
         A C-contiguous array of the model's type goes straight to the core: about a microsecond for
-        one row of a small network. NaN and infinity in it are not looked for and show in the
-        result; data that has to be converted is checked, as in `fit`.
+        one row of a small network.
+
+        Values are not looked at, whatever `X` is: a row with NaN has NaN in its result, a row with
+        infinity (or what is infinite in the model's type) has what arithmetic makes of it, and no
+        other row differs. `fit` and `evaluate` refuse such data, and so do the estimators, as those
+        of scikit-learn do.
 
         Examples
         --------
@@ -280,10 +284,10 @@ class Model(Owner):
         return self._predict_any(X, out)
 
     def _predict_any(self, X: Any, out: Array | None) -> Array:
-        """Check the data, then let the core convert and predict it."""
+        """Check kind and shape of the data, then let the core convert and predict it."""
         _turns.check(self, "predict")
         with self._network_of(X) as network:
-            inputs = _examples.network_inputs(network, self.dtype, X)
+            inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
             shape = len(inputs[0]), network.output_columns
             result = np.empty(shape, self.dtype)
             if out is not None:
@@ -457,7 +461,7 @@ class Model(Owner):
         Parameters
         ----------
         X : array-like, shape (rows, columns)
-            Inputs, as for `fit`.
+            Inputs, as for `predict`.
 
         Returns
         -------
@@ -478,7 +482,7 @@ class Model(Owner):
         """
         _turns.check(self, "activations")
         with self._network_of(X) as network:
-            inputs = _examples.network_inputs(network, self.dtype, X)
+            inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
         _, by_layer = network.forward(training=False)
         # A layer of dropout does nothing here: its node is the one before it, wanted only once.
         nodes = list(dict.fromkeys(by_layer.values()))

@@ -87,7 +87,7 @@ class Sequential(Model):
         if self._network is not None:
             return self._network
         alone = next(iter(X.values())) if _data.is_named(X) and len(X) == 1 else X
-        columns = _data.input_rows(alone, "X", self.dtype).shape[1]
+        columns = _data.input_rows(alone, "X", self.dtype, finite=False).shape[1]
         return Network.sequential(self._waiting, columns, seed=self.seed)
 
     @property

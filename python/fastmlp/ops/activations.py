@@ -72,14 +72,14 @@ declare(
 
 
 def threshold(z: Operand) -> Node:
-    """Return the hard threshold [z > 0]: 1 where z > 0, else 0; it sends no message."""
+    """Return the hard threshold [z > 0]: 1 where z > 0, else 0, NaN of NaN; it sends no message."""
     return apply("threshold", z)
 
 
 declare(
     "threshold",
     shape=_same,
-    value=lambda z: np.where(z.real > 0, np.ones_like(z), np.zeros_like(z)),
+    value=lambda z: np.where(np.isnan(z), z, z.real > 0).astype(z.dtype),
     derive=lambda h, bar, z: (None,),
     formula="[{0} > 0]",
     analytic=False,
