@@ -1,6 +1,7 @@
 """Models: what they compute, hold, copy and print."""
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -97,6 +98,42 @@ def test_predictions_are_written_where_they_are_wanted():
         out[:] = np.nan
         assert model.predict(given, out=out) is out
         np.testing.assert_array_equal(out, expected[: len(given)])
+
+
+def test_an_evaluation_unpacks_into_its_numbers_and_is_a_dict_by_its_names():
+    model, X, t = mlp(), rows(6), np.arange(6) % 3
+    scores = model.evaluate(X, t)
+    loss, accuracy = scores
+    assert (loss, accuracy) == (scores["loss"], scores["accuracy"]) == (scores[0], scores[-1])
+    plain = {"loss": loss, "accuracy": accuracy}
+    assert scores == plain == dict(scores) == {**scores} == (scores | {})
+    assert list(scores.keys()) == ["loss", "accuracy"]
+    assert list(scores.items()) == [("loss", loss), ("accuracy", accuracy)]
+    assert "loss" in scores
+    assert loss not in scores
+    assert repr(scores) == str(scores) == repr(plain)
+    assert json.loads(json.dumps(scores)) == json.loads(json.dumps(scores, indent=1)) == plain
+    for again in (copy.copy(scores), copy.deepcopy(scores), pickle.loads(pickle.dumps(scores, 0))):
+        assert again == scores
+        assert tuple(again) == (loss, accuracy)
+    assert np.asarray(list(scores)).tolist() == [loss, accuracy] == list(reversed(scores))[::-1]
+
+
+def test_an_evaluation_of_the_loss_alone_is_a_number_to_float():
+    model, X = skip(), rows(6)
+    scores = model.evaluate(X, rows(6, columns=3))
+    (loss,) = scores
+    assert float(scores) == loss > 0
+    with pytest.raises(TypeError, match=r"there are 2 numbers, .'loss', 'accuracy'.: take one"):
+        float(mlp().evaluate(X, np.arange(6) % 3))
+
+
+def test_a_score_that_is_not_there_is_an_error_that_lists_those_that_are():
+    scores = mlp().evaluate(rows(6), np.arange(6) % 3)
+    with pytest.raises(KeyError, match=r"'auc' is not among .'loss', 'accuracy'."):
+        scores["auc"]
+    with pytest.raises(IndexError, match="there are 2 numbers"):
+        scores[2]
 
 
 def test_a_prediction_stays_as_it_is_when_the_next_one_is_made():
@@ -232,10 +269,10 @@ def test_evaluation_takes_loss_and_metrics_of_the_last_fit():
     model, X = skip(), rows(6)
     t = np.arange(6) % 3
     model.fit(X, t, epochs=1, loss="hinge", metrics=["zero_one"], l2=0.5)
-    assert list(model.evaluate(X, t)) == ["loss", "zero_one"]
+    assert list(model.evaluate(X, t).keys()) == ["loss", "zero_one"]
     assert model.evaluate(X, t) == model.evaluate(X, t, loss="hinge", metrics=["zero_one"], l2=0.5)
-    assert list(model.evaluate(X, rows(6, columns=3), loss="squared_error")) == ["loss"]
-    assert list(model.evaluate(X, t, metrics=["accuracy"])) == ["loss", "accuracy"]
+    assert list(model.evaluate(X, rows(6, columns=3), loss="squared_error").keys()) == ["loss"]
+    assert list(model.evaluate(X, t, metrics=["accuracy"]).keys()) == ["loss", "accuracy"]
 
 
 def test_weights_are_copied_out_and_in():
@@ -282,7 +319,7 @@ def test_a_model_trained_with_a_loss_of_ones_own_can_be_pickled():
     model.fit(X, np.eye(3)[np.arange(6) % 3], loss=lambda y, t: g.abs(y - t), epochs=1)
     twin = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(twin.predict(X), model.predict(X))
-    assert list(twin.evaluate(X, np.arange(6) % 3)) == ["loss", "accuracy"]
+    assert list(twin.evaluate(X, np.arange(6) % 3).keys()) == ["loss", "accuracy"]
 
 
 def test_a_sequential_model_is_built_by_the_first_data_it_sees():

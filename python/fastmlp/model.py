@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmlp import _checks, _data, _examples, _turns, losses, planner
 from fastmlp._owner import Owner
+from fastmlp._scores import Scores
 from fastmlp.network import Network
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ class Model(Owner):
         l2: float | None = None,
         metrics: Sequence[str | Metric | Any] | None = None,
         sample_weight: ArrayLike | None = None,
-    ) -> dict[str, float]:
+    ) -> Scores:
         """Return the loss and the metrics on given data, without dropout.
 
         The loss is J with the same reduction as in `fit`, penalty included.
@@ -333,8 +334,10 @@ class Model(Owner):
 
         Returns
         -------
-        dict of str to float
-            "loss" and the names of the metrics; averages over the rows, summed in float64.
+        Scores
+            "loss" and the metrics by name; averages over the rows, summed in float64. A dict of
+            floats that unpacks into its numbers, ``loss, accuracy = model.evaluate(X, t)``; where
+            there is the loss alone, `float` makes a number of it.
 
         Raises
         ------
@@ -345,15 +348,19 @@ class Model(Owner):
         --------
         >>> import fastmlp as fm
         >>> model = fm.MLP([2, 3], output="softmax", seed=0)
-        >>> sorted(model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2]))
-        ['accuracy', 'loss']
+        >>> scores = model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2])
+        >>> list(scores.keys())
+        ['loss', 'accuracy']
+        >>> loss, accuracy = scores
+        >>> loss == scores["loss"]
+        True
         """
         _turns.check(self, "evaluate")
         with self._network_of(X) as network:
             objective = self._chosen(network, loss, l2, metrics)
             data = _examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
         evaluation = self._evaluation(objective, data.target.shape[1])
-        return evaluation(data.inputs, data.target, data.weight)
+        return Scores(evaluation(data.inputs, data.target, data.weight))
 
     def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> Objective:
         """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
