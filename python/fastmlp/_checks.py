@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 # What the core counts with.
@@ -160,6 +160,34 @@ def hint(value: str, known: Iterable[str]) -> str:
     slips = {name: _slips(given, _letters(name)) for name in known}
     found = {name: count for name, count in slips.items() if count is not None}
     return f"; did you mean {min(found, key=found.__getitem__)!r}?" if found else ""
+
+
+def is_ours(kind: type) -> bool:
+    """Return whether a class is one of fastmlp's own, not one that a user has made of it."""
+    return kind.__module__.partition(".")[0] == "fastmlp"
+
+
+def refusal(
+    value: object, name: str, known: Iterable[str], instead: Mapping[str, str]
+) -> AttributeError:
+    """Return the error for an attribute that cannot be assigned: what can, or what to do instead.
+
+    Parameters
+    ----------
+    value
+        Whose attribute it is.
+    name
+        The attribute.
+    known
+        What can be assigned.
+    instead
+        What to say of names that people bring from elsewhere.
+    """
+    names = list(known)
+    advice = f"; {instead[name]}" if name in instead else hint(name, names)
+    can = f"; what can be assigned: {', '.join(names)}" if names and not advice else ""
+    kind = type(value).__name__
+    return AttributeError(f"{name!r} of a {kind} cannot be assigned{advice}{can}")
 
 
 def _letters(name: str) -> str:

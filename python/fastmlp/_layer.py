@@ -6,18 +6,19 @@ import copy
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from fastmlp import _checks, activations
 from fastmlp import graph as g
+from fastmlp._checks import is_ours, refusal
 from fastmlp.initializers import Initializer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["LAYERS", "Input", "Layer", "ParameterSpec", "Symbol"]
+__all__ = ["LAYERS", "Input", "Layer", "ParameterSpec", "Setting", "Symbol"]
 
 Array: TypeAlias = "npt.NDArray[Any]"
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
@@ -27,7 +28,7 @@ LAYERS: dict[str, type[Layer]] = {}
 
 
 class Symbol:
-    """What a layer returns before there are numbers: a matrix of `columns` columns.
+    """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
 
     Attributes
     ----------
@@ -45,6 +46,11 @@ class Symbol:
         self.columns = columns
         self.layer = layer
         self.sources = sources
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"{self!r} is immutable: cannot set {name!r}; make a new one")
+        object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.columns, self.layer, self.sources)
@@ -111,20 +117,94 @@ class ParameterSpec:
     l2: float | None = 0.0
 
 
+@dataclass(frozen=True)
+class Setting:
+    """An argument of a layer's constructor that is an attribute of the layer too.
+
+    Attributes
+    ----------
+    check
+        Takes what is assigned and returns what is kept, or raises.
+    fixed
+        Why it cannot change once the layer is part of a model; empty if it can.
+    """
+
+    check: Callable[[Any], Any]
+    fixed: str = ""
+
+
+# What to say of attributes of layers elsewhere.
+_INSTEAD = {
+    "bias": "write biases",
+    "kernel": "write weights",
+    "p": "write rate",
+    "requires_grad": "layers cannot be frozen in this version",
+    "trainable": "layers cannot be frozen in this version",
+    "kernel_regularizer": "write l2",
+    "weight_decay": "write l2, or give it to the optimizer",
+}
+# What the base itself keeps: where a layer belongs.
+_PLACE = frozenset({"_owner", "_place", "_nodes", "_parameters"})
+
+
 class Layer:
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.
 
     Called twice, it shares its weights between the places. It belongs to one network at a time.
+
+    Settings (``rate``, ``l2``, ``activation``) may be assigned at any time, with the constructor's
+    checks: the next `fit`, `evaluate` or `predict` of the model, its summary and its file follow.
+    What the weights depend on (``units``) cannot change once there are weights, and no other
+    attribute can be assigned. A class of your own may have any attributes besides; its model is
+    planned anew when one of them is assigned, but cannot know of changes inside their values.
     """
 
     activation: activations.Activation | None = None
+    SETTINGS: ClassVar[dict[str, Setting]] = {}
 
     def __init__(self, *, name: str | None = None) -> None:
-        self.given_name = _checked_name(name)
-        self.name = self.given_name
-        self._owner: Callable[[], object | None] = _nobody
+        self._owner: Callable[[], Any] = _nobody
+        self._place: str | None = None
         self._nodes: dict[str, g.Node] = {}
         self._parameters: Any = None
+        self.given_name = name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _PLACE or isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+            return
+        setting = _NAME if name == "given_name" else self.SETTINGS.get(name)
+        owner = self.__dict__.get("_owner", _nobody)()
+        if setting is not None:
+            value = setting.check(value)
+            if owner is not None and setting.fixed:
+                raise AttributeError(f"{name} of {self!r} cannot change any more: {setting.fixed}")
+        elif is_ours(type(self)):
+            raise refusal(self, name, self._assignable(), _INSTEAD)
+        before = self.__dict__.get(name)
+        object.__setattr__(self, name, value)
+        if owner is None or (setting is not None and before == value):
+            return
+        try:
+            owner.changed(check=setting is not None)
+        except (TypeError, ValueError):
+            object.__setattr__(self, name, before)
+            raise
+
+    def _assignable(self) -> list[str]:
+        """Return the names of the settings and of the arrays."""
+        arrays = [name for name in ("weights", "biases") if hasattr(type(self), name)]
+        free = self.owner is None
+        return [*arrays, *(n for n, setting in self.SETTINGS.items() if free or not setting.fixed)]
+
+    @property
+    def name(self) -> str | None:
+        """What the model calls it, or the name it was given; None before there is either."""
+        return self._place or self.given_name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self.given_name = name
 
     # What a layer must say.
 
@@ -200,8 +280,8 @@ class Layer:
     def __getstate__(self) -> dict[str, Any]:
         # Copies and pickles are descriptions: weights belong to the network, not to the layer.
         fresh: dict[str, Any] = {
-            "name": self.given_name,
             "_owner": _nobody,
+            "_place": None,
             "_nodes": {},
             "_parameters": None,
         }
@@ -219,14 +299,14 @@ class Layer:
     # What the network does with it.
 
     @property
-    def owner(self) -> object | None:
+    def owner(self) -> Any:
         """The network it belongs to, or None."""
         return self._owner()
 
     def join(self, owner: object, name: str, nodes: dict[str, g.Node]) -> None:
         """Make it part of a network, under this name, with these parameter nodes."""
         self._owner = weakref.ref(owner)
-        self.name = name
+        self._place = name
         self._nodes = nodes
         self._parameters = None
 
@@ -270,3 +350,6 @@ def _checked_name(name: str | None) -> str | None:
     if not name or ":" in name:  # "name:2" is the second call of a shared layer
         raise ValueError(f"name must not be empty or contain a colon, got {name!r}")
     return name
+
+
+_NAME = Setting(_checked_name, "its model knows it by its name, give it to the constructor")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, _state, _summary, _turns
+from fastmlp._checks import is_ours
 from fastmlp.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+# What to say of attributes of models elsewhere, and of those that are not for assigning here.
+_INSTEAD = {
+    "dtype": "a model has its type from the beginning, make a new one and set_weights",
+    "weights": "use set_weights, or the weights of one of the layers",
+    "trainable": "models cannot be frozen in this version",
+    "parameters": "use set_weights, or write into parameters.flat",
+    "network": "make a new model",
+    "layers": "make a new model; settings of a layer can be assigned",
+    "name": "keep it in metadata",
+    **dict.fromkeys(("loss", "optimizer", "metrics", "l2"), "it is an argument of fit"),
+    **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
+    **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
+}
+_ASSIGNABLE = ("seed", "metadata", "history")
+
+
 class Owner:
     """Owns a network and one flat vector with all its parameters; the base of `Model`.
 
@@ -34,14 +51,22 @@ class Owner:
         The flat vector and the views into it, once there is a network.
     """
 
-    parameters: Parameters
     _turn: _turns.Turn | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        found = getattr(type(self), name, None)
+        settable = found.fset is not None if isinstance(found, property) else not callable(found)
+        known = name.startswith("_") or name in _ASSIGNABLE
+        if is_ours(type(self)) and not (known and settable):
+            raise _checks.refusal(self, name, _ASSIGNABLE, _INSTEAD)
+        object.__setattr__(self, name, value)
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
-        self.seed = None if seed is None else _checks.seed(seed)
-        self.dtype = _checked_dtype(dtype)
-        self.metadata: dict[str, Any] = {}
+        self.seed = seed
+        self._dtype = _checked_dtype(dtype)
+        self.metadata = {}
+        self._parameters: Parameters | None = None
         self._network: Network | None = None
         self._waiting: list[Layer | Input] = []
         self._fits = 0
@@ -50,9 +75,13 @@ class Owner:
     def _adopt(self, network: Network) -> None:
         """Take a network, once, and own its parameters."""
         if self._network is None:
-            self.parameters = Parameters(network.parameter_nodes, self.dtype)
-            network.bind(self.parameters)
+            self._parameters = Parameters(network.parameter_nodes, self.dtype)
+            network.bind(self._parameters)
+            network.on_change(self._forget_plans)
             self._network = network  # last: other threads may be looking
+
+    def _forget_plans(self) -> None:
+        """Drop what was compiled of the network as it was."""
 
     def _network_for(self, X: Any) -> Network:
         """Return the network, or the one that this data would build."""
@@ -71,6 +100,38 @@ class Owner:
             network = self._network_for(X)
             yield network
             self._adopt(network)
+
+    @property
+    def seed(self) -> int | None:
+        """What initial weights and fits are drawn from; a new one holds for the fits to come."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, seed: int | None) -> None:
+        self._seed = None if seed is None else _checks.seed(seed)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The user's own JSON values, saved, loaded, copied and pickled with the model."""
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, metadata: dict[str, Any]) -> None:
+        if not isinstance(metadata, dict):
+            raise TypeError(f"metadata must be a dict, got {type(metadata).__name__}")
+        self._metadata = metadata
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of weights, activations and results."""
+        return self._dtype
+
+    @property
+    def parameters(self) -> Parameters:
+        """The flat vector and the views into it; AttributeError before there is a network."""
+        if self._parameters is None:
+            raise AttributeError("the model has no parameters yet: they are made when it is built")
+        return self._parameters
 
     @property
     def network(self) -> Network:

@@ -100,6 +100,23 @@ class Structure:
         count = sum(math.prod(shape) for shape in self.shapes().values())
         _checks.integer(count, "the number of parameters", at_least=0, at_most=_checks.MOST_NUMBERS)
 
+    def present_l2(self) -> list[float | None]:
+        """Return the λ of each parameter as its layer says it now.
+
+        Raises
+        ------
+        ValueError
+            If a layer has changed so that it needs other parameters.
+        """
+        present = self._parameter_specs()
+        for name, made, now in zip(self.names, self.specs, present, strict=True):
+            if [spec.shape for spec in made] != [spec.shape for spec in now]:
+                raise ValueError(
+                    f"layer {name!r} has changed: its parameters have other shapes now than the "
+                    "model's; make a new model"
+                )
+        return [spec.l2 for specs in present for spec in specs]
+
     def parameters(self) -> dict[str, ParameterSpec]:
         """Return the specs by full name, ``dense_1.weights``."""
         return {

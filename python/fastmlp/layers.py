@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp._checks import columns, flag, integer, real
-from fastmlp._layer import LAYERS, Array, Input, Layer, ParameterSpec, Symbol
+from fastmlp._layer import LAYERS, Array, Input, Layer, ParameterSpec, Setting, Symbol
 from fastmlp.initializers import Initializer
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ def _one_input(layer: Layer, input_columns: tuple[int, ...]) -> int:
     return input_columns[0]
 
 
+_SHAPE = "the shape of its weights depends on it, make a new model"
+_DRAWN = "its weights have been drawn, assign them"
+
+
 class Dense(Layer):
     """A layer of units: h = φ(x Wᵀ + b).
 
@@ -89,6 +93,16 @@ class Dense(Layer):
     """
 
     activation: activations.Activation
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "units": Setting(lambda value: integer(value, "units", at_least=1, at_most=None), _SHAPE),
+        "activation": Setting(activations.get),
+        "use_bias": Setting(lambda value: flag(value, "use_bias"), _SHAPE),
+        "weights_initializer": Setting(
+            lambda value: None if value is None else initializers.get(value), _DRAWN
+        ),
+        "bias_initializer": Setting(initializers.get, _DRAWN),
+        "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
+    }
 
     def __init__(
         self,
@@ -102,14 +116,12 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.units = integer(units, "units", at_least=1, at_most=None)
-        self.activation = activations.get(activation)
-        self.use_bias = flag(use_bias, "use_bias")
-        self.weights_initializer = (
-            None if weights_initializer is None else initializers.get(weights_initializer)
-        )
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.l2 = None if l2 is None else real(l2, "l2", at_least=0)
+        self.units = units
+        self.activation = activation  # type: ignore[assignment]  # a setting is checked as it is set
+        self.use_bias = use_bias
+        self.weights_initializer: Initializer | None = weights_initializer  # type: ignore[assignment]
+        self.bias_initializer: Initializer = bias_initializer  # type: ignore[assignment]
+        self.l2 = l2
 
     @property
     def weights(self) -> Array:
@@ -204,6 +216,7 @@ class Activation(Layer):
     """
 
     activation: activations.Activation
+    SETTINGS: ClassVar[dict[str, Setting]] = {"activation": Setting(activations.get)}
 
     def __init__(
         self,
@@ -212,7 +225,7 @@ class Activation(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.activation = activations.get(activation)
+        self.activation = activation  # type: ignore[assignment]
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the input's number of columns."""
@@ -252,9 +265,13 @@ class Dropout(Layer):
     256
     """
 
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "rate": Setting(lambda value: real(value, "rate", at_least=0, below=1))
+    }
+
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.rate = real(rate, "rate", at_least=0, below=1)
+        self.rate = rate
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the input's number of columns."""

@@ -61,11 +61,17 @@ class Model(Owner):
     dtype : numpy.dtype
         As given.
     seed : int or None
-        As given.
+        As given; may be assigned, for the fits to come.
     metadata : dict
-        Yours to fill with JSON values; saved, loaded, copied and pickled with the model.
+        Yours to fill with JSON values, or to assign; saved, loaded, copied and pickled with the
+        model.
     history : History or None
         That of the last `fit`, also after an interrupt or an exception.
+
+    Notes
+    -----
+    Settings of the layers may be assigned, see `Layer`: ``model.layers[1].rate = 0.5``. No other
+    attribute of a model can be.
 
     Raises
     ------
@@ -106,6 +112,12 @@ class Model(Owner):
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = _not_planned
         self._predict: Callable[[Any, Array | None], Any] = _not_planned
+
+    def _forget_plans(self) -> None:
+        self._compiled = None
+        self._evaluations = {}
+        self._inference = None
+        self._predict = _not_planned
 
     def fit(
         self,

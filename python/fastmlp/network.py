@@ -7,6 +7,7 @@ computes nothing.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -65,8 +66,8 @@ class Network:
     parameter_names : tuple of str
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
     output_columns : int
-    output_activation : str
-        The operation that makes the output if it is an activation, else ``"identity"``.
+    version : int
+        How often a setting of a layer has changed: what is made of a graph is of this version.
 
     Raises
     ------
@@ -117,9 +118,9 @@ class Network:
         self.input_nodes = _input_nodes(structure.inputs)
         nodes = iter(self.parameter_nodes)
         self._layer_nodes = [tuple(next(nodes) for _ in specs) for specs in structure.specs]
-        output_node, _ = self.forward()
-        op = output_node.op
-        self.output_activation = op if op in activations.ACTIVATIONS else "identity"
+        self.version = 0
+        self._listener: Callable[[], Callable[[], None] | None] = _no_listener
+        self.forward()  # raises what does not fit
         self._join_layers()
 
     def _join_layers(self) -> None:
@@ -208,6 +209,12 @@ class Network:
         return self._structure.columns[-1]
 
     @property
+    def output_activation(self) -> str:
+        """The operation that makes the output if it is an activation, else ``"identity"``."""
+        op = self.forward()[0].op
+        return op if op in activations.ACTIVATIONS else "identity"
+
+    @property
     def parameter_count(self) -> int:
         """How many numbers the network learns."""
         return sum(rows * columns for rows, columns in self._structure.shapes().values())
@@ -230,6 +237,26 @@ class Network:
         parameters.own()
         for layer in self.layers:
             layer.bind(parameters)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call a method of the model that owns the network when a layer changes."""
+        self._listener = weakref.WeakMethod(listener)
+
+    def changed(self, *, check: bool) -> None:
+        """Note that a layer has changed: graphs made until now are not those of the network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the layers do not fit together any more, where `check` says to look; then nothing is
+            noted.
+        """
+        if check:
+            self.forward(training=True)
+        self.version += 1
+        listener = self._listener()
+        if listener is not None:
+            listener()
 
     def forward(
         self, inputs: g.Node | Sequence[g.Node] | None = None, *, training: bool = False
@@ -305,8 +332,7 @@ class Network:
             If `l2` is negative or no number.
         """
         l2 = real(l2, "l2", at_least=0)
-        specs = self._structure.parameters().values()
-        factors = [l2 if spec.l2 is None else spec.l2 for spec in specs]
+        factors = [l2 if own is None else own for own in self._structure.present_l2()]
         return losses.l2_penalty(self.parameter_nodes, factors)
 
     def summary(self) -> list[SummaryRow]:
@@ -390,6 +416,10 @@ def _unpickled(
     weights: Weights,
 ) -> Network:
     return Network(*replay(inputs, used, steps), weights=weights)
+
+
+def _no_listener() -> None:
+    return None
 
 
 def _drawn(specs: Mapping[str, ParameterSpec], seed: Seed) -> list[npt.NDArray[Any]]:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
 
+    _planned = 0  # the version of the network that the plans are of
+
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [
@@ -249,7 +251,8 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         alpha = data.penalty(float(self.alpha), self.model_.dtype)
         objective, weighted = replace(self._objective(), alpha=alpha), data.weight is not None
         key = ("train", objective, data.target.shape[1], weighted, self.solver)
-        if key not in self._plans:
+        plans = self._present_plans()
+        if key not in plans:
             model = self.model_
             graph = training_graph(
                 model.network, objective, data.target.shape[1], weighted, total=total
@@ -264,9 +267,16 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 weight=graph.batch_weight,
                 gradients=graph.gradients,
             )
-            self._plans[key] = Compiled(graph, plan)
-        compiled: Compiled = self._plans[key]
+            plans[key] = Compiled(graph, plan)
+        compiled: Compiled = plans[key]
         return compiled
+
+    def _present_plans(self) -> dict[Any, Any]:
+        """Return the plans made since a layer of the model was last changed."""
+        version = self._model.network.version
+        if self._planned != version:
+            self._plans, self._planned = {}, version
+        return self._plans
 
     def _validation(self, data: Data) -> Any:
         """Return a function that gives the loss and the score of the data."""
@@ -302,10 +312,11 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the output, or what a layer puts out, for checked data."""
         _turns.check(self, "predict")
         key = ("predict", layer)
-        if key not in self._plans:
+        plans = self._present_plans()
+        if key not in plans:
             node = self._nodes(layer)
-            self._plans[key] = planner.plan([node], parameters=self._model.parameters), node
-        plan, node = self._plans[key]
+            plans[key] = planner.plan([node], parameters=self._model.parameters), node
+        plan, node = plans[key]
         x = self._model.network.input_nodes[0]
         if hasattr(X, "tocsr"):
             X = X.tocsr()
