@@ -76,6 +76,10 @@ def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
     steps = 1e-6 * np.eye(64)
     by_differences = [(loss(X + step) - loss(X - step)) / 2e-6 for step in steps]
     np.testing.assert_allclose(names["x_gradient"][0], by_differences, atol=1e-4)
+    v = -(0.9 * one_hot + 0.1 / 10) / model.predict(X)
+    np.testing.assert_allclose(model.gradient(X, v)[0], by_differences, atol=1e-4)
+    assert names["J"].shape == (5, 10, 64)
+    np.testing.assert_allclose(names["slope"], names["J"][:, 3], atol=1e-6)
 
 
 def test_every_item_of_the_lecture_has_its_page_and_its_test():

@@ -348,7 +348,7 @@ def same_rows(data: Array | CompressedRows, name: str, rows: int, other: str) ->
         )
 
 
-def output(out: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return `out` if results of this shape can be written to it.
 
     Raises

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fastmlp import _checks, _data, _examples, _turns, losses, planner
-from fastmlp._owner import Owner
+from fastmlp._derivatives import Differentiable
 from fastmlp._scores import Scores
 from fastmlp.network import Network
 
@@ -41,7 +41,7 @@ def _not_planned(X: Any, out: Any) -> Any:
     return NotImplemented
 
 
-class Model(Owner):
+class Model(Differentiable):
     """A network of layers joined in any way that has no cycle, with its weights.
 
     Parameters
@@ -105,19 +105,16 @@ class Model(Owner):
         """Set everything but the network."""
         super()._begin(seed, dtype)
         self.history: History | None = None
-        self._compiled: Compiled | None = None
         self._optimizer_state: OptimizerState | None = None
+
+    def _forget_plans(self) -> None:
+        super()._forget_plans()
+        self._compiled: Compiled | None = None
         self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
         self._inference: planner.Plan | None = None
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = _not_planned
         self._predict: Callable[[Any, Array | None], Any] = _not_planned
-
-    def _forget_plans(self) -> None:
-        self._compiled = None
-        self._evaluations = {}
-        self._inference = None
-        self._predict = _not_planned
 
     def fit(
         self,

@@ -155,15 +155,16 @@ class Plan:
         program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
         return results
 
-    def predictor(self) -> Callable[[Any, Array | None], Any]:
+    def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:
         """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
 
-        X is a C-contiguous array (rows, columns) of the plan's dtype, which is read in place and
-        not checked for NaN; out an array like the result, or None. The function returns
-        NotImplemented for anything else.
+        `x` is the input; it may be left out if the output depends on its values. X is a
+        C-contiguous array (rows, columns) of the plan's dtype, which is read in place and not
+        checked for NaN; out an array like the result, or None. The function returns NotImplemented
+        for anything else.
         """
-        fed = tuple(v for v in topological_order(self.outputs) if v.op == "input")
-        program = self._program(fed)
+        used = tuple(v for v in topological_order(self.outputs) if v.op == "input")
+        program = self._program(used if x is None else (x,))
         function: Callable[[Any, Array | None], Any] = _core.make_predictor(
             program, self.parameters.flat
         )
