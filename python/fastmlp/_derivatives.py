@@ -197,10 +197,11 @@ class Differentiable(Owner):
         >>> bool(abs(J.sum(axis=1)).max() < 1e-6)  # probabilities add up to 1 wherever x is
         True
         """
-        if self._jacobian is not None and out is None and isinstance(X, np.ndarray):
+        function = self._jacobian
+        if function is not None and out is None and isinstance(X, np.ndarray):
             n = self.network.output_columns
             if X.size * n <= BLOCK_NUMBERS:
-                result = self._jacobian(X, None)
+                result = function(X, None)
                 if result is not NotImplemented:
                     return result.reshape(len(X), n, -1)
         network = self._network_for(X)
