@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _data, _examples, planner
+from fastmlp import _checks, _data, _examples, _turns, planner
 from fastmlp import graph as g
 from fastmlp._owner import Owner
 from fastmlp._sparse import CompressedRows
@@ -109,6 +109,8 @@ class Differentiable(Owner):
         ------
         TypeError, ValueError
             If `X`, `output` or `out` has the wrong kind or shape.
+        RuntimeError
+            If another thread trains the model meanwhile.
 
         See Also
         --------
@@ -128,19 +130,19 @@ class Differentiable(Owner):
         array([[ 3., -1.],
                [ 3., -1.]], dtype=float32)
         """
+        _turns.check(self, "gradient")
         if output is None or type(output) is int:
             function = self._gradients.get(output)
             if function is not None:
                 result = function(X, out)
                 if result is not NotImplemented:
                     return result
-        network = self._network_for(X)
-        inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
-        rows = len(inputs[0])
-        chosen = _chosen(output, network.output_columns, rows, self.dtype)
-        shapes = [(rows, columns) for columns in network.input_columns]
-        results = _results(network, X, out, shapes, self.dtype)
-        self._adopt(network)
+        with self._network_of(X) as network:
+            inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
+            rows = len(inputs[0])
+            chosen = _chosen(output, network.output_columns, rows, self.dtype)
+            shapes = [(rows, columns) for columns in network.input_columns]
+            results = _results(network, X, out, shapes, self.dtype)
         feeds = dict(zip(network.input_nodes, inputs, strict=True))
         if isinstance(chosen, int):
             pullback = self._pullback(chosen)
@@ -176,6 +178,8 @@ class Differentiable(Owner):
         ------
         TypeError, ValueError
             If `X` or `out` has the wrong kind or shape.
+        RuntimeError
+            If another thread trains the model meanwhile.
 
         See Also
         --------
@@ -197,6 +201,7 @@ class Differentiable(Owner):
         >>> bool(abs(J.sum(axis=1)).max() < 1e-6)  # probabilities add up to 1 wherever x is
         True
         """
+        _turns.check(self, "jacobian")
         function = self._jacobian
         if function is not None and out is None and isinstance(X, np.ndarray):
             n = self.network.output_columns
@@ -204,11 +209,10 @@ class Differentiable(Owner):
                 result = function(X, None)
                 if result is not NotImplemented:
                     return result.reshape(len(X), n, -1)
-        network = self._network_for(X)
-        inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
-        shapes = [(len(inputs[0]), network.output_columns, c) for c in network.input_columns]
-        results = _results(network, X, out, shapes, self.dtype)
-        self._adopt(network)
+        with self._network_of(X) as network:
+            inputs = _examples.network_inputs(network, self.dtype, X, finite=False)
+            shapes = [(len(inputs[0]), network.output_columns, c) for c in network.input_columns]
+            results = _results(network, X, out, shapes, self.dtype)
         if network.output_columns > PASSES:
             self._fill_by_parts(inputs, results)
         else:
