@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 
@@ -481,3 +482,10 @@ def test_arguments_that_do_not_fit_raise():
         kernels.dropout(x, y, isa=isa, key=0, rate=1.0)
     with pytest.raises(ValueError, match="dtype"):
         kernels.gemm_tile(isa, "float16")
+
+
+def test_an_array_that_was_unpickled_is_as_good_as_any():
+    for dtype in DTYPES:
+        x, y = (pickle.loads(pickle.dumps(np.ones(5, dtype))) for _ in range(2))
+        kernels.unary("negative", x, y, isa=ISAS[0])
+        np.testing.assert_array_equal(y, -x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -369,3 +370,70 @@ def test_seeds_wrap_around_at_64_bits_as_in_the_reference():
 def test_every_part_can_be_imported_first(module: str):
     script = f"import fastmlp.{module}; from fastmlp.planner import Plan, plan"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+# --------------------------------------------------------------------------- predictors
+
+WAYS = {
+    "as it is": lambda X: X,
+    "unpickled": lambda X: pickle.loads(pickle.dumps(X)),
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
+    "in Fortran order": np.asfortranarray,
+    "backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("given", ["?", *"bBhHiIlLqQ", *"efd"])
+@pytest.mark.parametrize("dtype", BOTH)
+def test_a_predictor_takes_every_type_of_numbers_wherever_they_lie(dtype, given, way):
+    x = g.input(5, "x")
+    W = g.parameter(np.random.default_rng(0).normal(size=(3, 5)), "W")
+    predict = plan([g.tanh(g.matmul(x, W, transpose_b=True))], dtype=dtype).predictor()
+    for rows in (1, 9, 300):
+        X = np.random.default_rng(rows).integers(0, 4, (rows, 5)).astype(given)
+        expected = predict(X.astype(dtype), None)
+        out = np.empty_like(expected)
+        laid = WAYS[way](X)
+        np.testing.assert_array_equal(laid, X)
+        np.testing.assert_array_equal(predict(laid, None), expected)
+        assert predict(laid, pickle.loads(pickle.dumps(out))) is not NotImplemented
+        assert predict(laid, out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_a_predictor_leaves_to_others_what_it_cannot_read():
+    x = g.input(2, "x")
+    predict = plan([2.0 * x]).predictor()
+    X = np.ones((3, 2), np.float32)
+    nan, large = np.full((3, 2), np.nan), np.full((3, 2), 1e300)
+    unaligned = np.frombuffer(b"0" + X.tobytes(), np.float32, 6, 1).reshape(3, 2)
+    masked = np.ma.masked_array(X)
+    others = [X.tolist(), X[0], X[:, :1], X[:0], X.astype(">f4"), X.astype("g"), X.astype("O")]
+    for given in (
+        *others,
+        unaligned,
+        masked,
+        nan,
+        large,
+        nan.astype("e"),
+        nan.astype("f")[:, ::-1],
+    ):
+        assert predict(given, None) is NotImplemented
+    for out in (X[:2], X.astype("d"), X.T, np.broadcast_to(X, (3, 2)), [[0.0, 0.0]] * 3):
+        assert predict(X.astype("d"), out) is NotImplemented
+    assert np.isnan(predict(nan.astype("f"), None)).all()
+
+
+def test_a_predictor_writes_neither_over_what_it_reads_nor_over_the_parameters():
+    x = g.input(2, "x")
+    each = plan([g.matmul(x, g.parameter(np.eye(2), "W"))])
+    predict = each.predictor()
+    space = np.ones((9, 2), np.float32)
+    for X in (space[:3], space[2:5], space[4::-2], space[:3].view(np.int32)):
+        with pytest.raises(ValueError, match="out: must not overlap X"):
+            predict(X, space[:3])
+    with pytest.raises(ValueError, match="out: must not overlap the model's parameters"):
+        predict(space[:2], each.parameters.flat[:4].reshape(2, 2))
+    assert predict(space[3:6], space[:3]) is not NotImplemented

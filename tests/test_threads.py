@@ -556,3 +556,106 @@ def test_a_signal_handler_may_predict_in_the_midst_of_a_training():
         assert (found[0] == expected).all()
     """
     run_script(script)
+
+
+# ------------------------------------------------------------- memory that others write to
+
+
+def disturbed(array: np.ndarray, values: list[int], work: Callable[[], object]) -> None:
+    """Begin work; while it goes on, another thread writes the values into the array, in turn."""
+    before, done = array.copy(), threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.002):
+            for value in values:
+                array[:] = value
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        work()
+    finally:
+        done.set()
+        writer.join()
+        array[:] = before
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("part", ["indices", "indptr", "order", "order of dense rows", "labels"])
+def test_data_changed_by_others_while_it_is_read_spoils_numbers_alone(part: str, threads: int):
+    script = f"""
+        _core.set_num_threads({threads})
+        rows, columns, epochs = 600, 3000, 60
+        X = scipy.sparse.random_array((rows, columns), density=0.01, format="csr", rng=0)
+        order, labels = np.tile(np.arange(rows), (epochs, 1)), np.zeros((rows, 1), "int64")
+        dense = {part!r} in ("order of dense rows", "labels")
+        data = X.toarray() if dense else CompressedRows.of(X)
+        rng = np.random.default_rng(0)
+        x, t = g.input(columns, "x"), g.input(1, "t")
+        V, W = g.parameter(rng.normal(size=(48, columns))), g.parameter(rng.normal(size=(3, 48)))
+        h = g.tanh(g.matmul(x, V, transpose_b=True))
+        loss = g.mean(g.softmax_cross_entropy(g.matmul(h, W, transpose_b=True), t))
+        how = SGD(1e-3)
+        training = plan_training(loss, Parameters([V, W]), how)
+
+        def work():
+            try:
+                training.run_epochs(
+                    {{x: data, t: labels}}, state=training.new_state(), order=order, batch_size=64,
+                    epochs=epochs, step_values=how.step_values(0, 600, how.rates(0, 600)),
+                    seed=0, first_step=0,
+                )
+            except ValueError:  # written to before it was checked
+                pass
+
+        parts = {{"indices": X.indices, "indptr": X.indptr[1:-1], "labels": labels}}
+        for _ in range(4):
+            disturbed(parts.get({part!r}, order), [-(2**30), 2**30, 7], work)
+    """
+    run_script(script)
+
+
+# ----------------------------------------------------------------------- the end of a process
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("work", ["fit", "epochs", "predict", "product", "all"])
+def test_a_process_ends_as_it_says_while_daemons_are_in_the_core(work: str, threads: int):
+    script = f"""
+        import threading, time
+        from test_threads import *
+        import fastmlp as fm
+        from fastmlp._core import kernels
+        _core.set_num_threads({threads})
+        X = np.random.default_rng(0).random((1000, 40), dtype="float32")
+        labels = np.arange(1000) % 5
+        net = lambda: fm.MLP([40, 100, 100, 5], output="softmax", seed=0)
+
+        def fit():
+            net().fit(X, labels, epochs=10**6, batch_size=100, verbose=False)
+
+        def epochs():
+            net().fit(X, labels, epochs=10**6, verbose=False, callbacks=[lambda *_: None])
+
+        def predict():
+            model = net()
+            while True:
+                model.predict(X)
+
+        def product():
+            C = np.empty((1000, 1000), "float32")
+            while True:
+                kernels.gemm(X, X.T, C, isa=kernels.isas[0])
+
+        each = [fit, epochs, predict, product]
+        fit_once = net().fit(X, labels, epochs=1, verbose=False)
+        for target in each if {work!r} == "all" else [locals()[{work!r}]] * 2:
+            threading.Thread(target=target, daemon=True).start()
+        time.sleep(0.3)
+        sum(range(10**6))  # a while in which the daemons wait for the GIL
+        sys.exit(7)
+    """
+    done = subprocess.run(
+        command(script), env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (7, "")

@@ -223,7 +223,7 @@ double sgd(const py::object& w, const py::object& g, const py::object& velocity,
 // Floating-point operations a second of one core, of multiply-adds in registers.
 template <class T>
 double fma_peak(const Isa& isa, double seconds) {
-  const py::gil_scoped_release release;
+  const WithoutGil without;
   const auto start = std::chrono::steady_clock::now();
   double best = 0, spent = 0;
   while (spent < seconds) {

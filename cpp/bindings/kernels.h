@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "bindings/gil.h"
 #include "bindings/views.h"
 
 namespace fastmlp {
@@ -36,7 +37,7 @@ inline const Isa& isa_named(const std::string& name) {
 template <class F>
 double timed(Index repeat, F f) {
   require(repeat >= 0, "repeat must not be negative");
-  const py::gil_scoped_release release;
+  const WithoutGil without;
   const auto start = std::chrono::steady_clock::now();
   for (Index i = 0; i < repeat; ++i) f();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

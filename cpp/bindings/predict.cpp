@@ -1,11 +1,13 @@
 // A program of one feed and one output as a plain Python function: for single rows, where a
-// microsecond counts. It answers NotImplemented to anything but an array it can read in place;
-// the caller then converts, with its own errors.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-
+// microsecond counts. It answers NotImplemented to anything but an array whose numbers the core can
+// read and convert; the caller then converts, with its own errors.
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <type_traits>
 
 #include "bindings/bindings.h"
 #include "bindings/program.h"
@@ -18,6 +20,47 @@ namespace {
 // Below this much work, giving the GIL away and taking it back costs more than it frees.
 constexpr double kReleaseFlops = 1e5;
 
+// Where the numbers of an array lie.
+struct Extent {
+  const char *begin, *end;
+  bool meets(const Extent& other) const { return begin < other.end && other.begin < end; }
+};
+
+template <class T>
+Extent extent(const T* data, Index size) {
+  return {reinterpret_cast<const char*>(data), reinterpret_cast<const char*>(data + size)};
+}
+
+Extent extent(const Feed& f) {
+  const Index down = (f.rows - 1) * f.stride, across = (f.columns - 1) * f.step;
+  const Index first = std::min<Index>(down, 0) + std::min<Index>(across, 0);
+  const Index last = std::max<Index>(down, 0) + std::max<Index>(across, 0);
+  const char* const data = static_cast<const char*>(f.data);
+  return {data + first * size_of(f.dtype), data + (last + 1) * size_of(f.dtype)};
+}
+
+// Whether all its numbers are finite in type T.
+template <class T>
+bool all_finite(const Feed& f) {
+  int others = 0;  // without a way out of the row, the loop runs in vectors
+  with_type(f.dtype, [&](auto element) {
+    using From = decltype(element);
+    const auto look = [&](auto wrong) {
+      for (Index i = 0; i < f.rows && !others; ++i) {
+        const From* row = static_cast<const From*>(f.data) + i * f.stride;
+        for (Index j = 0; j < f.columns; ++j) others |= int(wrong(row[j * f.step]));
+      }
+    };
+    if constexpr (std::is_same_v<From, Half>) look([](Half x) { return !finite(x); });
+    if constexpr (std::is_floating_point_v<From>) {
+      constexpr From limit =
+          From(std::min<double>(std::numeric_limits<T>::max(), std::numeric_limits<From>::max()));
+      look([](From x) { return !(std::abs(x) <= limit); });
+    }
+  });
+  return !others;
+}
+
 template <class T>
 struct Predictor {
   py::object program, parameters;  // kept alive
@@ -26,60 +69,49 @@ struct Predictor {
   Index columns, output_columns;
   py::dtype dtype;
 
-  bool readable(PyObject* x) const {
-    if (Py_TYPE(x) != py::detail::npy_api::get().PyArray_Type_) return false;
-    const auto* a = py::detail::array_proxy(x);
-    return a->nd == 2 && a->descr == dtype.ptr() && a->dimensions[1] == columns &&
-           a->dimensions[0] > 0 && (a->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) &&
-           (a->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
-  }
-
-  bool writable(PyObject* y, Index rows) const {
-    if (Py_TYPE(y) != py::detail::npy_api::get().PyArray_Type_) return false;
-    const auto* a = py::detail::array_proxy(y);
-    constexpr int need = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ |
-                         py::detail::npy_api::NPY_ARRAY_ALIGNED_ |
-                         py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-    return a->nd == 2 && a->descr == dtype.ptr() && a->dimensions[0] == rows &&
-           a->dimensions[1] == output_columns && (a->flags & need) == need;
-  }
-
-  static bool overlap(const char* a, Index a_bytes, const char* b, Index b_bytes) {
-    return a < b + b_bytes && b < a + a_bytes;
-  }
-
   // A new reference, or null with an exception set.
   PyObject* call(PyObject* x, PyObject* given) const {
-    if (!readable(x)) return Py_NewRef(Py_NotImplemented);
-    const auto* a = py::detail::array_proxy(x);
-    const Index rows = a->dimensions[0];
+    const Proxy* a = plain_array(x);
+    const std::optional<Feed> feed = a ? to_matrix_feed(a) : std::nullopt;
+    if (!feed || feed->columns != columns || feed->rows < 1) return Py_NewRef(Py_NotImplemented);
     py::object result;
     if (given == Py_None) {
       const auto& api = py::detail::npy_api::get();
-      const Py_intptr_t shape[2] = {rows, output_columns};
+      const Py_intptr_t shape[2] = {feed->rows, output_columns};
       result = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
           api.PyArray_Type_, Py_NewRef(dtype.ptr()), 2, shape, nullptr, nullptr, 0, nullptr));
       if (!result) return nullptr;
-    } else if (!writable(given, rows)) {
-      return Py_NewRef(Py_NotImplemented);
     } else {
       result = py::reinterpret_borrow<py::object>(given);
     }
-    T* out = reinterpret_cast<T*>(py::detail::array_proxy(result.ptr())->data);
-    const Index size = Index(sizeof(T));
-    if (overlap(a->data, rows * columns * size, reinterpret_cast<char*>(out),
-                rows * output_columns * size)) {
-      PyErr_SetString(PyExc_ValueError, "out: must not overlap X");
-      return nullptr;
-    }
-    const Feed feed{a->data, dtype_of<T>(), rows, columns, columns};
-    if (executor->program().flops_per_row * double(rows) < kReleaseFlops) {
-      executor->run_one(feed, weights, out);
-    } else {
-      py::gil_scoped_release released;
-      executor->run_one(feed, weights, out);
-    }
-    return result.release().ptr();
+    const Proxy* y = plain_array(result.ptr());
+    T* const out = y ? to_result<T>(y, feed->rows, output_columns) : nullptr;
+    if (!out) return Py_NewRef(Py_NotImplemented);
+    if (given != Py_None) check_apart(*feed, out);
+    return run(*feed, out) ? result.release().ptr() : Py_NewRef(Py_NotImplemented);
+  }
+
+ private:
+  void check_apart(const Feed& feed, const T* out) const {
+    const Extent to = extent(out, feed.rows * output_columns);
+    if (to.meets(extent(feed))) fail("out: must not overlap X");
+    if (to.meets(extent(weights, executor->program().parameter_size)))
+      fail("out: must not overlap the model's parameters");
+  }
+
+  // False if it has to be converted and is not finite then: that is for the caller to judge.
+  bool run(const Feed& feed, T* out) const {
+    if (executor->program().flops_per_row * double(feed.rows) < kReleaseFlops)
+      return convert_and_run(feed, out);
+    const WithoutGil without;
+    return convert_and_run(feed, out);
+  }
+
+  bool convert_and_run(const Feed& feed, T* out) const {
+    const bool as_it_is = feed.dtype == dtype_of<T>() && feed.step == 1 && feed.stride == columns;
+    if (!as_it_is && !all_finite<T>(feed)) return false;
+    executor->run_one(feed, weights, out);
+    return true;
   }
 };
 
@@ -94,6 +126,9 @@ PyObject* call_predictor(PyObject* self, PyObject* const* arguments, Py_ssize_t 
     return predictor->call(arguments[0], arguments[1]);
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
+    return nullptr;
   } catch (const std::invalid_argument& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
     return nullptr;

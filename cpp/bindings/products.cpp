@@ -1,5 +1,6 @@
 // The products of _core.kernels, see kernels.cpp.
 #include <tuple>
+#include <vector>
 
 #include "bindings/kernels.h"
 #include "runtime/arena.h"
@@ -67,6 +68,13 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
   });
 }
 
+// What decides addresses: nobody else writes to it.
+template <class T>
+std::vector<T> copy_of(const py::object& object, const char* name, Index n) {
+  const Matrix<T> m = vector<T>(object, name, n, Access::read);
+  return std::vector<T>(m.data, m.data + n);
+}
+
 // A is (values, columns, begins) of the rows of C: its columns int32, where its rows begin int64.
 double sparse_gemm(const std::tuple<py::object, py::object, py::object>& a, const py::object& b,
                    const py::object& c, const std::string& isa, const Rest& rest, Index repeat) {
@@ -75,20 +83,20 @@ double sparse_gemm(const std::tuple<py::object, py::object, py::object>& a, cons
     not_none(c, "C"), not_none(std::get<0>(a), "values");
     not_none(std::get<1>(a), "columns"), not_none(std::get<2>(a), "begins");
     const Matrix<T> B = rows_of<T>(b, "B", Access::read), C = rows_of<T>(c, "C", Access::write);
-    const auto begins = vector<Index>(std::get<2>(a), "begins", C.rows + 1, Access::read);
+    const auto begins = copy_of<Index>(std::get<2>(a), "begins", C.rows + 1);
     for (Index i = 0; i <= C.rows; ++i)
-      require(begins.data[i] >= (i ? begins.data[i - 1] : 0), "begins must ascend from 0");
-    const Index count = begins.data[C.rows];
-    const auto columns = vector<std::int32_t>(std::get<1>(a), "columns", count, Access::read);
+      require(begins[i] >= (i ? begins[i - 1] : 0), "begins must ascend from 0");
+    const Index count = begins[C.rows];
+    const auto columns = copy_of<std::int32_t>(std::get<1>(a), "columns", count);
     const Matrix<T> values = vector<T>(std::get<0>(a), "values", count, Access::read);
     for (Index k = 0; k < count; ++k)
-      require(columns.data[k] >= 0 && columns.data[k] < B.rows, "columns must be rows of B");
+      require(columns[k] >= 0 && columns[k] < B.rows, "columns must be rows of B");
     require(C.columns == B.columns, "C must have the columns of B");
     require(!C.overlaps(B) && !C.overlaps(values), "C must not overlap A or B");
     Gemm<T> g{C.rows, C.columns, B.rows, nullptr, 0, 0, B.data, B.rs, 1, C.data, C.rs};
     rest.read(g);
     const auto f = kernels_of<T>(isa_named(isa)).sparse_gemm;
-    return timed(repeat, [&] { f({values.data, columns.data, begins.data}, g); });
+    return timed(repeat, [&] { f({values.data, columns.data(), begins.data()}, g); });
   });
 }
 

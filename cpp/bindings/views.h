@@ -1,20 +1,9 @@
-// Views of NumPy arrays for the kernels: every check stands here, before anything is written.
+// Views of NumPy arrays for the kernels, of any strides that these can take.
 #pragma once
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-
-#include <string>
-
-#include "kernels/table.h"
+#include "bindings/arrays.h"
 
 namespace fastmlp {
-
-namespace py = pybind11;
-
-inline void require(bool condition, const std::string& message) {
-  if (!condition) throw py::value_error(message);
-}
 
 // A view of a NumPy array: strides count elements.
 template <class T>
@@ -38,24 +27,23 @@ enum class Access { read, write };
 template <class T>
 Matrix<T> view(const py::object& object, const std::string& name, Access access) {
   if (object.is_none()) return {};
-  if (!py::isinstance<py::array>(object)) throw py::type_error(name + " must be a NumPy array");
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  if (!array.dtype().is(py::dtype::of<T>()))
-    throw py::type_error(name + " has dtype " + std::string(py::str(array.dtype())) +
-                         ", expected " + std::string(py::str(py::dtype::of<T>())));
-  require(array.ndim() == 1 || array.ndim() == 2, name + " must have 1 or 2 dimensions");
-  require(access == Access::read || array.writeable(), name + " is read-only");
-  const auto stride = [&](py::ssize_t axis) {
-    const py::ssize_t bytes = array.strides(axis), size = py::ssize_t(sizeof(T));
+  const Proxy* a = proxy(array_of(object, name));
+  if (!holds<T>(a))
+    throw py::type_error(name + " has dtype " + name_of(a->descr) + ", expected " +
+                         name_of_type<T>());
+  require(a->nd == 1 || a->nd == 2, name + " must have 1 or 2 dimensions");
+  require(access == Access::read || writable(a), name + " is read-only");
+  const auto stride = [&](int axis) {
+    const Index bytes = a->strides[axis], size = Index(sizeof(T));
     require(bytes >= 0 && bytes % size == 0,
             name + " must have strides that are non-negative multiples of its item size");
-    return Index(bytes / size);
+    return bytes / size;
   };
   Matrix<T> m;
-  m.data = static_cast<T*>(const_cast<void*>(array.data()));
-  const bool matrix = array.ndim() == 2;
-  m.rows = matrix ? array.shape(0) : 1;
-  m.columns = array.shape(matrix ? 1 : 0);
+  m.data = reinterpret_cast<T*>(a->data);
+  const bool matrix = a->nd == 2;
+  m.rows = matrix ? a->dimensions[0] : 1;
+  m.columns = a->dimensions[matrix ? 1 : 0];
   m.cs = m.columns == 1 && !matrix ? 1 : stride(matrix ? 1 : 0);
   m.rs = matrix ? stride(0) : m.columns;
   return m;
@@ -96,12 +84,10 @@ inline void not_none(const py::object& object, const char* name) {
 // f(T{}) with the element type of an array.
 template <class F>
 double with_dtype(const py::object& object, const char* name, F f) {
-  if (!py::isinstance<py::array>(object))
-    throw py::type_error(std::string(name) + " must be a NumPy array");
-  const py::dtype dtype = py::reinterpret_borrow<py::array>(object).dtype();
-  if (dtype.is(py::dtype::of<float>())) return f(float{});
-  if (dtype.is(py::dtype::of<double>())) return f(double{});
-  throw py::type_error(std::string(name) + " has dtype " + std::string(py::str(dtype)) +
+  const Proxy* a = proxy(array_of(object, name));
+  if (holds<float>(a)) return f(float{});
+  if (holds<double>(a)) return f(double{});
+  throw py::type_error(std::string(name) + " has dtype " + name_of(a->descr) +
                        ", expected float32 or float64");
 }
 

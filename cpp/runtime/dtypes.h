@@ -27,6 +27,14 @@ struct Half {
   operator float() const { return half_to_float(bits); }
 };
 
+inline bool finite(Half h) { return (h.bits & 0x7c00u) != 0x7c00u; }
+
+// A byte that says whether; one that is neither 0 nor 1 says so too.
+struct Truth {
+  std::uint8_t byte;
+  operator bool() const { return byte != 0; }
+};
+
 // Calls body(From()) with the type of the elements.
 template <class Body>
 void with_type(DType dtype, Body body) {
@@ -54,10 +62,16 @@ void with_type(DType dtype, Body body) {
     case DType::u64:
       return body(std::uint64_t());
     case DType::boolean:
-      return body(bool());
+      return body(Truth());
     case DType::csr:
       return;  // has elements of another type
   }
+}
+
+inline Index size_of(DType dtype) {
+  Index size = 0;
+  with_type(dtype, [&](auto element) { size = Index(sizeof element); });
+  return size;
 }
 
 }  // namespace fastmlp

@@ -102,6 +102,7 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
   const Index rows = std::min(batches.rows, batches.batch_rows);
   double flops = program_.flops_per_row * double(rows);
   Index columns = program_.batch_columns, fixed = program_.fixed_size;
+  w.turns = false;
   w.feeds.resize(feeds.size());
   w.sparse_rooms.resize(feeds.size());
   for (std::size_t i = 0; i < feeds.size(); ++i) {
@@ -112,9 +113,11 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
     if (feed.dtype == DType::csr && uses_[i].only) {
       placed.way = Way::listed;
       placed.elements = fullest(feed, batches, w.cut);
+      w.turns = w.turns || uses_[i].turned_units > 0;
       flops += uses_[i].flops(feed.columns, placed.elements.batch) -
                uses_[i].dense_flops(rows, feed.columns);
-    } else if (feed.dtype != dtype_of<T>() || (batches.order && by_batch)) {
+    } else if (feed.dtype != dtype_of<T>() || feed.step != 1 || feed.stride < 0 ||
+               (batches.order && by_batch)) {
       placed.way = Way::copied;
       placed.copy = by_batch ? columns : fixed;
       if (by_batch) {
@@ -189,8 +192,21 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
       views[i] = {w.fixed.data() + placed.copy, feed.columns};
     }
   }
+  if (w.turns) turn_feeds(w, *batch.feeds, count, member);
   frame.feeds = views;
   frame.sparse = sparse;
+}
+
+// The transposes of the sparse rows that threads have brought.
+template <class T>
+void Executor<T>::turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index rows,
+                             const Member& member) const {
+  const bool alone = w.cut.lanes > 0;
+  if (!alone) member.wait();
+  for (std::size_t i = 0; i < feeds.size(); ++i)
+    if (w.feeds[i].way == Way::listed)
+      w.sparse_rooms[i].turn(rows, alone ? 0 : member.thread, alone ? 1 : member.threads,
+                             alone ? member.thread : 0);
 }
 
 template <class T>

@@ -77,6 +77,8 @@ class Executor {
   void add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const;
   void place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
                    Frame<T>& frame) const;
+  void turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index rows,
+                  const Member& member) const;
   Frame<T> whole_frame(Workspace& w, const Batch& batch) const;
 
   Program program_;

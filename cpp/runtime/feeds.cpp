@@ -12,11 +12,15 @@ template <class From, class T>
 void gather_from(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
                  T* dst) {
   const From* data = static_cast<const From*>(feed.data);
-  const Index n = feed.columns;
+  const Index n = feed.columns, step = feed.step;
   for (Index i = begin; i < end; ++i) {
-    const From* row = data + (order ? order[first + i] : first + i) * feed.stride;
+    const From* row = data + row_at(order, first + i, feed.rows) * feed.stride;
     T* out = dst + i * n;
-    for (Index j = 0; j < n; ++j) out[j] = T(row[j]);
+    if (step == 1) {  // in vectors
+      for (Index j = 0; j < n; ++j) out[j] = T(row[j]);
+    } else {
+      for (Index j = 0; j < n; ++j) out[j] = T(row[j * step]);
+    }
   }
 }
 
@@ -39,7 +43,7 @@ void gather_same(const Feed& feed, const std::int64_t* order, Index first, Index
   const T* data = static_cast<const T*>(feed.data);
   const Index n = feed.columns, stride = feed.stride;
   for (Index i = begin; i < end; ++i)
-    copy_row(n, data + (order ? order[first + i] : first + i) * stride, dst + i * n);
+    copy_row(n, data + row_at(order, first + i, feed.rows) * stride, dst + i * n);
 }
 
 }  // namespace
@@ -47,7 +51,8 @@ void gather_same(const Feed& feed, const std::int64_t* order, Index first, Index
 template <class T>
 void gather(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
             T* dst) {
-  if (feed.dtype == dtype_of<T>()) return gather_same<T>(feed, order, first, begin, end, dst);
+  if (feed.dtype == dtype_of<T>() && feed.step == 1)
+    return gather_same<T>(feed, order, first, begin, end, dst);
   if (feed.dtype == DType::csr) return gather_sparse<T>(feed, order, first, begin, end, dst);
   with_type(feed.dtype, [&](auto element) {
     gather_from<decltype(element)>(feed, order, first, begin, end, dst);

@@ -14,17 +14,23 @@ constexpr double kFlopsPerElement = 16.0;  // writing a number to memory takes a
 template <class From, class Place>
 struct Source {
   const From* values;
-  const Place *columns, *begins;
+  const Place* columns;
+  const Index* begins;
   const std::int64_t* order;
-  Index first;
+  Index first, rows, width;
 
   Range row(Index i) const {
-    const Index r = order ? Index(order[first + i]) : first + i;
-    return {Index(begins[r]), Index(begins[r + 1])};
+    const Index r = row_at(order, first + i, rows);
+    return {begins[r], begins[r + 1]};
   }
   Index length(Index i) const {
     const Range r = row(i);
     return r.end - r.begin;
+  }
+  // Others may have written to it since it was checked.
+  Index column(Index k) const {
+    const Index j = Index(static_cast<const volatile Place*>(columns)[k]);
+    return j >= 0 && j < width ? j : 0;
   }
 };
 
@@ -33,8 +39,13 @@ void with_places(const Feed& feed, const std::int64_t* order, Index first, Body 
   const From* values = static_cast<const From*>(feed.data);
   const auto source = [&](auto place) {
     using Place = decltype(place);
-    return Source<From, Place>{values, static_cast<const Place*>(feed.sparse.columns),
-                               static_cast<const Place*>(feed.sparse.begins), order, first};
+    return Source<From, Place>{values,
+                               static_cast<const Place*>(feed.sparse.columns),
+                               feed.sparse.begins.get(),
+                               order,
+                               first,
+                               feed.rows,
+                               feed.columns};
   };
   if (feed.sparse.wide)
     body(source(std::int64_t()));
@@ -60,30 +71,27 @@ void bring_rows(const S& source, Range part, T* values, std::int32_t* columns, I
     const Range r = source.row(i);
     for (Index k = r.begin; k < r.end; ++k, ++to) {
       values[to] = T(source.values[k]);
-      columns[to] = std::int32_t(source.columns[k]);
+      columns[to] = std::int32_t(source.column(k));
     }
     begins[i + 1] = to;
   }
 }
 
-// Columns [part.begin, part.end) of the batch's first `rows` rows, by a counting sort: the elements
-// of a column come in the order of the rows.
-template <class S, class T>
-void bring_columns(const S& source, Index rows, Range part, T* values, std::int32_t* places,
-                   Index* begins) {
+// Columns [part.begin, part.end) of `rows` rows, by a counting sort: the elements of a column come
+// in the order of the rows.
+template <class T>
+void turn_rows(const SparseRows<T>& x, Index rows, Range part, T* values, std::int32_t* places,
+               Index* begins) {
   if (part.begin == part.end) return;
   Index* const next = begins + 1;  // counts, then where the next element of each column goes
   std::fill(next + part.begin, next + part.end, Index(0));
   Index to = 0;
-  for (Index i = 0; i < rows; ++i) {
-    const Range r = source.row(i);
-    for (Index k = r.begin; k < r.end; ++k) {
-      const Index j = Index(source.columns[k]);
-      if (j < part.begin)
-        ++to;
-      else if (j < part.end)
-        ++next[j];
-    }
+  for (Index k = 0; k < x.begins[rows]; ++k) {
+    const Index j = x.columns[k];
+    if (j < part.begin)
+      ++to;
+    else if (j < part.end)
+      ++next[j];
   }
   if (part.begin == 0) begins[0] = 0;
   for (Index j = part.begin; j < part.end; ++j) {
@@ -92,11 +100,10 @@ void bring_columns(const S& source, Index rows, Range part, T* values, std::int3
     to += count;
   }
   for (Index i = 0; i < rows; ++i) {
-    const Range r = source.row(i);
-    for (Index k = r.begin; k < r.end; ++k) {
-      const Index j = Index(source.columns[k]);
+    for (Index k = x.begins[i]; k < x.begins[i + 1]; ++k) {
+      const Index j = x.columns[k];
       if (j < part.begin || j >= part.end) continue;
-      values[next[j]] = T(source.values[k]);
+      values[next[j]] = x.values[k];
       places[next[j]++] = std::int32_t(i);
     }
   }
@@ -182,23 +189,33 @@ void SparseRoom<T>::reserve(Index rows, Index columns, Index elements, bool turn
 }
 
 template <class T>
+typename SparseRoom<T>::Lists SparseRoom<T>::lists(bool turned, Index copy) const {
+  const Index side = (turned_ ? 2 : 1) * copy + (turned ? 1 : 0);
+  const Index begins = (rows_ + 1 + (turned_ ? columns_ + 1 : 0)) * copy + (turned ? rows_ + 1 : 0);
+  return {values_.data() + elements_ * side, places_.data() + elements_ * side,
+          begins_.data() + begins};
+}
+
+template <class T>
 SparseBatch<T> SparseRoom<T>::bring(const Feed& feed, const std::int64_t* order, Index first,
                                     Index rows, int thread, int threads, Index copy) const {
-  const Index at = (turned_ ? 2 : 1) * elements_ * copy;
-  T* const values = values_.data() + at;
-  std::int32_t* const places = places_.data() + at;
-  Index* const begins = begins_.data() + (rows_ + 1 + (turned_ ? columns_ + 1 : 0)) * copy;
+  const Lists to = lists(false, copy);
+  if (rows > 0)
+    with_source(feed, order, first, [&](const auto& source) {
+      bring_rows(source, part(rows, 1, thread, threads), to.values, to.places, to.begins);
+    });
   SparseBatch<T> batch;
-  batch.rows = {values, places, begins};
-  if (turned_) batch.columns = {values + elements_, places + elements_, begins + rows_ + 1};
-  if (rows == 0) return batch;
-  with_source(feed, order, first, [&](const auto& source) {
-    bring_rows(source, part(rows, 1, thread, threads), values, places, begins);
-    if (turned_)
-      bring_columns(source, rows, part(columns_, 16, thread, threads), values + elements_,
-                    places + elements_, begins + rows_ + 1);
-  });
+  batch.rows = to.read();
+  if (turned_) batch.columns = lists(true, copy).read();
   return batch;
+}
+
+template <class T>
+void SparseRoom<T>::turn(Index rows, int thread, int threads, Index copy) const {
+  if (!turned_ || rows == 0) return;
+  const Lists to = lists(true, copy);
+  turn_rows(lists(false, copy).read(), rows, part(columns_, 16, thread, threads), to.values,
+            to.places, to.begins);
 }
 
 template <class T>
@@ -210,7 +227,7 @@ void gather_sparse(const Feed& feed, const std::int64_t* order, Index first, Ind
       T* out = dst + i * n;
       std::memset(out, 0, std::size_t(n) * sizeof(T));
       const Range r = source.row(i);
-      for (Index k = r.begin; k < r.end; ++k) out[source.columns[k]] += T(source.values[k]);
+      for (Index k = r.begin; k < r.end; ++k) out[source.column(k)] += T(source.values[k]);
     }
   });
 }

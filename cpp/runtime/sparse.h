@@ -65,8 +65,19 @@ class SparseRoom {
   // result is whole when all have.
   SparseBatch<T> bring(const Feed& feed, const std::int64_t* order, Index first, Index rows,
                        int thread, int threads, Index copy) const;
+  bool turned() const { return turned_; }
+  // Then, their transpose if it was asked for: from what was brought, not from the feed, which
+  // others may write to meanwhile. Whole when all threads have done their part.
+  void turn(Index rows, int thread, int threads, Index copy) const;
 
  private:
+  struct Lists {
+    T* values;
+    std::int32_t* places;
+    Index* begins;
+    SparseRows<T> read() const { return {values, places, begins}; }
+  };
+  Lists lists(bool turned, Index copy) const;
   Index rows_ = 0, columns_ = 0, elements_ = 0;
   bool turned_ = false;
   Arena<T> values_;

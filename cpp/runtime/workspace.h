@@ -29,6 +29,7 @@ struct Executor<T>::Workspace {
   Arena<T> batch, fixed, reduced, scratch;
   Arena<T> backup;  // of the parameters and the optimizer's state, in training
   std::vector<Placed> feeds;
+  bool turns = false;                       // whether a step reads the transpose of a sparse feed
   std::vector<SparseRoom<T>> sparse_rooms;  // one for each feed
   std::vector<View<const T>> views;         // threads × feeds
   std::vector<SparseBatch<T>> sparse;       // threads × feeds

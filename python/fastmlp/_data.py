@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _frames
+from fastmlp._arrays import readable
 from fastmlp._sparse import CompressedRows
 from fastmlp._weights import in_ordinary_unit
 
@@ -193,29 +194,6 @@ def input_rows(
     if finite:
         check_finite(values, f"{name}.data", dtype)
     return replace(listed, data=readable(values[:, None], dtype)[:, 0])
-
-
-def readable(data: Array, dtype: DTypeLike) -> Array:
-    """Return `data` itself if the core can read it in place, else a copy that it can.
-
-    The core reads numbers of up to 8 bytes in the machine's byte order, in rows whose numbers lie
-    side by side.
-
-    Examples
-    --------
-    >>> X = np.ones((4, 6), np.uint8)
-    >>> readable(X[::2, :3], np.float32).base is X
-    True
-    >>> readable(X[:, ::2], np.float32).flags.c_contiguous
-    True
-    """
-    if not data.dtype.isnative or data.dtype.itemsize > 8:
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(data, dtype=dtype)
-    itemsize = data.dtype.itemsize
-    forward = data.strides[0] >= 0 and data.strides[0] % itemsize == 0
-    side_by_side = data.shape[1] == 1 or data.strides[1] == itemsize
-    return data if forward and side_by_side else np.ascontiguousarray(data)
 
 
 def inputs(

@@ -274,8 +274,8 @@ class Model(Differentiable):
 
         Notes
         -----
-        A C-contiguous array of the model's type goes straight to the core: about a microsecond for
-        one row of a small network.
+        Arrays of numbers go straight to the core, which converts them: about a microsecond for one
+        row of a small network.
 
         Values are not looked at, whatever `X` is: a row with NaN has NaN in its result, a row with
         infinity (or what is infinite in the model's type) has what arithmetic makes of it, and no

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import _core
+from fastmlp._arrays import KINDS, readable
 from fastmlp._feeds import check_feeds
 from fastmlp._node import BATCH, Array, Node, constant, describe, topological_order
 from fastmlp._sparse import CompressedRows
@@ -17,7 +18,6 @@ from fastmlp.ops.reductions import spread
 from fastmlp.parameters import Parameters, aligned_zeros, owner_of
 from fastmlp.planner.build import plan_program
 
-_KINDS = "biuf"
 _WORD = 1 << 64  # the core counts seeds and steps in 64 bits
 
 
@@ -139,7 +139,7 @@ class Plan:
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         order = self._order(frozenset(feeds))
-        matrices, rows = check_feeds(feeds, order, _KINDS, sparse=True)
+        matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
         program = self._program(tuple(matrices))
         count = 1 if rows is None else rows
         results = []
@@ -158,10 +158,11 @@ class Plan:
     def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:
         """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
 
-        `x` is the input; it may be left out if the output depends on its values. X is a
-        C-contiguous array (rows, columns) of the plan's dtype, which is read in place and not
-        checked for NaN; out an array like the result, or None. The function returns NotImplemented
-        for anything else.
+        `x` is the input; it may be left out if the output depends on its values. X is an array
+        (rows, columns) of numbers that the core knows, wherever they lie; out an array like the
+        result, or None. A C-contiguous X of the plan's dtype is read in place and not checked for
+        NaN. The function returns NotImplemented for anything else, and for numbers that have to be
+        converted and are not finite then.
         """
         used = tuple(v for v in topological_order(self.outputs) if v.op == "input")
         program = self._program(used if x is None else (x,))
@@ -383,7 +384,7 @@ class TrainingPlan:
         return loss_and_gradient
 
     def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
-        matrices, rows = check_feeds(feeds, self._order, _KINDS, sparse=True)
+        matrices, rows = check_feeds(feeds, self._order, KINDS, sparse=True)
         unknown = [node for node in matrices if node not in self.inputs]
         if unknown:
             raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
@@ -410,27 +411,15 @@ def _check_gradients(gradients: Mapping[Node, Node], parameters: Parameters) -> 
 
 
 def _readable(matrix: Any) -> Any:
-    """Return what the core reads: the matrix itself if it can read its rows, else a copy.
-
-    A sparse matrix is given as its three parts.
-    """
+    """Return what the core reads: a matrix of which it can read the rows, or three vectors."""
     if isinstance(matrix, CompressedRows):
         return matrix.data, matrix.indices, matrix.indptr
-    readable = matrix.dtype.isnative and matrix.dtype.kind in _KINDS and matrix.dtype.itemsize <= 8
-    if not readable:
-        matrix = matrix.astype(np.float64)
-    rows, columns = matrix.shape
-    itemsize = matrix.itemsize
-    in_order = columns == 1 or matrix.strides[1] == itemsize
-    forward = rows == 1 or (matrix.strides[0] >= 0 and matrix.strides[0] % itemsize == 0)
-    if in_order and forward and matrix.flags.aligned:
-        return matrix
-    return matrix.copy()  # ascontiguousarray would keep what is contiguous but not aligned
+    return readable(matrix)
 
 
-def _parts(readable: Any) -> tuple[Array, ...]:
+def _parts(given: Any) -> tuple[Array, ...]:
     """Return the arrays of what `_readable` returned."""
-    return readable if isinstance(readable, tuple) else (readable,)
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:

@@ -1,0 +1,54 @@
+// Giving the GIL away while the core works, and taking it back.
+//
+// Once the interpreter exits, it ends a thread that asks for the GIL where it stands (pthread_exit,
+// until Python 3.13), and the unwinding of that would meet destructors, which must not throw, and
+// parallel regions: std::terminate. Such a thread stops here instead, as Python does from 3.14 on,
+// and the process ends with the script's own code.
+#pragma once
+
+#include <Python.h>
+#include <cxxabi.h>
+
+#include <chrono>
+#include <thread>
+
+namespace fastmlp {
+
+// take() asks for the GIL.
+template <class F>
+auto take_gil(F take) {
+#ifdef __GLIBCXX__
+  try {
+    return take();
+  } catch (abi::__forced_unwind&) {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+#else
+  return take();
+#endif
+}
+
+// While it lives, other threads may run Python.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() {
+    take_gil([this] { PyEval_RestoreThread(state_); });
+  }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* const state_;
+};
+
+// f() with the GIL, from any thread that has given it away or never had it.
+template <class F>
+auto with_gil(F f) {
+  const PyGILState_STATE state = take_gil([] { return PyGILState_Ensure(); });
+  const auto result = f();
+  PyGILState_Release(state);
+  return result;
+}
+
+}  // namespace fastmlp
