@@ -64,6 +64,7 @@ void bind_config(py::module_& m) {
     for (int i = 0; i < count; ++i) names.append(isas[i]->name);
     return names;
   });
+  m.def("sanitizer", [] { return FASTMLP_SANITIZE; });
   m.def("compiler", [] {
 #if defined(__clang__)
     return "Clang " __clang_version__;

@@ -41,6 +41,10 @@ struct Rest {
   }
 };
 
+// The part of the scratch that products get: all of it, but in the control of a sanitized build,
+// where a kernel that gets less must be caught.
+double scratch_part = 1.0;
+
 template <bool split>
 double gemm(const py::object& a, const py::object& b, const py::object& c, const std::string& isa,
             const Rest& rest, Index repeat) {
@@ -61,7 +65,7 @@ double gemm(const py::object& a, const py::object& b, const py::object& c, const
     rest.read(g);
     const Kernels<T>& k = kernels_of<T>(isa_named(isa));
     static thread_local Arena<T> scratch;  // kept: its pages cost as much as some products
-    scratch.reserve(std::size_t(k.gemm_scratch(g.M, g.N, g.K)));
+    scratch.reserve(std::size_t(scratch_part * double(k.gemm_scratch(g.M, g.N, g.K))));
     const auto f = split ? k.split_gemm : k.gemm;
     require(f, "split_gemm needs float32 and an instruction set with units for it");
     return timed(repeat, [&] { f(g, scratch.data()); });
@@ -151,6 +155,9 @@ void bind_products(py::module_& m) {
   m.def("splits", splits, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(), py::arg("isa"));
   m.def("gemm_scratch", gemm_scratch, py::arg("M"), py::arg("N"), py::arg("K"), py::kw_only(),
         py::arg("isa"), py::arg("dtype"));
+#ifdef FASTMLP_SANITIZE_ADDRESS
+  m.def("set_scratch_part", [](double part) { scratch_part = part; }, py::arg("part"));
+#endif
   m.attr("split_tile") = py::make_tuple(kSplitSide, kSplitSide);
   m.def("gemm_tile", gemm_tile, py::arg("isa"), py::arg("dtype"));
 }

@@ -15,7 +15,7 @@ namespace fastmlp {
 
 // Rows that data can have, and elements of an arena: no product of them overflows.
 constexpr Index kMaxRows = Index(1) << 40;
-constexpr Index kMaxElements = Index(1) << 45;
+constexpr Index kMaxElements = Index(1) << (sizeof(void*) == 8 ? 45 : 26);
 
 template <class T>
 class PyProgram {

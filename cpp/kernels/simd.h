@@ -8,6 +8,7 @@
 // else, so a formula gives the same bits wherever it is inlined.
 #pragma once
 
+#include <cfloat>
 #include <cstdint>
 
 #if defined(__AVX2__)
@@ -17,6 +18,11 @@
 #endif
 
 #include "kernels/table.h"
+#include "kernels/touch.h"
+
+#if FLT_EVAL_METHOD != 0
+#error "x87 rounds at other places than these formulas count on; on 32-bit x86: -msse2 -mfpmath=sse"
+#endif
 
 #if defined(__clang__)
 #define FASTMLP_UNROLL _Pragma("clang loop unroll(full)")
@@ -239,28 +245,36 @@ FASTMLP_INLINE Vec<double> over_root<double>(Vec<double> a, Vec<double> b, doubl
 // The first n elements, 0 <= n <= width; the other lanes are 0 and memory beyond is not touched.
 #if defined(__AVX512F__)
 FASTMLP_INLINE Vec<float> load_first(const float* p, Index n) {
+  reads(p, n * Index(sizeof *p));
   return (Vec<float>)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p);
 }
 FASTMLP_INLINE Vec<double> load_first(const double* p, Index n) {
+  reads(p, n * Index(sizeof *p));
   return (Vec<double>)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), p);
 }
 FASTMLP_INLINE void store_first(float* p, Vec<float> v, Index n) {
+  writes(p, n * Index(sizeof *p));
   _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
 }
 FASTMLP_INLINE void store_first(double* p, Vec<double> v, Index n) {
+  writes(p, n * Index(sizeof *p));
   _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v);
 }
 #elif defined(__AVX2__)
 FASTMLP_INLINE Vec<float> load_first(const float* p, Index n) {
+  reads(p, n * Index(sizeof *p));
   return (Vec<float>)_mm256_maskload_ps(p, (__m256i)first_lanes<float>(n));
 }
 FASTMLP_INLINE Vec<double> load_first(const double* p, Index n) {
+  reads(p, n * Index(sizeof *p));
   return (Vec<double>)_mm256_maskload_pd(p, (__m256i)first_lanes<double>(n));
 }
 FASTMLP_INLINE void store_first(float* p, Vec<float> v, Index n) {
+  writes(p, n * Index(sizeof *p));
   _mm256_maskstore_ps(p, (__m256i)first_lanes<float>(n), (__m256)v);
 }
 FASTMLP_INLINE void store_first(double* p, Vec<double> v, Index n) {
+  writes(p, n * Index(sizeof *p));
   _mm256_maskstore_pd(p, (__m256i)first_lanes<double>(n), (__m256d)v);
 }
 #else

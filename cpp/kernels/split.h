@@ -196,6 +196,18 @@ class Finish {
   float *s_ = nullptr, *scratch_ = nullptr;
 };
 
+// Tiles are numbered by constants, which functions cannot pass on.
+#define FASTMLP_LOAD_TILE(tile, from, row)                                     \
+  do {                                                                         \
+    for (Index i = 0; i < 16; ++i) reads((const char*)(from) + i * (row), 64); \
+    _tile_loadd(tile, from, row);                                              \
+  } while (0)
+#define FASTMLP_STORE_TILE(tile, to, row)                               \
+  do {                                                                  \
+    for (Index i = 0; i < 16; ++i) writes((char*)(to) + i * (row), 64); \
+    _tile_stored(tile, to, row);                                        \
+  } while (0)
+
 // A block of C, m × n tiles of sums, over `steps` steps of a panel of A and one of B. The sums go
 // on from those in `from`, or from 0; both hold rows of 32. Meanwhile `lines` cache lines a step
 // are fetched from `ahead` on into the second-level cache, and the block before is finished.
@@ -205,10 +217,10 @@ __attribute__((noinline)) void split_block(const char* a, const char* b, Index s
                                            Index lines, Finish& before) {
   constexpr Index row = split_side * sizeof(float), down = 16 * split_side;
   if (from) {
-    _tile_loadd(0, from, row);
-    if constexpr (n > 1) _tile_loadd(1, from + 16, row);
-    if constexpr (m > 1) _tile_loadd(2, from + down, row);
-    if constexpr (m > 1 && n > 1) _tile_loadd(3, from + down + 16, row);
+    FASTMLP_LOAD_TILE(0, from, row);
+    if constexpr (n > 1) FASTMLP_LOAD_TILE(1, from + 16, row);
+    if constexpr (m > 1) FASTMLP_LOAD_TILE(2, from + down, row);
+    if constexpr (m > 1 && n > 1) FASTMLP_LOAD_TILE(3, from + down + 16, row);
   } else {
     _tile_zero(0);
     if constexpr (n > 1) _tile_zero(1);
@@ -216,12 +228,12 @@ __attribute__((noinline)) void split_block(const char* a, const char* b, Index s
     if constexpr (m > 1 && n > 1) _tile_zero(3);
   }
   const auto load_a = [&](int part) __attribute__((always_inline)) {
-    _tile_loadd(4, a + part * part_bytes, 64);
-    if constexpr (m > 1) _tile_loadd(5, a + part * part_bytes + tile_bytes, 64);
+    FASTMLP_LOAD_TILE(4, a + part * part_bytes, 64);
+    if constexpr (m > 1) FASTMLP_LOAD_TILE(5, a + part * part_bytes + tile_bytes, 64);
   };
   const auto load_b = [&](int part) __attribute__((always_inline)) {
-    _tile_loadd(6, b + part * part_bytes, 64);
-    if constexpr (n > 1) _tile_loadd(7, b + part * part_bytes + tile_bytes, 64);
+    FASTMLP_LOAD_TILE(6, b + part * part_bytes, 64);
+    if constexpr (n > 1) FASTMLP_LOAD_TILE(7, b + part * part_bytes + tile_bytes, 64);
   };
   const auto multiply = [&](int sixth) __attribute__((always_inline)) {
     // A sixth of the next step, into the first-level cache.
@@ -246,10 +258,10 @@ __attribute__((noinline)) void split_block(const char* a, const char* b, Index s
     load_a(2), multiply(4);
     load_a(0), multiply(5);
   }
-  _tile_stored(0, to, row);
-  if constexpr (n > 1) _tile_stored(1, to + 16, row);
-  if constexpr (m > 1) _tile_stored(2, to + down, row);
-  if constexpr (m > 1 && n > 1) _tile_stored(3, to + down + 16, row);
+  FASTMLP_STORE_TILE(0, to, row);
+  if constexpr (n > 1) FASTMLP_STORE_TILE(1, to + 16, row);
+  if constexpr (m > 1) FASTMLP_STORE_TILE(2, to + down, row);
+  if constexpr (m > 1 && n > 1) FASTMLP_STORE_TILE(3, to + down + 16, row);
 }
 
 FASTMLP_INLINE void split_block(Index rows, Index columns, const char* a, const char* b,
