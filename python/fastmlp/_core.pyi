@@ -62,9 +62,9 @@ class _Program:
         seed: int,
         first_step: int,
         scalars: NDArray[np.float64],
+        done: NDArray[np.int64] | None = None,
     ) -> tuple[int, int, bool]: ...
-    # Epochs and steps done, whether the loss was not finite. After Ctrl-C the exception has an
-    # attribute `trained`: epochs and steps done, and `scalars`.
+    # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
 
 class ProgramF32(_Program): ...
 class ProgramF64(_Program): ...
