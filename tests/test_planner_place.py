@@ -17,8 +17,9 @@ from fastmlp.planner.ir import Buffer, Operand, Step, Steps
 from op_cases import CASES
 from random_graphs import RandomGraph
 
-# What cpp/kernels/table.h allows to be overwritten: the result may be this very operand.
-MAY_OVERWRITE = {
+# A second opinion on what the planner reads from the core, from cpp/kernels/table.h: which operand
+# the result may be.
+ALLOWED = {
     "gemm": (3,),
     "unary": (0,),
     "binary": (0, 1),
@@ -90,7 +91,7 @@ def check_memory(work: Steps, arguments: dict[str, object]) -> int:
 
 def may_overwrite(step: Step, operand: Operand, result: Buffer) -> bool:
     main = step.out2 if step.kind == "softmax_cross_entropy" else step.out
-    allowed = [step.inputs[i] for i in MAY_OVERWRITE.get(step.kind, ()) if i < len(step.inputs)]
+    allowed = [step.inputs[i] for i in ALLOWED.get(step.kind, ()) if i < len(step.inputs)]
     return (
         main is not None
         and main.buffer is result

@@ -6,6 +6,7 @@
 namespace fastmlp {
 
 void bind_config(pybind11::module_& m);
+void bind_format(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
 void bind_predict(pybind11::module_& m);
 void bind_program(pybind11::module_& m);

@@ -18,6 +18,7 @@ bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterSta
 PYBIND11_MODULE(_core, m) {
   if (!in_main_interpreter()) throw pybind11::import_error(kMainAlone);
   fastmlp::bind_config(m);
+  fastmlp::bind_format(m);
   fastmlp::bind_kernels(m);
   fastmlp::bind_program(m);
   fastmlp::bind_predict(m);

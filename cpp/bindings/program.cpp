@@ -45,7 +45,7 @@ Program make_program(const std::vector<StepTuple>& steps,
                      const std::vector<std::tuple<Index, Index>>& outputs,
                      const std::vector<Index>& scalars, Index batch_weight,
                      const std::vector<double>& constants, Index batch_columns, Index fixed_size,
-                     Index reduced_size, Index parameter_size, bool by_rows, double flops_per_row) {
+                     Index reduced_size, Index parameter_size, bool by_rows) {
   Program p;
   for (const StepTuple& t : steps) p.steps.push_back(to_step(t));
   for (const auto& [rows, columns] : feeds) {
@@ -64,7 +64,7 @@ Program make_program(const std::vector<StepTuple>& steps,
   p.reduced_size = reduced_size;
   p.parameter_size = parameter_size;
   p.by_rows = by_rows;
-  p.flops_per_row = flops_per_row;
+  p.count_flops();
   return p;
 }
 
@@ -76,16 +76,17 @@ void bind_program_of(py::module_& m, const char* name) {
                        const std::vector<std::tuple<Index, Index>>& outputs,
                        const std::vector<Index>& scalars, Index batch_weight,
                        const std::vector<double>& constants, Index batch_columns, Index fixed_size,
-                       Index reduced_size, Index parameter_size, bool by_rows,
-                       double flops_per_row) {
-             return std::make_unique<PyProgram<T>>(make_program(
-                 steps, feeds, outputs, scalars, batch_weight, constants, batch_columns, fixed_size,
-                 reduced_size, parameter_size, by_rows, flops_per_row));
+                       Index reduced_size, Index parameter_size, bool by_rows) {
+             return std::make_unique<PyProgram<T>>(
+                 make_program(steps, feeds, outputs, scalars, batch_weight, constants,
+                              batch_columns, fixed_size, reduced_size, parameter_size, by_rows));
            }),
            py::kw_only(), py::arg("steps"), py::arg("feeds"), py::arg("outputs"),
            py::arg("scalars"), py::arg("batch_weight"), py::arg("constants"),
            py::arg("batch_columns"), py::arg("fixed_size"), py::arg("reduced_size"),
-           py::arg("parameter_size"), py::arg("by_rows"), py::arg("flops_per_row"))
+           py::arg("parameter_size"), py::arg("by_rows"))
+      .def_property_readonly("flops_per_row",
+                             [](PyProgram<T>& p) { return p.executor().program().flops_per_row; })
       .def("run", &PyProgram<T>::run, py::arg("feeds"), py::arg("rows"), py::arg("parameters"),
            py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true))
       .def("train", &PyProgram<T>::train, py::arg("feeds"), py::arg("order").none(true),

@@ -15,7 +15,7 @@ namespace fastmlp::FASTMLP_ISA {
 // A block of A (block_m × block_k) fills half of a 2 MB second-level cache; panels of B stream
 // through the first-level one. 280 is a multiple of 14, 8 and 4.
 template <class T>
-constexpr Index block_k = 4096 / Index(sizeof(T));
+constexpr Index block_k = kBlockBytes / Index(sizeof(T));
 constexpr Index block_m = 280 / tile_rows * tile_rows;
 
 // From one row of a packed block of A to the next: an odd number of whole vectors.

@@ -59,10 +59,13 @@ using Index = std::int64_t;
   X(logistic_residual)
 
 #define FASTMLP_ENUM(name) name,
-enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) };
+enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) count };
 enum class Unary : int { FASTMLP_UNARY(FASTMLP_ENUM) count };
 enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
+
+// A product adds up as many terms as fill this many bytes before it stores partial sums in C.
+constexpr Index kBlockBytes = 4096;
 
 // C[M,N] = ψ(A[M,K]·B[K,N]) with, in this order:
 //   s = Σ_k A[i,k] B[k,j], k ascending from C[i,j] if accumulate, else from bias[j] or 0

@@ -73,7 +73,8 @@ void check_shapes(const Step& s, std::size_t i) {
       same(!s.in[2] || shaped(s.in[2], 1, n), i);
       same(!s.in[3] || shaped(s.in[3], m, n), i);
       same(!s.out2 || (shaped(s.out2, 1, n) && !s.b), i);
-      same(s.c >= 0 && s.c <= int(Activation::tanh) && s.d >= 0 && s.d <= int(Activation::tanh), i);
+      same(s.c >= 0 && s.c < int(Activation::count), i);
+      same(s.d >= 0 && s.d < int(Activation::count), i);
       break;
     }
     case Kind::unary:
@@ -159,8 +160,6 @@ void check_sections(const Program& p) {
 void check_sizes(const Program& p) {
   for (const Index size : {p.batch_columns, p.fixed_size, p.reduced_size, p.parameter_size})
     if (size < 0 || size > kMaxSize) throw std::invalid_argument("program: impossible sizes");
-  if (!(p.flops_per_row >= 0 && p.flops_per_row <= 1e15))
-    throw std::invalid_argument("program: impossible work");
   if (p.reduced_size < p.parameter_size && !p.scalars.empty())
     throw std::invalid_argument("program: no room for the gradient");
   if (Index(p.constants.size()) > p.fixed_size)
@@ -197,6 +196,19 @@ Index Program::fed_size() const {
   for (std::size_t f = 0; f < feed_rows.size(); ++f)
     if (feed_rows[f] != kBatch) size += feed_rows[f] * feed_columns[f];
   return size;
+}
+
+void Program::count_flops() {
+  flops_per_row = 0;
+  for (const Step& s : steps) {
+    double elements = 0;
+    const Ref* const operands[] = {&s.in[0], &s.in[1], &s.in[2], &s.in[3], &s.out, &s.out2};
+    for (const Ref* r : operands)
+      if (*r && r->rows == kBatch) elements += double(r->columns);
+    const Ref &a = s.in[0], &b = s.in[1];
+    const bool product = s.kind == Kind::gemm && elements > 0;
+    flops_per_row += product ? 2 * double(a.columns) * double(s.b ? b.rows : b.columns) : elements;
+  }
 }
 
 void Program::check() const {

@@ -36,8 +36,9 @@ class _Program:
         reduced_size: int,
         parameter_size: int,
         by_rows: bool,
-        flops_per_row: float,
     ) -> None: ...
+    @property
+    def flops_per_row(self) -> float: ...
     def run(
         self,
         feeds: Sequence[_Array | _Sparse],
@@ -85,6 +86,19 @@ def isa() -> str: ...
 def available_isas() -> list[str]: ...
 def compiler() -> str: ...
 def sanitizer() -> Literal["", "address", "thread"]: ...
+
+class _Format:
+    spaces: tuple[str, ...]
+    sections: tuple[str, ...]
+    kinds: dict[str, tuple[str, ...]]  # the names of the numbers of each kind
+    may_overwrite: dict[str, tuple[int, ...]]  # which inputs, of each kind
+    activations: tuple[str, ...]
+    unary: tuple[str, ...]
+    binary: tuple[str, ...]
+    batch_rows: int
+    by_its_rows: int
+    grain: int
+    block_terms: int
 
 class _Kernels:
     """Each function writes its results into the arrays given and returns the seconds it took."""
@@ -223,4 +237,5 @@ class _Kernels:
         repeat: int = 1,
     ) -> float: ...
 
+format: _Format
 kernels: _Kernels

@@ -14,7 +14,7 @@ from fastmlp._node import Array, Node, describe
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-_GRAIN = 16  # elements: every matrix begins on a cache line of float32
+_GRAIN = _core.format.grain  # elements: every matrix begins on a cache line of float32
 
 # Whose values the parameters of models are. Weak both ways: parameters know their nodes.
 _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()

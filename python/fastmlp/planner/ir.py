@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from fastmlp._node import BATCH, Array
+from fastmlp.planner.kernels import SPACES
 
 Home = Literal["temporary", "feed", "parameter", "constant", "output", "gradient", "scalar"]
 
@@ -20,9 +21,13 @@ class Place(NamedTuple):
     offset: int
 
 
-# The numbers of cpp/runtime/program.h.
-BATCH_SPACE, FIXED_SPACE, REDUCED_SPACE, PARAMETER_SPACE, FEED_SPACE, OUTPUT_SPACE = range(1, 7)
-SECTIONS = ("before", "rows", "reduce", "after")
+NO_SPACE: Final = SPACES["none"]
+BATCH_SPACE: Final = SPACES["batch"]
+FIXED_SPACE: Final = SPACES["fixed"]
+REDUCED_SPACE: Final = SPACES["reduced"]
+PARAMETER_SPACE: Final = SPACES["parameter"]
+FEED_SPACE: Final = SPACES["feed"]
+OUTPUT_SPACE: Final = SPACES["output"]
 
 
 @dataclass(eq=False)

@@ -1,37 +1,29 @@
-"""The core's names for what it computes, in the order of its tables (cpp/kernels/table.h)."""
+"""The core's names and numbers for what it computes, as `_core.format` has them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# The numbers of each kind of step, in the order of a, b, c, d of `Step` in cpp/runtime/program.h.
-NUMBERS: Final[dict[str, tuple[str, ...]]] = {
-    "gemm": ("transpose_a", "transpose_b", "activation", "derivative"),
-    "unary": ("function",),
-    "binary": ("function",),
-    "sum": ("axis",),  # 2: both
-    "dot": (),
-    "add_scaled": (),
-    "spread": (),
-    "fill": (),
-    "softmax": (),
-    "log_softmax": (),
-    "softmax_cross_entropy": (),
-    "argmax": (),
-    "pick": (),
-    "scatter": (),
-    "copy": ("from_column", "to_column", "columns"),
-    "dropout": ("key",),
-    "transpose": (),
-}
-KINDS: Final = {kind: number for number, kind in enumerate(NUMBERS)}
-_ACTIVATIONS = ("relu", "softplus", "threshold", "logistic", "tanh")
-_UNARY = ("negative", "exp", "log", "sqrt", "sin", "cos", "abs", "power", *_ACTIVATIONS, "scale")
-_BINARY = (
-    *("add", "subtract", "multiply", "divide", "maximum"),
-    *(f"{name}_message" for name in _ACTIVATIONS),
-    *("ratio", "logistic_cross_entropy", "logistic_residual"),
-)
-UNARY: Final = {name: number for number, name in enumerate(_UNARY)}
-BINARY: Final = {name: number for number, name in enumerate(_BINARY)}
-ACTIVATION: Final = {name: number for number, name in enumerate(("identity", *_ACTIVATIONS))}
+from fastmlp import _core
+
+_format = _core.format
+
+
+def _numbered(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}
+
+
+KINDS: Final = _numbered(tuple(_format.kinds))
+NUMBERS: Final = _format.kinds  # the names of each kind's numbers, in the core's order
+MAY_OVERWRITE: Final = _format.may_overwrite  # the inputs that a kind's result may replace
+SECTIONS: Final = _numbered(_format.sections)
+SPACES: Final = _numbered(_format.spaces)
+ACTIVATION: Final = _numbered(_format.activations)
+UNARY: Final = _numbered(_format.unary)
+BINARY: Final = _numbered(_format.binary)
+GRAIN: Final = _format.grain  # elements: what begins on a multiple of it begins a cache line
+BATCH_ROWS: Final = _format.batch_rows  # stands for a number of rows that the run decides
+BY_ITS_ROWS: Final = _format.by_its_rows  # the weight of a batch that counts as it has rows
+# Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
+# without a copy.
+BLOCK_TERMS: Final = _format.block_terms

@@ -14,23 +14,7 @@ from dataclasses import dataclass
 from fastmlp._node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Place, Step, Steps
-
-_GRAIN = 16  # elements, see parameters.py
-
-# Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
-# without a copy (block_k in cpp/kernels/gemm.h, of float64).
-_BLOCK_K = 512
-
-# Which operands a kernel may overwrite with its result.
-_IN_PLACE = {
-    "unary": (0,),
-    "binary": (0, 1),
-    "softmax": (0,),
-    "log_softmax": (0,),
-    "dropout": (0,),
-    "gemm": (3,),
-    "softmax_cross_entropy": (0,),
-}
+from fastmlp.planner.kernels import BLOCK_TERMS, GRAIN, MAY_OVERWRITE
 
 
 @dataclass
@@ -107,12 +91,13 @@ def _place_batch(work: Steps, sizes: Sizes) -> None:
 
 
 def _overwritten(step: Step, result: Buffer, dying: list[Buffer]) -> Buffer | None:
+    """Return the dying operand whose place the result takes, if the kernel allows that."""
     main = step.out2 if step.kind == "softmax_cross_entropy" else step.out
     if main is None or main.buffer is not result:
         return None
-    if step.kind == "gemm" and _terms(step) > _BLOCK_K:
-        return None
-    for i in _IN_PLACE.get(step.kind, ()):
+    if step.kind == "add_scaled" or (step.kind == "gemm" and _terms(step) > BLOCK_TERMS):
+        return None  # where a sum lies, `_place_added` has decided
+    for i in MAY_OVERWRITE[step.kind]:
         operand = step.inputs[i] if i < len(step.inputs) else None
         if operand is not None and operand.buffer in dying and operand.shape == main.shape:
             return operand.buffer
@@ -169,4 +154,4 @@ def _buffers(work: Steps) -> list[Buffer]:
 
 
 def _padded(size: int) -> int:
-    return -(-size // _GRAIN) * _GRAIN
+    return -(-size // GRAIN) * GRAIN

@@ -6,7 +6,7 @@ from bisect import bisect, bisect_left
 
 from fastmlp._node import BATCH
 from fastmlp.planner import ir
-from fastmlp.planner.ir import SECTIONS, Buffer, Operand, Step, Steps
+from fastmlp.planner.ir import Buffer, Operand, Step, Steps
 
 
 def assign_sections(work: Steps) -> bool:
@@ -102,8 +102,3 @@ class _Touched:
         if first > 0 and self.apart[first - 1][0] == space and self.apart[first - 1][2] > start:
             first -= 1
         return first, max(first, bisect_left(self.apart, (space, end, end)))
-
-
-def section_number(step: Step) -> int:
-    """Return the core's number of the step's section."""
-    return SECTIONS.index(step.section)

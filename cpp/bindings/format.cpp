@@ -1,0 +1,61 @@
+// What the planner and the core must agree on, as `_core.format`: the names and numbers of a
+// Program.
+#include <vector>
+
+#include "bindings/bindings.h"
+#include "runtime/program.h"
+
+namespace py = pybind11;
+
+namespace fastmlp {
+namespace {
+
+struct KindFormat {
+  const char* name;
+  std::vector<const char*> numbers;
+  std::vector<int> may_overwrite;
+};
+
+#define FASTMLP_ENTRY(name, numbers, overwrites) {#name, numbers, overwrites},
+const KindFormat kinds[] = {FASTMLP_KIND(FASTMLP_ENTRY)};
+#undef FASTMLP_ENTRY
+
+#define FASTMLP_NAME(name) #name,
+constexpr const char* spaces[] = {FASTMLP_SPACE(FASTMLP_NAME)};
+constexpr const char* sections[] = {FASTMLP_SECTION(FASTMLP_NAME)};
+constexpr const char* activations[] = {FASTMLP_ACTIVATION(FASTMLP_NAME)};
+constexpr const char* unary_functions[] = {FASTMLP_UNARY(FASTMLP_NAME)};
+constexpr const char* binary_functions[] = {FASTMLP_BINARY(FASTMLP_NAME)};
+#undef FASTMLP_NAME
+
+// Names in the order of their numbers.
+template <class List>
+py::tuple in_order(const List& list) {
+  py::list found;
+  for (const auto& entry : list) found.append(entry);
+  return py::tuple(found);
+}
+
+}  // namespace
+
+void bind_format(py::module_& module) {
+  py::module_ m = module.def_submodule("format", "The names and numbers of a Program.");
+  m.attr("spaces") = in_order(spaces);
+  m.attr("sections") = in_order(sections);
+  py::dict numbers, may_overwrite;
+  for (const KindFormat& kind : kinds) {
+    numbers[kind.name] = in_order(kind.numbers);
+    may_overwrite[kind.name] = in_order(kind.may_overwrite);
+  }
+  m.attr("kinds") = numbers;
+  m.attr("may_overwrite") = may_overwrite;
+  m.attr("activations") = in_order(activations);
+  m.attr("unary") = in_order(unary_functions);
+  m.attr("binary") = in_order(binary_functions);
+  m.attr("batch_rows") = kBatch;
+  m.attr("by_its_rows") = kRows;
+  m.attr("grain") = kGrain;
+  m.attr("block_terms") = kBlockBytes / Index(sizeof(double));
+}
+
+}  // namespace fastmlp
