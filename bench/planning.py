@@ -16,8 +16,8 @@ import numpy as np
 from bench import contest, harness, report
 from fastmlp import Adam
 from fastmlp import graph as g
-from fastmlp.parameters import Parameters
 from fastmlp.planner import plan_training
+from fastmlp.planner.parameters import Parameters
 
 
 def layered(*widths: int) -> g.Node:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
-from fastmlp import callbacks, progress
-from fastmlp.history import History
+from fastmlp import callbacks
 from fastmlp.metrics import Metric
+from fastmlp.training import progress
+from fastmlp.training.history import History
 
 
 class Recorded(fm.Callback):

@@ -69,8 +69,9 @@ print(*sorted(set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "fastmlp.network" in loaded
-    later = {"_fit", "_objective", "gradient", "display", "draw", "reference", "optimizers"}
+    assert "fastmlp.networks.network" in loaded
+    later = {"training.trainer", "networks.objectives", "optimizers", "planner.training_plans"}
+    later |= {f"graph.{name}" for name in ("gradients", "check", "tracing", "drawing", "reference")}
     assert not loaded & {f"fastmlp.{name}" for name in later}
     # Milliseconds each; numpy.random loads with the first weights that are drawn.
     assert not loaded & {"numpy.random", "numpy.typing", "numpy.ma", "pathlib", "difflib"}
@@ -84,16 +85,16 @@ def test_every_public_name_is_there_and_listed():
 
 
 def test_names_for_type_checkers_are_those_of_the_running_program():
-    tree = ast.parse(Path(fm.__file__).read_text())
-    (block,) = (part for part in tree.body if isinstance(part, ast.If))
-    imported = {
-        name.name: part.module.removeprefix("fastmlp").removeprefix(".")
-        for part in block.body
+    tree = ast.parse(Path(fm.__file__).with_suffix(".pyi").read_text())
+    told = {
+        name.name: part.module.removeprefix("fastmlp").removeprefix(".") or name.name
+        for part in tree.body
         if isinstance(part, ast.ImportFrom)
         for name in part.names
     }
-    assert {name: module for name, module in imported.items() if module} == fm._LOCATION
-    assert {*imported, "__version__"} == set(fm.__all__)
+    assert told.pop("_core") == "_core"
+    assert told | {"__version__": "config"} == fm._HOME
+    assert set(fm.__all__) == set(fm._HOME)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -50,13 +50,16 @@ check() { # a table of kernels, then arguments of pytest
   echo "== $isa: clean after $SECONDS s"
 }
 
-files() { for name in "$@"; do echo "$root/tests/test_$name.py"; done; }
+files() { for name in "$@"; do find "$root/tests" -name "test_$name.py"; done; }
+here=$PWD
+absolute() { for word in "$@"; do if [ -e "$here/$word" ]; then echo "$here/$word"; else echo "$word"; fi; done; }
 
 tables=$("$CXX" --version >/dev/null && LD_PRELOAD="$preload" "$work/venv/bin/python" -c \
   "from fastmlp import _core; print(*_core.available_isas())")
 best=${tables##* }
 if [ $# -gt 0 ]; then
-  check "$best" "$@"
+  mapfile -t asked < <(absolute "$@")
+  check "$best" "${asked[@]}"
 elif [ "$what" = thread ]; then
   # Wider loads and stores are checked in part only.
   check baseline $(files "${runtime[@]}")

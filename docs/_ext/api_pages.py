@@ -34,14 +34,14 @@ PAGES = {
 }
 # Modules whose public names are told on another's page.
 TOLD_ON = {
-    "sequential": "models",
-    "model": "models",
-    "io": "models",
-    "direct": "models",
-    "_fit": "callbacks",
-    "_signal": "callbacks",
-    "history": "callbacks",
-    "gradient": "graph",
+    "models.direct": "models",
+    "models.files": "models",
+    "models.model": "models",
+    "models.sequential": "models",
+    "networks.signal": "callbacks",
+    "training.history": "callbacks",
+    "training.trainer": "callbacks",
+    "graph.check": "graph",
 }
 
 
@@ -52,7 +52,7 @@ def pages() -> dict[str, list[str]]:
     modules = [name for name in top if isinstance(getattr(fastmlp, name), ModuleType)]
     for name in top:
         if name not in modules:
-            home = fastmlp._LOCATION[name].split(".")[0]
+            home = fastmlp._HOME[name]
             found.setdefault(TOLD_ON.get(home, home), []).append(f"fastmlp.{name}")
     for module in modules:
         page = found.setdefault(TOLD_ON.get(module, module), [])

@@ -19,8 +19,8 @@ import numpy as np
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp.parameters import Parameters
 from fastmlp.planner import plan, plan_training
+from fastmlp.planner.parameters import Parameters
 
 # %%
 # What is to be imitated: a ring of eight clouds.

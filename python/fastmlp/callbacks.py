@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, _files
+from fastmlp import _checks
+from fastmlp.data import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastmlp.history import History
-    from fastmlp.model import Model
+    from fastmlp.training.history import History
 
 MODES = ("auto", "min", "max")
 
@@ -41,15 +41,13 @@ class Callback:
     ...         print(epoch, logs["loss"])
     """
 
-    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Before the first epoch.
 
         `names` are the keys that `logs` will have, each with whether more of it is better.
         """
 
-    def on_epoch_end(
-        self, model: Model, epoch: int, logs: Mapping[str, float]
-    ) -> bool | str | None:
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> bool | str | None:
         """After each epoch, counted from 1.
 
         Returns
@@ -60,17 +58,17 @@ class Callback:
         """
         return None
 
-    def on_fit_end(self, model: Model, history: History) -> None:
+    def on_fit_end(self, model: Any, history: History) -> None:
         """After the last epoch; not called when an exception ends the training."""
 
 
 class _Function(Callback):
     """A function of (model, epoch, logs) as a callback."""
 
-    def __init__(self, function: Callable[[Model, int, Mapping[str, float]], Any]) -> None:
+    def __init__(self, function: Callable[[Any, int, Mapping[str, float]], Any]) -> None:
         self._function = function
 
-    def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> Any:
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> Any:
         """Call the function."""
         return self._function(model, epoch, logs)
 
@@ -192,15 +190,13 @@ class EarlyStopping(Callback):
         """The best value so far."""
         return self._best.value
 
-    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Forget the last fit; check that the quantity will be recorded."""
         self._best.begin(names)
         self.best_epoch = 0
         self._weights = None
 
-    def on_epoch_end(
-        self, model: Model, epoch: int, logs: Mapping[str, float]
-    ) -> bool | str | None:
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> bool | str | None:
         """Remember an improvement, stop after `patience` epochs without one."""
         if self._best.improved_by(logs):
             self.best_epoch = epoch
@@ -211,10 +207,10 @@ class EarlyStopping(Callback):
             return f"no {found} {self._best.name} for {self.patience} epochs"
         return None
 
-    def on_fit_end(self, model: Model, history: History) -> None:
+    def on_fit_end(self, model: Any, history: History) -> None:
         """Give the model its best weights."""
         if self.best_epoch == 0 and history.epochs:
-            from fastmlp._fit import NonFiniteLossWarning
+            from fastmlp.training.trainer import NonFiniteLossWarning
 
             warnings.warn(
                 f"{self._best.name} was NaN or infinite after every epoch: no epoch is the best, "
@@ -276,18 +272,18 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = True,
         mode: str = "auto",
     ) -> None:
-        self.path = _files.check_model_name(path)
+        self.path = files.check_model_name(path)
         self._best = Best(monitor, mode, 0.0)
         self.save_best_only = _checks.flag(save_best_only, "save_best_only")
 
-    def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Check that the quantity will be recorded and that there is a place to write to."""
         self._best.begin(names)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
-        _files.check_place(self._place(1, dict.fromkeys(names, 0.5)))
+        files.check_place(self._place(1, dict.fromkeys(names, 0.5)))
 
-    def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
         """Save if this epoch is to be kept."""
         if self._best.improved_by(logs) or not self.save_best_only:
             model.save(self._place(epoch, logs))
@@ -305,7 +301,7 @@ class ModelCheckpoint(Callback):
                 f"path={str(self.path)!r}: its placeholders cannot be filled: {error}; there are "
                 f"{', '.join(f'{{{name}}}' for name in values)}, and {{{{ and }}}} for braces"
             ) from None
-        return _files.check_model_name(self.path.with_name(name))
+        return files.check_model_name(self.path.with_name(name))
 
     def __repr__(self) -> str:
         return (

@@ -142,3 +142,9 @@ def show_versions() -> None:
     """
     for name, value in versions().items():
         print(f"{name:<16} {'not installed' if value is None else value}")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # reading what is installed takes milliseconds
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

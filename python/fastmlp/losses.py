@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, real
-from fastmlp._targets import ENCODERS, as_matrix
+from fastmlp.data.targets import ENCODERS, as_matrix
 
 if TYPE_CHECKING:
     import numpy.typing as npt

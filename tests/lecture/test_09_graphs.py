@@ -11,7 +11,7 @@ from pages import run
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp.display import number
+from fastmlp.graph.tracing import number
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")

@@ -7,7 +7,7 @@ import pytest
 from pages import run
 
 import fastmlp as fm
-from fastmlp.landscape import landscape
+from fastmlp.plot.landscape import landscape
 
 
 def logistic_loss(w, b, x, t, lam):

@@ -8,8 +8,8 @@ from pages import run
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp.parameters import Parameters
 from fastmlp.planner import plan_training
+from fastmlp.planner.parameters import Parameters
 
 
 def small_game():

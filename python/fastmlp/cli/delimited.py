@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._texts import MISSING, TEXT, Array
+from fastmlp.data.texts import MISSING, TEXT, Array
 
 #: Of two that fit equally the first: a comma is more often part of a name or number.
 DELIMITERS = "\t;|,"

@@ -14,12 +14,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fastmlp._columns import Column, Note, TextColumn, examples
-from fastmlp._texts import as_objects, values
+from fastmlp.data.columns import Column, Note, TextColumn, examples
+from fastmlp.data.texts import as_objects, values
 
 if TYPE_CHECKING:
-    from fastmlp.model import Model
-    from fastmlp.table import Preprocessing
+    from fastmlp.data.table import Preprocessing
+    from fastmlp.models.model import Model
 
 
 #: What reading and unpacking raise; RuntimeError is zipfile's for a password.
@@ -44,7 +44,7 @@ def read_table(
     """Read a delimited text file with a header as a pandas DataFrame.
 
     Blanks around names and values don't count. An empty field is a missing value; so are NA, None
-    and the like in a column that holds numbers otherwise (`fastmlp._texts.values`). Columns are
+    and the like in a column that holds numbers otherwise (`fastmlp.data.texts.values`). Columns are
     bool, float64 or texts. The index says row and line of the file, for errors about a value.
 
     Parameters
@@ -137,7 +137,7 @@ def load_trained(path: Path) -> tuple[Model, Preprocessing]:
         There is no such file; it is no model, or holds none of the command's preprocessing.
     """
     import fastmlp as fm
-    from fastmlp.table import ClassTarget, Preprocessing
+    from fastmlp.data.table import ClassTarget, Preprocessing
 
     model = fm.load(path)
     if "preprocessing" not in model.metadata:

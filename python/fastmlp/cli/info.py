@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fastmlp.cli.files import load_trained
-from fastmlp.table import ClassTarget, TextColumn
+from fastmlp.data.table import ClassTarget, TextColumn
 
 
 def run(options: argparse.Namespace) -> None:

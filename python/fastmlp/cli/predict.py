@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastmlp.cli.files import check_output, load_trained, read_table, warn
-from fastmlp.table import ClassTarget, TextColumn
+from fastmlp.data.table import ClassTarget, TextColumn
 
 
 def run(options: argparse.Namespace) -> None:

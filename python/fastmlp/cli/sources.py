@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import _checks, datasets
-from fastmlp._columns import Label, as_labels, as_numbers, comma_hint, count, examples
-from fastmlp._texts import MISSING, numbers_of, same_number, values
-from fastmlp._texts import labels as read_labels
 from fastmlp.cli.files import read_table, warn
-from fastmlp.table import ClassTarget, NumberColumn, Preprocessing, infer_task
+from fastmlp.data.columns import Label, as_labels, as_numbers, comma_hint, count, examples
+from fastmlp.data.table import ClassTarget, NumberColumn, Preprocessing, infer_task
+from fastmlp.data.texts import MISSING, numbers_of, same_number, values
+from fastmlp.data.texts import labels as read_labels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Note = Callable[[str], None]

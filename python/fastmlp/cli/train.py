@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _files
 from fastmlp.cli.files import check_output
 from fastmlp.cli.sources import Part, Source, open_source, split_validation
-from fastmlp.table import ClassTarget
+from fastmlp.data import files
+from fastmlp.data.table import ClassTarget
 
 if TYPE_CHECKING:
-    from fastmlp.history import History
-    from fastmlp.model import Model
+    from fastmlp.models.model import Model
+    from fastmlp.training.history import History
 
 #: From so many training rows on, batches are larger.
 LARGE = 20_000
@@ -114,9 +114,9 @@ def _default_name(data: str) -> str:
 def _check_places(options: argparse.Namespace, output: Path) -> None:
     """Find out before training whether the results can be written."""
     check_output(output, inputs=[Path(options.data)])
-    _files.check_model_name(output, "--output")
+    files.check_model_name(output, "--output")
     if options.plot is not None:
-        from fastmlp.plot import require_matplotlib
+        from fastmlp.plot.canvas import require_matplotlib
 
         require_matplotlib()
         options.plot.mkdir(parents=True, exist_ok=True)

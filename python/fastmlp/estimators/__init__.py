@@ -6,8 +6,8 @@ With the same `random_state` and float64 they draw the same random numbers in th
 their loss curves follow scikit-learn's. What is beyond scikit-learn is off by default.
 """
 
-from fastmlp.estimators._classifier import MLPClassifier
-from fastmlp.estimators._peer import from_sklearn
-from fastmlp.estimators._regressor import MLPRegressor
+from fastmlp.estimators.classifier import MLPClassifier
+from fastmlp.estimators.peer import from_sklearn
+from fastmlp.estimators.regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fastmlp import _lazy
 
 if TYPE_CHECKING:
-    from fastmlp.program import Plan, TrainingPlan, plan, plan_training
+    from fastmlp.planner.plans import Plan, plan
+    from fastmlp.planner.training_plans import TrainingPlan, plan_training
 
 __all__ = ["Plan", "TrainingPlan", "plan", "plan_training"]
 
-
-def __getattr__(name: str) -> Any:
-    # Programs are made with this package's parts, so they cannot be imported while it is.
-    if name in __all__:
-        from fastmlp import program
-
-        return getattr(program, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Naming a model loads no gradient.
+__getattr__, __dir__, _ = _lazy.attach(
+    __name__, {"plans": "Plan plan", "training_plans": "TrainingPlan plan_training"}
+)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastmlp._node import Node, topological_order
-from fastmlp.parameters import Parameters
+from fastmlp.graph.node import Node, topological_order
 from fastmlp.planner.emit import emit
 from fastmlp.planner.fuse import fuse
 from fastmlp.planner.ir import Steps
 from fastmlp.planner.lower import lower
+from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.place import place
 from fastmlp.planner.sections import assign_barriers, assign_sections
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
-from fastmlp._node import BATCH
+from fastmlp.graph.node import BATCH
 from fastmlp.planner.ir import ONE, Buffer, Step, Steps, Uniform
 from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from fastmlp._node import BATCH, Array
+from fastmlp.graph.node import BATCH, Array
 from fastmlp.planner.kernels import SPACES
 
 Home = Literal["temporary", "feed", "parameter", "constant", "output", "gradient", "scalar"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from fastmlp._node import BATCH, Node
+from fastmlp.graph.node import BATCH, Node
 from fastmlp.planner.kernels import BINARY, UNARY
 
 _ELEMENTWISE = frozenset(UNARY) | frozenset(BINARY)

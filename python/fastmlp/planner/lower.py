@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from fastmlp._node import BATCH, OPS, Array, Node
-from fastmlp.ops.activations import without_cancellation
-from fastmlp.parameters import Parameters
+from fastmlp.graph.node import BATCH, OPS, Array, Node
+from fastmlp.graph.ops.activations import without_cancellation
 from fastmlp.planner import ir
 from fastmlp.planner.ir import (
     ONE,
@@ -23,6 +22,7 @@ from fastmlp.planner.ir import (
 )
 from fastmlp.planner.kernels import BINARY, UNARY
 from fastmlp.planner.layout import is_matrix, transposed
+from fastmlp.planner.parameters import Parameters
 
 Value = Operand | Uniform
 

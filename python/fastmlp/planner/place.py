@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect
 from dataclasses import dataclass
 
-from fastmlp._node import BATCH
+from fastmlp.graph.node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Place, Step, Steps
 from fastmlp.planner.kernels import BLOCK_TERMS, GRAIN, MAY_OVERWRITE

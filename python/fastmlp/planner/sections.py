@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect, bisect_left
 
-from fastmlp._node import BATCH
+from fastmlp.graph.node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
 

@@ -1,0 +1,37 @@
+"""Public names whose module is loaded when they are first used (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def attach(
+    package: str, table: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], dict[str, str]]:
+    """Return ``__getattr__`` and ``__dir__`` of a package, and where each of its names is.
+
+    Parameters
+    ----------
+    package
+        Its ``__name__``.
+    table
+        Module, as a path below `package`, to the names it gives, separated by blanks. A name that
+        is the module's own means the module.
+    """
+    home = {name: module for module, names in table.items() for name in names.split()}
+
+    def get(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = import_module(f"{package}.{home[name]}")
+        value = module if home[name] == name else getattr(module, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *home})
+
+    return get, names, home

@@ -1,0 +1,1 @@
+"""What comes in: arrays, sparse rows, tables, files; nothing here knows of networks."""

@@ -1,0 +1,376 @@
+"""Data from outside: what is accepted, what it becomes, and what is said when it is not.
+
+Arrays of numbers are used as they are, without a copy: the core converts a batch when it gathers
+its rows. Only what it cannot read in place is copied once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp.data import frames
+from fastmlp.data.sparse import CompressedRows
+from fastmlp.data.weights import in_ordinary_unit
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Array = NDArray[Any]
+
+# Rows are looked at in blocks of about this many values, so that a check of a memory map of many
+# gigabytes does not hold more than a block of it.
+BLOCK_VALUES = 1 << 20
+
+KINDS = "biuf"  # NumPy's letters of the kinds of numbers that the core reads
+
+
+def array(data: Any, name: str) -> Array:
+    """Return `data` as a NumPy array of numbers, copying nothing that is one already.
+
+    Raises
+    ------
+    TypeError
+        For objects, text, dates, complex numbers, sparse matrices, and columns of a table that hold
+        such; columns of numbers of different kinds become one array.
+    ValueError
+        For rows of different lengths and masked values.
+
+    Examples
+    --------
+    >>> array([[1, 2], [3, 4]], "X").shape
+    (2, 2)
+    """
+    if is_sparse(data):
+        raise TypeError(
+            f"{name} is a sparse matrix ({type(data).__name__}); expected a dense array: "
+            f"{name}.toarray()"
+        )
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(f"{name} has masked values; fill or drop them first")
+    try:
+        result = frames.as_array(data, name)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if result.dtype == bool:
+        return result.view(np.uint8)
+    if result.dtype.kind not in "iuf":
+        kind = result.dtype.kind
+        held = f"values of type {result.dtype}" if kind in "MmV" else frames.KINDS[kind]
+        advice = f"; {frames.DATES_ADVICE}" if frames.holds_dates(result) else ""
+        raise TypeError(
+            f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
+            f"{type(data).__name__}){advice}"
+        )
+    return result
+
+
+def is_sparse(data: Any) -> bool:
+    """Tell whether it is a sparse matrix of SciPy's kind."""
+    return hasattr(data, "toarray") and hasattr(data, "nnz")
+
+
+def is_named(data: Any) -> bool:
+    """Tell whether it is a dict of inputs; one of SciPy's sparse formats, DOK, is a dict, too."""
+    return isinstance(data, Mapping) and not is_sparse(data)
+
+
+def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
+    """Raise unless every value is finite, also after conversion to `dtype`.
+
+    Raises
+    ------
+    ValueError
+        The message says how many values are NaN, infinite or too large, and where the first one is.
+
+    Examples
+    --------
+    >>> check_finite(np.ones((2, 2)), "X", np.float32)
+    """
+    if data.dtype.kind != "f" or data.size == 0:
+        return
+    limit = min(float(np.finfo(dtype).max), float(np.finfo(data.dtype).max))
+    step = max(1, BLOCK_VALUES * len(data) // data.size)
+    blocks = [data[i : i + step] for i in range(0, len(data), step)]
+    # NaN passes through min and max, and no comparison with it is true.
+    with np.errstate(invalid="ignore"):
+        if all(-limit <= block.min() and block.max() <= limit for block in blocks):
+            return
+    nan = sum(int(np.isnan(block).sum()) for block in blocks)
+    infinite = sum(int(np.isinf(block).sum()) for block in blocks)
+    wrong = [~(np.abs(block) <= limit) for block in blocks]
+    large = sum(int(block.sum()) for block in wrong) - nan - infinite
+    counts = [
+        f"{count} {what}"
+        for count, what in ((nan, "NaN"), (infinite, "infinite"), (large, f"beyond {limit:.3g}"))
+        if count
+    ]
+    block = next(i for i, found in enumerate(wrong) if found.any())
+    row, *column = np.argwhere(wrong[block])[0].tolist()
+    where = f"row {block * step + row}" + (f", column {column[0]}" if column else "")
+    raise ValueError(
+        f"{name} must hold finite numbers of {np.dtype(dtype)}, got {' and '.join(counts)} among "
+        f"{data.size} values, the first in {where}"
+    )
+
+
+def matrix(
+    data: Any, name: str, dtype: DTypeLike, columns: int | None = None, *, finite: bool = True
+) -> Array:
+    """Return `data` as a matrix of finite numbers that the core can read.
+
+    Parameters
+    ----------
+    data : array-like
+        Shape (rows, columns) with at least one of each. A model of one input column takes shape
+        (rows,) too.
+    name : str
+        What to call it in errors.
+    dtype : dtype-like
+        The model's type: the values must be finite in it.
+    columns : int, optional
+        How many columns there must be; any number if not given.
+    finite : bool
+        Whether the values are looked at.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not that.
+
+    Examples
+    --------
+    >>> matrix([[1, 2], [3, 4]], "X", np.float32, columns=2).dtype
+    dtype('int64')
+    """
+    result = array(data, name)
+    if result.ndim == 1 and columns == 1:
+        result = result.reshape(-1, 1)
+    wanted = f"(rows, {'columns' if columns is None else columns})"
+    if result.ndim != 2:
+        hint = f"; for one row use {name}.reshape(1, -1)" if result.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape {wanted}, got shape {result.shape}{hint}")
+    if columns is not None and result.shape[1] != columns:
+        raise ValueError(
+            f"{name} must have shape {wanted}, got shape {result.shape}: the model takes {columns} "
+            f"columns, not {result.shape[1]}"
+        )
+    if result.size == 0:
+        raise ValueError(f"{name} is empty: shape {result.shape}, expected at least one row")
+    if finite:
+        check_finite(result, name, dtype)
+    return readable(result, dtype)
+
+
+def input_rows(
+    data: Any, name: str, dtype: DTypeLike, columns: int | None = None, *, finite: bool = True
+) -> Array | CompressedRows:
+    """Return `data` as `matrix` does, or the elements of its rows if it is sparse.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no matrix of finite numbers with so many columns.
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> input_rows(scipy.sparse.eye_array(3, format="csc"), "X", np.float32, columns=3).shape
+    (3, 3)
+    """
+    if not is_sparse(data):
+        return matrix(data, name, dtype, columns, finite=finite)
+    if len(data.shape) != 2 or data.shape[1] != (columns or data.shape[1]):
+        wanted = f"(rows, {'columns' if columns is None else columns})"
+        raise ValueError(f"{name} must have shape {wanted}, got shape {data.shape}")
+    if 0 in data.shape:
+        raise ValueError(f"{name} is empty: shape {data.shape}, expected at least one row")
+    listed = CompressedRows.of(data.tocsr())
+    values = array(listed.data, f"{name}.data")
+    if finite:
+        check_finite(values, f"{name}.data", dtype)
+    return replace(listed, data=readable(values[:, None], dtype)[:, 0])
+
+
+def inputs(
+    X: Any,
+    names: Sequence[str],
+    columns: Sequence[int],
+    dtype: DTypeLike,
+    name: str = "X",
+    *,
+    finite: bool = True,
+) -> list[Any]:
+    """Return one matrix for each input of a model, all with the same number of rows.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix, or a sequence or dict of such
+        One matrix for a model of one input. Several inputs: a sequence in the order of the model's
+        inputs, or a dict by their names.
+    names, columns : sequence
+        Name and number of columns of each input.
+    dtype : dtype-like
+        The model's type.
+    name : str
+        What to call `X` in errors.
+    finite : bool
+        Whether the values are looked at.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of inputs, a shape or a value is wrong, or the rows disagree.
+
+    Examples
+    --------
+    >>> [a.shape for a in inputs([[1.0, 2.0]], ["x"], [2], np.float32)]
+    [(1, 2)]
+    """
+    if is_named(X):
+        if set(X) != set(names):
+            raise ValueError(f"{name} must have the keys {list(names)}, got {list(X)}")
+        parts, titles = [X[key] for key in names], [f"{name}[{key!r}]" for key in names]
+    elif len(names) == 1:
+        parts, titles = [X], [name]
+    else:
+        if not isinstance(X, (list, tuple)):
+            raise TypeError(
+                f"{name} must be a list or dict of {len(names)} arrays, one for each of the inputs "
+                f"{list(names)}, got {type(X).__name__}"
+            )
+        if len(X) != len(names):
+            raise ValueError(
+                f"{name} must hold {len(names)} arrays, one for each of the inputs {list(names)}, "
+                f"got {len(X)}"
+            )
+        parts, titles = list(X), [f"{name}[{i}]" for i in range(len(X))]
+    result = [
+        input_rows(part, title, dtype, width, finite=finite)
+        for part, title, width in zip(parts, titles, columns, strict=True)
+    ]
+    for part, title in zip(result, titles, strict=True):
+        same_rows(part, title, len(result[0]), titles[0])
+    return result
+
+
+def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample_weight") -> Array:
+    """Return the weights of the examples as a column, in a unit that suits `dtype`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not `rows` finite numbers, none negative, not all zero.
+
+    Examples
+    --------
+    >>> sample_weights([1, 2], 2, np.float32).shape
+    (2, 1)
+    """
+    values = array(weight, name)
+    if values.shape not in ((rows,), (rows, 1)):
+        raise ValueError(f"{name} must have shape ({rows},), got {values.shape}")
+    check_finite(values, name, np.float64)  # whether they are large does not matter
+    if values.min() < 0:
+        first = int(np.flatnonzero(values < 0)[0])
+        raise ValueError(
+            f"{name} must not be negative, got {int((values < 0).sum())} negative values, the "
+            f"first in row {first}: {values.flat[first]}"
+        )
+    if not values.any():
+        raise ValueError(f"{name} is zero for every row: nothing would be learned")
+    return readable(in_ordinary_unit(values.reshape(-1, 1), dtype)[0], dtype)
+
+
+def same_rows(data: Array | CompressedRows, name: str, rows: int, other: str) -> None:
+    """Raise unless `data` has as many rows as `other`.
+
+    Examples
+    --------
+    >>> same_rows(np.ones((3, 1)), "t", 3, "X")
+    """
+    if len(data) != rows:
+        raise ValueError(
+            f"{name} must have as many rows as {other}: {other} has {rows}, {name} has {len(data)}"
+        )
+
+
+def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return `out` if results of this shape can be written to it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no writable C-contiguous array of this shape and type.
+
+    Examples
+    --------
+    >>> output(np.empty((2, 1), np.float32), (2, 1), np.dtype(np.float32)).shape
+    (2, 1)
+    """
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"out must have dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError("out must be C-contiguous and writable")
+    return out
+
+
+def asarray_like(value: ArrayLike, like: Array, name: str) -> Array:
+    """Return `value` as an array of the shape and type of `like`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds no finite numbers or has another shape.
+
+    Examples
+    --------
+    >>> asarray_like([1, 2], np.zeros(2, np.float32), "biases")
+    array([1., 2.], dtype=float32)
+    """
+    result = array(value, name)
+    if result.shape != like.shape:
+        raise ValueError(f"{name} must have shape {like.shape}, got {result.shape}")
+    check_finite(result, name, like.dtype)
+    return result.astype(like.dtype)
+
+
+def readable(matrix: Array, dtype: DTypeLike = np.float64) -> Array:
+    """Return the matrix itself if the core can read its rows in place, else a copy that it can.
+
+    The core reads numbers of up to 8 bytes in the machine's byte order, in rows whose numbers lie
+    side by side; it converts a batch when it gathers its rows.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (rows, columns)
+        Of numbers.
+    dtype : dtype-like
+        What becomes of numbers of which the core knows no type.
+
+    Examples
+    --------
+    >>> X = np.ones((4, 6), np.uint8)
+    >>> readable(X[::2, :3]).base is X
+    True
+    >>> readable(X[:, ::2]).flags.c_contiguous
+    True
+    """
+    known = matrix.dtype.isnative and matrix.dtype.kind in KINDS and matrix.dtype.itemsize <= 8
+    if not known:
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(matrix, dtype=dtype)
+    rows, columns = matrix.shape
+    itemsize = matrix.itemsize
+    side_by_side = columns == 1 or matrix.strides[1] == itemsize
+    forward = rows == 1 or (matrix.strides[0] >= 0 and matrix.strides[0] % itemsize == 0)
+    if side_by_side and forward and matrix.flags.aligned:
+        return matrix
+    return matrix.copy()  # ascontiguousarray would keep what is contiguous but not aligned

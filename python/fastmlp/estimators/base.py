@@ -1,0 +1,411 @@
+"""What classifier and regressor have in common: checking, fitting, predicting, pickling."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastmlp import activations, config, planner
+from fastmlp.data import frames
+from fastmlp.data.weights import in_ordinary_unit
+from fastmlp.estimators import lbfgs, network
+from fastmlp.estimators.examples import Data, average, readable
+from fastmlp.estimators.objectives import Objective, training_graph
+from fastmlp.estimators.stochastic import RULES, Compiled, OptimizerState, StochasticTraining
+from fastmlp.estimators.weights import Weights
+from fastmlp.planner.parameters import Parameters
+from fastmlp.training import turns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.graph.node import Node
+
+    Array = NDArray[Any]
+
+
+class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
+
+    _planned = 0  # the version of the network that the plans are of
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [
+            StrOptions({*activations.ACTIVATIONS, *activations.ALIASES}),
+            "array-like",
+            callable,
+        ],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose", StrOptions({"bar"})],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "keep_optimizer": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "dtype": [StrOptions({"float32", "float64"}), type, None],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    _turn: turns.Turn | None = None
+
+    # What the two kinds of estimators decide.
+
+    _y_numeric = False
+
+    def _out_activation(self) -> str:
+        raise NotImplementedError
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        raise NotImplementedError
+
+    def _encode(self, y: Array, name: str = "y") -> Array:
+        raise NotImplementedError
+
+    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
+        raise NotImplementedError
+
+    # Fitting.
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if any(size <= 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return sizes
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        incremental: bool,
+    ) -> None:
+        hidden = self._hidden_sizes()
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        with as_before_unless_right(self):
+            X, y = self._validate_input(X, y, incremental, reset=first_pass)
+            weight, exponent = checked_weight(sample_weight, X)
+            weight = self._weighted_classes(y, weight, incremental)
+            data = Data.of(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
+            held_out = self._check_validation(*validation, columns=data.target.shape[1])
+        self._random_state = check_random_state(self.random_state)
+        self.n_outputs_ = self._count_outputs(data.target)
+        units = [X.shape[1], *hidden, self.n_outputs_]
+        with config.own_threads(self.n_threads):
+            if first_pass:
+                self._initialize(units, X.dtype)
+            else:
+                self._read_weights()
+                self._check_units(units)
+            if self.solver == "lbfgs":
+                lbfgs.minimise(self, self._compiled(data, total=True), data)
+            elif not (incremental and self.early_stopping and self.stopped_):
+                self._fit_stochastic(data, held_out, incremental)
+
+    def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
+        return weight
+
+    def _count_outputs(self, target: Array) -> int:
+        return int(target.shape[1])
+
+    def _check_units(self, units: list[int]) -> None:
+        shapes = [coef.shape for coef in self.coefs_]
+        if shapes != list(itertools.pairwise(units)):
+            raise ValueError(
+                f"the layers have the sizes {[*(rows for rows, _ in shapes), shapes[-1][1]]}, but "
+                f"{units} are asked for now: another fit of a network that is warm cannot change "
+                "its layers"
+            )
+
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any, columns: int) -> Data | None:
+        """Return the user's own validation data, or None."""
+        if (X is None) != (y is None) or (X is None and sample_weight is not None):
+            raise ValueError("X_val and y_val go together, and sample_weight_val with them")
+        if X is None:
+            return None
+        X, y = self._read(X, y, reset=False, suffix="_val")
+        weight, _ = checked_weight(sample_weight, X, "sample_weight_val")
+        target = self._encode(y, "y_val")
+        if target.shape[1] != columns:
+            raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
+        return Data.of(X, target, weight, np.float64)
+
+    def _read(self, X: Any, y: Any, *, reset: bool, suffix: str = "") -> tuple[Any, Array]:
+        """Check data and targets, of training or (with their suffix) of validation."""
+        frames.refuse_dates(X, f"X{suffix}")
+        if y is not None:
+            self._check_targets(y, f"y{suffix}")
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=self._y_numeric,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _check_targets(self, y: Any, name: str) -> None:
+        """Raise if targets are of a kind that scikit-learn's checks let pass or fail on."""
+        raise NotImplementedError
+
+    def _initialize(self, units: list[int], dtype: Any) -> None:
+        """Draw the weights and forget what earlier fits have recorded."""
+        dtype = np.dtype(dtype if self.dtype is None else self.dtype)
+        weights = network.initial_weights(units, self.activation, self._random_state)
+        self.n_iter_ = 0
+        self.t_ = 0
+        self.n_layers_ = len(units)
+        self.out_activation_ = self._out_activation()
+        self._adopt(units, weights, dtype)
+        if self.solver != "lbfgs":
+            self._begin_records(anew=True)
+
+    def _begin_records(self, *, anew: bool) -> None:
+        """Begin what epochs are recorded in; if not `anew`, only what is not there yet.
+
+        Weights put in by hand have no records, nor has a rule of stopping that is new.
+        """
+        stopping = self.early_stopping
+        fresh = {
+            "t_": 0,
+            "loss_curve_": [],
+            "_no_improvement_count": 0,
+            "validation_loss_curve_": [] if stopping else None,
+            "validation_scores_": [] if stopping else None,
+            "best_validation_score_": -np.inf if stopping else None,
+            "best_loss_": None if stopping else np.inf,
+        }
+        for name, value in fresh.items():
+            if anew or getattr(self, name, None) is None:
+                setattr(self, name, value)
+
+    def _fit_stochastic(self, data: Data, held_out: Data | None, incremental: bool) -> None:
+        self._begin_records(anew=False)
+        if not (incremental or (self.warm_start and self.keep_optimizer)):
+            self._optimizer = None
+        if self._optimizer is None or self._optimizer.solver != self.solver:
+            new = self.model_.parameters.new_vector
+            vectors = [new() for _ in range(RULES[self.solver].state_vectors)]
+            self._optimizer = OptimizerState(self.solver, float(self.learning_rate_init), vectors)
+        if self.early_stopping and held_out is not None:
+            self._check_scorable(held_out)
+        elif self.early_stopping:
+            data, held_out = data.split(
+                self.validation_fraction, self._strata(data.target), self._random_state
+            )
+        validate = None
+        if held_out is not None:
+            validate = self._validation(held_out)
+            self.validation_scores_: list[float] = self.validation_scores_ or []
+            self.validation_loss_curve_: list[float] = self.validation_loss_curve_ or []
+        self.stopped_ = False
+        compiled = self._compiled(data, total=False)
+        StochasticTraining(self, compiled, data, validate, incremental).run()
+
+    def _check_scorable(self, held_out: Data) -> None:
+        """Raise if the user's validation rows are too few for a score to follow."""
+
+    def _strata(self, target: Array) -> Array | None:
+        return None
+
+    def _objective(self) -> Objective:
+        return Objective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
+
+    def _compiled(self, data: Data, *, total: bool) -> Compiled:
+        """Return the plan of the training: in float64 for L-BFGS, as its line search needs."""
+        alpha = data.penalty(float(self.alpha), self.model_.dtype)
+        objective, weighted = replace(self._objective(), alpha=alpha), data.weight is not None
+        key = ("train", objective, data.target.shape[1], weighted, self.solver)
+        plans = self._present_plans()
+        if key not in plans:
+            model = self.model_
+            graph = training_graph(
+                model.network, objective, data.target.shape[1], weighted, total=total
+            )
+            parameters = model.parameters
+            if total and model.dtype != np.float64:
+                parameters = Parameters(model.network.parameter_nodes, "float64")
+            plan = planner.plan_training(
+                graph.reported,
+                parameters,
+                RULES["sgd" if total else self.solver],
+                weight=graph.batch_weight,
+                gradients=graph.gradients,
+            )
+            plans[key] = Compiled(graph, plan)
+        compiled: Compiled = plans[key]
+        return compiled
+
+    def _present_plans(self) -> dict[Any, Any]:
+        """Return the plans made since a layer of the model was last changed."""
+        version = self._model.network.version
+        if self._planned != version:
+            self._plans, self._planned = {}, version
+        return self._plans
+
+    def _validation(self, data: Data) -> Any:
+        """Return a function that gives the loss and the score of the data."""
+        from fastmlp import graph as g
+
+        y, _ = self.model_.network.forward(training=False)
+        t = g.input(data.target.shape[1], "t")
+        _, reported = self._objective().examples(y, t)
+        plan = planner.plan([y, reported], parameters=self.model_.parameters)
+        x = self.model_.network.input_nodes[0]
+
+        feeds = data.feeds(x, t, None)
+        out = [np.empty((data.rows, node.shape[1]), self.model_.dtype) for node in (y, reported)]
+
+        def validate() -> tuple[float, float]:
+            output, losses = plan.run(feeds, out=out)
+            loss = average(losses[:, 0], data.weight)
+            return loss, self._score_outputs(output, data.target, data.weight)
+
+        return validate
+
+    # Predicting.
+
+    def _nodes(self, layer: int | None) -> Node:
+        """Return the node of the output, or of a hidden layer by its number."""
+        output, by_layer = self.model_.network.forward(training=False)
+        if layer is None:
+            return output
+        names = [dense.name for dense in network.dense_layers(self.model_)]
+        return by_layer[str(names[layer])]
+
+    def _outputs(self, X: Any, layer: int | None = None) -> Array:
+        """Return the output, or what a layer puts out, for checked data."""
+        turns.check(self, "predict")
+        key = ("predict", layer)
+        plans = self._present_plans()
+        if key not in plans:
+            node = self._nodes(layer)
+            plans[key] = planner.plan([node], parameters=self._model.parameters), node
+        plan, node = plans[key]
+        x = self._model.network.input_nodes[0]
+        if hasattr(X, "tocsr"):
+            X = X.tocsr()
+        with config.own_threads(self.n_threads):
+            result: Array = plan.run({x: readable(X)})[0]
+        return result
+
+    def _checked(self, X: Any) -> Any:
+        check_is_fitted(self, "coefs_")
+        self._read_weights()
+        frames.refuse_dates(X, "X")
+        return validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+        )
+
+    def transform(self, X: Any, layer: int = -1) -> Array:
+        """Return what a hidden layer puts out: the features that the network has learnt.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+        layer : int, default -1
+            Which hidden layer, from 0 for the first to -1 for the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, units)
+            The activations of the layer's units.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        X = self._checked(X)
+        count = self.n_layers_ - 2
+        if layer not in range(-count, count):
+            raise ValueError(
+                f"layer must be an integer from {-count} to {count - 1}, got {layer!r}"
+            )
+        return self._outputs(X, layer % count)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return names for the columns of `transform`: those of the last hidden layer.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Only here for scikit-learn's conventions.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self, "coefs_")
+        prefix = type(self).__name__.lower()
+        width = self.coefs_[-1].shape[0]
+        return np.array([f"{prefix}{i}" for i in range(width)], dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@contextmanager
+def as_before_unless_right(estimator: Any) -> Iterator[None]:
+    """Check arguments: if one is wrong, forget what the right ones have set."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
+    """Return the weights of the rows of X, or None, in units of 2^e, and e.
+
+    All of them zero is an error.
+    """
+    if weight is None:
+        return None, 0
+    frames.refuse_dates(weight, name)
+    given = np.asarray(weight)
+    if given.dtype.kind in "biuf" and given.size and not given.any():
+        raise ValueError(f"{name} is zero for every row: nothing would count")
+    return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)

@@ -1,0 +1,595 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
+
+from fastmlp.estimators import class_weights
+from fastmlp.estimators.base import BaseMLP, as_before_unless_right, checked_weight
+from fastmlp.estimators.examples import average
+from fastmlp.training.turns import Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def _is_stochastic(estimator: Any) -> bool:
+    if estimator.solver not in ("sgd", "adam"):
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True
+
+
+def _gives_probabilities(estimator: Any) -> bool:
+    if estimator.loss == "hinge":
+        raise AttributeError("loss='hinge' gives no probabilities; see decision_function")
+    return True
+
+
+def _gives_scores(estimator: Any) -> bool:
+    if estimator.loss != "hinge":
+        raise AttributeError("decision_function needs loss='hinge'; see predict_proba")
+    return True
+
+
+def _dense(y: Any) -> Array:
+    """Return labels as an array: those of several at a time may be sparse."""
+    array: Array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    return array
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell None, NaN and pandas' NA and NaT."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float) and label != label
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    """Multilayer perceptron that tells classes apart: scikit-learn's `MLPClassifier`, faster.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(100,)
+        The number of units in each hidden layer; one integer for one layer.
+    activation : str, callable or a list of them, default="relu"
+        φ of the hidden layers: "identity", "logistic", "tanh", "relu" as in scikit-learn, any other
+        name in `fastmlp.activations`, a function of a graph node; a list has one for each layer.
+    solver : {"lbfgs", "sgd", "adam"}, default="adam"
+        L-BFGS on all rows at once, or steps on batches.
+    alpha : float, default=0.0001
+        Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch or the sum of their
+        weights: with another unit of `sample_weight` it is another penalty, as in scikit-learn.
+    batch_size : int or "auto", default="auto"
+        Rows of a step; "auto" is ``min(200, n_samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        For "sgd": the rate stays, falls as learning_rate_init / t^power_t, or is divided by 5
+        whenever `n_iter_no_change` epochs brought nothing.
+    learning_rate_init : float, default=0.001
+        The rate at the beginning.
+    power_t : float, default=0.5
+        The exponent of "invscaling".
+    max_iter : int, default=200
+        At most so many epochs, or iterations of L-BFGS.
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in an order of its own.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, held-out rows, the order of rows and dropout. With the same one
+        and float64 data they are those of scikit-learn.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool, int or "bar", default=False
+        Print a line each epoch, or show a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    momentum : float, default=0.9
+        Of "sgd", in [0, 1].
+    nesterovs_momentum : bool, default=True
+        Whether momentum looks ahead.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows (or use `X_val`), stop when their score no longer
+        improves, and return to the weights of the best score. NaN is never the best, and rows of
+        weight 0 are not held out.
+    validation_fraction : float, default=0.1
+        What share of the rows to hold out.
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Decay rates of Adam's moments, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int or inf, default=10
+        So many epochs in a row without improvement are borne.
+    max_fun : int, default=15000
+        At most so many evaluations in L-BFGS.
+    loss : {"log_loss", "hinge"} or callable, default="log_loss"
+        What to minimise. "hinge" is max(0, 1 − (2t − 1) y) of an output without activation, or
+        max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ) for several classes; it gives no probabilities. A function of
+        graph nodes (y, t), y the probabilities and t zeros and ones of the same shape, returns one
+        number for each row.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, which multiply `sample_weight`. "balanced" is Σ w / (classes · Σ w
+        of the class), so that a row of weight 2 counts as two rows.
+    dropout : float or list of float, default=0.0
+        Which share of the units of the hidden layers, or of each of them, is left out at random in
+        each training step.
+    keep_optimizer : bool, default=False
+        Whether a warm `fit` goes on with the solver's moments and step count, too.
+    callbacks : list or None, default=None
+        `fastmlp.Callback` objects or functions (model, epoch, logs), told after each epoch with
+        "loss", and "val_loss" and "val_score" where rows are held out. One that returns True ends
+        the training.
+    dtype : {"float32", "float64"} or None, default=None
+        Type of the weights and of the computation; None follows X.
+    n_threads : int or None, default=None
+        At most so many threads; None is `fastmlp.get_num_threads()`. It changes no result.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The labels.
+    coefs_, intercepts_ : list of ndarray
+        Weights (inputs, outputs) and biases (outputs,) of each layer; views of `model_`, writable.
+        Arrays put in their place are the weights from then on, also of other shapes (with
+        `n_layers_`) and in an estimator never fitted (a classifier needs `classes_`, too).
+    model_ : fastmlp.Model
+        The network itself: `fastmlp.Model` with all it can do.
+    loss_, best_loss_ : float
+        The last loss and the smallest; `best_loss_` is None with early stopping.
+    loss_curve_ : list of float
+        The loss of each epoch, penalty included.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        Accuracy and loss, without penalty, of the held-out rows after each epoch.
+    best_validation_score_ : float or None
+        The best of them, with early stopping.
+    stopped_ : bool
+        Whether the rule of `tol` and `n_iter_no_change` ended the training.
+    n_iter_, t_ : int
+        Epochs run, and rows seen in them.
+    n_layers_, n_outputs_ : int
+        Layers with the input, and columns of the output.
+    out_activation_ : str
+        Activation of the output.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Only if X has names of columns.
+
+    Raises
+    ------
+    ValueError
+        From `fit`: if data or a parameter is wrong, or the loss becomes NaN or infinite; then the
+        weights are the last finite ones. With `early_stopping` a loss that is no number ends the
+        training with a ConvergenceWarning instead, and the weights are those of the best score.
+
+    Notes
+    -----
+    Defaults, warnings and the meaning of every parameter are those of scikit-learn 1.9. Adam is
+    that of Kingma and Ba (ICLR 2015), momentum that of Sutskever et al. (ICML 2013), as its solvers
+    have them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastmlp import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier(random_state=0, max_iter=400, learning_rate_init=0.01).fit(X, y)
+    >>> bool(clf.score(X, y) > 0.95)
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"log_loss", "hinge"}), callable],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        class_weight: Any = None,
+        dropout: Any = 0.0,
+        keep_optimizer: bool = False,
+        callbacks: Any = None,
+        dtype: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.loss = loss
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.keep_optimizer = keep_optimizer
+        self.callbacks = callbacks
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels: numbers or strings; zeros and ones in columns for several at a time.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        X_val, y_val, sample_weight_val : like X, y and sample_weight, optional
+            Rows of your own to validate on after each epoch.
+
+        Returns
+        -------
+        MLPClassifier
+            The estimator itself.
+        """
+        turn = Turn("fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+        finally:
+            turn.live = False
+        return self
+
+    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Go through data once more, from the weights as they are.
+
+        That is one epoch. With `early_stopping` the score of the held-out rows is followed over
+        calls: after `n_iter_no_change` calls without improvement the best weights come back,
+        `stopped_` becomes True, and further calls change nothing.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data. Of sparse rows only the elements listed are read, never a dense copy.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+        classes : array-like, optional
+            All labels there will be; needed in the first call.
+        X_val, y_val, sample_weight_val : like X, y and sample_weight, optional
+            Rows of your own to validate on after each epoch.
+
+        Returns
+        -------
+        MLPClassifier
+            The estimator itself.
+        """
+        self._check_targets(y, "y")
+        with as_before_unless_right(self):
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        turn = Turn("partial_fit")
+        try:
+            turn.take(self)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
+        finally:
+            turn.live = False
+        return self
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        X, y = self._read(X, y, reset=reset)
+        self._complete_labels()
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return X, y
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return X, y
+
+    def _complete_labels(self) -> None:
+        """Set the one of `classes_` and the `LabelBinarizer` by the other, put in by hand."""
+        if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
+            self._label_binarizer = LabelBinarizer().fit(self.classes_)
+        elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):
+            self.classes_ = self._label_binarizer.classes_
+
+    @property
+    def _multiclass(self) -> bool:
+        self._complete_labels()
+        if not hasattr(self, "classes_"):
+            raise ValueError(
+                "coefs_ and intercepts_ are set by hand, but no classes_: the labels, in the order "
+                "of the outputs"
+            )
+        return bool(self._label_binarizer.y_type_ == "multiclass")
+
+    def _check_classes(self) -> None:
+        """Raise if there are not as many outputs as the classes need."""
+        binary = not self._multiclass and self._label_binarizer.y_type_ == "binary"
+        wanted = 1 if binary else len(self.classes_)
+        if self.n_outputs_ != wanted:
+            raise ValueError(
+                f"the weights set by hand have {self.n_outputs_} outputs, {len(self.classes_)} "
+                f"classes need {wanted}"
+            )
+
+    def _out_activation(self) -> str:
+        if self.loss == "hinge":
+            return "identity"
+        return "softmax" if self._multiclass else "logistic"
+
+    @property
+    def _threshold(self) -> float:
+        """Of an output, above which its label is there."""
+        return 0.0 if self.out_activation_ == "identity" else 0.5
+
+    def _check_targets(self, y: Any, name: str) -> None:
+        if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
+            return
+        labels = np.asarray(y).ravel().tolist()
+        missing = [i for i, label in enumerate(labels) if _is_missing(label)]
+        if missing:
+            raise ValueError(
+                f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
+                f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
+            )
+        texts = sum(isinstance(label, str) for label in labels)
+        if 0 < texts < len(labels):
+            other = next(label for label in labels if not isinstance(label, str))
+            raise TypeError(
+                f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
+                f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
+            )
+
+    def _encode(self, y: Array, name: str = "y") -> Array:
+        """Return the number of the class, or zeros and ones where labels do not exclude others."""
+        self._check_labels(y, name)
+        if self._multiclass and isinstance(self.loss, str):
+            return np.searchsorted(self.classes_, y)[:, None]
+        encoded: Array = self._label_binarizer.transform(y).astype(np.uint8)
+        return encoded
+
+    def _check_labels(self, y: Array, name: str) -> None:
+        """Raise unless every label is one of the classes."""
+        classes: list[Any] = self.classes_.tolist()
+        y = _dense(y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            if y.ndim != 2 or y.shape[1] != len(classes) or not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} must hold zeros and ones in {len(classes)} columns, one for each label"
+                )
+            return
+        if y.ndim != 1:
+            raise ValueError(f"{name} must hold one label for each row, its shape is {y.shape}")
+        # By value: NumPy would compare True with "True" as texts.
+        given = y.tolist() if y.dtype.kind == "O" else np.unique(y).tolist()
+        if unknown := [label for label in dict.fromkeys(given) if label not in set(classes)]:
+            raise ValueError(
+                f"{name} has labels that are no classes: {unknown[:5]}; the classes are "
+                f"{classes[:20]}"
+            )
+
+    def _count_outputs(self, target: Array) -> int:
+        return len(self.classes_) if self._multiclass else int(target.shape[1])
+
+    def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
+            return weight
+        if incremental and (
+            given == "balanced" or (isinstance(given, list) and "balanced" in given)
+        ):
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: a part of the rows does "
+                "not tell how often each class comes. Use compute_class_weight('balanced', "
+                "classes=classes, y=y) of sklearn.utils with the labels y of all rows, or of a "
+                "large sample of them, and pass class_weight=dict(zip(classes, weights))"
+            )
+        labels = y if y.ndim == 1 else _dense(y).astype(int)
+        by_class = class_weights.of_rows(given, labels, self.classes_, weight)
+        weighted: Array = by_class if weight is None else by_class * weight
+        if not weighted.any():
+            raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
+        return weighted
+
+    def _strata(self, target: Array) -> Array | None:
+        return target.astype(bool) if self.n_outputs_ == 1 else None
+
+    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
+        """Return the accuracy: the share of rows whose labels are all right."""
+        if not np.isfinite(output).all():
+            return float("nan")
+        if self._multiclass:
+            wanted = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
+            right = output.argmax(axis=1) == wanted
+        else:
+            right = ((output > self._threshold) == target.astype(bool)).all(axis=1)
+        return average(right, weight)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels; zeros and ones in columns if there were several at a time.
+        """
+        X = self._checked(X)
+        self._check_classes()
+        y = self._outputs(X)
+        labels: Array = self._label_binarizer.inverse_transform(
+            y.ravel() if self.n_outputs_ == 1 else y, threshold=self._threshold
+        )
+        return labels
+
+    @available_if(_gives_scores)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs that `loss="hinge"` judges.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            With two classes above 0 for the second one, else a column for each class or label.
+        """
+        scores = self._outputs(self._checked(X))
+        return scores.ravel() if self.n_outputs_ == 1 else scores
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        X = self._checked(X)
+        y = self._outputs(X)
+        return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            −inf where a probability is 0.
+        """
+        y: Array = self.predict_proba(X)
+        return np.log(y, out=y)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: the share of rows whose labels are all right.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The right labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, in any unit.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Examples
+        --------
+        >>> X = [[0.0], [1.0], [2.0], [3.0]]
+        >>> clf = MLPClassifier(solver="lbfgs", random_state=0).fit(X, [0, 0, 1, 1])
+        >>> clf.score(X, [0, 0, 1, 0], sample_weight=[1, 1, 1, 3])
+        0.5
+        """
+        return float(super().score(X, y, checked_weight(sample_weight, X)[0]))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,112 @@
+"""Training by L-BFGS: SciPy's minimiser on the flat vector of the parameters, in float64."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.estimators.examples import Data
+    from fastmlp.estimators.stochastic import Compiled
+    from fastmlp.networks.network import Network
+    from fastmlp.planner.parameters import Parameters
+
+    Array = NDArray[Any]
+
+
+class WholeLoss:
+    """Loss of all data and its gradient, as a function of the flat vector.
+
+    The core adds up the losses of the rows; the penalty is added here.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The sum of the losses of the examples, see `training_graph(total=True)`.
+    network : Network
+        Which parameters are weights.
+    alpha : float
+        Of the penalty ½ α ‖W‖² / n, or / Σ w.
+    data : Data
+        All examples.
+    """
+
+    def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Data) -> None:
+        self._parameters = compiled.plan.parameters
+        self._total = float(data.rows if data.weight is None else data.weight.sum(dtype=np.float64))
+        graph = compiled.graph
+        feeds = data.feeds(graph.x, graph.t, graph.weight)
+        self._sum = compiled.plan.loss_function(feeds)
+        self._decay = data.penalty(alpha, np.float64) * _mask(network, self._parameters)
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
+        self._parameters.flat[:] = flat
+        loss, gradient = self._sum()
+        decayed = self._decay * flat
+        loss += 0.5 * float(decayed @ flat)
+        gradient += decayed
+        gradient /= self._total
+        return loss / self._total, gradient
+
+
+def _mask(network: Network, parameters: Parameters) -> Array:
+    """Return 1 where the flat vector holds a weight, 0 at biases and padding."""
+    mask = parameters.new_vector()
+    for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True):
+        if name.endswith(".weights"):
+            parameters.view(node, mask)[...] = 1.0
+    return mask
+
+
+def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
+    """Train the estimator's model; sets `n_iter_` and `loss_`.
+
+    Raises
+    ------
+    ValueError
+        If the loss or a weight became NaN or infinite.
+    """
+    import scipy
+    from scipy.optimize import minimize
+    from sklearn.utils.optimize import _check_optimize_result
+
+    # SciPy prints nothing from 1.15 on, and warns where it is asked to.
+    prints = tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 15)
+    model = estimator.model_
+    loss = WholeLoss(compiled, model.network, estimator.alpha, data)
+    # The vectors are too short for BLAS to share, but its threads would spin for 0.1 s after each
+    # call, on the very cores that the loss is computed on: then a fit takes seven times as long.
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        result = minimize(
+            loss,
+            model.parameters.flat.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+                **({"iprint": 1 if estimator.verbose else -1} if prints else {}),
+            },
+        )
+    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    estimator.loss_ = result.fun
+    if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            "values and need to be preprocessed."
+        )
+    model.parameters.flat[:] = result.x
+
+
+@functools.cache
+def _thread_pools() -> Any:
+    """Return the libraries that have threads; SciPy's minimiser is loaded by now, with its BLAS."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -1,0 +1,188 @@
+"""An estimator's weights: views of its model, or arrays that somebody has put in their place.
+
+scikit-learn computes with whatever `coefs_`, `intercepts_` and `out_activation_` hold, fitted or
+not: servers set them to averages, encoders are cut from autoencoders. So does this class: before
+the weights are used it looks whether they are still those of the model, and makes it anew if not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp.data import arrays
+from fastmlp.estimators import network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.estimators.stochastic import OptimizerState
+    from fastmlp.models.model import Model
+
+    Array = NDArray[Any]
+
+
+class Weights:
+    """The part of an estimator that keeps `coefs_`, `intercepts_` and `model_` the same."""
+
+    # Of the estimator.
+    activation: Any
+    dropout: Any
+    dtype: Any
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    n_layers_: int
+    out_activation_: str
+
+    def _out_activation(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def model_(self) -> Model:
+        """The network itself: `fastmlp.Model` with all it can do, with the present weights."""
+        if "coefs_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} has no model_ before fit")
+        self._read_weights()
+        return self._model
+
+    def _adopt(self, units: list[int], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
+        """Make the network of these weights, with no state of a solver yet."""
+        count = len(units) - 2
+        hidden = network.hidden_activations(self.activation, count)
+        dropout = network.each_layer(self.dropout, count, "dropout")
+        self._model = network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
+        self.n_layers_ = len(units)
+        self.n_outputs_ = units[-1]
+        self._best_flat: Array | None = None
+        self._optimizer: OptimizerState | None = None
+        self._plans: dict[Any, Any] = {}
+        self.stopped_ = False
+        self._show_weights()
+
+    def _show_weights(self) -> None:
+        """Let `coefs_` and `intercepts_` be the model's own arrays."""
+        layers = network.dense_layers(self._model)
+        self.coefs_ = [layer.weights.T for layer in layers]
+        self.intercepts_ = [layer.biases for layer in layers]
+        self._shown = [*self.coefs_, *self.intercepts_]
+        self._shown_as = self._description()
+
+    def _description(self) -> tuple[Any, ...]:
+        """Return what the model depends on beside its weights."""
+        settings = (self.activation, self.dropout)
+        each = [
+            s if isinstance(s, str) or not hasattr(s, "__iter__") else tuple(s) for s in settings
+        ]
+        return (*each, self.dtype, self.out_activation_, self.n_layers_)
+
+    def _as_shown(self) -> bool:
+        """Whether `coefs_`, `intercepts_` and the settings are those of the model."""
+        shown = vars(self).get("_shown")
+        if shown is None or self._shown_as != self._description():
+            return False
+        given = [*self.coefs_, *self.intercepts_]
+        return len(given) == len(shown) and all(map(_is, given, shown))
+
+    def _read_weights(self) -> None:
+        """Make the model anew if somebody has changed `coefs_`, `intercepts_` or a setting.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays are no weights of layers that follow one another; then nothing changes.
+        """
+        if "_shown" in vars(self) and self._as_shown():
+            return
+        coefs, intercepts = self._given_weights()
+        units = [len(coefs[0]), *(coef.shape[1] for coef in coefs)]
+        given = getattr(self, "n_layers_", len(units))
+        if given != len(units):
+            raise ValueError(
+                f"n_layers_ is {given}, but coefs_ holds the weights of {len(coefs)} layers, which "
+                f"with the input are {len(units)}: cut coefs_ and intercepts_, or set n_layers_"
+            )
+        if "out_activation_" not in vars(self):
+            self.out_activation_ = self._out_activation()
+        self._replace_model(units, coefs, intercepts)
+
+    def _given_weights(self) -> tuple[list[Array], list[Array]]:
+        """Return the arrays in `coefs_` and `intercepts_` if they fit together."""
+        if "intercepts_" not in vars(self):
+            raise ValueError("coefs_ are set by hand, but no intercepts_: each layer needs both")
+        coefs = [arrays.array(c, f"coefs_[{i}]") for i, c in enumerate(self.coefs_)]
+        intercepts = [arrays.array(b, f"intercepts_[{i}]") for i, b in enumerate(self.intercepts_)]
+        if len(coefs) != len(intercepts) or not coefs:
+            raise ValueError(
+                f"coefs_ holds {len(coefs)} arrays and intercepts_ {len(intercepts)}: expected one "
+                "of each for every layer"
+            )
+        for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+            if coef.ndim != 2 or 0 in coef.shape or intercept.shape != coef.shape[1:]:
+                raise ValueError(
+                    f"coefs_[{i}] has the shape {coef.shape} and intercepts_[{i}] "
+                    f"{intercept.shape}: expected (inputs, outputs) and (outputs,)"
+                )
+        for i, (one, next_one) in enumerate(itertools.pairwise(coefs)):
+            if one.shape[1] != len(next_one):
+                raise ValueError(
+                    f"coefs_[{i}] has the shape {one.shape} and coefs_[{i + 1}] {next_one.shape}: "
+                    "the outputs of a layer must be the inputs of the next one"
+                )
+        return coefs, intercepts
+
+    def _replace_model(self, units: list[int], coefs: list[Array], intercepts: list[Array]) -> None:
+        """Make the model of these weights; the solver's state stays where it still fits."""
+        before = vars(self).get("_model")
+        shapes = [coef.shape for coef in coefs]
+        dtype = np.dtype("float32" if all(c.dtype == np.float32 for c in coefs) else "float64")
+        if self.dtype is not None:
+            dtype = np.dtype(self.dtype)
+        elif before is not None:
+            dtype = before.dtype
+        weights = {}
+        for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True), start=1):
+            weights[f"dense_{i}.weights"] = coef.T
+            weights[f"dense_{i}.biases"] = intercept[None]
+        kept = {}
+        if before is not None and before.dtype == dtype:
+            layers = network.dense_layers(before)
+            if shapes == [layer.weights.shape[::-1] for layer in layers]:
+                kept = {name: vars(self)[name] for name in ("_optimizer", "_best_flat", "stopped_")}
+        self._adopt(units, weights, dtype)
+        vars(self).update(kept)
+        if vars(self).get("n_features_in_", units[0]) != units[0]:
+            vars(self).pop("feature_names_in_", None)
+        self.n_features_in_ = units[0]
+
+    # Objects.
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
+        # The weights are the model's, unless somebody has put in others; plans are made again.
+        gone = ["_shown", "_plans", "_turn"]
+        if "_shown" in vars(self) and self._as_shown():
+            gone += ["coefs_", "intercepts_"]
+        for name in gone:
+            state.pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        if "_model" not in vars(self):
+            return
+        if self._optimizer is not None:  # a file mapped into memory may not be written to
+            self._optimizer.vectors = [vector.copy() for vector in self._optimizer.vectors]
+        self._plans = {}
+        given: dict[str, Any] = {
+            name: state[name] for name in ("coefs_", "intercepts_") if name in state
+        }
+        described = self._shown_as
+        self._show_weights()
+        self._shown_as = described
+        vars(self).update(given)
+
+
+def _is(mine: Any, theirs: Any) -> bool:
+    return mine is theirs

@@ -1,0 +1,219 @@
+"""Activations h = φ(z), each beside its message z̄ = φ'(z)·h̄ with φ' in terms of h.
+
+The messages are operations themselves, so they can be fused and differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, constant, declare
+from fastmlp.graph.ops.elementwise import exp
+
+
+def _same(shape: Shape, **_: Any) -> Shape:
+    return shape
+
+
+def relu(z: Operand) -> Node:
+    """Return max(z, 0); its derivative is [z > 0]."""
+    return apply("relu", z)
+
+
+declare(
+    "relu",
+    shape=_same,
+    value=lambda z: np.where(z.real > 0, z, 0) if np.iscomplexobj(z) else np.maximum(z, 0),
+    derive=lambda h, bar, z: (apply("relu_message", bar, h),),
+    formula="relu({0})",
+    analytic=False,
+)
+
+declare(
+    "relu_message",
+    shape=broadcast,
+    value=lambda bar, h: np.where(h.real > 0, bar, np.zeros_like(bar)),
+    derive=lambda m, u, bar, h: (apply("relu_message", u, h), None),
+    formula="[{1} > 0]·{0}",
+    precedence=2,
+    analytic=False,
+)
+
+
+def softplus(z: Operand) -> Node:
+    """Return log(1 + e^z), the soft ReLU, stable for large ``|z|``; its derivative is 1 − e^−h."""
+    return apply("softplus", z)
+
+
+def _softplus_value(z: Array) -> Array:
+    result: Array = np.where(z.real > 0, z, 0) + np.log1p(np.exp(np.where(z.real > 0, -z, z)))
+    return result
+
+
+declare(
+    "softplus",
+    shape=_same,
+    value=_softplus_value,
+    derive=lambda h, bar, z: (apply("softplus_message", bar, h),),
+    formula="softplus({0})",
+)
+
+declare(
+    "softplus_message",
+    shape=broadcast,
+    value=lambda bar, h: -np.expm1(-h) * bar,
+    derive=lambda m, u, bar, h: (apply("softplus_message", u, h), u * bar * exp(-h)),
+    formula="(1 − exp(−{1}))·{0}",
+    precedence=2,
+)
+
+
+def threshold(z: Operand) -> Node:
+    """Return the hard threshold [z > 0]: 1 where z > 0, else 0, NaN of NaN; it sends no message."""
+    return apply("threshold", z)
+
+
+declare(
+    "threshold",
+    shape=_same,
+    value=lambda z: np.where(np.isnan(z), z, z.real > 0).astype(z.dtype),
+    derive=lambda h, bar, z: (None,),
+    formula="[{0} > 0]",
+    analytic=False,
+)
+
+declare(
+    "threshold_message",
+    shape=broadcast,
+    value=lambda bar, h: np.zeros_like(bar + h),
+    derive=lambda m, u, bar, h: (None, None),
+    formula="0·{0}",
+    precedence=2,
+    analytic=False,
+)
+
+
+def logistic(z: Operand) -> Node:
+    """Return 1/(1 + e^−z); its derivative is h(1 − h)."""
+    return apply("logistic", z)
+
+
+def _logistic_value(z: Array) -> Array:
+    e = np.exp(np.where(z.real > 0, -z, z))
+    result: Array = np.where(z.real > 0, 1, e) / (1 + e)
+    return result
+
+
+declare(
+    "logistic",
+    shape=_same,
+    value=_logistic_value,
+    derive=lambda h, bar, z: (apply("logistic_message", bar, h),),
+    formula="logistic({0})",
+)
+
+declare(
+    "logistic_message",
+    shape=broadcast,
+    value=lambda bar, h: h * (1 - h) * bar,
+    derive=lambda m, u, bar, h: (apply("logistic_message", u, h), u * bar * (1 - 2 * h)),
+    formula="{0}·{1}·(1 − {1})",
+    precedence=2,
+)
+
+
+def logistic_cross_entropy(z: Operand, t: Operand) -> Node:
+    """Return softplus(z) − t·z = −t log y − (1 − t) log(1 − y) with y = logistic(z), broadcasting.
+
+    For t of 0 … 1 no digit is lost by cancellation, however sure and right y is. The derivative by
+    z is logistic(z) − t.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.logistic_cross_entropy([[40.0]], 1.0), {})
+    array([[4.24835426e-18]])
+    """
+    return apply("logistic_cross_entropy", z, t)
+
+
+def _cross_entropy_value(z: Array, t: Array) -> Array:
+    # (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: no term is negative.
+    above = z.real > 0
+    result: Array = np.where(above, 1 - t, -t) * z + np.log1p(np.exp(np.where(above, -z, z)))
+    return result
+
+
+declare(
+    "logistic_cross_entropy",
+    shape=broadcast,
+    value=_cross_entropy_value,
+    derive=lambda h, bar, z, t: (bar * apply("logistic_residual", z, t), -(bar * z)),
+    formula="softplus({0}) − {1}·{0}",
+    precedence=1,
+)
+
+
+def _residual_value(z: Array, t: Array) -> Array:
+    above = z.real > 0
+    e = np.exp(np.where(above, -z, z))
+    q = e / (1 + e)  # the smaller of logistic(z) and 1 − logistic(z)
+    result: Array = np.where(above, (1 - t) - q, q - t)
+    return result
+
+
+declare(
+    "logistic_residual",
+    shape=broadcast,
+    value=_residual_value,
+    derive=lambda m, u, z, t: (u * (logistic(z) * logistic(-z)), -u),
+    formula="logistic({0}) − {1}",
+    precedence=1,
+)
+
+
+def without_cancellation(node: Node, fed: Container[Node]) -> Node:
+    """Return softplus(z) − t·z as `logistic_cross_entropy`, any other node as it is.
+
+    Written out it would lose its digits where t = 1 and z is large. The node of the graph stays, so
+    that its parents can be shown, fed and asked for gradients; only its value is computed from z
+    and t at once, unless what lies between is fed.
+    """
+    if node.op != "subtract":
+        return node
+    plus, product = node.parents
+    if plus.op != "softplus" or plus in fed:
+        return node
+    (z,) = plus.parents
+    if product is z:
+        return logistic_cross_entropy(z, constant(1.0))
+    if product.op != "multiply" or product in fed or z not in product.parents:
+        return node
+    left, right = product.parents
+    return logistic_cross_entropy(z, right if left is z else left)
+
+
+def tanh(z: Operand) -> Node:
+    """Return tanh z; its derivative is 1 − h²."""
+    return apply("tanh", z)
+
+
+declare(
+    "tanh",
+    shape=_same,
+    value=np.tanh,
+    derive=lambda h, bar, z: (apply("tanh_message", bar, h),),
+    formula="tanh({0})",
+)
+
+declare(
+    "tanh_message",
+    shape=broadcast,
+    value=lambda bar, h: (1 - h * h) * bar,
+    derive=lambda m, u, bar, h: (apply("tanh_message", u, h), u * bar * (-2 * h)),
+    formula="{0}·(1 − {1}²)",
+    precedence=2,
+)

@@ -1,0 +1,87 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp.graph.node import BATCH, Array, Node, Operand, Shape, apply, declare, describe
+
+
+def affine(x: Operand, W: Operand, b: Operand) -> Node:
+    """Return x Wᵀ + b: x (rows, inputs), W (outputs, inputs), b (1, outputs) → (rows, outputs).
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x, W, b = g.input(2, "x"), g.parameter([[1.0, 2.0]], "W"), g.parameter(3.0, "b")
+    >>> g.reference.evaluate(g.affine(x, W, b), {x: [[10.0, 100.0]]})
+    array([[213.]])
+    """
+    return apply("affine", x, W, b)
+
+
+def _affine_shape(x: Shape, W: Shape, b: Shape) -> Shape:
+    if W[0] == BATCH or W[1] != x[1]:
+        raise ValueError(f"x {describe(x)} needs W of shape (outputs, {x[1]}), got {describe(W)}")
+    outputs = int(W[0])
+    if b != (1, outputs):
+        raise ValueError(f"W {describe(W)} needs b of shape (1, {outputs}), got {describe(b)}")
+    return x[0], outputs
+
+
+declare(
+    "affine",
+    shape=_affine_shape,
+    value=lambda x, W, b: x @ W.T + b,
+    derive=lambda z, bar, x, W, b: (
+        matmul(bar, W),
+        matmul(bar, x, transpose_a=True),
+        apply("sum", bar, axis=0),
+    ),
+    formula="{0} {1}ᵀ + {2}",
+    precedence=1,
+)
+
+
+def matmul(a: Operand, b: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Node:
+    """Return the matrix product a b, of a or aᵀ with b or bᵀ.
+
+    The batch may be the rows of the product or be summed over, as in z̄ᵀ x; never its columns.
+    """
+    return apply("matmul", a, b, transpose_a=bool(transpose_a), transpose_b=bool(transpose_b))
+
+
+def _matmul_shape(a: Shape, b: Shape, transpose_a: bool, transpose_b: bool) -> Shape:
+    rows, inner_a = (a[1], a[0]) if transpose_a else a
+    inner_b, columns = (b[1], b[0]) if transpose_b else b
+    if inner_a != inner_b:
+        left, right = ("aᵀ" if transpose_a else "a"), ("bᵀ" if transpose_b else "b")
+        raise ValueError(
+            f"the columns of {left} must be as many as the rows of {right}, "
+            f"got a {describe(a)} and b {describe(b)}"
+        )
+    if isinstance(columns, str):
+        raise ValueError("bᵀ of a batch would have the batch as columns")
+    return rows, columns
+
+
+def _matmul_value(a: Array, b: Array, transpose_a: bool, transpose_b: bool) -> Any:
+    return (a.T if transpose_a else a) @ (b.T if transpose_b else b)
+
+
+def _matmul_messages(h: Node, bar: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    # With A, B the factors as they enter: Ā = bar Bᵀ and B̄ = Aᵀ bar, transposed back.
+    ta, tb = h.attrs["transpose_a"], h.attrs["transpose_b"]
+    to_a = matmul(b, bar, tb, True) if ta else matmul(bar, b, False, not tb)
+    to_b = matmul(bar, a, True, ta) if tb else matmul(a, bar, not ta, False)
+    return to_a, to_b
+
+
+declare(
+    "matmul",
+    shape=_matmul_shape,
+    value=_matmul_value,
+    derive=_matmul_messages,
+    formula=lambda a, b, transpose_a, transpose_b: f"{a}{'ᵀ' * transpose_a} {b}{'ᵀ' * transpose_b}",
+    precedence=2,
+)

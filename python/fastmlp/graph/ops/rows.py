@@ -1,0 +1,227 @@
+"""Functions of whole rows: softmax and its relatives, the largest element, dropout's mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, declare, describe
+from fastmlp.graph.ops.columns import class_index, scatter
+from fastmlp.graph.ops.elementwise import exp
+from fastmlp.graph.ops.reductions import spread, sum
+
+
+def _same(shape: Shape, **_: Any) -> Shape:
+    return shape
+
+
+def _column(shape: Shape) -> Shape:
+    return shape[0], 1
+
+
+def softmax(a: Operand) -> Node:
+    """Return e^a_j / Σ_k e^a_k along each row: positive, summing to 1."""
+    return apply("softmax", a)
+
+
+def _softmax_value(a: Array) -> Array:
+    e = np.exp(a - np.max(a.real, axis=1, keepdims=True))
+    result: Array = e / np.sum(e, axis=1, keepdims=True)
+    return result
+
+
+declare(
+    "softmax",
+    shape=_same,
+    value=_softmax_value,
+    derive=lambda y, bar, a: (y * (bar - sum(bar * y, axis=1)),),
+    formula="softmax({0})",
+)
+
+
+def log_softmax(a: Operand) -> Node:
+    """Return a_j − log Σ_k e^a_k along each row."""
+    return apply("log_softmax", a)
+
+
+def _log_softmax_value(a: Array) -> Array:
+    shifted = a - np.max(a.real, axis=1, keepdims=True)
+    result: Array = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    return result
+
+
+declare(
+    "log_softmax",
+    shape=_same,
+    value=_log_softmax_value,
+    derive=lambda h, bar, a: (bar - exp(h) * sum(bar, axis=1),),
+    formula="log_softmax({0})",
+)
+
+
+def argmax(a: Operand) -> Node:
+    """Return the column of each row's largest element (the first of equals) as a number: (b, 1)."""
+    return apply("argmax", a)
+
+
+declare(
+    "argmax",
+    shape=_column,
+    value=lambda a: np.argmax(a.real, axis=1, keepdims=True).astype(a.dtype),
+    derive=lambda h, bar, a: (None,),
+    formula="argmax({0})",
+    analytic=False,
+)
+
+
+def softmax_cross_entropy(z: Operand, t: Operand) -> Node:
+    """Return Σ_j t_j (log Σ_k e^z_k − z_j) for each row: (b, 1).
+
+    Parameters
+    ----------
+    z : node (b, n)
+        The arguments of the softmax.
+    t : node (b, n) or (b, 1)
+        The weight of each class (one-hot or any other), or, for n > 1, the class as a number.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> z, t = g.constant([[0.0, 0.0]]), g.constant(1)
+    >>> g.reference.evaluate(g.softmax_cross_entropy(z, t), {})
+    array([[0.69314718]])
+    """
+    return apply("softmax_cross_entropy", z, t)
+
+
+def _cross_entropy_shape(z: Shape, t: Shape) -> Shape:
+    if t[0] != z[0] or t[1] not in (1, z[1]):
+        raise ValueError(
+            f"z {describe(z)} needs targets of shape {describe(z)} or {describe(_column(z))}, "
+            f"got {describe(t)}"
+        )
+    return _column(z)
+
+
+def _weights(z: Array, t: Array) -> Array:
+    """Return the targets as weights of the classes (b, n)."""
+    if t.shape[1] == z.shape[1]:
+        return t
+    return np.equal(class_index(t, z.shape[1]), np.arange(z.shape[1])).astype(z.dtype)
+
+
+def _cross_entropy_value(z: Array, t: Array) -> Array:
+    result: Array = -np.sum(_weights(z, t) * _log_softmax_value(z), axis=1, keepdims=True)
+    return result
+
+
+declare(
+    "softmax_cross_entropy",
+    shape=_cross_entropy_shape,
+    value=_cross_entropy_value,
+    derive=lambda h, bar, z, t: (
+        apply("softmax_cross_entropy_message", bar, z, t),
+        -(bar * log_softmax(z)) if t.shape == z.shape else None,
+    ),
+    formula="cross_entropy(softmax({0}), {1})",
+)
+
+
+def _cross_entropy_message_value(bar: Array, z: Array, t: Array) -> Array:
+    weights = _weights(z, t)
+    result: Array = bar * (_softmax_value(z) * np.sum(weights, axis=1, keepdims=True) - weights)
+    return result
+
+
+def _cross_entropy_second(
+    m: Node, u: Node, bar: Node, z: Node, t: Node
+) -> tuple[Node, Node, Node | None]:
+    # m = bar·(p·s − t) with p = softmax(z), s = Σt; a class index is one-hot, and s = 1.
+    p, dense = softmax(z), t.shape == z.shape
+    weights = t if dense else scatter(spread(1.0, t.shape), t, z.shape[1])
+    s: Operand = sum(t, axis=1) if dense else 1.0
+    u_p = sum(u * p, axis=1)
+    to_bar = sum(u * (p * s - weights), axis=1)
+    to_z = (bar * s) * p * (u - u_p)
+    return to_bar, to_z, bar * (u_p - u) if dense else None
+
+
+declare(
+    "softmax_cross_entropy_message",
+    shape=lambda bar, z, t: z if _cross_entropy_shape(z, t) == bar else _wrong_bar(bar, z),
+    value=_cross_entropy_message_value,
+    derive=_cross_entropy_second,
+    formula="{0}·(softmax({1}) − {2})",
+    precedence=2,
+)
+
+
+def _wrong_bar(bar: Shape, z: Shape) -> Shape:
+    raise ValueError(
+        f"z {describe(z)} needs bar of shape {describe(_column(z))}, got {describe(bar)}"
+    )
+
+
+def dropout(a: Operand, rate: float, key: int) -> Node:
+    """Return a with each element set to 0 with probability `rate`, the others divided by 1 − rate.
+
+    Which ones is a function of (seed, step, key, row, column) alone: counter-based random numbers,
+    the same on any number of threads. The message passes the same mask.
+
+    Parameters
+    ----------
+    a : node (b, n)
+    rate : float in [0, 1)
+        Probability of a zero. At 0 the node itself is returned.
+    key : int
+        Tells the dropout nodes of one graph apart.
+
+    References
+    ----------
+    Srivastava et al. (2014), Dropout, JMLR 15; Steele et al. (2014), SplitMix64, OOPSLA.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate: expected a number in [0, 1), got {rate!r}")
+    return as_node(a) if rate == 0 else apply("dropout", a, rate=float(rate), key=int(key))
+
+
+_WORD = (1 << 64) - 1
+
+
+def _mix(u: Any) -> Any:
+    """Return SplitMix64's finalizer of a number or an array of uint64; see `keep` in table.h."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        u = (u ^ (u >> shift)) * factor
+        u = u if isinstance(u, np.ndarray) else u & _WORD
+    return u ^ (u >> 31)
+
+
+def run_key(seed: int, step: int, key: int) -> int:
+    """Return the 64-bit key of one dropout node in one run."""
+    word = 0
+    for part in (seed, step, key):
+        word = _mix((word + part) & _WORD)
+    return int(word)
+
+
+def _dropout_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    return {"rate": attrs["rate"], "key": run_key(run.seed, run.step, attrs["key"])}
+
+
+def _dropout_value(a: Array, rate: float, key: int) -> Array:
+    counter = np.arange(1, a.size + 1, dtype=np.uint64).reshape(a.shape)
+    u = _mix(counter * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key))
+    kept = (u >> np.uint64(32)) >= np.uint64(int(rate * 2**32))
+    return np.where(kept, a * a.dtype.type(1 / (1 - rate)), np.zeros_like(a))
+
+
+declare(
+    "dropout",
+    shape=_same,
+    value=_dropout_value,
+    derive=lambda h, bar, a: (apply("dropout", bar, **h.attrs),),
+    formula="dropout({0}, {rate:g})",
+    at_run=_dropout_at_run,
+)

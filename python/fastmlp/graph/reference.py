@@ -1,0 +1,109 @@
+"""The reference: a graph evaluated by NumPy, node by node, slow and obviously right.
+
+It takes complex numbers too, so that every gradient can be checked by a complex step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from fastmlp.graph.feeds import check_feeds
+from fastmlp.graph.node import Array, Node, Run, topological_order
+from fastmlp.graph.ops import OPS
+from fastmlp.graph.ops.activations import without_cancellation
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+
+@overload
+def evaluate(
+    outputs: Node,
+    feeds: Mapping[Node, ArrayLike],
+    dtype: DTypeLike = ...,
+    seed: int = ...,
+    step: int = ...,
+) -> Array: ...
+@overload
+def evaluate(
+    outputs: Iterable[Node],
+    feeds: Mapping[Node, ArrayLike],
+    dtype: DTypeLike = ...,
+    seed: int = ...,
+    step: int = ...,
+) -> list[Array]: ...
+def evaluate(
+    outputs: Node | Iterable[Node],
+    feeds: Mapping[Node, ArrayLike],
+    dtype: DTypeLike = np.float64,
+    seed: int = 0,
+    step: int = 0,
+) -> Array | list[Array]:
+    """Return the values of the outputs: for i = 1 … N compute v_i from its parents.
+
+    Parameters
+    ----------
+    outputs : Node or iterable of Node
+    feeds : mapping of Node to array
+        A value for each input. Any other node may be fed too, and is then not computed: parameters
+        take their own values, those of a model its present ones, unless fed. A number is (1, 1), n
+        numbers are n rows of a one-column node or the row of an n-column node.
+    dtype : float32, float64 or complex128
+        In which everything is computed.
+    seed, step : int
+        Which random numbers dropout takes.
+
+    Returns
+    -------
+    ndarray or list of ndarray
+        (rows, columns) each. As in IEEE arithmetic, log(0) is −inf and 0/0 is NaN, without warning.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a feed is missing or does not fit its node.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x, w = g.input(1, "x"), g.parameter(2.0, "w")
+    >>> g.reference.evaluate(w * x, {x: [1.0, 10.0]})
+    array([[ 2.],
+           [20.]])
+    """
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64, np.complex128):
+        raise ValueError(f"dtype: expected float32, float64 or complex128, got {kind}")
+    wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
+    order = topological_order(wanted, known=feeds)
+    matrices, rows = check_feeds(feeds, order, "biufc" if kind == np.complex128 else "biuf")
+    run = Run(rows, seed, step)
+    values: dict[Node, Array] = {node: fed.astype(kind) for node, fed in matrices.items()}
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node not in values:
+                values[node] = _value(node, values, matrices, run, kind)
+    # Copies: a value may be a view of another or of what was fed.
+    result = [values[node].copy() for node in wanted]
+    return result[0] if isinstance(outputs, Node) else result
+
+
+def _value(
+    node: Node,
+    values: Mapping[Node, Array],
+    fed: Container[Node],
+    run: Run,
+    dtype: np.dtype[np.generic],
+) -> Array:
+    if node.value is not None:
+        return node.value.astype(dtype)
+    node = without_cancellation(node, fed)
+    op = OPS[node.op]
+    attrs = node.attrs if op.at_run is None else op.at_run(node.attrs, run)
+    parents = (
+        values[p] if p in values else _value(p, values, fed, run, dtype) for p in node.parents
+    )
+    return op.value(*parents, **attrs)

@@ -1,0 +1,58 @@
+"""Layers: what networks are made of, as descriptions that a `Network` turns into a graph.
+
+``h = Dense(256, "relu")(x)`` computes nothing: it records that h comes from x through this layer. A
+layer says how many columns it returns, which parameters it needs, and how it applies them to nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp.layers.activation import Activation
+from fastmlp.layers.base import LAYERS, Input, Layer, ParameterSpec, Symbol
+from fastmlp.layers.dense import Dense
+from fastmlp.layers.dropout import Dropout
+from fastmlp.layers.join import Add, Concatenate, add, concat
+
+__all__ = [
+    "LAYERS",
+    "Activation",
+    "Add",
+    "Concatenate",
+    "Dense",
+    "Dropout",
+    "Input",
+    "Layer",
+    "ParameterSpec",
+    "Symbol",
+    "add",
+    "concat",
+    "from_config",
+]
+
+LAYERS.update({cls.__name__: cls for cls in (Dense, Activation, Dropout, Add, Concatenate)})
+
+
+def from_config(config: Any) -> Layer:
+    """Return the layer whose `Layer.config` this is; anything else is a ValueError.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dropout, from_config
+    >>> from_config(Dropout(0.5).config())
+    Dropout(0.5)
+    """
+    if not isinstance(config, dict):
+        raise ValueError(f"a layer's config must be a mapping, not {type(config).__name__}")
+    arguments = dict(config)
+    kind = arguments.pop("class", None)
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise ValueError(f"unknown class of layer {kind!r}; known are: {', '.join(LAYERS)}")
+    if not isinstance(arguments.get("activation", ""), str):
+        raise ValueError(f"a layer's activation must be a name, not {arguments['activation']!r}")
+    try:
+        return LAYERS[kind].from_config(arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the config of a layer of the class {kind} does not fit: {error}"
+        ) from error

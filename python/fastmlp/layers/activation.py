@@ -1,0 +1,73 @@
+"""Activations as layers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fastmlp import activations
+from fastmlp import graph as g
+from fastmlp.layers.base import Layer, Setting, only_input
+
+if TYPE_CHECKING:
+    pass
+
+
+def saved_name(activation: activations.Activation) -> str:
+    """Return the name a file knows an activation by; ValueError for a function of the user's."""
+    if activations.ACTIVATIONS.get(activation.name) != activation:
+        raise ValueError(
+            f"the activation {activation.name!r} is a function of yours and cannot be saved; "
+            f"those that can: {', '.join(activations.ACTIVATIONS)}"
+        )
+    return activation.name
+
+
+class Activation(Layer):
+    """An activation as a layer of its own: h = φ(x).
+
+    A layer before it does not know of it: give `Dense` its ``weights_initializer``, or the
+    activation.
+
+    Parameters
+    ----------
+    activation
+        φ: a name, an `activations.Activation`, or a function of a node.
+    name
+        What summaries call it; activation_1, activation_2, … by default.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Activation, Input
+    >>> Activation("tanh")(Input(3)).columns
+    3
+    """
+
+    activation: activations.Activation
+    SETTINGS: ClassVar[dict[str, Setting]] = {"activation": Setting(activations.get)}
+
+    def __init__(
+        self,
+        activation: str | activations.Activation | Callable[[g.Node], g.Node],
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.activation = activation  # type: ignore[assignment]
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the input's number of columns."""
+        return only_input(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return φ(x)."""
+        return self.activation(nodes[0])
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments but the name, JSON values only."""
+        return {"activation": saved_name(self.activation)}
+
+    def _arguments(self) -> list[str]:
+        return [repr(self.activation.name)]

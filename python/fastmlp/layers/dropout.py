@@ -1,0 +1,59 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fastmlp import graph as g
+from fastmlp._checks import real
+from fastmlp.layers.base import Layer, Setting, only_input
+
+if TYPE_CHECKING:
+    pass
+
+
+class Dropout(Layer):
+    """In training, set each element to 0 with probability `rate` and divide the others by 1 − rate.
+
+    Elsewhere (predict, evaluate, validation) it does nothing. Each place in a network draws numbers
+    of its own. Srivastava et al. 2014.
+
+    Parameters
+    ----------
+    rate
+        Probability of a zero, in [0, 1).
+    name
+        What summaries call it; dropout_1, dropout_2, … by default.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dropout, Input
+    >>> Dropout(0.2)(Input(256)).columns
+    256
+    """
+
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "rate": Setting(lambda value: real(value, "rate", at_least=0, below=1))
+    }
+
+    def __init__(self, rate: float, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.rate = rate
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the input's number of columns."""
+        return only_input(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the input, with zeros in training."""
+        return g.dropout(nodes[0], self.rate, key) if training else nodes[0]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments but the name, JSON values only."""
+        return {"rate": self.rate}
+
+    def _arguments(self) -> list[str]:
+        return [f"{self.rate:g}"]

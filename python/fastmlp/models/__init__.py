@@ -1,0 +1,1 @@
+"""A network with its weights: training it, asking it, saving it."""

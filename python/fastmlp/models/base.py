@@ -1,0 +1,291 @@
+"""What a model is, apart from what it does: a network, its weights, and their copies."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks
+from fastmlp._checks import is_ours
+from fastmlp.models import states
+from fastmlp.networks import summaries
+from fastmlp.planner.parameters import Parameters
+from fastmlp.training import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from typing_extensions import Self
+
+    from fastmlp.graph.node import Node
+    from fastmlp.layers import Input, Layer
+    from fastmlp.networks.network import Network
+    from fastmlp.networks.objectives import Objective
+
+    Array = NDArray[Any]
+
+
+# What to say of attributes of models elsewhere, and of those that are not for assigning here.
+_INSTEAD = {
+    "dtype": "a model has its type from the beginning, make a new one and set_weights",
+    "weights": "use set_weights, or the weights of one of the layers",
+    "trainable": "models cannot be frozen in this version",
+    "parameters": "use set_weights, or write into parameters.flat",
+    "network": "make a new model",
+    "layers": "make a new model; settings of a layer can be assigned",
+    "name": "keep it in metadata",
+    **dict.fromkeys(("loss", "optimizer", "metrics", "l2"), "it is an argument of fit"),
+    **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
+    **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
+}
+_ASSIGNABLE = ("seed", "metadata", "history")
+
+
+class Owner:
+    """Owns a network and one flat vector with all its parameters; the base of `Model`.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The flat vector and the views into it, once there is a network.
+    """
+
+    _turn: turns.Turn | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        found = getattr(type(self), name, None)
+        settable = found.fset is not None if isinstance(found, property) else not callable(found)
+        known = name.startswith("_") or name in _ASSIGNABLE
+        if is_ours(type(self)) and not (known and settable):
+            raise _checks.refusal(self, name, _ASSIGNABLE, _INSTEAD)
+        object.__setattr__(self, name, value)
+
+    def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
+        """Set everything but the network."""
+        self.seed = seed
+        self._dtype = _checked_dtype(dtype)
+        self.metadata = {}
+        self._parameters: Parameters | None = None
+        self._network: Network | None = None
+        self._waiting: list[Layer | Input] = []
+        self._fits = 0
+        self._objective: Objective | None = None
+
+    def _adopt(self, network: Network) -> None:
+        """Take a network, once, and own its parameters."""
+        if self._network is None:
+            self._parameters = Parameters(network.parameter_nodes, self.dtype)
+            network.bind(self._parameters)
+            network.on_change(self._forget_plans)
+            self._network = network  # last: other threads may be looking
+
+    def _forget_plans(self) -> None:
+        """Drop what was compiled of the network as it was."""
+
+    def _network_for(self, X: Any) -> Network:
+        """Return the network, or the one that this data would build."""
+        return self.network
+
+    @contextmanager
+    def _network_of(self, X: Any) -> Iterator[Network]:
+        """Give the network to a call that checks its data, and adopt it if they are right.
+
+        Where it is built first, other threads wait for it.
+        """
+        if self._network is not None:
+            yield self._network
+            return
+        with turns.building:
+            network = self._network_for(X)
+            yield network
+            self._adopt(network)
+
+    @property
+    def seed(self) -> int | None:
+        """What initial weights and fits are drawn from; a new one holds for the fits to come."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, seed: int | None) -> None:
+        self._seed = None if seed is None else _checks.seed(seed)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The user's own JSON values, saved, loaded, copied and pickled with the model."""
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, metadata: dict[str, Any]) -> None:
+        if not isinstance(metadata, dict):
+            raise TypeError(f"metadata must be a dict, got {type(metadata).__name__}")
+        self._metadata = metadata
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of weights, activations and results."""
+        return self._dtype
+
+    @property
+    def parameters(self) -> Parameters:
+        """The flat vector and the views into it; AttributeError before there is a network."""
+        if self._parameters is None:
+            raise AttributeError("the model has no parameters yet: they are made when it is built")
+        return self._parameters
+
+    @property
+    def network(self) -> Network:
+        """The layers and how they are joined; ValueError for a `Sequential` not built yet."""
+        if self._network is None:
+            raise ValueError(
+                "the model does not know its number of input columns yet: fit it, call "
+                "build(columns), or give Sequential input_columns or an Input as first layer"
+            )
+        return self._network
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, each after those it takes its input from."""
+        return list(self.network.layers)
+
+    @property
+    def graph(self) -> Node:
+        """The node of the output, as `predict` computes it: to draw, differentiate, build upon."""
+        return self.network.forward(training=False)[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the model learns."""
+        return self.network.parameter_count
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all parameters: of each layer weights (units, inputs), biases (units,).
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> [w.shape for w in fm.MLP([4, 8, 3], seed=0).get_weights()]
+        [(8, 4), (8,), (3, 8), (3,)]
+        """
+        turns.check(self, "get_weights")
+        return [view.copy() for view in states.views(self.network, self.parameters).values()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy in all parameters, in the order and shapes of `get_weights`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If their number, a shape or a value is wrong; then none has changed.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
+        >>> other.set_weights(model.get_weights())
+        """
+        turn = turns.Turn("set_weights")
+        try:
+            turn.take(self, nested=True)
+            states.set_weights(self.network, self.parameters, weights)
+        finally:
+            turn.live = False
+
+    def copy(self) -> Self:
+        """Return a model with the same layers and copies of the weights.
+
+        The state of the optimizer is not copied: the next `fit` of the copy starts it anew.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([4, 3], seed=0)
+        >>> model.copy().layers[0] is model.layers[0]
+        False
+        """
+        turns.check(self, "copy")
+        return states.copied(self)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        turns.check(self, "pickling")
+        return states.pickled(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        states.restore(self, state)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a safetensors file: weights, architecture, `metadata`.
+
+        The state of the optimizer and the history are not written.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to. The name ends in ".safetensors", or as you like; endings of other formats
+            (".keras", ".h5", ".pt", ".pth", ".onnx", ".pkl", ".joblib", ".npz" and their kin) are
+            refused. A file that is there is replaced, whole or not at all; where a symbolic link
+            leads to one, the link stays.
+
+        Raises
+        ------
+        ValueError
+            If the model has functions of your own in it, which a file cannot hold, `metadata` is
+            not JSON, or the name promises another format.
+        OSError
+            If the file cannot be written.
+
+        Notes
+        -----
+        The file is written beside its place and renamed when the disk has all of it, so that
+        neither a crash nor a full disk leaves half of one. A draft that a killed process left
+        behind is removed by the next `save` to that folder.
+
+        See Also
+        --------
+        fastmlp.load
+        """
+        from fastmlp.models import files
+
+        turns.check(self, "save")
+        files.save(self, path)
+
+    def summary(self) -> summaries.Summary:
+        """Return the table of the layers; print it, or end a notebook's cell with it.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> print(fm.MLP([4, 3], output="softmax", seed=0).summary())
+        layer    kind   columns  activation  parameters  from
+        x        Input        4                       0
+        dense_1  Dense        3  softmax             15  x
+        15 parameters, float32
+        """
+        network = self.network
+        return summaries.Summary(network.summary(), network.parameter_count, str(self.dtype))
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        if self._network is None:
+            return f"<{kind}, not built yet, {self.dtype}>"
+        count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
+        return f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>"
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    # NumPy takes None for float64; here it is a mistake.
+    for known in (np.dtype("float32"), np.dtype("float64")):
+        try:
+            if dtype is not None and known == np.dtype(dtype):
+                return known
+        except TypeError:
+            break
+    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")

@@ -1,0 +1,163 @@
+"""What linear algebra solves at once: least squares, last layers, and networks of linear layers.
+
+Gradient descent finds weights step by step because most networks leave no other way. Two leave one:
+the weights of a linear layer under the squared error are the solution of linear equations, and a
+composition of linear layers is one linear layer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks, losses
+from fastmlp.data import arrays
+from fastmlp.data.sparse import CompressedRows
+from fastmlp.networks import examples
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastmlp.models.model import Model
+    from fastmlp.models.sequential import MLP
+    from fastmlp.networks.structure import SummaryRow
+
+    Array = NDArray[np.float64]
+
+__all__ = ["collapse_linear", "least_squares", "solve_output_layer"]
+
+
+def least_squares(
+    X: ArrayLike, t: ArrayLike, *, l2: float = 0.0, use_bias: bool = True
+) -> tuple[Array, Array]:
+    """Return the weights and biases of the linear model y = Wx + b that fits best.
+
+    They minimise what `Model.fit` minimises with the squared error, the mean over the rows of
+    ½ Σₖ (yₖ − tₖ)², plus l2·½‖W‖²: the solution of the normal equations, found by a singular value
+    decomposition. Where many solutions are equally good it is the one with the smallest ‖W‖.
+
+    Parameters
+    ----------
+    X : array-like, shape (rows, inputs)
+        Features.
+    t : array-like, shape (rows,) or (rows, outputs)
+        Targets.
+    l2 : float, default 0
+        λ of the penalty λ·½‖W‖²; the biases are not penalised.
+    use_bias : bool, default True
+        Whether there is a b; without it zeros are returned for it.
+
+    Returns
+    -------
+    W : ndarray of float64, shape (outputs, inputs)
+    b : ndarray of float64, shape (outputs,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not finite numbers, their rows disagree, or l2 is negative.
+
+    See Also
+    --------
+    Model.solve_output_layer : The same for the last layer of a network.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> W, b = fm.least_squares([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> W.round(6).tolist(), b.round(6).tolist()
+    ([[2.0]], [1.0])
+    """
+    l2 = _checks.real(l2, "l2", at_least=0)
+    use_bias = _checks.flag(use_bias, "use_bias")
+    features = arrays.matrix(X, "X", np.float64).astype(np.float64)
+    targets = arrays.array(t, "t")
+    if targets.ndim not in (1, 2):
+        raise ValueError(f"t must have shape (rows,) or (rows, columns), got {targets.shape}")
+    arrays.same_rows(targets, "t", len(features), "X")
+    arrays.check_finite(targets, "t", np.float64)
+    targets = targets.reshape(len(targets), -1).astype(np.float64)
+
+    # The best b makes the mean residual 0, so it drops out of the equations for W once both sides
+    # are centred; that also keeps it out of the penalty.
+    rows, inputs = features.shape
+    center = features.mean(axis=0) if use_bias else np.zeros(inputs)
+    middle = targets.mean(axis=0) if use_bias else np.zeros(targets.shape[1])
+    A, B = features - center, targets - middle
+    if l2 > 0:
+        # ‖A Wᵀ − B‖² + rows·λ‖W‖² is the squared error of a taller system.
+        A = np.concatenate([A, np.sqrt(rows * l2) * np.eye(inputs)])
+        B = np.concatenate([B, np.zeros((inputs, B.shape[1]))])
+    W = np.linalg.lstsq(A, B, rcond=None)[0].T
+    return W, middle - W @ center
+
+
+def solve_output_layer(model: Model, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
+    """Do the work of `Model.solve_output_layer`."""
+    with model._network_of(X) as network:
+        rows = network.summary()
+        last = rows[-1]
+        calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
+        layer: Any = network.layer(last.name.partition(":")[0])
+        if last.kind != "Dense" or last.activation != "identity" or calls > 1:
+            kind = f"{last.kind} {last.activation}".strip()
+            raise ValueError(
+                "the last layer must be a Dense layer with the identity activation, used once: "
+                f"only then are its best weights the solution of linear equations; it is {kind}"
+                f"{f', used {calls} times' if calls > 1 else ''}"
+            )
+        inputs = examples.network_inputs(network, model.dtype, X)
+        targets = examples.targets(t, losses.get("squared_error"), layer.units, np.float64)
+        arrays.same_rows(targets, "t", len(inputs[0]), "X")
+    (source,) = last.connections
+    by_name = dict(zip((row.name for row in rows), inputs, strict=False))  # inputs stand first
+    features = by_name[source] if source in by_name else model.activations(X)[source]
+    if isinstance(features, CompressedRows):
+        raise TypeError("X is sparse; a first layer is solved from dense rows: X.toarray()")
+    W, b = least_squares(features, targets, l2=l2, use_bias=layer.use_bias)
+    layer.weights = W
+    if layer.use_bias:
+        layer.biases = b
+    residuals = np.asarray(features, np.float64) @ W.T + b - targets
+    return float(0.5 * (residuals**2).sum() / len(residuals) + 0.5 * l2 * (W**2).sum())
+
+
+def collapse_linear(model: Model) -> MLP:
+    """Do the work of `Model.collapse_linear`."""
+    from fastmlp.models.sequential import MLP
+
+    network = model.network
+    rows = network.summary()
+    previous = rows[0]
+    W: Array = np.eye(previous.output_columns)
+    b: Array = np.zeros(previous.output_columns)
+    for row in rows[1:]:
+        _check_linear(row, previous, is_last=row is rows[-1])
+        if row.kind == "Dense":
+            layer: Any = network.layer(row.name.partition(":")[0])
+            weights = layer.weights.astype(np.float64)
+            W, b = weights @ W, weights @ b
+            if layer.use_bias:
+                b = b + layer.biases
+        previous = row
+    output = network.layer(previous.name.partition(":")[0]).activation or "identity"
+    single = MLP([W.shape[1], W.shape[0]], output=output, seed=model.seed, dtype=model.dtype)
+    single.set_weights([W, b])
+    return single
+
+
+def _check_linear(row: SummaryRow, previous: SummaryRow, *, is_last: bool) -> None:
+    """Raise unless a layer is linear and follows the one before it; the last may end in any φ."""
+    if row.connections != (previous.name,):
+        raise ValueError(
+            f"layer {row.name!r} takes its input from {', '.join(row.connections)}: only layers in "
+            "a row can be collapsed"
+        )
+    if row.kind not in ("Dense", "Activation", "Dropout"):
+        raise ValueError(f"layer {row.name!r} is {row.kind}, not one of Dense layers in a row")
+    if row.activation not in ("", "identity") and not is_last:
+        raise ValueError(
+            f"layer {row.name!r} has the activation {row.activation}: only with identity is a "
+            "composition of layers a single linear layer"
+        )

@@ -1,0 +1,517 @@
+"""Models: a network with its weights, which can be trained and asked.
+
+Training and evaluation load with the first `fit` and `evaluate`: a program that only predicts does
+not wait for them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from fastmlp import _checks, losses, planner
+from fastmlp.data import arrays
+from fastmlp.models.derivatives import Differentiable
+from fastmlp.networks import examples
+from fastmlp.networks.network import Network
+from fastmlp.training import turns
+from fastmlp.training.scores import Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastmlp.callbacks import Callback
+    from fastmlp.layers import Input, Symbol
+    from fastmlp.losses import Loss
+    from fastmlp.metrics import Metric
+    from fastmlp.models.sequential import MLP
+    from fastmlp.networks.objectives import Objective
+    from fastmlp.optimizers import Update
+    from fastmlp.training.evaluation import Evaluation
+    from fastmlp.training.history import History
+    from fastmlp.training.trainer import Compiled, OptimizerState
+
+    Array = NDArray[Any]
+
+
+def _not_planned(X: Any, out: Any) -> Any:
+    """Stand in for the plan of `predict` until there is one."""
+    return NotImplemented
+
+
+class Model(Differentiable):
+    """A network of layers joined in any way that has no cycle, with its weights.
+
+    Parameters
+    ----------
+    inputs : Input or sequence of Input
+        Where the data comes in.
+    outputs : Symbol
+        What the model returns, made by calling layers.
+    seed : int, optional
+        Makes the initial weights, and the order and dropout of every `fit` that has no seed of its
+        own, the same each time. None: different each time.
+    dtype : "float32" or "float64", default "float32"
+        Type of all weights, activations and results.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        As given.
+    seed : int or None
+        As given; may be assigned, for the fits to come.
+    metadata : dict
+        Yours to fill with JSON values, or to assign; saved, loaded, copied and pickled with the
+        model.
+    history : History or None
+        That of the last `fit`, also after an interrupt or an exception.
+
+    Notes
+    -----
+    Settings of the layers may be assigned, see `Layer`: ``model.layers[1].rate = 0.5``. No other
+    attribute of a model can be.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the layers do not fit together, or an argument is wrong.
+
+    Examples
+    --------
+    A skip connection:
+
+    >>> import fastmlp as fm
+    >>> x = fm.Input(4)
+    >>> h = fm.Dense(8, "relu")(x)
+    >>> model = fm.Model(x, fm.Dense(3, "softmax")(fm.concat([h, x])), seed=0)
+    >>> model.predict([[1.0, 2.0, 3.0, 4.0]]).shape
+    (1, 3)
+    """
+
+    def __init__(
+        self,
+        inputs: Input | Sequence[Input],
+        outputs: Symbol,
+        *,
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._begin(seed, dtype)
+        self._adopt(Network(inputs, outputs, seed=seed))
+
+    def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
+        """Set everything but the network."""
+        super()._begin(seed, dtype)
+        self.history: History | None = None
+        self._optimizer_state: OptimizerState | None = None
+
+    def _forget_plans(self) -> None:
+        super()._forget_plans()
+        self._compiled: Compiled | None = None
+        self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
+        self._inference: planner.Plan | None = None
+        # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
+        self._predictor: Callable[[Any, Array | None], Any] = _not_planned
+        self._predict: Callable[[Any, Array | None], Any] = _not_planned
+
+    def fit(
+        self,
+        X: Any,
+        t: Any,
+        *,
+        loss: str | Loss | Any | None = None,
+        optimizer: str | Update = "adam",
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        validation_data: tuple[Any, ...] | None = None,
+        sample_weight: ArrayLike | None = None,
+        l2: float = 0.0,
+        metrics: Sequence[str | Metric | Any] = (),
+        callbacks: Iterable[Callback | Any] = (),
+        shuffle: bool = True,
+        seed: int | None = None,
+        verbose: bool | Literal["auto"] = "auto",
+    ) -> History:
+        """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
+
+        A second call goes on from the present weights; with an equal optimizer it also goes on with
+        the optimizer's moments and step count, otherwise these start anew.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (rows, columns)
+            Inputs. A list or dict of such for several inputs. float32, float64, uint8 and int64
+            arrays with contiguous rows are never copied as a whole; values are taken as they are
+            (bytes of an image are 0 to 255). Of SciPy's sparse matrices a first Dense layer reads
+            the elements listed alone; CSR is not copied, other formats are converted to it.
+        t : array-like, shape (rows,) or (rows, columns)
+            Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
+        loss : str, Loss or function, optional
+            "squared_error", "cross_entropy", "binary_cross_entropy", "hinge", or a function of the
+            graph nodes (y, t). By default cross_entropy for a softmax output, binary_cross_entropy
+            for a logistic one, else squared_error.
+        optimizer : str or optimizer, default "adam"
+            "adam", "sgd", `Adam` or `SGD`.
+        epochs : int, default 10
+            How many times to go through the data.
+        batch_size : int or None, default 32
+            Rows of a step; the last batch of an epoch may be short. None: all rows.
+        validation_data : tuple (X, t) or (X, t, sample_weight), optional
+            Evaluated after each epoch, without dropout.
+        sample_weight : array-like, shape (rows,), optional
+            Weights of the rows, not negative, in any unit: the loss of a batch is Σ w L / Σ w, and
+            loss and metrics of an epoch are these means over all its rows. A batch without weight
+            counts for nothing; the penalty on the weights of the network stays.
+        l2 : float, default 0
+            λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
+            use that.
+        metrics : sequence of str or function, default ()
+            "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of (y, t).
+        callbacks : sequence of Callback or function, default ()
+            Told after each epoch, see `fastmlp.callbacks`.
+        shuffle : bool, default True
+            Whether each epoch has a random order of its own.
+        seed : int, optional
+            Makes orders and dropout the same each time. None: drawn from the model's seed.
+        verbose : bool or "auto", default "auto"
+            Whether to show a progress bar on stderr; "auto": in terminals and notebooks.
+
+        Returns
+        -------
+        History
+            The loss, the metrics, and the same of the validation data for each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, before anything changes.
+        RuntimeError
+            If another thread fits the model, or it is called by a callback of the model's own fit.
+
+        Warns
+        -----
+        NonFiniteLossWarning
+            If the loss becomes NaN or infinite: training stops with the last finite weights kept.
+        NoSignalWarning
+            If no error signal reaches a layer because a hard threshold is above it.
+
+        Notes
+        -----
+        Ctrl-C ends the training within about a tenth of a second; the weights are those after the
+        last whole step, `history` has every epoch before it and says in ``stopped`` what happened,
+        and the next `fit` goes on from there. So does an exception that a callback raises.
+
+        While a model is fitted it belongs to the thread that does it. Callbacks run there and may
+        predict, evaluate, save and set weights, only not `fit`; whatever another thread asks of
+        the model is a RuntimeError, since the weights change meanwhile: let one thread wait for the
+        other, or give each a `copy`. Different models may be fitted at once.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([1, 8, 1], activation="tanh", seed=0)
+        >>> X = [[0.0], [0.5], [1.0]]
+        >>> history = model.fit(X, [0.0, 0.25, 1.0], optimizer=fm.Adam(0.01), epochs=200)
+        >>> history["loss"][-1] < 0.01 < history["loss"][0]
+        True
+        """
+        from fastmlp.training import trainer
+
+        arguments = {
+            "loss": loss,
+            "optimizer": optimizer,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "validation_data": validation_data,
+            "sample_weight": sample_weight,
+            "l2": l2,
+            "metrics": metrics,
+            "callbacks": callbacks,
+            "shuffle": shuffle,
+            "seed": seed,
+            "verbose": verbose,
+        }
+        turn = turns.Turn("fit")
+        try:
+            turn.take(self)
+            with turns.building:
+                self._predict = _not_planned
+            settings, self._compiled = trainer.prepare(self, X, t, arguments)
+            training = trainer.Training(self, settings, self._compiled)
+            training.begin()
+            history = training.run()
+        finally:
+            turn.live = False
+            self._predict = self._predictor
+        if training.non_finite:
+            text = f"{history.stopped}; training stopped with the last finite weights kept"
+            hint = "a smaller learning rate or scaled inputs may help"
+            warnings.warn(f"{text}: {hint}", trainer.NonFiniteLossWarning, stacklevel=2)
+        return history
+
+    def predict(self, X: Any, out: Array | None = None) -> Array:
+        """Return the output of the network for each row.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, columns)
+            Inputs, as for `fit`.
+        out : ndarray, shape (rows, output columns), optional
+            Where to write the result: C-contiguous, of the model's type.
+
+        Returns
+        -------
+        ndarray, shape (rows, output columns)
+            Of the model's type; `out` if given. Class probabilities for a softmax output: the class
+            is ``predict(X).argmax(axis=1)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` or `out` has the wrong kind or shape.
+
+        Notes
+        -----
+        Arrays of numbers go straight to the core, which converts them: about a microsecond for one
+        row of a small network.
+
+        Values are not looked at, whatever `X` is: a row with NaN has NaN in its result, a row with
+        infinity (or what is infinite in the model's type) has what arithmetic makes of it, and no
+        other row differs. `fit` and `evaluate` refuse such data, and so do the estimators, as those
+        of scikit-learn do.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> fm.MLP([2, 3, 1], output="logistic", seed=0).predict([[0.5, 1.0], [2.0, 0.0]]).shape
+        (2, 1)
+        """
+        result = self._predict(X, out)
+        if result is not NotImplemented:
+            return result  # type: ignore[no-any-return]
+        return self._predict_any(X, out)
+
+    def _predict_any(self, X: Any, out: Array | None) -> Array:
+        """Check kind and shape of the data, then let the core convert and predict it."""
+        turns.check(self, "predict")
+        with self._network_of(X) as network:
+            inputs = examples.network_inputs(network, self.dtype, X, finite=False)
+            shape = len(inputs[0]), network.output_columns
+            result = np.empty(shape, self.dtype)
+            if out is not None:
+                result = arrays.output(out, shape, self.dtype)
+        plan = self._inference_plan()
+        plan.run(dict(zip(network.input_nodes, inputs, strict=True)), out=[result])
+        return result
+
+    def _inference_plan(self) -> planner.Plan:
+        """Return the plan of the output, made when first needed."""
+        if self._inference is None:
+            with turns.building:
+                plan = planner.plan([self.graph], parameters=self.parameters, dtype=self.dtype)
+                if len(self.network.inputs) == 1:
+                    self._predictor = plan.predictor()
+                if self._turn is None or not self._turn.live:
+                    self._predict = self._predictor
+                self._inference = plan
+        return self._inference
+
+    def evaluate(
+        self,
+        X: Any,
+        t: Any,
+        *,
+        loss: str | Loss | Any | None = None,
+        l2: float | None = None,
+        metrics: Sequence[str | Metric | Any] | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Scores:
+        """Return the loss and the metrics on given data, without dropout.
+
+        The loss is J with the same reduction as in `fit`, penalty included.
+
+        Parameters
+        ----------
+        X, t, sample_weight
+            Data, as for `fit`.
+        loss, l2, metrics
+            As for `fit`; by default those of the last fit. A model that was never fitted has the
+            loss of its output and no penalty; where there are no metrics, the accuracy is reported
+            if the targets are classes.
+
+        Returns
+        -------
+        Scores
+            "loss" and the metrics by name; averages over the rows, summed in float64. A dict of
+            floats that unpacks into its numbers, ``loss, accuracy = model.evaluate(X, t)``; where
+            there is the loss alone, `float` makes a number of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 3], output="softmax", seed=0)
+        >>> scores = model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2])
+        >>> list(scores.keys())
+        ['loss', 'accuracy']
+        >>> loss, accuracy = scores
+        >>> loss == scores["loss"]
+        True
+        """
+        turns.check(self, "evaluate")
+        with self._network_of(X) as network:
+            objective = self._chosen(network, loss, l2, metrics)
+            data = examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
+        evaluation = self._evaluation(objective, data.target.shape[1])
+        return Scores(evaluation(data.inputs, data.target, data.weight))
+
+    def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> Objective:
+        """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
+        from fastmlp.networks import objectives
+
+        last = self._objective
+        if last is None or (loss is not None and losses.get(loss) != last.loss):
+            # Another loss may read its targets in another way: the last metrics may not fit it.
+            l2 = 0.0 if l2 is None else l2
+            return objectives.choose(network, loss, l2, metrics)
+        return objectives.choose(
+            network,
+            last.loss,
+            last.l2 if l2 is None else l2,
+            last.metrics if metrics is None and last.metrics else metrics,
+        )
+
+    def _evaluation(self, objective: Objective, target_columns: int) -> Evaluation:
+        """Return the compiled evaluation of an objective; the last one is kept."""
+        from fastmlp.training.evaluation import Evaluation
+
+        key = objective, target_columns
+        evaluation = self._evaluations.get(key)
+        if evaluation is None:
+            evaluation = Evaluation(self.network, self.parameters, objective, target_columns)
+            self._evaluations = {key: evaluation}
+        return evaluation
+
+    def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
+        """Set the last layer to the least squares solution on what the layers below it put out.
+
+        Minimises J = mean ½ Σₖ (yₖ − tₖ)² + l2·½‖W‖² over the last layer's weights and biases by
+        linear algebra, in float64; the other layers stay as they are. The whole model, if it is
+        one linear layer.
+
+        Parameters
+        ----------
+        X, t
+            Data, as for `fit`.
+        l2 : float, default 0
+            λ of the penalty on the last layer's weights.
+
+        Returns
+        -------
+        float
+            J at the solution, the smallest there is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the last layer is not a Dense layer with the identity activation, used once, or the
+            data are wrong.
+
+        See Also
+        --------
+        fastmlp.least_squares
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([1, 20, 1], activation="tanh", seed=0)
+        >>> J = model.solve_output_layer([[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0])
+        >>> J < 1e-9
+        True
+        """
+        from fastmlp.models import direct
+
+        turn = turns.Turn("solve_output_layer")
+        try:
+            turn.take(self, nested=True)
+            return direct.solve_output_layer(self, X, t, l2=l2)
+        finally:
+            turn.live = False
+
+    def collapse_linear(self) -> MLP:
+        """Return the single linear layer that a network of linear layers in a row is.
+
+        W′ = W⁽ᴸ⁾ … W⁽²⁾ W⁽¹⁾, and b′ accordingly. The last layer's activation may be any and is
+        kept.
+
+        Returns
+        -------
+        MLP
+            One layer with the same outputs, up to rounding.
+
+        Raises
+        ------
+        ValueError
+            If a layer but the last has another activation than identity, or the layers do not
+            stand in a row.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> fm.MLP([784, 256, 128, 10], activation="identity", seed=0).collapse_linear()
+        <MLP 784 → 10; 7,850 parameters, float32>
+        """
+        from fastmlp.models import direct
+
+        return direct.collapse_linear(self)
+
+    def activations(self, X: Any) -> dict[str, Array]:
+        """Return what each layer puts out.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, columns)
+            Inputs, as for `predict`.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (rows, columns of the layer)
+            By the names of the layers, in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is wrong.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 3, 1], activation="threshold", seed=0)
+        >>> {name: h.shape for name, h in model.activations([[0.0, 1.0]]).items()}
+        {'dense_1': (1, 3), 'dense_2': (1, 1)}
+        """
+        turns.check(self, "activations")
+        with self._network_of(X) as network:
+            inputs = examples.network_inputs(network, self.dtype, X, finite=False)
+        _, by_layer = network.forward(training=False)
+        # A layer of dropout does nothing here: its node is the one before it, wanted only once.
+        nodes = list(dict.fromkeys(by_layer.values()))
+        plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)
+        values = plan.run(dict(zip(network.input_nodes, inputs, strict=True)))
+        found = dict(zip(nodes, values, strict=True))
+        return {name: found[node].copy() for name, node in by_layer.items()}
+
+    def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:
+        """Return the source of randomness of the next fit."""
+        if seed is not None:
+            return np.random.SeedSequence(_checks.seed(seed))
+        return np.random.SeedSequence(self.seed, spawn_key=(self._fits,))

@@ -1,0 +1,154 @@
+"""Models of layers in a row: `Sequential`, and `MLP` made from a list of widths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import _checks
+from fastmlp.data import arrays
+from fastmlp.layers import Input, Layer
+from fastmlp.models.model import Model
+from fastmlp.networks.network import Network
+from fastmlp.training import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+
+class Sequential(Model):
+    """Layers in a row.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From first to last; an `Input` may stand first.
+    input_columns : int, optional
+        Number of input columns. Without it and without an `Input` the model is built, and its
+        initial weights are drawn, when it first sees data.
+    seed, dtype
+        As for `Model`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something in `layers` is no layer, or an argument is wrong.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> layers = [fm.Dense(8, "relu"), fm.Dropout(0.2), fm.Dense(3, "softmax")]
+    >>> fm.Sequential(layers, input_columns=4)
+    <Sequential 4 → 8 relu → Dropout → 3 softmax; 67 parameters, float32>
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer | Input],
+        *,
+        input_columns: int | None = None,
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._begin(seed, dtype)
+        self._waiting = _checked_layers(layers)
+        if input_columns is not None or isinstance(self._waiting[0], Input):
+            self._adopt(Network.sequential(self._waiting, input_columns, seed=seed))
+
+    def build(self, columns: int) -> None:
+        """Draw the initial weights for data of so many columns.
+
+        Parameters
+        ----------
+        columns : int
+            At least 1.
+
+        Raises
+        ------
+        ValueError
+            If the model is built already, for another number of columns.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.Sequential([fm.Dense(3)], seed=0)
+        >>> model.build(4)
+        >>> model.layers[0].weights.shape
+        (3, 4)
+        """
+        columns = _checks.columns(columns, "columns")
+        with turns.building:
+            if self._network is None:
+                self._adopt(Network.sequential(self._waiting, columns, seed=self.seed))
+        built = self.network.input_columns[0]
+        if built != columns:
+            raise ValueError(f"columns={columns}: the model is built for {built} input columns")
+
+    def _network_for(self, X: Any) -> Network:
+        if self._network is not None:
+            return self._network
+        alone = next(iter(X.values())) if arrays.is_named(X) and len(X) == 1 else X
+        columns = arrays.input_rows(alone, "X", self.dtype, finite=False).shape[1]
+        return Network.sequential(self._waiting, columns, seed=self.seed)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, first to last."""
+        if self._network is not None:
+            return list(self._network.layers)
+        return [layer for layer in self._waiting if isinstance(layer, Layer)]
+
+
+class MLP(Sequential):
+    """A multilayer perceptron: dense layers in a row.
+
+    Parameters
+    ----------
+    columns : sequence of int
+        Number of inputs, units of each hidden layer, number of outputs.
+    activation : str or Activation, default "relu"
+        φ of the hidden layers.
+    output : str or Activation, default "identity"
+        φ of the last layer: "softmax" for classes, "logistic" for yes and no, "identity" for
+        numbers.
+    seed, dtype
+        As for `Model`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer or less than 1, or an activation is unknown.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> fm.MLP([784, 256, 128, 10], activation="relu", output="softmax", seed=0)
+    <MLP 784 → 256 relu → 128 relu → 10 softmax; 235,146 parameters, float32>
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[int],
+        activation: Any = "relu",
+        output: Any = "identity",
+        *,
+        seed: int | None = None,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._begin(seed, dtype)
+        self._adopt(Network.mlp(columns, activation, output, seed=seed))
+
+
+def _checked_layers(layers: Any) -> list[Layer | Input]:
+    if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
+        raise TypeError(
+            f"layers must be a list of layers, got {type(layers).__name__}: write [...]"
+        )
+    result = list(layers)
+    if not result:
+        raise ValueError("layers must hold at least one layer, got an empty list")
+    for i, layer in enumerate(result):
+        if not isinstance(layer, Layer) and not (i == 0 and isinstance(layer, Input)):
+            raise TypeError(f"layers[{i}] must be a layer such as Dense(10), got {layer!r}")
+    return result

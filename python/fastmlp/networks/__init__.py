@@ -1,0 +1,1 @@
+"""Layers joined into networks, with what they are trained for; only graphs are built here."""

@@ -1,0 +1,155 @@
+"""What is minimised and what is measured, as nodes of one graph.
+
+Training and evaluation are made of the same pieces, so that they mean the same: per-example losses
+and metrics, their mean over the examples (`losses.mean_loss`), and the penalty on the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import _checks, losses, metrics
+from fastmlp import graph as g
+
+if TYPE_CHECKING:
+    from fastmlp.graph.node import Node
+    from fastmlp.losses import Loss
+    from fastmlp.metrics import Metric
+    from fastmlp.networks.network import Network
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The choice of a loss, an L2 penalty and metrics.
+
+    Attributes
+    ----------
+    loss : Loss
+        What is minimised, averaged over the examples.
+    l2 : float
+        λ of the penalty λ·½‖W‖² on the weights.
+    metrics : tuple of Metric
+        What is measured besides.
+    """
+
+    loss: Loss
+    l2: float
+    metrics: tuple[Metric, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """What the numbers are called: "loss" first, then the metrics."""
+        return ["loss", *(metric.name for metric in self.metrics)]
+
+    @property
+    def has_names(self) -> bool:
+        """Whether loss and metrics are all found again by their names."""
+        known = [*metrics.METRICS.values(), *map(metrics.get, losses.LOSSES)]
+        by_name = losses.LOSSES.get(self.loss.name) == self.loss
+        return by_name and all(metric in known for metric in self.metrics)
+
+
+def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> Objective:
+    """Check the arguments of `fit` and `evaluate` and return what they mean.
+
+    A loss of None is the one that suits the output; metrics of None are the accuracy where the
+    targets are classes, else none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown loss or metric, or one name used twice.
+    """
+    loss = losses.get(losses.default(network.output_activation) if loss is None else loss)
+    if chosen is None:
+        chosen = ["accuracy"] if loss.target in ("class", "binary") else []
+    if isinstance(chosen, str) or not hasattr(chosen, "__iter__"):
+        raise TypeError(f"metrics must be a list of names or metrics, got {chosen!r}: write [...]")
+    l2 = _checks.real(l2, "l2", at_least=0)
+    objective = Objective(loss, l2, tuple(metrics.get(metric) for metric in chosen))
+    names = objective.names
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics must have different names, none of them 'loss', got {names[1:]}")
+    return objective
+
+
+@dataclass(frozen=True)
+class TrainingGraph:
+    """The nodes of training: scalars to minimise and to report, and the nodes to feed.
+
+    Attributes
+    ----------
+    target : Node
+        The targets.
+    weight : Node or None
+        The weights of the examples, if there are any.
+    batch_weight : Node or None
+        Their sum, shape (1, 1): what a batch counts in the averages of an epoch.
+    loss : Node
+        J = mean loss + penalty, shape (1, 1).
+    metrics : list of Node
+        Means of the metrics, shape (1, 1) each.
+    """
+
+    target: Node
+    weight: Node | None
+    batch_weight: Node | None
+    loss: Node
+    metrics: list[Node]
+
+
+def training_graph(
+    network: Network, objective: Objective, target_columns: int, weighted: bool
+) -> TrainingGraph:
+    """Build J and the metrics with dropout active.
+
+    Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
+    gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
+    """
+    y, _ = network.forward(training=True)
+    t = g.input(target_columns, "t")
+    weight = g.input(1, "sample_weight") if weighted else None
+    total = None if weight is None else g.sum(weight)
+    J = losses.mean_loss(objective.loss(y, t), weight, total)
+    penalty = network.penalty(objective.l2)
+    return TrainingGraph(
+        t,
+        weight,
+        total,
+        J if penalty is None else J + penalty,
+        [losses.mean_loss(m(y, t, objective.loss), weight, total) for m in objective.metrics],
+    )
+
+
+@dataclass(frozen=True)
+class EvaluationGraph:
+    """The nodes of evaluation: one number an example, averaged in float64 outside.
+
+    Attributes
+    ----------
+    target : Node
+        The targets.
+    values : list of Node
+        Loss and metrics per example, shape (batch, 1); (1, 1) from a function that has averaged
+        already.
+    penalty : Node or None
+        The penalty on the weights, shape (1, 1), if there is one.
+    """
+
+    target: Node
+    values: list[Node]
+    penalty: Node | None
+
+
+def evaluation_graph(
+    network: Network, objective: Objective, target_columns: int
+) -> EvaluationGraph:
+    """Build the losses and metrics without dropout."""
+    y, _ = network.forward(training=False)
+    t = g.input(target_columns, "t")
+    return EvaluationGraph(
+        t,
+        [objective.loss(y, t), *(metric(y, t, objective.loss) for metric in objective.metrics)],
+        network.penalty(objective.l2),
+    )

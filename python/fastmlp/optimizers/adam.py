@@ -1,0 +1,82 @@
+"""Adam, the method of adaptive moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from fastmlp import _checks, schedules
+from fastmlp.optimizers.base import Update
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Adam(Update):
+    """Adam (Kingma and Ba, ICLR 2015), weight decay decoupled (Loshchilov and Hutter, ICLR 2019).
+
+    m ← β₁ m + (1−β₁) w̄,  v ← β₂ v + (1−β₂) w̄²,
+    w ← w − α · m̂ / (√v̂ + ε) − α·weight_decay·w  with  m̂ = m / (1−β₁ᵗ),  v̂ = v / (1−β₂ᵗ).
+
+    The core computes the same with the corrections moved into two scalars:
+    α √(1−β₂ᵗ) / (1−β₁ᵗ) · m / (√v + ε √(1−β₂ᵗ)).
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default 0.001
+        α, a positive number or a function of step numbers (see `fastmlp.schedules`).
+    beta1, beta2 : float, default 0.9 and 0.999
+        Decay rates of the two moments, in [0, 1).
+    epsilon : float, default 1e-8
+        ε, greater than 0.
+    weight_decay : float, default 0
+        Decoupled decay of all parameters, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside its range.
+
+    Examples
+    --------
+    >>> Adam(1e-3)
+    Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0)
+    """
+
+    kernel: ClassVar[str] = "adam"
+    learning_rate: float | Schedule = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        schedules.check(self.learning_rate)
+        _checks.real(self.beta1, "beta1", at_least=0, below=1)
+        _checks.real(self.beta2, "beta2", at_least=0, below=1)
+        _checks.real(self.epsilon, "epsilon", above=0)
+        _checks.real(self.weight_decay, "weight_decay", at_least=0)
+
+    @property
+    def state_vectors(self) -> int:
+        """Two vectors, the moments m and v."""
+        return 2
+
+    def step_values(
+        self, first_step: int, count: int, rates: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Columns α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε √(1−β₂ᵗ), α·weight_decay."""
+        t = np.arange(first_step + 1, first_step + count + 1, dtype=np.float64)
+        correction = np.sqrt(1 - self.beta2**t)
+        values = np.empty((count, 5))
+        values[:, 0] = rates * correction / (1 - self.beta1**t)
+        values[:, 1] = self.beta1
+        values[:, 2] = self.beta2
+        values[:, 3] = self.epsilon * correction
+        values[:, 4] = rates * self.weight_decay
+        return values

@@ -1,0 +1,144 @@
+"""The flat vector that holds every parameter of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+
+from fastmlp import _core
+from fastmlp.graph.node import Array, Node, describe
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+_GRAIN = _core.format.grain  # elements: every matrix begins on a cache line of float32
+
+# Whose values the parameters of models are. Weak both ways: parameters know their nodes.
+_OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
+
+
+def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
+    """Return a vector of zeros that begins on a 64-byte boundary, in huge pages if it is long."""
+    return _core.aligned_zeros(size, np.dtype(dtype))
+
+
+class Parameters:
+    """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
+
+    Gradients and the optimizer's state are vectors of the same layout. A matrix W (outputs, inputs)
+    is stored transposed: the forward product x Wᵀ then reads memory in order. Views come back as
+    (rows, columns) whatever the storage.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Parameters, each once; their values are the initial ones.
+    dtype : "float32" or "float64"
+
+    Attributes
+    ----------
+    flat : ndarray of shape (size,)
+        The values; each matrix begins on a cache line, what pads them is zero.
+    offsets : dict of Node to int
+        Where each begins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a node is no parameter or is given twice, or the dtype is another.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> W = g.parameter([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "W")
+    >>> parameters = Parameters([W])
+    >>> parameters.view(W)[1]
+    array([4., 5., 6.], dtype=float32)
+    >>> parameters.flat[:4]
+    array([1., 4., 2., 5.], dtype=float32)
+    """
+
+    def __init__(self, nodes: Sequence[Node], dtype: DTypeLike = "float32") -> None:
+        self.nodes = tuple(nodes)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.offsets: dict[Node, int] = {}
+        end = 0
+        for node in self.nodes:
+            if not isinstance(node, Node) or node.op != "parameter" or node.value is None:
+                raise TypeError(f"nodes: expected parameters, got {node!r}")
+            if node in self.offsets:
+                raise ValueError(f"nodes: {node!r} is given twice")
+            self.offsets[node] = end
+            end += -(-node.value.size // _GRAIN) * _GRAIN
+        self.size = end
+        self.flat = self.new_vector()
+        for node in self.nodes:
+            self.view(node)[...] = node.value
+
+    def new_vector(self) -> Array:
+        """Return zeros in the same layout."""
+        return aligned_zeros(self.size, self.dtype)
+
+    def view(self, node: Node, vector: Array | None = None) -> Array:
+        """Return the (rows, columns) of one parameter, as a writable view of `flat` or `vector`."""
+        if node not in self.offsets:
+            raise ValueError(f"{node!r} is not among these parameters")
+        vector = self.flat if vector is None else vector
+        if vector.shape != (self.size,):
+            raise ValueError(f"vector: expected shape ({self.size},), got {vector.shape}")
+        rows, columns = int(node.shape[0]), node.shape[1]
+        start = self.offsets[node]
+        return vector[start : start + rows * columns].reshape(columns, rows).T
+
+    def own(self) -> None:
+        """Let the nodes have these values from now on, instead of those they were made with.
+
+        A node's value is then a read-only view of `flat`, which lives as long as the node: whatever
+        changes `flat` changes what the graph computes, in every plan and in the reference. A node
+        has one owner; a model owns the parameters of its network.
+
+        Examples
+        --------
+        >>> from fastmlp import graph as g
+        >>> w = g.parameter(2.0, "w")
+        >>> parameters = Parameters([w])
+        >>> parameters.own()
+        >>> parameters.view(w)[...] = 5.0
+        >>> g.run(10.0 * w, {})
+        array([[50.]], dtype=float32)
+        """
+        for node in self.nodes:
+            value = self.view(node)
+            value.flags.writeable = False
+            object.__setattr__(node, "value", value)  # a node is immutable to everybody else
+            _OWNERS[node] = ref(self)
+
+    def copy(self) -> Parameters:
+        """Return the same parameters with values of their own."""
+        other = Parameters(self.nodes, self.dtype)
+        other.flat[:] = self.flat
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"nodes": self.nodes, "dtype": str(self.dtype), "flat": self.flat}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Aligned again, which an unpickled vector is not.
+        self.__init__(state["nodes"], state["dtype"])  # type: ignore[misc]
+        self.flat[:] = state["flat"]
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
+        return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"
+
+
+def owner_of(nodes: Iterable[Node]) -> Parameters | None:
+    """Return the parameters that own all of these nodes, None if there are none such."""
+    found = [_OWNERS.get(node) for node in nodes]
+    owners = {None if owner is None else owner() for owner in found}
+    return owners.pop() if len(owners) == 1 else None

@@ -1,0 +1,206 @@
+"""Running a program: feeds in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fastmlp import _core
+from fastmlp.data.arrays import KINDS, readable
+from fastmlp.data.sparse import CompressedRows
+from fastmlp.graph.feeds import check_feeds
+from fastmlp.graph.node import BATCH, Array, Node, describe, topological_order
+from fastmlp.planner.build import plan_program
+from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
+
+_WORD = 1 << 64  # the core counts seeds and steps in 64 bits
+
+
+def plan(
+    outputs: Sequence[Node],
+    *,
+    parameters: Parameters | None = None,
+    dtype: DTypeLike = "float32",
+) -> Plan:
+    """Return a plan that computes the values of nodes in the core.
+
+    Parameters
+    ----------
+    outputs : sequence of Node
+        What to compute.
+    parameters : Parameters, optional
+        The values of the parameters. By default they have their own, in `dtype`: those of a model
+        are what the model's are at the time of each run, others are the initial ones.
+    dtype : "float32" or "float64"
+        Ignored if `parameters` are given: then theirs.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x = g.input(1, "x")
+    >>> plan([g.exp(x)]).run({x: [0.0, 1.0]})[0]
+    array([[1.       ],
+           [2.7182817]], dtype=float32)
+    """
+    return Plan(outputs, parameters=parameters, dtype=dtype)
+
+
+class Plan:
+    """Computes the values of some nodes; made by `plan`."""
+
+    def __init__(
+        self,
+        outputs: Sequence[Node],
+        *,
+        parameters: Parameters | None,
+        dtype: DTypeLike,
+    ) -> None:
+        self.outputs = tuple(outputs)
+        self._followed: tuple[Node, ...] = ()
+        if parameters is None:
+            used = [v for v in topological_order(self.outputs) if v.op == "parameter"]
+            parameters = owner_of(used)
+            if parameters is None or parameters.dtype != np.dtype(dtype):
+                # Copies, which follow the values of those that others train.
+                parameters = Parameters(used, dtype)
+                self._followed = tuple(v for v in used if owner_of([v]) is not None)
+        self.parameters = parameters
+        self._programs: dict[tuple[Node, ...], Any] = {}
+        self._orders: dict[frozenset[Node], list[Node]] = {}
+
+    def _order(self, fed: frozenset[Node]) -> list[Node]:
+        """Return what is computed from these fed nodes, in order."""
+        if fed not in self._orders:
+            self._orders[fed] = topological_order(self.outputs, known=set(fed))
+        return self._orders[fed]
+
+    def _follow(self) -> None:
+        """Copy the present values of parameters that belong to others."""
+        for node in self._followed:
+            self.parameters.view(node)[...] = node.value
+
+    def _program(self, fed: tuple[Node, ...]) -> Any:
+        """Return the program for these fed nodes."""
+        if fed not in self._programs:
+            arguments, _ = plan_program(self.outputs, parameters=self.parameters, fed=fed)
+            self._programs[fed] = make_program(arguments, self.parameters)
+        return self._programs[fed]
+
+    def run(
+        self,
+        feeds: Mapping[Node, ArrayLike | CompressedRows],
+        *,
+        out: Sequence[Array | None] | None = None,
+        seed: int = 0,
+        step: int = 0,
+    ) -> list[Array]:
+        """Return the outputs' values.
+
+        Parameters
+        ----------
+        feeds : mapping of Node to array
+            A value for each input; other nodes may be fed too, and then are not computed.
+        out : sequence of array or None, optional
+            Where to write each output: C-contiguous, of the plan's dtype and the output's shape.
+            None, or None in the sequence, makes a new array.
+        seed, step : int
+            Of the random numbers of dropout.
+
+        Returns
+        -------
+        list of ndarray
+            One (rows, columns) for each output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a feed is missing or does not fit its node, or `out` does not fit the outputs or
+            shares memory with what is read or with another output.
+        """
+        if not isinstance(feeds, Mapping):
+            raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
+        if out is not None and len(out) != len(self.outputs):
+            raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
+        order = self._order(frozenset(feeds))
+        matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
+        program = self._program(tuple(matrices))
+        count = 1 if rows is None else rows
+        results = []
+        for i, node in enumerate(self.outputs):
+            shape = (count if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
+            given = None if out is None else out[i]
+            results.append(_result(given, shape, self.parameters.dtype))
+        arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
+        if out is not None:
+            parts = [part for array in arrays for part in _parts(array)]
+            _check_apart(out, [*parts, self.parameters.flat])
+        self._follow()
+        program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
+        return results
+
+    def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:
+        """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
+
+        `x` is the input; it may be left out if the output depends on its values. X is an array
+        (rows, columns) of numbers that the core knows, wherever they lie; out an array like the
+        result, or None. A C-contiguous X of the plan's dtype is read in place and not checked for
+        NaN. The function returns NotImplemented for anything else, and for numbers that have to be
+        converted and are not finite then.
+        """
+        used = tuple(v for v in topological_order(self.outputs) if v.op == "input")
+        program = self._program(used if x is None else (x,))
+        function: Callable[[Any, Array | None], Any] = _core.make_predictor(
+            program, self.parameters.flat
+        )
+        if not self._followed:
+            return function
+
+        def present(X: Any, out: Array | None) -> Any:
+            self._follow()
+            return function(X, out)
+
+        return present
+
+
+def make_program(arguments: dict[str, Any], parameters: Parameters) -> Any:
+    """Return the program of the core with these arguments, in the type of the parameters."""
+    kind = _core.ProgramF32 if parameters.dtype == np.float32 else _core.ProgramF64
+    return kind(**arguments)
+
+
+def as_the_core_reads(matrix: Any) -> Any:
+    """Return what the core reads: a matrix of which it can read the rows, or three vectors."""
+    if isinstance(matrix, CompressedRows):
+        return matrix.data, matrix.indices, matrix.indptr
+    return readable(matrix)
+
+
+def _parts(given: Any) -> tuple[Array, ...]:
+    """Return the arrays of what `_readable` returned."""
+    return given if isinstance(given, tuple) else (given,)
+
+
+def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:
+    """Raise if a result would be written where something is read or another result stands."""
+    given = [array for array in out if array is not None]
+    for i, array in enumerate(given):
+        if any(np.may_share_memory(array, other) for other in [*read, *given[:i]]):
+            raise ValueError("out: shares memory with a feed, the parameters or another output")
+
+
+def _result(given: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    if given is None:
+        return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"out: expected an array, got {type(given).__name__}")
+    if given.shape != shape or given.dtype != dtype:
+        raise ValueError(
+            f"out: expected {dtype} of shape {describe(shape)}, "
+            f"got {given.dtype} of shape {given.shape}"
+        )
+    if not (given.flags.c_contiguous and given.flags.writeable):
+        raise ValueError("out: expected a C-contiguous, writable array")
+    return given

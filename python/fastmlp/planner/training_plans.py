@@ -1,0 +1,258 @@
+"""Training by a program: epochs of it in one call of the core, or its loss and gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from fastmlp.data.arrays import KINDS
+from fastmlp.data.sparse import CompressedRows
+from fastmlp.graph.feeds import check_feeds
+from fastmlp.graph.gradients import gradient
+from fastmlp.graph.node import Array, Node, constant, describe, topological_order
+from fastmlp.graph.ops.reductions import spread
+from fastmlp.planner.build import plan_program
+from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.plans import as_the_core_reads, make_program
+
+_WORD = 1 << 64  # the core counts seeds and steps in 64 bits
+
+
+class Update(Protocol):
+    """What a training plan needs to know of an optimizer."""
+
+    @property
+    def kernel(self) -> str:
+        """The rule: "adam" or "sgd"."""
+
+    @property
+    def state_vectors(self) -> int:
+        """Vectors of the parameters' size that it keeps."""
+
+
+def plan_training(
+    loss: Node,
+    parameters: Parameters,
+    update: Update,
+    *,
+    metrics: Sequence[Node] = (),
+    weight: Node | None = None,
+    gradients: Mapping[Node, Node] | None = None,
+) -> TrainingPlan:
+    """Return a plan that trains the parameters to make a loss small.
+
+    Parameters
+    ----------
+    loss : Node
+        (1, 1): J, its regularizer included.
+    parameters : Parameters
+        What is trained, in place.
+    update : Update
+        The optimizer.
+    metrics : sequence of Node
+        Further (1, 1) nodes to average over the batches of an epoch.
+    weight : Node, optional
+        (1, 1), what a batch counts in these averages and in that of the loss: for weighted means
+        the sum of its weights. By default its number of rows.
+    gradients : mapping of parameter to Node, optional
+        What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
+        its own, as two networks against each other do. Parameters left out get a gradient of zero.
+    """
+    return TrainingPlan(loss, parameters, update, metrics, weight, gradients)
+
+
+class EpochsResult:
+    """What a run of epochs did, known also of one that an exception has ended.
+
+    Parameters
+    ----------
+    epochs, scalars : int
+        How many epochs are to be run, and how many numbers each has.
+
+    Attributes
+    ----------
+    scalars : ndarray of shape (epochs_done, 1 + metrics)
+        Loss and metrics of each epoch as training met them, averaged over its batches; NaN if they
+        weigh nothing.
+    epochs_done, steps_done : int
+    non_finite : bool
+        The loss became NaN or infinite; the parameters are the last finite ones.
+    """
+
+    def __init__(self, epochs: int, scalars: int) -> None:
+        self.numbers = np.zeros((epochs, scalars))
+        self.counts = np.zeros(3, dtype=np.int64)
+
+    @property
+    def scalars(self) -> Array:
+        """A row of numbers for each epoch done."""
+        return self.numbers[: self.epochs_done]
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs were run to their end."""
+        return int(self.counts[0])
+
+    @property
+    def steps_done(self) -> int:
+        """How many times the parameters were updated."""
+        return int(self.counts[1])
+
+    @property
+    def non_finite(self) -> bool:
+        """Whether the loss became NaN or infinite."""
+        return bool(self.counts[2])
+
+
+class TrainingPlan:
+    """Computes a loss and its gradient, and updates the parameters; made by `plan_training`."""
+
+    def __init__(
+        self,
+        loss: Node,
+        parameters: Parameters,
+        update: Update,
+        metrics: Sequence[Node],
+        weight: Node | None,
+        gradients: Mapping[Node, Node] | None,
+    ) -> None:
+        weights = () if weight is None else (weight,)
+        named = [("loss", loss), *(("metrics", metric) for metric in metrics)]
+        for name, node in [*named, *(("weight", node) for node in weights)]:
+            if not isinstance(node, Node):
+                raise TypeError(f"{name}: expected a graph node, got {type(node).__name__}")
+            if node.shape != (1, 1):
+                raise ValueError(f"{name}: expected a node of shape (1, 1), got {node!r}")
+        self.parameters = parameters
+        self.update = update
+        given = {} if gradients is None else dict(gradients)
+        _check_gradients(given, parameters)
+        self._order = topological_order([loss, *metrics, *weights, *given.values()])
+        self.inputs = tuple(v for v in self._order if v.op == "input")
+        if gradients is None:
+            along = gradient(loss, parameters.nodes)
+        else:
+            zero = constant(0.0)
+            along = [given.get(node) or spread(zero, node.shape) for node in parameters.nodes]
+        arguments, self.steps = plan_program(
+            (),
+            parameters=parameters,
+            fed=self.inputs,
+            scalars=(loss, *metrics),
+            weight=weight,
+            gradients=dict(zip(parameters.nodes, along, strict=True)),
+        )
+        self._program = make_program(arguments, parameters)
+        self._scalars = 1 + len(metrics)
+
+    def new_state(self) -> list[Array]:
+        """Return the optimizer's state at the beginning: vectors of zeros."""
+        return [self.parameters.new_vector() for _ in range(self.update.state_vectors)]
+
+    def new_result(self, epochs: int) -> EpochsResult:
+        """Return the result of a run of so many epochs in which nothing was done yet."""
+        return EpochsResult(epochs, self._scalars)
+
+    def run_epochs(
+        self,
+        feeds: Mapping[Node, Array | CompressedRows],
+        *,
+        state: Sequence[Array],
+        order: Array | None,
+        batch_size: int,
+        epochs: int,
+        step_values: Array,
+        seed: int,
+        first_step: int,
+        result: EpochsResult | None = None,
+    ) -> EpochsResult:
+        """Train for some epochs without returning in between.
+
+        Parameters
+        ----------
+        feeds : mapping of Node to array
+            (n, columns) for each input, read in place where the dtype is the parameters', else
+            converted batch by batch.
+        state : sequence of array
+            From `new_state`, changed in place.
+        order : int64 array of shape (epochs, n) or None
+            In which order each epoch takes the rows; None takes them as they stand.
+        batch_size, epochs : int
+            The last batch of an epoch may be shorter.
+        step_values : float64 array of shape (epochs · ⌈n / batch_size⌉, 5)
+            The optimizer's numbers for each step, see `optimizers`.
+        seed, first_step : int
+            Of the random numbers of dropout.
+        result : EpochsResult, optional
+            What is returned, from `new_result`: for who wants to know what was done if an exception
+            comes instead.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The parameters are then those after the last whole step, and `result` says which.
+        """
+        arrays, rows = self._arrays(feeds)
+        result = result or self.new_result(epochs)
+        self._program.train(
+            arrays,
+            order,
+            rows,
+            batch_size,
+            epochs,
+            self.parameters.flat,
+            list(state),
+            self.update.kernel,
+            np.ascontiguousarray(step_values, dtype=np.float64),
+            seed % _WORD,
+            first_step % _WORD,
+            result.numbers,
+            result.counts,
+        )
+        return result
+
+    def loss_and_gradient(
+        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
+    ) -> tuple[float, Array]:
+        """Return the loss of all rows as one batch, and its gradient as a flat vector."""
+        return self.loss_function(feeds, seed=seed, step=step)()
+
+    def loss_function(
+        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
+    ) -> Callable[[], tuple[float, Array]]:
+        """Return `loss_and_gradient` of these rows as a function without arguments.
+
+        The feeds are checked once, here; the parameters are those at the time of each call.
+        """
+        arrays, rows = self._arrays(feeds)
+        seed, step = seed % _WORD, step % _WORD
+
+        def loss_and_gradient() -> tuple[float, Array]:
+            flat = self.parameters.new_vector()
+            loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+            return loss, flat
+
+        return loss_and_gradient
+
+    def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
+        matrices, rows = check_feeds(feeds, self._order, KINDS, sparse=True)
+        unknown = [node for node in matrices if node not in self.inputs]
+        if unknown:
+            raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
+        arrays = [as_the_core_reads(matrices[node]) for node in self.inputs]
+        return arrays, 1 if rows is None else rows
+
+
+def _check_gradients(gradients: Mapping[Node, Node], parameters: Parameters) -> None:
+    """Raise unless each is a node of the shape of one of the parameters."""
+    for parameter, along in gradients.items():
+        if parameter not in parameters.offsets:
+            raise ValueError(f"gradients: {parameter!r} is not among the parameters")
+        if not isinstance(along, Node):
+            raise TypeError(f"gradients: expected graph nodes, got {type(along).__name__}")
+        if along.shape != parameter.shape:
+            raise ValueError(
+                f"gradients: expected {describe(parameter.shape)} for {parameter!r}, got {along!r}"
+            )

@@ -1,0 +1,364 @@
+"""What was learned: curves of training, features, decision boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import metrics
+from fastmlp.plot.canvas import COLORS, INK, axes, clear
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[Any]
+
+
+# How much of a class's colour the ground of its region shows, white being the rest.
+_TINT = 0.35
+
+
+def history(
+    history: Mapping[str, Sequence[float]] | Any,
+    quantity: str = "loss",
+    *,
+    label: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how a quantity went from epoch to epoch, in training and in validation.
+
+    Parameters
+    ----------
+    history : History or mapping of str to sequence of float
+        What `fit` returned.
+    quantity : str, default "loss"
+        The name of a metric; ``"val_" + quantity`` is drawn beside it where there is one, with a
+        mark at its best epoch.
+    label : str, optional
+        What to call the quantity in the picture; its name by default.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is missing.
+    ValueError
+        The history does not have the quantity, or no epoch.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> ax = fm.plot.history({"loss": [0.9, 0.4, 0.3], "val_loss": [0.8, 0.5, 0.6]})
+    >>> ax.get_xlabel()
+    'epoch'
+    """
+    if quantity not in history:
+        raise ValueError(
+            f"quantity must be one of {', '.join(map(repr, history.keys()))}, got {quantity!r}"
+        )
+    if not len(history[quantity]):
+        raise ValueError("the history has no epochs")
+    ax = axes(ax, (6.4, 4.0))
+    from matplotlib.ticker import MaxNLocator
+
+    curves = [("training", quantity, COLORS[0]), ("validation", f"val_{quantity}", COLORS[1])]
+    curves = [curve for curve in curves if curve[1] in history]
+    epochs = np.arange(1, len(history[quantity]) + 1)
+    for name, key, color in curves:
+        marker = "o" if len(epochs) == 1 else None
+        (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
+    if len(curves) == 2:
+        _mark_best(ax, line, quantity)
+        ax.legend(frameon=False, labelcolor="linecolor")
+    ax.set_xlabel("epoch")
+    ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.margins(x=0.02)
+    clear(ax)
+    return ax
+
+
+def features(
+    model_or_weights: Any,
+    image_shape: tuple[int, int] | None = None,
+    layer: int = 0,
+    *,
+    count: int | None = 64,
+    common_scale: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the weight rows of a layer as images: what each of its units looks for.
+
+    Red raises the unit's input, blue lowers it, white is without effect.
+
+    Parameters
+    ----------
+    model_or_weights : Model or array-like, shape (units, inputs)
+        A model, or weights themselves.
+    image_shape : (int, int), optional
+        (height, width) of the images the inputs are; by default a square.
+    layer : int, default 0
+        Which of the model's layers with weights, from the input on; negative counts from the
+        output. Not used with an array.
+    count : int or None, default 64
+        Draw so many units at most: those with the largest weight norms, in their own order.
+    common_scale : bool, default False
+        Draw all units on one scale of colours, so that strong and weak ones can be told apart;
+        by default each has its own.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is missing.
+    ValueError
+        There is no such layer, or its inputs do not make an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastmlp as fm
+    >>> ax = fm.plot.features(np.eye(4), image_shape=(2, 2))
+    >>> ax.get_title(loc="left")
+    '4 units, 2×2 weights each'
+    """
+    weights = _weights(model_or_weights, layer)
+    height, width = _image_shape(weights, image_shape)
+    if count is not None and count < 1:
+        raise ValueError(f"count must be at least 1 or None, got {count}")
+    units = len(weights)
+    shown = units if count is None else min(count, units)
+    strongest = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:shown]
+    images = weights[np.sort(strongest)].reshape(-1, height, width)
+    largest = np.abs(images).max(axis=None if common_scale else (1, 2), keepdims=True)
+    mosaic = _mosaic(images / np.where(largest > 0, largest, 1))
+    rows, columns = mosaic.shape
+    ax = axes(ax, (6.4, 6.4 * rows / columns + 0.4))
+    ax.imshow(mosaic, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    plural = "unit" if units == 1 else "units"
+    some = f"the {shown} strongest of {units}" if shown < units else f"{units}"
+    ax.set_title(f"{some} {plural}, {height}×{width} weights each", loc="left", color=INK)
+    return ax
+
+
+def decision_boundary(
+    model: Any,
+    X: ArrayLike,
+    t: ArrayLike,
+    *,
+    class_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    resolution: int = 300,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the regions a classifier of two features divides the plane into, and the examples.
+
+    The ground has the colour of the predicted class; where the model gives probabilities the
+    colours mix accordingly. Lines are where the decision changes. Examples have the colour of
+    their own class, and a black edge where the model is wrong.
+
+    Parameters
+    ----------
+    model : Model or estimator
+        Anything with ``predict_proba(X)``, or with ``predict(X)`` that returns an output for each
+        class or a single one for two classes, which change where the accuracy has it
+        (`fastmlp.metrics.decision`).
+    X : array-like, shape (rows, 2)
+    t : array-like, shape (rows,)
+        The classes of the rows.
+    class_names, feature_names : sequence of str, optional
+        For the legend and the two axes.
+    resolution : int, default 300
+        The model is asked at resolution × resolution points.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is missing.
+    ValueError
+        X does not have two columns, or t not as many rows, or there are more than 8 classes.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> X, t = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> model = fm.MLP([2, 4, 1], activation="tanh", output="logistic", seed=0)
+    >>> ax = fm.plot.decision_boundary(model, X, t, resolution=20)
+    """
+    X = np.asarray(X, dtype=np.float64)
+    t = np.asarray(t)
+    t = t.ravel() if t.ndim == 1 or t.shape[1:] == (1,) else t
+    if X.ndim != 2 or X.shape[1] != 2 or t.shape != X.shape[:1] or not len(X):
+        raise ValueError(
+            f"X must have shape (rows, 2) and t shape (rows,), got {X.shape} and {t.shape}"
+        )
+    if resolution < 2:
+        raise ValueError(f"resolution must be at least 2, got {resolution}")
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = 0.15 * np.where(high > low, high - low, 1.0)
+    low, high = low - margin, high + margin
+    across, up = (np.linspace(low[i], high[i], resolution) for i in (0, 1))
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    shares = _shares(model, np.concatenate([grid, X]).astype(np.float32))
+    classes = _classes(model, t, shares.shape[1])
+    if len(classes) > len(COLORS):
+        raise ValueError(f"can draw {len(COLORS)} classes at most, got {len(classes)}")
+
+    ax = axes(ax, (6.4, 5.2))
+    _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))
+    names = [str(label) for label in classes] if class_names is None else class_names
+    wrong = classes[shares[len(grid) :].argmax(axis=1)] != t
+    for label, color, name in zip(classes, COLORS, names, strict=False):
+        for mistaken in (False, True):
+            rows = (t == label) & (wrong == mistaken)
+            ax.scatter(
+                X[rows, 0],
+                X[rows, 1],
+                s=36 if mistaken else 28,
+                color=color,
+                edgecolors="black" if mistaken else "white",
+                linewidths=1.4 if mistaken else 0.7,
+                label=None if mistaken else name,
+                zorder=4 if mistaken else 3,
+            )
+    ax.legend(frameon=True, framealpha=0.85, edgecolor="none", loc="best")
+    ax.set_xlabel("x₁" if feature_names is None else feature_names[0])
+    ax.set_ylabel("x₂" if feature_names is None else feature_names[1])
+    clear(ax, grid=False)
+    return ax
+
+
+# --- curves ----------------------------------------------------------------------------------
+
+
+def _mark_best(ax: Axes, line: Line2D, quantity: str) -> None:
+    """Put a dot at the best epoch of a curve and its value in the legend."""
+    epochs, values = (np.asarray(data, dtype=float) for data in line.get_data())
+    if not np.isfinite(values).any():
+        return
+    best = int(np.nanargmax(values) if "accuracy" in quantity else np.nanargmin(values))
+    ax.plot(epochs[best], values[best], "o", color=COLORS[1], markersize=7, zorder=3)
+    # in the legend, because beside the dot it would lie on one of the curves sooner or later
+    line.set_label(f"validation, best {values[best]:.4g} after epoch {epochs[best]:.0f}")
+
+
+# --- features --------------------------------------------------------------------------------
+
+
+def _weights(model_or_weights: Any, layer: int) -> Array:
+    if hasattr(model_or_weights, "layers"):
+        matrices = [
+            part.weights
+            for part in model_or_weights.layers
+            if getattr(part, "weights", None) is not None
+        ]
+        if not -len(matrices) <= layer < len(matrices):
+            raise ValueError(
+                f"layer must be from {-len(matrices)} to {len(matrices) - 1}, the model's layers "
+                f"with weights, got {layer}"
+            )
+        model_or_weights = matrices[layer]
+    weights = np.asarray(model_or_weights, dtype=np.float64)
+    if weights.ndim != 2 or not weights.size:
+        raise ValueError(f"weights must have shape (units, inputs), got {weights.shape}")
+    return weights
+
+
+def _image_shape(weights: Array, image_shape: tuple[int, int] | None) -> tuple[int, int]:
+    inputs = weights.shape[1]
+    if image_shape is None:
+        side = round(inputs**0.5)
+        image_shape = (side, side)
+        if side * side != inputs:
+            raise ValueError(
+                f"{inputs} inputs are not a square image: give image_shape=(height, width)"
+            )
+    height, width = image_shape
+    if height < 1 or width < 1 or height * width != inputs:
+        raise ValueError(
+            f"image_shape={image_shape} has {height * width} pixels, the layer {inputs} inputs"
+        )
+    return height, width
+
+
+def _mosaic(images: Array) -> Array:
+    """Lay images out in a nearly square grid; NaN, drawn as nothing, between and after them."""
+    count, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(count * height / width)))
+    rows = -(-count // columns)
+    gap = max(1, round(max(height, width) / 12))
+    mosaic = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic
+
+
+# --- decisions -------------------------------------------------------------------------------
+
+
+def _shares(model: Any, X: Array) -> Array:
+    """Return for each row how much of each class to show, a sum of 1: probabilities, if any."""
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), dtype=np.float64)
+    y = np.asarray(model.predict(X), dtype=np.float64)
+    y = y[:, None] if y.ndim == 1 else y
+    activation = getattr(model.layers[-1], "activation", None) if hasattr(model, "layers") else None
+    kind = getattr(activation, "name", "identity")
+    if y.shape[1] > 1:
+        return y if kind == "softmax" else np.eye(y.shape[1])[y.argmax(axis=1)]
+    if kind != "logistic":
+        fitted = getattr(model, "_objective", None)
+        y = (y > metrics.decision(kind, fitted and fitted.loss)).astype(np.float64)
+    return np.concatenate([1 - y, y], axis=1)
+
+
+def _classes(model: Any, t: Array, count: int) -> Array:
+    """Return the label of each class that the model tells apart."""
+    if hasattr(model, "classes_"):
+        return np.asarray(model.classes_)
+    numbers = np.arange(count)
+    found = np.unique(t)
+    if not np.isin(found, numbers).all() and len(found) == count:
+        return found
+    return numbers
+
+
+def _draw_ground(ax: Axes, across: Array, up: Array, shares: Array) -> None:
+    from matplotlib.colors import to_rgb
+
+    colors = np.array([to_rgb(color) for color in COLORS[: shares.shape[2]]])
+    tints = 1 - _TINT * (1 - colors)
+    ax.imshow(
+        np.clip(shares @ tints, 0, 1),
+        extent=(across[0], across[-1], up[0], up[-1]),
+        origin="lower",
+        aspect="auto",
+        interpolation="bilinear",
+    )
+    for index in range(shares.shape[2]):
+        lead = shares[:, :, index] - np.delete(shares, index, axis=2).max(axis=2)
+        if lead.min() < 0 < lead.max():  # contour warns where there is no line to draw
+            ax.contour(across, up, lead, levels=[0.0], colors="white", linewidths=1.6)

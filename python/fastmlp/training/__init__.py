@@ -1,0 +1,1 @@
+"""The one engine: checked requests, epochs in the core, evaluation and history."""

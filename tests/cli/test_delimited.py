@@ -1,0 +1,334 @@
+"""Tables as text: every field arrives in its column as what it says, or an error names a line."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fastmlp.cli.files import read_table
+from fastmlp.data.texts import MISSING, labels, values
+
+pd = pytest.importorskip("pandas")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture
+def read(folder):
+    """Read a table of these contents: the columns as lists, and what is said of them."""
+
+    def call(content, name="t.csv", **options):
+        path = folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        notes = []
+        table = read_table(path, note=notes.append, **options)
+        return {name: table[name].tolist() for name in table}, notes
+
+    return call
+
+
+# --- fields and columns ----------------------------------------------------------------------
+
+SMALL = {"a": [1.0, 2.5], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b\n1,x\n2.5,y\n",
+        "a,b\n1,x\n2.5,y",
+        "a;b\n1;x\n2.5;y\n",
+        "a\tb\n1\tx\n2.5\ty\n",
+        "a|b\n1|x\n2.5|y\n",
+        "a,b\r\n1,x\r\n2.5,y\r\n",
+        "a,b\r1,x\r2.5,y\r",
+        "\n\na,b\n\n1,x\n   \n2.5,y\n\n",
+        " a , b \n 1 , x \n 2.5 ,y  \n",
+        '"a", "b"\n"1", "x"\n2.5,"y" \n',
+        "\ufeffa,b\n1,x\n2.5,y\n",
+        '\ufeff"a","b"\n1,x\n2.5,y\n',
+        "a,b\n1,x,\n2.5,y,\n",
+        "a,b\n1,x,,,\n2.5,y\n",
+        "a\tb\n1\tx\t\n2.5\ty\t \n",
+        " a , b\t\n 1 , x\t\n 2.5 ,y\t\n",
+        "a\tb\n1\tx\n2.5\ty\n".encode("utf-16"),
+    ],
+)
+def test_a_table_is_read_whatever_separates_ends_and_surrounds_it(read, content):
+    assert read(content) == (SMALL, [])
+
+
+def test_a_quoted_field_may_hold_delimiters_quotes_and_lines(read):
+    table, _ = read('"x, 1";y\n"1;2";"say ""hi"""\n"two\nlines";5"\n')
+    assert table == {"x, 1": ["1;2", "two\nlines"], "y": ['say "hi"', '5"']}
+
+
+def test_commas_in_the_names_of_a_table_with_tabs_do_not_cut_them(read):
+    assert read("weight, kg\tprice, €\n1\t2\n3\t4\n")[0] == {
+        "weight, kg": [1.0, 3.0],
+        "price, €": [2.0, 4.0],
+    }
+
+
+def test_an_empty_row_of_a_single_column_is_a_row_if_it_is_quoted(read):
+    table, _ = read('a\n1\n""\n\n3\n')
+    np.testing.assert_array_equal(table["a"], [1.0, math.nan, 3.0])
+
+
+def test_many_rows_come_in_their_order(read):
+    rows = 25_001  # more than two chunks, and some
+    text = "a,b\n" + "".join(f"{i},r{i}\n" for i in range(rows))
+    table, _ = read(text)
+    assert table["a"] == list(range(rows))
+    assert table["b"] == [f"r{i}" for i in range(rows)]
+
+
+def test_columns_without_a_name_or_with_the_same_are_named_as_pandas_names_them(read):
+    text = ",a,b,a,\n1,2,3,4,5\n"
+    table, notes = read(text)
+    assert list(table) == list(pd.read_csv(io.StringIO(text)).columns)
+    assert notes == ["columns 2 and 4 are both named 'a'; the second is taken as 'a.1'"]
+
+
+def test_a_header_that_ends_with_delimiters_does_not_need_them_in_the_rows(read):
+    table, _ = read("a,b,\n1,2\n3,4,\n")
+    assert (table["a"], table["b"]) == ([1, 3], [2, 4])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    ("rows", "line", "fields"),
+    [
+        (["1,2,3", "4,5,6"], 2, "3 fields"),
+        (["1,2,3", "4,5", "6,7"], 2, "3 fields"),
+        (["1,2", "4,5", "6,7,8"], 4, "3 fields"),
+        (["1,2", "", "4,5,6,7"], 4, "4 fields"),
+        (["1,2,3"], 2, "3 fields"),
+        (["1,2,", "3,4,5"], 3, "3 fields"),
+        (["x,2,3", "y,5,6", "x,7,8"], 2, "3 fields"),
+        (["0.5,2,3", "0.6,5,6", "0.7,7,8"], 2, "3 fields"),
+        (['1,"2', '2"', "4"], 4, "1 field"),
+        (["1,2", "3"], 3, "1 field"),
+    ],
+)
+def test_a_row_of_another_number_of_fields_is_named_by_its_line(
+    read, separator, rows, line, fields
+):
+    content = "\n".join(["p,q", *rows]).replace(",", separator)
+    with pytest.raises(ValueError, match=f"line {line} has {fields}, but the header names 2 col"):
+        read(content)
+
+
+@pytest.mark.parametrize("first", ["id", "PassengerId", "row_no", "Name", "#"])
+def test_a_column_that_names_rows_itself_is_not_taken_for_names_in_front(read, first):
+    with pytest.raises(ValueError, match="line 2 has 3 fields"):
+        read(f"{first},t\n" + "".join(f"{i},{i % 2},ok\n" for i in range(1, 6)))
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('"p","q"', ['"1"', '"2"', '"3"']),  # as write.table writes a data frame
+        ('"p","q"', ['"12"', '"5"', '"31"']),  # a sample of its rows
+        ('"p","q"', ['"Mazda RX4"', '"Valiant"', '"Fiat 128"']),
+        ("p,q", ["Mazda RX4", "Valiant", "Fiat 128"]),
+        ("p,q", ["0", "1", "2"]),  # to_csv(index_label=False) of pandas
+        ("p,q", ["1", "2", "3"]),
+    ],
+)
+def test_row_names_that_the_header_does_not_count_move_no_column(read, header, names):
+    rows = zip(names, ["0.5", "0.25", "0"], ["x", "y", "x"], strict=True)
+    table, notes = read("\n".join([header, *map(",".join, rows)]))
+    assert table == {"p": [0.5, 0.25, 0.0], "q": ["x", "y", "x"]}
+    assert "the first is taken as the rows' names" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "it is empty"),
+        ("\n  \n", "it is empty"),
+        (b"a,b\n1,x\n2,\xe9\n", r"line 3 is not UTF-8 \(byte 0xe9\)"),
+        (b"a,b\n1,x\0\n", "zero bytes"),
+        (b"a,b\n1,x\n".decode().encode("utf-16") + b"\x00", "not UTF-16"),
+        ('a,b\n1,x\n2,"y\n3,z\n', "line 3: a quote is not closed"),
+        ('a,b\n1,"x', "line 2: a quote is not closed"),
+        ('a,"b\n1,x\n', "line 1: a quote is not closed"),
+        ('a,b\n1,"' + "x\n" * 70_000, "is a quote not closed"),
+    ],
+)
+def test_what_is_no_table_says_why(read, content, message):
+    with pytest.raises(ValueError, match=f"t.csv cannot be read as a table: .*{message}"):
+        read(content)
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zip", "t.csv.tar"])
+def test_a_file_that_cannot_be_unpacked_says_why(read, name):
+    with pytest.raises(ValueError, match="cannot be read as a table"):
+        read("a,b\n1,2\n", name=name)
+    with pytest.raises(ValueError, match="cannot be read as a table"):
+        read(gzip.compress(b"a,b\n1,2\n" * 99)[:-20], name=name)
+
+
+def test_an_error_about_a_value_names_its_row_and_its_line(folder):
+    from fastmlp.data.columns import as_numbers
+
+    (folder / "inf.csv").write_text('a,b\n\n1,"x\ny"\n\n2,z\n-inf,z\n')
+    table = read_table(folder / "inf.csv")
+    for rows in (table, table.iloc[::-1], table.iloc[[2]]):
+        with pytest.raises(ValueError, match=r"1 infinite value, the first in row 3 \(line 7\)"):
+            as_numbers("a", rows["a"])
+        with pytest.raises(ValueError, match=r"'b' must hold .* in row [13] \(line [37]\)"):
+            as_numbers("b", rows["b"])
+
+
+# --- what fields say -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1", "2.5", "-1e3", "+4", ".5"], [1.0, 2.5, -1000.0, 4.0, 0.5]),
+        (["1", "", "NA", "None", "?"], [1.0, *[math.nan] * 4]),
+        (["", ""], [math.nan, math.nan]),
+        (["True", "FALSE", "true"], [True, False, True]),
+        (["True", "", "NA"], [1.0, math.nan, math.nan]),
+        (["1", "True"], ["1", "True"]),
+        (["Basic", "None", ""], ["Basic", "None", ""]),
+        (["NA", "NA"], ["NA", "NA"]),
+        (["007", "42"], ["007", "42"]),
+        (["-01", "2", ""], ["-01", "2", ""]),
+        (["0", "0.50", "00.5", "0e0"], [0.0, 0.5, 0.5, 0.0]),
+        (["9007199254740992", "9007199254740993"], ["9007199254740992", "9007199254740993"]),
+        (["9007199254740992", "9007199254740994", "1"], [2.0**53, 2.0**53 + 2, 1.0]),
+        (["100000000000000000", "1"], [1e17, 1.0]),
+        (["1_000", "2"], ["1_000", "2"]),
+        (["1,5", "2"], ["1,5", "2"]),
+        (["inf", "1"], [math.inf, 1.0]),
+        (["9" * 5000, "1"], [math.inf, 1.0]),
+        (["2020-01-01"], ["2020-01-01"]),
+    ],
+)
+def test_a_column_is_numbers_unless_it_would_lose_something(texts, expected):
+    found = values(texts)
+    assert found.dtype.kind == {float: "f", bool: "b", str: "O"}[type(expected[0])]
+    assert list(map(str, found)) == list(map(str, np.array(expected, dtype=found.dtype)))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["7", "-42"],
+        ["007", "42"],
+        ["9007199254740992", "9007199254740993"],
+        ["9223372036854775807", "-9223372036854775808", "9223372036854775808"],
+        ["1.0", "2.0"],
+        ["+1", "-1"],
+        ["1e3", "5"],
+        ["True", "False"],
+        ["true", "false"],
+        ["٣", "4"],
+        ["-0", "0"],
+        ["9" * 5000, "1"],
+    ],
+)
+def test_labels_print_as_they_are_written(texts):
+    assert list(map(str, labels(texts).tolist())) == texts
+
+
+# --- any table -------------------------------------------------------------------------------
+
+FIELD = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"])),
+    st.floats().map(repr),
+    st.integers().map(str),
+    st.sampled_from([*MISSING, "True", "false", "007", "1,5", '5"', " x ", "\n", "\r\n", '""']),
+)
+
+
+@st.composite
+def tables(draw):
+    """Names, rows of as many fields, and how they are written."""
+    width = draw(st.integers(2, 4))
+    name = st.text("abcdef ", min_size=1, max_size=4).filter(str.strip)
+    names = draw(st.lists(name, min_size=width, max_size=width, unique_by=str.strip))
+    rows = draw(st.lists(st.lists(FIELD, min_size=width, max_size=width), min_size=1, max_size=6))
+    form = {
+        "delimiter": draw(st.sampled_from(",;\t|")),
+        "lineterminator": draw(st.sampled_from(["\n", "\r\n"])),
+        "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+    }
+    if form["quoting"] == csv.QUOTE_MINIMAL:
+        # csv.writer quotes a lone carriage return in new versions only
+        rows = [[field.replace("\r", "") for field in row] for row in rows]
+    return names, rows, form
+
+
+@settings(max_examples=500, deadline=None)
+@given(tables())
+@example((["a", "b"], [["\x1e", '"'], ["", "\x1e"]], {"delimiter": "\t"}))
+def test_any_table_that_csv_writes_is_read_field_by_field(folder, table):
+    names, rows, form = table
+    with (folder / "any.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, **form).writerows([names, *rows])
+    stripped = [name.strip() for name in names]
+    read = read_table(folder / "any.csv", texts=stripped)
+    assert list(read) == stripped
+    expected = [[field.strip() for field in row] for row in rows]
+    assert read.to_numpy(dtype=object).tolist() == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(FIELD, min_size=1, max_size=8))
+def test_a_column_of_any_texts_keeps_them_or_every_number(texts):
+    found = values(texts)
+    if found.dtype.kind == "O":
+        assert found.tolist() == texts
+        return
+    for text, value in zip(texts, found.tolist(), strict=True):
+        if text in MISSING:
+            assert math.isnan(value)
+        elif text.lower() in ("true", "false"):
+            assert value == (text.lower() == "true")
+        else:
+            assert value == float(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.data(),
+    st.lists(st.lists(FIELD, max_size=5), min_size=1, max_size=5),
+    st.sampled_from(",;\t"),
+)
+def test_rows_of_any_lengths_are_read_as_they_are_or_an_error(folder, data, rows, delimiter):
+    with (folder / "ragged.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows([["p", "q", "r"], *rows])
+    notes = []
+    try:
+        table = read_table(folder / "ragged.csv", texts=["p", "q", "r"], note=notes.append)
+    except ValueError:
+        return
+    kept = [[field.strip() for field in row] for row in rows]
+    kept = [row for row in kept if len(row) > 1 or any(row)]
+    first = 1 if notes else 0
+    assert table.to_numpy(dtype=object).tolist() == [row[first : first + 3] for row in kept]
+    assert all(not any(row[first + 3 :]) for row in kept)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.binary(max_size=60), st.text('ab1,;\t"\r\n \x1e\ufeff').map(str.encode)))
+def test_any_bytes_are_a_table_or_an_error(folder, content):
+    (folder / "bytes.csv").write_bytes(content)
+    with contextlib.suppress(ValueError):
+        assert len(read_table(folder / "bytes.csv", note=lambda text: None)) > 0

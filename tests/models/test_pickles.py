@@ -1,0 +1,127 @@
+"""Everything that is no function survives pickles of every protocol, copies and skops."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import fastmlp as fm
+from fastmlp import graph as g
+from fastmlp.planner.parameters import Parameters
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3))
+LABELS = (X[:, 0] > 0).astype(int)
+
+
+def joined():
+    x = fm.Input(3, "x")
+    hidden = fm.Dense(4, "relu")(x)
+    return fm.Model(x, fm.Dense(2, "softmax")(fm.concat([hidden, x])), seed=0)
+
+
+def trained():
+    model = fm.MLP([3, 4, 2], output="softmax", seed=0)
+    model.fit(X, LABELS, epochs=2, metrics=["accuracy"], verbose=False)
+    return model
+
+
+def parameters():
+    made = Parameters([g.parameter([[1.0, 2.0]], "W")], "float64")
+    made.flat[:2] = 3.0, 4.0
+    return made
+
+
+PREDICTORS = {
+    "a model": trained,
+    "a model of joined layers": joined,
+    "a classifier": lambda: fm.MLPClassifier(4, max_iter=3, early_stopping=True).fit(X, LABELS),
+    "a classifier of texts": lambda: fm.MLPClassifier(4, max_iter=3).fit(X, LABELS.astype(str)),
+    "a classifier of several labels": lambda: fm.MLPClassifier(4, max_iter=3).fit(X, X > 0),
+    "a classifier by L-BFGS": lambda: fm.MLPClassifier(4, solver="lbfgs").fit(X, LABELS),
+    "a regressor": lambda: fm.MLPRegressor(max_iter=3, dropout=0.2, dtype="float32").fit(X, X),
+}
+OTHERS = {
+    "an input": lambda: fm.Input(3, "x"),
+    "a symbol": lambda: fm.Dense(4, "relu")(fm.Input(3)),
+    "a layer": lambda: fm.Dense(4, "relu", l2=0.5),
+    "a node": lambda: g.logistic(g.input(2, "x") * 2.0),
+    "parameters": parameters,
+    "a network": lambda: trained().network,
+    "a model not built": lambda: fm.Sequential([fm.Dense(3), fm.Dropout(0.2)], seed=0),
+    "an estimator not fitted": lambda: fm.MLPClassifier(4),
+    "an optimizer": lambda: fm.Adam(fm.CosineDecay(0.1, 9)),
+    "a callback": lambda: fm.EarlyStopping(patience=3),
+    "a history": lambda: trained().fit(X, LABELS, verbose=False),
+}
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+
+
+def skops_copy(thing):
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    data = skops.dumps(thing)
+    return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("what", [*PREDICTORS, *OTHERS])
+def test_every_protocol_of_pickle_brings_it_back(what, protocol):
+    thing = (PREDICTORS | OTHERS)[what]()
+    again = pickle.loads(pickle.dumps(thing, protocol=protocol))
+    assert repr(again) == repr(thing)
+    if what in PREDICTORS:
+        assert_array_equal(again.predict(X), thing.predict(X))
+
+
+@pytest.mark.parametrize("what", [*PREDICTORS, *OTHERS])
+def test_skops_brings_it_back(what):
+    thing = (PREDICTORS | OTHERS)[what]()
+    again = skops_copy(thing)
+    assert repr(again) == repr(thing)
+    if what in PREDICTORS:
+        assert_array_equal(again.predict(X), thing.predict(X))
+
+
+@pytest.mark.parametrize("what", [*PREDICTORS, *OTHERS])
+def test_a_deep_copy_is_another_object_that_does_the_same(what):
+    thing = (PREDICTORS | OTHERS)[what]()
+    again = copy.deepcopy(thing)
+    assert repr(again) == repr(thing)
+    if what in PREDICTORS:
+        assert_array_equal(again.predict(X), thing.predict(X))
+
+
+@pytest.mark.parametrize("twin", [skops_copy, lambda e: pickle.loads(pickle.dumps(e, protocol=0))])
+def test_a_twin_goes_on_training_as_the_original_would(twin):
+    estimator = fm.MLPClassifier(4, random_state=0).partial_fit(X, LABELS, classes=[0, 1])
+    again = twin(estimator)
+    assert_array_equal(
+        again.partial_fit(X, LABELS).predict_proba(X),
+        estimator.partial_fit(X, LABELS).predict_proba(X),
+    )
+    made = twin(parameters())
+    assert_array_equal(made.view(made.nodes[0]), [[3.0, 4.0]])
+
+
+def test_functions_of_the_user_are_refused_by_skops_with_words():
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    estimator = fm.MLPClassifier(4, activation=lambda z: g.tanh(z), max_iter=3).fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"'<lambda>' is a function of yours and cannot be saved"):
+        skops.dumps(estimator)
+
+
+# mlflow warns of type hints, deprecated parts and what it installs.
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_keeps_estimators_in_its_default_format(tmp_path):
+    mlflow = pytest.importorskip("mlflow.sklearn", reason="mlflow is not installed")
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    estimator = PREDICTORS["a classifier"]()
+    trusted = skops.get_untrusted_types(data=skops.dumps(estimator))
+    path = tmp_path / "kept"
+    named = {"skops_trusted_types": trusted, "pip_requirements": ["fastmlp"]}
+    mlflow.save_model(estimator, str(path), **named)
+    assert_array_equal(mlflow.load_model(str(path)).predict(X), estimator.predict(X))

@@ -1,0 +1,205 @@
+"""The loss over a plane in weight space: its values, the path on it, the pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from fastmlp import graph as g
+from fastmlp.plot.landscape import landscape
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+X, T = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 4.0])
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def line(epochs: int = 20, l2: float = 0.0) -> tuple[fm.Model, fm.plot.WeightPath]:
+    """A straight line w x + b, fitted by gradient descent."""
+    model, path = fm.MLP([1, 1], seed=0, dtype="float64"), fm.plot.WeightPath()
+    rule = fm.SGD(0.1)
+    model.fit(X, T, optimizer=rule, epochs=epochs, batch_size=None, l2=l2, callbacks=[path])
+    return model, path
+
+
+def deep() -> tuple[fm.Model, fm.plot.WeightPath]:
+    rng = np.random.default_rng(0)
+    model, path = (
+        fm.MLP([1, 7, 1], activation="tanh", seed=0, dtype="float64"),
+        fm.plot.WeightPath(),
+    )
+    x = rng.normal(size=(30, 1))
+    model.fit(x, np.sin(x), epochs=12, callbacks=[path], seed=0)
+    return model, path
+
+
+def flat(weights: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([w.ravel() for w in weights])
+
+
+def test_two_weights_are_the_coordinates_and_the_surface_is_the_formula():
+    model, path = line(l2=0.5)
+    found = landscape(model, X, T, path, resolution=9)
+    w, b = np.meshgrid(found.across, found.up)
+    residuals = w[..., None] * X[:, 0] + b[..., None] - T
+    expected = 0.5 * (residuals**2).mean(axis=-1) + 0.25 * w**2
+    np.testing.assert_allclose(found.loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(found.path, [flat(point) for point in path.weights], atol=1e-12)
+    assert found.labels == ("W1", "b1")
+
+
+def test_the_path_has_the_loss_of_its_points_and_goes_down():
+    model, path = line()
+    found = landscape(model, X, T, path, resolution=3)
+    assert len(found.path_loss) == 21
+    assert (np.diff(found.path_loss) < 0).all()
+    assert found.path_loss[-1] == pytest.approx(model.evaluate(X, T)["loss"], rel=1e-12)
+
+
+def test_a_second_fit_goes_on_with_the_path():
+    model, path = line(3)
+    model.fit(X, T, optimizer=fm.SGD(0.1), epochs=2, callbacks=[path])
+    assert len(path.weights) == 6
+
+
+def test_two_inputs_without_a_bias_are_two_coordinates_too():
+    model = fm.Sequential([fm.Dense(1, use_bias=False)], input_columns=2, seed=0)
+    found = landscape(model, [[1.0, 2.0]], [0.0], resolution=3)
+    assert found.labels == ("W1[0,0]", "W1[0,1]")
+    np.testing.assert_allclose(found.loss[1], [0.5, 0.0, 0.5], atol=1e-12)
+
+
+def test_principal_directions_are_orthonormal_and_leave_least_of_the_path_out():
+    model, path = deep()
+    x = np.linspace(-1, 1, 5)[:, None]
+    found = landscape(model, x, np.sin(x), path, resolution=3)
+    points = np.array([flat(point) for point in path.weights])
+    away = points - points[-1]
+    sizes = np.linalg.svd(away, compute_uv=False)
+    # Eckart and Young: what a plane through the end leaves out at least is the other sizes' squares
+    left_out = (away**2).sum() - (found.path**2).sum()
+    assert left_out == pytest.approx((sizes[2:] ** 2).sum(), rel=1e-9)
+    np.testing.assert_allclose(found.path[-1], 0, atol=1e-9)
+    assert f"({sizes[0] ** 2 / (sizes**2).sum():.0%})" in found.labels[0]
+
+
+def test_the_centre_of_random_directions_is_the_model_and_rows_have_the_models_norms():
+    model, _ = deep()
+    x = np.linspace(-1, 1, 5)[:, None]
+    found = landscape(model, x, np.sin(x), resolution=3, span=0.5)
+    assert found.loss[1, 1] == pytest.approx(model.evaluate(x, np.sin(x))["loss"], rel=1e-12)
+    other = landscape(model, x, np.sin(x), resolution=3, span=0.5, seed=1)
+    assert not np.allclose(found.loss, other.loss)
+
+
+def test_given_directions_are_taken_as_they_are():
+    model, _ = line()
+    w, b = flat(model.get_weights())
+    along = ([np.ones((1, 1)), np.ones(1)], [np.zeros((1, 1)), np.full(1, 2.0)])
+    found = landscape(model, X, T, directions=along, resolution=2, span=((0, 1), (0, 3)))
+    y = (w + 1) * X[:, 0] + (b + 1 + 6)
+    assert found.loss[1, 1] == pytest.approx(0.5 * ((y - T) ** 2).mean(), rel=1e-12)
+
+
+def test_another_loss_and_penalty_can_be_asked_for():
+    model, _ = line()
+    found = landscape(model, X, T, loss=lambda y, t: (y - t) ** 4, l2=2.0, resolution=2, span=1)
+    w, b = found.across[0], found.up[1]
+    expected = ((w * X[:, 0] + b - T) ** 4).mean() + w**2
+    assert found.loss[1, 0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_model_is_as_it_was():
+    model, path = deep()
+    before = model.get_weights()
+    landscape(model, [[0.0]], [1.0], path, resolution=3)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_picture_has_the_surface_the_path_its_start_and_its_end():
+    model, path = line()
+    ax = fm.plot.loss_surface(model, X, T, path, resolution=7)
+    whole, start, end = ax.lines
+    points = np.array([flat(point) for point in path.weights])
+    np.testing.assert_allclose(whole.get_xydata(), points, atol=1e-12)
+    np.testing.assert_allclose(start.get_xydata(), points[:1], atol=1e-12)
+    np.testing.assert_allclose(end.get_xydata(), points[-1:], atol=1e-12)
+    left, right = ax.get_xlim()
+    assert left < points[:, 0].min() <= points[:, 0].max() < right
+
+
+def test_axes_in_three_dimensions_get_a_surface_with_the_path_on_it():
+    model, path = line()
+    ax = plt.figure().add_subplot(projection="3d")
+    assert fm.plot.loss_surface(model, X, T, path, resolution=7, ax=ax) is ax
+    heights = ax.lines[0].get_data_3d()[2]
+    losses = landscape(model, X, T, path, resolution=7).path_loss
+    assert heights - heights[-1] == pytest.approx(losses - losses[-1])
+    ax.figure.canvas.draw()
+
+
+def test_a_plain_and_an_overflowing_surface_can_be_drawn():
+    model, _ = line()
+    fm.plot.loss_surface(model, X, T, loss=lambda y, t: 0 * y, resolution=3).figure.canvas.draw()
+    ax = fm.plot.loss_surface(model, X, T, loss=lambda y, t: g.exp(500 * y), resolution=5)
+    assert len(ax.collections) > 0
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("projection", [None, "3d"])
+def test_an_animation_lets_the_path_grow_and_can_be_saved(tmp_path: Path, projection: str | None):
+    model, path = line(9)
+    ax = plt.figure(figsize=(2, 2)).add_subplot(projection=projection)
+    animation = fm.plot.descent(model, X, T, path, frames=4, resolution=5, ax=ax)
+    animation.save(tmp_path / "descent.gif", writer="pillow", dpi=40)
+    assert (tmp_path / "descent.gif").read_bytes().startswith(b"GIF89a")
+    assert ax.get_title(loc="left").startswith("epoch 9: loss ")
+    animation._func(3)
+    growing, _, head = ax.lines
+    assert len(growing.get_xdata()) == 4
+    assert len(head.get_xdata()) == 1
+    assert growing.get_xdata()[-1] == head.get_xdata()[0]
+
+
+BAD = {
+    "a kind of direction": ({"directions": "sideways"}, "directions"),
+    "one direction": ({"directions": ([1.0, 1.0],)}, "a pair of weight lists"),
+    "a direction too short": ({"directions": ([1.0], [2.0])}, "expected 2 numbers each, got 1"),
+    "parallel ones": ({"directions": ([1.0, 2.0], [2.0, 4.0])}, "that span a plane"),
+    "no path": ({"directions": "principal"}, "at least three points, got 0"),
+    "a span of nothing": ({"span": ((1, 1), (0, 1))}, "span: expected"),
+    "a negative span": ({"span": -1.0}, "span"),
+    "one point": ({"resolution": 1}, "resolution"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_has_no_surface_is_an_error_that_says_so(what: str):
+    options, message = BAD[what]
+    model, _ = line(2)
+    with pytest.raises(ValueError, match=message):
+        fm.plot.loss_surface(model, X, T, **options)
+    assert plt.get_fignums() == []
+
+
+def test_a_path_on_a_line_a_single_point_and_a_loss_without_numbers_are_errors():
+    model, _ = deep()
+    straight = [[np.asarray(w) + k for w in model.get_weights()] for k in range(4)]
+    x = [[0.0]]
+    with pytest.raises(ValueError, match="on a line"):
+        fm.plot.loss_surface(model, x, [0.0], straight)
+    with pytest.raises(ValueError, match="on all of the surface"):
+        fm.plot.loss_surface(model, x, [0.0], loss=lambda y, t: g.log(y * 0) - t)
+    with pytest.raises(ValueError, match="at least two points, got 1"):
+        fm.plot.descent(model, x, [0.0], straight[:1])
