@@ -36,11 +36,19 @@ py::array aligned_zeros(py::ssize_t size, const py::dtype& dtype) {
 
 Nanoseconds nanoseconds(double seconds) { return Nanoseconds(std::int64_t(seconds * 1e9)); }
 
-// In seconds: how long calls work alone after a team of `threads` has taken `elapsed`, the calling
-// thread having waited for so long, if `times` teams before it have lost.
-double seconds_alone(double elapsed, double waited, int threads, int times) {
-  const Nanoseconds loss = lost(nanoseconds(elapsed), nanoseconds(waited), threads);
-  return loss > Nanoseconds(0) ? double(time_alone(loss, times).count()) / 1e9 : 0.0;
+double seconds(Nanoseconds time) { return double(time.count()) / 1e9; }
+
+// In seconds: what a team of `threads` has lost that has taken `elapsed`, the calling thread having
+// waited for so long; what is left of a credit after that; and how long calls work alone after it,
+// if `times` teams before it have lost.
+double seconds_lost(double elapsed, double waited, int threads) {
+  return seconds(lost(nanoseconds(elapsed), nanoseconds(waited), threads));
+}
+double seconds_of_credit(double credit, double loss) {
+  return seconds(credit_after(nanoseconds(credit), nanoseconds(loss)));
+}
+double seconds_alone(double loss, int times) {
+  return seconds(time_alone(nanoseconds(loss), times));
 }
 
 }  // namespace
@@ -54,8 +62,9 @@ void bind_config(py::module_& m) {
   m.def("set_patient", &set_patient, py::arg("patient"));
   m.def("work_alone", [](double seconds) { work_alone(nanoseconds(seconds)); }, py::arg("seconds"));
   m.def("teams_asked", &teams_asked);
-  m.def("time_alone", &seconds_alone, py::arg("elapsed"), py::arg("waited"), py::arg("threads"),
-        py::arg("times"));
+  m.def("time_lost", &seconds_lost, py::arg("elapsed"), py::arg("waited"), py::arg("threads"));
+  m.def("credit_after", &seconds_of_credit, py::arg("credit"), py::arg("lost"));
+  m.def("time_alone", &seconds_alone, py::arg("lost"), py::arg("times"));
   m.def("isa", [] { return active_isa().name; });
   m.def("available_isas", [] {
     int count = 0;

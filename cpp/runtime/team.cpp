@@ -136,10 +136,10 @@ Nanoseconds Barrier::wait(int threads) {
 
 bool Watch::look(Nanoseconds waited, int threads) {
   const auto now = Clock::now();
-  lost_ = std::max(lost_ + fastmlp::lost(now - last_, waited - waited_, threads), Nanoseconds(0));
+  lost_ = std::max(lost_ + fastmlp::lost(now - last_, waited - waited_, threads), -kMostCredit);
   last_ = now;
   waited_ = waited;
-  return now >= until_ || (lost_ > kMuchLost && !patient);
+  return now >= until_ || (lost_ > credit_ + kMuchLost && !patient);
 }
 
 namespace {
@@ -197,7 +197,7 @@ class Crew {
 
 void run_alone(Clock::time_point begin, const std::function<void(const Member&)>& work) {
   Barrier barrier;
-  Watch watch(begin, backoff.left());
+  Watch watch(begin, backoff.left(), kForEver);
   work(Member{0, 1, barrier, &watch});
   backoff.worked_alone(Clock::now() - begin);
 }
@@ -223,7 +223,7 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Mem
     return run_alone(begin, work);
   }
   crew.start();
-  Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver);
+  Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver, backoff.credit());
   const Member member{0, team, barrier, &watch, waited};
   work(member);
   const Nanoseconds joined = crew.join();

@@ -40,7 +40,8 @@ class Barrier {
 // Watches, as the calling thread, whether its team is worth its threads.
 class Watch {
  public:
-  Watch(Clock::time_point begin, Nanoseconds until) : last_(begin), until_(begin + until) {}
+  Watch(Clock::time_point begin, Nanoseconds until, Nanoseconds credit)
+      : last_(begin), until_(begin + until), credit_(credit) {}
 
   // After some of the work: whether it had better go on with another team. `waited` in all so far.
   bool look(Nanoseconds waited, int threads);
@@ -50,7 +51,8 @@ class Watch {
   Clock::time_point last_;   // of the looks
   Clock::time_point until_;  // then a team that is not complete ends
   Nanoseconds waited_{0};    // until the last look
-  Nanoseconds lost_{0};
+  Nanoseconds lost_{0};      // against one thread; less than 0: gained
+  Nanoseconds credit_;       // what it may lose
 };
 
 // One thread's place in a team.

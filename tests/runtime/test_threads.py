@@ -481,17 +481,24 @@ def test_a_training_that_begins_alone_asks_for_help_after_a_while(impatient: Non
     assert asked_by(lambda: found.append(with_threads(2, lambda: train(net, "float32")))) == 0
 
 
-def test_a_team_that_has_gained_goes_on_and_one_that_has_lost_makes_way_for_a_single_thread():
+def test_a_team_has_lost_what_one_thread_would_have_done_sooner():
     # of 1 ms the calling thread has worked 0.4 ms: two threads 0.8 in all, three 1.2
-    assert _core.time_alone(1e-3, 0.6e-3, 2, 0) == pytest.approx(4 * 0.2e-3)
-    assert _core.time_alone(1e-3, 0.6e-3, 3, 0) == 0
-    assert _core.time_alone(1e-3, 0.0, 2, 5) == 0
+    assert _core.time_lost(1e-3, 0.6e-3, 2) == pytest.approx(0.2e-3)
+    assert _core.time_lost(1e-3, 0.6e-3, 3) == pytest.approx(-0.2e-3)
+    assert _core.time_lost(1e-3, 0.0, 2) == pytest.approx(-1e-3)
+
+
+def test_gains_pay_for_losses_but_not_for_many():
+    assert _core.credit_after(0.0, -1e-3) == pytest.approx(1e-3)
+    assert _core.credit_after(7.5e-3, -1e-3) == pytest.approx(8e-3)
+    assert _core.credit_after(3e-3, 1e-3) == pytest.approx(2e-3)
+    assert _core.credit_after(3e-3, 4e-3) == 0
 
 
 def test_single_threads_work_four_times_as_long_as_was_lost_and_longer_each_time():
-    times = [_core.time_alone(1e-5, 1e-5, 2, n) for n in range(11)]
+    times = [_core.time_alone(1e-5, n) for n in range(11)]
     assert times == pytest.approx([1e-5 * 4 * 2 ** min(n, 8) for n in range(11)])
-    assert _core.time_alone(10.0, 10.0, 2, 0) == 1.0
+    assert _core.time_alone(10.0, 0) == 1.0
 
 
 REFUSED = """
