@@ -187,10 +187,13 @@ inline std::optional<Feed> to_matrix_feed(const Proxy* a) {
   f.dtype = *type;
   f.rows = a->dimensions[0];
   f.columns = a->dimensions[1];
+  f.step = 1;
+  f.stride = f.columns;
+  if (has_flags(a, py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_)) return f;  // without a division
   const Index size = size_of(*type), row = a->strides[0], column = a->strides[1];
   if ((f.rows > 1 && row % size) || (f.columns > 1 && column % size)) return {};
-  f.step = f.columns > 1 ? column / size : 1;
-  f.stride = f.rows > 1 ? row / size : f.columns;
+  if (f.columns > 1) f.step = column / size;
+  if (f.rows > 1) f.stride = row / size;
   return f;
 }
 

@@ -74,21 +74,21 @@ struct Predictor {
     const Proxy* a = plain_array(x);
     const std::optional<Feed> feed = a ? to_matrix_feed(a) : std::nullopt;
     if (!feed || feed->columns != columns || feed->rows < 1) return Py_NewRef(Py_NotImplemented);
-    py::object result;
     if (given == Py_None) {
       const auto& api = py::detail::npy_api::get();
       const Py_intptr_t shape[2] = {feed->rows, output_columns};
-      result = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
+      auto result = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
           api.PyArray_Type_, Py_NewRef(dtype.ptr()), 2, shape, nullptr, nullptr, 0, nullptr));
       if (!result) return nullptr;
-    } else {
-      result = py::reinterpret_borrow<py::object>(given);
+      if (!run(*feed, reinterpret_cast<T*>(proxy(result)->data)))
+        return Py_NewRef(Py_NotImplemented);
+      return result.release().ptr();
     }
-    const Proxy* y = plain_array(result.ptr());
+    const Proxy* y = plain_array(given);
     T* const out = y ? to_result<T>(y, feed->rows, output_columns) : nullptr;
     if (!out) return Py_NewRef(Py_NotImplemented);
-    if (given != Py_None) check_apart(*feed, out);
-    return run(*feed, out) ? result.release().ptr() : Py_NewRef(Py_NotImplemented);
+    check_apart(*feed, out);
+    return Py_NewRef(run(*feed, out) ? given : Py_NotImplemented);
   }
 
  private:
