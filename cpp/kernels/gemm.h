@@ -224,13 +224,18 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
                                       g.ldc);
 }
 
+// Whether nothing but relu, or nothing at all, is to be done with the sums and the messages.
+template <class T>
+FASTMLP_INLINE bool only_relu(const Gemm<T>& g) {
+  return (g.forward == Activation::identity || g.forward == Activation::relu) &&
+         (!g.h || g.derivative == Activation::relu);
+}
+
 // Whether the tile itself can do what follows the sums: relu and its message cost less there than a
 // pass over C.
 template <class T>
 FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
-  const bool forward = g.forward == Activation::identity || g.forward == Activation::relu;
-  const bool message = !g.h || (g.derivative == Activation::relu && g.h != g.C);
-  return forward && message && !g.addend;
+  return only_relu(g) && !(g.h && g.h == g.C) && !g.addend;
 }
 
 // One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.

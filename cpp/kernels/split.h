@@ -142,9 +142,7 @@ inline void mend(const Gemm<float>& g, Index i, Index j, Index rows, Index colum
 // before it is written.
 inline void finish_split(const Gemm<float>& g, Index i, Index j, Index rows, Index columns,
                          float* s) {
-  const bool relu = g.forward == Activation::relu;
-  const bool direct =
-      (relu || g.forward == Activation::identity) && (!g.h || g.derivative == Activation::relu);
+  const bool relu = g.forward == Activation::relu, direct = only_relu(g);
   float* const C = g.C + i * g.ldc + j;
   for (Index c = 0; c < columns; c += 16) {
     const Index n = smaller(columns - c, 16);
