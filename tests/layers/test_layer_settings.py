@@ -9,6 +9,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import graph as g
+from fastmlp import planner
 from fastmlp.layers import Layer, ParameterSpec
 
 RNG = np.random.default_rng(5)
@@ -64,7 +65,7 @@ def test_a_setting_changed_after_a_fit_is_that_of_a_model_made_with_it(change, t
     twins = [model.copy(), pickle.loads(pickle.dumps(model))]
     model.save(tmp_path / "m.safetensors")
     twins.append(fm.load(tmp_path / "m.safetensors"))
-    model._optimizer_state = None  # as the other has none
+    model._trainer.state = None  # as the other has none
     expected = numbers(other)
     for one in (model, *twins):
         assert numbers(one) == expected
@@ -79,14 +80,20 @@ def test_a_setting_changed_before_the_model_is_built_is_that_of_the_layer(change
     assert numbers(model) == numbers(changed)
 
 
-def test_a_setting_assigned_as_it_was_keeps_what_is_compiled():
+def test_a_setting_assigned_as_it_was_keeps_what_is_compiled(monkeypatch):
     model = trained(fm.Sequential(sequential(), input_columns=4, seed=0))
-    compiled = model._compiled
+    made = []
+    plan = planner.plan_training
+    monkeypatch.setattr(planner, "plan_training", lambda *a, **k: made.append(a) or plan(*a, **k))
     model.layers[1].rate, model.layers[0].activation, model.layers[0].l2 = 0.1, "relu", None
-    assert model._compiled is compiled
+    trained(model)
     model.layers[0].weights[...] *= 2
     model.layers[0].biases = np.zeros(8)
-    assert model._compiled is compiled
+    trained(model)
+    assert made == []
+    model.layers[1].rate = 0.2
+    trained(model)
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,7 @@ def test_what_a_layer_cannot_be_set_to_is_refused_and_changes_nothing(
     with pytest.raises(error, match=words):
         setattr(layer, setting, value)
     assert vars(layer) == before
-    model._optimizer_state = None
+    model._trainer.state = None
     assert numbers(model) == numbers(twin)
 
 

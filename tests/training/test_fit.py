@@ -13,7 +13,6 @@ from fastmlp import graph as g
 from fastmlp import losses, optimizers, planner
 from fastmlp.graph import reference
 from fastmlp.networks import objectives
-from fastmlp.training import trainer
 
 
 def data(rows=23, columns=5, classes=3, seed=0):
@@ -30,7 +29,7 @@ def reference_gradients(model, X, t, l2=0.0, weight=None):
     """J and its gradients from the NumPy reference, in the order of `get_weights`."""
     network = model.network
     objective = objectives.choose(network, None, l2, ())
-    graph = objectives.training_graph(network, objective, 1, weight is not None)
+    graph = objective.training_graph(network, 1, weight is not None)
     gradients = g.gradient(graph.loss, network.parameter_nodes)
     feeds = {network.input_nodes[0]: X, graph.target: t[:, None]}
     for node in network.parameter_nodes:
@@ -152,7 +151,7 @@ def test_listening_does_not_change_a_bit(monkeypatch, capsys):
         np.testing.assert_array_equal(again, weights)
         assert loss_again == loss
     assert seen == [1, 2, 3, 4, 5, 6, 7]
-    monkeypatch.setattr(trainer, "ORDER_NUMBERS", 2 * 301)
+    monkeypatch.setattr("fastmlp.training.epochs.ORDER_NUMBERS", 2 * 301)
     again, loss_again = trained(verbose=False)
     np.testing.assert_array_equal(again, weights)
     assert loss_again == loss
@@ -447,10 +446,10 @@ def after(function, error, times=1):
 
 PLACES = {
     "after the core": "fastmlp.planner.training_plans.TrainingPlan.run_epochs",
-    "at the orders": "fastmlp.training.trainer.Training._orders",
+    "at the orders": "fastmlp.training.epochs.Training._orders",
     "at the numbers of the optimizer": "fastmlp.optimizers.Adam.step_values",
     "in the validation": "fastmlp.training.evaluation.Evaluation.__call__",
-    "before the history": "fastmlp.training.trainer.Training._evaluate",
+    "before the history": "fastmlp.training.epochs.Training._validate",
     "behind the history": "fastmlp.training.history.History.append",
     "at the bar": "fastmlp.training.progress.Progress.advance",
 }

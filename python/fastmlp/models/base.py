@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastmlp.graph.node import Node
     from fastmlp.layers import Input, Layer
     from fastmlp.networks.network import Network
-    from fastmlp.networks.objectives import Objective
+    from fastmlp.networks.objectives import MeanObjective
 
     Array = NDArray[Any]
 
@@ -73,7 +73,7 @@ class Owner:
         self._network: Network | None = None
         self._waiting: list[Layer | Input] = []
         self._fits = 0
-        self._objective: Objective | None = None
+        self._objective: MeanObjective | None = None
 
     def _adopt(self, network: Network) -> None:
         """Take a network, once, and own its parameters."""

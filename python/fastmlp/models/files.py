@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from fastmlp.models.base import Owner
     from fastmlp.models.model import Model
-    from fastmlp.networks.objectives import Objective
+    from fastmlp.networks.objectives import MeanObjective
 
 FORMAT = 1
 # The longest header that safetensors takes, and the longest words of an error.
@@ -270,14 +270,14 @@ def _check_tensors(
             )
 
 
-def _named(objective: Objective | None) -> dict[str, Any] | None:
+def _named(objective: MeanObjective | None) -> dict[str, Any] | None:
     """Return an objective by names, or None if it has functions of the user's own in it."""
     if objective is None or not objective.has_names:
         return None
     return {"loss": objective.loss.name, "l2": objective.l2, "metrics": objective.names[1:]}
 
 
-def _objective_of(network: Network, named: Any) -> Objective | None:
+def _objective_of(network: Network, named: Any) -> MeanObjective | None:
     if named is None:
         return None
     if not isinstance(named, dict) or set(named) != {"loss", "l2", "metrics"}:

@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from fastmlp.losses import Loss
     from fastmlp.metrics import Metric
     from fastmlp.models.sequential import MLP
-    from fastmlp.networks.objectives import Objective
+    from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
-    from fastmlp.training.evaluation import Evaluation
     from fastmlp.training.history import History
-    from fastmlp.training.trainer import Compiled, OptimizerState
+    from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
 
@@ -108,12 +107,10 @@ class Model(Differentiable):
         """Set everything but the network."""
         super()._begin(seed, dtype)
         self.history: History | None = None
-        self._optimizer_state: OptimizerState | None = None
+        self._trainer: Trainer | None = None
 
     def _forget_plans(self) -> None:
         super()._forget_plans()
-        self._compiled: Compiled | None = None
-        self._evaluations: dict[tuple[Objective, int], Evaluation] = {}
         self._inference: planner.Plan | None = None
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = _not_planned
@@ -220,30 +217,35 @@ class Model(Differentiable):
         >>> history["loss"][-1] < 0.01 < history["loss"][0]
         True
         """
-        from fastmlp.training import trainer
+        from fastmlp.training.request import FitRequest
+        from fastmlp.training.trainer import NonFiniteLossWarning
 
-        arguments = {
-            "loss": loss,
-            "optimizer": optimizer,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "validation_data": validation_data,
-            "sample_weight": sample_weight,
-            "l2": l2,
-            "metrics": metrics,
-            "callbacks": callbacks,
-            "shuffle": shuffle,
-            "seed": seed,
-            "verbose": verbose,
-        }
         turn = turns.Turn("fit")
         try:
             turn.take(self)
             with turns.building:
                 self._predict = _not_planned
-            settings, self._compiled = trainer.prepare(self, X, t, arguments)
-            training = trainer.Training(self, settings, self._compiled)
-            training.begin()
+            with self._network_of(X) as network:
+                request = FitRequest.of(
+                    *(network, self.dtype, X, t),
+                    loss=loss,
+                    optimizer=optimizer,
+                    epochs=epochs,
+                    batch_size=batch_size,
+                    validation_data=validation_data,
+                    sample_weight=sample_weight,
+                    l2=l2,
+                    metrics=metrics,
+                    callbacks=callbacks,
+                    shuffle=shuffle,
+                    seed=self._seed_sequence(seed),
+                    verbose=verbose,
+                )
+                if self._network is None:  # raises what the loss cannot take
+                    request.graph(network)
+            training = self._own_trainer().begin(request, self)
+            self.history, self._objective = training.history, request.objective
+            self._fits += 1
             history = training.run()
         finally:
             turn.live = False
@@ -251,7 +253,7 @@ class Model(Differentiable):
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"
             hint = "a smaller learning rate or scaled inputs may help"
-            warnings.warn(f"{text}: {hint}", trainer.NonFiniteLossWarning, stacklevel=2)
+            warnings.warn(f"{text}: {hint}", NonFiniteLossWarning, stacklevel=2)
         return history
 
     def predict(self, X: Any, out: Array | None = None) -> Array:
@@ -371,10 +373,9 @@ class Model(Differentiable):
         with self._network_of(X) as network:
             objective = self._chosen(network, loss, l2, metrics)
             data = examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
-        evaluation = self._evaluation(objective, data.target.shape[1])
-        return Scores(evaluation(data.inputs, data.target, data.weight))
+        return Scores(self._own_trainer().evaluate(objective, data))
 
-    def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> Objective:
+    def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> MeanObjective:
         """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
         from fastmlp.networks import objectives
 
@@ -390,16 +391,15 @@ class Model(Differentiable):
             last.metrics if metrics is None and last.metrics else metrics,
         )
 
-    def _evaluation(self, objective: Objective, target_columns: int) -> Evaluation:
-        """Return the compiled evaluation of an objective; the last one is kept."""
-        from fastmlp.training.evaluation import Evaluation
+    def _own_trainer(self) -> Trainer:
+        """Return what trains and evaluates the model, made when first needed."""
+        if self._trainer is None:
+            from fastmlp.training.trainer import Trainer
 
-        key = objective, target_columns
-        evaluation = self._evaluations.get(key)
-        if evaluation is None:
-            evaluation = Evaluation(self.network, self.parameters, objective, target_columns)
-            self._evaluations = {key: evaluation}
-        return evaluation
+            with turns.building:
+                if self._trainer is None:
+                    self._trainer = Trainer(self.network, self.parameters)
+        return self._trainer
 
     def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
         """Set the last layer to the least squares solution on what the layers below it put out.

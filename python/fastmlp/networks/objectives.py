@@ -7,7 +7,7 @@ and metrics, their mean over the examples (`losses.mean_loss`), and the penalty 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import _checks, losses, metrics
 from fastmlp import graph as g
@@ -19,8 +19,20 @@ if TYPE_CHECKING:
     from fastmlp.networks.network import Network
 
 
+class Objective(Protocol):
+    """What a training does: a graph with what is reported and what is followed.
+
+    Objectives are compared: equal ones have the same graph.
+    """
+
+    def training_graph(
+        self, network: Network, target_columns: int, weighted: bool
+    ) -> TrainingGraph:
+        """Build the graph of a batch, dropout included; `weighted` if examples have weights."""
+
+
 @dataclass(frozen=True)
-class Objective:
+class MeanObjective:
     """The choice of a loss, an L2 penalty and metrics.
 
     Attributes
@@ -49,8 +61,40 @@ class Objective:
         by_name = losses.LOSSES.get(self.loss.name) == self.loss
         return by_name and all(metric in known for metric in self.metrics)
 
+    def training_graph(
+        self, network: Network, target_columns: int, weighted: bool
+    ) -> TrainingGraph:
+        """Build J and the metrics with dropout active.
 
-def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> Objective:
+        Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
+        gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
+        """
+        y, _ = network.forward(training=True)
+        t = g.input(target_columns, "t")
+        weight = g.input(1, "sample_weight") if weighted else None
+        total = None if weight is None else g.sum(weight)
+        J = losses.mean_loss(self.loss(y, t), weight, total)
+        penalty = network.penalty(self.l2)
+        return TrainingGraph(
+            t,
+            weight,
+            total,
+            J if penalty is None else J + penalty,
+            [losses.mean_loss(m(y, t, self.loss), weight, total) for m in self.metrics],
+        )
+
+    def evaluation_graph(self, network: Network, target_columns: int) -> EvaluationGraph:
+        """Build the losses and metrics without dropout."""
+        y, _ = network.forward(training=False)
+        t = g.input(target_columns, "t")
+        return EvaluationGraph(
+            t,
+            [self.loss(y, t), *(metric(y, t, self.loss) for metric in self.metrics)],
+            network.penalty(self.l2),
+        )
+
+
+def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> MeanObjective:
     """Check the arguments of `fit` and `evaluate` and return what they mean.
 
     A loss of None is the one that suits the output; metrics of None are the accuracy where the
@@ -67,7 +111,7 @@ def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> Objective:
     if isinstance(chosen, str) or not hasattr(chosen, "__iter__"):
         raise TypeError(f"metrics must be a list of names or metrics, got {chosen!r}: write [...]")
     l2 = _checks.real(l2, "l2", at_least=0)
-    objective = Objective(loss, l2, tuple(metrics.get(metric) for metric in chosen))
+    objective = MeanObjective(loss, l2, tuple(metrics.get(metric) for metric in chosen))
     names = objective.names
     if len(set(names)) < len(names):
         raise ValueError(f"metrics must have different names, none of them 'loss', got {names[1:]}")
@@ -87,9 +131,11 @@ class TrainingGraph:
     batch_weight : Node or None
         Their sum, shape (1, 1): what a batch counts in the averages of an epoch.
     loss : Node
-        J = mean loss + penalty, shape (1, 1).
+        What is reported, shape (1, 1): J = mean loss + penalty.
     metrics : list of Node
-        Means of the metrics, shape (1, 1) each.
+        What is reported besides, shape (1, 1) each: means of the metrics.
+    gradients : dict of parameter to Node, or None
+        What is followed; None is the gradient of `loss`.
     """
 
     target: Node
@@ -97,29 +143,7 @@ class TrainingGraph:
     batch_weight: Node | None
     loss: Node
     metrics: list[Node]
-
-
-def training_graph(
-    network: Network, objective: Objective, target_columns: int, weighted: bool
-) -> TrainingGraph:
-    """Build J and the metrics with dropout active.
-
-    Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
-    gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
-    """
-    y, _ = network.forward(training=True)
-    t = g.input(target_columns, "t")
-    weight = g.input(1, "sample_weight") if weighted else None
-    total = None if weight is None else g.sum(weight)
-    J = losses.mean_loss(objective.loss(y, t), weight, total)
-    penalty = network.penalty(objective.l2)
-    return TrainingGraph(
-        t,
-        weight,
-        total,
-        J if penalty is None else J + penalty,
-        [losses.mean_loss(m(y, t, objective.loss), weight, total) for m in objective.metrics],
-    )
+    gradients: dict[Node, Node] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,16 +164,3 @@ class EvaluationGraph:
     target: Node
     values: list[Node]
     penalty: Node | None
-
-
-def evaluation_graph(
-    network: Network, objective: Objective, target_columns: int
-) -> EvaluationGraph:
-    """Build the losses and metrics without dropout."""
-    y, _ = network.forward(training=False)
-    t = g.input(target_columns, "t")
-    return EvaluationGraph(
-        t,
-        [objective.loss(y, t), *(metric(y, t, objective.loss) for metric in objective.metrics)],
-        network.penalty(objective.l2),
-    )

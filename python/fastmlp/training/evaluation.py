@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import planner
-from fastmlp.networks import objectives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.networks.network import Network
-    from fastmlp.networks.objectives import Objective
+    from fastmlp.networks.objectives import MeanObjective
     from fastmlp.planner.parameters import Parameters
 
     Array = NDArray[Any]
@@ -30,16 +29,20 @@ class Evaluation:
         What to evaluate.
     parameters : Parameters
         Its parameters: the values they have at the time of the call.
-    objective : Objective
+    objective : MeanObjective
         Loss, penalty and metrics.
     target_columns : int
         Columns of the encoded targets.
     """
 
     def __init__(
-        self, network: Network, parameters: Parameters, objective: Objective, target_columns: int
+        self,
+        network: Network,
+        parameters: Parameters,
+        objective: MeanObjective,
+        target_columns: int,
     ) -> None:
-        graph = objectives.evaluation_graph(network, objective, target_columns)
+        graph = objective.evaluation_graph(network, target_columns)
         self._names = objective.names
         self._inputs = network.input_nodes
         self._target = graph.target

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Protocol
+
+
+class Held(Protocol):
+    """What turns are of: a model or an estimator."""
+
+    _turn: Turn | None  # the last one, which may be over
 
 
 class Turn:
@@ -44,7 +50,7 @@ class Turn:
         self.process = os.getpid()
         self.live = False
 
-    def take(self, model: Any, *, nested: bool = False) -> None:
+    def take(self, model: Held, *, nested: bool = False) -> None:
         """Begin; RuntimeError if another call has its turn, of this thread or another.
 
         With `nested` a callback may do it: it is this thread's turn already.
@@ -64,7 +70,7 @@ class Turn:
         raise RuntimeError(_in_use(self.what, holder))
 
 
-def check(model: Any, what: str) -> None:
+def check(model: Held, what: str) -> None:
     """Raise RuntimeError if it is the turn of another thread; callbacks are of the same thread.
 
     Examples
@@ -80,7 +86,7 @@ def check(model: Any, what: str) -> None:
         raise RuntimeError(_in_use(what, holder))
 
 
-def _holder(model: Any) -> Turn | None:
+def _holder(model: Held) -> Turn | None:
     """Return the turn that is on; that of a thread which a fork left behind is over."""
     turn: Turn | None = model._turn
     return turn if turn is not None and turn.live and turn.process == os.getpid() else None
