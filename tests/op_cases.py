@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from fastmlp.graph.ops.rows import run_key
 
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.graph.ops import OPS
+from fastmlp.graph.ops.rows import run_key
 
 
 def away_from_zero(*shape: int, seed: int = 0) -> np.ndarray:
