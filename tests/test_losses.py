@@ -46,20 +46,64 @@ def test_binary_cross_entropy_is_minus_log_of_the_probability_of_the_target():
     )
 
 
+CROSS_ENTROPIES = {
+    "name": lambda z, t: losses.get("binary_cross_entropy")(g.logistic(z), t),
+    "written out": lambda z, t: g.softplus(z) - t * z,
+    "with t as a number": lambda z, t: g.softplus(z) - 1.0 * z,
+    "without t": lambda z, t: g.softplus(z) - z,
+    "t last": lambda z, t: g.softplus(z) - z * t,
+    "the product first": lambda z, t: -(t * z) + g.softplus(z),
+    "a negative factor": lambda z, t: g.softplus(z) + (-t) * z,
+    "a negative z": lambda z, t: g.softplus(z) + t * -z,
+    "the likelihood": lambda z, t: -(t * z - g.softplus(z)),
+    "the likelihood summed": lambda z, t: -g.sum(z * t - g.softplus(z), axis=1),
+}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("form", ["name", "written out", "with t as a number", "t last"])
+@pytest.mark.parametrize("form", CROSS_ENTROPIES)
 def test_the_cross_entropy_of_a_sure_and_right_answer_keeps_its_digits(form, dtype):
     z, t = g.input(1, "z"), g.input(1, "t")
-    each = {
-        "name": lambda: losses.get("binary_cross_entropy")(g.logistic(z), t),
-        "written out": lambda: g.softplus(z) - t * z,
-        "with t as a number": lambda: g.softplus(z) - 1.0 * z,
-        "t last": lambda: g.softplus(z) - z * t,
-    }[form]()
+    each = CROSS_ENTROPIES[form](z, t)
     Z = np.array([2, 8, 12, 16, 20, 30, 50, 80.0])
     feeds = {z: Z, t: np.ones(8)} if t in g.topological_order(each) else {z: Z}
     for values in (g.reference.evaluate(each, feeds, dtype), g.run(each, feeds, dtype)):
         np.testing.assert_allclose(values[:, 0], np.log1p(np.exp(-Z)), 5 * np.finfo(dtype).eps)
+
+
+def test_the_cross_entropy_of_a_sure_no_keeps_its_digits_too():
+    z, t, Z = g.input(1, "z"), g.input(1, "t"), np.array([-2, -12, -20, -50.0])
+    each, feeds = g.softplus(-z) + (1 - t) * z, {z: Z, t: np.zeros(4)}
+    for run in (g.reference.evaluate, g.run):
+        values = run(each, feeds, np.float64)[:, 0]
+        np.testing.assert_allclose(values, np.log1p(np.exp(Z)), 1e-15)
+
+
+@pytest.mark.parametrize("form", CROSS_ENTROPIES)
+def test_every_form_of_the_cross_entropy_is_the_same_function(form):
+    z, t = g.input(1, "z"), g.input(1, "t")
+    each = CROSS_ENTROPIES[form](z, t)
+    feeds = {z: [-3, -0.1, 0.2, 9], t: [1.0, 1.0, 1.0, 1.0]}
+    feeds = {node: value for node, value in feeds.items() if node in g.topological_order(each)}
+    values = g.run(each, feeds, np.float64)[:, 0]
+    np.testing.assert_allclose(values, np.logaddexp(0, -np.array(feeds[z])), 1e-14)
+    g.check_gradients(g.sum(each), feeds, [*feeds])
+
+
+def test_sums_that_only_look_like_a_cross_entropy_are_computed_as_written():
+    z, t = g.input(1, "z"), g.input(1, "t")
+    Z, T = np.array([-3, 0.2, 9.0]), np.array([0.5, 1, 0.25])
+    plus = np.logaddexp(0, Z)
+    for node, expected in (
+        (g.softplus(z) + t * z, plus + T * Z),
+        (g.softplus(z) - t * t, plus - T * T),
+        (-g.softplus(z) - t * z, -plus - T * Z),
+        (g.softplus(-z) - t * z, np.logaddexp(0, -Z) - T * Z),
+        (g.softplus(z) - g.softplus(t), plus - np.logaddexp(0, T)),
+    ):
+        for run in (g.reference.evaluate, g.run):
+            values = run(node, {z: Z, t: T}, np.float64)[:, 0]
+            np.testing.assert_allclose(values, expected, 1e-15)
 
 
 def test_the_gradient_of_a_sure_and_right_answer_keeps_its_digits():

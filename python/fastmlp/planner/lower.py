@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from fastmlp.graph.node import BATCH, OPS, Array, Node
+from fastmlp.graph.node import BATCH, OPS, Array, Node, topological_order
 from fastmlp.graph.ops.activations import without_cancellation
 from fastmlp.planner import ir
 from fastmlp.planner.ir import (
@@ -111,8 +111,8 @@ class _Lowering:
         """Return what to compute for a node: nearly always itself."""
         exact = without_cancellation(node, self.fed)
         if exact is not node:
-            for parent in exact.parents:
-                self.visit(parent)
+            for part in topological_order(exact.parents, known=self.values):
+                self.visit(part)
             if node in self.turned:
                 self.turned.add(exact)
         return exact

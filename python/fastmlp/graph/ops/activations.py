@@ -176,24 +176,45 @@ declare(
 
 
 def without_cancellation(node: Node, fed: Container[Node]) -> Node:
-    """Return softplus(z) − t·z as `logistic_cross_entropy`, any other node as it is.
+    """Return ±(softplus(z) − t·z) by `logistic_cross_entropy`, any other node as it is.
 
     Written out it would lose its digits where t = 1 and z is large. The node of the graph stays, so
     that its parents can be shown, fed and asked for gradients; only its value is computed from z
     and t at once, unless what lies between is fed.
     """
-    if node.op != "subtract":
+    if node.op not in ("add", "subtract"):
         return node
-    plus, product = node.parents
-    if plus.op != "softplus" or plus in fed:
-        return node
-    (z,) = plus.parents
-    if product is z:
-        return logistic_cross_entropy(z, constant(1.0))
-    if product.op != "multiply" or product in fed or z not in product.parents:
-        return node
-    left, right = product.parents
-    return logistic_cross_entropy(z, right if left is z else left)
+    (first, a), (second, b) = (_signed(parent, fed) for parent in node.parents)
+    second ^= node.op == "subtract"
+    for minus, plus, other, term in ((first, a, second, b), (second, b, first, a)):
+        if plus.op != "softplus" or plus in fed:
+            continue
+        (z,) = plus.parents
+        flipped, t = _multiple(term, z, fed)
+        if t is not None and other ^ flipped != minus:
+            loss = logistic_cross_entropy(z, t)
+            return -loss if minus else loss
+    return node
+
+
+def _signed(node: Node, fed: Container[Node]) -> tuple[bool, Node]:
+    """Return a node without its minus signs, and whether they are one in the end."""
+    minus = False
+    while node.op == "negative" and node not in fed:
+        minus, (node,) = not minus, node.parents
+    return minus, node
+
+
+def _multiple(term: Node, z: Node, fed: Container[Node]) -> tuple[bool, Node | None]:
+    """Return t of a term ±t·z, and whether the sign is minus; None if it is no such term."""
+    minus, z = _signed(z, fed)
+    if term is z:
+        return minus, constant(1.0)
+    if term.op == "multiply" and term not in fed:
+        (first, a), (second, b) = (_signed(factor, fed) for factor in term.parents)
+        if z in (a, b):
+            return minus ^ first ^ second, b if a is z else a
+    return False, None
 
 
 def tanh(z: Operand) -> Node:
