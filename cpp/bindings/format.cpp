@@ -1,24 +1,12 @@
 // What the planner and the core must agree on, as `_core.format`: the names and numbers of a
 // Program.
-#include <vector>
-
 #include "bindings/bindings.h"
-#include "runtime/program.h"
+#include "runtime/steps/table.h"
 
 namespace py = pybind11;
 
 namespace fastmlp {
 namespace {
-
-struct KindFormat {
-  const char* name;
-  std::vector<const char*> numbers;
-  std::vector<int> may_overwrite;
-};
-
-#define FASTMLP_ENTRY(name, numbers, overwrites) {#name, numbers, overwrites},
-const KindFormat kinds[] = {FASTMLP_KIND(FASTMLP_ENTRY)};
-#undef FASTMLP_ENTRY
 
 #define FASTMLP_NAME(name) #name,
 constexpr const char* spaces[] = {FASTMLP_SPACE(FASTMLP_NAME)};
@@ -43,7 +31,8 @@ void bind_format(py::module_& module) {
   m.attr("spaces") = in_order(spaces);
   m.attr("sections") = in_order(sections);
   py::dict numbers, may_overwrite;
-  for (const KindFormat& kind : kinds) {
+  for (int number = 0; number < int(Kind::count); ++number) {
+    const StepKind& kind = row_of(Kind(number));
     numbers[kind.name] = in_order(kind.numbers);
     may_overwrite[kind.name] = in_order(kind.may_overwrite);
   }

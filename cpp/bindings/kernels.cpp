@@ -63,7 +63,7 @@ double sum(const py::object& x, const py::object& y, const std::string& isa, Ind
     const Index n = shape.rows * shape.columns;
     const Matrix<T> X = vector<T>(x, "x", n, Access::read), Y = vector<T>(y, "y", 1, Access::write);
     const auto f = kernels_of<T>(isa_named(isa)).sum;
-    return timed(repeat, [&] { *Y.data = f(n, X.data); });
+    return timed(repeat, [&] { *Y.data = f(1, n, X.data, n); });
   });
 }
 
@@ -77,7 +77,7 @@ double dot(const py::object& a, const py::object& b, const py::object& y, const 
     const Matrix<T> A = vector<T>(a, "a", n, Access::read), B = vector<T>(b, "b", n, Access::read);
     const Matrix<T> Y = vector<T>(y, "y", 1, Access::write);
     const auto f = kernels_of<T>(isa_named(isa)).dot;
-    return timed(repeat, [&] { *Y.data = f(n, A.data, B.data); });
+    return timed(repeat, [&] { *Y.data = f(1, n, A.data, n, B.data, n); });
   });
 }
 

@@ -35,7 +35,7 @@ Step to_step(const StepTuple& t) {
   for (int i = 0; i < 4; ++i) s.in[i] = to_ref(in[std::size_t(i)]);
   s.out = to_ref(std::get<4>(t));
   s.out2 = to_ref(std::get<5>(t));
-  std::tie(s.a, s.b, s.c, s.d) = std::get<6>(t);
+  std::tie(s.numbers[0], s.numbers[1], s.numbers[2], s.numbers[3]) = std::get<6>(t);
   std::tie(s.scalar.value, s.scalar.per_row) = std::get<7>(t);
   return s;
 }

@@ -1,4 +1,4 @@
-// Updates of the flat parameter vector, and dropout.
+// Updates of the flat parameter vector.
 #pragma once
 
 #include "kernels/simd.h"
@@ -42,26 +42,6 @@ void sgd(Index n, T* w, const T* g, T* velocity, T lr, T momentum, bool nesterov
     }
     put(w, w0 + change - decay * w0);
   });
-}
-
-// SplitMix64's finalizer: Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
-// 2014.
-FASTMLP_INLINE std::uint64_t mix(std::uint64_t u) {
-  u ^= u >> 30;
-  u *= 0xBF58476D1CE4E5B9u;
-  u ^= u >> 27;
-  u *= 0x94D049BB133111EBu;
-  return u ^ (u >> 31);
-}
-
-template <class T>
-void dropout(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
-             std::uint32_t threshold, T scale) {
-  FASTMLP_INDEPENDENT
-  for (Index i = 0; i < n; ++i) {
-    const std::uint64_t u = mix(key + (first + std::uint64_t(i) + 1) * 0x9E3779B97F4A7C15u);
-    y[i] = (u >> 32) >= threshold ? x[i] * scale : T(0);
-  }
 }
 
 }  // namespace fastmlp::FASTMLP_ISA

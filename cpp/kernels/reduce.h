@@ -34,6 +34,23 @@ T dot(Index n, const T* a, const T* b) {
   });
 }
 
+// Matrices without gaps are one long row, others one row after the other.
+template <class T>
+T sum_matrix(Index rows, Index columns, const T* x, Index ldx) {
+  if (ldx == columns) return sum(rows * columns, x);
+  T total = 0;
+  for (Index i = 0; i < rows; ++i) total += sum(columns, x + i * ldx);
+  return total;
+}
+
+template <class T>
+T dot_matrix(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb) {
+  if (lda == columns && ldb == columns) return dot(rows * columns, a, b);
+  T total = 0;
+  for (Index i = 0; i < rows; ++i) total += dot(columns, a + i * lda, b + i * ldb);
+  return total;
+}
+
 // Columns [0, vectors·width) of sum_rows, the last vector holding `last` columns.
 template <class T, int vectors>
 FASTMLP_INLINE void sum_rows_panel(Index rows, const T* x, Index ldx, T* y, bool accumulate,

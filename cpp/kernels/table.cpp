@@ -6,7 +6,9 @@
 #include "kernels/gemm.h"
 #include "kernels/math.h"
 #include "kernels/optimizers.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/shapes.h"
 #include "kernels/simd.h"
 #include "kernels/softmax.h"
 #include "kernels/sparse.h"
@@ -55,8 +57,8 @@ constexpr Kernels<T> kernels() {
 #define FASTMLP_ENTRY(name) k.binary[int(Binary::name)] = zip<T, binary::name>;
   FASTMLP_BINARY(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY
-  k.sum = sum<T>;
-  k.dot = dot<T>;
+  k.sum = sum_matrix<T>;
+  k.dot = dot_matrix<T>;
   k.sum_rows = sum_rows<T>;
   k.sum_columns = sum_columns<T>;
   k.softmax = softmax<T>;
@@ -64,6 +66,11 @@ constexpr Kernels<T> kernels() {
   k.softmax_cross_entropy = softmax_cross_entropy<T>;
   k.argmax = argmax<T>;
   k.transpose = transpose<T>;
+  k.fill = fill<T>;
+  k.spread = spread<T>;
+  k.add_scaled = add_scaled<T>;
+  k.pick = pick<T>;
+  k.scatter = scatter<T>;
   k.dropout = dropout<T>;
   k.adam = adam<T>;
   k.sgd = sgd<T>;

@@ -142,10 +142,10 @@ struct Kernels {
   void (*binary[int(Binary::count)])(Index rows, Index columns, const T* a, Index a_rs, Index a_cs,
                                      const T* b, Index b_rs, Index b_cs, T* y, Index y_rs);
 
-  // Sums in a fixed order. sum: all n elements. dot: Σ a[i]·b[i]. sum_rows: y[j] (+)= Σ_i x[i,j], i
-  // ascending. sum_columns: y[i·y_rs] = Σ_j x[i,j].
-  T (*sum)(Index n, const T* x);
-  T (*dot)(Index n, const T* a, const T* b);
+  // Sums in a fixed order. sum: all elements. dot: Σ a[i,j]·b[i,j]. sum_rows: y[j] (+)= Σ_i x[i,j],
+  // i ascending. sum_columns: y[i·y_rs] = Σ_j x[i,j].
+  T (*sum)(Index rows, Index columns, const T* x, Index ldx);
+  T (*dot)(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb);
   void (*sum_rows)(Index rows, Index columns, const T* x, Index ldx, T* y, bool accumulate);
   void (*sum_columns)(Index rows, Index columns, const T* x, Index ldx, T* y, Index y_rs);
 
@@ -167,9 +167,23 @@ struct Kernels {
 
   void (*transpose)(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy);
 
+  // rows × columns elements of y: value; factor · x[i,j], where strides of 0 repeat x's first row
+  // or column (y may be x); a + factor · b (y may be a).
+  void (*fill)(Index rows, Index columns, T value, T* y, Index ldy);
+  void (*spread)(Index rows, Index columns, const T* x, Index x_rs, Index x_cs, T factor, T* y,
+                 Index ldy);
+  void (*add_scaled)(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb,
+                     T factor, T* y, Index ldy);
+
+  // pick: y[i] = x[i, index[i]], NaN where there is no such column. scatter: y[i, index[i]] = x[i],
+  // the rest of y, or all of a row without such a column, 0.
+  void (*pick)(Index rows, Index columns, const T* x, Index ldx, const T* index, Index ld_index,
+               T* y, Index y_rs);
+  void (*scatter)(Index rows, Index columns, const T* x, Index x_rs, const T* index, Index ld_index,
+                  T* y, Index ldy);
+
   // y[i] = keep(first + i) ? x[i]/(1−rate) : 0, where keep(n) is a function of (key, n) alone:
-  //   u = mix(key + (n+1)·0x9E3779B97F4A7C15) with mix of SplitMix64:
-  //     u ^= u >> 30; u *= 0xBF58476D1CE4E5B9; u ^= u >> 27; u *= 0x94D049BB133111EB; u ^= u >> 31
+  //   u = mix(key + (n+1)·0x9E3779B97F4A7C15), see mix.h
   //   keep = (u >> 32) >= threshold, threshold = floor(rate · 2^32)
   void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                   std::uint32_t threshold, T scale);

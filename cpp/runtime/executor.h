@@ -11,7 +11,7 @@
 #include "runtime/feeds.h"
 #include "runtime/program.h"
 #include "runtime/sparse.h"
-#include "runtime/steps.h"
+#include "runtime/steps/table.h"
 #include "runtime/team.h"
 
 namespace fastmlp {

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "runtime/steps/table.h"
+
 namespace fastmlp {
 namespace {
 
@@ -49,91 +51,6 @@ void check_ref(const Program& p, const Ref& r, std::size_t step) {
   }
   if (r.space != Space::batch && batch_rows) fail(step, "batch rows in a fixed buffer");
   if (end > size) fail(step, "buffer beyond the end of its space");
-}
-
-void same(bool ok, std::size_t step) {
-  if (!ok) fail(step, "shapes of the operands do not fit");
-}
-
-bool fits(const Ref& operand, const Ref& out) {
-  return (operand.rows == out.rows || operand.rows == 1) &&
-         (operand.columns == out.columns || operand.columns == 1);
-}
-
-void check_shapes(const Step& s, std::size_t i) {
-  const Ref &a = s.in[0], &b = s.in[1], &out = s.out;
-  const auto shaped = [](const Ref& r, Index rows, Index columns) {
-    return r.rows == rows && r.columns == columns;
-  };
-  switch (s.kind) {
-    case Kind::gemm: {
-      const Index m = s.a ? a.columns : a.rows, k = s.a ? a.rows : a.columns;
-      const Index n = s.b ? b.rows : b.columns, kb = s.b ? b.columns : b.rows;
-      same(a && b && out && k == kb && shaped(out, m, n), i);
-      same(!s.in[2] || shaped(s.in[2], 1, n), i);
-      same(!s.in[3] || shaped(s.in[3], m, n), i);
-      same(!s.out2 || (shaped(s.out2, 1, n) && !s.b), i);
-      same(s.c >= 0 && s.c < int(Activation::count), i);
-      same(s.d >= 0 && s.d < int(Activation::count), i);
-      break;
-    }
-    case Kind::unary:
-      same(a && out && shaped(a, out.rows, out.columns), i);
-      same(s.a >= 0 && s.a < int(Unary::count), i);
-      break;
-    case Kind::binary:
-      same(a && b && out && fits(a, out) && fits(b, out), i);
-      same(s.a >= 0 && s.a < int(Binary::count), i);
-      break;
-    case Kind::sum:
-      same(a && out && s.a >= 0 && s.a <= 2, i);
-      same(shaped(out, s.a == 1 ? a.rows : 1, s.a == 0 ? a.columns : 1), i);
-      break;
-    case Kind::dot:
-      same(a && b && shaped(a, b.rows, b.columns) && shaped(out, 1, 1), i);
-      break;
-    case Kind::add_scaled:
-      same(a && b && shaped(a, out.rows, out.columns) && shaped(b, out.rows, out.columns), i);
-      break;
-    case Kind::spread:
-      same(a && out && fits(a, out), i);
-      break;
-    case Kind::fill:
-      same(bool(out), i);
-      break;
-    case Kind::softmax:
-    case Kind::log_softmax:
-    case Kind::dropout:
-      same(a && out && shaped(a, out.rows, out.columns), i);
-      if (s.kind == Kind::dropout && !(s.scalar.value >= 0 && s.scalar.value < 1))
-        fail(i, "a rate outside [0, 1)");
-      break;
-    case Kind::softmax_cross_entropy:
-      same(a && b && b.rows == a.rows && (b.columns == 1 || b.columns == a.columns), i);
-      same(!s.in[2] || shaped(s.in[2], a.rows, 1) || shaped(s.in[2], 1, 1), i);
-      same(!out || shaped(out, a.rows, 1), i);
-      same(!s.out2 || shaped(s.out2, a.rows, a.columns), i);
-      break;
-    case Kind::argmax:
-      same(a && shaped(out, a.rows, 1), i);
-      break;
-    case Kind::pick:
-      same(a && shaped(b, a.rows, 1) && shaped(out, a.rows, 1), i);
-      break;
-    case Kind::scatter:
-      same(out && shaped(a, out.rows, 1) && shaped(b, out.rows, 1), i);
-      break;
-    case Kind::copy:
-      same(a && out && a.rows == out.rows && s.a >= 0 && s.b >= 0 && s.c >= 0, i);
-      same(s.c <= a.columns && s.a <= a.columns - s.c, i);
-      same(s.c <= out.columns && s.b <= out.columns - s.c, i);
-      break;
-    case Kind::transpose:
-      same(a && out && a.rows != kBatch && shaped(out, a.columns, a.rows), i);
-      break;
-    default:
-      fail(i, "unknown kind");
-  }
 }
 
 // What the caller only lends is read only.
@@ -200,15 +117,7 @@ Index Program::fed_size() const {
 
 void Program::count_flops() {
   flops_per_row = 0;
-  for (const Step& s : steps) {
-    double elements = 0;
-    const Ref* const operands[] = {&s.in[0], &s.in[1], &s.in[2], &s.in[3], &s.out, &s.out2};
-    for (const Ref* r : operands)
-      if (*r && r->rows == kBatch) elements += double(r->columns);
-    const Ref &a = s.in[0], &b = s.in[1];
-    const bool product = s.kind == Kind::gemm && elements > 0;
-    flops_per_row += product ? 2 * double(a.columns) * double(s.b ? b.rows : b.columns) : elements;
-  }
+  for (const Step& s : steps) flops_per_row += row_of(s.kind).flops(s);
 }
 
 void Program::check() const {
@@ -221,7 +130,7 @@ void Program::check() const {
     check_ref(*this, s.out2, i);
     check_result(s.out, i);
     check_result(s.out2, i);
-    check_shapes(s, i);
+    if (const char* wrong = row_of(s.kind).check(s)) fail(i, wrong);
   }
   if (by_rows) check_sections(*this);
 }

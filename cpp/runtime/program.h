@@ -41,46 +41,27 @@ struct Scalar {
   bool per_row = false;
 };
 
-// The kinds of steps: X(name, the names of the numbers a, b, …, which inputs out may overwrite). Of
-// softmax_cross_entropy that is out2.
-//   gemm       out = ψ(in0·in1): in2 bias, in3 h of φ'(h); out2: column sums of in1. Where the
-//              result is a sum over the batch, scalar · in3 is added instead.
-//   unary      out = f(in0); function: Unary; scalar: exponent or factor
-//   binary     out = f(in0, in1); function: Binary
-//   sum        out = scalar · Σ in0; axis: 0, 1, or 2 for all
-//   dot        out (1,1) = scalar · Σ in0∘in1
-//   add_scaled out = in0 + scalar · in1; in place if out is where in0 is
-//   spread     out = scalar · in0, repeated to out's shape
-//   fill       out = scalar
-//   softmax, log_softmax  by rows
-//   softmax_cross_entropy  in0 z, in1 t, in2 L̄ or scalar; out L, out2 z̄ (either may be absent)
-//   argmax     out[i] = the column of the largest in0[i, ·]
-//   pick       out[i] = in0[i, in1[i]]
-//   scatter    out[i, in1[i]] = in0[i], else 0
-//   copy       out[:, to_column : to_column + columns] = in0[:, from_column : …]
-//   dropout    scalar: rate
-//   transpose  out = in0ᵀ
-#define FASTMLP_LIST(...) {__VA_ARGS__}
-#define FASTMLP_KIND(X)                                                                            \
-  X(gemm, FASTMLP_LIST("transpose_a", "transpose_b", "activation", "derivative"), FASTMLP_LIST(3)) \
-  X(unary, FASTMLP_LIST("function"), FASTMLP_LIST(0))                                              \
-  X(binary, FASTMLP_LIST("function"), FASTMLP_LIST(0, 1))                                          \
-  X(sum, FASTMLP_LIST("axis"), FASTMLP_LIST())                                                     \
-  X(dot, FASTMLP_LIST(), FASTMLP_LIST())                                                           \
-  X(add_scaled, FASTMLP_LIST(), FASTMLP_LIST(0))                                                   \
-  X(spread, FASTMLP_LIST(), FASTMLP_LIST())                                                        \
-  X(fill, FASTMLP_LIST(), FASTMLP_LIST())                                                          \
-  X(softmax, FASTMLP_LIST(), FASTMLP_LIST(0))                                                      \
-  X(log_softmax, FASTMLP_LIST(), FASTMLP_LIST(0))                                                  \
-  X(softmax_cross_entropy, FASTMLP_LIST(), FASTMLP_LIST(0))                                        \
-  X(argmax, FASTMLP_LIST(), FASTMLP_LIST())                                                        \
-  X(pick, FASTMLP_LIST(), FASTMLP_LIST())                                                          \
-  X(scatter, FASTMLP_LIST(), FASTMLP_LIST())                                                       \
-  X(copy, FASTMLP_LIST("from_column", "to_column", "columns"), FASTMLP_LIST())                     \
-  X(dropout, FASTMLP_LIST("key"), FASTMLP_LIST(0))                                                 \
-  X(transpose, FASTMLP_LIST(), FASTMLP_LIST())
+// The kinds of steps, each described where it is defined, in runtime/steps.
+#define FASTMLP_KIND(X)    \
+  X(gemm)                  \
+  X(unary)                 \
+  X(binary)                \
+  X(sum)                   \
+  X(dot)                   \
+  X(add_scaled)            \
+  X(spread)                \
+  X(fill)                  \
+  X(softmax)               \
+  X(log_softmax)           \
+  X(softmax_cross_entropy) \
+  X(argmax)                \
+  X(pick)                  \
+  X(scatter)               \
+  X(copy)                  \
+  X(dropout)               \
+  X(transpose)
 
-#define FASTMLP_ENUM(name, numbers, overwrites) name,
+#define FASTMLP_ENUM(name) name,
 enum class Kind : int { FASTMLP_KIND(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
 
@@ -101,7 +82,7 @@ struct Step {
   bool barrier;  // touches what a step since the last barrier touched
   Ref in[4];
   Ref out, out2;
-  Index a = 0, b = 0, c = 0, d = 0;
+  Index numbers[4] = {};  // named by their kind
   Scalar scalar;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/dtypes.h"
+#include "runtime/steps/product.h"
 
 namespace fastmlp {
 namespace {
@@ -109,6 +110,8 @@ void turn_rows(const SparseRows<T>& x, Index rows, Range part, T* values, std::i
   }
 }
 
+bool turned_a(const Step& product) { return product.numbers[kinds::gemm::transpose_a]; }
+bool turned_b(const Step& product) { return product.numbers[kinds::gemm::transpose_b]; }
 bool is_feed(const Ref& r, Index feed) { return r.space == Space::feed && r.offset == feed; }
 
 // Adds to `use` what one step does with the feed.
@@ -117,14 +120,14 @@ void count_use(const Step& s, Index feed, FactorUse& use) {
   for (const Ref& r : s.in) reads += is_feed(r, feed);
   if (reads == 0) return;
   const bool gradient = is_turned_gradient(s) && is_feed(s.in[1], feed);
-  const bool left = s.kind == Kind::gemm && !s.b && is_feed(s.in[0], feed);
+  const bool left = s.kind == Kind::gemm && !turned_b(s) && is_feed(s.in[0], feed);
   if (reads > 1 || !(left || gradient)) {
     use.only = false;
     return;
   }
   const Index units = gradient ? 1 : s.out.columns;
   use.units += units;
-  if (gradient || s.a) use.turned_units += units;
+  if (gradient || turned_a(s)) use.turned_units += units;
 }
 
 }  // namespace
@@ -139,7 +142,8 @@ double FactorUse::dense_flops(Index rows, Index columns) const {
 }
 
 bool is_turned_gradient(const Step& s) {
-  return s.kind == Kind::gemm && s.a && !s.b && s.out.rows == 1 && !s.in[2] && !s.out2;
+  return s.kind == Kind::gemm && turned_a(s) && !turned_b(s) && s.out.rows == 1 && !s.in[2] &&
+         !s.out2;
 }
 
 std::vector<FactorUse> factor_uses(const Program& program) {

@@ -8,7 +8,7 @@
 #include "runtime/arena.h"
 #include "runtime/batches.h"
 #include "runtime/feeds.h"
-#include "runtime/steps.h"
+#include "runtime/steps/runner.h"
 
 namespace fastmlp {
 

@@ -1,0 +1,49 @@
+// What a kind of step says of itself, and how that is read. A kind is a struct derived from
+// KindOfStep that names what differs:
+//   numbers        the names of step.numbers, in their order
+//   may_overwrite  the inputs whose place `out` may take (of softmax_cross_entropy, `out2`)
+//   check          null if the operands fit, else what is wrong
+//   run            does the thread's part
+//   scratch        elements of scratch that run may need for a frame of `rows` rows
+//   flops          operations for one row of the batch
+#pragma once
+
+#include <array>
+
+#include "runtime/steps/runner.h"
+
+namespace fastmlp {
+
+inline const char* unless(bool fits) {
+  return fits ? nullptr : "shapes of the operands do not fit";
+}
+
+inline bool shaped(const Ref& r, Index rows, Index columns) {
+  return r.rows == rows && r.columns == columns;
+}
+
+inline bool same_shape(const Ref& a, const Ref& b) { return shaped(a, b.rows, b.columns); }
+
+inline bool repeats_to(const Ref& operand, const Ref& out) {
+  return (operand.rows == out.rows || operand.rows == 1) &&
+         (operand.columns == out.columns || operand.columns == 1);
+}
+
+inline bool is_one_of(Index number, Index count) { return number >= 0 && number < count; }
+
+struct KindOfStep {
+  static constexpr std::array<const char*, 0> numbers{};
+  static constexpr std::array<int, 0> may_overwrite{};
+  template <class T>
+  static Index scratch(const Step&, const Kernels<T>&, Index) {
+    return 0;
+  }
+  static double flops(const Step& s) {  // as many as its operands have elements
+    double elements = 0;
+    for (const Ref& r : s.in) elements += r.rows == kBatch ? double(r.columns) : 0;
+    for (const Ref& r : {s.out, s.out2}) elements += r.rows == kBatch ? double(r.columns) : 0;
+    return elements;
+  }
+};
+
+}  // namespace fastmlp

@@ -1,0 +1,80 @@
+// Sums over rows, columns or both.
+#pragma once
+
+#include "runtime/steps/kind.h"
+
+namespace fastmlp::kinds {
+
+// out = scalar · Σ in0.
+struct sum : KindOfStep {
+  enum Number { axis };
+  static constexpr std::array numbers{"axis"};
+  enum Axis { over_rows, over_columns, over_all };
+
+  static const char* check(const Step& s) {
+    const Ref& x = s.in[0];
+    const Index along = s.numbers[axis];
+    return unless(
+        x && s.out && is_one_of(along, 3) &&
+        shaped(s.out, along == over_columns ? x.rows : 1, along == over_rows ? x.columns : 1));
+  }
+
+  template <class T>
+  static void run(Runner<T>& r) {
+    const Step& s = r.step;
+    const View<const T> x = r.read(s.in[0]);
+    const View<T> y = r.write(s.out);
+    const Index m = r.rows(s.in[0]), n = s.in[0].columns;
+    const T scale = T(r.value());
+    if (s.numbers[axis] == over_rows) return sum_over_rows(r, m, n, x, y.data, scale);
+    if (s.numbers[axis] == over_all) {
+      if (r.thread != 0) return;
+      const T total = r.kernels.sum(m, n, x.data, x.ld);
+      y.data[0] = (r.accumulates() ? y.data[0] : T(0)) + scale * total;
+      return;
+    }
+    const Range rows = r.my_rows(m, n);
+    if (!rows.size()) return;
+    T* out = y.data + rows.begin * y.ld;
+    r.kernels.sum_columns(rows.size(), n, x.data + rows.begin * x.ld, x.ld, out, y.ld);
+    if (scale != T(1)) r.kernels.spread(rows.size(), 1, out, y.ld, 1, scale, out, y.ld);
+  }
+
+  template <class T>
+  static void sum_over_rows(Runner<T>& r, Index m, Index n, View<const T> x, T* y, T scale) {
+    if (!r.mine(m * n, kElementGrain)) return;
+    const Range columns = part(n, 16, r.thread, r.threads);
+    const Index count = columns.size();
+    if (!count) return;
+    T* out = y + columns.begin;
+    if (scale == T(1))
+      return r.kernels.sum_rows(m, count, x.data + columns.begin, x.ld, out, r.accumulates());
+    r.kernels.sum_rows(m, count, x.data + columns.begin, x.ld, r.scratch, false);
+    if (!r.accumulates()) r.kernels.fill(1, count, T(0), out, count);
+    r.kernels.add_scaled(1, count, out, count, r.scratch, count, scale, out, count);
+  }
+
+  template <class T>
+  static Index scratch(const Step& s, const Kernels<T>&, Index) {
+    return s.numbers[axis] == over_rows ? s.out.columns : 0;
+  }
+};
+
+// out (1, 1) = scalar · Σ in0∘in1.
+struct dot : KindOfStep {
+  static const char* check(const Step& s) {
+    return unless(s.in[0] && s.in[1] && same_shape(s.in[0], s.in[1]) && shaped(s.out, 1, 1));
+  }
+
+  template <class T>
+  static void run(Runner<T>& r) {
+    if (r.thread != 0) return;
+    const Step& s = r.step;
+    const View<const T> a = r.read(s.in[0]), b = r.read(s.in[1]);
+    T* y = r.write(s.out).data;
+    const T total = r.kernels.dot(r.rows(s.in[0]), s.in[0].columns, a.data, a.ld, b.data, b.ld);
+    y[0] = (r.accumulates() ? y[0] : T(0)) + T(r.value()) * total;
+  }
+};
+
+}  // namespace fastmlp::kinds
