@@ -80,6 +80,28 @@ def test_a_class_whose_rows_have_no_weight_is_as_good_as_not_there():
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(X, labels, weight)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 10**400, "2"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_weight_of_a_class_that_is_no_finite_number_is_an_error_that_names_it(number, several):
+    weights, labels = {0: 1.0, 1: number, 2: 1.0}, LABELS
+    if several:
+        weights, labels = [{0: 1.0, 1: number}] * 2, np.c_[LABELS == 0, LABELS == 1].astype(int)
+    kind = TypeError if isinstance(number, str) else ValueError
+    with pytest.raises(kind, match=r"class_weight\[1\] must be a"):
+        classifier(class_weight=weights).fit(X, labels)
+
+
+@pytest.mark.parametrize("kind", [fm.MLPClassifier, fm.MLPRegressor])
+def test_settings_too_large_for_a_float_are_errors_that_name_them(kind):
+    settings = kind()._parameter_constraints
+    reals = [name for name in settings if isinstance(getattr(kind(), name), float)]
+    assert {"alpha", "learning_rate_init", "tol", "epsilon"} <= set(reals)
+    for name in reals:
+        with pytest.raises(ValueError, match=name):
+            kind(**{name: 10**400}).fit(X, LABELS)
+    assert kind(alpha=1, tol=np.int64(0), max_iter=1).fit(X, LABELS).n_iter_ == 1
+
+
 EXPONENTS = [("float32", -1000), ("float32", -140), ("float32", 120), ("float64", -1000)]
 EXPONENTS += [("float64", -140), ("float64", 1020)]
 

@@ -214,6 +214,18 @@ def test_arrays_that_are_no_layers_in_a_row_are_refused_and_change_nothing(chang
     assert_array_equal(estimator.predict_proba(X), predicted)
 
 
+@pytest.mark.parametrize("labels", [NAMES, TWO])
+def test_classes_in_another_order_than_that_of_fit_are_refused_not_mixed_up(labels):
+    fitted = classifier().fit(X, labels)
+    estimator = server(fitted)
+    estimator.classes_ = fitted.classes_[::-1]
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"classes_ are set by hand .* must be sorted"):
+            estimator.predict(X)
+    estimator.classes_ = fitted.classes_
+    assert_array_equal(estimator.predict(X), fitted.predict(X))
+
+
 def test_weights_that_are_no_numbers_or_too_few_for_the_classes_are_refused():
     estimator = classifier().fit(X, y)
     estimator.coefs_[0] = np.ones((4, 8)) * 1j

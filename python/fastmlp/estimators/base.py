@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import activations, config, planner
+from fastmlp import _checks, activations, config, planner
 from fastmlp.data import frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
@@ -96,6 +96,14 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     # Fitting.
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        for name, kinds in self._parameter_constraints.items():
+            value = getattr(self, name)
+            reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
+            if reals and isinstance(value, Integral):  # the largest are no floats any more
+                _checks.real(int(value), name)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes

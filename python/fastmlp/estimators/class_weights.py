@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import compute_class_weight
 
+from fastmlp import _checks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,8 +31,8 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
 
     Raises
     ------
-    ValueError
-        If the dicts are not as many as the labels, or not for classes.
+    TypeError, ValueError
+        If the dicts are not as many as the labels, not for classes, or hold no finite numbers.
     """
     if y.ndim == 1:
         columns, of_columns = [y], [given]
@@ -49,6 +51,8 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
         if isinstance(one, str) and one == "balanced":
             result *= _balanced(column, weight)
         else:
+            for label, number in (one or {}).items():
+                _checks.real(number, f"class_weight[{label!r}]")
             by_class = compute_class_weight(one, classes=classes, y=column)
             result *= by_class[np.searchsorted(classes, column)]
     return result

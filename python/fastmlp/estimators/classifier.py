@@ -373,7 +373,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _complete_labels(self) -> None:
         """Set the one of `classes_` and the `LabelBinarizer` by the other, put in by hand."""
         if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
-            self._label_binarizer = LabelBinarizer().fit(self.classes_)
+            binarizer = LabelBinarizer().fit(self.classes_)
+            if not np.array_equal(binarizer.classes_, self.classes_):
+                raise ValueError(
+                    f"classes_ are set by hand to {[*self.classes_][:20]}: they must be sorted, "
+                    "each there once; sort the outputs of coefs_ and intercepts_ with them"
+                )
+            self._label_binarizer = binarizer
         elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):
             self.classes_ = self._label_binarizer.classes_
 
