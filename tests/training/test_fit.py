@@ -446,7 +446,7 @@ def after(function, error, times=1):
 
 PLACES = {
     "after the core": "fastmlp.planner.training_plans.TrainingPlan.run_epochs",
-    "at the orders": "fastmlp.training.epochs.Training._orders",
+    "at the orders": "fastmlp.training.request.Shuffled.__call__",
     "at the numbers of the optimizer": "fastmlp.optimizers.Adam.step_values",
     "in the validation": "fastmlp.training.evaluation.Evaluation.__call__",
     "before the history": "fastmlp.training.epochs.Training._validate",
@@ -463,7 +463,7 @@ def test_wherever_an_exception_comes_history_weights_and_optimizer_agree(
 ):
     X, t = data()
     heard = []
-    how = {"batch_size": 10, "validation_data": (X, t), "shuffle": False}
+    how = {"batch_size": 10, "validation_data": (X, t)}
     listeners = [lambda model, epoch, logs: heard.append(epoch)] if listens else []
     model, twin = classifier(), classifier()
     monkeypatch.setattr(PLACES[place], after(pkgutil.resolve_name(PLACES[place]), error, 3))

@@ -271,4 +271,4 @@ def test_an_interrupted_fit_of_an_estimator_counts_every_epoch_that_was_run(monk
         estimator.fit(X, T)
     assert estimator.n_iter_ == len(estimator.loss_curve_) == 3
     assert estimator.t_ == 3 * len(X)
-    assert estimator._optimizer.steps == 3
+    assert estimator._trainer.state.steps == 3

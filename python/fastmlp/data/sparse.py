@@ -51,6 +51,14 @@ class CompressedRows:
             (int(matrix.shape[0]), int(matrix.shape[1])),
         )
 
+    def take(self, rows: Array) -> CompressedRows:
+        """Return some rows, in the order of their numbers in `rows`."""
+        starts, counts = self.indptr[:-1][rows], np.diff(self.indptr)[rows]
+        indptr = np.concatenate([self.indptr[:1] * 0, np.cumsum(counts, dtype=self.indptr.dtype)])
+        elements = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], counts)
+        shape = len(rows), self.shape[1]
+        return CompressedRows(self.data[elements], self.indices[elements], indptr, shape)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""

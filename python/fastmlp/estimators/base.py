@@ -16,28 +16,32 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastmlp import _checks, activations, config, planner
+from fastmlp.callbacks import as_callbacks
 from fastmlp.data import frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
-from fastmlp.estimators.examples import Data, average, readable
-from fastmlp.estimators.objectives import Objective, training_graph
-from fastmlp.estimators.stochastic import RULES, Compiled, OptimizerState, StochasticTraining
+from fastmlp.estimators.examples import average, examples, penalty, readable, split
+from fastmlp.estimators.objectives import PeerObjective
+from fastmlp.estimators.solvers import PeerAdam, PeerSGD, Scaling
+from fastmlp.estimators.stopping import Orders, StoppingRule, warn
 from fastmlp.estimators.weights import Weights
+from fastmlp.layers import Dropout
 from fastmlp.planner.parameters import Parameters
 from fastmlp.training import turns
+from fastmlp.training.request import FitRequest
+from fastmlp.training.trainer import Compiled, Trainer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.graph.node import Node
+    from fastmlp.networks.examples import Examples
 
     Array = NDArray[Any]
 
 
 class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
-
-    _planned = 0  # the version of the network that the plans are of
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -126,7 +130,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
             weight, exponent = checked_weight(sample_weight, X)
             weight = self._weighted_classes(y, weight, incremental)
-            data = Data.of(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
+            data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
             held_out = self._check_validation(*validation, columns=data.target.shape[1])
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(data.target)
@@ -138,7 +142,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 self._read_weights()
                 self._check_units(units)
             if self.solver == "lbfgs":
-                lbfgs.minimise(self, self._compiled(data, total=True), data)
+                lbfgs.minimise(self, self._compiled_total(data), data)
             elif not (incremental and self.early_stopping and self.stopped_):
                 self._fit_stochastic(data, held_out, incremental)
 
@@ -157,7 +161,9 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "its layers"
             )
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any, columns: int) -> Data | None:
+    def _check_validation(
+        self, X: Any, y: Any, sample_weight: Any, columns: int
+    ) -> Examples | None:
         """Return the user's own validation data, or None."""
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
             raise ValueError("X_val and y_val go together, and sample_weight_val with them")
@@ -168,7 +174,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         target = self._encode(y, "y_val")
         if target.shape[1] != columns:
             raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
-        return Data.of(X, target, weight, np.float64)
+        return examples(X, target, weight, np.float64)
 
     def _read(self, X: Any, y: Any, *, reset: bool, suffix: str = "") -> tuple[Any, Array]:
         """Check data and targets, of training or (with their suffix) of validation."""
@@ -224,71 +230,109 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if anew or getattr(self, name, None) is None:
                 setattr(self, name, value)
 
-    def _fit_stochastic(self, data: Data, held_out: Data | None, incremental: bool) -> None:
+    def _fit_stochastic(self, data: Examples, held_out: Examples | None, incremental: bool) -> None:
         self._begin_records(anew=False)
-        if not (incremental or (self.warm_start and self.keep_optimizer)):
-            self._optimizer = None
-        if self._optimizer is None or self._optimizer.solver != self.solver:
-            new = self.model_.parameters.new_vector
-            vectors = [new() for _ in range(RULES[self.solver].state_vectors)]
-            self._optimizer = OptimizerState(self.solver, float(self.learning_rate_init), vectors)
         if self.early_stopping and held_out is not None:
             self._check_scorable(held_out)
         elif self.early_stopping:
-            data, held_out = data.split(
-                self.validation_fraction, self._strata(data.target), self._random_state
+            data, held_out = split(
+                data, self.validation_fraction, self._strata(data.target), self._random_state
             )
-        validate = None
+        self.stopped_ = False
+        model, trainer = self.model_, self._trainer
+        request = self._request(data, held_out, incremental)
+        keep = incremental or (self.warm_start and self.keep_optimizer)
+        if keep and trainer.state is not None and trainer.state.optimizer.kernel == self.solver:
+            rate = trainer.state.optimizer.learning_rate
+            trainer.state.optimizer = replace(request.optimizer, learning_rate=rate)
+            request = replace(request, optimizer=trainer.state.optimizer)
+        else:
+            trainer.state = None
+        training = trainer.begin(request, model)
+        self.n_iter_ = 0
+        try:
+            training.run()
+        except KeyboardInterrupt:  # as in scikit-learn
+            warn("Training interrupted by user.", UserWarning)
+        training.end()
+
+    def _request(self, data: Examples, held_out: Examples | None, incremental: bool) -> FitRequest:
+        """Return what the settings ask of the trainer."""
+        batch_size = self._checked_batch_size(data.rows)
+        evaluate = None
         if held_out is not None:
-            validate = self._validation(held_out)
+            evaluate = self._validation(held_out)
             self.validation_scores_: list[float] = self.validation_scores_ or []
             self.validation_loss_curve_: list[float] = self.validation_loss_curve_ or []
-        self.stopped_ = False
-        compiled = self._compiled(data, total=False)
-        StochasticTraining(self, compiled, data, validate, incremental).run()
+        rng = self._random_state
+        uses_noise = any(isinstance(layer, Dropout) for layer in self._model.layers)
+        noise = int(rng.randint(np.iinfo(np.int32).max)) if uses_noise else 0
+        return FitRequest(
+            objective=self._penalised(data),
+            names={"loss": False},
+            data=data,
+            optimizer=self._solver(data.rows, batch_size),
+            epochs=1 if incremental else self.max_iter,
+            batch_size=batch_size,
+            orders=Orders(data.rows, rng) if self.shuffle else None,
+            noise=noise,
+            listeners=tuple(as_callbacks(self.callbacks or ())),
+            visible=self.verbose == "bar",
+            held_out={} if evaluate is None else {"loss": False, "score": True},
+            evaluate=evaluate,
+            rule=StoppingRule(self, self._trainer, data.rows, incremental),
+        )
 
-    def _check_scorable(self, held_out: Data) -> None:
+    def _checked_batch_size(self, rows: int) -> int:
+        size = self.batch_size
+        if size == "auto":
+            return min(200, rows)
+        if size > rows:
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. "
+                "It is going to be clipped",
+                UserWarning,
+            )
+        return int(min(size, rows))
+
+    def _solver(self, rows: int, batch_size: int) -> PeerAdam | PeerSGD:
+        rate = float(self.learning_rate_init)
+        if self.solver == "adam":
+            return PeerAdam(rate, self.beta_1, self.beta_2, self.epsilon)
+        later = None
+        if self.learning_rate == "invscaling":
+            steps = -(-rows // batch_size)
+            later = Scaling(self.learning_rate_init, self.power_t, self.t_, rows, steps)
+        return PeerSGD(rate, self.momentum, self.nesterovs_momentum, later)
+
+    def _check_scorable(self, held_out: Examples) -> None:
         """Raise if the user's validation rows are too few for a score to follow."""
 
     def _strata(self, target: Array) -> Array | None:
         return None
 
-    def _objective(self) -> Objective:
-        return Objective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
+    def _objective(self) -> PeerObjective:
+        return PeerObjective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
 
-    def _compiled(self, data: Data, *, total: bool) -> Compiled:
-        """Return the plan of the training: in float64 for L-BFGS, as its line search needs."""
-        alpha = data.penalty(float(self.alpha), self.model_.dtype)
-        objective, weighted = replace(self._objective(), alpha=alpha), data.weight is not None
-        key = ("train", objective, data.target.shape[1], weighted, self.solver)
-        plans = self._present_plans()
-        if key not in plans:
-            model = self.model_
-            graph = training_graph(
-                model.network, objective, data.target.shape[1], weighted, total=total
+    def _penalised(self, data: Examples) -> PeerObjective:
+        """Return the objective with α in the unit of the weights."""
+        alpha = penalty(float(self.alpha), data.exponent, self.model_.dtype)
+        return replace(self._objective(), alpha=alpha)
+
+    def _compiled_total(self, data: Examples) -> Compiled:
+        """Return the plan of L-BFGS: in float64, as its line search needs."""
+        model, trainer = self.model_, self._trainer
+        if model.dtype != np.float64:
+            nodes = model.network.parameter_nodes
+            trainer = trainer.plans.get(
+                "trainer in float64",
+                None,
+                lambda: Trainer(model.network, Parameters(nodes, "float64")),
             )
-            parameters = model.parameters
-            if total and model.dtype != np.float64:
-                parameters = Parameters(model.network.parameter_nodes, "float64")
-            plan = planner.plan_training(
-                graph.reported,
-                parameters,
-                RULES["sgd" if total else self.solver],
-                weight=graph.batch_weight,
-                gradients=graph.gradients,
-            )
-            plans[key] = Compiled(graph, plan)
-        compiled: Compiled = plans[key]
-        return compiled
+        objective = replace(self._penalised(data), total=True)
+        return trainer.compiled(objective, PeerSGD(1.0), data)
 
-    def _present_plans(self) -> dict[Any, Any]:
-        """Return the plans made since a layer of the model was last changed."""
-        version = self._model.network.version
-        if self._planned != version:
-            self._plans, self._planned = {}, version
-        return self._plans
-
-    def _validation(self, data: Data) -> Any:
+    def _validation(self, data: Examples) -> Any:
         """Return a function that gives the loss and the score of the data."""
         from fastmlp import graph as g
 
@@ -296,15 +340,15 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         t = g.input(data.target.shape[1], "t")
         _, reported = self._objective().examples(y, t)
         plan = planner.plan([y, reported], parameters=self.model_.parameters)
-        x = self.model_.network.input_nodes[0]
-
-        feeds = data.feeds(x, t, None)
+        (x,), (X,) = self.model_.network.input_nodes, data.inputs
+        feeds = {x: X, t: data.target}
+        weight = None if data.weight is None else data.weight[:, 0]
         out = [np.empty((data.rows, node.shape[1]), self.model_.dtype) for node in (y, reported)]
 
-        def validate() -> tuple[float, float]:
+        def validate(trainer: Trainer) -> dict[str, float]:
             output, losses = plan.run(feeds, out=out)
-            loss = average(losses[:, 0], data.weight)
-            return loss, self._score_outputs(output, data.target, data.weight)
+            score = self._score_outputs(output, data.target, weight)
+            return {"loss": average(losses[:, 0], weight), "score": score}
 
         return validate
 
@@ -321,15 +365,12 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data."""
         turns.check(self, "predict")
-        key = ("predict", layer)
-        plans = self._present_plans()
-        if key not in plans:
-            node = self._nodes(layer)
-            plans[key] = planner.plan([node], parameters=self._model.parameters), node
-        plan, node = plans[key]
+        plan = self._trainer.plans.get(
+            ("predict", layer),
+            None,
+            lambda: planner.plan([self._nodes(layer)], parameters=self._model.parameters),
+        )
         x = self._model.network.input_nodes[0]
-        if hasattr(X, "tocsr"):
-            X = X.tocsr()
         with config.own_threads(self.n_threads):
             result: Array = plan.run({x: readable(X)})[0]
         return result

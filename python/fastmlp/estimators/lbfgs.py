@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp.estimators.examples import penalty
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.examples import Data
-    from fastmlp.estimators.stochastic import Compiled
+    from fastmlp.networks.examples import Examples
     from fastmlp.networks.network import Network
     from fastmlp.planner.parameters import Parameters
+    from fastmlp.training.trainer import Compiled
 
     Array = NDArray[Any]
 
@@ -26,22 +28,20 @@ class WholeLoss:
     Parameters
     ----------
     compiled : Compiled
-        The sum of the losses of the examples, see `training_graph(total=True)`.
+        The sum of the losses of the examples, see `PeerObjective.total`.
     network : Network
         Which parameters are weights.
     alpha : float
         Of the penalty ½ α ‖W‖² / n, or / Σ w.
-    data : Data
+    data : Examples
         All examples.
     """
 
-    def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Data) -> None:
+    def __init__(self, compiled: Compiled, network: Network, alpha: float, data: Examples) -> None:
         self._parameters = compiled.plan.parameters
         self._total = float(data.rows if data.weight is None else data.weight.sum(dtype=np.float64))
-        graph = compiled.graph
-        feeds = data.feeds(graph.x, graph.t, graph.weight)
-        self._sum = compiled.plan.loss_function(feeds)
-        self._decay = data.penalty(alpha, np.float64) * _mask(network, self._parameters)
+        self._sum = compiled.plan.loss_function(compiled.feeds(data))
+        self._decay = penalty(alpha, data.exponent, np.float64) * _mask(network, self._parameters)
 
     def __call__(self, flat: Array) -> tuple[float, Array]:
         """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
@@ -63,7 +63,7 @@ def _mask(network: Network, parameters: Parameters) -> Array:
     return mask
 
 
-def minimise(estimator: Any, compiled: Compiled, data: Data) -> None:
+def minimise(estimator: Any, compiled: Compiled, data: Examples) -> None:
     """Train the estimator's model; sets `n_iter_` and `loss_`.
 
     Raises

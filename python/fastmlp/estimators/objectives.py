@@ -16,6 +16,7 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp import losses
+from fastmlp.networks.objectives import TrainingGraph
 
 if TYPE_CHECKING:
     from fastmlp.graph.node import Node
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """Loss and penalty of one fit.
+class PeerObjective:
+    """Loss and penalty of one fit, as scikit-learn reports and follows them.
 
     Attributes
     ----------
@@ -39,6 +40,10 @@ class Objective:
         Where the Huber loss turns from a square to a line.
     quantile : tuple of float
         The quantiles of the quantile loss, one for each output.
+    total : bool
+        Add the losses of the examples up, without the penalty, for batches that are parts of one
+        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w, and 0 where Σ w is 0: a batch without weight has
+        nothing to say, neither has its penalty.
     """
 
     loss: str | Callable[[Node, Node], Node]
@@ -46,6 +51,7 @@ class Objective:
     epsilon: float
     delta: float = 1.0
     quantile: tuple[float, ...] = (0.5,)
+    total: bool = False
 
     def examples(self, y: Node, t: Node) -> tuple[Node, Node]:
         """Return the loss of each example, (b, 1): the one to follow and the one to report."""
@@ -59,6 +65,41 @@ class Objective:
                 "for all of them"
             )
         return result, result
+
+    def training_graph(
+        self, network: Network, target_columns: int, weighted: bool
+    ) -> TrainingGraph:
+        """Build the objective of a batch, dropout included, and what to descend along."""
+        y, _ = network.forward(training=True)
+        t = g.input(target_columns, "t")
+        weight = g.input(1, "sample_weight") if weighted else None
+        sum_of_weights = None if weight is None else g.sum(weight)
+        squares = [g.sum(W**2) for W in _weight_matrices(network)]
+        penalty = (0.5 * self.alpha) * sum(squares[1:], start=squares[0])
+        followed, reported = self.examples(y, t)
+
+        def reduced(each: Node) -> Node:
+            if self.total:
+                return g.sum(each if weight is None else weight * each)
+            if weight is None:
+                # 1 / n: a number that the planner knows for every n.
+                n_inverse = g.mean(g.spread(g.constant(1.0), (g.BATCH, 1), mean=True))
+                loss = g.mean(each)
+                return loss if self.alpha == 0 else loss + penalty * n_inverse
+            assert sum_of_weights is not None
+            loss = g.sum(weight * each)
+            return g.ratio(loss if self.alpha == 0 else loss + penalty, sum_of_weights)
+
+        J = reduced(followed)
+        along = g.gradient(J, network.parameter_nodes)
+        return TrainingGraph(
+            t,
+            weight,
+            None if self.total else sum_of_weights,
+            J if reported is followed else reduced(reported),
+            [],
+            dict(zip(network.parameter_nodes, along, strict=True)),
+        )
 
 
 def _columns(a: Node) -> Node:
@@ -74,7 +115,7 @@ def _mean_of_outputs(total: Node, outputs: int) -> tuple[Node, Node]:
     return total, total if outputs == 1 else total * (1.0 / outputs)
 
 
-def _log_loss(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _log_loss(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     z = y.parents[0]
     low, high = -float(np.log1p(-o.epsilon)), -float(np.log(o.epsilon))
 
@@ -88,11 +129,11 @@ def _log_loss(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     return _columns(each), _columns(clipped(each))
 
 
-def _squared_error(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _squared_error(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     return _mean_of_outputs(0.5 * _columns((y - t) ** 2), y.shape[1])
 
 
-def _hinge(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _hinge(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     one_of_several = y.shape[1] > t.shape[1]
     each = (
         losses.get("hinge")(y, t) if one_of_several else _columns(g.relu(1.0 - (2.0 * t - 1.0) * y))
@@ -100,7 +141,7 @@ def _hinge(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     return each, each
 
 
-def _poisson(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _poisson(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     z = y.parents[0]
     # t log(t / y) − t + y; the part without z is constant and 0 at t = 0.
     constant = t * g.log(g.maximum(t, float(np.finfo(np.float32).tiny))) - t
@@ -108,23 +149,23 @@ def _poisson(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
     return _columns(followed), _columns(followed + constant)
 
 
-def _absolute_error(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _absolute_error(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     return _mean_of_outputs(_columns(g.abs(y - t)), y.shape[1])
 
 
-def _huber(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _huber(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     distance = g.abs(y - t)
     near = _at_most(distance, o.delta)
     return _mean_of_outputs(_columns(near * (distance - 0.5 * near)), y.shape[1])
 
 
-def _quantile(o: Objective, y: Node, t: Node) -> tuple[Node, Node]:
+def _quantile(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     q = g.constant([list(o.quantile)])
     e = t - y
     return _mean_of_outputs(_columns(g.maximum(q * e, (q - 1.0) * e)), y.shape[1])
 
 
-LOSSES: dict[str, Callable[[Objective, Any, Any], tuple[Any, Any]]] = {
+LOSSES: dict[str, Callable[[PeerObjective, Any, Any], tuple[Any, Any]]] = {
     "log_loss": _log_loss,
     "hinge": _hinge,
     "squared_error": _squared_error,
@@ -133,84 +174,6 @@ LOSSES: dict[str, Callable[[Objective, Any, Any], tuple[Any, Any]]] = {
     "huber": _huber,
     "quantile": _quantile,
 }
-
-
-@dataclass(frozen=True)
-class TrainingGraph:
-    """The nodes of training.
-
-    Attributes
-    ----------
-    x, t : Node
-        Inputs and targets, to feed.
-    weight : Node or None
-        Weights of the examples, to feed if there are any.
-    batch_weight : Node or None
-        Their sum, (1, 1): what a batch counts in the averages of an epoch.
-    reported : Node
-        (1, 1), what `loss_curve_` shows.
-    gradients : dict of parameter to Node
-        What to descend along.
-    """
-
-    x: Node
-    t: Node
-    weight: Node | None
-    batch_weight: Node | None
-    reported: Node
-    gradients: dict[Node, Node]
-
-
-def training_graph(
-    network: Network, objective: Objective, target_columns: int, weighted: bool, *, total: bool
-) -> TrainingGraph:
-    """Build the objective of a batch and its gradient.
-
-    Parameters
-    ----------
-    network : Network
-        Whose output the loss judges, dropout included.
-    objective : Objective
-        Loss and penalty.
-    target_columns : int
-        Columns of the targets.
-    weighted : bool
-        Whether examples have weights.
-    total : bool
-        Add the losses of the examples up, without the penalty, for batches that are parts of one
-        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w, and 0 where Σ w is 0: a batch without weight has
-        nothing to say, neither has its penalty.
-    """
-    y, _ = network.forward(training=True)
-    t = g.input(target_columns, "t")
-    weight = g.input(1, "sample_weight") if weighted else None
-    sum_of_weights = None if weight is None else g.sum(weight)
-    squares = [g.sum(W**2) for W in _weight_matrices(network)]
-    penalty = (0.5 * objective.alpha) * sum(squares[1:], start=squares[0])
-    followed, reported = objective.examples(y, t)
-
-    def reduced(each: Node) -> Node:
-        if total:
-            return g.sum(each if weight is None else weight * each)
-        if weight is None:
-            # 1 / n: a number that the planner knows for every n.
-            n_inverse = g.mean(g.spread(g.constant(1.0), (g.BATCH, 1), mean=True))
-            loss = g.mean(each)
-            return loss if objective.alpha == 0 else loss + penalty * n_inverse
-        assert sum_of_weights is not None
-        loss = g.sum(weight * each)
-        return g.ratio(loss if objective.alpha == 0 else loss + penalty, sum_of_weights)
-
-    J = reduced(followed)
-    along = g.gradient(J, network.parameter_nodes)
-    return TrainingGraph(
-        network.input_nodes[0],
-        t,
-        weight,
-        None if total else sum_of_weights,
-        J if reported is followed else reduced(reported),
-        dict(zip(network.parameter_nodes, along, strict=True)),
-    )
 
 
 def _weight_matrices(network: Network) -> list[Node]:

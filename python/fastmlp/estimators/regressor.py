@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,13 @@ from sklearn.utils.metaestimators import available_if
 from fastmlp.data import arrays, frames
 from fastmlp.estimators.base import BaseMLP, checked_weight
 from fastmlp.estimators.classifier import _is_stochastic
-from fastmlp.estimators.objectives import LOSSES, Objective
+from fastmlp.estimators.objectives import LOSSES, PeerObjective
 from fastmlp.training.turns import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.examples import Data
+    from fastmlp.networks.examples import Examples
 
     Array = NDArray[Any]
 
@@ -337,11 +338,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _count_outputs(self, target: Array) -> int:
         return len(self._quantiles()) if self.loss == "quantile" else int(target.shape[1])
 
-    def _objective(self) -> Objective:
-        base = super()._objective()
-        return Objective(base.loss, base.alpha, base.epsilon, float(self.delta), self._quantiles())
+    def _objective(self) -> PeerObjective:
+        delta, quantile = float(self.delta), self._quantiles()
+        return replace(super()._objective(), delta=delta, quantile=quantile)
 
-    def _check_scorable(self, held_out: Data) -> None:
+    def _check_scorable(self, held_out: Examples) -> None:
         weight = np.ones(held_out.rows) if held_out.weight is None else held_out.weight
         if np.count_nonzero(weight) < 2:
             raise ValueError(

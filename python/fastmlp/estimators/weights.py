@@ -8,18 +8,21 @@ the weights are used it looks whether they are still those of the model, and mak
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp.data import arrays
 from fastmlp.estimators import network
+from fastmlp.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.stochastic import OptimizerState
     from fastmlp.models.model import Model
+    from fastmlp.optimizers import Update
+    from fastmlp.training.trainer import OptimizerState
 
     Array = NDArray[Any]
 
@@ -47,6 +50,12 @@ class Weights:
         self._read_weights()
         return self._model
 
+    @property
+    def _optimizer(self) -> Update | None:
+        """The solver under scikit-learn's name, with the rate that it has come to."""
+        state = self._trainer.state
+        return None if state is None else state.optimizer
+
     def _adopt(self, units: list[int], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
         """Make the network of these weights, with no state of a solver yet."""
         count = len(units) - 2
@@ -56,8 +65,7 @@ class Weights:
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
         self._best_flat: Array | None = None
-        self._optimizer: OptimizerState | None = None
-        self._plans: dict[Any, Any] = {}
+        self._trainer = Trainer(self._model.network, self._model.parameters)
         self.stopped_ = False
         self._show_weights()
 
@@ -145,12 +153,14 @@ class Weights:
         for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True), start=1):
             weights[f"dense_{i}.weights"] = coef.T
             weights[f"dense_{i}.biases"] = intercept[None]
-        kept = {}
+        kept, state = {}, None
         if before is not None and before.dtype == dtype:
             layers = network.dense_layers(before)
             if shapes == [layer.weights.shape[::-1] for layer in layers]:
-                kept = {name: vars(self)[name] for name in ("_optimizer", "_best_flat", "stopped_")}
+                kept = {name: vars(self)[name] for name in ("_best_flat", "stopped_")}
+                state = self._trainer.state
         self._adopt(units, weights, dtype)
+        self._trainer.state = state
         vars(self).update(kept)
         if vars(self).get("n_features_in_", units[0]) != units[0]:
             vars(self).pop("feature_names_in_", None)
@@ -161,20 +171,24 @@ class Weights:
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         # The weights are the model's, unless somebody has put in others; plans are made again.
-        gone = ["_shown", "_plans", "_turn"]
+        gone = ["_shown", "_trainer", "_turn"]
         if "_shown" in vars(self) and self._as_shown():
             gone += ["coefs_", "intercepts_"]
         for name in gone:
             state.pop(name, None)
+        if "_trainer" in vars(self):
+            state["_optimizer_state"] = self._trainer.state
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
         if "_model" not in vars(self):
             return
-        if self._optimizer is not None:  # a file mapped into memory may not be written to
-            self._optimizer.vectors = [vector.copy() for vector in self._optimizer.vectors]
-        self._plans = {}
+        self._trainer = Trainer(self._model.network, self._model.parameters)
+        optimizer: OptimizerState | None = vars(self).pop("_optimizer_state", None)
+        if optimizer is not None:  # a file mapped into memory may not be written to
+            vectors = [vector.copy() for vector in optimizer.vectors]
+            self._trainer.state = replace(optimizer, vectors=vectors)
         given: dict[str, Any] = {
             name: state[name] for name in ("coefs_", "intercepts_") if name in state
         }

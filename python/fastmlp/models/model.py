@@ -217,6 +217,7 @@ class Model(Differentiable):
         >>> history["loss"][-1] < 0.01 < history["loss"][0]
         True
         """
+        from fastmlp.networks import objectives, signal
         from fastmlp.training.request import FitRequest
         from fastmlp.training.trainer import NonFiniteLossWarning
 
@@ -226,16 +227,14 @@ class Model(Differentiable):
             with turns.building:
                 self._predict = _not_planned
             with self._network_of(X) as network:
+                objective = objectives.choose(network, loss, l2, metrics)
                 request = FitRequest.of(
-                    *(network, self.dtype, X, t),
-                    loss=loss,
+                    *(network, self.dtype, objective, X, t),
                     optimizer=optimizer,
                     epochs=epochs,
                     batch_size=batch_size,
                     validation_data=validation_data,
                     sample_weight=sample_weight,
-                    l2=l2,
-                    metrics=metrics,
                     callbacks=callbacks,
                     shuffle=shuffle,
                     seed=self._seed_sequence(seed),
@@ -244,9 +243,13 @@ class Model(Differentiable):
                 if self._network is None:  # raises what the loss cannot take
                     request.graph(network)
             training = self._own_trainer().begin(request, self)
-            self.history, self._objective = training.history, request.objective
+            self.history = history = training.history
+            self._objective = objective
             self._fits += 1
-            history = training.run()
+            if training.compiled_anew and (silence := signal.message(self.network)):
+                warnings.warn(silence, signal.NoSignalWarning, stacklevel=2)
+            training.run()
+            training.end()
         finally:
             turn.live = False
             self._predict = self._predictor

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.data import arrays
+from fastmlp.data.sparse import CompressedRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,11 +30,20 @@ class Examples:
         Encoded targets (rows, target columns).
     weight : ndarray or None
         Weights of the rows (rows, 1).
+    exponent : int
+        Of the unit of the weights: those that were given are weight · 2^exponent.
     """
 
     inputs: list[Any]
     target: Array
     weight: Array | None
+    exponent: int = 0
+
+    def part(self, rows: NDArray[np.int64]) -> Examples:
+        """Return the examples with these numbers."""
+        inputs = [x.take(rows) if isinstance(x, CompressedRows) else x[rows] for x in self.inputs]
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(self, inputs=inputs, target=self.target[rows], weight=weight)
 
     @property
     def rows(self) -> int:

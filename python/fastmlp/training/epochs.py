@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from fastmlp import callbacks
 from fastmlp.training import progress
 from fastmlp.training.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
     from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
@@ -48,13 +45,16 @@ class Training:
         What was asked for.
     compiled : Compiled
         The plan.
-    evaluate : callable or None
-        Returns loss and metrics of the validation data.
     model
         What the listeners are told of.
+    compiled_anew : bool
+        Whether the plan was made for this fit.
 
     Attributes
     ----------
+    request : FitRequest
+    compiled_anew : bool
+        As given.
     history : History
         What has happened so far.
     non_finite : bool
@@ -66,33 +66,48 @@ class Training:
         trainer: Trainer,
         request: FitRequest,
         compiled: Compiled,
-        evaluate: Callable[[], dict[str, float]] | None,
         model: Any,
+        *,
+        compiled_anew: bool,
     ) -> None:
         self.request = request
-        self.history = History(list(request.names))
+        self.compiled_anew = compiled_anew
+        self.history = History(list(request.recorded))
         self.non_finite = False
         self._trainer = trainer
         self._plan = compiled.plan
         self._feeds = compiled.feeds(request.data)
-        self._evaluate = evaluate
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
-        order_seed, noise_seed = request.seed.spawn(2)
-        self._order = np.random.Generator(np.random.PCG64(order_seed))
-        self._noise = int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        self._heard = 0  # epochs that the rule knows of
 
-    def run(self) -> History:
+    def run(self) -> None:
         """Run the epochs and tell the listeners after each.
 
         Whatever ends it, history, weights and the optimizer's state are those of one moment.
         """
-        history = self.history
-        try:
+        with self._agreed():
+            self._trainer.state_of(self.request.optimizer)
             self._run()
+
+    def end(self) -> None:
+        """Tell rule and listeners that the training is over."""
+        request, self._phase = self.request, "listeners"
+        with self._agreed():
+            if request.rule is not None:
+                request.rule.on_fit_end(self.history, self.non_finite)
+            for listener in request.listeners:
+                listener.on_fit_end(self._model, self.history)
+
+    @contextmanager
+    def _agreed(self) -> Iterator[None]:
+        """Write down what the core has done before an exception goes on."""
+        try:
+            yield
         except BaseException as error:
+            history = self.history
             try:
                 self._finish()
             finally:
@@ -102,7 +117,6 @@ class Training:
                 why = "interrupted" if key else f"ended by {type(error).__name__}"
                 history.stopped = history.stopped or f"{why} {place}"
             raise
-        return history
 
     def _run(self) -> None:
         request, history = self.request, self.history
@@ -120,17 +134,15 @@ class Training:
                     bar.advance(done, self._last())
                 self._call = None
                 count = max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
-        self._phase = "listeners"
-        for listener in request.listeners:
-            listener.on_fit_end(self._model, history)
 
     def _most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request
-        if request.listeners or self._evaluate is not None:
+        if request.listeners or request.evaluate is not None:
             return 1
-        numbers = request.data.rows if request.shuffle else 1
-        return max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // request.steps_per_epoch))
+        numbers = 1 if request.orders is None else request.data.rows
+        most = max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // request.steps_per_epoch))
+        return most if request.rule is None else min(most, request.rule.ahead())
 
     def _finish(self) -> None:
         """Write down what the core has done when an exception came.
@@ -156,10 +168,20 @@ class Training:
             answer = listener.on_epoch_end(self._model, self.history.epochs, self._last())
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
 
+    def _tell_rule(self) -> None:
+        """Tell the rule of every epoch that it has not heard of."""
+        history, rule = self.history, self.request.rule
+        while rule is not None and self._heard < history.epochs:
+            logs = {name: values[self._heard] for name, values in history.history.items()}
+            self._heard += 1
+            history.stopped = rule.on_epoch_end(self._heard, logs) or history.stopped
+
     def _run_epochs(self, count: int) -> int:
         """Run so many epochs in one call of the core; return how many had a finite loss."""
         request, plan = self.request, self._plan
-        optimizer, state = request.optimizer, self._trainer.state_of(request.optimizer)
+        state = self._trainer.state
+        assert state is not None
+        optimizer = state.optimizer
         steps = count * request.steps_per_epoch
         rates = optimizer.rates(state.steps, steps)
         call = Call(plan.new_result(count), state.steps, self.history.epochs)
@@ -167,11 +189,11 @@ class Training:
         plan.run_epochs(
             self._feeds,
             state=state.vectors,
-            order=self._orders(count),
+            order=None if request.orders is None else request.orders(count),
             batch_size=request.batch_size,
             epochs=count,
             step_values=optimizer.step_values(state.steps, steps, rates),
-            seed=self._noise,
+            seed=request.noise,
             first_step=state.steps,
             result=call.result,
         )
@@ -187,12 +209,13 @@ class Training:
         if trainer.state is not None:
             trainer.state.steps = call.first_step + result.steps_done
         self.non_finite = result.non_finite
-        names = self.request.objective.names
+        names = self.request.names
         for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
             if self._evaluated[0] != self.history.epochs:
                 self._validate(skip=not validated)
             logs = dict(zip(names, numbers, strict=True))
             self.history.append(self._evaluated[1] | logs)
+        self._tell_rule()
         if self.non_finite:
             # Its vectors are no longer those of the weights.
             trainer.state = None
@@ -201,19 +224,12 @@ class Training:
 
     def _validate(self, *, skip: bool) -> None:
         """Keep loss and metrics of the validation data, if there are any, for the history."""
-        values = {}
-        if self._evaluate is not None and skip:
-            values = dict.fromkeys(self.request.objective.names, math.nan)
-        elif self._evaluate is not None:
+        request, values = self.request, {}
+        if request.evaluate is not None and skip:
+            values = dict.fromkeys(request.held_out, math.nan)
+        elif request.evaluate is not None:
             self._phase = "validation"
-            values = self._evaluate()
+            values = dict(request.evaluate(self._trainer))
         named = {f"val_{name}": value for name, value in values.items()}
         self._evaluated = self.history.epochs, named
         self._phase = self._phase if skip else "epoch"
-
-    def _orders(self, epochs: int) -> NDArray[np.int64] | None:
-        """Order of the rows in each of the next epochs; the same however the epochs are cut."""
-        if not self.request.shuffle:
-            return None
-        orders = np.tile(np.arange(self.request.data.rows, dtype=np.int64), (epochs, 1))
-        return self._order.permuted(orders, axis=1, out=orders)

@@ -2,81 +2,129 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
-from fastmlp.networks import examples, objectives
+from fastmlp.networks import examples
 from fastmlp.training import progress
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     from fastmlp.callbacks import Callback
     from fastmlp.networks.examples import Examples
     from fastmlp.networks.network import Network
-    from fastmlp.networks.objectives import MeanObjective, TrainingGraph
+    from fastmlp.networks.objectives import MeanObjective, Objective, TrainingGraph
     from fastmlp.optimizers import Update
+    from fastmlp.training.history import History
+    from fastmlp.training.trainer import Trainer
+
+
+class Rule(Protocol):
+    """What decides after each epoch whether to go on, and need not be asked after every one."""
+
+    def ahead(self) -> int:
+        """Return how many epochs may run before the rule has to hear of them."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> str | None:
+        """Hear of an epoch, which others may have followed; return why to stop, or None."""
+
+    def on_fit_end(self, history: History, non_finite: bool) -> None:
+        """Hear that the training is over, before the listeners do."""
+
+
+class Shuffled:
+    """Orders of the rows, each random; the same however many epochs they are asked for at once.
+
+    Examples
+    --------
+    >>> orders = Shuffled(5, np.random.SeedSequence(0))
+    >>> orders(2).shape
+    (2, 5)
+    """
+
+    def __init__(self, rows: int, seed: np.random.SeedSequence) -> None:
+        self._rows = rows
+        self._random = np.random.Generator(np.random.PCG64(seed))
+
+    def __call__(self, epochs: int) -> NDArray[np.int64]:
+        """Return the orders of the next epochs (epochs, rows)."""
+        orders = np.tile(np.arange(self._rows, dtype=np.int64), (epochs, 1))
+        return self._random.permuted(orders, axis=1, out=orders)
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """The arguments of one fit, all of them checked.
+    """What one fit is asked to do, all of it checked.
 
     Attributes
     ----------
-    objective : MeanObjective
-        Loss, penalty and metrics.
-    data, validation : Examples
-        What to train on, and what to evaluate after each epoch if anything.
+    objective : Objective
+        What is reported and what is followed.
+    names : dict of str to bool
+        What the reported numbers are called, and whether more of it is better.
+    data : Examples
+        What to train on.
     optimizer : Update
         The rule of a step.
     epochs, batch_size : int
         How long, and how many rows a step; `batch_size` is at most the number of rows.
-    shuffle : bool
-        Whether each epoch has an order of its own.
-    seed : SeedSequence
-        Where the orders and the dropout come from.
+    orders : callable or None
+        Gives the orders of the rows in the next epochs; None takes them as they stand.
+    noise : int
+        Where dropout comes from.
     listeners : tuple of Callback
         Whom to tell after each epoch.
     visible : bool
         Whether to show a progress bar.
+    held_out : dict of str to bool
+        As `names`, of the numbers that `evaluate` gives.
+    evaluate : callable or None
+        Called with the trainer after each epoch.
+    rule : Rule or None
+        What else may end the training.
     """
 
-    objective: MeanObjective
+    objective: Objective
+    names: dict[str, bool]
     data: Examples
-    validation: Examples | None
     optimizer: Update
     epochs: int
     batch_size: int
-    shuffle: bool
-    seed: np.random.SeedSequence
-    listeners: tuple[Callback, ...]
-    visible: bool
+    orders: Callable[[int], NDArray[np.int64]] | None
+    noise: int
+    listeners: tuple[Callback, ...] = ()
+    visible: bool = False
+    held_out: dict[str, bool] = field(default_factory=dict)
+    evaluate: Callable[[Trainer], Mapping[str, float]] | None = None
+    rule: Rule | None = None
 
     @classmethod
     def of(
         cls,
         network: Network,
         dtype: np.dtype[Any],
+        objective: MeanObjective,
         X: Any,
         t: Any,
         *,
-        loss: Any,
         optimizer: Any,
         epochs: Any,
         batch_size: Any,
         validation_data: Any,
         sample_weight: Any,
-        l2: Any,
-        metrics: Any,
         callbacks: Any,
         shuffle: Any,
         seed: np.random.SeedSequence,
         verbose: Any,
     ) -> FitRequest:
-        """Check the arguments of `Model.fit` for a network that computes in `dtype`.
+        """Check the arguments of `Model.fit` with this objective.
 
         Raises
         ------
@@ -90,19 +138,29 @@ class FitRequest:
         shuffle = _checks.flag(shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
         visible = progress.wanted(verbose)
-        objective = objectives.choose(network, loss, l2, metrics)
         data = examples.check(network, dtype, objective.loss, X, t, sample_weight)
+        validation = examples.check_validation(network, dtype, objective.loss, validation_data)
+        rising = {metric.name: metric.higher_is_better for metric in objective.metrics}
+        names = {name: rising.get(name, False) for name in objective.names}
+        order_seed, noise_seed = seed.spawn(2)
+
+        def evaluate(trainer: Trainer) -> dict[str, float]:
+            assert validation is not None
+            return trainer.evaluate(objective, validation)
+
         return cls(
             objective=objective,
+            names=names,
             data=data,
-            validation=examples.check_validation(network, dtype, objective.loss, validation_data),
             optimizer=rule,
             epochs=epochs,
             batch_size=min(batch_size or data.rows, data.rows),
-            shuffle=shuffle,
-            seed=seed,
+            orders=Shuffled(data.rows, order_seed) if shuffle else None,
+            noise=int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1)),
             listeners=listeners,
             visible=visible,
+            held_out={} if validation is None else names,
+            evaluate=None if validation is None else evaluate,
         )
 
     def graph(self, network: Network) -> TrainingGraph:
@@ -116,10 +174,6 @@ class FitRequest:
         return -(-self.data.rows // self.batch_size)
 
     @property
-    def names(self) -> dict[str, bool]:
+    def recorded(self) -> dict[str, bool]:
         """Names of the numbers that every epoch has, and whether more of it is better."""
-        rising = {metric.name: metric.higher_is_better for metric in self.objective.metrics}
-        names = {name: rising.get(name, False) for name in self.objective.names}
-        if self.validation is not None:
-            names |= {f"val_{name}": higher for name, higher in names.items()}
-        return names
+        return self.names | {f"val_{name}": higher for name, higher in self.held_out.items()}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
-from fastmlp.networks import signal
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation
 from fastmlp.training.plans import Plans
@@ -102,7 +99,7 @@ class Trainer:
         self.plans = Plans(network)
 
     def begin(self, request: FitRequest, model: Any) -> Training:
-        """Compile a fit and tell its listeners, one of which may raise; `run` does it.
+        """Compile a fit and tell its listeners, one of which may raise.
 
         Parameters
         ----------
@@ -111,17 +108,13 @@ class Trainer:
         model
             What the listeners are told of.
         """
-        data, objective = request.data, request.objective
-        known = self.plans.has("training", _kind(objective, request.optimizer, data))
-        compiled = self.compiled(objective, request.optimizer, data)
-        if not known and (silence := signal.message(self.network)):
-            warnings.warn(silence, signal.NoSignalWarning, stacklevel=3)
-        evaluate = None
-        if request.validation is not None:
-            evaluate = partial(self.evaluate, objective, request.validation)
-        training = Training(self, request, compiled, evaluate, model)
+        known = self.plans.has(
+            "training", _kind(request.objective, request.optimizer, request.data)
+        )
+        compiled = self.compiled(request.objective, request.optimizer, request.data)
+        training = Training(self, request, compiled, model, compiled_anew=not known)
         for listener in request.listeners:
-            listener.on_fit_begin(model, request.names)
+            listener.on_fit_begin(model, request.recorded)
         return training
 
     def compiled(self, objective: Objective, optimizer: Update, data: Examples) -> Compiled:

@@ -1,0 +1,115 @@
+"""scikit-learn's solvers by batches, as optimizers of the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from fastmlp.optimizers import Update
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PeerAdam(Update):
+    """Adam with ε as it is: α √(1−β₂ᵗ)/(1−β₁ᵗ) · m / (√v + ε), unlike in `fastmlp.Adam`.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        α, β₁, β₂, ε.
+    """
+
+    kernel: ClassVar[str] = "adam"
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    @property
+    def state_vectors(self) -> int:
+        """Two vectors, the moments m and v."""
+        return 2
+
+    def step_values(self, first_step: int, count: int, rates: Numbers) -> Numbers:
+        """Columns α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε, 0."""
+        t = np.arange(first_step + 1, first_step + count + 1, dtype=np.float64)
+        values = np.zeros((count, 5))
+        values[:, 0] = rates * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
+        values[:, 1:4] = self.beta1, self.beta2, self.epsilon
+        return values
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The rate after so many examples: rate / (examples + 1)^power.
+
+    Attributes
+    ----------
+    rate, power : float
+    seen : int
+        Examples until now.
+    rows, steps : int
+        Examples and steps of an epoch.
+    """
+
+    rate: float
+    power: float
+    seen: int
+    rows: int
+    steps: int
+
+    def after(self, epochs: Any) -> Any:
+        """Return the rate after so many epochs more."""
+        return self.rate / (self.seen + epochs * self.rows + 1.0) ** self.power
+
+
+@dataclass(frozen=True)
+class PeerSGD(Update):
+    """Steps down the gradient with momentum, which may be 0 or 1 too.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The rate until the end of the epoch.
+    momentum : float
+    nesterov : bool
+        Whether momentum looks ahead.
+    later : Scaling, optional
+        The rate of the epochs after this one; it stays without.
+    """
+
+    kernel: ClassVar[str] = "sgd"
+    learning_rate: float
+    momentum: float = 0.9
+    nesterov: bool = True
+    later: Scaling | None = None
+
+    @property
+    def state_vectors(self) -> int:
+        """One vector, the velocity."""
+        return 1
+
+    def rates(self, first_step: int, count: int) -> Numbers:
+        """Learning rates of `count` steps, the first of which begins an epoch."""
+        if self.later is None:
+            return np.full(count, self.learning_rate)
+        steps = self.later.steps
+        rates = np.full(-(-count // steps), self.learning_rate)
+        rates[1:] = self.later.after(np.arange(1, len(rates)))
+        return np.repeat(rates, steps)[:count]
+
+    def step_values(self, first_step: int, count: int, rates: Numbers) -> Numbers:
+        """Columns α, μ, nesterov as 0 or 1, 0, 0."""
+        values = np.zeros((count, 5))
+        values[:, 0] = rates
+        values[:, 1:3] = self.momentum, self.nesterov
+        return values
+
+
+SOLVERS: dict[str, type[PeerAdam] | type[PeerSGD]] = {"adam": PeerAdam, "sgd": PeerSGD}
