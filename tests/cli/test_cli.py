@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -430,6 +431,38 @@ def test_predictions_go_to_a_file_and_do_not_depend_on_the_order_of_columns(hous
     assert (houses / "out.csv").read_text() == expected
 
 
+def test_predictions_that_cannot_be_written_leave_the_file_there_is(houses, capsys, monkeypatch):
+    (houses / "kept.csv").write_text("what was there\n")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    arguments = ("kind.safetensors", "kind.csv", "--output", "kept.csv")
+    assert run(houses, "predict", *arguments) == 2
+    assert capsys.readouterr().err == "fastmlp: error: No space left on device\n"
+    assert (houses / "kept.csv").read_text() == "what was there\n"
+    assert not list(houses.glob(".fastmlp*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices and pipes of POSIX")
+def test_predictions_go_into_devices_pipes_and_nowhere(houses):
+    command = f'"{sys.executable}" -m fastmlp predict kind.safetensors kind.csv'
+    for more, expected in (
+        ("", 241),
+        ("--output /dev/null", 0),
+        ("--output >(cat)", 241),
+        ("--output /dev/stdout | cat", 241),
+        (">&-", 0),
+    ):
+        result = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {command} {more}; code=$?; wait; exit $code"],
+            cwd=houses, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (result.returncode, result.stdout.count("\n")) == (0, expected), result.stderr
+        assert "Error" not in result.stderr
+
+
 def test_new_rows_may_hold_what_training_never_saw(houses, capsys):
     (houses / "new.csv").write_text("area,city,garden,rooms\n,Paris,True,?\n80,,False,2\n")
     assert run(houses, "predict", "price.safetensors", "new.csv") == 0
@@ -526,6 +559,8 @@ WRONG = [
     (["train", "houses.csv"], "--target: id, area, city"),
     (["train", "houses.csv", "--target", "prise"], "no column 'prise'; it has: id, area"),
     (["train", "houses.csv", "--target", "prise"], "; did you mean 'price'?"),
+    (["train", "noted.csv", "--target", "b"], "it has: # of 2026; is the first line a comment?"),
+    (["train", "iris", "--quiet", "--hidden", "99999999999"], "not enough memory: Unable to alloc"),
     (["train", "bare.csv", "--target", "t"], "it has: 0.5, 1; they are all numbers: is there no"),
     (["train", "twice.csv", "--target", "t"], "has 2 columns 't': which of them is the target?"),
     (["train", "ragged.csv", "--target", "b"], "line 3 has 3 fields, but the header names 2 colu"),
@@ -562,6 +597,7 @@ WRONG = [
 @pytest.fixture(scope="module")
 def wrong(houses):
     (houses / "small.csv").write_text("a,b\n1,2\n3,4\n")
+    (houses / "noted.csv").write_text("# of 2026\na,b\n" + "1,2\n" * 20)
     (houses / "empty.csv").write_text("a,b\n")
     (houses / "nought.csv").write_text("")
     (houses / "binary.csv").write_bytes(bytes(range(256)))

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         options = parser().parse_args(arguments)
         options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # also where there is no stdout
     except KeyboardInterrupt:
         print("\nfastmlp: interrupted; nothing was saved", file=sys.stderr)
         return INTERRUPTED
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough (`fastmlp predict … | head`); what is still in
         # the buffer must go somewhere, or Python complains when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         if sys.flags.dev_mode:
             raise
         print(f"fastmlp: error: {_message(error)}", file=sys.stderr)
@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _message(error: Exception) -> str:
     """Word an error without Python's "[Errno 2]"."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"{place}{error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory: {error}".removesuffix(": ")
     return str(error)

@@ -6,10 +6,11 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 from fastmlp.cli.files import check_output, load_trained, read_table, warn
+from fastmlp.data import files
 from fastmlp.data.table import ClassTarget, TextColumn
 
 
@@ -34,15 +35,25 @@ def run(options: argparse.Namespace) -> None:
     if options.probabilities and isinstance(target, ClassTarget):
         header += [f"probability_{label}" for label in target.labels]
         rows = ([*row, *(f"{p:.6g}" for p in y_row)] for row, y_row in zip(rows, y, strict=True))
+    lines = _lines(header, rows)
     if options.output is None:
-        _write(sys.stdout, header, rows)
+        for line in lines:
+            print(line, end="")
+        return
+    if options.output.exists() and not options.output.is_file():  # a pipe, a device
+        with options.output.open("w", newline="", encoding="utf-8") as file:
+            file.writelines(lines)
     else:
-        with Path(options.output).open("w", newline="", encoding="utf-8") as file:
-            _write(file, header, rows)
-        print(f"{len(X):,} predictions written to {options.output}", file=sys.stderr)
+        files.write(options.output, (line.encode() for line in lines))
+    print(f"{len(X):,} predictions written to {options.output}", file=sys.stderr)
 
 
-def _write(file: Any, header: list[str], rows: Iterator[Any]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+class _Line:
+    """A file that gives back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _lines(header: list[str], rows: Iterator[Any]) -> Iterator[str]:
+    return map(csv.writer(_Line(), lineterminator="\n").writerow, chain([header], rows))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,9 +181,10 @@ def _no_target(path: Path, target: str | None, names: list[str]) -> str:
         return f"say which column of {path} to predict with --target: {known}"
     if values(names).dtype.kind == "f":
         hint = "; they are all numbers: is there no header?"
+    elif names[0].startswith("#"):
+        hint = "; is the first line a comment? The header must be the first line that is not blank"
     else:
-        nearest = difflib.get_close_matches(target, names, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        hint = _checks.hint(target, names)
     return f"{path} has no column {target!r}; it has: {known}{hint}"
 
 
