@@ -35,11 +35,12 @@ PAGES = {
 # Modules whose public names are told on another's page.
 TOLD_ON = {
     "models.direct": "models",
-    "models.files": "models",
+    "models.loading": "models",
     "models.model": "models",
     "models.sequential": "models",
     "networks.signal": "callbacks",
     "training.history": "callbacks",
+    "training.steps": "models",
     "training.trainer": "callbacks",
     "graph.check": "graph",
 }

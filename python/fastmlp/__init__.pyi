@@ -27,7 +27,7 @@ from fastmlp.layers import Input as Input
 from fastmlp.layers import add as add
 from fastmlp.layers import concat as concat
 from fastmlp.models.direct import least_squares as least_squares
-from fastmlp.models.files import load as load
+from fastmlp.models.loading import load as load
 from fastmlp.models.model import Model as Model
 from fastmlp.models.sequential import MLP as MLP
 from fastmlp.models.sequential import Sequential as Sequential
@@ -40,6 +40,7 @@ from fastmlp.schedules import InverseScaling as InverseScaling
 from fastmlp.schedules import StepDecay as StepDecay
 from fastmlp.schedules import Warmup as Warmup
 from fastmlp.training.history import History as History
+from fastmlp.training.steps import StepTrainer as StepTrainer
 from fastmlp.training.trainer import NonFiniteLossWarning as NonFiniteLossWarning
 
 __version__: str

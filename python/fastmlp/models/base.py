@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp._checks import is_ours
 from fastmlp.models import states
+from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
 from fastmlp.planner.parameters import Parameters
 from fastmlp.training import turns
@@ -140,10 +141,7 @@ class Owner:
     def network(self) -> Network:
         """The layers and how they are joined; ValueError for a `Sequential` not built yet."""
         if self._network is None:
-            raise ValueError(
-                "the model does not know its number of input columns yet: fit it, call "
-                "build(columns), or give Sequential input_columns or an Input as first layer"
-            )
+            raise ValueError(NOT_BUILT)
         return self._network
 
     @property
@@ -171,7 +169,7 @@ class Owner:
         [(8, 4), (8,), (3, 8), (3,)]
         """
         turns.check(self, "get_weights")
-        return [view.copy() for view in states.views(self.network, self.parameters).values()]
+        return [view.copy() for view in self.network.views(self.parameters.view).values()]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Copy in all parameters, in the order and shapes of `get_weights`.
@@ -207,7 +205,9 @@ class Owner:
         False
         """
         turns.check(self, "copy")
-        return states.copied(self)
+        twin = object.__new__(type(self))
+        twin._restore(self._state().copied())
+        return twin
 
     __copy__ = copy
 
@@ -216,10 +216,33 @@ class Owner:
 
     def __getstate__(self) -> dict[str, Any]:
         turns.check(self, "pickling")
-        return states.pickled(self)
+        return self._state().pickled()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        states.restore(self, state)
+        self._restore(ModelState(**state))
+
+    def _state(self) -> ModelState:
+        """Return everything the model is made of: the weights are the values of its nodes."""
+        network = self._network  # once: another thread may be building it
+        return ModelState(
+            seed=self.seed,
+            dtype=str(self.dtype),
+            metadata=self.metadata,
+            fits=self._fits,
+            objective=self._objective,
+            waiting=self._waiting if network is None else [],
+            network=network,
+        )
+
+    def _restore(self, state: ModelState) -> None:
+        """Make an empty object the model of this state, and owner of the network in it."""
+        self._begin(state.seed, state.dtype)
+        self.metadata = state.metadata
+        self._fits = state.fits
+        self._objective = state.objective
+        self._waiting = state.waiting
+        if state.network is not None:
+            self._adopt(state.network)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: weights, architecture, `metadata`.
@@ -255,7 +278,7 @@ class Owner:
         from fastmlp.models import files
 
         turns.check(self, "save")
-        files.save(self, path)
+        files.save(self._state(), path)
 
     def summary(self) -> summaries.Summary:
         """Return the table of the layers; print it, or end a notebook's cell with it.

@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks, losses
+from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.networks import examples
+from fastmlp.layers import Dense
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from fastmlp.models.model import Model
-    from fastmlp.models.sequential import MLP
+    from fastmlp.networks.network import Network
     from fastmlp.networks.structure import SummaryRow
 
     Array = NDArray[np.float64]
 
-__all__ = ["collapse_linear", "least_squares", "solve_output_layer"]
+__all__ = ["collapsed", "last_layer", "least_squares", "solve"]
 
 
 def least_squares(
@@ -93,26 +92,36 @@ def least_squares(
     return W, middle - W @ center
 
 
-def solve_output_layer(model: Model, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
-    """Do the work of `Model.solve_output_layer`."""
-    with model._network_of(X) as network:
-        rows = network.summary()
-        last = rows[-1]
-        calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
-        layer: Any = network.layer(last.name.partition(":")[0])
-        if last.kind != "Dense" or last.activation != "identity" or calls > 1:
-            kind = f"{last.kind} {last.activation}".strip()
-            raise ValueError(
-                "the last layer must be a Dense layer with the identity activation, used once: "
-                f"only then are its best weights the solution of linear equations; it is {kind}"
-                f"{f', used {calls} times' if calls > 1 else ''}"
-            )
-        inputs = examples.network_inputs(network, model.dtype, X)
-        targets = examples.targets(t, losses.get("squared_error"), layer.units, np.float64)
-        arrays.same_rows(targets, "t", len(inputs[0]), "X")
+def last_layer(network: Network) -> tuple[Dense, str]:
+    """Return the last layer and the name of what it takes its input from.
+
+    Raises
+    ------
+    ValueError
+        If it is no Dense layer with the identity activation, used once.
+    """
+    rows = network.summary()
+    last = rows[-1]
+    calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
+    layer = network.layer(last.name.partition(":")[0])
+    if (
+        last.kind != "Dense"
+        or not isinstance(layer, Dense)
+        or last.activation != "identity"
+        or calls > 1
+    ):
+        kind = f"{last.kind} {last.activation}".strip()
+        raise ValueError(
+            "the last layer must be a Dense layer with the identity activation, used once: "
+            f"only then are its best weights the solution of linear equations; it is {kind}"
+            f"{f', used {calls} times' if calls > 1 else ''}"
+        )
     (source,) = last.connections
-    by_name = dict(zip((row.name for row in rows), inputs, strict=False))  # inputs stand first
-    features = by_name[source] if source in by_name else model.activations(X)[source]
+    return layer, source
+
+
+def solve(layer: Dense, features: Any, targets: Array, *, l2: float) -> float:
+    """Set a linear layer to the least squares solution on its inputs; return the cost J."""
     if isinstance(features, CompressedRows):
         raise TypeError("X is sparse; a first layer is solved from dense rows: X.toarray()")
     W, b = least_squares(features, targets, l2=l2, use_bias=layer.use_bias)
@@ -123,11 +132,14 @@ def solve_output_layer(model: Model, X: Any, t: ArrayLike, *, l2: float = 0.0) -
     return float(0.5 * (residuals**2).sum() / len(residuals) + 0.5 * l2 * (W**2).sum())
 
 
-def collapse_linear(model: Model) -> MLP:
-    """Do the work of `Model.collapse_linear`."""
-    from fastmlp.models.sequential import MLP
+def collapsed(network: Network) -> tuple[Array, Array, Any]:
+    """Return weights, biases and activation of the one layer that linear layers in a row are.
 
-    network = model.network
+    Raises
+    ------
+    ValueError
+        If a layer but the last has another activation than identity, or they do not stand in a row.
+    """
     rows = network.summary()
     previous = rows[0]
     W: Array = np.eye(previous.output_columns)
@@ -141,10 +153,8 @@ def collapse_linear(model: Model) -> MLP:
             if layer.use_bias:
                 b = b + layer.biases
         previous = row
-    output = network.layer(previous.name.partition(":")[0]).activation or "identity"
-    single = MLP([W.shape[1], W.shape[0]], output=output, seed=model.seed, dtype=model.dtype)
-    single.set_weights([W, b])
-    return single
+    output: Any = network.layer(previous.name.partition(":")[0])
+    return W, b, output.activation or "identity"
 
 
 def _check_linear(row: SummaryRow, previous: SummaryRow, *, is_last: bool) -> None:

@@ -33,7 +33,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.data import arrays, files
-from fastmlp.models import states
+from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import objectives
 from fastmlp.networks.network import Network
 
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastmlp.models.base import Owner
-    from fastmlp.models.model import Model
     from fastmlp.networks.objectives import MeanObjective
 
 FORMAT = 1
@@ -53,34 +51,29 @@ MOST_HEADER, MOST_WORDS = 100_000_000, 500
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 
-def save(model: Owner, path: str | PathLike[str]) -> None:
-    """Write a model to a file; see `Model.save`.
-
-    Examples
-    --------
-    >>> import fastmlp as fm, tempfile
-    >>> model = fm.MLP([4, 3], seed=0)
-    >>> with tempfile.TemporaryDirectory() as directory:
-    ...     save(model, f"{directory}/model.safetensors")
-    ...     fm.load(f"{directory}/model.safetensors")
-    <Model 4 → 3; 15 parameters, float32>
-    """
+def save(state: ModelState, path: str | PathLike[str]) -> None:
+    """Write a model to a file; see `Model.save`."""
     files.check_model_name(path)
     files.check_place(path)
     try:
-        user = json.dumps(model.metadata, allow_nan=False)
+        user = json.dumps(state.metadata, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"metadata must hold JSON values only: {error}") from None
+    network = state.network
+    if network is None:
+        raise ValueError(NOT_BUILT)
     header = {
         "fastmlp": str(FORMAT),
-        "architecture": json.dumps(model.network.config()),
-        "dtype": str(model.dtype),
-        "seed": json.dumps(model.seed),
-        "fits": json.dumps(model._fits),
-        "objective": json.dumps(_named(model._objective)),
+        "architecture": json.dumps(network.config()),
+        "dtype": state.dtype,
+        "seed": json.dumps(state.seed),
+        "fits": json.dumps(state.fits),
+        "objective": json.dumps(_named(state.objective)),
         "metadata": user,
     }
-    files.write(path, _parts(header, states.views(model.network, model.parameters)))
+    values = network.values().items()
+    tensors = {name: value.reshape(_file_shape(name, value.shape)) for name, value in values}
+    files.write(path, _parts(header, tensors))
 
 
 def _parts(header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> Iterator[Any]:
@@ -105,38 +98,10 @@ def _parts(header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> Iterator
         yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data
 
 
-def load(path: str | PathLike[str]) -> Model:
-    """Read a model from a file written by `Model.save`.
-
-    Parameters
-    ----------
-    path : path-like
-        A safetensors file.
-
-    Returns
-    -------
-    Model
-        With the weights, `metadata` and seed of the one saved; its next `fit` starts the optimizer
-        anew.
-
-    Raises
-    ------
-    FileNotFoundError, OSError
-        If there is no such file, or it cannot be read.
-    ValueError
-        If it is not a whole file of fastmlp's, or contradicts itself; the message says where. No
-        code of a file is ever run.
-
-    Examples
-    --------
-    >>> load("nowhere.safetensors")
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.safetensors'
-    """
+def read(path: Path) -> ModelState:
+    """Return what is in a file, every part of it checked before it is used; see `fastmlp.load`."""
     from safetensors import SafetensorError
 
-    path = Path(path)
     try:
         # Read, not mapped: who cuts the file short meanwhile would end the process.
         with path.open("rb") as file:
@@ -150,11 +115,8 @@ def load(path: str | PathLike[str]) -> Model:
         raise ValueError(f"cannot load {str(path)!r}: {why}") from None
 
 
-def _read(file: BinaryIO) -> Model:
-    """Make the model of an open file, checking every part before it is used."""
+def _read(file: BinaryIO) -> ModelState:
     from safetensors import deserialize
-
-    from fastmlp.models.model import Model
 
     beginning = _beginning(file)
     described = json.loads(beginning[8:])
@@ -186,18 +148,15 @@ def _read(file: BinaryIO) -> Model:
         raise ValueError(f"its metadata must be a JSON object, not {type(user).__name__}")
     seed = _parse(header, "seed")
     network = Network.from_config(architecture, weights=_as_rows(weights))
-    state: dict[str, Any] = {
-        "seed": None if seed is None else _checks.seed(seed, "its seed"),
-        "dtype": header["dtype"],
-        "metadata": user,
-        "fits": _checks.integer(_parse(header, "fits"), "its fits", at_least=0),
-        "objective": _objective_of(network, _parse(header, "objective")),
-        "waiting": [],
-        "network": network,
-    }
-    model: Model = object.__new__(Model)
-    states.restore(model, state)
-    return model
+    return ModelState(
+        seed=None if seed is None else _checks.seed(seed, "its seed"),
+        dtype=header["dtype"],
+        metadata=user,
+        fits=_checks.integer(_parse(header, "fits"), "its fits", at_least=0),
+        objective=_objective_of(network, _parse(header, "objective")),
+        waiting=[],
+        network=network,
+    )
 
 
 def _beginning(file: BinaryIO) -> bytes:
@@ -238,7 +197,7 @@ def _parse(header: dict[str, str], key: str) -> Any:
         raise ValueError(f"{key!r} in its header is no JSON: {error}") from None
 
 
-def _file_shape(name: str, shape: tuple[int, int]) -> tuple[int, ...]:
+def _file_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if name.endswith(".biases") else shape
 
 

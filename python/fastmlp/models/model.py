@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastmlp import _checks, losses, planner
-from fastmlp.data import arrays
-from fastmlp.models.derivatives import Differentiable
+from fastmlp import _checks, losses
+from fastmlp.models.predictions import not_planned
+from fastmlp.models.solutions import Solvable
 from fastmlp.networks import examples
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
 from fastmlp.training.scores import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -29,21 +29,16 @@ if TYPE_CHECKING:
     from fastmlp.layers import Input, Symbol
     from fastmlp.losses import Loss
     from fastmlp.metrics import Metric
-    from fastmlp.models.sequential import MLP
     from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
     from fastmlp.training.history import History
+    from fastmlp.training.steps import StepTrainer
     from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
 
 
-def _not_planned(X: Any, out: Any) -> Any:
-    """Stand in for the plan of `predict` until there is one."""
-    return NotImplemented
-
-
-class Model(Differentiable):
+class Model(Solvable):
     """A network of layers joined in any way that has no cycle, with its weights.
 
     Parameters
@@ -108,13 +103,6 @@ class Model(Differentiable):
         super()._begin(seed, dtype)
         self.history: History | None = None
         self._trainer: Trainer | None = None
-
-    def _forget_plans(self) -> None:
-        super()._forget_plans()
-        self._inference: planner.Plan | None = None
-        # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
-        self._predictor: Callable[[Any, Array | None], Any] = _not_planned
-        self._predict: Callable[[Any, Array | None], Any] = _not_planned
 
     def fit(
         self,
@@ -225,7 +213,7 @@ class Model(Differentiable):
         try:
             turn.take(self)
             with turns.building:
-                self._predict = _not_planned
+                self._predict = not_planned
             with self._network_of(X) as network:
                 objective = objectives.choose(network, loss, l2, metrics)
                 request = FitRequest.of(
@@ -258,73 +246,6 @@ class Model(Differentiable):
             hint = "a smaller learning rate or scaled inputs may help"
             warnings.warn(f"{text}: {hint}", NonFiniteLossWarning, stacklevel=2)
         return history
-
-    def predict(self, X: Any, out: Array | None = None) -> Array:
-        """Return the output of the network for each row.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, columns)
-            Inputs, as for `fit`.
-        out : ndarray, shape (rows, output columns), optional
-            Where to write the result: C-contiguous, of the model's type.
-
-        Returns
-        -------
-        ndarray, shape (rows, output columns)
-            Of the model's type; `out` if given. Class probabilities for a softmax output: the class
-            is ``predict(X).argmax(axis=1)``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `X` or `out` has the wrong kind or shape.
-
-        Notes
-        -----
-        Arrays of numbers go straight to the core, which converts them: about a microsecond for one
-        row of a small network.
-
-        Values are not looked at, whatever `X` is: a row with NaN has NaN in its result, a row with
-        infinity (or what is infinite in the model's type) has what arithmetic makes of it, and no
-        other row differs. `fit` and `evaluate` refuse such data, and so do the estimators, as those
-        of scikit-learn do.
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> fm.MLP([2, 3, 1], output="logistic", seed=0).predict([[0.5, 1.0], [2.0, 0.0]]).shape
-        (2, 1)
-        """
-        result = self._predict(X, out)
-        if result is not NotImplemented:
-            return result  # type: ignore[no-any-return]
-        return self._predict_any(X, out)
-
-    def _predict_any(self, X: Any, out: Array | None) -> Array:
-        """Check kind and shape of the data, then let the core convert and predict it."""
-        turns.check(self, "predict")
-        with self._network_of(X) as network:
-            inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-            shape = len(inputs[0]), network.output_columns
-            result = np.empty(shape, self.dtype)
-            if out is not None:
-                result = arrays.output(out, shape, self.dtype)
-        plan = self._inference_plan()
-        plan.run(dict(zip(network.input_nodes, inputs, strict=True)), out=[result])
-        return result
-
-    def _inference_plan(self) -> planner.Plan:
-        """Return the plan of the output, made when first needed."""
-        if self._inference is None:
-            with turns.building:
-                plan = planner.plan([self.graph], parameters=self.parameters, dtype=self.dtype)
-                if len(self.network.inputs) == 1:
-                    self._predictor = plan.predictor()
-                if self._turn is None or not self._turn.live:
-                    self._predict = self._predictor
-                self._inference = plan
-        return self._inference
 
     def evaluate(
         self,
@@ -394,6 +315,54 @@ class Model(Differentiable):
             last.metrics if metrics is None and last.metrics else metrics,
         )
 
+    def trainer(
+        self,
+        *,
+        loss: str | Loss | Any | None = None,
+        optimizer: str | Update = "adam",
+        l2: float = 0.0,
+        seed: int | None = None,
+    ) -> StepTrainer:
+        """Return what trains the model one step at a time, for a loop of your own.
+
+        Parameters
+        ----------
+        loss, optimizer, l2
+            As for `fit`.
+        seed : int, optional
+            Makes dropout the same each time. None: drawn from the model's seed.
+
+        Returns
+        -------
+        StepTrainer
+            ``step(X, t)`` takes a step and returns the loss before it; ``loss_and_gradient(X, t)``
+            returns loss and gradients and changes nothing. Each trainer has a state of its
+            optimizer to itself; the weights are the model's.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, or the model is not built yet.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 8, 1], activation="tanh", output="logistic", seed=0)
+        >>> trainer = model.trainer(optimizer=fm.Adam(0.1))
+        >>> for step in range(100):
+        ...     loss = trainer.step([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+        >>> loss < 0.1
+        True
+        """
+        from fastmlp import optimizers
+        from fastmlp.networks import objectives
+        from fastmlp.training.steps import StepTrainer
+
+        rule = optimizers.get(optimizer)
+        objective = objectives.choose(self.network, loss, l2, ())
+        noise = int(self._seed_sequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return StepTrainer(self.network, self.parameters, objective, rule, noise, self)
+
     def _own_trainer(self) -> Trainer:
         """Return what trains and evaluates the model, made when first needed."""
         if self._trainer is None:
@@ -403,115 +372,6 @@ class Model(Differentiable):
                 if self._trainer is None:
                     self._trainer = Trainer(self.network, self.parameters)
         return self._trainer
-
-    def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
-        """Set the last layer to the least squares solution on what the layers below it put out.
-
-        Minimises J = mean ½ Σₖ (yₖ − tₖ)² + l2·½‖W‖² over the last layer's weights and biases by
-        linear algebra, in float64; the other layers stay as they are. The whole model, if it is
-        one linear layer.
-
-        Parameters
-        ----------
-        X, t
-            Data, as for `fit`.
-        l2 : float, default 0
-            λ of the penalty on the last layer's weights.
-
-        Returns
-        -------
-        float
-            J at the solution, the smallest there is.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the last layer is not a Dense layer with the identity activation, used once, or the
-            data are wrong.
-
-        See Also
-        --------
-        fastmlp.least_squares
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> model = fm.MLP([1, 20, 1], activation="tanh", seed=0)
-        >>> J = model.solve_output_layer([[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0])
-        >>> J < 1e-9
-        True
-        """
-        from fastmlp.models import direct
-
-        turn = turns.Turn("solve_output_layer")
-        try:
-            turn.take(self, nested=True)
-            return direct.solve_output_layer(self, X, t, l2=l2)
-        finally:
-            turn.live = False
-
-    def collapse_linear(self) -> MLP:
-        """Return the single linear layer that a network of linear layers in a row is.
-
-        W′ = W⁽ᴸ⁾ … W⁽²⁾ W⁽¹⁾, and b′ accordingly. The last layer's activation may be any and is
-        kept.
-
-        Returns
-        -------
-        MLP
-            One layer with the same outputs, up to rounding.
-
-        Raises
-        ------
-        ValueError
-            If a layer but the last has another activation than identity, or the layers do not
-            stand in a row.
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> fm.MLP([784, 256, 128, 10], activation="identity", seed=0).collapse_linear()
-        <MLP 784 → 10; 7,850 parameters, float32>
-        """
-        from fastmlp.models import direct
-
-        return direct.collapse_linear(self)
-
-    def activations(self, X: Any) -> dict[str, Array]:
-        """Return what each layer puts out.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, columns)
-            Inputs, as for `predict`.
-
-        Returns
-        -------
-        dict of str to ndarray, shape (rows, columns of the layer)
-            By the names of the layers, in their order.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `X` is wrong.
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> model = fm.MLP([2, 3, 1], activation="threshold", seed=0)
-        >>> {name: h.shape for name, h in model.activations([[0.0, 1.0]]).items()}
-        {'dense_1': (1, 3), 'dense_2': (1, 1)}
-        """
-        turns.check(self, "activations")
-        with self._network_of(X) as network:
-            inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-        _, by_layer = network.forward(training=False)
-        # A layer of dropout does nothing here: its node is the one before it, wanted only once.
-        nodes = list(dict.fromkeys(by_layer.values()))
-        plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)
-        values = plan.run(dict(zip(network.input_nodes, inputs, strict=True)))
-        found = dict(zip(nodes, values, strict=True))
-        return {name: found[node].copy() for name, node in by_layer.items()}
 
     def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:
         """Return the source of randomness of the next fit."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from fastmlp.data import arrays
 
@@ -12,21 +13,64 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastmlp.models.base import Owner
+    from fastmlp.layers import Input, Layer
     from fastmlp.networks.network import Network
+    from fastmlp.networks.objectives import MeanObjective
     from fastmlp.planner.parameters import Parameters
 
     Array = NDArray[Any]
-    AnyOwner = TypeVar("AnyOwner", bound=Owner)
+
+NOT_BUILT = (
+    "the model does not know its number of input columns yet: fit it, call build(columns), or give "
+    "Sequential input_columns or an Input as first layer"
+)
 
 
-def views(network: Network, parameters: Parameters) -> dict[str, Array]:
-    """Return writable views of all parameters by name; biases have shape (units,)."""
-    result = {}
-    for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True):
-        view = parameters.view(node)
-        result[name] = view[0] if name.endswith(".biases") else view
-    return result
+@dataclass(frozen=True)
+class ModelState:
+    """Everything a model is made of.
+
+    Attributes
+    ----------
+    seed : int or None
+        Of the model.
+    dtype : str
+        "float32" or "float64".
+    metadata : dict
+        The user's own.
+    fits : int
+        How often it was fitted.
+    objective : MeanObjective or None
+        That of the last fit.
+    waiting : list of Layer or Input
+        Layers of a `Sequential` that is not built yet; empty once there is a network.
+    network : Network or None
+        The values of its nodes are the weights.
+    """
+
+    seed: int | None
+    dtype: str
+    metadata: dict[str, Any]
+    fits: int
+    objective: MeanObjective | None
+    waiting: list[Layer | Input]
+    network: Network | None
+
+    def copied(self) -> ModelState:
+        """Return the state of a model with layers, weights and metadata of its own."""
+        network = self.network
+        return replace(
+            self,
+            metadata=copy.deepcopy(self.metadata),
+            waiting=[copy.copy(layer) for layer in self.waiting],
+            network=None if network is None else network.copy(weights=network.values()),
+        )
+
+    def pickled(self) -> dict[str, Any]:
+        """Return the state for a pickle: a loss of the user's own is left out, as in a file."""
+        named = self.objective is not None and self.objective.has_names
+        objective = self.objective if named else None
+        return vars(replace(self, metadata=copy.deepcopy(self.metadata), objective=objective))
 
 
 def set_weights(network: Network, parameters: Parameters, weights: Sequence[ArrayLike]) -> None:
@@ -39,7 +83,7 @@ def set_weights(network: Network, parameters: Parameters, weights: Sequence[Arra
     """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}")
-    targets = views(network, parameters)
+    targets = network.views(parameters.view)
     if len(weights) != len(targets):
         raise ValueError(
             f"weights must hold {len(targets)} arrays ({', '.join(targets)}), got {len(weights)}"
@@ -55,52 +99,3 @@ def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: s
     }
     for name, view in targets.items():
         view[...] = checked[name]
-
-
-def state_of(model: Owner) -> dict[str, Any]:
-    """Return everything a model is made of: the weights are the values of the network's nodes."""
-    network = model._network  # once: another thread may be building it
-    state: dict[str, Any] = {
-        "seed": model.seed,
-        "dtype": str(model.dtype),
-        "metadata": copy.deepcopy(model.metadata),
-        "fits": model._fits,
-        "objective": model._objective,
-        "waiting": model._waiting,
-        "network": network,
-    }
-    if network is not None:
-        state["waiting"] = []
-    return state
-
-
-def pickled(model: Owner) -> dict[str, Any]:
-    """Return the state for a pickle: a loss of the user's own is left out, as in a file."""
-    state = state_of(model)
-    if state["objective"] is not None and not state["objective"].has_names:
-        state["objective"] = None
-    return state
-
-
-def restore(model: Owner, state: dict[str, Any]) -> None:
-    """Make an empty object the model of this state, and owner of the network in it."""
-    model._begin(state["seed"], state["dtype"])
-    model.metadata = state["metadata"]
-    model._fits = state["fits"]
-    model._objective = state["objective"]
-    model._waiting = state["waiting"]
-    network = state["network"]
-    if network is not None:
-        model._adopt(network)
-
-
-def copied(model: AnyOwner) -> AnyOwner:
-    """Return a model of its own layers and weights."""
-    state = state_of(model)
-    if state["network"] is not None:
-        state["network"] = state["network"].copy(weights=state["network"].values())
-    else:
-        state["waiting"] = [copy.copy(layer) for layer in state["waiting"]]
-    twin = object.__new__(type(model))
-    restore(twin, state)
-    return twin

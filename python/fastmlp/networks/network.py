@@ -223,6 +223,17 @@ class Network:
         values = [node.value for node in self.parameter_nodes if node.value is not None]
         return dict(zip(self.parameter_names, values, strict=True))
 
+    def views(self, view: Callable[[g.Node], npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Return what `view` has for each parameter, by name: biases as (units,), not (1, units).
+
+        It is `Parameters.view`, or that of another vector in the same layout.
+        """
+        result = {}
+        for name, node in zip(self.parameter_names, self.parameter_nodes, strict=True):
+            values = view(node)
+            result[name] = values[0] if name.endswith(".biases") else values
+        return result
+
     def layer(self, name: str) -> Layer:
         """Return the layer of that name; ValueError if there is none."""
         names = self._structure.names
