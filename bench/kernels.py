@@ -21,6 +21,7 @@ import numpy as np
 from bench import contest, harness, report
 from bench.networks import NETWORKS
 from bench.parts import Product, aligned, normal, products_of
+from fastmlp import _core
 from fastmlp._core import kernels
 
 # The products of a step of 784-256-128-10 on 128 rows, those of small networks, of single rows, and
@@ -173,27 +174,33 @@ def rows(isa: str, dtype: str) -> Iterator[Case]:
 
 def updates(isa: str, dtype: str) -> Iterator[Case]:
     rng, width = np.random.default_rng(0), np.dtype(dtype).itemsize
-    w, g, m, v, y = (normal(rng, 1, ELEMENTS, dtype)[0] for _ in range(5))
-    v[...] = v**2
+    w, g, y = (normal(rng, 1, ELEMENTS, dtype)[0] for _ in range(3))
+    rules = _core.format.optimizers
 
-    def adam(runs: int) -> float:
-        rates = {"alpha": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-        return kernels.adam(w, g, m, v, isa=isa, repeat=runs, **rates)
-
-    def sgd(runs: int) -> float:
-        return kernels.sgd(w, g, m, isa=isa, lr=1e-3, momentum=0.9, repeat=runs)
+    def update(rule: str) -> Callable[[int], float]:
+        state = [_core.aligned_zeros(ELEMENTS, w.dtype) for _ in rules[rule].state]
+        numbers = [1e-3] * len(rules[rule].numbers)
+        return lambda runs: kernels.update(
+            rule, w, g, state=state, numbers=numbers, isa=isa, repeat=runs
+        )
 
     def dropout(runs: int) -> float:
         return kernels.dropout(g, y, isa=isa, key=1, rate=0.2, repeat=runs)
 
     def check() -> None:
-        adam(1), sgd(1), dropout(1)
+        for run in runners.values():
+            run(1)
+        assert np.isfinite(w).all()
+        dropout(1)
         kept = y != 0
         np.testing.assert_allclose(y[kept], 1.25 * g[kept], rtol=1e-6)
-        assert np.isfinite(w).all()
 
-    for name, run, arrays in (("adam", adam, 7), ("sgd", sgd, 5), ("dropout", dropout, 2)):
-        sizes = {"elements": ELEMENTS, "bytes": arrays * width * ELEMENTS}
+    runners = {rule: update(rule) for rule in rules}
+    # w is written and, but for `assign`, read; g is read, and the state read and written.
+    arrays = {rule: 3 + 2 * len(rules[rule].state) for rule in runners}
+    arrays |= {"assign": 2, "dropout": 2}
+    for name, run in (runners | {"dropout": dropout}).items():
+        sizes = {"elements": ELEMENTS, "bytes": arrays[name] * width * ELEMENTS}
         yield Case(name, f"{ELEMENTS}", isa, dtype, run, check, **sizes)
 
 

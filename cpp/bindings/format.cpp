@@ -1,7 +1,8 @@
-// What the planner and the core must agree on, as `_core.format`: the names and numbers of a
-// Program.
+// What Python and the core must agree on, as `_core.format`: the names and numbers of a Program,
+// and of each optimizer the vectors it keeps and the numbers of a step.
 #include "bindings/bindings.h"
 #include "runtime/steps/table.h"
+#include "runtime/update.h"
 
 namespace py = pybind11;
 
@@ -24,10 +25,14 @@ py::tuple in_order(const List& list) {
   return py::tuple(found);
 }
 
+// Words divided by spaces.
+py::tuple words(const char* text) { return py::str(text).attr("split")().cast<py::tuple>(); }
+
 }  // namespace
 
 void bind_format(py::module_& module) {
-  py::module_ m = module.def_submodule("format", "The names and numbers of a Program.");
+  py::module_ m = module.def_submodule(
+      "format", "The names and numbers of a Program, and the rules of optimizers.");
   m.attr("spaces") = in_order(spaces);
   m.attr("sections") = in_order(sections);
   py::dict numbers, may_overwrite;
@@ -41,6 +46,12 @@ void bind_format(py::module_& module) {
   m.attr("activations") = in_order(activations);
   m.attr("unary") = in_order(unary_functions);
   m.attr("binary") = in_order(binary_functions);
+  py::dict optimizers;
+  const py::object row =
+      py::module_::import("collections").attr("namedtuple")("Rule", "state numbers");
+  for (const Rule& rule : kRules)
+    optimizers[rule.name] = row(words(rule.state), words(rule.numbers));
+  m.attr("optimizers") = optimizers;
   m.attr("batch_rows") = kBatch;
   m.attr("by_its_rows") = kRows;
   m.attr("grain") = kGrain;

@@ -3,7 +3,12 @@
 // returns the seconds that took. Bad arguments raise; nothing is copied or converted.
 #include "bindings/kernels.h"
 
+#include <pybind11/stl.h>
+
 #include <chrono>
+#include <vector>
+
+#include "runtime/update.h"
 
 namespace fastmlp {
 namespace {
@@ -11,6 +16,9 @@ namespace {
 #define FASTMLP_NAME(name) #name,
 constexpr const char* unary_names[] = {FASTMLP_UNARY(FASTMLP_NAME)};
 constexpr const char* binary_names[] = {FASTMLP_BINARY(FASTMLP_NAME)};
+#undef FASTMLP_NAME
+#define FASTMLP_NAME(name, state, numbers) #name,
+constexpr const char* rule_names[] = {FASTMLP_OPTIMIZER(FASTMLP_NAME)};
 #undef FASTMLP_NAME
 
 template <std::size_t n>
@@ -188,35 +196,27 @@ double dropout(const py::object& x, const py::object& y, const std::string& isa,
   });
 }
 
-double adam(const py::object& w, const py::object& g, const py::object& m, const py::object& v,
-            const std::string& isa, double alpha, double beta1, double beta2, double epsilon,
-            double decay, Index repeat) {
-  return with_dtype(w, "w", [&](auto zero) {
-    using T = decltype(zero);
-    not_none(g, "g"), not_none(m, "m"), not_none(v, "v");
-    const Index n = view<T>(w, "w", Access::write).columns;
-    const Matrix<T> W = vector<T>(w, "w", n, Access::write), G = vector<T>(g, "g", n, Access::read);
-    const Matrix<T> M = vector<T>(m, "m", n, Access::write),
-                    V = vector<T>(v, "v", n, Access::write);
-    const auto f = kernels_of<T>(isa_named(isa)).adam;
-    return timed(repeat, [&] {
-      f(n, W.data, G.data, M.data, V.data, T(alpha), T(beta1), T(beta2), T(epsilon), T(decay));
-    });
-  });
-}
-
-double sgd(const py::object& w, const py::object& g, const py::object& velocity,
-           const std::string& isa, double lr, double momentum, bool nesterov, double decay,
-           Index repeat) {
+// One step of an optimizer's rule: its vectors of state and its numbers, in the order of their
+// names.
+double update_parameters(const std::string& rule, const py::object& w, const py::object& g,
+                         const std::vector<py::object>& state, const std::vector<double>& numbers,
+                         const std::string& isa, Index repeat) {
   return with_dtype(w, "w", [&](auto zero) {
     using T = decltype(zero);
     not_none(g, "g");
+    const int number = index_of(rule_names, rule, "rule");
     const Index n = view<T>(w, "w", Access::write).columns;
     const Matrix<T> W = vector<T>(w, "w", n, Access::write), G = vector<T>(g, "g", n, Access::read);
-    const Matrix<T> U = vector<T>(velocity, "velocity", n, Access::write);
-    const auto f = kernels_of<T>(isa_named(isa)).sgd;
-    return timed(repeat,
-                 [&] { f(n, W.data, G.data, U.data, T(lr), T(momentum), nesterov, T(decay)); });
+    require(Index(state.size()) == kRules[number].vectors(), "state: wrong number of vectors");
+    require(Index(numbers.size()) == kRules[number].width(), "numbers: wrong number of them");
+    std::vector<T*> vectors;
+    for (const py::object& s : state) {
+      not_none(s, "state");
+      vectors.push_back(vector<T>(s, "state", n, Access::write).data);
+    }
+    const std::vector<T> values(numbers.begin(), numbers.end());
+    const auto f = kernels_of<T>(isa_named(isa)).update[number];
+    return timed(repeat, [&] { f(n, W.data, G.data, vectors.data(), values.data()); });
   });
 }
 
@@ -282,10 +282,8 @@ void bind_kernels(py::module_& module) {
   m.def("transpose", transpose, arg("x"), arg("y"), kw, arg("isa"), repeat);
   m.def("dropout", dropout, arg("x"), arg("y"), kw, arg("isa"), arg("key"), arg("first") = 0,
         arg("rate"), repeat);
-  m.def("adam", adam, arg("w"), arg("g"), arg("m"), arg("v"), kw, arg("isa"), arg("alpha"),
-        arg("beta1"), arg("beta2"), arg("epsilon"), arg("decay") = 0.0, repeat);
-  m.def("sgd", sgd, arg("w"), arg("g"), arg("velocity"), kw, arg("isa"), arg("lr"),
-        arg("momentum") = 0.0, arg("nesterov") = false, arg("decay") = 0.0, repeat);
+  m.def("update", update_parameters, arg("rule"), arg("w"), arg("g"), kw, arg("state"),
+        arg("numbers"), arg("isa"), repeat);
 }
 
 }  // namespace fastmlp

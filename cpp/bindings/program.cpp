@@ -91,7 +91,7 @@ void bind_program_of(py::module_& m, const char* name) {
            py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true))
       .def("train", &PyProgram<T>::train, py::arg("feeds"), py::arg("order").none(true),
            py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("parameters"),
-           py::arg("state"), py::arg("rule"), py::arg("step_values"), py::arg("seed"),
+           py::arg("state"), py::arg("groups"), py::arg("step_values"), py::arg("seed"),
            py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none());
 }
 

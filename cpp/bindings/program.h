@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "bindings/arrays.h"
@@ -16,6 +17,9 @@ namespace fastmlp {
 // Rows that data can have, and elements of an arena: no product of them overflows.
 constexpr Index kMaxRows = Index(1) << 40;
 constexpr Index kMaxElements = Index(1) << (sizeof(void*) == 8 ? 45 : 26);
+
+// begin, end, rule, column, decays
+using GroupTuple = std::tuple<Index, Index, std::string, Index, bool>;
 
 template <class T>
 class PyProgram {
@@ -54,9 +58,9 @@ class PyProgram {
   // signal's exception ends the call, or comes between its end and the caller's next line.
   py::tuple train(const std::vector<py::object>& feeds, std::optional<py::array> order, Index rows,
                   Index batch_rows, Index epochs, py::array parameters,
-                  std::vector<py::array> state, const std::string& rule, py::array step_values,
-                  std::uint64_t seed, std::uint64_t first_step, py::array scalars,
-                  std::optional<py::array> done) {
+                  std::vector<py::array> state, const std::vector<GroupTuple>& groups,
+                  py::array step_values, std::uint64_t seed, std::uint64_t first_step,
+                  py::array scalars, std::optional<py::array> done) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
@@ -71,10 +75,9 @@ class PyProgram {
     call.batch_rows = batch_rows;
     call.epochs = epochs;
     call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
-    for (py::array& s : state) call.state.push_back(to_vector<T>(s, p.parameter_size, "state"));
-    call.rule = to_rule(rule, call.state.size());
+    call.updates = to_updates(groups, state);
     const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
-    call.step_values = to_doubles(step_values, steps, kStepValues, "step_values");
+    call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
     std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;
@@ -130,11 +133,39 @@ class PyProgram {
     return order;
   }
 
-  static UpdateRule to_rule(const std::string& name, std::size_t state_vectors) {
-    if (name == "adam" && state_vectors == 2) return UpdateRule::adam;
-    if (name == "sgd" && state_vectors <= 1) return UpdateRule::sgd;
-    fail("rule: expected 'adam' with two state vectors or 'sgd' with at most one, got '" + name +
-         "' with " + std::to_string(state_vectors));
+  Updates<T> to_updates(const std::vector<GroupTuple>& groups,
+                        const std::vector<py::array>& state) const {
+    const Index n = executor_.program().parameter_size;
+    Updates<T> updates;
+    for (const py::array& s : state) updates.state.push_back(to_vector<T>(s, n, "state"));
+    Index vectors = 0, end = 0;
+    for (const GroupTuple& given : groups) {
+      const Group group = to_group(given);
+      if (group.begin < end || group.begin % kGrain || group.end < group.begin || group.end > n)
+        fail("groups: expected parts of " + std::to_string(n) + " parameters, in order, each from" +
+             " a multiple of " + std::to_string(kGrain) + " on");
+      end = group.end;
+      vectors = std::max(vectors, group.format().vectors());
+      updates.columns = std::max(updates.columns, group.column + group.format().width());
+      updates.groups.push_back(group);
+    }
+    if (Index(state.size()) != vectors)
+      fail("state: expected as many vectors as the rules keep, " + std::to_string(vectors) +
+           ", got " + std::to_string(state.size()));
+    return updates;
+  }
+
+  static Group to_group(const GroupTuple& t) {
+    Group group;
+    std::string name, names;
+    std::tie(group.begin, group.end, name, group.column, group.decays) = t;
+    if (group.column < 0 || group.column > kMaxElements) fail("groups: no such column");
+    for (int i = 0; i < int(Optimizer::count); ++i) {
+      group.rule = Optimizer(i);
+      if (name == kRules[i].name) return group;
+      names += (i ? ", " : "") + std::string(kRules[i].name);
+    }
+    fail("groups: expected a rule among " + names + ", got '" + name + "'");
   }
 
   Executor<T> executor_;

@@ -17,30 +17,55 @@ FASTMLP_INLINE void for_vectors(Index n, Body body) {
          [=](T* p, Vec<T> v) { store_first(p + i, v, n - i); });
 }
 
+// The rules of optimizers, see FASTMLP_OPTIMIZER.
+
 template <class T>
-void adam(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon, T decay) {
-  const Vec<T> kept = splat(T(1) - decay), step = splat(-alpha);
+void assign(Index n, T* w, const T* g, T* const*, const T*) {
+  for_vectors<T>(n, [=](auto get, auto put) { put(w, get(g)); });
+}
+
+template <class T>
+void sgd(Index n, T* w, const T* g, T* const*, const T* numbers) {
+  const T rate = numbers[0], decay = numbers[1];
   for_vectors<T>(n, [=](auto get, auto put) {
-    const Vec<T> w0 = get(w), g0 = get(g);
-    const Vec<T> m1 = fma(splat(beta1), get(m), (T(1) - beta1) * g0);
-    const Vec<T> v1 = fma(splat(beta2), get(v), (T(1) - beta2) * (g0 * g0));
-    put(m, m1);
-    put(v, v1);
-    put(w, fma(step, over_root<T>(m1, v1, epsilon), kept * w0));
+    const Vec<T> w0 = get(w);
+    put(w, w0 + -rate * get(g) - decay * w0);
+  });
+}
+
+template <class T, bool ahead>
+FASTMLP_INLINE void by_velocity(Index n, T* w, const T* g, T* velocity, const T* numbers) {
+  const T rate = numbers[0], momentum = numbers[1], decay = numbers[2];
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), down = -rate * get(g);
+    const Vec<T> u = fma(splat(momentum), get(velocity), down);
+    put(velocity, u);
+    put(w, w0 + (ahead ? fma(splat(momentum), u, down) : u) - decay * w0);
   });
 }
 
 template <class T>
-void sgd(Index n, T* w, const T* g, T* velocity, T lr, T momentum, bool nesterov, T decay) {
+void momentum(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_velocity<T, false>(n, w, g, state[0], numbers);
+}
+
+template <class T>
+void nesterov(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_velocity<T, true>(n, w, g, state[0], numbers);
+}
+
+template <class T>
+void adam(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T *const mean = state[0], *const square = state[1];
+  const T rate = numbers[0], beta1 = numbers[1], beta2 = numbers[2], epsilon = numbers[3];
+  const Vec<T> kept = splat(T(1) - numbers[4]), step = splat(-rate);
   for_vectors<T>(n, [=](auto get, auto put) {
-    const Vec<T> w0 = get(w);
-    Vec<T> change = -lr * get(g);
-    if (velocity) {
-      const Vec<T> u = fma(splat(momentum), get(velocity), change);
-      put(velocity, u);
-      change = nesterov ? fma(splat(momentum), u, change) : u;
-    }
-    put(w, w0 + change - decay * w0);
+    const Vec<T> w0 = get(w), g0 = get(g);
+    const Vec<T> m = fma(splat(beta1), get(mean), (T(1) - beta1) * g0);
+    const Vec<T> v = fma(splat(beta2), get(square), (T(1) - beta2) * (g0 * g0));
+    put(mean, m);
+    put(square, v);
+    put(w, fma(step, over_root<T>(m, v, epsilon), kept * w0));
   });
 }
 

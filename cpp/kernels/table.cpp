@@ -72,8 +72,9 @@ constexpr Kernels<T> kernels() {
   k.pick = pick<T>;
   k.scatter = scatter<T>;
   k.dropout = dropout<T>;
-  k.adam = adam<T>;
-  k.sgd = sgd<T>;
+#define FASTMLP_ENTRY(name, state, numbers) k.update[int(Optimizer::name)] = name<T>;
+  FASTMLP_OPTIMIZER(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
   k.fma_burst = fma_burst<T>;
   return k;
 }

@@ -58,10 +58,29 @@ using Index = std::int64_t;
   X(logistic_cross_entropy) \
   X(logistic_residual)
 
+// Rules by which an optimizer changes parameters: X(name, the vectors it keeps from step to step,
+// the numbers of a step). `decay`, where a rule has it, comes last: parameters that do not decay
+// get 0. With w the parameters and g what they follow, mostly their gradient:
+//   assign    w ← g
+//   sgd       w ← w − rate·g − decay·w
+//   momentum  velocity ← momentum·velocity − rate·g;  w ← w + velocity − decay·w
+//   nesterov  the same velocity;  w ← w + momentum·velocity − rate·g − decay·w
+//   adam      mean ← β₁·mean + (1−β₁)·g;  square ← β₂·square + (1−β₂)·g²;
+//             w ← (1 − decay)·w − rate·mean/(√square + epsilon)
+#define FASTMLP_OPTIMIZER(X)                 \
+  X(assign, , )                              \
+  X(sgd, , rate decay)                       \
+  X(momentum, velocity, rate momentum decay) \
+  X(nesterov, velocity, rate momentum decay) \
+  X(adam, mean square, rate beta1 beta2 epsilon decay)
+
 #define FASTMLP_ENUM(name) name,
 enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) count };
 enum class Unary : int { FASTMLP_UNARY(FASTMLP_ENUM) count };
 enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
+#undef FASTMLP_ENUM
+#define FASTMLP_ENUM(name, state, numbers) name,
+enum class Optimizer : int { FASTMLP_OPTIMIZER(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
 
 // A product adds up as many terms as fill this many bytes before it stores partial sums in C.
@@ -188,13 +207,10 @@ struct Kernels {
   void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                   std::uint32_t threshold, T scale);
 
-  // m ← β₁m + (1−β₁)ḡ; v ← β₂v + (1−β₂)ḡ²; w ← (1 − decay)·w − α·m/(√v + ε), all on n
-  // elements.
-  void (*adam)(Index n, T* w, const T* g, T* m, T* v, T alpha, T beta1, T beta2, T epsilon,
-               T decay);
-  // velocity ← μ·velocity − lr·ḡ; w ← w + (nesterov ? μ·velocity − lr·ḡ : velocity) − decay·w.
-  // velocity is null when μ = 0: w ← w − lr·ḡ − decay·w.
-  void (*sgd)(Index n, T* w, const T* g, T* velocity, T lr, T momentum, bool nesterov, T decay);
+  // One step of a rule on n parameters: its vectors of n elements and its numbers, in the order of
+  // their names.
+  void (*update[int(Optimizer::count)])(Index n, T* w, const T* g, T* const* state,
+                                        const T* numbers);
 
   // For benchmarks: multiply-adds in registers by the factor *sink. Returns how many floating-point
   // operations it did.

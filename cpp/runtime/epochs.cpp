@@ -9,7 +9,6 @@
 namespace fastmlp {
 namespace {
 
-constexpr Index kUpdateGrain = 4096;   // fewer parameters than this are not worth sharing
 constexpr Index kStepsPerBackup = 32;  // steps after which an epoch begins with a new backup
 constexpr double kFlopsPerPoll = 1e7;  // some 0.1 ms: a look at the clock is nothing beside it
 
@@ -41,7 +40,7 @@ class EpochLoop {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
     batches_per_poll_ = 1 + Index(kFlopsPerPoll / (flops + 1.0));
     executor_.prepare(*w_, call.feeds, {call.order, call.rows, call.batch_rows, call.epochs});
-    w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.state.size()) + 1);
+    w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.updates.state.size()) + 1);
     sums_.resize(program_.scalars.size());
   }
 
@@ -138,27 +137,9 @@ class EpochLoop {
       weight_ += weight;
       result_.steps = number + 1;
     }
-    update(member, call_.step_values + number * kStepValues);
+    update(call_.updates, executor_.kernels_, number, program_.parameter_size, call_.parameters,
+           reduced, member);
     return true;
-  }
-
-  void update(const Member& member, const double* v) {
-    const Index n = program_.parameter_size;
-    const int threads = n < 2 * kUpdateGrain ? 1 : member.threads;
-    if (member.thread >= threads) return;
-    const Range r = part(n, 64, member.thread, threads);
-    const Index count = r.end - r.begin;
-    if (count == 0) return;
-    T* w = call_.parameters + r.begin;
-    const T* g = w_->reduced.data() + r.begin;
-    const auto& k = executor_.kernels_;
-    if (call_.rule == UpdateRule::adam) {
-      k.adam(count, w, g, call_.state[0] + r.begin, call_.state[1] + r.begin, T(v[0]), T(v[1]),
-             T(v[2]), T(v[3]), T(v[4]));
-    } else {
-      T* velocity = call_.state.empty() ? nullptr : call_.state[0] + r.begin;
-      k.sgd(count, w, g, velocity, T(v[0]), T(v[1]), v[2] != 0.0, T(v[3]));
-    }
   }
 
   // False if the last step has spoilt the parameters: then the backup before stays.
@@ -172,8 +153,8 @@ class EpochLoop {
       if (spoilt_) return false;
     }
     std::copy(call_.parameters + r.begin, call_.parameters + r.end, w_->backup.data() + r.begin);
-    for (std::size_t s = 0; s < call_.state.size(); ++s)
-      std::copy(call_.state[s] + r.begin, call_.state[s] + r.end,
+    for (std::size_t s = 0; s < call_.updates.state.size(); ++s)
+      std::copy(call_.updates.state[s] + r.begin, call_.updates.state[s] + r.end,
                 w_->backup.data() + (Index(s) + 1) * n + r.begin);
     return true;
   }
@@ -182,7 +163,7 @@ class EpochLoop {
   void look_for_damage(const Member& member) {
     const Range r = part(program_.parameter_size, 64, member.thread, member.threads);
     bool all = finite(call_.parameters, r);
-    for (const T* s : call_.state) all = all && finite(s, r);
+    for (const T* s : call_.updates.state) all = all && finite(s, r);
     if (!all) spoilt_ = true;
   }
 
@@ -191,8 +172,8 @@ class EpochLoop {
   void restore() {
     const Index n = program_.parameter_size;
     std::copy_n(w_->backup.data(), n, call_.parameters);
-    for (std::size_t s = 0; s < call_.state.size(); ++s)
-      std::copy_n(w_->backup.data() + (Index(s) + 1) * n, n, call_.state[s]);
+    for (std::size_t s = 0; s < call_.updates.state.size(); ++s)
+      std::copy_n(w_->backup.data() + (Index(s) + 1) * n, n, call_.updates.state[s]);
   }
 
   Executor<T>& executor_;

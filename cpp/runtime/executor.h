@@ -13,13 +13,9 @@
 #include "runtime/sparse.h"
 #include "runtime/steps/table.h"
 #include "runtime/team.h"
+#include "runtime/update.h"
 
 namespace fastmlp {
-
-enum class UpdateRule : int { adam, sgd };
-
-// The values of one step of the optimizer: adam α, β₁, β₂, ε, decay; sgd lr, μ, nesterov, decay.
-constexpr Index kStepValues = 5;
 
 template <class T>
 struct TrainingCall {
@@ -27,9 +23,7 @@ struct TrainingCall {
   const std::int64_t* order = nullptr;  // epochs × rows, or null: as they stand
   Index rows = 0, batch_rows = 0, epochs = 0;
   T* parameters = nullptr;
-  std::vector<T*> state;
-  UpdateRule rule = UpdateRule::adam;
-  const double* step_values = nullptr;  // one row a step
+  Updates<T> updates;
   std::uint64_t seed = 0, first_step = 0;
   std::function<bool()> interrupted;  // asked about every 50 ms by the calling thread
   double* scalars = nullptr;          // out: epochs × the program's scalars, averages over batches

@@ -1,7 +1,7 @@
 """The extension module: programs that run, and the kernels they are made of."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class _Program:
         epochs: int,
         parameters: _Array,
         state: Sequence[_Array],
-        rule: str,
+        groups: Sequence[tuple[int, int, str, int, bool]],  # begin, end, rule, column, decays
         step_values: NDArray[np.float64],
         seed: int,
         first_step: int,
@@ -90,6 +90,10 @@ def available_isas() -> list[str]: ...
 def compiler() -> str: ...
 def sanitizer() -> Literal["", "address", "thread"]: ...
 
+class _Rule(NamedTuple):
+    state: tuple[str, ...]  # the vectors that a rule keeps from step to step
+    numbers: tuple[str, ...]  # of a step
+
 class _Format:
     spaces: tuple[str, ...]
     sections: tuple[str, ...]
@@ -98,6 +102,7 @@ class _Format:
     activations: tuple[str, ...]
     unary: tuple[str, ...]
     binary: tuple[str, ...]
+    optimizers: dict[str, _Rule]
     batch_rows: int
     by_its_rows: int
     grain: int
@@ -211,32 +216,15 @@ class _Kernels:
         rate: float,
         repeat: int = 1,
     ) -> float: ...
-    def adam(
+    def update(
         self,
+        rule: str,
         w: _Array,
         g: _Array,
-        m: _Array,
-        v: _Array,
         *,
+        state: Sequence[_Array],
+        numbers: Sequence[float],
         isa: str,
-        alpha: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-        decay: float = 0.0,
-        repeat: int = 1,
-    ) -> float: ...
-    def sgd(
-        self,
-        w: _Array,
-        g: _Array,
-        velocity: _Array | None,
-        *,
-        isa: str,
-        lr: float,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        decay: float = 0.0,
         repeat: int = 1,
     ) -> float: ...
 

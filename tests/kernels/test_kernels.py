@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fastmlp._core import kernels
+from optimizer_formulas import CASES, step
 
 ISAS = list(kernels.isas)
 DTYPES = ["float32", "float64"]
@@ -410,29 +411,27 @@ def test_dropout_keeps_by_the_hash_of_key_and_number(isa, dtype):
 
 
 @every_table
-def test_adam_and_sgd_follow_their_formulas(isa, dtype):
-    rng, eps = np.random.default_rng(14), np.finfo(dtype).eps
+@pytest.mark.parametrize("name", CASES)
+def test_every_rule_of_an_optimizer_follows_its_formula(isa, dtype, name):
+    how, eps = CASES[name], np.finfo(dtype).eps
+    rng = np.random.default_rng(14)
     for n in SIZES:
-        w, g, m, v = rng.standard_normal((4, n)).astype(dtype)
-        v = v**2
-        W, G, M, V = (x.astype(float) for x in (w, g, m, v))
-        kernels.adam(w, g, m, v, isa=isa, alpha=0.1, beta1=0.9, beta2=0.99, epsilon=1e-3, decay=0.2)
-        M, V = 0.9 * M + 0.1 * G, 0.99 * V + 0.01 * G**2
-        W = W - 0.1 * M / (np.sqrt(V) + 1e-3) - 0.2 * W
-        for found, expected in ((m, M), (v, V), (w, W)):
-            np.testing.assert_allclose(found, expected, rtol=20 * eps, atol=20 * eps)
-        for momentum, nesterov in ((0.0, False), (0.9, False), (0.9, True)):
-            w, g, u = rng.standard_normal((3, n)).astype(dtype)
-            W, G, U = (x.astype(float) for x in (w, g, u))
-            velocity = u if momentum else None
-            kernels.sgd(
-                w, g, velocity, isa=isa, lr=0.1, momentum=momentum, nesterov=nesterov, decay=0.2
-            )
-            U = momentum * U - 0.1 * G
-            W = W + (momentum * U - 0.1 * G if nesterov else U) - 0.2 * W
-            np.testing.assert_allclose(w, W, rtol=20 * eps, atol=20 * eps)
-            if momentum:
-                np.testing.assert_allclose(u, U, rtol=20 * eps, atol=20 * eps)
+        w, *gradients = rng.standard_normal((4, n)).astype(dtype)
+        W, state = w.astype(float), {}
+        vectors = [np.zeros(n, dtype) for _ in range(how.state_vectors)]
+        values = how.step_values(0, 3, how.rates(0, 3))
+        for number, g in enumerate(gradients):
+            kernels.update(how.kernel, w, g, state=vectors, numbers=values[number], isa=isa)
+            W = step(how, number, W, g.astype(float), state)
+        np.testing.assert_allclose(w, W, rtol=60 * eps, atol=60 * eps)
+
+
+@every_table
+def test_what_is_assigned_is_what_was_given(isa, dtype):
+    for n in SIZES:
+        w, g = np.random.default_rng(n).standard_normal((2, n)).astype(dtype)
+        kernels.update("assign", w, g, state=[], numbers=[], isa=isa)
+        np.testing.assert_array_equal(w, g)
 
 
 def isa_of_a_process(**environment):

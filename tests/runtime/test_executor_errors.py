@@ -58,6 +58,12 @@ def unaligned(a: np.ndarray) -> np.ndarray:
     return moved
 
 
+def group(
+    begin: int = 0, end: int = SIZE, rule: str = "adam", column: int = 0
+) -> tuple[int, int, str, int, bool]:
+    return begin, end, rule, column, True
+
+
 def run(**changes: Any) -> Any:
     call: dict[str, Any] = {
         "feeds": [X],
@@ -80,7 +86,7 @@ def train(**changes: Any) -> Any:
         "epochs": 2,
         "parameters": vector(),
         "state": [vector(), vector()],
-        "rule": "adam",
+        "groups": [group()],
         "step_values": np.full((6, 5), 0.1),
         "seed": 0,
         "first_step": 0,
@@ -145,9 +151,18 @@ BAD_TRAININGS: dict[str, dict[str, Any]] = {
     "batches of no rows": {"batch_rows": 0},
     "negative epochs": {"epochs": -1},
     "epochs that overflow": {"epochs": 2**62},
-    "a rule that is none": {"rule": "adagrad"},
+    "a rule that is none": {"groups": [group(rule="adagrad")]},
     "one state vector for adam": {"state": [vector()]},
-    "two state vectors for sgd": {"rule": "sgd"},
+    "two state vectors for sgd": {"groups": [group(rule="sgd")]},
+    "a group beyond the end": {"groups": [group(end=SIZE + 1)]},
+    "a group before the beginning": {"groups": [group(begin=-16)]},
+    "a group that ends before it begins": {"groups": [group(begin=16, end=0)]},
+    "a group between two cache lines": {"groups": [group(begin=8)]},
+    "groups that overlap": {"groups": [group(), group(begin=16)]},
+    "groups in disorder": {"groups": [group(begin=16), group(end=16)]},
+    "a group of a negative column": {"groups": [group(column=-1)]},
+    "a group of a column beyond the end": {"groups": [group(column=1)]},
+    "a group of a column that overflows": {"groups": [group(column=2**63 - 1)]},
     "a short state": {"state": [vector(), vector(SIZE - 1)]},
     "a read-only state": {"state": [vector(), read_only(vector())]},
     "read-only parameters": {"parameters": read_only(vector())},
@@ -179,7 +194,7 @@ def test_a_bad_argument_of_train_raises_before_anything_is_written(what: str):
 def test_a_program_without_a_loss_cannot_train():
     with pytest.raises(ValueError, match="computes no loss"):
         PREDICT.train(
-            [X], None, 5, 5, 1, vector(), [], "sgd", np.zeros((1, 5)), 0, 0, np.zeros((1, 0))
+            [X], None, 5, 5, 1, vector(), [], [], np.zeros((1, 0)), 0, 0, np.zeros((1, 0))
         )
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+import optimizer_formulas as formulas
 from fastmlp import graph as g
-from fastmlp import losses, optimizers, planner
+from fastmlp import losses, planner
 from fastmlp.graph import reference
 from fastmlp.networks import objectives
+from optimizer_formulas import CASES
 
 
 def data(rows=23, columns=5, classes=3, seed=0):
@@ -59,33 +61,7 @@ def test_an_epoch_of_one_batch_is_one_step_down_the_gradient(l2, weighted):
         np.testing.assert_allclose(after, w - 0.1 * gradient, rtol=1e-10, atol=1e-14)
 
 
-OPTIMIZERS = [
-    fm.SGD(0.1),
-    fm.SGD(0.1, momentum=0.9, weight_decay=0.01),
-    fm.SGD(0.1, momentum=0.9, nesterov=True),
-    fm.Adam(0.01),
-    fm.Adam(fm.CosineDecay(0.1, steps=7), weight_decay=0.1),
-]
-
-
-def test_every_optimizer_is_among_those_compared_with_its_formula():
-    assert {type(optimizer) for optimizer in OPTIMIZERS} == set(optimizers.OPTIMIZERS.values())
-
-
-def step(optimizer, number, w, gradient, state):
-    """One step by the formulas in the docstrings, in NumPy."""
-    rate = optimizer.rates(number, 1)[0]
-    decay = rate * optimizer.weight_decay
-    if isinstance(optimizer, fm.SGD):
-        mu = optimizer.momentum
-        velocity = mu * state.get("v", 0.0) - rate * gradient
-        state["v"] = velocity
-        return w + (mu * velocity - rate * gradient if optimizer.nesterov else velocity) - decay * w
-    b1, b2, t = optimizer.beta1, optimizer.beta2, number + 1
-    m = state["m"] = b1 * state.get("m", 0.0) + (1 - b1) * gradient
-    v = state["v"] = b2 * state.get("v", 0.0) + (1 - b2) * gradient**2
-    m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
-    return w - rate * m_hat / (np.sqrt(v_hat) + optimizer.epsilon) - decay * w
+OPTIMIZERS = [*CASES.values(), fm.Adam(fm.CosineDecay(0.1, steps=7), weight_decay=0.1)]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
@@ -99,7 +75,7 @@ def test_epochs_of_batches_follow_the_formula_of_the_optimizer(optimizer):
         _, gradients = reference_gradients(twin, X[batch], t[batch])
         twin.set_weights(
             [
-                step(optimizer, number, w, gradient, state)
+                formulas.step(optimizer, number, w, gradient, state)
                 for w, gradient, state in zip(twin.get_weights(), gradients, states, strict=True)
             ]
         )

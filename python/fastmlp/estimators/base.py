@@ -242,7 +242,7 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         model, trainer = self.model_, self._trainer
         request = self._request(data, held_out, incremental)
         keep = incremental or (self.warm_start and self.keep_optimizer)
-        if keep and trainer.state is not None and trainer.state.optimizer.kernel == self.solver:
+        if keep and trainer.state and isinstance(trainer.state.optimizer, type(request.optimizer)):
             rate = trainer.state.optimizer.learning_rate
             trainer.state.optimizer = replace(request.optimizer, learning_rate=rate)
             request = replace(request, optimizer=trainer.state.optimizer)

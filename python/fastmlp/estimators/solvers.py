@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp.optimizers import Update
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Numbers = NDArray[np.float64]
+    from fastmlp.optimizers.base import Array
 
 
 @dataclass(frozen=True)
@@ -25,24 +24,25 @@ class PeerAdam(Update):
         α, β₁, β₂, ε.
     """
 
-    kernel: ClassVar[str] = "adam"
     learning_rate: float
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
 
     @property
-    def state_vectors(self) -> int:
-        """Two vectors, the moments m and v."""
-        return 2
+    def kernel(self) -> str:
+        """The rule of the core: "adam"."""
+        return "adam"
 
-    def step_values(self, first_step: int, count: int, rates: Numbers) -> Numbers:
-        """Columns α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε, 0."""
-        t = np.arange(first_step + 1, first_step + count + 1, dtype=np.float64)
-        values = np.zeros((count, 5))
-        values[:, 0] = rates * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
-        values[:, 1:4] = self.beta1, self.beta2, self.epsilon
-        return values
+    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+        """Return α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε and no decay."""
+        return {
+            "rate": rates * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t),
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.epsilon,
+            "decay": 0.0,
+        }
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,17 @@ class PeerSGD(Update):
         The rate of the epochs after this one; it stays without.
     """
 
-    kernel: ClassVar[str] = "sgd"
     learning_rate: float
     momentum: float = 0.9
     nesterov: bool = True
     later: Scaling | None = None
 
     @property
-    def state_vectors(self) -> int:
-        """One vector, the velocity."""
-        return 1
+    def kernel(self) -> str:
+        """The rule of the core: "momentum" or "nesterov"."""
+        return "nesterov" if self.nesterov else "momentum"
 
-    def rates(self, first_step: int, count: int) -> Numbers:
+    def rates(self, first_step: int, count: int) -> Array:
         """Learning rates of `count` steps, the first of which begins an epoch."""
         if self.later is None:
             return np.full(count, self.learning_rate)
@@ -104,12 +103,6 @@ class PeerSGD(Update):
         rates[1:] = self.later.after(np.arange(1, len(rates)))
         return np.repeat(rates, steps)[:count]
 
-    def step_values(self, first_step: int, count: int, rates: Numbers) -> Numbers:
-        """Columns α, μ, nesterov as 0 or 1, 0, 0."""
-        values = np.zeros((count, 5))
-        values[:, 0] = rates
-        values[:, 1:3] = self.momentum, self.nesterov
-        return values
-
-
-SOLVERS: dict[str, type[PeerAdam] | type[PeerSGD]] = {"adam": PeerAdam, "sgd": PeerSGD}
+    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+        """Return α, μ and no decay."""
+        return {"rate": rates, "momentum": self.momentum, "decay": 0.0}

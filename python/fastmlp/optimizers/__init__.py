@@ -1,8 +1,8 @@
 """Optimizers: frozen dataclasses whose docstring is their formula.
 
-An optimizer says which kernel updates the flat parameter vector and which scalars each step needs;
-it holds no state. The state (`state_vectors` flat vectors of the parameters' layout) belongs to the
-model.
+An optimizer says by which rule of the core the flat parameter vector is updated and which numbers
+each step needs; it holds no state. The state (`state_vectors` flat vectors of the parameters'
+layout) belongs to the model.
 
 Notation: w the parameters, w̄ the gradient of the objective J, t = 1, 2, … the number of the step,
 α its learning rate. All parameters are updated alike, so `weight_decay` shrinks the biases too; the
@@ -20,11 +20,11 @@ from fastmlp.optimizers.sgd import SGD
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Update", "get"]
 
-OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
 
 
 def get(spec: Any) -> Update:
-    """Return the optimizer of a name ("adam" or "sgd", with its defaults) or the optimizer itself.
+    """Return the optimizer of a name (see `OPTIMIZERS`, with its defaults) or the optimizer itself.
 
     Raises
     ------

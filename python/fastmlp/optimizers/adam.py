@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,7 @@ from fastmlp import _checks, schedules
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from fastmlp.optimizers.base import Array
     from fastmlp.schedules import Schedule
 
 
@@ -48,7 +48,6 @@ class Adam(Update):
     Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0)
     """
 
-    kernel: ClassVar[str] = "adam"
     learning_rate: float | Schedule = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
@@ -63,20 +62,17 @@ class Adam(Update):
         _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
-    def state_vectors(self) -> int:
-        """Two vectors, the moments m and v."""
-        return 2
+    def kernel(self) -> str:
+        """The rule of the core: "adam"."""
+        return "adam"
 
-    def step_values(
-        self, first_step: int, count: int, rates: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Columns α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε √(1−β₂ᵗ), α·weight_decay."""
-        t = np.arange(first_step + 1, first_step + count + 1, dtype=np.float64)
+    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+        """Return α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε √(1−β₂ᵗ) and α·weight_decay."""
         correction = np.sqrt(1 - self.beta2**t)
-        values = np.empty((count, 5))
-        values[:, 0] = rates * correction / (1 - self.beta1**t)
-        values[:, 1] = self.beta1
-        values[:, 2] = self.beta2
-        values[:, 3] = self.epsilon * correction
-        values[:, 4] = rates * self.weight_decay
-        return values
+        return {
+            "rate": rates * correction / (1 - self.beta1**t),
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.epsilon * correction,
+            "decay": rates * self.weight_decay,
+        }

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from fastmlp import _checks, schedules
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from fastmlp.optimizers.base import Array
     from fastmlp.schedules import Schedule
 
 
@@ -46,7 +44,6 @@ class SGD(Update):
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
     """
 
-    kernel: ClassVar[str] = "sgd"
     learning_rate: float | Schedule = 0.01
     momentum: float = 0.0
     nesterov: bool = False
@@ -61,17 +58,12 @@ class SGD(Update):
             raise ValueError("nesterov=True needs a momentum greater than 0, got momentum=0")
 
     @property
-    def state_vectors(self) -> int:
-        """One vector, the velocity, if there is momentum."""
-        return int(self.momentum > 0)
+    def kernel(self) -> str:
+        """The rule of the core: "sgd", or with a velocity to keep "momentum" or "nesterov"."""
+        if self.momentum == 0:
+            return "sgd"
+        return "nesterov" if self.nesterov else "momentum"
 
-    def step_values(
-        self, first_step: int, count: int, rates: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Columns α, μ, nesterov as 0 or 1, α·weight_decay, 0."""
-        values = np.zeros((count, 5))
-        values[:, 0] = rates
-        values[:, 1] = self.momentum
-        values[:, 2] = self.nesterov
-        values[:, 3] = rates * self.weight_decay
-        return values
+    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+        """Return α, μ and α·weight_decay."""
+        return {"rate": rates, "momentum": self.momentum, "decay": rates * self.weight_decay}

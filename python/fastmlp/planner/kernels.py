@@ -21,6 +21,7 @@ SPACES: Final = _numbered(_format.spaces)
 ACTIVATION: Final = _numbered(_format.activations)
 UNARY: Final = _numbered(_format.unary)
 BINARY: Final = _numbered(_format.binary)
+OPTIMIZERS: Final = _format.optimizers  # the vectors and the numbers of each rule, by name
 GRAIN: Final = _format.grain  # elements: what begins on a multiple of it begins a cache line
 BATCH_ROWS: Final = _format.batch_rows  # stands for a number of rows that the run decides
 BY_ITS_ROWS: Final = _format.by_its_rows  # the weight of a batch that counts as it has rows

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -25,6 +25,37 @@ def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
     return _core.aligned_zeros(size, np.dtype(dtype))
 
 
+# The role of parameters that are not trained but told: means over batches, and the like.
+STATISTIC = "statistic"
+
+
+class Treatment(NamedTuple):
+    """How a parameter is updated: by which rule of `_core.format.optimizers`, with which numbers.
+
+    Attributes
+    ----------
+    rule : str
+    column : int
+        Where the rule's numbers begin in those of a step.
+    decays : bool
+        Whether the rule's decay, if it has one, applies.
+    """
+
+    rule: str
+    column: int = 0
+    decays: bool = True
+
+
+class Group(NamedTuple):
+    """Neighbours in the flat vector that are updated alike, as the core takes them."""
+
+    begin: int
+    end: int
+    rule: str
+    column: int
+    decays: bool
+
+
 class Parameters:
     """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
 
@@ -37,6 +68,8 @@ class Parameters:
     nodes : sequence of Node
         Parameters, each once; their values are the initial ones.
     dtype : "float32" or "float64"
+    roles : mapping of Node to str, optional
+        What each is for: "weight" (the default), "bias", "statistic".
 
     Attributes
     ----------
@@ -44,6 +77,8 @@ class Parameters:
         The values; each matrix begins on a cache line, what pads them is zero.
     offsets : dict of Node to int
         Where each begins.
+    roles : dict of Node to str
+        The role of each.
 
     Raises
     ------
@@ -61,7 +96,12 @@ class Parameters:
     array([1., 4., 2., 5.], dtype=float32)
     """
 
-    def __init__(self, nodes: Sequence[Node], dtype: DTypeLike = "float32") -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        dtype: DTypeLike = "float32",
+        roles: Mapping[Node, str] | None = None,
+    ) -> None:
         self.nodes = tuple(nodes)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -76,6 +116,7 @@ class Parameters:
             self.offsets[node] = end
             end += -(-node.value.size // _GRAIN) * _GRAIN
         self.size = end
+        self.roles = {node: (roles or {}).get(node, "weight") for node in self.nodes}
         self.flat = self.new_vector()
         for node in self.nodes:
             self.view(node)[...] = node.value
@@ -94,6 +135,19 @@ class Parameters:
         rows, columns = int(node.shape[0]), node.shape[1]
         start = self.offsets[node]
         return vector[start : start + rows * columns].reshape(columns, rows).T
+
+    def groups(self, how: Mapping[Node, Treatment]) -> list[Group]:
+        """Cut the vector into groups; a parameter without treatment is in none of them."""
+        groups: list[Group] = []
+        ends = [*list(self.offsets.values())[1:], self.size]
+        for node, end in zip(self.nodes, ends, strict=True):
+            if node not in how:
+                continue
+            begin, treatment = self.offsets[node], how[node]
+            if groups and groups[-1].end == begin and groups[-1][2:] == treatment:
+                begin = groups.pop().begin
+            groups.append(Group(begin, end, *treatment))
+        return groups
 
     def own(self) -> None:
         """Let the nodes have these values from now on, instead of those they were made with.
@@ -120,16 +174,24 @@ class Parameters:
 
     def copy(self) -> Parameters:
         """Return the same parameters with values of their own."""
-        other = Parameters(self.nodes, self.dtype)
+        other = Parameters(self.nodes, self.dtype, self.roles)
         other.flat[:] = self.flat
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"nodes": self.nodes, "dtype": str(self.dtype), "flat": self.flat}
+        return {
+            "nodes": self.nodes,
+            "dtype": str(self.dtype),
+            "flat": self.flat,
+            "roles": list(self.roles.values()),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        roles = state.get("roles", ["weight"] * len(state["nodes"]))  # versions ago without
         # Aligned again, which an unpickled vector is not.
-        self.__init__(state["nodes"], state["dtype"])  # type: ignore[misc]
+        self.__init__(  # type: ignore[misc]
+            state["nodes"], state["dtype"], dict(zip(state["nodes"], roles, strict=True))
+        )
         self.flat[:] = state["flat"]
 
     def __repr__(self) -> str:

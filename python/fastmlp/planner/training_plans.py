@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,8 @@ from fastmlp.graph.gradients import gradient
 from fastmlp.graph.node import Array, Node, constant, describe, topological_order
 from fastmlp.graph.ops.reductions import spread
 from fastmlp.planner.build import plan_program
-from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.kernels import OPTIMIZERS
+from fastmlp.planner.parameters import STATISTIC, Group, Parameters, Treatment
 from fastmlp.planner.plans import as_the_core_reads, make_program
 
 _WORD = 1 << 64  # the core counts seeds and steps in 64 bits
@@ -25,11 +27,59 @@ class Update(Protocol):
 
     @property
     def kernel(self) -> str:
-        """The rule: "adam" or "sgd"."""
+        """The rule, one of those in `_core.format.optimizers`."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a step does to which parameters; see `plan_training`."""
+
+    gradients: Mapping[Node, Node] | None
+    statistics: Mapping[Node, Node]
+    frozen: frozenset[Node]
+    undecayed: frozenset[Node]
 
     @property
-    def state_vectors(self) -> int:
-        """Vectors of the parameters' size that it keeps."""
+    def given(self) -> list[Node]:
+        """The nodes that are followed besides the loss's gradient."""
+        return [*(self.gradients or {}).values(), *self.statistics.values()]
+
+    def check(self, parameters: Parameters) -> None:
+        """Raise unless all of it is about these parameters."""
+        _check_nodes("gradients", self.gradients or {}, parameters)
+        _check_nodes("statistics", self.statistics, parameters)
+        for node in self.statistics:
+            if parameters.roles[node] != STATISTIC:
+                raise ValueError(
+                    f"statistics: {node!r} has the role {parameters.roles[node]!r}, "
+                    f"expected {STATISTIC!r}"
+                )
+        for name, nodes in (("frozen", self.frozen), ("undecayed", self.undecayed)):
+            for node in nodes:
+                if node not in parameters.offsets:
+                    raise ValueError(f"{name}: {node!r} is not among the parameters")
+
+    def followed(self, loss: Node, parameters: Parameters) -> dict[Node, Node]:
+        """Return what each parameter follows; those left out stay as they are."""
+        stay = self.frozen | {v for v, role in parameters.roles.items() if role == STATISTIC}
+        trained = [node for node in parameters.nodes if node not in stay]
+        if self.gradients is None:
+            along = gradient(loss, trained)
+        else:
+            zero = constant(0.0)
+            along = [self.gradients.get(node) or spread(zero, node.shape) for node in trained]
+        values = {v: new for v, new in self.statistics.items() if v not in self.frozen}
+        return dict(zip(trained, along, strict=True)) | values
+
+    def groups(self, parameters: Parameters, followed: Iterable[Node], rule: str) -> list[Group]:
+        """Return the groups of the parameters that follow something."""
+        how = {
+            node: Treatment("assign")
+            if node in self.statistics
+            else Treatment(rule, decays=node not in self.undecayed)
+            for node in followed
+        }
+        return parameters.groups(how)
 
 
 def plan_training(
@@ -40,6 +90,9 @@ def plan_training(
     metrics: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
+    statistics: Mapping[Node, Node] | None = None,
+    frozen: Collection[Node] = (),
+    undecayed: Collection[Node] = (),
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
 
@@ -59,8 +112,17 @@ def plan_training(
     gradients : mapping of parameter to Node, optional
         What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
         its own, as two networks against each other do. Parameters left out get a gradient of zero.
+    statistics : mapping of parameter to Node, optional
+        New values, as of a mean over batches: after each step these parameters, whose role is
+        "statistic", have the value that the node had in it. The loss's gradient is not asked for
+        parameters of this role; those left out stay as they are.
+    frozen : collection of parameters
+        They stay as they are: their gradient is not computed and counts as zero.
+    undecayed : collection of parameters
+        They are trained without the optimizer's weight decay.
     """
-    return TrainingPlan(loss, parameters, update, metrics, weight, gradients)
+    changes = Changes(gradients, statistics or {}, frozenset(frozen), frozenset(undecayed))
+    return TrainingPlan(loss, parameters, update, metrics, weight, changes)
 
 
 class EpochsResult:
@@ -116,7 +178,7 @@ class TrainingPlan:
         update: Update,
         metrics: Sequence[Node],
         weight: Node | None,
-        gradients: Mapping[Node, Node] | None,
+        changes: Changes,
     ) -> None:
         weights = () if weight is None else (weight,)
         named = [("loss", loss), *(("metrics", metric) for metric in metrics)]
@@ -126,30 +188,27 @@ class TrainingPlan:
             if node.shape != (1, 1):
                 raise ValueError(f"{name}: expected a node of shape (1, 1), got {node!r}")
         self.parameters = parameters
-        self.update = update
-        given = {} if gradients is None else dict(gradients)
-        _check_gradients(given, parameters)
-        self._order = topological_order([loss, *metrics, *weights, *given.values()])
+        changes.check(parameters)
+        self._order = topological_order([loss, *metrics, *weights, *changes.given])
         self.inputs = tuple(v for v in self._order if v.op == "input")
-        if gradients is None:
-            along = gradient(loss, parameters.nodes)
-        else:
-            zero = constant(0.0)
-            along = [given.get(node) or spread(zero, node.shape) for node in parameters.nodes]
+        followed = changes.followed(loss, parameters)
+        self.groups = changes.groups(parameters, followed, update.kernel)
+        self._assigned = [node for node in changes.statistics if node in followed]
         arguments, self.steps = plan_program(
             (),
             parameters=parameters,
             fed=self.inputs,
             scalars=(loss, *metrics),
             weight=weight,
-            gradients=dict(zip(parameters.nodes, along, strict=True)),
+            gradients=followed,
         )
         self._program = make_program(arguments, parameters)
         self._scalars = 1 + len(metrics)
 
     def new_state(self) -> list[Array]:
         """Return the optimizer's state at the beginning: vectors of zeros."""
-        return [self.parameters.new_vector() for _ in range(self.update.state_vectors)]
+        vectors = max((len(OPTIMIZERS[group.rule].state) for group in self.groups), default=0)
+        return [self.parameters.new_vector() for _ in range(vectors)]
 
     def new_result(self, epochs: int) -> EpochsResult:
         """Return the result of a run of so many epochs in which nothing was done yet."""
@@ -181,7 +240,7 @@ class TrainingPlan:
             In which order each epoch takes the rows; None takes them as they stand.
         batch_size, epochs : int
             The last batch of an epoch may be shorter.
-        step_values : float64 array of shape (epochs · ⌈n / batch_size⌉, 5)
+        step_values : float64 array of shape (epochs · ⌈n / batch_size⌉, numbers)
             The optimizer's numbers for each step, see `optimizers`.
         seed, first_step : int
             Of the random numbers of dropout.
@@ -204,7 +263,7 @@ class TrainingPlan:
             epochs,
             self.parameters.flat,
             list(state),
-            self.update.kernel,
+            self.groups,
             np.ascontiguousarray(step_values, dtype=np.float64),
             seed % _WORD,
             first_step % _WORD,
@@ -216,7 +275,10 @@ class TrainingPlan:
     def loss_and_gradient(
         self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
     ) -> tuple[float, Array]:
-        """Return the loss of all rows as one batch, and its gradient as a flat vector."""
+        """Return the loss of all rows as one batch, and its gradient as a flat vector.
+
+        The gradient is 0 at parameters that are frozen or statistics.
+        """
         return self.loss_function(feeds, seed=seed, step=step)()
 
     def loss_function(
@@ -232,6 +294,8 @@ class TrainingPlan:
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
             loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+            for node in self._assigned:  # what stands there is its new value
+                self.parameters.view(node, flat)[...] = 0
             return loss, flat
 
         return loss_and_gradient
@@ -245,14 +309,14 @@ class TrainingPlan:
         return arrays, 1 if rows is None else rows
 
 
-def _check_gradients(gradients: Mapping[Node, Node], parameters: Parameters) -> None:
+def _check_nodes(name: str, nodes: Mapping[Node, Node], parameters: Parameters) -> None:
     """Raise unless each is a node of the shape of one of the parameters."""
-    for parameter, along in gradients.items():
+    for parameter, node in nodes.items():
         if parameter not in parameters.offsets:
-            raise ValueError(f"gradients: {parameter!r} is not among the parameters")
-        if not isinstance(along, Node):
-            raise TypeError(f"gradients: expected graph nodes, got {type(along).__name__}")
-        if along.shape != parameter.shape:
+            raise ValueError(f"{name}: {parameter!r} is not among the parameters")
+        if not isinstance(node, Node):
+            raise TypeError(f"{name}: expected graph nodes, got {type(node).__name__}")
+        if node.shape != parameter.shape:
             raise ValueError(
-                f"gradients: expected {describe(parameter.shape)} for {parameter!r}, got {along!r}"
+                f"{name}: expected {describe(parameter.shape)} for {parameter!r}, got {node!r}"
             )

@@ -157,4 +157,4 @@ class Trainer:
 def _kind(objective: Objective, optimizer: Update, data: Examples) -> tuple[Any, ...]:
     """Return what the plan of a training depends on."""
     columns, weighted = data.target.shape[1], data.weight is not None
-    return objective, optimizer.kernel, optimizer.state_vectors, columns, weighted
+    return objective, optimizer.kernel, columns, weighted

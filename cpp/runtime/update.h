@@ -1,0 +1,63 @@
+// The update of the flat parameter vector: each group of parameters by the rule of its optimizer.
+#pragma once
+
+#include <vector>
+
+#include "runtime/program.h"
+#include "runtime/team.h"
+
+namespace fastmlp {
+
+constexpr Index count_words(const char* text) {
+  Index words = 0;
+  for (bool inside = false; *text; ++text) {
+    words += *text != ' ' && !inside;
+    inside = *text != ' ';
+  }
+  return words;
+}
+
+constexpr bool ends_in_decay(const char* text) {
+  const char *end = text, *word = "decay";
+  while (*end) ++end;
+  if (end - text < 5) return false;
+  for (int i = 0; i < 5; ++i)
+    if (end[i - 5] != word[i]) return false;
+  return true;
+}
+
+// What the list of optimizers says of a rule; the names are divided by spaces.
+struct Rule {
+  const char *name, *state, *numbers;
+  constexpr Index vectors() const { return count_words(state); }
+  constexpr Index width() const { return count_words(numbers); }
+  constexpr bool decays() const { return ends_in_decay(numbers); }
+};
+
+#define FASTMLP_ENTRY(name, state, numbers) {#name, #state, #numbers},
+constexpr Rule kRules[] = {FASTMLP_OPTIMIZER(FASTMLP_ENTRY)};
+#undef FASTMLP_ENTRY
+
+// Neighbours in the flat vector that are updated alike. What is in no group stays as it is.
+struct Group {
+  Index begin = 0, end = 0;  // begin: a multiple of kGrain
+  Optimizer rule = Optimizer::assign;
+  Index column = 0;    // where the rule's numbers begin in those of a step
+  bool decays = true;  // else the rule's decay is 0
+  const Rule& format() const { return kRules[int(rule)]; }
+};
+
+template <class T>
+struct Updates {
+  std::vector<Group> groups;        // in the order of the vector, apart from each other
+  std::vector<T*> state;            // vectors as long as the parameters, as many as any rule needs
+  const double* numbers = nullptr;  // steps × columns
+  Index columns = 0;
+};
+
+// This thread's part of one step on the n parameters at w, along g.
+template <class T>
+void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
+            const T* g, const Member& member);
+
+}  // namespace fastmlp
