@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
 import json
 import os
 import re
@@ -429,6 +430,17 @@ def test_predictions_go_to_a_file_and_do_not_depend_on_the_order_of_columns(hous
     assert captured.out == ""
     assert "240 predictions written to out.csv" in captured.err
     assert (houses / "out.csv").read_text() == expected
+
+
+def test_models_of_tables_whose_names_differ_behind_a_dot_do_not_overwrite_each_other(tmp_path):
+    table = "a,t\n" + "".join(f"{i},{i % 2}\n" for i in range(20))
+    for name in ("sales.2025.csv", "sales.2026.csv.gz", "plain"):
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(tmp_path / name, "wt") as file:
+            file.write(table)
+        assert run(tmp_path, "train", name, "--target", "t", "--epochs", 1, "--quiet") == 0
+    models = {path.name for path in tmp_path.glob("*.safetensors")}
+    assert models == {f"{name}.safetensors" for name in ("sales.2025", "sales.2026", "plain")}
 
 
 def test_predictions_that_cannot_be_written_leave_the_file_there_is(houses, capsys, monkeypatch):

@@ -269,8 +269,28 @@ def test_a_wrong_argument_of_jacobian_is_an_error(warm):
     with pytest.raises(TypeError, match="out must be a dict of arrays with the keys"):
         model.jacobian({"x": X}, out=np.empty((5, 3, 4), "float32"))
     out = np.empty((5, 3, 4), "float32")
-    with pytest.raises(ValueError, match="shares memory"):
+    with pytest.raises(ValueError, match=r"shares memory|must not overlap X"):
         model.jacobian(out.reshape(-1)[:20].reshape(5, 4), out=out)
+
+
+def test_a_jacobian_goes_from_array_to_array_in_the_core_alone(monkeypatch):
+    model, out = fm.MLP([4, 7, 3], "tanh", seed=0), np.empty((5, 3, 4), "float32")
+    expected = model.jacobian(X)
+
+    def checked_again(*arguments):
+        raise AssertionError("not straight to the core")
+
+    monkeypatch.setattr(derivatives.examples, "network_inputs", checked_again)
+    assert model.jacobian(X, out=out) is out
+    for J in (out, model.jacobian(X)):
+        np.testing.assert_array_equal(J, expected)
+    monkeypatch.undo()
+    for shape, strange in (((4, 5, 3), np.transpose), ((5, 3, 8), lambda a: a[..., ::2])):
+        with pytest.raises(ValueError, match="out must "):
+            model.jacobian(X, out=strange(np.empty(shape, "float32")))
+    with pytest.raises(TypeError, match="out must have dtype float32"):
+        model.jacobian(X, out=out.astype("float64"))
+    assert model.jacobian(X.astype("float64"), out=out) is out
 
 
 def test_a_loss_of_the_graph_agrees():

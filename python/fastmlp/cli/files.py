@@ -28,6 +28,23 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
+#: The endings of packed files, in front of which stands that of what is in them.
+_PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
+
+
+def table_name(path: Path) -> str:
+    """Return the name of a table's file without its endings.
+
+    Examples
+    --------
+    >>> table_name(Path("data/sales.2026.csv.gz"))
+    'sales.2026'
+    """
+    while path.suffix.lower() in _PACKED:
+        path = path.with_suffix("")
+    return path.stem
+
+
 def warn(text: str) -> None:
     """Tell the user, beside the results and not among them."""
     print(f"fastmlp: note: {text}", file=sys.stderr)

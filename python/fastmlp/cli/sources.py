@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastmlp import _checks, datasets
-from fastmlp.cli.files import read_table, warn
+from fastmlp.cli.files import read_table, table_name, warn
 from fastmlp.data.columns import Label, as_labels, as_numbers, comma_hint, count, examples
 from fastmlp.data.table import ClassTarget, NumberColumn, Preprocessing, infer_task
 from fastmlp.data.texts import MISSING, numbers_of, same_number, values
@@ -165,7 +165,7 @@ def _from_table(options: argparse.Namespace, note: Note) -> Source:
         return Part(prepare.transform(rows, note), prepare.target.encode(rows[target]))
 
     return Source(
-        path.name.partition(".")[0],
+        table_name(path),
         f"{path}, predicting {target!r}: {task}" + ("" if options.task else " (see --task)"),
         task,
         prepare,

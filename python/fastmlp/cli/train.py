@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.cli.files import check_output
+from fastmlp.cli.files import check_output, table_name
 from fastmlp.cli.sources import Part, Source, open_source, split_validation
 from fastmlp.data import files
 from fastmlp.data.table import ClassTarget
@@ -61,7 +61,7 @@ class Recipe:
 def run(options: argparse.Namespace) -> None:
     """Train on what was asked for, save the model, and print the test result last."""
     say = _nothing if options.quiet else _print
-    output = options.output or Path(f"{_default_name(options.data)}.safetensors")
+    output = options.output or Path(f"{table_name(Path(options.data))}.safetensors")
     _check_places(options, output)
     source = open_source(options, note=lambda text: say("note", text))
     parts = split_validation(source, options.seed) if options.patience else None
@@ -105,10 +105,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 # --- before ----------------------------------------------------------------------------------
-
-
-def _default_name(data: str) -> str:
-    return Path(data).name.partition(".")[0]
 
 
 def _check_places(options: argparse.Namespace, output: Path) -> None:

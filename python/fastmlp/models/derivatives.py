@@ -7,6 +7,7 @@ chapter 3). A Jacobian is such passes with the unit vectors as v, on one forward
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -206,12 +207,13 @@ class Differentiable(Owner):
         """
         turns.check(self, "jacobian")
         function = self._jacobian
-        if function is not None and out is None and isinstance(X, np.ndarray):
-            n = self.network.output_columns
-            if X.size * n <= BLOCK_NUMBERS:
-                result = function(X, None)
+        if function is not None and isinstance(X, np.ndarray) and X.ndim == 2:
+            shape = len(X), self.network.output_columns, X.shape[1]
+            flat = None if out is None else _flat(out, shape)
+            if math.prod(shape) <= BLOCK_NUMBERS and (flat is not None or out is None):
+                result = function(X, flat)
                 if result is not NotImplemented:
-                    return result.reshape(len(X), n, -1)
+                    return result.reshape(shape) if out is None else out
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             shapes = [(len(inputs[0]), network.output_columns, c) for c in network.input_columns]
@@ -310,6 +312,13 @@ def _results(
     else:
         raise TypeError(f"out must be a list of {len(shapes)} arrays, one for each input")
     return [arrays.output(one, shape, dtype) for one, shape in zip(given, shapes, strict=True)]
+
+
+def _flat(out: Any, shape: tuple[int, int, int]) -> Array | None:
+    """Return `out` as the core writes it, all derivatives of a row side by side, if it lies so."""
+    if type(out) is not np.ndarray or out.shape != shape or not out.flags.c_contiguous:
+        return None
+    return out.reshape(shape[0], shape[1] * shape[2])
 
 
 def _as_given(network: Network, X: Any, results: list[Array]) -> Any:
