@@ -27,9 +27,12 @@ def integer(value: Any, name: str, *, at_least: int, at_most: int | None = MOST)
     >>> integer(3, "epochs", at_least=1)
     3
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
-    number = operator.index(value)
     if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {shown(number)}")
     if at_most is not None and number > at_most:
@@ -88,12 +91,14 @@ def real(
     >>> real(0.5, "momentum", at_least=0, below=1)
     0.5
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     try:
-        number = float(value)
+        number = None if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     except OverflowError:
         number = math.inf
+    except TypeError:  # NumPy has differences of times for integers
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     if math.isfinite(number) and at_least <= number <= at_most and above < number < below:
         return number
     limits = {
@@ -134,6 +139,20 @@ def choice(value: Any, name: str, choices: Iterable[str]) -> str:
     if value not in known:
         raise ValueError(f"{name} must be one of {known}, got {value!r}{hint(value, known)}")
     return value
+
+
+def listed(value: Any) -> list[Any] | None:
+    """Return the elements of what can be gone through; None if it cannot, or is one text.
+
+    Examples
+    --------
+    >>> listed(("relu", "tanh")), listed("relu"), listed(3)
+    (['relu', 'tanh'], None, None)
+    """
+    try:
+        return None if isinstance(value, str) else list(value)
+    except TypeError:  # NumPy's arrays of no dimension have __iter__ too
+        return None
 
 
 # Names that mean something else in other packages, however near they are to one of ours.

@@ -96,7 +96,9 @@ ALIASES: dict[str, str] = {
 }
 
 
-def get(spec: str | Activation | Callable[[g.Node], g.Node]) -> Activation:
+def get(
+    spec: str | Activation | Callable[[g.Node], g.Node], name: str = "activation"
+) -> Activation:
     """Return the activation that `spec` names.
 
     Parameters
@@ -104,6 +106,8 @@ def get(spec: str | Activation | Callable[[g.Node], g.Node]) -> Activation:
     spec
         A name or alias (see ``ACTIVATIONS`` and ``ALIASES``), an `Activation`, or a function that
         takes a node and returns a node of the same shape.
+    name
+        What errors call it.
 
     Raises
     ------
@@ -122,11 +126,11 @@ def get(spec: str | Activation | Callable[[g.Node], g.Node]) -> Activation:
     if isinstance(spec, Activation):
         return spec
     if isinstance(spec, str):
-        name = choice(spec, "activation", [*ACTIVATIONS, *ALIASES])
-        return ACTIVATIONS[ALIASES.get(name, name)]
+        chosen = choice(spec, name, [*ACTIVATIONS, *ALIASES])
+        return ACTIVATIONS[ALIASES.get(chosen, chosen)]
     if callable(spec):
-        name = getattr(spec, "__name__", type(spec).__name__)
-        return Activation(name, f"{name}(z)", f"{name}'(z)", spec)
+        called = getattr(spec, "__name__", type(spec).__name__)
+        return Activation(called, f"{called}(z)", f"{called}'(z)", spec)
     raise TypeError(
-        f"activation must be a name or a function of a graph node, not {type(spec).__name__}"
+        f"{name} must be a name or a function of a graph node, not {type(spec).__name__}"
     )

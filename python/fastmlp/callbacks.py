@@ -336,10 +336,11 @@ def as_callbacks(callbacks: Iterable[Any]) -> list[Callback]:
     >>> len(as_callbacks([EarlyStopping(), lambda model, epoch, logs: logs["loss"] < 0.1]))
     2
     """
-    if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__"):
+    given = None if isinstance(callbacks, Callback) else _checks.listed(callbacks)
+    if given is None:
         raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}: write [...]")
     result: list[Callback] = []
-    for callback in callbacks:
+    for callback in given:
         if isinstance(callback, Callback):
             result.append(callback)
         elif callable(callback) and not isinstance(callback, type):

@@ -199,13 +199,15 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
-def get(spec: str | Initializer | float) -> Initializer:
+def get(spec: str | Initializer | float, name: str = "initializer") -> Initializer:
     """Return the initializer that `spec` names.
 
     Parameters
     ----------
     spec
         A name (see ``INITIALIZERS``), an `Initializer`, or a number: a constant.
+    name
+        What errors call it.
 
     Raises
     ------
@@ -225,8 +227,8 @@ def get(spec: str | Initializer | float) -> Initializer:
     if isinstance(spec, Initializer):
         return spec
     if isinstance(spec, str):
-        return INITIALIZERS[choice(spec, "initializer", INITIALIZERS)]
-    return Constant(real(spec, "initializer, where it is neither a name nor an Initializer,"))
+        return INITIALIZERS[choice(spec, name, INITIALIZERS)]
+    return Constant(real(spec, f"{name}, where it is neither a name nor an Initializer,"))
 
 
 def from_config(config: Any) -> Initializer:

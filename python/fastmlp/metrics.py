@@ -182,7 +182,9 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def get(spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node]) -> Metric:
+def get(
+    spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node], name: str = "metric"
+) -> Metric:
     """Return the metric that `spec` names.
 
     Parameters
@@ -190,6 +192,8 @@ def get(spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node]) -> Metri
     spec
         A name (see ``METRICS``; names of losses work too), a `Metric`, a `Loss`, or a function of
         the nodes (y, t), of which less is taken to be better.
+    name
+        What errors call it.
 
     Raises
     ------
@@ -209,13 +213,13 @@ def get(spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node]) -> Metri
     if isinstance(spec, str):
         if spec in METRICS:
             return METRICS[spec]
-        spec = losses.LOSSES[choice(spec, "metric", [*METRICS, *losses.LOSSES])]
+        spec = losses.LOSSES[choice(spec, name, [*METRICS, *losses.LOSSES])]
     if isinstance(spec, Loss):
         return Metric(spec.name, spec.formula, spec.function)
     if callable(spec):
-        name = getattr(spec, "__name__", type(spec).__name__)
-        return Metric(name, f"{name}(y, t)", spec)
+        called = getattr(spec, "__name__", type(spec).__name__)
+        return Metric(called, f"{called}(y, t)", spec)
     raise TypeError(
-        f"metric must be a name, a Metric or a function of the nodes (y, t), "
+        f"{name} must be a name, a Metric or a function of the nodes (y, t), "
         f"not {type(spec).__name__}"
     )

@@ -120,7 +120,8 @@ class InverseScaling:
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
-        return np.asarray(self.initial / (steps + 1.0) ** self.power)
+        with np.errstate(over="ignore"):  # a rate of 0 then
+            return np.asarray(self.initial / (steps + 1.0) ** self.power)
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def test_results_cannot_be_written_to_what_is_read_only():
     out = np.empty((10, 3), "float32")
     out.flags.writeable = False
     for _ in range(2):
-        with pytest.raises(ValueError, match="out must be C-contiguous and writable"):
+        with pytest.raises(ValueError, match="out must be C-contiguous, aligned and writable"):
             classifier().predict(X, out)
 
 

@@ -261,6 +261,10 @@ _core.set_patient(True)
 """
 
 
+# Seconds for a child: a sanitizer makes it some ten times slower, as does a busy machine.
+PATIENCE = 600 if _core.sanitizer() else 60
+
+
 def command(script: str) -> list[str]:
     lines = script.splitlines()
     indent = min((len(s) - len(s.lstrip()) for s in lines if s.strip()), default=0)
@@ -275,10 +279,18 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, **variables}
 
 
-def run_script(script: str, **variables: str) -> str:
-    done = subprocess.run(
-        command(script), env=environment(**variables), capture_output=True, text=True, timeout=60
+def finished(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(script),
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
+
+
+def run_script(script: str, **variables: str) -> str:
+    done = finished(script, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -290,7 +302,7 @@ def test_a_forked_child_can_train_after_its_parent_has():
         expected = train(NETS["steps shared"], "float32")
         child = os.fork()
         if child == 0:
-            signal.alarm(20)
+            signal.alarm(PATIENCE // 3)
             same = all(train(NETS["steps shared"], "float32") == expected for _ in range(3))
             os._exit(0 if same else 1)
         _, status = os.waitpid(child, 0)
@@ -303,7 +315,7 @@ def test_a_forked_child_can_train_after_its_parent_has():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_pool_of_forked_workers_can_train_after_their_parent_has():
     script = """
-        signal.alarm(40)
+        signal.alarm(PATIENCE * 2 // 3)
         _core.set_num_threads(2)
         expected = train(NETS["cut in lanes"], "float64")
         jobs = [(NETS["cut in lanes"], "float64")] * 3
@@ -412,7 +424,7 @@ def test_the_interrupt_key_stops_a_long_training_between_two_steps(threads: int)
         with pytest.raises(subprocess.TimeoutExpired):  # it is at work
             child.wait(0.3)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)  # all the epochs would take minutes
+        out, err = child.communicate(timeout=PATIENCE // 3)  # all the epochs would take minutes
     finally:
         child.kill()
         child.communicate()
@@ -593,7 +605,7 @@ def disturbed(array: np.ndarray, values: list[int], work: Callable[[], object]) 
 def test_data_changed_by_others_while_it_is_read_spoils_numbers_alone(part: str, threads: int):
     script = f"""
         _core.set_num_threads({threads})
-        rows, columns, epochs = 600, 3000, 60
+        rows, columns, epochs = 600, 3000, 6 if _core.sanitizer() else 60
         X = scipy.sparse.random_array((rows, columns), density=0.01, format="csr", rng=0)
         order, labels = np.tile(np.arange(rows), (epochs, 1)), np.zeros((rows, 1), "int64")
         dense = {part!r} in ("order of dense rows", "labels")
@@ -603,14 +615,14 @@ def test_data_changed_by_others_while_it_is_read_spoils_numbers_alone(part: str,
         V, W = g.parameter(rng.normal(size=(48, columns))), g.parameter(rng.normal(size=(3, 48)))
         h = g.tanh(g.matmul(x, V, transpose_b=True))
         loss = g.mean(g.softmax_cross_entropy(g.matmul(h, W, transpose_b=True), t))
-        how = SGD(1e-3)
+        how, steps = SGD(1e-3), 10 * epochs
         training = plan_training(loss, Parameters([V, W]), how)
 
         def work():
             try:
                 training.run_epochs(
                     {{x: data, t: labels}}, state=training.new_state(), order=order, batch_size=64,
-                    epochs=epochs, step_values=how.step_values(0, 600, how.rates(0, 600)),
+                    epochs=epochs, step_values=how.step_values(0, steps, how.rates(0, steps)),
                     seed=0, first_step=0,
                 )
             except ValueError:  # written to before it was checked
@@ -663,7 +675,5 @@ def test_a_process_ends_as_it_says_while_daemons_are_in_the_core(work: str, thre
         sum(range(10**6))  # a while in which the daemons wait for the GIL
         sys.exit(7)
     """
-    done = subprocess.run(
-        command(script), env=environment(), capture_output=True, text=True, timeout=60
-    )
+    done = finished(script)
     assert (done.returncode, done.stderr) == (7, "")

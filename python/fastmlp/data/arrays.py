@@ -70,7 +70,8 @@ def array(data: Any, name: str) -> Array:
 
 def is_sparse(data: Any) -> bool:
     """Tell whether it is a sparse matrix of SciPy's kind."""
-    return hasattr(data, "toarray") and hasattr(data, "nnz")
+    kind = type(data)  # the object itself would count
+    return hasattr(kind, "toarray") and hasattr(kind, "nnz")
 
 
 def is_named(data: Any) -> bool:
@@ -304,7 +305,7 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If it is no writable C-contiguous array of this shape and type.
+        If it is no writable, aligned, C-contiguous array of this shape and type.
 
     Examples
     --------
@@ -317,8 +318,8 @@ def output(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         raise TypeError(f"out must have dtype {dtype}, got {out.dtype}")
     if out.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.writeable):
-        raise ValueError("out must be C-contiguous and writable")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError("out must be C-contiguous, aligned and writable")
     return out
 
 

@@ -193,5 +193,5 @@ def run(
     from fastmlp import planner
 
     wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
-    result: list[Array] = planner.plan(wanted, dtype=dtype).run(dict(feeds), seed=seed)
+    result: list[Array] = planner.plan(wanted, dtype=dtype).run(feeds, seed=seed)
     return result[0] if isinstance(outputs, Node) else result

@@ -37,8 +37,7 @@ def check_feeds(
     ValueError
         If an input is missing, a shape does not fit, or the numbers of rows differ.
     """
-    if not isinstance(feeds, Mapping):
-        raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
+    check_mapping(feeds)
     matrices: dict[Node, Any] = {}
     first: Node | None = None
     for node, value in feeds.items():
@@ -63,6 +62,12 @@ def check_feeds(
         if node.shape[0] == BATCH and rows is None:
             raise ValueError(f"feeds: nothing fed tells the rows of {label(node)}")
     return matrices, rows
+
+
+def check_mapping(feeds: object) -> None:
+    """Raise unless it is a mapping: before anything looks into it."""
+    if not isinstance(feeds, Mapping):
+        raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
 
 
 def label(node: Node) -> str:

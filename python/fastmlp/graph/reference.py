@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from fastmlp.graph.feeds import check_feeds
+from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.activations import without_cancellation
@@ -78,6 +78,7 @@ def evaluate(
     if kind not in (np.float32, np.float64, np.complex128):
         raise ValueError(f"dtype: expected float32, float64 or complex128, got {kind}")
     wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
+    check_mapping(feeds)
     order = topological_order(wanted, known=feeds)
     matrices, rows = check_feeds(feeds, order, "biufc" if kind == np.complex128 else "biuf")
     run = Run(rows, seed, step)

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-import numpy as np
-
 from fastmlp import _checks, activations
 from fastmlp import graph as g
 from fastmlp._checks import is_ours, refusal
+from fastmlp.data import arrays
 from fastmlp.initializers import Initializer
 
 if TYPE_CHECKING:
@@ -325,17 +324,7 @@ class Layer:
         return view
 
     def _assign(self, name: str, view: Array, values: npt.ArrayLike) -> None:
-        array = np.asarray(values)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} of {self!r} must be numbers, not {array.dtype}")
-        if array.shape != view.shape:
-            raise ValueError(
-                f"{name} of {self!r} must have the shape {view.shape}, not {array.shape}"
-            )
-        if not np.isfinite(array).all():
-            count = int(np.count_nonzero(~np.isfinite(array)))
-            raise ValueError(f"{name} of {self!r} must be finite; {count} of {array.size} are not")
-        view[...] = array
+        view[...] = arrays.asarray_like(values, view, f"{name} of {self!r}")
 
 
 def _nobody() -> None:

@@ -60,9 +60,12 @@ class Dense(Layer):
         "activation": Setting(activations.get),
         "use_bias": Setting(lambda value: flag(value, "use_bias"), _SHAPE),
         "weights_initializer": Setting(
-            lambda value: None if value is None else initializers.get(value), _DRAWN
+            lambda value: None if value is None else initializers.get(value, "weights_initializer"),
+            _DRAWN,
         ),
-        "bias_initializer": Setting(initializers.get, _DRAWN),
+        "bias_initializer": Setting(
+            lambda value: initializers.get(value, "bias_initializer"), _DRAWN
+        ),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
     }
 

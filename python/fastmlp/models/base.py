@@ -309,6 +309,6 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         try:
             if dtype is not None and known == np.dtype(dtype):
                 return known
-        except TypeError:
+        except (TypeError, ValueError):
             break
     raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")

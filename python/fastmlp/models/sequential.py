@@ -141,11 +141,11 @@ class MLP(Sequential):
 
 
 def _checked_layers(layers: Any) -> list[Layer | Input]:
-    if isinstance(layers, (str, Layer)) or not hasattr(layers, "__iter__"):
+    result: list[Any] | None = None if isinstance(layers, Layer) else _checks.listed(layers)
+    if result is None:
         raise TypeError(
             f"layers must be a list of layers, got {type(layers).__name__}: write [...]"
         )
-    result = list(layers)
     if not result:
         raise ValueError("layers must hold at least one layer, got an empty list")
     for i, layer in enumerate(result):

@@ -194,7 +194,7 @@ class Network:
         sizes = [_checks.columns(n, f"columns[{i}]") for i, n in enumerate(columns)]
         phi = activations.get(activation)  # checked even where there is no hidden layer
         hidden = [layers.Dense(units, phi) for units in sizes[1:-1]]
-        chain = [*hidden, layers.Dense(sizes[-1], output)]
+        chain = [*hidden, layers.Dense(sizes[-1], activations.get(output, "output"))]
         return cls.sequential(chain, sizes[0], seed=seed, weights=weights)
 
     @property

@@ -108,10 +108,12 @@ def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> MeanObjective:
     loss = losses.get(losses.default(network.output_activation) if loss is None else loss)
     if chosen is None:
         chosen = ["accuracy"] if loss.target in ("class", "binary") else []
-    if isinstance(chosen, str) or not hasattr(chosen, "__iter__"):
+    given = _checks.listed(chosen)
+    if given is None:
         raise TypeError(f"metrics must be a list of names or metrics, got {chosen!r}: write [...]")
     l2 = _checks.real(l2, "l2", at_least=0)
-    objective = MeanObjective(loss, l2, tuple(metrics.get(metric) for metric in chosen))
+    each = [metrics.get(metric, f"metrics[{i}]") for i, metric in enumerate(given)]
+    objective = MeanObjective(loss, l2, tuple(each))
     names = objective.names
     if len(set(names)) < len(names):
         raise ValueError(f"metrics must have different names, none of them 'loss', got {names[1:]}")

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from fastmlp import _core
+from fastmlp.graph.feeds import label
 from fastmlp.graph.node import Array, Node, describe
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Parameters:
     Raises
     ------
     TypeError, ValueError
-        If a node is no parameter or is given twice, or the dtype is another.
+        If a node is no parameter or is given twice, the dtype is another, or a value beyond it.
 
     Examples
     --------
@@ -119,7 +120,14 @@ class Parameters:
         self.roles = {node: (roles or {}).get(node, "weight") for node in self.nodes}
         self.flat = self.new_vector()
         for node in self.nodes:
-            self.view(node)[...] = node.value
+            try:
+                with np.errstate(over="raise"):
+                    self.view(node)[...] = node.value
+            except FloatingPointError:
+                raise ValueError(
+                    f"{label(node)} must hold numbers of {self.dtype}, got some beyond "
+                    f"{float(np.finfo(self.dtype).max):.3g}"
+                ) from None
 
     def new_vector(self) -> Array:
         """Return zeros in the same layout."""

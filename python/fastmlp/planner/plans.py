@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastmlp import _core
 from fastmlp.data.arrays import KINDS, readable
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.graph.feeds import check_feeds
+from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import BATCH, Array, Node, describe, topological_order
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
@@ -120,8 +120,7 @@ class Plan:
             If a feed is missing or does not fit its node, or `out` does not fit the outputs or
             shares memory with what is read or with another output.
         """
-        if not isinstance(feeds, Mapping):
-            raise TypeError(f"feeds: expected a dict of node to array, got {type(feeds).__name__}")
+        check_mapping(feeds)
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         order = self._order(frozenset(feeds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastmlp._checks import flag
 from fastmlp.graph.node import BATCH, Array, Node, Operand, Shape, apply, declare, describe
 
 
@@ -48,7 +49,9 @@ def matmul(a: Operand, b: Operand, transpose_a: bool = False, transpose_b: bool 
 
     The batch may be the rows of the product or be summed over, as in z̄ᵀ x; never its columns.
     """
-    return apply("matmul", a, b, transpose_a=bool(transpose_a), transpose_b=bool(transpose_b))
+    flag(transpose_a, "transpose_a")
+    flag(transpose_b, "transpose_b")
+    return apply("matmul", a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 def _matmul_shape(a: Shape, b: Shape, transpose_a: bool, transpose_b: bool) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._checks import flag
 from fastmlp.graph.node import (
     BATCH,
     Array,
@@ -75,13 +76,14 @@ def spread(a: Operand, shape: Shape, mean: bool = False) -> Node:
     The adjoint of `sum` and, with `mean`, of `mean`. The rows may be `BATCH`.
     """
     node = as_node(a)
+    mean = flag(mean, "mean")
     rows, columns = shape
     if node.shape == (rows, columns):
         return node
     # Copies of copies are copies, and their numbers multiply.
     if node.op == "spread" and node.attrs["mean"] == mean:
         return spread(node.parents[0], shape, mean)
-    return apply("spread", node, shape=(rows, columns), mean=bool(mean))
+    return apply("spread", node, shape=(rows, columns), mean=mean)
 
 
 def _spread_shape(parent: Shape, shape: Shape, mean: bool) -> Shape:

@@ -1,0 +1,125 @@
+"""Whatever the arguments of layers and models: they are taken, or refused by name."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import fastmlp as fm
+from fastmlp import activations, initializers
+from fastmlp.layers import LAYERS
+from properties import REFUSED, anything, attempt, one_replaced
+
+SEED = {"seed": 0, "dtype": "float32"}
+# The good arguments of every layer, of which one is replaced.
+ARGUMENTS = {
+    "Dense": {
+        "units": 3,
+        "activation": "tanh",
+        "use_bias": True,
+        "weights_initializer": "he_normal",
+        "bias_initializer": "zeros",
+        "l2": 0.1,
+        "name": "a",
+    },
+    "Activation": {"activation": "relu", "name": "b"},
+    "Dropout": {"rate": 0.5, "name": "c"},
+    "Add": {"name": "d"},
+    "Concatenate": {"name": "e"},
+}
+MODELS = {
+    "MLP": {"columns": [2, 3, 1], "activation": "relu", "output": "identity", **SEED},
+    "Sequential": {"layers": [fm.Dense(2)], "input_columns": 2, **SEED},
+    "Input": {"columns": 3, "name": "x"},
+}
+names = st.sampled_from(
+    sorted([*activations.ACTIVATIONS, *activations.ALIASES, *initializers.INITIALIZERS])
+)
+settings_of_layers = st.sampled_from(sorted(ARGUMENTS)).flatmap(
+    lambda kind: st.tuples(st.just(kind), one_replaced(ARGUMENTS[kind], anything | names))
+)
+
+
+def test_every_layer_is_tried():
+    assert set(ARGUMENTS) == set(LAYERS)
+
+
+@given(settings_of_layers)
+def test_a_layer_takes_an_argument_or_refuses_it_by_name(drawn):
+    kind, (name, arguments) = drawn
+    layer = attempt(lambda: LAYERS[kind](**arguments), name)
+    if layer is REFUSED:
+        return
+    assert repr(pickle.loads(pickle.dumps(layer))) == repr(layer)
+    assume(arguments.get("units", 0) < 100 and kind not in ("Add", "Concatenate"))
+    known = [] if callable(arguments[name]) else ["parameter 'b1'"]  # too large in float32
+    model = attempt(lambda: fm.Sequential([layer], input_columns=2, seed=0), *known)
+    if model is REFUSED:
+        assert name == "bias_initializer" or callable(arguments[name])
+        return
+    assert not np.isnan(model.predict(np.ones((3, 2)))).any()
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+@given(st.sampled_from(["Dense", "Activation", "Dropout"]), st.data())
+def test_a_setting_assigned_later_is_taken_or_refused_and_then_as_before(kind, data):
+    name, arguments = data.draw(one_replaced(ARGUMENTS[kind], anything | names))
+    layer = LAYERS[kind](**ARGUMENTS[kind])
+    model = fm.Sequential([layer], input_columns=2, seed=0)
+    before, said = model.predict(np.ones((3, 2))), repr(layer)
+    known = [] if callable(arguments[name]) else [name]
+    kinds = (TypeError, ValueError, AttributeError)  # fixed, once there are weights
+    done = attempt(lambda: setattr(layer, name, arguments[name]), *known, errors=kinds)
+    if done is not REFUSED:
+        assert np.isfinite(model.predict(np.ones((3, 2)))).all()
+        return
+    assert repr(layer) == said
+    np.testing.assert_array_equal(model.predict(np.ones((3, 2))), before)
+
+
+@given(st.sampled_from(sorted(MODELS)), st.data())
+def test_a_model_takes_an_argument_or_refuses_it_by_name(kind, data):
+    few = st.lists(st.integers(-1, 5) | anything, max_size=4)
+    name, arguments = data.draw(one_replaced(MODELS[kind], anything | few | names))
+    known = [] if callable(arguments[name]) else [name, "columns"]
+    model = attempt(lambda: getattr(fm, kind)(**arguments), *known)
+    if model is not REFUSED and kind != "Input":
+        model.build(2) if arguments.get("input_columns", 0) is None else None
+        columns = model.network.input_columns[0]
+        assert np.isfinite(model.predict(np.ones((3, columns)))).all()
+        assert model.copy().get_weights()[0].tobytes() == model.get_weights()[0].tobytes()
+
+
+@given(st.data())
+def test_weights_are_copied_in_or_refused_and_then_none_has_changed(data):
+    model = fm.MLP([2, 3, 1], seed=0, dtype=data.draw(st.sampled_from(["float32", "float64"])))
+    weights = model.get_weights()
+    value = data.draw(
+        st.one_of(anything, st.lists(anything, max_size=5), _like(weights[0]), _like(weights[1]))
+    )
+    where = data.draw(st.sampled_from(["weights", "biases", "set_weights", "one of them"]))
+    if where in ("weights", "biases"):
+        done = attempt(lambda: setattr(model.layers[0], where, value), where)
+        expected = [value if where == "weights" else weights[0]]
+        expected += [value if where == "biases" else weights[1], *weights[2:]]
+    else:
+        i = data.draw(st.integers(0, 3))
+        given = [*weights[:i], value, *weights[i + 1 :]] if where == "one of them" else value
+        done = attempt(lambda: model.set_weights(given), "weights")
+        expected = given
+    if done is REFUSED:
+        expected = weights
+    for found, wanted in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, np.asarray(wanted).astype(found.dtype))
+        assert np.isfinite(found).all()
+
+
+def _like(array: np.ndarray) -> st.SearchStrategy[np.ndarray]:
+    """Arrays of this shape, of which some numbers may be too large or not finite."""
+    wild = st.sampled_from([0.0, 1.0, -2.5, 1e-310, 1e38, 1e39, 1e300, np.nan, np.inf])
+    return st.lists(wild, min_size=array.size, max_size=array.size).map(
+        lambda values: np.reshape(values, array.shape)
+    )

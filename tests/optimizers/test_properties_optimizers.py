@@ -1,0 +1,64 @@
+"""Whatever the arguments of optimizers and schedules: rates of every step, or a refusal by name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastmlp import schedules
+from fastmlp.optimizers import OPTIMIZERS
+from properties import REFUSED, attempt, one_replaced
+
+SCHEDULES = {
+    "ExponentialDecay": {"initial": 0.1, "factor": 0.5, "every": 10},
+    "StepDecay": {"initial": 0.1, "factor": 0.5, "every": 10},
+    "InverseScaling": {"initial": 0.1, "power": 0.5},
+    "CosineDecay": {"initial": 0.1, "steps": 10, "final": 0.0},
+    "Warmup": {"steps": 4, "after": 0.1},
+}
+RULES = {
+    "adam": {
+        "learning_rate": 1e-3,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "epsilon": 1e-8,
+        "weight_decay": 0.1,
+    },
+    "sgd": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+}
+STEPS = np.array([0, 1, 2, 9, 10, 1000, 2**40], np.int64)
+
+
+def test_every_optimizer_and_schedule_is_tried():
+    assert set(RULES) == set(OPTIMIZERS)
+    found = vars(schedules).items()
+    assert set(SCHEDULES) == {name for name, value in found if dataclasses.is_dataclass(value)}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@given(st.data())
+def test_a_schedule_has_a_rate_for_every_step_or_refuses_an_argument_by_name(name, data):
+    wrong, arguments = data.draw(one_replaced(SCHEDULES[name]))
+    schedule = attempt(lambda: getattr(schedules, name)(**arguments), wrong)
+    if schedule is REFUSED:
+        return
+    known = ["schedule"] if callable(arguments[wrong]) else ["no refusal any more"]
+    rates = attempt(lambda: schedules.rates(schedule, STEPS), *known)
+    if rates is not REFUSED:
+        assert rates.shape == STEPS.shape
+        assert (np.isfinite(rates) & (rates >= 0)).all()
+
+
+@pytest.mark.parametrize("name", RULES)
+@given(st.data())
+def test_an_optimizer_has_numbers_for_every_step_or_refuses_an_argument_by_name(name, data):
+    wrong, arguments = data.draw(one_replaced(RULES[name]))
+    rule = attempt(lambda: OPTIMIZERS[name](**arguments), wrong)
+    if rule is REFUSED or callable(rule.learning_rate):
+        return
+    for first in (0, 1, 1000, 10**9):
+        assert np.isfinite(rule.step_values(first, 5, rule.rates(first, 5))).all()
