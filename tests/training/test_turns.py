@@ -1,5 +1,6 @@
 """One model, several threads: a fit has it alone, the first use is one thread's, forks go on."""
 
+import copy
 import os
 import pickle
 import subprocess
@@ -234,13 +235,19 @@ assert status == 0, status
     )
 
 
-@pytest.mark.parametrize("call", ["fit", "partial_fit", "predict"])
+@pytest.mark.parametrize("call", ["fit", "partial_fit", "predict", "model_", "pickling"])
 def test_an_estimator_in_a_fit_refuses_other_threads_and_works_for_its_callbacks(call):
     pause, other = Pause(), fm.MLPClassifier(max_iter=2, random_state=0)
     estimator = fm.MLPClassifier(max_iter=2, random_state=0, callbacks=[pause])
     inside = []
     pause.on_fit_begin = lambda model, names: inside.append(estimator.predict(X))
-    arguments = {"fit": (X, T), "partial_fit": (X, T, [0, 1, 2]), "predict": (X,)}[call]
+    calls = {
+        "fit": lambda: estimator.fit(X, T),
+        "partial_fit": lambda: estimator.partial_fit(X, T, [0, 1, 2]),
+        "predict": lambda: estimator.predict(X),
+        "model_": lambda: estimator.model_,
+        "pickling": lambda: copy.deepcopy(estimator),
+    }
     worker = threading.Thread(target=lambda: estimator.set_params(tol=0).fit(X, T))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two epochs are not enough
@@ -248,7 +255,7 @@ def test_an_estimator_in_a_fit_refuses_other_threads_and_works_for_its_callbacks
         assert pause.there.wait(60)
         try:
             with pytest.raises(RuntimeError, match=f"{call}: another thread is in fit"):
-                getattr(estimator, call)(*arguments)
+                calls[call]()
         finally:
             pause.go.set()
             worker.join()

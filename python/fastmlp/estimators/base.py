@@ -81,8 +81,6 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    _turn: turns.Turn | None = None
-
     # What the two kinds of estimators decide.
 
     _y_numeric = False

@@ -375,9 +375,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
             binarizer = LabelBinarizer().fit(self.classes_)
             if not np.array_equal(binarizer.classes_, self.classes_):
+                given = np.asarray(self.classes_).tolist()
                 raise ValueError(
-                    f"classes_ are set by hand to {[*self.classes_][:20]}: they must be sorted, "
-                    "each there once; sort the outputs of coefs_ and intercepts_ with them"
+                    f"classes_ are set by hand to {given[:20]}: they must be sorted, each there "
+                    "once; sort the outputs of coefs_ and intercepts_ with them"
                 )
             self._label_binarizer = binarizer
         elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmlp.data import arrays
 from fastmlp.estimators import network
+from fastmlp.training import turns
 from fastmlp.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Weights:
     n_layers_: int
     out_activation_: str
 
+    _turn: turns.Turn | None = None
+
     def _out_activation(self) -> str:
         raise NotImplementedError
 
@@ -47,6 +50,7 @@ class Weights:
         """The network itself: `fastmlp.Model` with all it can do, with the present weights."""
         if "coefs_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} has no model_ before fit")
+        turns.check(self, "model_")
         self._read_weights()
         return self._model
 
@@ -169,6 +173,7 @@ class Weights:
     # Objects.
 
     def __getstate__(self) -> dict[str, Any]:
+        turns.check(self, "pickling")
         state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         # The weights are the model's, unless somebody has put in others; plans are made again.
         gone = ["_shown", "_trainer", "_turn"]
