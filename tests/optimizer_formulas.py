@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.optimizers import SGD, Adam, Update
+from fastmlp.optimizers import SGD, Adam, RMSprop, Update
 
 State = dict[str, Any]  # of one parameter; empty before the first step
 
@@ -27,7 +27,15 @@ def sgd(how: SGD, t: int, rate: float, g: np.ndarray, state: State) -> np.ndarra
     return how.momentum * v - rate * g if how.nesterov else v
 
 
-FORMULAS: dict[type[Update], Any] = {Adam: adam, SGD: sgd}
+def rmsprop(how: RMSprop, t: int, rate: float, g: np.ndarray, state: State) -> np.ndarray:
+    s = state["s"] = how.rho * state.get("s", 0.0) + (1 - how.rho) * g**2
+    m = state["m"] = how.rho * state.get("m", 0.0) + (1 - how.rho) * g
+    quotient = g / (np.sqrt(s - m**2 if how.centered else s) + how.epsilon)
+    u = state["u"] = how.momentum * state.get("u", 0.0) + quotient
+    return -rate * u
+
+
+FORMULAS: dict[type[Update], Any] = {Adam: adam, RMSprop: rmsprop, SGD: sgd}
 
 CASES: dict[str, Update] = {
     "adam": Adam(0.02),
@@ -38,6 +46,10 @@ CASES: dict[str, Update] = {
     "momentum": SGD(0.1, momentum=0.9),
     "momentum with decay": SGD(0.1, momentum=0.9, weight_decay=0.01),
     "nesterov": SGD(0.1, momentum=0.8, nesterov=True, weight_decay=0.1),
+    "rmsprop": RMSprop(),
+    "rmsprop with decay and momentum": RMSprop(0.02, rho=0.9, momentum=0.8, weight_decay=0.1),
+    "centered": RMSprop(0.02, epsilon=1e-3, centered=True),
+    "centered with momentum": RMSprop(0.02, rho=0.8, momentum=0.9, epsilon=0.1, centered=True),
 }
 
 

@@ -69,4 +69,48 @@ void adam(Index n, T* w, const T* g, T* const* state, const T* numbers) {
   });
 }
 
+template <class T, bool centered, bool moving>
+FASTMLP_INLINE void by_root(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T *const square = state[0], *const mean = centered ? state[1] : nullptr;
+  T* const velocity = moving ? state[1 + centered] : nullptr;
+  const T rate = numbers[0], rho = numbers[1], epsilon = numbers[2];
+  const T momentum = moving ? numbers[3] : T(0), decay = numbers[3 + moving];
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), g0 = get(g);
+    Vec<T> under = fma(splat(rho), get(square), (T(1) - rho) * (g0 * g0));
+    put(square, under);
+    if constexpr (centered) {
+      const Vec<T> m = fma(splat(rho), get(mean), (T(1) - rho) * g0);
+      put(mean, m);
+      under = greatest(Vec<T>{}, fma(-m, m, under));  // below 0 by rounding alone
+    }
+    Vec<T> change = over_root<T>(g0, under, epsilon);
+    if constexpr (moving) {
+      change = fma(splat(momentum), get(velocity), change);
+      put(velocity, change);
+    }
+    put(w, w0 + -rate * change - decay * w0);
+  });
+}
+
+template <class T>
+void rmsprop(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_root<T, false, false>(n, w, g, state, numbers);
+}
+
+template <class T>
+void rmsprop_momentum(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_root<T, false, true>(n, w, g, state, numbers);
+}
+
+template <class T>
+void centered_rmsprop(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_root<T, true, false>(n, w, g, state, numbers);
+}
+
+template <class T>
+void centered_rmsprop_momentum(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_root<T, true, true>(n, w, g, state, numbers);
+}
+
 }  // namespace fastmlp::FASTMLP_ISA

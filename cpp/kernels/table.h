@@ -67,12 +67,19 @@ using Index = std::int64_t;
 //   nesterov  the same velocity;  w ← w + momentum·velocity − rate·g − decay·w
 //   adam      mean ← β₁·mean + (1−β₁)·g;  square ← β₂·square + (1−β₂)·g²;
 //             w ← (1 − decay)·w − rate·mean/(√square + epsilon)
-#define FASTMLP_OPTIMIZER(X)                 \
-  X(assign, , )                              \
-  X(sgd, , rate decay)                       \
-  X(momentum, velocity, rate momentum decay) \
-  X(nesterov, velocity, rate momentum decay) \
-  X(adam, mean square, rate beta1 beta2 epsilon decay)
+//   rmsprop   square ← rho·square + (1−rho)·g²;  w ← w − rate·g/(√square + epsilon) − decay·w.
+//             Centered, mean ← rho·mean + (1−rho)·g and square − mean² stands under the root. With
+//             momentum, velocity ← momentum·velocity + the quotient, and w follows −rate·velocity.
+#define FASTMLP_OPTIMIZER(X)                                            \
+  X(assign, , )                                                         \
+  X(sgd, , rate decay)                                                  \
+  X(momentum, velocity, rate momentum decay)                            \
+  X(nesterov, velocity, rate momentum decay)                            \
+  X(adam, mean square, rate beta1 beta2 epsilon decay)                  \
+  X(rmsprop, square, rate rho epsilon decay)                            \
+  X(rmsprop_momentum, square velocity, rate rho epsilon momentum decay) \
+  X(centered_rmsprop, square mean, rate rho epsilon decay)              \
+  X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay)
 
 #define FASTMLP_ENUM(name) name,
 enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) count };

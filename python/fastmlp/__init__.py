@@ -43,7 +43,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "models.model": "Model",
         "models.sequential": "MLP Sequential",
         "networks.signal": "NoSignalWarning",
-        "optimizers": "Adam SGD optimizers",
+        "optimizers": "Adam RMSprop SGD optimizers",
         "schedules": "CosineDecay ExponentialDecay InverseScaling StepDecay Warmup schedules",
         "training.history": "History",
         "training.steps": "StepTrainer",

@@ -34,6 +34,7 @@ from fastmlp.models.sequential import Sequential as Sequential
 from fastmlp.networks.signal import NoSignalWarning as NoSignalWarning
 from fastmlp.optimizers import SGD as SGD
 from fastmlp.optimizers import Adam as Adam
+from fastmlp.optimizers import RMSprop as RMSprop
 from fastmlp.schedules import CosineDecay as CosineDecay
 from fastmlp.schedules import ExponentialDecay as ExponentialDecay
 from fastmlp.schedules import InverseScaling as InverseScaling

@@ -229,6 +229,12 @@ def test_every_option_of_the_network_and_the_training_arrives(tmp_path, capsys):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", fm.optimizers.OPTIMIZERS)
+def test_every_optimizer_can_be_chosen(tmp_path, capsys, name):
+    assert run(tmp_path, "train", "iris", "--epochs", 2, "--optimizer", name) == 0
+    assert f"{name}, 2 epochs" in capsys.readouterr().out
+
+
 def test_no_hidden_layer_is_a_linear_model(tmp_path):
     assert run(tmp_path, "train", "iris", "--epochs", 1, "--hidden", "none", "--quiet") == 0
     assert len(fm.load(tmp_path / "iris.safetensors").layers) == 1

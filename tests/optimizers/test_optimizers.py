@@ -7,7 +7,7 @@ import pytest
 
 from fastmlp import _core, optimizers
 from fastmlp._core import kernels
-from fastmlp.optimizers import OPTIMIZERS, SGD, Adam
+from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, RMSprop
 from optimizer_formulas import CASES, FORMULAS, step
 
 
@@ -48,6 +48,8 @@ def test_momentum_needs_a_velocity_and_plain_sgd_needs_no_state():
     assert SGD().state_vectors == 0
     assert SGD(momentum=0.9).state_vectors == 1
     assert Adam().state_vectors == 2
+    assert RMSprop().state_vectors == 1
+    assert RMSprop(momentum=0.9, centered=True).state_vectors == 3
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -93,6 +95,11 @@ def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
         (lambda: SGD(momentum=1), ValueError, "momentum must be"),
         (lambda: SGD(nesterov=True), ValueError, "nesterov=True needs a momentum"),
         (lambda: SGD(momentum=0.9, nesterov=1), TypeError, "nesterov must be True or False"),
+        (lambda: RMSprop(rho=1.0), ValueError, "rho must be .* less than 1, got 1.0"),
+        (lambda: RMSprop(momentum=-0.1), ValueError, "momentum must be .* at least 0"),
+        (lambda: RMSprop(epsilon=0), ValueError, "epsilon must be .* greater than 0"),
+        (lambda: RMSprop(centered=1), TypeError, "centered must be True or False"),
+        (lambda: RMSprop(weight_decay=-1), ValueError, "weight_decay must be"),
         (lambda: optimizers.get("adamw"), ValueError, "did you mean 'adam'"),
         (lambda: optimizers.get(None), TypeError, "optimizer must be a name in"),
         (lambda: optimizers.get(Adam), TypeError, r"got the class: write Adam\(\)"),

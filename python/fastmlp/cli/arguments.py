@@ -100,6 +100,7 @@ def _command(
 def _add_train(commands: Any) -> None:
     from fastmlp.activations import ACTIVATIONS, ALIASES
     from fastmlp.datasets import NAMES
+    from fastmlp.optimizers import OPTIMIZERS
 
     train = _command(
         commands, "train", "train a network on a dataset or a table", _TRAIN_EXAMPLES, "train"
@@ -148,15 +149,16 @@ def _add_train(commands: Any) -> None:
     )
     add(
         "--optimizer",
-        choices=("adam", "sgd"),
+        choices=tuple(OPTIMIZERS),
         default="adam",
         help="sgd has momentum 0.9 (default: %(default)s)",
     )
+    rates = ", ".join(f"{name} {kind().learning_rate}" for name, kind in OPTIMIZERS.items())
     add(
         "--learning-rate",
         metavar="RATE",
         type=_number(above=0),
-        help="at the start; it falls to 0 along a half cosine (default: 0.001, sgd 0.01)",
+        help=f"at the start; it falls to 0 along a half cosine (default: {rates})",
     )
     add(
         "--l2",

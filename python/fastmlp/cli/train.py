@@ -211,9 +211,11 @@ def _fit(
 def _optimizer(options: argparse.Namespace, steps: int) -> Any:
     import fastmlp as fm
 
-    rate = options.learning_rate or (1e-3 if options.optimizer == "adam" else 1e-2)
+    optimizer = fm.optimizers.get(options.optimizer)
+    rate = options.learning_rate or float(optimizer.rates(0, 1)[0])
     schedule = fm.CosineDecay(rate, steps)
-    return fm.Adam(schedule) if options.optimizer == "adam" else fm.SGD(schedule, momentum=0.9)
+    settings = {"momentum": 0.9} if options.optimizer == "sgd" else {}
+    return replace(optimizer, learning_rate=schedule, **settings)
 
 
 # --- after -----------------------------------------------------------------------------------

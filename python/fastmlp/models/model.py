@@ -141,7 +141,7 @@ class Model(Solvable):
             graph nodes (y, t). By default cross_entropy for a softmax output, binary_cross_entropy
             for a logistic one, else squared_error.
         optimizer : str or optimizer, default "adam"
-            "adam", "sgd", `Adam` or `SGD`.
+            "adam", "rmsprop", "sgd", or `Adam`, `RMSprop`, `SGD` with settings of your own.
         epochs : int, default 10
             How many times to go through the data.
         batch_size : int or None, default 32

@@ -16,11 +16,12 @@ from typing import Any
 from fastmlp import _checks
 from fastmlp.optimizers.adam import Adam
 from fastmlp.optimizers.base import Update
+from fastmlp.optimizers.rmsprop import RMSprop
 from fastmlp.optimizers.sgd import SGD
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Update", "get"]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "RMSprop", "Update", "get"]
 
-OPTIMIZERS: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Adam | RMSprop | SGD]] = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
 
 
 def get(spec: Any) -> Update:
