@@ -9,7 +9,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp import planner
+from fastmlp import initializers, planner
 from fastmlp.layers import Layer, ParameterSpec
 
 RNG = np.random.default_rng(5)
@@ -283,3 +283,16 @@ def test_a_model_of_a_class_of_the_users_has_attributes_of_its_own():
     model = Mine([4, 2])
     model.whatever = 3
     assert model.whatever == 3
+
+
+def test_a_parameter_is_a_weight_or_a_bias_by_what_its_layer_says():
+    draw = initializers.get("zeros")
+    assert ParameterSpec("weights", "W", (3, 2), draw).role == "weight"
+    assert ParameterSpec("biases", "b", (1, 3), draw).role == "bias"
+    shift = ParameterSpec("shift", "s", (1, 3), draw, role="bias")
+    assert (shift.role, shift.array_shape) == ("bias", (3,))
+    assert ParameterSpec("scale", "s", (1, 3), draw).array_shape == (1, 3)
+    with pytest.raises(ValueError, match="role"):
+        ParameterSpec("weights", "W", (3, 2), draw, role="bais")
+    with pytest.raises(ValueError, match=r"biases: a bias must be one row, got the shape \(2, 3\)"):
+        ParameterSpec("biases", "b", (2, 3), draw)

@@ -138,7 +138,7 @@ def test_a_network_may_be_thousands_of_layers_deep():
     network = Network.sequential([Dense(1) for _ in range(3000)], 1, seed=0)
     assert network.copy().parameter_count == 6000
     assert len(pickle.loads(pickle.dumps(network)).layers) == 3000
-    assert len(Network.shapes_in(network.config())) == 6000
+    assert len(Network.specs_in(network.config())) == 6000
 
 
 # ------------------------------------------------------------------------------------- forward
@@ -409,13 +409,14 @@ def test_the_shapes_in_a_config_are_those_of_the_network(make):
         name: node.shape
         for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True)
     }
-    assert Network.shapes_in(network.config()) == shapes
+    specs = Network.specs_in(network.config())
+    assert {name: spec.shape for name, spec in specs.items()} == shapes
 
 
 def test_the_shapes_of_an_absurd_config_cost_nothing():
     config = Network.mlp([2, 3]).config()
     config["layers"][0]["units"] = 10**18
-    assert Network.shapes_in(config)["dense_1.weights"] == (10**18, 2)
+    assert Network.specs_in(config)["dense_1.weights"].shape == (10**18, 2)
     weights = {"dense_1.weights": np.zeros((3, 2)), "dense_1.biases": np.zeros((1, 3))}
     with pytest.raises(ValueError, match="must have the shape"):
         Network.from_config(config, weights=weights)
@@ -476,7 +477,7 @@ def test_a_malformed_config_is_a_value_error(config):
     with pytest.raises(ValueError, match=r"config|layer|call|input|shape|name"):
         Network.from_config(config)
     with pytest.raises(ValueError, match=r"config|layer|call|input|shape|name"):
-        Network.shapes_in(config)
+        Network.specs_in(config)
 
 
 # ------------------------------------------------------------------------------------- summary

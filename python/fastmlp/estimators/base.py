@@ -321,11 +321,11 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the plan of L-BFGS: in float64, as its line search needs."""
         model, trainer = self.model_, self._trainer
         if model.dtype != np.float64:
-            nodes = model.network.parameter_nodes
+            nodes, roles = model.network.parameter_nodes, model.network.parameter_roles
             trainer = trainer.plans.get(
                 "trainer in float64",
                 None,
-                lambda: Trainer(model.network, Parameters(nodes, "float64")),
+                lambda: Trainer(model.network, Parameters(nodes, "float64", roles)),
             )
         objective = replace(self._penalised(data), total=True)
         return trainer.compiled(objective, PeerSGD(1.0), data)

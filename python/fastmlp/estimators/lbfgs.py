@@ -41,7 +41,7 @@ class WholeLoss:
         self._parameters = compiled.plan.parameters
         self._total = float(data.rows if data.weight is None else data.weight.sum(dtype=np.float64))
         self._sum = compiled.plan.loss_function(compiled.feeds(data))
-        self._decay = penalty(alpha, data.exponent, np.float64) * _mask(network, self._parameters)
+        self._decay = penalty(alpha, data.exponent, np.float64) * _mask(self._parameters)
 
     def __call__(self, flat: Array) -> tuple[float, Array]:
         """Return (Σ w L + ½ α ‖W‖²) / Σ w and its gradient."""
@@ -54,11 +54,11 @@ class WholeLoss:
         return loss / self._total, gradient
 
 
-def _mask(network: Network, parameters: Parameters) -> Array:
+def _mask(parameters: Parameters) -> Array:
     """Return 1 where the flat vector holds a weight, 0 at biases and padding."""
     mask = parameters.new_vector()
-    for name, node in zip(network.parameter_names, network.parameter_nodes, strict=True):
-        if name.endswith(".weights"):
+    for node, role in parameters.roles.items():
+        if role == "weight":
             parameters.view(node, mask)[...] = 1.0
     return mask
 

@@ -177,5 +177,4 @@ LOSSES: dict[str, Callable[[PeerObjective, Any, Any], tuple[Any, Any]]] = {
 
 
 def _weight_matrices(network: Network) -> list[Node]:
-    named = zip(network.parameter_names, network.parameter_nodes, strict=True)
-    return [node for name, node in named if name.endswith(".weights")]
+    return [node for node, role in network.parameter_roles.items() if role == "weight"]

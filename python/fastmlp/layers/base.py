@@ -25,6 +25,9 @@ AnyLayer = TypeVar("AnyLayer", bound="Layer")
 # What can be saved and loaded, by class name; layers.py fills it. Files can name nothing else.
 LAYERS: dict[str, type[Layer]] = {}
 
+# What a parameter can be for.
+ROLES = ("weight", "bias")
+
 
 class Symbol:
     """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
@@ -107,6 +110,14 @@ class ParameterSpec:
         Draws its values before training.
     l2
         λ of its penalty; None is the model's, 0 (the default) none.
+    role
+        ``"weight"``, or ``"bias"``: a row that arrays, files and `get_weights` show as a vector. By
+        default what is called biases is a bias and all else a weight.
+
+    Raises
+    ------
+    ValueError
+        If the role is another, or a bias is no row.
     """
 
     name: str
@@ -114,6 +125,18 @@ class ParameterSpec:
     shape: tuple[int, int]
     initializer: Initializer
     l2: float | None = 0.0
+    role: str = ""
+
+    def __post_init__(self) -> None:
+        role = self.role or ("bias" if self.name == "biases" else "weight")
+        object.__setattr__(self, "role", _checks.choice(role, "role", ROLES))
+        if role == "bias" and self.shape[0] != 1:
+            raise ValueError(f"{self.name}: a bias must be one row, got the shape {self.shape}")
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """The shape that users see: (columns,) of a bias."""
+        return self.shape[1:] if self.role == "bias" else self.shape
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ class Dense(Layer):
         weights = ParameterSpec("weights", "W", (self.units, inputs), draw, self.l2)
         if not self.use_bias:
             return (weights,)
-        return weights, ParameterSpec("biases", "b", (1, self.units), self.bias_initializer)
+        shape, draw = (1, self.units), self.bias_initializer
+        return weights, ParameterSpec("biases", "b", shape, draw, role="bias")
 
     def apply(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int

@@ -79,7 +79,9 @@ class Owner:
     def _adopt(self, network: Network) -> None:
         """Take a network, once, and own its parameters."""
         if self._network is None:
-            self._parameters = Parameters(network.parameter_nodes, self.dtype)
+            self._parameters = Parameters(
+                network.parameter_nodes, self.dtype, network.parameter_roles
+            )
             network.bind(self._parameters)
             network.on_change(self._forget_plans)
             self._network = network  # last: other threads may be looking

@@ -71,8 +71,8 @@ def save(state: ModelState, path: str | PathLike[str]) -> None:
         "objective": json.dumps(_named(state.objective)),
         "metadata": user,
     }
-    values = network.values().items()
-    tensors = {name: value.reshape(_file_shape(name, value.shape)) for name, value in values}
+    values = dict(zip(network.parameter_nodes, network.values().values(), strict=True))
+    tensors = network.views(values.__getitem__)
     files.write(path, _parts(header, tensors))
 
 
@@ -129,8 +129,8 @@ def _read(file: BinaryIO) -> ModelState:
     if header.get("dtype") not in DTYPES:
         raise ValueError(f"its dtype must be in {list(DTYPES)}, not {header.get('dtype')!r}")
     architecture = _parse(header, "architecture")
-    asked = Network.shapes_in(architecture)
-    shapes = {name: _file_shape(name, shape) for name, shape in asked.items()}
+    specs = Network.specs_in(architecture)
+    shapes = {name: spec.array_shape for name, spec in specs.items()}
     _check_tensors(described, shapes, DTYPES[header["dtype"]])
     numbers = sum(math.prod(shape) for shape in shapes.values())
     _check_size(file, len(beginning) + numbers * np.dtype(header["dtype"]).itemsize)
@@ -195,10 +195,6 @@ def _parse(header: dict[str, str], key: str) -> Any:
         return json.loads(header[key])
     except ValueError as error:
         raise ValueError(f"{key!r} in its header is no JSON: {error}") from None
-
-
-def _file_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape[1:] if name.endswith(".biases") else shape
 
 
 def _as_rows(weights: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -64,6 +64,8 @@ class Network:
         W1, b1, W2, …; their values are the initial ones, and those of the model once there is one.
     parameter_names : tuple of str
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
+    parameter_roles : dict of Node to str
+        What each is for: "weight" or "bias".
     output_columns : int
     version : int
         How often a setting of a layer has changed: what is made of a graph is of this version.
@@ -114,6 +116,8 @@ class Network:
             values = _given(specs, weights)
         self.parameter_names = tuple(specs)
         self.parameter_nodes = _parameter_nodes(structure.specs, values)
+        roles = (spec.role for spec in specs.values())
+        self.parameter_roles = dict(zip(self.parameter_nodes, roles, strict=True))
         self.input_nodes = _input_nodes(structure.inputs)
         nodes = iter(self.parameter_nodes)
         self._layer_nodes = [tuple(next(nodes) for _ in specs) for specs in structure.specs]
@@ -231,7 +235,7 @@ class Network:
         result = {}
         for name, node in zip(self.parameter_names, self.parameter_nodes, strict=True):
             values = view(node)
-            result[name] = values[0] if name.endswith(".biases") else values
+            result[name] = values[0] if self.parameter_roles[node] == "bias" else values
         return result
 
     def layer(self, name: str) -> Layer:
@@ -380,8 +384,8 @@ class Network:
         return cls(*symbols(config), seed=seed, weights=weights)
 
     @staticmethod
-    def shapes_in(config: object) -> dict[str, tuple[int, int]]:
-        """Return the shapes of the parameters a config asks for, by name, without making them.
+    def specs_in(config: object) -> dict[str, ParameterSpec]:
+        """Return what parameters a config asks for, by name, without making them.
 
         Raises
         ------
@@ -391,10 +395,11 @@ class Network:
         Examples
         --------
         >>> from fastmlp.networks.network import Network
-        >>> Network.shapes_in(Network.mlp([2, 3]).config())
+        >>> specs = Network.specs_in(Network.mlp([2, 3]).config())
+        >>> {name: spec.shape for name, spec in specs.items()}
         {'dense_1.weights': (3, 2), 'dense_1.biases': (1, 3)}
         """
-        return Structure(*symbols(config)).shapes()
+        return Structure(*symbols(config)).parameters()
 
     def copy(self, *, seed: Seed = None, weights: Weights | None = None) -> Network:
         """Return a network of copied layers, with initial values of its own."""
