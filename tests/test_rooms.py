@@ -82,3 +82,8 @@ def test_the_top_holds_what_is_public():
     assert len(top) <= 20
     hidden = {path.stem for path in FILES if path.name.startswith("_")} - {"__init__", "__main__"}
     assert hidden == {"_checks", "_lazy"}
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert {str(file): count for file, count in lines.items() if count > 420} == {}

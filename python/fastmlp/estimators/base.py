@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,12 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastmlp import _checks, activations, config, planner
-from fastmlp.callbacks import as_callbacks
 from fastmlp.data import frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
-from fastmlp.estimators.examples import average, examples, penalty, readable, split
-from fastmlp.estimators.objectives import PeerObjective
-from fastmlp.estimators.solvers import PeerAdam, PeerSGD, Scaling
-from fastmlp.estimators.stopping import Orders, StoppingRule, warn
-from fastmlp.estimators.weights import Weights
-from fastmlp.layers import Dropout
-from fastmlp.planner.parameters import Parameters
+from fastmlp.estimators.examples import examples, readable
+from fastmlp.estimators.trained import Trained
 from fastmlp.training import turns
-from fastmlp.training.request import FitRequest
-from fastmlp.training.trainer import Compiled, Trainer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +31,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
@@ -94,9 +85,6 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _encode(self, y: Array, name: str = "y") -> Array:
         raise NotImplementedError
 
-    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
-        raise NotImplementedError
-
     # Fitting.
 
     def _validate_params(self) -> None:
@@ -115,6 +103,21 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return sizes
 
     def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        incremental: bool,
+    ) -> None:
+        turn = turns.Turn("partial_fit" if incremental else "fit")
+        try:
+            turn.take(self)
+            self._fit_alone(X, y, sample_weight, validation, incremental)
+        finally:
+            turn.live = False
+
+    def _fit_alone(
         self,
         X: Any,
         y: Any,
@@ -208,147 +211,6 @@ class BaseMLP(Weights, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._adopt(units, weights, dtype)
         if self.solver != "lbfgs":
             self._begin_records(anew=True)
-
-    def _begin_records(self, *, anew: bool) -> None:
-        """Begin what epochs are recorded in; if not `anew`, only what is not there yet.
-
-        Weights put in by hand have no records, nor has a rule of stopping that is new.
-        """
-        stopping = self.early_stopping
-        fresh = {
-            "t_": 0,
-            "loss_curve_": [],
-            "_no_improvement_count": 0,
-            "validation_loss_curve_": [] if stopping else None,
-            "validation_scores_": [] if stopping else None,
-            "best_validation_score_": -np.inf if stopping else None,
-            "best_loss_": None if stopping else np.inf,
-        }
-        for name, value in fresh.items():
-            if anew or getattr(self, name, None) is None:
-                setattr(self, name, value)
-
-    def _fit_stochastic(self, data: Examples, held_out: Examples | None, incremental: bool) -> None:
-        self._begin_records(anew=False)
-        if self.early_stopping and held_out is not None:
-            self._check_scorable(held_out)
-        elif self.early_stopping:
-            data, held_out = split(
-                data, self.validation_fraction, self._strata(data.target), self._random_state
-            )
-        self.stopped_ = False
-        model, trainer = self.model_, self._trainer
-        request = self._request(data, held_out, incremental)
-        keep = incremental or (self.warm_start and self.keep_optimizer)
-        if keep and trainer.state and isinstance(trainer.state.optimizer, type(request.optimizer)):
-            rate = trainer.state.optimizer.learning_rate
-            trainer.state.optimizer = replace(request.optimizer, learning_rate=rate)
-            request = replace(request, optimizer=trainer.state.optimizer)
-        else:
-            trainer.state = None
-        training = trainer.begin(request, model)
-        self.n_iter_ = 0
-        try:
-            training.run()
-        except KeyboardInterrupt:  # as in scikit-learn
-            warn("Training interrupted by user.", UserWarning)
-        training.end()
-
-    def _request(self, data: Examples, held_out: Examples | None, incremental: bool) -> FitRequest:
-        """Return what the settings ask of the trainer."""
-        batch_size = self._checked_batch_size(data.rows)
-        evaluate = None
-        if held_out is not None:
-            evaluate = self._validation(held_out)
-            self.validation_scores_: list[float] = self.validation_scores_ or []
-            self.validation_loss_curve_: list[float] = self.validation_loss_curve_ or []
-        rng = self._random_state
-        uses_noise = any(isinstance(layer, Dropout) for layer in self._model.layers)
-        noise = int(rng.randint(np.iinfo(np.int32).max)) if uses_noise else 0
-        return FitRequest(
-            objective=self._penalised(data),
-            names={"loss": False},
-            data=data,
-            optimizer=self._solver(data.rows, batch_size),
-            epochs=1 if incremental else self.max_iter,
-            batch_size=batch_size,
-            orders=Orders(data.rows, rng) if self.shuffle else None,
-            noise=noise,
-            listeners=tuple(as_callbacks(self.callbacks or ())),
-            visible=self.verbose == "bar",
-            held_out={} if evaluate is None else {"loss": False, "score": True},
-            evaluate=evaluate,
-            rule=StoppingRule(self, self._trainer, data.rows, incremental),
-        )
-
-    def _checked_batch_size(self, rows: int) -> int:
-        size = self.batch_size
-        if size == "auto":
-            return min(200, rows)
-        if size > rows:
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. "
-                "It is going to be clipped",
-                UserWarning,
-            )
-        return int(min(size, rows))
-
-    def _solver(self, rows: int, batch_size: int) -> PeerAdam | PeerSGD:
-        rate = float(self.learning_rate_init)
-        if self.solver == "adam":
-            return PeerAdam(rate, self.beta_1, self.beta_2, self.epsilon)
-        later = None
-        if self.learning_rate == "invscaling":
-            steps = -(-rows // batch_size)
-            later = Scaling(self.learning_rate_init, self.power_t, self.t_, rows, steps)
-        return PeerSGD(rate, self.momentum, self.nesterovs_momentum, later)
-
-    def _check_scorable(self, held_out: Examples) -> None:
-        """Raise if the user's validation rows are too few for a score to follow."""
-
-    def _strata(self, target: Array) -> Array | None:
-        return None
-
-    def _objective(self) -> PeerObjective:
-        return PeerObjective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
-
-    def _penalised(self, data: Examples) -> PeerObjective:
-        """Return the objective with α in the unit of the weights."""
-        alpha = penalty(float(self.alpha), data.exponent, self.model_.dtype)
-        return replace(self._objective(), alpha=alpha)
-
-    def _compiled_total(self, data: Examples) -> Compiled:
-        """Return the plan of L-BFGS: in float64, as its line search needs."""
-        model, trainer = self.model_, self._trainer
-        if model.dtype != np.float64:
-            nodes, roles = model.network.parameter_nodes, model.network.parameter_roles
-            trainer = trainer.plans.get(
-                "trainer in float64",
-                None,
-                lambda: Trainer(model.network, Parameters(nodes, "float64", roles)),
-            )
-        objective = replace(self._penalised(data), total=True)
-        return trainer.compiled(objective, PeerSGD(1.0), data)
-
-    def _validation(self, data: Examples) -> Any:
-        """Return a function that gives the loss and the score of the data."""
-        from fastmlp import graph as g
-
-        y, _ = self.model_.network.forward(training=False)
-        t = g.input(data.target.shape[1], "t")
-        _, reported = self._objective().examples(y, t)
-        plan = planner.plan([y, reported], parameters=self.model_.parameters)
-        (x,), (X,) = self.model_.network.input_nodes, data.inputs
-        feeds = {x: X, t: data.target}
-        weight = None if data.weight is None else data.weight[:, 0]
-        out = [np.empty((data.rows, node.shape[1]), self.model_.dtype) for node in (y, reported)]
-
-        def validate(trainer: Trainer) -> dict[str, float]:
-            output, losses = plan.run(feeds, out=out)
-            score = self._score_outputs(output, data.target, weight)
-            return {"loss": average(losses[:, 0], weight), "score": score}
-
-        return validate
 
     # Predicting.
 
@@ -456,3 +318,13 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
     if given.dtype.kind in "biuf" and given.size and not given.any():
         raise ValueError(f"{name} is zero for every row: nothing would count")
     return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)
+
+
+def is_stochastic(estimator: Any) -> bool:
+    """Raise AttributeError unless the solver goes by batches, as `partial_fit` must."""
+    if estimator.solver not in ("sgd", "adam"):
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True

@@ -13,10 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from fastmlp.data import arrays, frames
-from fastmlp.estimators.base import BaseMLP, checked_weight
-from fastmlp.estimators.classifier import _is_stochastic
+from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic
 from fastmlp.estimators.objectives import LOSSES, PeerObjective
-from fastmlp.training.turns import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -258,15 +256,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         MLPRegressor
             The estimator itself.
         """
-        turn = Turn("fit")
-        try:
-            turn.take(self)
-            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
-        finally:
-            turn.live = False
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
         return self
 
-    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
@@ -299,12 +292,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         MLPRegressor
             The estimator itself.
         """
-        turn = Turn("partial_fit")
-        try:
-            turn.take(self)
-            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
-        finally:
-            turn.live = False
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
         return self
 
     _y_numeric = True

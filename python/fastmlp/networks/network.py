@@ -8,19 +8,19 @@ computes nothing.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastmlp import _checks, activations, layers, losses
+from fastmlp import activations, losses
 from fastmlp import graph as g
 from fastmlp._checks import hint, real
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
+from fastmlp.networks.initial import Seed, Weights, drawn, given, input_nodes, parameter_nodes
 from fastmlp.networks.structure import (
     Structure,
     SummaryRow,
     checked_inputs,
+    dense_chain,
     first_input,
     replay,
     symbols,
@@ -28,13 +28,6 @@ from fastmlp.networks.structure import (
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-
-__all__ = ["Network", "SummaryRow"]
-
-Weights: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
-# In words, as naming the Generator would load numpy.random.
-Seed: TypeAlias = "int | np.random.Generator | None"
 
 
 class Network:
@@ -111,22 +104,19 @@ class Network:
         specs = structure.parameters()
         if weights is None:
             structure.check_size()
-            values = _drawn(specs, seed)
+            values = drawn(specs, seed)
         else:
-            values = _given(specs, weights)
+            values = given(specs, weights)
         self.parameter_names = tuple(specs)
-        self.parameter_nodes = _parameter_nodes(structure.specs, values)
+        self.parameter_nodes = parameter_nodes(structure.specs, values)
         roles = (spec.role for spec in specs.values())
         self.parameter_roles = dict(zip(self.parameter_nodes, roles, strict=True))
-        self.input_nodes = _input_nodes(structure.inputs)
+        self.input_nodes = input_nodes(structure.inputs)
         nodes = iter(self.parameter_nodes)
         self._layer_nodes = [tuple(next(nodes) for _ in specs) for specs in structure.specs]
         self.version = 0
-        self._listener: Callable[[], Callable[[], None] | None] = _no_listener
+        self._listener: weakref.WeakMethod[Callable[[], None]] | None = None
         self.forward()  # raises what does not fit
-        self._join_layers()
-
-    def _join_layers(self) -> None:
         for i, (layer, name) in enumerate(zip(self.layers, self._structure.names, strict=True)):
             named = [spec.name for spec in self._structure.specs[i]]
             layer.join(self, name, dict(zip(named, self._layer_nodes[i], strict=True)))
@@ -191,14 +181,7 @@ class Network:
         >>> [tuple(node.shape) for node in Network.mlp([2, 3, 1], "tanh").parameter_nodes]
         [(3, 2), (1, 3), (1, 3), (1, 1)]
         """
-        if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
-            raise TypeError(f"columns must be a list of integers, not {type(columns).__name__}")
-        if len(columns) < 2:
-            raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
-        sizes = [_checks.columns(n, f"columns[{i}]") for i, n in enumerate(columns)]
-        phi = activations.get(activation)  # checked even where there is no hidden layer
-        hidden = [layers.Dense(units, phi) for units in sizes[1:-1]]
-        chain = [*hidden, layers.Dense(sizes[-1], activations.get(output, "output"))]
+        sizes, chain = dense_chain(columns, activation, output)
         return cls.sequential(chain, sizes[0], seed=seed, weights=weights)
 
     @property
@@ -268,7 +251,7 @@ class Network:
         if check:
             self.forward(training=True)
         self.version += 1
-        listener = self._listener()
+        listener = None if self._listener is None else self._listener()
         if listener is not None:
             listener()
 
@@ -431,44 +414,3 @@ def _unpickled(
     weights: Weights,
 ) -> Network:
     return Network(*replay(inputs, used, steps), weights=weights)
-
-
-def _no_listener() -> None:
-    return None
-
-
-def _drawn(specs: Mapping[str, ParameterSpec], seed: Seed) -> list[npt.NDArray[Any]]:
-    rng = np.random.default_rng(seed)
-    return [spec.initializer(rng, spec.shape) for spec in specs.values()]
-
-
-def _given(specs: Mapping[str, ParameterSpec], weights: Weights) -> list[npt.NDArray[Any]]:
-    """Return the values given, in order; ValueError if a name or a shape does not fit."""
-    for words, names in (
-        ("lacks", specs.keys() - weights),
-        ("has unknown", weights.keys() - specs.keys()),
-    ):
-        if names:
-            raise ValueError(f"weights {words} {', '.join(sorted(names))}")
-    for name, spec in specs.items():
-        if np.shape(weights[name]) != spec.shape:
-            raise ValueError(
-                f"weights of {name} must have the shape {spec.shape}, not {np.shape(weights[name])}"
-            )
-    return [weights[name] for name in specs]
-
-
-def _parameter_nodes(
-    specs: Sequence[Sequence[ParameterSpec]], values: Sequence[npt.NDArray[Any]]
-) -> tuple[g.Node, ...]:
-    """Return a node for each parameter, named as in formulas: W1, b1, W2 and so on."""
-    numbered = enumerate((needed for needed in specs if needed), start=1)
-    names = [f"{spec.symbol}{number}" for number, needed in numbered for spec in needed]
-    return tuple(g.parameter(value, name) for value, name in zip(values, names, strict=True))
-
-
-def _input_nodes(inputs: Sequence[Input]) -> tuple[g.Node, ...]:
-    default = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(1, len(inputs) + 1)]
-    return tuple(
-        g.input(x.columns, x.name or name) for x, name in zip(inputs, default, strict=True)
-    )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastmlp import _checks, layers
+from fastmlp import _checks, activations, layers
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Structure",
     "SummaryRow",
     "checked_inputs",
+    "dense_chain",
     "first_input",
     "replay",
     "symbols",
@@ -330,3 +331,17 @@ def first_input(
     if not checked:
         raise ValueError("layers must hold one layer at least, got none")
     return x, checked
+
+
+def dense_chain(
+    columns: Sequence[int], activation: Any, output: Any
+) -> tuple[list[int], list[Layer]]:
+    """Return the widths of a multilayer perceptron, inputs first, and its layers."""
+    if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
+        raise TypeError(f"columns must be a list of integers, not {type(columns).__name__}")
+    if len(columns) < 2:
+        raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
+    sizes = [_checks.columns(n, f"columns[{i}]") for i, n in enumerate(columns)]
+    phi = activations.get(activation)  # checked even where there is no hidden layer
+    hidden: list[Layer] = [layers.Dense(units, phi) for units in sizes[1:-1]]
+    return sizes, [*hidden, layers.Dense(sizes[-1], activations.get(output, "output"))]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fastmlp.networks.network import Network, SummaryRow
+    from fastmlp.networks.network import Network
+    from fastmlp.networks.structure import SummaryRow
 
 
 class Summary:

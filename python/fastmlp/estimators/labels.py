@@ -1,0 +1,187 @@
+"""The labels of a classifier: checked, turned into targets, weighted, and scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import unique_labels
+
+from fastmlp.estimators import class_weights
+from fastmlp.estimators.base import BaseMLP
+from fastmlp.estimators.examples import average
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def _dense(y: Any) -> Array:
+    """Return labels as an array: those of several at a time may be sparse."""
+    array: Array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    return array
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell None, NaN and pandas' NA and NaT."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float) and label != label
+
+
+class LabelledMLP(BaseMLP):
+    """The part of `MLPClassifier` that knows labels."""
+
+    # Of the classifier.
+    loss: Any
+    class_weight: Any
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        X, y = self._read(X, y, reset=reset)
+        self._complete_labels()
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return X, y
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return X, y
+
+    def _complete_labels(self) -> None:
+        """Set the one of `classes_` and the `LabelBinarizer` by the other, put in by hand."""
+        if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
+            binarizer = LabelBinarizer().fit(self.classes_)
+            if not np.array_equal(binarizer.classes_, self.classes_):
+                given = np.asarray(self.classes_).tolist()
+                raise ValueError(
+                    f"classes_ are set by hand to {given[:20]}: they must be sorted, each there "
+                    "once; sort the outputs of coefs_ and intercepts_ with them"
+                )
+            self._label_binarizer = binarizer
+        elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):
+            self.classes_ = self._label_binarizer.classes_
+
+    @property
+    def _multiclass(self) -> bool:
+        self._complete_labels()
+        if not hasattr(self, "classes_"):
+            raise ValueError(
+                "coefs_ and intercepts_ are set by hand, but no classes_: the labels, in the order "
+                "of the outputs"
+            )
+        return bool(self._label_binarizer.y_type_ == "multiclass")
+
+    def _check_classes(self) -> None:
+        """Raise if there are not as many outputs as the classes need."""
+        binary = not self._multiclass and self._label_binarizer.y_type_ == "binary"
+        wanted = 1 if binary else len(self.classes_)
+        if self.n_outputs_ != wanted:
+            raise ValueError(
+                f"the weights set by hand have {self.n_outputs_} outputs, {len(self.classes_)} "
+                f"classes need {wanted}"
+            )
+
+    def _out_activation(self) -> str:
+        if self.loss == "hinge":
+            return "identity"
+        return "softmax" if self._multiclass else "logistic"
+
+    @property
+    def _threshold(self) -> float:
+        """Of an output, above which its label is there."""
+        return 0.0 if self.out_activation_ == "identity" else 0.5
+
+    def _check_targets(self, y: Any, name: str) -> None:
+        if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
+            return
+        labels = np.asarray(y).ravel().tolist()
+        missing = [i for i, label in enumerate(labels) if _is_missing(label)]
+        if missing:
+            raise ValueError(
+                f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
+                f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
+            )
+        texts = sum(isinstance(label, str) for label in labels)
+        if 0 < texts < len(labels):
+            other = next(label for label in labels if not isinstance(label, str))
+            raise TypeError(
+                f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
+                f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
+            )
+
+    def _encode(self, y: Array, name: str = "y") -> Array:
+        """Return the number of the class, or zeros and ones where labels do not exclude others."""
+        self._check_labels(y, name)
+        if self._multiclass and isinstance(self.loss, str):
+            return np.searchsorted(self.classes_, y)[:, None]
+        encoded: Array = self._label_binarizer.transform(y).astype(np.uint8)
+        return encoded
+
+    def _check_labels(self, y: Array, name: str) -> None:
+        """Raise unless every label is one of the classes."""
+        classes: list[Any] = self.classes_.tolist()
+        y = _dense(y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            if y.ndim != 2 or y.shape[1] != len(classes) or not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} must hold zeros and ones in {len(classes)} columns, one for each label"
+                )
+            return
+        if y.ndim != 1:
+            raise ValueError(f"{name} must hold one label for each row, its shape is {y.shape}")
+        # By value: NumPy would compare True with "True" as texts.
+        given = y.tolist() if y.dtype.kind == "O" else np.unique(y).tolist()
+        if unknown := [label for label in dict.fromkeys(given) if label not in set(classes)]:
+            raise ValueError(
+                f"{name} has labels that are no classes: {unknown[:5]}; the classes are "
+                f"{classes[:20]}"
+            )
+
+    def _count_outputs(self, target: Array) -> int:
+        return len(self.classes_) if self._multiclass else int(target.shape[1])
+
+    def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
+            return weight
+        if incremental and (
+            given == "balanced" or (isinstance(given, list) and "balanced" in given)
+        ):
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: a part of the rows does "
+                "not tell how often each class comes. Use compute_class_weight('balanced', "
+                "classes=classes, y=y) of sklearn.utils with the labels y of all rows, or of a "
+                "large sample of them, and pass class_weight=dict(zip(classes, weights))"
+            )
+        labels = y if y.ndim == 1 else _dense(y).astype(int)
+        by_class = class_weights.of_rows(given, labels, self.classes_, weight)
+        weighted: Array = by_class if weight is None else by_class * weight
+        if not weighted.any():
+            raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
+        return weighted
+
+    def _strata(self, target: Array) -> Array | None:
+        return target.astype(bool) if self.n_outputs_ == 1 else None
+
+    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
+        """Return the accuracy: the share of rows whose labels are all right."""
+        if not np.isfinite(output).all():
+            return float("nan")
+        if self._multiclass:
+            wanted = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
+            right = output.argmax(axis=1) == wanted
+        else:
+            right = ((output > self._threshold) == target.astype(bool)).all(axis=1)
+        return average(right, weight)
