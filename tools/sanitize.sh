@@ -21,7 +21,7 @@ case $what in
     export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
     kernels=(kernels gemm split_gemm sparse_gemm sanitizers)
     runtime=(program training_plan sparse executor_errors two_objectives)
-    models=(model fit threads)
+    models=(model fit threads properties_predict properties_sparse)
     ;;
   thread)
     preload=$(library libtsan.so)

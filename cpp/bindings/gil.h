@@ -7,25 +7,21 @@
 #pragma once
 
 #include <Python.h>
-#include <cxxabi.h>
 
 #include <chrono>
 #include <thread>
 
 namespace fastmlp {
 
-// take() asks for the GIL.
+// take() asks for the GIL. It is C and throws nothing: what comes out of it is the end of the
+// thread, which has no object that could be caught by its type.
 template <class F>
 auto take_gil(F take) {
-#ifdef __GLIBCXX__
   try {
     return take();
-  } catch (abi::__forced_unwind&) {
+  } catch (...) {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }
-#else
-  return take();
-#endif
 }
 
 // While it lives, other threads may run Python.
