@@ -1,0 +1,63 @@
+"""How an estimator trains by the trainer of models: what it warns of, and what it records."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.exceptions import ConvergenceWarning
+
+import fastmlp as fm
+from fastmlp.data.sparse import CompressedRows
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(60, 4)), np.arange(60) % 3
+
+
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_warning_names_the_line_that_called(call, early_stopping):
+    settings = {"max_iter": 2, "batch_size": 100, "early_stopping": early_stopping}
+    estimator = fm.MLPClassifier(**settings, random_state=0)
+    arguments = (X, y) if call == "fit" else (X, y, None, [0, 1, 2])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        getattr(estimator, call)(*arguments)
+    assert {warning.filename for warning in said} == {__file__}
+    kinds = {warning.category for warning in said}
+    assert kinds == ({UserWarning, ConvergenceWarning} if call == "fit" else {UserWarning})
+
+
+def test_epochs_before_a_loss_that_diverges_are_recorded():
+    estimator = fm.MLPRegressor(
+        solver="sgd", learning_rate_init=0.5, max_iter=500, random_state=0, activation="identity"
+    )
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        estimator.fit(100 * X, 100.0 * y)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) > 1
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert np.isfinite(estimator.coefs_[0]).all()
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_estimators_and_models_share_the_state_of_optimizers_but_not_its_numbers(solver):
+    estimator = fm.MLPClassifier(solver=solver, max_iter=3, random_state=0, tol=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator.fit(X, y)
+    steps = None if solver == "lbfgs" else 3
+    assert getattr(estimator._trainer.state, "steps", None) == steps
+    estimator.model_.fit(X, y, epochs=1)
+    assert getattr(estimator._trainer.state, "steps", None) == steps
+
+
+@pytest.mark.parametrize("index", ["int32", "int64"])
+def test_rows_taken_of_a_sparse_matrix_are_those_of_scipy(index):
+    matrix = scipy.sparse.random_array((9, 5), density=0.4, rng=RNG, format="csr")
+    matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
+    for rows in ([], [3], [8, 0, 0, 5], range(9)):
+        rows = np.array(rows, dtype=np.int64)
+        got = CompressedRows.of(matrix).take(rows)
+        again = scipy.sparse.csr_array((got.data, got.indices, got.indptr), shape=got.shape)
+        np.testing.assert_array_equal(again.toarray(), matrix.toarray()[rows])
+        assert got.indptr.dtype == got.indices.dtype == index
