@@ -28,6 +28,14 @@ RULES = {
         "epsilon": 1e-8,
         "weight_decay": 0.1,
     },
+    "rmsprop": {
+        "learning_rate": 0.01,
+        "rho": 0.99,
+        "momentum": 0.9,
+        "epsilon": 1e-8,
+        "centered": True,
+        "weight_decay": 0.1,
+    },
     "sgd": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
 }
 STEPS = np.array([0, 1, 2, 9, 10, 1000, 2**40], np.int64)
