@@ -12,9 +12,6 @@ namespace {
 #define FASTMLP_NAME(name) #name,
 constexpr const char* spaces[] = {FASTMLP_SPACE(FASTMLP_NAME)};
 constexpr const char* sections[] = {FASTMLP_SECTION(FASTMLP_NAME)};
-constexpr const char* activations[] = {FASTMLP_ACTIVATION(FASTMLP_NAME)};
-constexpr const char* unary_functions[] = {FASTMLP_UNARY(FASTMLP_NAME)};
-constexpr const char* binary_functions[] = {FASTMLP_BINARY(FASTMLP_NAME)};
 #undef FASTMLP_NAME
 
 // Names in the order of their numbers.
@@ -43,9 +40,9 @@ void bind_format(py::module_& module) {
   }
   m.attr("kinds") = numbers;
   m.attr("may_overwrite") = may_overwrite;
-  m.attr("activations") = in_order(activations);
-  m.attr("unary") = in_order(unary_functions);
-  m.attr("binary") = in_order(binary_functions);
+  m.attr("activations") = in_order(activation_names);
+  m.attr("unary") = in_order(unary_names);
+  m.attr("binary") = in_order(binary_names);
   py::dict optimizers;
   const py::object row =
       py::module_::import("collections").attr("namedtuple")("Rule", "state numbers");

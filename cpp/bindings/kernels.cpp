@@ -13,10 +13,6 @@
 namespace fastmlp {
 namespace {
 
-#define FASTMLP_NAME(name) #name,
-constexpr const char* unary_names[] = {FASTMLP_UNARY(FASTMLP_NAME)};
-constexpr const char* binary_names[] = {FASTMLP_BINARY(FASTMLP_NAME)};
-#undef FASTMLP_NAME
 #define FASTMLP_NAME(name, state, numbers) #name,
 constexpr const char* rule_names[] = {FASTMLP_OPTIMIZER(FASTMLP_NAME)};
 #undef FASTMLP_NAME

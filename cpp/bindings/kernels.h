@@ -9,10 +9,6 @@
 
 namespace fastmlp {
 
-#define FASTMLP_NAME(name) #name,
-constexpr const char* activation_names[] = {FASTMLP_ACTIVATION(FASTMLP_NAME)};
-#undef FASTMLP_NAME
-
 template <std::size_t n>
 int index_of(const char* const (&list)[n], const std::string& name, const char* argument) {
   std::string all;

@@ -13,7 +13,7 @@ struct Rest {
   bool accumulate;
   const py::object& bias;
   const std::string& forward;
-  const py::object& h;
+  const py::object& u;
   const std::string& derivative;
   const py::object& b_sums;
   const py::object& addend;
@@ -21,10 +21,10 @@ struct Rest {
 
   template <class T>
   void read(Gemm<T>& g) const {
-    const Matrix<T> C{g.C, g.M, g.N, g.ldc, 1}, H = rows_of<T>(h, "h", Access::read);
-    if (H.data) same_shape(H, "h", C.rows, C.columns);
-    const bool same = H.data == C.data && (H.rs == C.rs || C.rows <= 1);
-    require(!H.data || same || !C.overlaps(H), "h must be C or not overlap it");
+    const Matrix<T> C{g.C, g.M, g.N, g.ldc, 1}, U = rows_of<T>(u, "u", Access::read);
+    if (U.data) same_shape(U, "u", C.rows, C.columns);
+    const bool same = U.data == C.data && (U.rs == C.rs || C.rows <= 1);
+    require(!U.data || same || !C.overlaps(U), "u must be C or not overlap it");
     const Matrix<T> D = rows_of<T>(addend, "addend", Access::read);
     if (D.data) same_shape(D, "addend", C.rows, C.columns);
     require(!D.data || !C.overlaps(D), "addend must not overlap C");
@@ -34,8 +34,8 @@ struct Rest {
     g.accumulate = accumulate;
     g.bias = vector<T>(bias, "bias", g.N, Access::read).data;
     g.forward = Activation(index_of(activation_names, forward, "forward"));
-    g.h = H.data;
-    g.ldh = H.rs;
+    g.u = U.data;
+    g.ldu = U.rs;
     g.derivative = Activation(index_of(activation_names, derivative, "derivative"));
     g.b_sums = vector<T>(b_sums, "b_sums", g.N, Access::write).data;
   }
@@ -135,13 +135,13 @@ void bind_product(py::module_& m, const char* name,
       name,
       [product](const A& a, const py::object& b, const py::object& c, const std::string& isa,
                 bool accumulate, const py::object& bias, const std::string& forward,
-                const py::object& h, const std::string& derivative, const py::object& b_sums,
+                const py::object& u, const std::string& derivative, const py::object& b_sums,
                 const py::object& addend, double factor, Index repeat) {
-        const Rest rest{accumulate, bias, forward, h, derivative, b_sums, addend, factor};
+        const Rest rest{accumulate, bias, forward, u, derivative, b_sums, addend, factor};
         return product(a, b, c, isa, rest, repeat);
       },
       arg("A"), arg("B"), arg("C"), py::kw_only(), arg("isa"), arg("accumulate") = false,
-      arg("bias") = py::none(), arg("forward") = "identity", arg("h") = py::none(),
+      arg("bias") = py::none(), arg("forward") = "identity", arg("u") = py::none(),
       arg("derivative") = "identity", arg("b_sums") = py::none(), arg("addend") = py::none(),
       arg("factor") = 1.0, arg("repeat") = 1);
 }

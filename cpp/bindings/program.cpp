@@ -31,8 +31,8 @@ Step to_step(const StepTuple& t) {
   s.section = Section(std::get<1>(t));
   s.barrier = std::get<2>(t);
   const auto& in = std::get<3>(t);
-  if (in.size() != 4) fail("steps: expected four inputs");
-  for (int i = 0; i < 4; ++i) s.in[i] = to_ref(in[std::size_t(i)]);
+  if (in.size() > kInputs) fail("steps: expected at most five inputs");
+  for (std::size_t i = 0; i < in.size(); ++i) s.in[i] = to_ref(in[i]);
   s.out = to_ref(std::get<4>(t));
   s.out2 = to_ref(std::get<5>(t));
   std::tie(s.numbers[0], s.numbers[1], s.numbers[2], s.numbers[3]) = std::get<6>(t);

@@ -1,5 +1,5 @@
-// Functions of one and of two matrices, element by element. Body and tail of an array go through
-// the same vector function, so a value does not depend on its position.
+// Functions of one and of two matrices, element by element, activations among them. Body and tail
+// of an array go through the same vector function, so a value does not depend on its position.
 #pragma once
 
 #include "kernels/math.h"
@@ -20,11 +20,6 @@ FASTMLP_DEFINE(exp, FASTMLP_ISA::exp<T>(x))
 FASTMLP_DEFINE(log, FASTMLP_ISA::log<T>(x))
 FASTMLP_DEFINE(sqrt, FASTMLP_ISA::sqrt(x))
 FASTMLP_DEFINE(abs, FASTMLP_ISA::abs<T>(x))
-FASTMLP_DEFINE(relu, x <= T(0) ? Vec<T>{} : x)
-FASTMLP_DEFINE(softplus, FASTMLP_ISA::softplus<T>(x))
-FASTMLP_DEFINE(threshold, x > T(0) ? splat(T(1)) : x <= T(0) ? Vec<T>{} : x)  // NaN stays
-FASTMLP_DEFINE(logistic, FASTMLP_ISA::logistic<T>(x))
-FASTMLP_DEFINE(tanh, FASTMLP_ISA::tanh<T>(x))
 FASTMLP_DEFINE(scale, x* c)
 // Exponents that need no logarithm.
 FASTMLP_DEFINE(one, splat(T(1)))
@@ -33,6 +28,13 @@ FASTMLP_DEFINE(square, x* x)
 FASTMLP_DEFINE(cube, x * x * x)
 FASTMLP_DEFINE(reciprocal, T(1) / x)
 FASTMLP_DEFINE(reciprocal_sqrt, T(1) / FASTMLP_ISA::sqrt(x))
+#undef FASTMLP_DEFINE
+#define FASTMLP_DEFINE(name, phi, message)                              \
+  template <class T>                                                    \
+  struct name {                                                         \
+    static FASTMLP_INLINE Vec<T> at(Vec<T> z, T = T(0)) { return phi; } \
+  };
+FASTMLP_ACTIVATION(FASTMLP_DEFINE)
 #undef FASTMLP_DEFINE
 
 // These two have no vector form: libm's, one by one.
@@ -74,7 +76,7 @@ void map_power(Index n, const T* x, T* y, T c) {
   for (Index i = 0; i < n; ++i) y[i] = unary::pow_of(x[i], c);
 }
 
-// Which loop runs an entry of FASTMLP_UNARY.
+// Which loop runs an entry of Unary.
 template <class T, Unary op>
 struct UnaryKernel;
 #define FASTMLP_MAPPED(name)                         \
@@ -95,16 +97,14 @@ FASTMLP_LOOPED(sin)
 FASTMLP_LOOPED(cos)
 FASTMLP_MAPPED(abs)
 FASTMLP_LOOPED(power)
-FASTMLP_MAPPED(relu)
-FASTMLP_MAPPED(softplus)
-FASTMLP_MAPPED(threshold)
-FASTMLP_MAPPED(logistic)
-FASTMLP_MAPPED(tanh)
 FASTMLP_MAPPED(scale)
+#define FASTMLP_MAPPED_PHI(name, phi, message) FASTMLP_MAPPED(name)
+FASTMLP_ACTIVATION(FASTMLP_MAPPED_PHI)
+#undef FASTMLP_MAPPED_PHI
 #undef FASTMLP_MAPPED
 #undef FASTMLP_LOOPED
 
-// f(a, b); for a message a = h̄ and b = h = φ(z).
+// f(a, b), and the messages of activations.
 namespace binary {
 #define FASTMLP_DEFINE(name, expression)                                                    \
   template <class T>                                                                        \
@@ -119,14 +119,18 @@ FASTMLP_DEFINE(multiply, a* b)
 FASTMLP_DEFINE(divide, a / b)
 FASTMLP_DEFINE(maximum, FASTMLP_ISA::maximum(a, b))
 FASTMLP_DEFINE(identity_message, a)
-FASTMLP_DEFINE(relu_message, b > T(0) ? a : Vec<T>{})
-FASTMLP_DEFINE(softplus_message, -expm1<T>(-b) * a)
-FASTMLP_DEFINE(threshold_message, Vec<T>{})
-FASTMLP_DEFINE(logistic_message, b*(T(1) - b) * a)
-FASTMLP_DEFINE(tanh_message, fma(-b, b, splat(T(1))) * a)
 FASTMLP_DEFINE(ratio, b == T(0) ? Vec<T>{} : a / b)
 FASTMLP_DEFINE(logistic_cross_entropy, FASTMLP_ISA::logistic_cross_entropy<T>(a, b))
 FASTMLP_DEFINE(logistic_residual, FASTMLP_ISA::logistic_residual<T>(a, b))
+#undef FASTMLP_DEFINE
+#define FASTMLP_DEFINE(name, phi, message)                                                    \
+  template <class T>                                                                          \
+  struct name##_message {                                                                     \
+    static FASTMLP_INLINE Vec<T> at([[maybe_unused]] Vec<T> bar, [[maybe_unused]] Vec<T> u) { \
+      return message;                                                                         \
+    }                                                                                         \
+  };
+FASTMLP_ACTIVATION(FASTMLP_DEFINE)
 #undef FASTMLP_DEFINE
 }  // namespace binary
 

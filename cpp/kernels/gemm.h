@@ -64,8 +64,8 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
   p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
-  // Partial sums cannot wait in C while C still holds h.
-  p.in_place = g.h == g.C;
+  // Partial sums cannot wait in C while C still holds u.
+  p.in_place = g.u == g.C;
   p.slab = p.pack_b && g.M > p.m && !p.in_place ? even_block(g.N, slab_columns<T>, p.columns) : 0;
   return p;
 }
@@ -102,7 +102,7 @@ constexpr Index turned_rows = 256;
 
 template <class T>
 FASTMLP_INLINE bool turns(const Gemm<T>& g) {
-  if (g.N > turned_columns<T> || g.M < width<T> || g.h || (g.b_sums && g.b_cs != 1)) return false;
+  if (g.N > turned_columns<T> || g.M < width<T> || g.u || (g.b_sums && g.b_cs != 1)) return false;
   if (g.a_rs == 1) return g.K >= 8;
   return g.a_cs == 1 && g.N <= packed_turned_columns<T> && g.K >= 16 && g.K <= 256;
 }
@@ -184,13 +184,15 @@ void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index 
 // In the order of Activation.
 template <class T>
 constexpr decltype(&forward_tile<T, unary::identity>) forward_tiles[] = {
-#define FASTMLP_ENTRY(name) forward_tile<T, unary::name>,
+    forward_tile<T, unary::identity>,
+#define FASTMLP_ENTRY(name, phi, message) forward_tile<T, unary::name>,
     FASTMLP_ACTIVATION(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY
 };
 template <class T>
 constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
-#define FASTMLP_ENTRY(name) zip<T, binary::name##_message>,
+    zip<T, binary::identity_message>,
+#define FASTMLP_ENTRY(name, phi, message) zip<T, binary::name##_message>,
     FASTMLP_ACTIVATION(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY
 };
@@ -215,12 +217,12 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
   T* const c = g.C + i * g.ldc + j;
   const auto forward = forward_tiles<T>[int(g.forward)];
   const bool changes = g.forward != Activation::identity;
-  if (!g.h) {
+  if (!g.u) {
     if (changes) forward(rows, columns, s, lds, c, g.ldc);
     return;
   }
   if (changes) forward(rows, columns, s, lds, s, lds);
-  message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.h + i* g.ldh + j, g.ldh, 1, c,
+  message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.u + i* g.ldu + j, g.ldu, 1, c,
                                       g.ldc);
 }
 
@@ -228,14 +230,14 @@ FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index
 template <class T>
 FASTMLP_INLINE bool only_relu(const Gemm<T>& g) {
   return (g.forward == Activation::identity || g.forward == Activation::relu) &&
-         (!g.h || g.derivative == Activation::relu);
+         (!g.u || g.derivative == Activation::relu);
 }
 
 // Whether the tile itself can do what follows the sums: relu and its message cost less there than a
 // pass over C.
 template <class T>
 FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
-  return only_relu(g) && !(g.h && g.h == g.C) && !g.addend;
+  return only_relu(g) && !(g.u && g.u == g.C) && !g.addend;
 }
 
 // One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.
@@ -257,7 +259,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
     t.start = g.bias + part.j0;
   const bool fused = part.last && in_registers(g);
   t.relu = fused && g.forward == Activation::relu;
-  if (fused && g.h) t.h = g.h + part.i0 * g.ldh + part.j0, t.ldh = g.ldh;
+  if (fused && g.u) t.h = g.u + part.i0 * g.ldu + part.j0, t.ldh = g.ldu;
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
     const Index rows = smaller(part.m - i, p.tile);
     // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
@@ -338,7 +340,7 @@ struct Work {
     }
   }
 
-  // While C still holds h, partial sums wait elsewhere: a panel at a time through all of K.
+  // While C still holds u, partial sums wait elsewhere: a panel at a time through all of K.
   void by_panels() const {
     for (Index i0 = 0; i0 < g.M; i0 += p.m) {
       for (Index j0 = 0; j0 < g.N; j0 += p.columns) {

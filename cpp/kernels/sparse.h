@@ -64,15 +64,15 @@ FASTMLP_INLINE auto choose_sparse_tile(Index n) -> decltype(&sparse_tile<T, 1, t
 template <class T>
 void sparse_gemm(const SparseRows<T>& a, const Gemm<T>& g) {
   constexpr Index panel = sparse_vectors * width<T>;
-  alignas(64) T sums[sparse_rows * panel];  // of a block, while C may still hold h
+  alignas(64) T sums[sparse_rows * panel];  // of a block, while C may still hold u
   if (g.b_sums) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
   for (Index i0 = 0; i0 < g.M; i0 += sparse_rows) {
     const Index rows = smaller(g.M - i0, sparse_rows);
     for (Index j0 = 0; j0 < g.N; j0 += panel) {
       const Index n = smaller(g.N - j0, panel);
       T* const c = g.C + i0 * g.ldc + j0;
-      T* const out = g.h ? sums : c;
-      const Index ld_out = g.h ? panel : g.ldc, last = (n - 1) % width<T> + 1;
+      T* const out = g.u ? sums : c;
+      const Index ld_out = g.u ? panel : g.ldc, last = (n - 1) % width<T> + 1;
       const T* const start = g.accumulate ? c : g.bias ? g.bias + j0 : nullptr;
       choose_sparse_tile<T, sparse_vectors>(n)(a, i0, rows, g.B + j0, g.b_rs, last, start,
                                                g.accumulate ? g.ldc : 0, out, ld_out);

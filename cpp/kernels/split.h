@@ -138,7 +138,7 @@ inline void mend(const Gemm<float>& g, Index i, Index j, Index rows, Index colum
       if (s[c] - s[c] != 0.0f) s[c] = again[c];
 }
 
-// What follows the sums s of a block of C, up to C, which may hold h: each vector of it is read
+// What follows the sums s of a block of C, up to C, which may hold u: each vector of it is read
 // before it is written.
 inline void finish_split(const Gemm<float>& g, Index i, Index j, Index rows, Index columns,
                          float* s) {
@@ -153,8 +153,8 @@ inline void finish_split(const Gemm<float>& g, Index i, Index j, Index rows, Ind
       if (g.addend) v += g.factor * load_first(g.addend + (i + r) * g.ld_addend + j + c, n);
       if (direct) {
         if (relu) v = unary::relu<float>::at(v, 0.0f);
-        if (g.h)
-          v = binary::relu_message<float>::at(v, load_first(g.h + (i + r) * g.ldh + j + c, n));
+        if (g.u)
+          v = binary::relu_message<float>::at(v, load_first(g.u + (i + r) * g.ldu + j + c, n));
         store_first(C + r * g.ldc + c, v, n);
       } else {
         store(s + r * split_side + c, v);

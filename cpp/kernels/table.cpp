@@ -54,6 +54,11 @@ constexpr Kernels<T> kernels() {
 #define FASTMLP_ENTRY(name) k.unary[int(Unary::name)] = UnaryKernel<T, Unary::name>::run;
   FASTMLP_UNARY(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY
+#define FASTMLP_ENTRY(name, phi, message)                       \
+  k.unary[int(Unary::name)] = UnaryKernel<T, Unary::name>::run; \
+  k.binary[int(Binary::name##_message)] = zip<T, binary::name##_message>;
+  FASTMLP_ACTIVATION(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
 #define FASTMLP_ENTRY(name) k.binary[int(Binary::name)] = zip<T, binary::name>;
   FASTMLP_BINARY(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY

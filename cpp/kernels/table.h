@@ -9,54 +9,11 @@
 
 #include <cstdint>
 
+#include "kernels/names.h"
+
 namespace fastmlp {
 
 using Index = std::int64_t;
-
-// Activations that gemm applies in passing.
-#define FASTMLP_ACTIVATION(X) \
-  X(identity)                 \
-  X(relu)                     \
-  X(softplus)                 \
-  X(threshold)                \
-  X(logistic)                 \
-  X(tanh)
-
-// Elementwise functions of one argument: name, in the order of the table.
-#define FASTMLP_UNARY(X) \
-  X(negative)            \
-  X(exp)                 \
-  X(log)                 \
-  X(sqrt)                \
-  X(sin)                 \
-  X(cos)                 \
-  X(abs)                 \
-  X(power)               \
-  X(relu)                \
-  X(softplus)            \
-  X(threshold)           \
-  X(logistic)            \
-  X(tanh)                \
-  X(scale)
-
-// Elementwise functions of two arguments. A message takes (h̄, h) to z̄ = h̄·φ'(z), where φ' is
-// written in terms of h = φ(z): relu [h > 0]; softplus −expm1(−h); threshold 0; logistic h(1−h);
-// tanh 1−h². ratio is a/b, and 0 where b is 0. Of z and t: logistic_cross_entropy is
-// softplus(z) − t·z, logistic_residual logistic(z) − t, neither with cancellation for t of 0 … 1.
-#define FASTMLP_BINARY(X)   \
-  X(add)                    \
-  X(subtract)               \
-  X(multiply)               \
-  X(divide)                 \
-  X(maximum)                \
-  X(relu_message)           \
-  X(softplus_message)       \
-  X(threshold_message)      \
-  X(logistic_message)       \
-  X(tanh_message)           \
-  X(ratio)                  \
-  X(logistic_cross_entropy) \
-  X(logistic_residual)
 
 // Rules by which an optimizer changes parameters: X(name, the vectors it keeps from step to step,
 // the numbers of a step). `decay`, where a rule has it, comes last: parameters that do not decay
@@ -81,11 +38,6 @@ using Index = std::int64_t;
   X(centered_rmsprop, square mean, rate rho epsilon decay)              \
   X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay)
 
-#define FASTMLP_ENUM(name) name,
-enum class Activation : int { FASTMLP_ACTIVATION(FASTMLP_ENUM) count };
-enum class Unary : int { FASTMLP_UNARY(FASTMLP_ENUM) count };
-enum class Binary : int { FASTMLP_BINARY(FASTMLP_ENUM) count };
-#undef FASTMLP_ENUM
 #define FASTMLP_ENUM(name, state, numbers) name,
 enum class Optimizer : int { FASTMLP_OPTIMIZER(FASTMLP_ENUM) count };
 #undef FASTMLP_ENUM
@@ -97,10 +49,10 @@ constexpr Index kBlockBytes = 4096;
 //   s = Σ_k A[i,k] B[k,j], k ascending from C[i,j] if accumulate, else from bias[j] or 0
 //   s += factor · addend[i,j]    if addend
 //   s  = φ(s)                    if forward is not identity
-//   s  = s · φ'(h[i,j])          if h (φ' of `derivative`, in terms of h as above)
+//   s  = s · φ'(z[i,j])          if u, by the message of `derivative`, which reads h or z in u[i,j]
 //   C[i,j] = s
 // A is read at any strides; B's rows are contiguous unless b_cs != 1, then b_rs == 1 and B is read
-// transposed. C must not overlap A, B; it may be h itself (same pointer and leading dimension).
+// transposed. C must not overlap A, B; it may be u itself (same pointer and leading dimension).
 // b_sums, if given: b_sums[j] = Σ_k B[k,j] (added to what is there if accumulate), k ascending.
 template <class T>
 struct Gemm {
@@ -117,8 +69,8 @@ struct Gemm {
   T factor = 0;
   const T* bias = nullptr;
   Activation forward = Activation::identity;
-  const T* h = nullptr;
-  Index ldh = 0;
+  const T* u = nullptr;
+  Index ldu = 0;
   Activation derivative = Activation::identity;
   T* b_sums = nullptr;
 };

@@ -76,13 +76,16 @@ enum class Kind : int { FASTMLP_KIND(FASTMLP_ENUM) count };
 enum class Section : int { FASTMLP_SECTION(FASTMLP_ENUM) };
 #undef FASTMLP_ENUM
 
+constexpr int kInputs = 5;  // the most that a step has
+constexpr int kNumbers = 4;
+
 struct Step {
   Kind kind;
   Section section;
   bool barrier;  // touches what a step since the last barrier touched
-  Ref in[4];
+  Ref in[kInputs];
   Ref out, out2;
-  Index numbers[4] = {};  // named by their kind
+  Index numbers[kNumbers] = {};  // named by their kind
   Scalar scalar;
 };
 

@@ -1,8 +1,7 @@
 """Activations φ: what each is called, its formula, its derivative, the initializer that suits it.
 
-The values and messages of activations are operations of the graph (``ops/activations.py``); this
-file gives them the names that layers use. To add one: declare the operation, then add a line to the
-table below.
+They are declared in ``graph/ops/activations.py``, beside their operations; this file gives them to
+layers by name.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from fastmlp import graph as g
 from fastmlp._checks import choice
+from fastmlp.graph.ops.activations import DECLARED
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get"]
 
@@ -27,11 +27,14 @@ class Activation:
     formula
         φ, for people to read.
     derivative
-        φ', in terms of h = φ(z) where that is how it is computed.
+        φ', in terms of h = φ(z) or of z, as it is computed.
     function
         Takes the node z, shape (b, n), and returns the node h of the same shape.
     initializer
         Name of the initializer a layer with this activation draws its weights from by default.
+    middle
+        Where, as the only output of a classifier, it changes from class 0 to class 1; None if that
+        depends on the loss.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Activation:
     derivative: str
     function: Callable[[g.Node], g.Node]
     initializer: str = "glorot_uniform"
+    middle: float | None = None
 
     def __call__(self, z: g.Node) -> g.Node:
         """Return the node φ(z).
@@ -72,27 +76,20 @@ class Activation:
         return h
 
 
-# He for what is zero on half of its inputs (He et al. 2015), Glorot for the rest (Glorot & Bengio
-# 2010).
-_TABLE = (
-    Activation("identity", "z", "1", g.identity),
-    Activation("relu", "max(0, z)", "[h > 0]", g.relu, "he_uniform"),
-    Activation("softplus", "log(1 + exp(z))", "1 − exp(−h)", g.softplus, "he_uniform"),
-    Activation("threshold", "[z > 0]", "0", g.threshold),
-    Activation("logistic", "1 / (1 + exp(−z))", "h (1 − h)", g.logistic),
-    Activation("tanh", "tanh(z)", "1 − h²", g.tanh),
-    # The mean of a Poisson distribution, as an output.
-    Activation("exp", "exp(z)", "h", g.exp),
-    Activation("softmax", "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", g.softmax),
-)
-
-ACTIVATIONS: dict[str, Activation] = {activation.name: activation for activation in _TABLE}
+ACTIVATIONS: dict[str, Activation] = {
+    name: Activation(
+        name,
+        declared.formula,
+        declared.derivative,
+        declared.function,
+        declared.initializer,
+        declared.middle,
+    )
+    for name, declared in DECLARED.items()
+}
 
 ALIASES: dict[str, str] = {
-    "linear": "identity",
-    "sigmoid": "logistic",
-    "soft_relu": "softplus",
-    "hard_threshold": "threshold",
+    alias: name for name, declared in DECLARED.items() for alias in declared.aliases
 }
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fastmlp import activations, losses
 from fastmlp import graph as g
-from fastmlp import losses
 from fastmlp._checks import choice
 from fastmlp.losses import Loss, one_number_per_row
 
@@ -65,10 +65,6 @@ class Metric:
         return one_number_per_row(result, y, f"metric {self.name!r}")
 
 
-# Outputs in 0 … 1, and others that are never negative.
-_FROM_ZERO = frozenset({"logistic", "softmax", "threshold", "relu", "softplus", "exp"})
-
-
 def decision(output: str, loss: Loss | None = None) -> float:
     """Return where an output of one column changes from class 0 to class 1: ½ or 0.
 
@@ -88,8 +84,10 @@ def decision(output: str, loss: Loss | None = None) -> float:
     >>> metrics.decision("identity", losses.get("hinge"))
     0.0
     """
-    fitted = output != "tanh" and loss == losses.LOSSES["squared_error"]
-    return 0.5 if fitted or output in _FROM_ZERO else 0.0
+    activation = activations.ACTIVATIONS.get(output)
+    if activation is not None and activation.middle is not None:
+        return activation.middle
+    return 0.5 if loss == losses.LOSSES["squared_error"] else 0.0
 
 
 def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:

@@ -118,13 +118,13 @@ def test_a_part_of_the_matrix_has_the_bits_of_the_whole(isa, dtype):
             a, b = laid_out(A, a_layout), laid_out(B, b_layout)
             options = {"isa": isa, "forward": "tanh", "derivative": "logistic"}
             whole = h.copy()
-            kernels.gemm(a, b, whole, bias=bias, h=whole, **options)
+            kernels.gemm(a, b, whole, bias=bias, u=whole, **options)
             for _ in range(12):
                 i, p = np.sort(rng.integers(0, M + 1, 2))
                 j, q = np.sort(rng.integers(0, N + 1, 2))
                 part = np.zeros((p - i, q - j), dtype)
                 kernels.gemm(
-                    a[i:p], b[:, j:q], part, bias=bias[j:q].copy(), h=h[i:p, j:q], **options
+                    a[i:p], b[:, j:q], part, bias=bias[j:q].copy(), u=h[i:p, j:q], **options
                 )
                 np.testing.assert_array_equal(part, whole[i:p, j:q])
 
@@ -206,7 +206,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
             accumulate=accumulate,
             bias=bias,
             forward=forward,
-            h=h,
+            u=h,
             derivative=derivative or "identity",
         )
         wrong = (np.abs(C - expected) > error) & sure
@@ -279,7 +279,7 @@ def test_arguments_that_do_not_fit_raise():
         ((A, np.ones((8, 10))[::2, ::2], C), {}, "contiguous"),
         ((A, B, np.ones((3, 10))[:, ::2]), {}, "contiguous rows"),
         ((A[::-1], B, C), {}, "strides"),
-        ((A, B, C.copy()), {"h": C[:2]}, "h has shape"),
+        ((A, B, C.copy()), {"u": C[:2]}, "u has shape"),
         ((A, B, C), {"bias": np.ones(4)}, "bias has 4 elements"),
         ((A, B, C), {"b_sums": np.ones(6)}, "b_sums has 6 elements"),
         ((A, B, C), {"forward": "rleu"}, 'forward is "rleu"; expected one of: identity, relu'),

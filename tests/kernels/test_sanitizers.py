@@ -50,7 +50,7 @@ def product(isa: str, dtype: str, *before: str, way: str = "gemm", more: str = "
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_product_with_less_scratch_than_it_asks_for_is_caught(isa: str, dtype: str):
-    in_place = ", h=C, derivative='tanh'"  # its sums lie at the end of the scratch
+    in_place = ", u=C, derivative='tanh'"  # its sums lie at the end of the scratch
     assert not errors_of(product(isa, dtype, more=in_place))
     less = product(isa, dtype, "kernels.set_scratch_part(0.99)", more=in_place)
     assert "AddressSanitizer" in errors_of(less)

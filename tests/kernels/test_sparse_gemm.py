@@ -70,7 +70,7 @@ def test_a_sparse_product_has_the_bits_of_the_dense_one(isa, dtype):
                     accumulate=accumulate,
                     bias=start[0].copy() if with_bias else None,
                     forward=forward,
-                    h=h,
+                    u=h,
                     derivative=derivative or "identity",
                     b_sums=sums,
                     addend=start / 3 if added else None,

@@ -108,12 +108,12 @@ def test_a_part_of_the_matrix_has_the_bits_of_the_whole():
         options = {"forward": "tanh", "derivative": "logistic"}
         for a_layout, b_layout in itertools.product(("rows", "columns"), repeat=2):
             a, b = laid_out(A, a_layout), laid_out(B, b_layout)
-            whole = product(a, b, h.copy(), bias=bias, h=h, **options)
+            whole = product(a, b, h.copy(), bias=bias, u=h, **options)
             for _ in range(6):
                 i, p = np.sort(rng.integers(0, M + 1, 2))
                 j, q = np.sort(rng.integers(0, N + 1, 2))
                 part = np.zeros((p - i, q - j), np.float32)
-                product(a[i:p], b[:, j:q], part, bias=bias[j:q].copy(), h=h[i:p, j:q], **options)
+                product(a[i:p], b[:, j:q], part, bias=bias[j:q].copy(), u=h[i:p, j:q], **options)
                 np.testing.assert_array_equal(part, whole[i:p, j:q])
 
 
@@ -143,7 +143,7 @@ def test_what_follows_the_sums(forward, derivative):
             accumulate=accumulate,
             bias=bias,
             forward=forward,
-            h=h,
+            u=h,
             derivative=derivative or "identity",
             addend=addend,
             factor=0.25,

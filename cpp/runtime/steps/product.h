@@ -35,7 +35,7 @@ bool cut(Runner<T>& r, Gemm<T>& g, Index mr, Index nr) {
   g.B += n.begin * g.b_cs;
   g.C += m.begin * g.ldc + n.begin;
   if (g.bias) g.bias += n.begin;
-  if (g.h) g.h += m.begin * g.ldh + n.begin;
+  if (g.u) g.u += m.begin * g.ldu + n.begin;
   if (g.addend) g.addend += m.begin * g.ld_addend + n.begin;
   g.M = m.size();
   g.N = n.size();
@@ -50,7 +50,7 @@ void run_sparse(Runner<T>& r, Gemm<T> g, SparseRows<T> a) {
   if (r.thread > 0) g.b_sums = nullptr;
   a.begins += rows.begin;
   g.C += rows.begin * g.ldc;
-  if (g.h) g.h += rows.begin * g.ldh;
+  if (g.u) g.u += rows.begin * g.ldu;
   if (g.addend) g.addend += rows.begin * g.ld_addend;
   g.M = rows.size();
   r.kernels.sparse_gemm(a, g);
@@ -64,20 +64,24 @@ const SparseBatch<T>* sparse_batch(const Runner<T>& r, const Ref& ref) {
 
 namespace kinds {
 
-// out = ψ(A·B), see Gemm. Inputs: A, B, bias, h of φ'(h); out2: column sums of B. Where the result
-// is a sum over the batch, scalar · the last input is added instead.
+// out = ψ(A·B), see Gemm, with scalar as the addend's factor; out2: column sums of B. The result
+// has either what a message reads (one row for each example) or an addend (a sum over the batch).
 struct gemm : KindOfStep {
+  enum Input { A, B, bias, message_reads, addend };
   enum Number { transpose_a, transpose_b, activation, derivative };
   static constexpr std::array numbers{"transpose_a", "transpose_b", "activation", "derivative"};
-  static constexpr std::array may_overwrite{3};
+  static constexpr std::array<int, 1> may_overwrite{message_reads};
 
   static const char* check(const Step& s) {
-    const Ref &a = s.in[0], &b = s.in[1], &out = s.out;
+    const Ref &a = s.in[A], &b = s.in[B], &out = s.out;
+    const bool sums_batch = s.section == Section::reduce;
     const bool turned_a = s.numbers[transpose_a], turned_b = s.numbers[transpose_b];
     const Index m = turned_a ? a.columns : a.rows, k = turned_a ? a.rows : a.columns;
     const Index n = turned_b ? b.rows : b.columns, kb = turned_b ? b.columns : b.rows;
     return unless(a && b && out && k == kb && shaped(out, m, n) &&
-                  (!s.in[2] || shaped(s.in[2], 1, n)) && (!s.in[3] || shaped(s.in[3], m, n)) &&
+                  (!s.in[bias] || shaped(s.in[bias], 1, n)) &&
+                  (!s.in[message_reads] || (!sums_batch && shaped(s.in[message_reads], m, n))) &&
+                  (!s.in[addend] || (sums_batch && shaped(s.in[addend], m, n))) &&
                   (!s.out2 || (shaped(s.out2, 1, n) && !turned_b)) &&
                   is_one_of(s.numbers[activation], int(Activation::count)) &&
                   is_one_of(s.numbers[derivative], int(Activation::count)));
@@ -86,33 +90,33 @@ struct gemm : KindOfStep {
   template <class T>
   static void run(Runner<T>& r) {
     const Step& s = r.step;
-    const View<const T> a = r.read(s.in[0]), b = r.read(s.in[1]);
+    const View<const T> a = r.read(s.in[A]), b = r.read(s.in[B]);
     const View<T> c = r.write(s.out);
     const bool turned_a = s.numbers[transpose_a], turned_b = s.numbers[transpose_b];
     Gemm<T> g;
     g.M = r.rows(s.out), g.N = s.out.columns;
-    g.K = turned_a ? r.rows(s.in[0]) : s.in[0].columns;
+    g.K = turned_a ? r.rows(s.in[A]) : s.in[A].columns;
     g.a_rs = turned_a ? 1 : a.ld, g.a_cs = turned_a ? a.ld : 1;
     g.b_rs = turned_b ? 1 : b.ld, g.b_cs = turned_b ? b.ld : 1;
     g.A = a.data, g.B = b.data, g.C = c.data, g.ldc = c.ld;
     g.forward = Activation(s.numbers[activation]);
     g.derivative = Activation(s.numbers[derivative]);
-    if (s.in[2]) g.bias = r.read(s.in[2]).data;
+    if (s.in[bias]) g.bias = r.read(s.in[bias]).data;
     if (s.out2) g.b_sums = r.write(s.out2).data;
-    if (s.section != Section::reduce) {
-      if (s.in[3]) g.h = r.read(s.in[3]).data, g.ldh = r.read(s.in[3]).ld;
-    } else {
-      g.accumulate = r.frame.accumulate;
-      if (s.in[3] && r.frame.first_row == 0) {  // once, with the first part of the batch
-        g.addend = r.read(s.in[3]).data, g.ld_addend = r.read(s.in[3]).ld;
-        g.factor = T(r.value());
-      }
+    if (s.in[message_reads]) {
+      const View<const T> u = r.read(s.in[message_reads]);
+      g.u = u.data, g.ldu = u.ld;
     }
-    if (const SparseBatch<T>* x = sparse_batch(r, s.in[0]))
+    g.accumulate = r.accumulates();
+    if (s.in[addend] && r.frame.first_row == 0) {  // once, with the first part of the batch
+      const View<const T> added = r.read(s.in[addend]);
+      g.addend = added.data, g.ld_addend = added.ld, g.factor = T(r.value());
+    }
+    if (const SparseBatch<T>* x = sparse_batch(r, s.in[A]))
       return run_sparse(r, g, turned_a ? x->columns : x->rows);
-    if (const SparseBatch<T>* x = sparse_batch(r, s.in[1])) {  // z̄ᵀ x, one row: the column xᵀ z̄
+    if (const SparseBatch<T>* x = sparse_batch(r, s.in[B])) {  // z̄ᵀ x, one row: the column xᵀ z̄
       g.M = g.N, g.N = 1;
-      g.ldc = g.ldh = g.ld_addend = 1;
+      g.ldc = g.ldu = g.ld_addend = 1;
       g.B = a.data, g.b_rs = a.ld;
       return run_sparse(r, g, x->columns);
     }
@@ -129,7 +133,7 @@ struct gemm : KindOfStep {
     if (!r.kernels.split_gemm) return false;
     const Step& s = r.step;
     const bool rows_of_c = s.out.rows == kBatch;
-    const bool terms = s.numbers[transpose_a] && s.in[0].rows == kBatch;
+    const bool terms = s.numbers[transpose_a] && s.in[A].rows == kBatch;
     const Index capacity = r.frame.capacity;
     return r.kernels.splits(rows_of_c ? capacity : g.M, g.N, terms ? capacity : g.K);
   }
@@ -138,13 +142,13 @@ struct gemm : KindOfStep {
   static Index scratch(const Step& s, const Kernels<T>& kernels, Index rows) {
     const auto count = [rows](Index n) { return n == kBatch ? rows : n; };
     return kernels.gemm_scratch(count(s.out.rows), s.out.columns,
-                                s.numbers[transpose_a] ? count(s.in[0].rows) : s.in[0].columns);
+                                s.numbers[transpose_a] ? count(s.in[A].rows) : s.in[A].columns);
   }
 
   static double flops(const Step& s) {
     if (KindOfStep::flops(s) == 0) return 0;  // nothing of the batch takes part
-    const Ref& b = s.in[1];
-    return 2 * double(s.in[0].columns) * double(s.numbers[transpose_b] ? b.rows : b.columns);
+    const Ref& b = s.in[B];
+    return 2 * double(s.in[A].columns) * double(s.numbers[transpose_b] ? b.rows : b.columns);
   }
 };
 

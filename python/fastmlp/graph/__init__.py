@@ -24,29 +24,22 @@ from fastmlp.graph.node import (
     BATCH,
     Array,
     Node,
-    Operand,
     Shape,
-    as_node,
     constant,
     input,
     parameter,
     topological_order,
 )
-from fastmlp.graph.ops.activations import (
-    logistic,
-    logistic_cross_entropy,
-    relu,
-    softplus,
-    tanh,
-    threshold,
-)
+from fastmlp.graph.ops.activations import *  # noqa: F403 - what it declares, by its __all__
 from fastmlp.graph.ops.columns import concatenate, pad, pick, scatter, slice
+from fastmlp.graph.ops.cross_entropy import logistic_cross_entropy
 from fastmlp.graph.ops.elementwise import (
     abs,
     add,
     cos,
     divide,
     exp,
+    identity,
     log,
     maximum,
     multiply,
@@ -109,7 +102,6 @@ __all__ = [
     "input",
     "log",
     "log_softmax",
-    "logistic",
     "logistic_cross_entropy",
     "matmul",
     "maximum",
@@ -123,28 +115,20 @@ __all__ = [
     "power",
     "ratio",
     "reference",
-    "relu",
     "run",
     "scatter",
     "sin",
     "slice",
     "softmax",
     "softmax_cross_entropy",
-    "softplus",
     "spread",
     "sqrt",
     "subtract",
     "sum",
-    "tanh",
-    "threshold",
     "topological_order",
     "trace",
 ]
-
-
-def identity(a: Operand) -> Node:
-    """Return a itself."""
-    return as_node(a)
+__all__ += ops.activations.__all__
 
 
 @overload

@@ -194,9 +194,10 @@ class Op:
     value : callable
         ``value(*arrays, **attrs)`` in NumPy, for float32, float64 and complex128. Branches are
         decided by the real part, so that a complex step sees the derivative.
-    derive : callable
+    derive : callable or None
         ``derive(node, bar, *parents)``: one message per parent, v̄_j · ∂v_j/∂v_i as a graph node,
         or None where the derivative is zero. It may be as large as `bar`; `messages` sums it down.
+        None instead of a callable: the derivative is 0 wherever there is one, no message is sent.
     formula : str or callable
         How to write it: a text with {0}, {1}, … for the parents, {all} for all of them and the
         attributes by name, or ``formula(*parents, **attrs)``; see `text`.
@@ -213,7 +214,7 @@ class Op:
     name: str
     shape: Callable[..., Shape]
     value: Callable[..., Array]
-    derive: Callable[..., Messages]
+    derive: Callable[..., Messages] | None
     formula: str | Callable[..., str]
     precedence: int = 4
     analytic: bool = True
@@ -228,6 +229,8 @@ class Op:
 
     def messages(self, node: Node, bar: Node) -> Messages:
         """Return what `node`, with error signal `bar`, sends to each parent, in its shape."""
+        if self.derive is None:
+            return (None,) * len(node.parents)
         sent = self.derive(node, bar, *node.parents)
         return tuple(
             None if message is None else unbroadcast(message, parent.shape)

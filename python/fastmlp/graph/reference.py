@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
-from fastmlp.graph.ops.activations import without_cancellation
+from fastmlp.graph.ops.cross_entropy import without_cancellation
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastmlp.graph.node import OPS
+
 if TYPE_CHECKING:
     from fastmlp.graph.node import Node
     from fastmlp.networks.network import Network
-
-# Steps whose derivative is 0 wherever there is one: no message to the parents.
-_MUTE = frozenset({"threshold", "threshold_message", "argmax"})
 
 
 class NoSignalWarning(UserWarning):
@@ -40,7 +39,8 @@ def _reached(output: Node) -> set[Node]:
     waiting = [output]
     while waiting:
         node = waiting.pop()
-        if node.op not in _MUTE:
+        rule = OPS.get(node.op)
+        if rule is not None and rule.derive is not None:
             new = [parent for parent in node.parents if parent not in seen]
             seen.update(new)
             waiting += new

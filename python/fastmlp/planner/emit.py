@@ -32,13 +32,12 @@ def emit(work: Steps, sizes: Sizes, parameter_size: int, by_rows: bool) -> dict[
 
 
 def _step(step: Step) -> tuple[Any, ...]:
-    inputs = [_ref(x) for x in step.inputs] + [_NONE] * (4 - len(step.inputs))
     numbers = [step.numbers[name] for name in NUMBERS[step.kind]]
     return (
         KINDS[step.kind],
         SECTIONS[step.section],
         step.barrier,
-        inputs,
+        [_ref(x) for x in step.inputs],
         _ref(step.out),
         _ref(step.out2),
         tuple(numbers + [0] * (4 - len(numbers))),

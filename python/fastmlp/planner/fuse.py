@@ -111,16 +111,18 @@ def activation_into_product(work: Steps, product: Step) -> Step | None:
 
 
 def derivative_into_product(work: Steps, product: Step) -> Step | None:
-    """Multiply h̄ = z̄W by φ'(z) while it is in registers."""
+    """Multiply h̄ = z̄W by φ'(z) while it is in registers; the message reads h or z."""
     consumer = _only_reader(work, product, "binary")
     if consumer is None or not _is_plain(product):
         return None
     derivative = _DERIVATIVE_OF_BINARY.get(consumer.numbers["function"])
-    bar, h = consumer.inputs
-    if derivative is None or bar is None or h is None or bar != product.out or h.shape != bar.shape:
+    bar, read = consumer.inputs
+    if derivative is None or bar is None or read is None:
+        return None
+    if bar != product.out or read.shape != bar.shape:
         return None
     numbers = product.with_numbers(derivative=derivative)
-    fused = product.but(inputs=(*product.inputs[:3], h), numbers=numbers, out=consumer.out)
+    fused = product.but(inputs=(*product.inputs[:3], read), numbers=numbers, out=consumer.out)
     return _merge(work, product, fused, at=consumer)
 
 
@@ -251,7 +253,7 @@ def addition_into_product(work: Steps, product: Step) -> Step | None:
     steady = addend.buffer.home in ("parameter", "constant")  # the same for every row
     if product.out != total.inputs[0] or product.out.shape != addend.shape or not steady:
         return None
-    fused = product.but(inputs=(*product.inputs, addend), out=total.out, scalar=total.scalar)
+    fused = product.but(inputs=(*product.inputs, None, addend), out=total.out, scalar=total.scalar)
     return _merge(work, product, fused, at=total)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from fastmlp.graph.node import BATCH, OPS, Array, Node, topological_order
-from fastmlp.graph.ops.activations import without_cancellation
+from fastmlp.graph.ops.cross_entropy import without_cancellation
 from fastmlp.planner import ir
 from fastmlp.planner.ir import (
     ONE,

@@ -4,7 +4,15 @@
 """
 
 from fastmlp.graph.node import LEAVES, OPS, Op
-from fastmlp.graph.ops import activations, columns, elementwise, products, reductions, rows
+from fastmlp.graph.ops import (
+    activations,
+    columns,
+    cross_entropy,
+    elementwise,
+    products,
+    reductions,
+    rows,
+)
 
 __all__ = [
     "LEAVES",
@@ -12,6 +20,7 @@ __all__ = [
     "Op",
     "activations",
     "columns",
+    "cross_entropy",
     "elementwise",
     "products",
     "reductions",

@@ -1,21 +1,127 @@
-"""Activations h = φ(z), each beside its message z̄ = φ'(z)·h̄ with φ' in terms of h.
+"""Activations h = φ(z), each declared once: φ beside its message z̄ = φ'(z)·h̄, and what it is for.
 
-The messages are operations themselves, so they can be fused and differentiated again.
+A message is an operation itself, so it can be fused and differentiated again. It reads h̄ and what
+φ' is written in: h where that says enough, else z. The one other place that knows an activation is
+cpp/kernels/activations.h, which has φ and the message once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, constant, declare
-from fastmlp.graph.ops.elementwise import exp
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, declare
+from fastmlp.graph.ops.elementwise import exp, identity
+from fastmlp.graph.ops.rows import softmax
+
+__all__ = ["logistic", "relu", "softplus", "tanh", "threshold"]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an activation says of itself beside its operations.
+
+    Attributes
+    ----------
+    function : callable
+        From the node z to the node h.
+    formula, derivative : str
+        φ(z) and φ', for people to read; φ' in terms of h or z, as the message reads it.
+    initializer : str
+        The name of the initializer that suits it: He for what is zero on half of its inputs (He et
+        al. 2015), Glorot for the rest (Glorot & Bengio 2010) that says nothing else.
+    middle : float or None
+        Where, as the only output, it changes from class 0 to class 1: ½ for what is never negative,
+        0 for what is centred there; None where that depends on the loss.
+    reads : "h" or "z"
+        What its message reads beside h̄.
+    aliases : tuple of str
+        Other names of it.
+    """
+
+    function: Callable[[Node], Node]
+    formula: str
+    derivative: str
+    initializer: str = "glorot_uniform"
+    middle: float | None = None
+    reads: Literal["h", "z"] = "h"
+    aliases: tuple[str, ...] = ()
+
+
+DECLARED: Final[dict[str, Declaration]] = {}
 
 
 def _same(shape: Shape, **_: Any) -> Shape:
     return shape
+
+
+def _declare(
+    function: Callable[[Operand], Node],
+    *,
+    value: Callable[[Array], Array],
+    message: Callable[[Array, Array], Array],
+    text: str,
+    message_text: str,
+    formula: str,
+    derivative: str,
+    aliases: tuple[str, ...] = (),
+    bend: Callable[[Node], Node] | None = None,
+    gradient: bool = True,
+    analytic: bool = True,
+    initializer: str = "glorot_uniform",
+    middle: float | None = None,
+    reads: Literal["h", "z"] = "h",
+) -> None:
+    """Declare φ and its message as operations, and what else there is to know of them.
+
+    Parameters
+    ----------
+    function : callable
+        The operation φ, whose name is that of the activation.
+    value, message : callable
+        φ(z) and φ'·h̄ of (h̄, u) in NumPy, where u is what `reads` says.
+    text, message_text : str
+        How to write them: z is {0}; h̄ is {0} and u is {1}.
+    bend : callable, optional
+        The derivative of φ' by u, of the node u; without it that is 0.
+    gradient : bool
+        Whether φ sends messages; one whose derivative is 0 wherever there is one does not.
+    formula, derivative, aliases, initializer, middle, reads
+        See `Declaration`.
+    """
+    name = function.__name__
+    sent = f"{name}_message"
+
+    def derive(h: Node, bar: Node, z: Node) -> tuple[Node]:
+        return (apply(sent, bar, h if reads == "h" else z),)
+
+    def derive_message(m: Node, m_bar: Node, bar: Node, u: Node) -> tuple[Node, Node | None]:
+        return apply(sent, m_bar, u), None if bend is None else m_bar * bar * bend(u)
+
+    declare(
+        name,
+        shape=_same,
+        value=value,
+        derive=derive if gradient else None,
+        formula=text,
+        analytic=analytic,
+    )
+    declare(
+        sent,
+        shape=broadcast,
+        value=message,
+        derive=derive_message if gradient else None,
+        formula=message_text,
+        precedence=2,
+        analytic=analytic,
+    )
+    DECLARED[name] = Declaration(function, formula, derivative, initializer, middle, reads, aliases)
+
+
+DECLARED["identity"] = Declaration(identity, "z", "1", aliases=("linear",))
 
 
 def relu(z: Operand) -> Node:
@@ -23,23 +129,17 @@ def relu(z: Operand) -> Node:
     return apply("relu", z)
 
 
-declare(
-    "relu",
-    shape=_same,
+_declare(
+    relu,
     value=lambda z: np.where(z.real > 0, z, 0) if np.iscomplexobj(z) else np.maximum(z, 0),
-    derive=lambda h, bar, z: (apply("relu_message", bar, h),),
-    formula="relu({0})",
+    message=lambda bar, h: np.where(h.real > 0, bar, np.zeros_like(bar)),
+    text="relu({0})",
+    message_text="[{1} > 0]·{0}",
+    formula="max(0, z)",
+    derivative="[h > 0]",
     analytic=False,
-)
-
-declare(
-    "relu_message",
-    shape=broadcast,
-    value=lambda bar, h: np.where(h.real > 0, bar, np.zeros_like(bar)),
-    derive=lambda m, u, bar, h: (apply("relu_message", u, h), None),
-    formula="[{1} > 0]·{0}",
-    precedence=2,
-    analytic=False,
+    initializer="he_uniform",
+    middle=0.5,
 )
 
 
@@ -53,21 +153,18 @@ def _softplus_value(z: Array) -> Array:
     return result
 
 
-declare(
-    "softplus",
-    shape=_same,
+_declare(
+    softplus,
     value=_softplus_value,
-    derive=lambda h, bar, z: (apply("softplus_message", bar, h),),
-    formula="softplus({0})",
-)
-
-declare(
-    "softplus_message",
-    shape=broadcast,
-    value=lambda bar, h: -np.expm1(-h) * bar,
-    derive=lambda m, u, bar, h: (apply("softplus_message", u, h), u * bar * exp(-h)),
-    formula="(1 − exp(−{1}))·{0}",
-    precedence=2,
+    message=lambda bar, h: -np.expm1(-h) * bar,
+    bend=lambda h: exp(-h),
+    text="softplus({0})",
+    message_text="(1 − exp(−{1}))·{0}",
+    formula="log(1 + exp(z))",
+    derivative="1 − exp(−h)",
+    aliases=("soft_relu",),
+    initializer="he_uniform",
+    middle=0.5,
 )
 
 
@@ -76,23 +173,18 @@ def threshold(z: Operand) -> Node:
     return apply("threshold", z)
 
 
-declare(
-    "threshold",
-    shape=_same,
+_declare(
+    threshold,
     value=lambda z: np.where(np.isnan(z), z, z.real > 0).astype(z.dtype),
-    derive=lambda h, bar, z: (None,),
-    formula="[{0} > 0]",
+    message=lambda bar, h: np.zeros_like(bar + h),
+    gradient=False,
+    text="[{0} > 0]",
+    message_text="0·{0}",
+    formula="[z > 0]",
+    derivative="0",
+    aliases=("hard_threshold",),
     analytic=False,
-)
-
-declare(
-    "threshold_message",
-    shape=broadcast,
-    value=lambda bar, h: np.zeros_like(bar + h),
-    derive=lambda m, u, bar, h: (None, None),
-    formula="0·{0}",
-    precedence=2,
-    analytic=False,
+    middle=0.5,
 )
 
 
@@ -107,114 +199,18 @@ def _logistic_value(z: Array) -> Array:
     return result
 
 
-declare(
-    "logistic",
-    shape=_same,
+_declare(
+    logistic,
     value=_logistic_value,
-    derive=lambda h, bar, z: (apply("logistic_message", bar, h),),
-    formula="logistic({0})",
+    message=lambda bar, h: h * (1 - h) * bar,
+    bend=lambda h: 1 - 2 * h,
+    text="logistic({0})",
+    message_text="{0}·{1}·(1 − {1})",
+    formula="1 / (1 + exp(−z))",
+    derivative="h (1 − h)",
+    aliases=("sigmoid",),
+    middle=0.5,
 )
-
-declare(
-    "logistic_message",
-    shape=broadcast,
-    value=lambda bar, h: h * (1 - h) * bar,
-    derive=lambda m, u, bar, h: (apply("logistic_message", u, h), u * bar * (1 - 2 * h)),
-    formula="{0}·{1}·(1 − {1})",
-    precedence=2,
-)
-
-
-def logistic_cross_entropy(z: Operand, t: Operand) -> Node:
-    """Return softplus(z) − t·z = −t log y − (1 − t) log(1 − y) with y = logistic(z), broadcasting.
-
-    For t of 0 … 1 no digit is lost by cancellation, however sure and right y is. The derivative by
-    z is logistic(z) − t.
-
-    Examples
-    --------
-    >>> from fastmlp import graph as g
-    >>> g.reference.evaluate(g.logistic_cross_entropy([[40.0]], 1.0), {})
-    array([[4.24835426e-18]])
-    """
-    return apply("logistic_cross_entropy", z, t)
-
-
-def _cross_entropy_value(z: Array, t: Array) -> Array:
-    # (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: no term is negative.
-    above = z.real > 0
-    result: Array = np.where(above, 1 - t, -t) * z + np.log1p(np.exp(np.where(above, -z, z)))
-    return result
-
-
-declare(
-    "logistic_cross_entropy",
-    shape=broadcast,
-    value=_cross_entropy_value,
-    derive=lambda h, bar, z, t: (bar * apply("logistic_residual", z, t), -(bar * z)),
-    formula="softplus({0}) − {1}·{0}",
-    precedence=1,
-)
-
-
-def _residual_value(z: Array, t: Array) -> Array:
-    above = z.real > 0
-    e = np.exp(np.where(above, -z, z))
-    q = e / (1 + e)  # the smaller of logistic(z) and 1 − logistic(z)
-    result: Array = np.where(above, (1 - t) - q, q - t)
-    return result
-
-
-declare(
-    "logistic_residual",
-    shape=broadcast,
-    value=_residual_value,
-    derive=lambda m, u, z, t: (u * (logistic(z) * logistic(-z)), -u),
-    formula="logistic({0}) − {1}",
-    precedence=1,
-)
-
-
-def without_cancellation(node: Node, fed: Container[Node]) -> Node:
-    """Return ±(softplus(z) − t·z) by `logistic_cross_entropy`, any other node as it is.
-
-    Written out it would lose its digits where t = 1 and z is large. The node of the graph stays, so
-    that its parents can be shown, fed and asked for gradients; only its value is computed from z
-    and t at once, unless what lies between is fed.
-    """
-    if node.op not in ("add", "subtract"):
-        return node
-    (first, a), (second, b) = (_signed(parent, fed) for parent in node.parents)
-    second ^= node.op == "subtract"
-    for minus, plus, other, term in ((first, a, second, b), (second, b, first, a)):
-        if plus.op != "softplus" or plus in fed:
-            continue
-        (z,) = plus.parents
-        flipped, t = _multiple(term, z, fed)
-        if t is not None and other ^ flipped != minus:
-            loss = logistic_cross_entropy(z, t)
-            return -loss if minus else loss
-    return node
-
-
-def _signed(node: Node, fed: Container[Node]) -> tuple[bool, Node]:
-    """Return a node without its minus signs, and whether they are one in the end."""
-    minus = False
-    while node.op == "negative" and node not in fed:
-        minus, (node,) = not minus, node.parents
-    return minus, node
-
-
-def _multiple(term: Node, z: Node, fed: Container[Node]) -> tuple[bool, Node | None]:
-    """Return t of a term ±t·z, and whether the sign is minus; None if it is no such term."""
-    minus, z = _signed(z, fed)
-    if term is z:
-        return minus, constant(1.0)
-    if term.op == "multiply" and term not in fed:
-        (first, a), (second, b) = (_signed(factor, fed) for factor in term.parents)
-        if z in (a, b):
-            return minus ^ first ^ second, b if a is z else a
-    return False, None
 
 
 def tanh(z: Operand) -> Node:
@@ -222,19 +218,18 @@ def tanh(z: Operand) -> Node:
     return apply("tanh", z)
 
 
-declare(
-    "tanh",
-    shape=_same,
+_declare(
+    tanh,
     value=np.tanh,
-    derive=lambda h, bar, z: (apply("tanh_message", bar, h),),
-    formula="tanh({0})",
+    message=lambda bar, h: (1 - h * h) * bar,
+    bend=lambda h: -2 * h,
+    text="tanh({0})",
+    message_text="{0}·(1 − {1}²)",
+    formula="tanh(z)",
+    derivative="1 − h²",
+    middle=0.0,
 )
 
-declare(
-    "tanh_message",
-    shape=broadcast,
-    value=lambda bar, h: (1 - h * h) * bar,
-    derive=lambda m, u, bar, h: (apply("tanh_message", u, h), u * bar * (-2 * h)),
-    formula="{0}·(1 − {1}²)",
-    precedence=2,
-)
+# The mean of a Poisson distribution, as an output.
+DECLARED["exp"] = Declaration(exp, "exp(z)", "h", middle=0.5)
+DECLARED["softmax"] = Declaration(softmax, "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", middle=0.5)

@@ -19,6 +19,12 @@ from fastmlp.graph.node import (
 )
 from fastmlp.graph.ops.reductions import spread, uniform
 
+
+def identity(a: Operand) -> Node:
+    """Return a itself."""
+    return as_node(a)
+
+
 # ------------------------------------------------------------------------------ two arguments
 
 
