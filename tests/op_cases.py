@@ -13,7 +13,9 @@ import scipy.special
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.graph.ops import OPS
+from fastmlp.graph.ops.activations import DECLARED
 from fastmlp.graph.ops.rows import run_key
+from formulas import ACTIVATIONS, Formula
 
 
 def away_from_zero(*shape: int, seed: int = 0) -> np.ndarray:
@@ -84,6 +86,23 @@ def flip(x: np.ndarray, transpose: bool) -> np.ndarray:
     return np.ascontiguousarray(x.T) if transpose else x
 
 
+def read_by_message(name: str) -> Callable[..., np.ndarray]:
+    """Return what makes z, or h off the kinks at 0, whichever the activation's message reads."""
+
+    def read(*shape: int, seed: int = 0) -> np.ndarray:
+        z = away_from_zero(*shape, seed=seed)
+        if DECLARED[name].reads == "z":
+            return z
+        h = ACTIVATIONS[name].phi(z)
+        return np.where(h == 0, -0.5, h)
+
+    return read
+
+
+def message(formula: Formula) -> Callable[..., np.ndarray]:
+    return lambda bar, u: bar * formula.slope(u)
+
+
 CASES: dict[str, list[Case]] = {
     "affine": [
         Case(
@@ -104,8 +123,7 @@ CASES: dict[str, list[Case]] = {
         for tb in (False, True)
     ],
     **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum", "ratio")},
-    **{op: binary(positive) for op in ("relu_message", "softplus_message")},
-    **{op: binary(within_one) for op in ("threshold_message", "logistic_message", "tanh_message")},
+    **{f"{name}_message": binary(read_by_message(name)) for name in ACTIVATIONS},
     **{op: binary(within_one) for op in ("logistic_cross_entropy", "logistic_residual")},
     **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs")},
     **{op: unary(positive) for op in ("log", "sqrt")},
@@ -117,7 +135,7 @@ CASES: dict[str, list[Case]] = {
         *unary(positive, exponent=0.5),
         *unary(positive, exponent=-1.7),
     ],
-    **{op: unary() for op in ("relu", "softplus", "threshold", "logistic", "tanh")},
+    **{op: unary() for op in ACTIVATIONS},
     **{
         op: [Case((away_from_zero(*s),), {"axis": axis}) for s in SHAPES for axis in (None, 0, 1)]
         for op in ("sum", "mean")
@@ -235,11 +253,8 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
         -t * scipy.special.log_expit(z) - (1 - t) * scipy.special.log_expit(-z)
     ),
     "logistic_residual": lambda z, t: scipy.special.expit(z) - t,
-    "relu_message": lambda bar, h: bar * (h > 0),
-    "softplus_message": lambda bar, h: bar * (1 - np.exp(-h)),
-    "threshold_message": lambda bar, h: 0 * bar * h,
-    "logistic_message": lambda bar, h: bar * (h - h**2),
-    "tanh_message": lambda bar, h: bar - bar * h**2,
+    **{name: formula.phi for name, formula in ACTIVATIONS.items()},
+    **{f"{name}_message": message(formula) for name, formula in ACTIVATIONS.items()},
     "negative": np.negative,
     "exp": np.exp,
     "log": np.log,
@@ -248,11 +263,6 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
     "cos": np.cos,
     "abs": np.abs,
     "power": lambda a, exponent: np.power(a, exponent),
-    "relu": lambda z: z * (z > 0),
-    "softplus": lambda z: np.logaddexp(0, z),
-    "threshold": lambda z: 1.0 * (z > 0),
-    "logistic": scipy.special.expit,
-    "tanh": np.tanh,
     "sum": lambda a, axis: np.add.reduce(a, axis=axis if axis is not None else (0, 1)).reshape(
         [1 if axis in (None, i) else n for i, n in enumerate(a.shape)]
     ),

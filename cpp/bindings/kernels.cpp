@@ -144,6 +144,74 @@ double transpose(const py::object& x, const py::object& y, const std::string& is
                     [&](auto zero) { return kernels_of<decltype(zero)>(tables).transpose; });
 }
 
+double fill(const py::object& y, const std::string& isa, double value, Index repeat) {
+  return with_dtype(y, "y", [&](auto zero) {
+    using T = decltype(zero);
+    const Matrix<T> Y = rows_of<T>(y, "y", Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).fill;
+    return timed(repeat, [&] { f(Y.rows, Y.columns, T(value), Y.data, Y.rs); });
+  });
+}
+
+// x as np.broadcast_to gives it: rows or columns of stride 0 repeat.
+double spread(const py::object& x, const py::object& y, const std::string& isa, double factor,
+              Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Matrix<T> X = view<T>(x, "x", Access::read), Y = rows_of<T>(y, "y", Access::write);
+    same_shape(X, "x", Y.rows, Y.columns);
+    const Index x_cs = X.columns <= 1 ? 1 : X.cs;
+    require(x_cs <= 1, "x must have contiguous or repeated columns");
+    const auto f = kernels_of<T>(isa_named(isa)).spread;
+    return timed(repeat,
+                 [&] { f(Y.rows, Y.columns, X.data, X.rs, x_cs, T(factor), Y.data, Y.rs); });
+  });
+}
+
+double add_scaled(const py::object& a, const py::object& b, const py::object& y,
+                  const std::string& isa, double factor, Index repeat) {
+  return with_dtype(a, "a", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(b, "b"), not_none(y, "y");
+    const Matrix<T> A = rows_of<T>(a, "a", Access::read), B = rows_of<T>(b, "b", Access::read);
+    const Matrix<T> Y = rows_of<T>(y, "y", Access::write);
+    same_shape(A, "a", Y.rows, Y.columns);
+    same_shape(B, "b", Y.rows, Y.columns);
+    const auto f = kernels_of<T>(isa_named(isa)).add_scaled;
+    return timed(
+        repeat, [&] { f(Y.rows, Y.columns, A.data, A.rs, B.data, B.rs, T(factor), Y.data, Y.rs); });
+  });
+}
+
+double pick(const py::object& x, const py::object& index, const py::object& y,
+            const std::string& isa, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(index, "index"), not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read), Y = rows_of<T>(y, "y", Access::write);
+    const Matrix<T> I = rows_of<T>(index, "index", Access::read);
+    same_shape(I, "index", X.rows, 1);
+    same_shape(Y, "y", X.rows, 1);
+    const auto f = kernels_of<T>(isa_named(isa)).pick;
+    return timed(repeat, [&] { f(X.rows, X.columns, X.data, X.rs, I.data, I.rs, Y.data, Y.rs); });
+  });
+}
+
+double scatter(const py::object& x, const py::object& index, const py::object& y,
+               const std::string& isa, Index repeat) {
+  return with_dtype(x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(index, "index"), not_none(y, "y");
+    const Matrix<T> X = rows_of<T>(x, "x", Access::read), Y = rows_of<T>(y, "y", Access::write);
+    const Matrix<T> I = rows_of<T>(index, "index", Access::read);
+    same_shape(I, "index", Y.rows, 1);
+    same_shape(X, "x", Y.rows, 1);
+    const auto f = kernels_of<T>(isa_named(isa)).scatter;
+    return timed(repeat, [&] { f(Y.rows, Y.columns, X.data, X.rs, I.data, I.rs, Y.data, Y.rs); });
+  });
+}
+
 double argmax(const py::object& x, const py::object& y, const std::string& isa, Index repeat) {
   return with_dtype(x, "x", [&](auto zero) {
     using T = decltype(zero);
@@ -276,6 +344,12 @@ void bind_kernels(py::module_& module) {
         arg("scale") = 1.0, arg("dense") = false, repeat);
   m.def("argmax", argmax, arg("x"), arg("y"), kw, arg("isa"), repeat);
   m.def("transpose", transpose, arg("x"), arg("y"), kw, arg("isa"), repeat);
+  m.def("fill", fill, arg("y"), kw, arg("isa"), arg("value"), repeat);
+  m.def("spread", spread, arg("x"), arg("y"), kw, arg("isa"), arg("factor") = 1.0, repeat);
+  m.def("add_scaled", add_scaled, arg("a"), arg("b"), arg("y"), kw, arg("isa"), arg("factor") = 1.0,
+        repeat);
+  m.def("pick", pick, arg("x"), arg("index"), arg("y"), kw, arg("isa"), repeat);
+  m.def("scatter", scatter, arg("x"), arg("index"), arg("y"), kw, arg("isa"), repeat);
   m.def("dropout", dropout, arg("x"), arg("y"), kw, arg("isa"), arg("key"), arg("first") = 0,
         arg("rate"), repeat);
   m.def("update", update_parameters, arg("rule"), arg("w"), arg("g"), kw, arg("state"),

@@ -205,6 +205,26 @@ class _Kernels:
     ) -> float: ...
     def argmax(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
     def transpose(self, x: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
+    def fill(self, y: _Array, *, isa: str, value: float, repeat: int = 1) -> float: ...
+    def spread(
+        self, x: _Array, y: _Array, *, isa: str, factor: float = 1.0, repeat: int = 1
+    ) -> float: ...
+    def add_scaled(
+        self,
+        a: _Array,
+        b: _Array,
+        y: _Array,
+        *,
+        isa: str,
+        factor: float = 1.0,
+        repeat: int = 1,
+    ) -> float: ...
+    def pick(
+        self, x: _Array, index: _Array, y: _Array, *, isa: str, repeat: int = 1
+    ) -> float: ...
+    def scatter(
+        self, x: _Array, index: _Array, y: _Array, *, isa: str, repeat: int = 1
+    ) -> float: ...
     def dropout(
         self,
         x: _Array,

@@ -9,26 +9,13 @@ import numpy as np
 import pytest
 
 from fastmlp._core import kernels
+from formulas import ALL
 
 ISAS = list(kernels.isas)
 DTYPES = ["float32", "float64"]
-PHI = {
-    "identity": lambda z: z,
-    "relu": lambda z: np.maximum(z, 0),
-    "softplus": lambda z: np.logaddexp(z, 0),
-    "threshold": lambda z: (z > 0).astype(z.dtype),
-    "logistic": lambda z: 1 / (1 + np.exp(-z)),
-    "tanh": np.tanh,
-}
-# φ' in terms of h = φ(z).
-PHI_PRIME = {
-    "identity": np.ones_like,
-    "relu": lambda h: (h > 0).astype(h.dtype),
-    "softplus": lambda h: -np.expm1(-h),
-    "threshold": np.zeros_like,
-    "logistic": lambda h: h * (1 - h),
-    "tanh": lambda h: 1 - h**2,
-}
+PHI = {name: formula.phi for name, formula in ALL.items() if name in kernels.activations}
+# φ' in terms of what the message reads.
+PHI_PRIME = {name: formula.slope for name, formula in ALL.items() if name in kernels.activations}
 every_table = pytest.mark.parametrize(("isa", "dtype"), list(itertools.product(ISAS, DTYPES)))
 
 
@@ -263,7 +250,7 @@ def test_nothing_around_c_is_written(isa, dtype):
 def test_nan_and_infinity_go_where_they_belong(isa, dtype):
     A, B = np.ones((20, 5), dtype), np.ones((5, 40), dtype)
     A[3, 2], A[4, 2], B[1, 7] = np.nan, np.inf, np.nan
-    for forward in ("identity", "relu", "softplus", "logistic", "tanh"):
+    for forward in set(PHI) - {"threshold"}:
         C = product(isa, A, B, forward=forward)
         expected = np.zeros((20, 40), bool)
         expected[3], expected[:, 7] = True, True
