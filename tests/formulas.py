@@ -30,6 +30,7 @@ ACTIVATIONS = {
     "threshold": Formula(lambda z: (z > 0).astype(z.dtype), np.zeros_like),
     "logistic": Formula(sigma, lambda h: h - h**2),
     "tanh": Formula(np.tanh, lambda h: 1 - h**2),
+    "silu": Formula(lambda z: z * sigma(z), lambda z: sigma(z) + z * sigma(z) * sigma(-z)),
 }
 
 # As outputs too.

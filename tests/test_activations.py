@@ -74,9 +74,7 @@ def test_an_unknown_name_lists_the_known_ones_and_suggests_the_nearest():
         activations.get("rellu")
 
 
-@pytest.mark.parametrize(
-    "name", ["gelu", "mish", "silu", "swish", "elu", "selu", "leaky_relu", "prelu", "relu6"]
-)
+@pytest.mark.parametrize("name", ["gelu", "mish", "elu", "selu", "leaky_relu", "prelu", "relu6"])
 def test_an_activation_of_other_packages_is_not_taken_for_a_mistyped_one(name):
     with pytest.raises(ValueError, match=f"'relu'.*got '{name}'$"):
         activations.get(name)

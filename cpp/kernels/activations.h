@@ -8,4 +8,6 @@
   X(softplus, FASTMLP_ISA::softplus<T>(z), -expm1<T>(-u) * bar)                             \
   X(threshold, z > T(0) ? splat(T(1)) : z <= T(0) ? Vec<T>{} : z, Vec<T>{}) /* NaN stays */ \
   X(logistic, FASTMLP_ISA::logistic<T>(z), u*(T(1) - u) * bar)                              \
-  X(tanh, FASTMLP_ISA::tanh<T>(z), fma(-u, u, splat(T(1))) * bar)
+  X(tanh, FASTMLP_ISA::tanh<T>(z), fma(-u, u, splat(T(1))) * bar)                           \
+  X(silu, (z < T(0) ? z * exp_of_minus<T>(z) : z) / (T(1) + exp_of_minus<T>(z)),            \
+    FASTMLP_ISA::logistic<T>(u) * fma(u, FASTMLP_ISA::logistic<T>(-u), splat(T(1))) * bar)

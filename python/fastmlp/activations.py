@@ -118,7 +118,7 @@ def get(
     >>> from fastmlp import activations, graph as g
     >>> activations.get("sigmoid").name
     'logistic'
-    >>> swish = activations.get(lambda z: z * g.logistic(z))
+    >>> mish = activations.get(lambda z: z * g.tanh(g.softplus(z)))
     """
     if isinstance(spec, Activation):
         return spec

@@ -126,6 +126,16 @@ def test_what_others_read_is_not_fused_away():
     assert kinds(fuse.fuse(lowered([g.sum(square), square])))["dot"] == 0
 
 
+def test_z_is_kept_for_a_message_that_reads_it():
+    V = g.parameter(np.arange(6.0).reshape(3, 2), "V")
+    work = fuse.fuse(lowered([g.gradient(g.sum(g.exp(g.silu(y) @ V)), W)]))
+    (message,) = (s for s in work.steps if s.kind == "gemm" and s.numbers["derivative"])
+    (product,) = (s for s in work.steps if s.out is not None and s.out == message.inputs[3])
+    assert product.kind == "gemm"
+    assert product.numbers["activation"] == 0
+    assert kinds(work)["unary"] == 2  # silu and exp
+
+
 def test_a_sum_over_the_batch_is_not_yet_whole_when_it_is_multiplied():
     product = g.matmul(x, y, transpose_a=True)
     assert kinds(fuse.fuse(lowered([g.tanh(product)])))["unary"] == 1

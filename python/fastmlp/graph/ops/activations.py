@@ -17,7 +17,7 @@ from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, de
 from fastmlp.graph.ops.elementwise import exp, identity
 from fastmlp.graph.ops.rows import softmax
 
-__all__ = ["logistic", "relu", "softplus", "tanh", "threshold"]
+__all__ = ["logistic", "relu", "silu", "softplus", "tanh", "threshold"]
 
 
 @dataclass(frozen=True)
@@ -229,6 +229,35 @@ _declare(
     derivative="1 − h²",
     middle=0.0,
 )
+
+
+def silu(z: Operand) -> Node:
+    """Return z·logistic(z), also called swish; its derivative is σ(z)(1 + z σ(−z)), σ = logistic.
+
+    Elfwing, Uchibe & Doya 2018, Sigmoid-weighted linear units.
+    """
+    return apply("silu", z)
+
+
+def _silu_bend(z: Node) -> Node:
+    s, rest = logistic(z), logistic(-z)
+    return s * rest * (2.0 + z * (rest - s))
+
+
+_declare(
+    silu,
+    value=lambda z: z * _logistic_value(z),
+    message=lambda bar, z: _logistic_value(z) * (1 + z * _logistic_value(-z)) * bar,
+    reads="z",
+    bend=_silu_bend,
+    text="silu({0})",
+    message_text="silu′({1})·{0}",
+    formula="z / (1 + exp(−z))",
+    derivative="(1 + z / (1 + exp(z))) / (1 + exp(−z))",
+    aliases=("swish",),
+    initializer="he_uniform",
+)
+
 
 # The mean of a Poisson distribution, as an output.
 DECLARED["exp"] = Declaration(exp, "exp(z)", "h", middle=0.5)
