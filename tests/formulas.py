@@ -21,6 +21,8 @@ def sigma(z: np.ndarray) -> np.ndarray:
     return np.where(z < 0, e, 1) / (1 + e)
 
 
+LAMBDA, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
 # Those that the core knows; in any precision.
 ACTIVATIONS = {
     "relu": Formula(lambda z: z * (z > 0), lambda h: 1.0 * (h > 0)),
@@ -31,6 +33,10 @@ ACTIVATIONS = {
     "logistic": Formula(sigma, lambda h: h - h**2),
     "tanh": Formula(np.tanh, lambda h: 1 - h**2),
     "silu": Formula(lambda z: z * sigma(z), lambda z: sigma(z) + z * sigma(z) * sigma(-z)),
+    "selu": Formula(
+        lambda z: LAMBDA * (np.maximum(z, 0) + ALPHA * np.expm1(np.minimum(z, 0))),
+        lambda h: np.where(h > 0, LAMBDA, h + LAMBDA * ALPHA),
+    ),
 }
 
 # As outputs too.

@@ -40,9 +40,11 @@ def test_the_derivative_people_read_is_the_one_that_is_sent_back(name):
     values, signal = g.reference.evaluate([h, z_bar], {z: AWKWARD})
     formula = ACTIVATIONS[name].derivative
     spelled = {"−": "-", "h (1": "h * (1", ") (1": ") * (1", "h²": "h**2", "≤": "<="}
+    spelled |= {"λα": "floor", "λ [": "scale * [", ") [": ") * ["}
     for written, python in {**spelled, "[": "1.0 * ("}.items():
         formula = formula.replace(written, python)
     known = {"h": values, "z": AWKWARD, "exp": np.exp}
+    known |= {"scale": formulas.LAMBDA, "floor": formulas.LAMBDA * formulas.ALPHA}
     derivative = eval(formula.replace("]", ")"), known)
     np.testing.assert_allclose(signal, np.broadcast_to(derivative, signal.shape), atol=1e-15)
 
@@ -74,7 +76,7 @@ def test_an_unknown_name_lists_the_known_ones_and_suggests_the_nearest():
         activations.get("rellu")
 
 
-@pytest.mark.parametrize("name", ["gelu", "mish", "elu", "selu", "leaky_relu", "prelu", "relu6"])
+@pytest.mark.parametrize("name", ["gelu", "mish", "elu", "leaky_relu", "prelu", "relu6"])
 def test_an_activation_of_other_packages_is_not_taken_for_a_mistyped_one(name):
     with pytest.raises(ValueError, match=f"'relu'.*got '{name}'$"):
         activations.get(name)

@@ -20,7 +20,8 @@ def _close():
 def test_every_activation_of_one_number_can_be_drawn():
     names = [name for name in activations.ACTIVATIONS if name != "softmax"]
     assert [ax.get_title(loc="left") for ax in fm.plot.activations(names)] == names
-    assert {ax.get_title(loc="left") for ax in fm.plot.activations()} == set(names) - {"exp"}
+    lecture = ["identity", "relu", "softplus", "threshold", "logistic", "tanh"]
+    assert [ax.get_title(loc="left") for ax in fm.plot.activations()] == lecture
 
 
 @pytest.mark.parametrize("name", ["identity", "relu", "softplus", "threshold", "logistic", "tanh"])

@@ -32,7 +32,7 @@ class Dense(Layer):
         Whether there is a b.
     weights_initializer
         What W is drawn from, see `initializers.get`. None is the activation's own: He for relu and
-        softplus, Glorot for the others.
+        its smooth kin, LeCun for selu, Glorot for the others.
     bias_initializer
         What b is drawn from.
     l2

@@ -17,7 +17,7 @@ from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, de
 from fastmlp.graph.ops.elementwise import exp, identity
 from fastmlp.graph.ops.rows import softmax
 
-__all__ = ["logistic", "relu", "silu", "softplus", "tanh", "threshold"]
+__all__ = ["logistic", "relu", "selu", "silu", "softplus", "tanh", "threshold"]
 
 
 @dataclass(frozen=True)
@@ -256,6 +256,40 @@ _declare(
     derivative="(1 + z / (1 + exp(z))) / (1 + exp(−z))",
     aliases=("swish",),
     initializer="he_uniform",
+)
+
+
+# They keep mean 0 and variance 1 from layer to layer: Klambauer et al. 2017, equation 14.
+_SELU_SCALE = 1.0507009873554805
+_SELU_FLOOR = 1.7580993408473769  # λα
+
+
+def selu(z: Operand) -> Node:
+    """Return λz for z > 0, else λα(e^z − 1); its derivative is λ where h > 0, else h + λα.
+
+    Klambauer, Unterthiner, Mayr & Hochreiter 2017, Self-normalizing neural networks: λ is 1.0507
+    and α is 1.6733. It wants weights of variance 1 / inputs.
+    """
+    return apply("selu", z)
+
+
+def _selu_value(z: Array) -> Array:
+    below = _SELU_FLOOR * np.expm1(np.where(z.real > 0, 0, z))
+    result: Array = np.where(z.real > 0, _SELU_SCALE * z, below)
+    return result
+
+
+_declare(
+    selu,
+    value=_selu_value,
+    message=lambda bar, h: np.where(h.real > 0, _SELU_SCALE, h + _SELU_FLOOR) * bar,
+    bend=lambda h: 1.0 - threshold(h),
+    text="selu({0})",
+    message_text="selu′({1})·{0}",
+    formula="λ max(0, z) + λα (exp(min(0, z)) − 1)",
+    derivative="λ [h > 0] + (h + λα) [h ≤ 0]",
+    analytic=False,
+    initializer="lecun_normal",
 )
 
 
