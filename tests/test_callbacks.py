@@ -8,9 +8,9 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import callbacks
+from fastmlp.history import History
 from fastmlp.metrics import Metric
 from fastmlp.training import progress
-from fastmlp.training.history import History
 
 
 class Recorded(fm.Callback):

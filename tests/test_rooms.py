@@ -14,7 +14,7 @@ FLOOR = {"_checks", "_lazy", "_core", "config"}
 DATA = {"data", "datasets"}
 NETS = {"activations", "initializers", "losses", "metrics", "layers"}
 RULES = {"optimizers", "schedules"}
-TRAINING = {"training", "callbacks"}
+TRAINING = {"training", "callbacks", "history"}
 BELOW_DOORS = {"data", "graph", "planner", "networks", "models"} | NETS | RULES | TRAINING
 DOORS = {"estimators", "plot", "export"}
 # Rooms, and what they may import besides themselves and the floor: rooms or single files.

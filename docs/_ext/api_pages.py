@@ -39,7 +39,7 @@ TOLD_ON = {
     "models.model": "models",
     "models.sequential": "models",
     "networks.signal": "callbacks",
-    "training.history": "callbacks",
+    "history": "callbacks",
     "training.steps": "models",
     "training.trainer": "callbacks",
     "graph.check": "graph",

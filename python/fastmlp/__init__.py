@@ -45,7 +45,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "networks.signal": "NoSignalWarning",
         "optimizers": "Adam RMSprop SGD optimizers",
         "schedules": "CosineDecay ExponentialDecay InverseScaling StepDecay Warmup schedules",
-        "training.history": "History",
+        "history": "History",
         "training.steps": "StepTrainer",
         "training.trainer": "NonFiniteLossWarning",
     },

@@ -18,6 +18,7 @@ from fastmlp.estimators import MLPClassifier as MLPClassifier
 from fastmlp.estimators import MLPRegressor as MLPRegressor
 from fastmlp.estimators import from_sklearn as from_sklearn
 from fastmlp.graph.check import check_gradients as check_gradients
+from fastmlp.history import History as History
 from fastmlp.layers import Activation as Activation
 from fastmlp.layers import Add as Add
 from fastmlp.layers import Concatenate as Concatenate
@@ -40,7 +41,6 @@ from fastmlp.schedules import ExponentialDecay as ExponentialDecay
 from fastmlp.schedules import InverseScaling as InverseScaling
 from fastmlp.schedules import StepDecay as StepDecay
 from fastmlp.schedules import Warmup as Warmup
-from fastmlp.training.history import History as History
 from fastmlp.training.steps import StepTrainer as StepTrainer
 from fastmlp.training.trainer import NonFiniteLossWarning as NonFiniteLossWarning
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastmlp.training.history import History
+    from fastmlp.history import History
 
 MODES = ("auto", "min", "max")
 

@@ -426,7 +426,7 @@ PLACES = {
     "at the numbers of the optimizer": "fastmlp.optimizers.Adam.step_values",
     "in the validation": "fastmlp.training.evaluation.Evaluation.__call__",
     "before the history": "fastmlp.training.epochs.Training._validate",
-    "behind the history": "fastmlp.training.history.History.append",
+    "behind the history": "fastmlp.history.History.append",
     "at the bar": "fastmlp.training.progress.Progress.advance",
 }
 

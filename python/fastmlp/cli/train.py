@@ -19,8 +19,8 @@ from fastmlp.data import files
 from fastmlp.data.table import ClassTarget
 
 if TYPE_CHECKING:
+    from fastmlp.history import History
     from fastmlp.models.model import Model
-    from fastmlp.training.history import History
 
 #: From so many training rows on, batches are larger.
 LARGE = 20_000

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastmlp.training.history import History
+    from fastmlp.history import History
     from fastmlp.training.trainer import Trainer
 
 SMALLEST_RATE = 1e-6  # adaptive training stops instead of dividing a rate below it

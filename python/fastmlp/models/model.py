@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from fastmlp.callbacks import Callback
+    from fastmlp.history import History
     from fastmlp.layers import Input, Symbol
     from fastmlp.losses import Loss
     from fastmlp.metrics import Metric
     from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
-    from fastmlp.training.history import History
     from fastmlp.training.steps import StepTrainer
     from fastmlp.training.trainer import Trainer
 

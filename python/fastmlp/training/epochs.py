@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmlp import callbacks
+from fastmlp.history import History
 from fastmlp.training import progress
-from fastmlp.training.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,8 +164,9 @@ class Training:
     def _tell(self) -> None:
         """Tell every listener, also those after one that stops the training."""
         for listener in self.request.listeners:
-            self._phase = "listeners"
-            answer = listener.on_epoch_end(self._model, self.history.epochs, self._last())
+            model, epoch, logs = self._model, self.history.epochs, self._last()
+            self._phase = "listeners"  # at the last moment: until then an interrupt tells them
+            answer = listener.on_epoch_end(model, epoch, logs)
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
 
     def _tell_rule(self) -> None:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.callbacks import Callback
+    from fastmlp.history import History
     from fastmlp.networks.examples import Examples
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective, TrainingGraph
     from fastmlp.optimizers import Update
-    from fastmlp.training.history import History
     from fastmlp.training.trainer import Trainer
 
 
