@@ -96,7 +96,7 @@ class Model(Solvable):
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
-        self._adopt(Network(inputs, outputs, seed=seed))
+        self._adopt(Network(inputs, outputs, seed=self.seed))
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""

@@ -54,7 +54,7 @@ class Sequential(Model):
         self._begin(seed, dtype)
         self._waiting = _checked_layers(layers)
         if input_columns is not None or isinstance(self._waiting[0], Input):
-            self._adopt(Network.sequential(self._waiting, input_columns, seed=seed))
+            self._adopt(Network.sequential(self._waiting, input_columns, seed=self.seed))
 
     def build(self, columns: int) -> None:
         """Draw the initial weights for data of so many columns.
@@ -137,7 +137,7 @@ class MLP(Sequential):
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
-        self._adopt(Network.mlp(columns, activation, output, seed=seed))
+        self._adopt(Network.mlp(columns, activation, output, seed=self.seed))
 
 
 def _checked_layers(layers: Any) -> list[Layer | Input]:
