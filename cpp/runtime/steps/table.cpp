@@ -24,11 +24,6 @@ constexpr StepKind row(const char* name) {
 constexpr StepKind rows[] = {FASTMLP_KIND(FASTMLP_ROW)};
 #undef FASTMLP_ROW
 
-#define FASTMLP_ROW(name) kinds::name::run<T>,
-template <class T>
-constexpr void (*runs[])(Runner<T>&) = {FASTMLP_KIND(FASTMLP_ROW)};
-#undef FASTMLP_ROW
-
 #define FASTMLP_ROW(name) kinds::name::scratch<T>,
 template <class T>
 constexpr Index (*scratches[])(const Step&, const Kernels<T>&, Index) = {FASTMLP_KIND(FASTMLP_ROW)};
@@ -41,7 +36,15 @@ const StepKind& row_of(Kind kind) { return rows[int(kind)]; }
 template <class T>
 void run_step(const Step& step, const Frame<T>& frame, int thread, int threads, T* scratch) {
   Runner<T> runner{step, frame, *frame.kernels, thread, threads, scratch};
-  runs<T>[int(step.kind)](runner);
+  switch (step.kind) {  // not through pointers: the runner's parts stay in registers
+#define FASTMLP_RUN(name) \
+  case Kind::name:        \
+    return kinds::name::run<T>(runner);
+    FASTMLP_KIND(FASTMLP_RUN)
+#undef FASTMLP_RUN
+    case Kind::count:
+      break;
+  }
 }
 
 template <class T>
