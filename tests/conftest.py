@@ -11,7 +11,7 @@ _core.set_patient(True)
 # --hypothesis-profile=long.
 settings.register_profile(
     "same",
-    max_examples=300,
+    max_examples=100,
     derandomize=True,
     deadline=None,
     database=None,
