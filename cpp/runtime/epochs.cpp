@@ -48,11 +48,11 @@ class EpochLoop {
     while (!ended_) {
       listener_.restart();
       leave_at_ = std::numeric_limits<Index>::max();
-      run_team(w_->threads, w_->time_alone, [this](const Member& member) {
-        if (!loop(member)) return;
-        if (member.thread == 0) ended_ = true;
-        member.wait();  // the last update is done
-        look_for_damage(member);
+      run_team(w_->threads, w_->time_alone, [this](const Worker& worker) {
+        if (!loop(worker)) return;
+        if (worker.thread == 0) ended_ = true;
+        worker.wait();  // the last update is done
+        look_for_damage(worker);
       });
     }
     result_.interrupted = listener_.heard();
@@ -69,25 +69,25 @@ class EpochLoop {
   };
 
   // Batches from place_ on. False if the team had better end before the last one.
-  bool loop(const Member& member) {
+  bool loop(const Worker& worker) {
     Place at = place_;
     for (; at.epoch < call_.epochs; ++at.epoch, at.batch = 0) {
-      if (at.batch == 0 && !begin_epoch(member, at)) return true;
+      if (at.batch == 0 && !begin_epoch(worker, at)) return true;
       for (; at.batch < batches_; ++at.batch, ++at.since_backup) {
         const Index number = at.epoch * batches_ + at.batch;
         if (number >= leave_at_) {
-          if (member.thread == 0) place_ = at;
+          if (worker.thread == 0) place_ = at;
           return false;
         }
         if (++at.since_poll >= batches_per_poll_) {
-          listener_.poll(member);
+          listener_.poll(worker);
           at.since_poll = 0;
         }
-        if (listener_.stops(member)) return true;
-        if (member.outlived()) leave_at_ = number + 1;  // the others see it after a barrier
-        if (!step(member, at.epoch, at.batch)) return true;
+        if (listener_.stops(worker)) return true;
+        if (worker.outlived()) leave_at_ = number + 1;  // the others see it after a barrier
+        if (!step(worker, at.epoch, at.batch)) return true;
       }
-      if (member.thread == 0) {
+      if (worker.thread == 0) {
         for (std::size_t i = 0; i < sums_.size(); ++i)
           call_.scalars[at.epoch * Index(sums_.size()) + Index(i)] = sums_[i] / weight_;
         result_.epochs = at.epoch + 1;
@@ -96,20 +96,20 @@ class EpochLoop {
     return true;
   }
 
-  bool begin_epoch(const Member& member, Place& at) {
-    if (member.thread == 0) {
+  bool begin_epoch(const Worker& worker, Place& at) {
+    if (worker.thread == 0) {
       std::fill(sums_.begin(), sums_.end(), 0.0);
       weight_ = 0.0;
     }
     if (at.since_backup >= kStepsPerBackup) {
-      if (!backup(member)) return false;
+      if (!backup(worker)) return false;
       at.since_backup = 0;
     }
     return true;
   }
 
   // One batch. False if it was stopped or the loss is not finite: the parameters stay as they are.
-  bool step(const Member& member, Index epoch, Index b) {
+  bool step(const Worker& worker, Index epoch, Index b) {
     const Index first = b * call_.batch_rows;
     const Index rows = std::min(call_.batch_rows, call_.rows - first);
     const Index number = epoch * batches_ + b;
@@ -123,13 +123,13 @@ class EpochLoop {
         &no_outputs_,
         run_key(call_.seed, call_.first_step + std::uint64_t(number)),
         batches_per_poll_ == 1 ? &listener_ : nullptr};
-    if (!executor_.run_batch(*w_, batch, member)) return false;
+    if (!executor_.run_batch(*w_, batch, worker)) return false;
     const T* reduced = w_->reduced.data();
     if (!finite(reduced[program_.scalars[0]])) {
-      if (member.thread == 0) result_.non_finite = true;
+      if (worker.thread == 0) result_.non_finite = true;
       return false;
     }
-    if (member.thread == 0) {
+    if (worker.thread == 0) {
       const bool by_rows = program_.batch_weight == kRows;
       const double weight = by_rows ? double(rows) : double(reduced[program_.batch_weight]);
       for (std::size_t i = 0; i < sums_.size(); ++i)
@@ -138,18 +138,18 @@ class EpochLoop {
       result_.steps = number + 1;
     }
     update(call_.updates, executor_.kernels_, number, program_.parameter_size, call_.parameters,
-           reduced, member);
+           reduced, worker);
     return true;
   }
 
   // False if the last step has spoilt the parameters: then the backup before stays.
-  bool backup(const Member& member) {
-    member.wait();
+  bool backup(const Worker& worker) {
+    worker.wait();
     const Index n = program_.parameter_size;
-    const Range r = part(n, 64, member.thread, member.threads);
+    const Range r = part(n, 64, worker.thread, worker.threads);
     if (result_.steps > 0) {
-      look_for_damage(member);
-      member.wait();
+      look_for_damage(worker);
+      worker.wait();
       if (spoilt_) return false;
     }
     std::copy(call_.parameters + r.begin, call_.parameters + r.end, w_->backup.data() + r.begin);
@@ -160,8 +160,8 @@ class EpochLoop {
   }
 
   // Each thread in its part of the parameters and the state.
-  void look_for_damage(const Member& member) {
-    const Range r = part(program_.parameter_size, 64, member.thread, member.threads);
+  void look_for_damage(const Worker& worker) {
+    const Range r = part(program_.parameter_size, 64, worker.thread, worker.threads);
     bool all = finite(call_.parameters, r);
     for (const T* s : call_.updates.state) all = all && finite(s, r);
     if (!all) spoilt_ = true;

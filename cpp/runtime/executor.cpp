@@ -165,14 +165,14 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
 // Points the frame at these rows of the batch, bringing those that cannot be read in place into the
 // arena: a thread with an arena of its own all of them, else its part.
 template <class T>
-void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
+void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, const Worker& worker,
                               Frame<T>& frame) const {
   const bool alone = w.cut.lanes > 0;
-  const int thread = alone ? 0 : member.thread, threads = alone ? 1 : member.threads;
+  const int thread = alone ? 0 : worker.thread, threads = alone ? 1 : worker.threads;
   const Index first = batch.first + rows.begin, count = rows.end - rows.begin;
   const Range mine = part(count, 1, thread, threads);
-  View<const T>* views = w.views.data() + std::size_t(member.thread) * batch.feeds->size();
-  SparseBatch<T>* sparse = w.sparse.data() + std::size_t(member.thread) * batch.feeds->size();
+  View<const T>* views = w.views.data() + std::size_t(worker.thread) * batch.feeds->size();
+  SparseBatch<T>* sparse = w.sparse.data() + std::size_t(worker.thread) * batch.feeds->size();
   for (std::size_t i = 0; i < batch.feeds->size(); ++i) {
     const Feed& feed = (*batch.feeds)[i];
     const Placed& placed = w.feeds[i];
@@ -180,7 +180,7 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
     if (placed.way == Way::listed) {
       views[i] = {};
       sparse[i] = w.sparse_rooms[i].bring(feed, batch.order, first, count, thread, threads,
-                                          alone ? member.thread : 0);
+                                          alone ? worker.thread : 0);
     } else if (placed.way == Way::in_place) {
       const T* data = static_cast<const T*>(feed.data);
       views[i] = {data + (by_batch ? first * feed.stride : 0), feed.stride};
@@ -192,7 +192,7 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
       views[i] = {w.fixed.data() + placed.copy, feed.columns};
     }
   }
-  if (w.turns) turn_feeds(w, *batch.feeds, count, member);
+  if (w.turns) turn_feeds(w, *batch.feeds, count, worker);
   frame.feeds = views;
   frame.sparse = sparse;
 }
@@ -200,13 +200,13 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
 // The transposes of the sparse rows that threads have brought.
 template <class T>
 void Executor<T>::turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index rows,
-                             const Member& member) const {
+                             const Worker& worker) const {
   const bool alone = w.cut.lanes > 0;
-  if (!alone) member.wait();
+  if (!alone) worker.wait();
   for (std::size_t i = 0; i < feeds.size(); ++i)
     if (w.feeds[i].way == Way::listed)
-      w.sparse_rooms[i].turn(rows, alone ? 0 : member.thread, alone ? 1 : member.threads,
-                             alone ? member.thread : 0);
+      w.sparse_rooms[i].turn(rows, alone ? 0 : worker.thread, alone ? 1 : worker.threads,
+                             alone ? worker.thread : 0);
 }
 
 template <class T>
@@ -229,62 +229,62 @@ Frame<T> Executor<T>::whole_frame(Workspace& w, const Batch& batch) const {
 }
 
 template <class T>
-bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Member& member) const {
-  const std::size_t thread = std::size_t(member.thread), n = program_.output_columns.size();
+bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Worker& worker) const {
+  const std::size_t thread = std::size_t(worker.thread), n = program_.output_columns.size();
   for (std::size_t i = 0; i < n; ++i)
     w.outputs[thread * n + i] = {(*batch.outputs)[i], program_.output_columns[i]};
-  return w.cut.lanes ? run_lanes(w, batch, member) : run_uncut(w, batch, member);
+  return w.cut.lanes ? run_lanes(w, batch, worker) : run_uncut(w, batch, worker);
 }
 
 template <class T>
-bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Member& member) const {
+bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Worker& worker) const {
   Frame<T> f = whole_frame(w, batch);
-  place_feeds(w, batch, {0, batch.rows}, member, f);
-  f.outputs = w.outputs.data() + std::size_t(member.thread) * program_.output_columns.size();
-  T* scratch = w.scratch_of(member.thread);
-  member.wait();  // the rows are there, and the update of the batch before is done
+  place_feeds(w, batch, {0, batch.rows}, worker, f);
+  f.outputs = w.outputs.data() + std::size_t(worker.thread) * program_.output_columns.size();
+  T* scratch = w.scratch_of(worker.thread);
+  worker.wait();  // the rows are there, and the update of the batch before is done
   for (const Step& step : program_.steps) {
     if (step.barrier) {
-      if (batch.listener) batch.listener->poll(member);
-      member.wait();
-      if (batch.listener && batch.listener->stops(member)) return false;
+      if (batch.listener) batch.listener->poll(worker);
+      worker.wait();
+      if (batch.listener && batch.listener->stops(worker)) return false;
     }
-    run_step(step, f, member.thread, member.threads, scratch);
+    run_step(step, f, worker.thread, worker.threads, scratch);
   }
-  member.wait();
+  worker.wait();
   return true;
 }
 
 template <class T>
 void Executor<T>::run_section(Workspace& w, const Batch& batch, bool after,
-                              const Member& member) const {
+                              const Worker& worker) const {
   const std::size_t begin = after ? after_begin_ : 0;
   const std::size_t end = after ? program_.steps.size() : before_end_;
   if (begin == end) return;
   Frame<T> f = whole_frame(w, batch);
-  place_feeds(w, batch, {0, 0}, member, f);
-  f.outputs = w.outputs.data() + std::size_t(member.thread) * program_.output_columns.size();
+  place_feeds(w, batch, {0, 0}, worker, f);
+  f.outputs = w.outputs.data() + std::size_t(worker.thread) * program_.output_columns.size();
   for (std::size_t i = begin; i < end; ++i) {
-    if (program_.steps[i].barrier) member.wait();
-    run_step(program_.steps[i], f, member.thread, member.threads, w.scratch_of(member.thread));
+    if (program_.steps[i].barrier) worker.wait();
+    run_step(program_.steps[i], f, worker.thread, worker.threads, w.scratch_of(worker.thread));
   }
-  member.wait();
+  worker.wait();
 }
 
 template <class T>
 void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
-                           const Member& member) const {
+                           const Worker& worker) const {
   Frame<T> f = whole_frame(w, batch);
-  f.batch = w.batch_of(member.thread);
+  f.batch = w.batch_of(worker.thread);
   f.reduced = w.reduced_of(lane);
   const std::size_t n_outputs = program_.output_columns.size();
-  View<T>* outputs = w.outputs.data() + std::size_t(member.thread) * n_outputs;
+  View<T>* outputs = w.outputs.data() + std::size_t(worker.thread) * n_outputs;
   const Index lane_begin = lane * w.cut.lane_rows;
   const Index lane_end = std::min(batch.rows, lane_begin + w.cut.lane_rows);
   for (Index begin = lane_begin; begin < lane_end; begin += w.cut.chunk) {
     if (batch.listener && batch.listener->heard()) return;
     const Index end = std::min(lane_end, begin + w.cut.chunk);
-    place_feeds(w, batch, {begin, end}, member, f);
+    place_feeds(w, batch, {begin, end}, worker, f);
     for (std::size_t i = 0; i < n_outputs; ++i)
       if (program_.output_rows[i] == kBatch)
         outputs[i].data = (*batch.outputs)[i] + begin * outputs[i].ld;
@@ -293,7 +293,7 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
     f.first_row = begin;
     f.accumulate = begin > lane_begin;
     for (std::size_t i = before_end_; i < after_begin_; ++i)
-      run_step(program_.steps[i], f, 0, 1, w.scratch_of(member.thread));
+      run_step(program_.steps[i], f, 0, 1, w.scratch_of(worker.thread));
   }
 }
 
@@ -301,19 +301,19 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
 // every 2s-th i. First each thread adds up pairs of its own lanes, which its core still has; what
 // is left is then shared by elements. The order is the same for any number of threads.
 template <class T>
-void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const {
+void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Worker& worker) const {
   const auto add = kernels_.binary[int(Binary::add)];
   const auto owner = [&](Index lane) {  // as part() gives them out
-    return int(lane * member.threads / lanes);
+    return int(lane * worker.threads / lanes);
   };
   const Range all{0, program_.reduced_size};
-  const Range mine = own ? all : part(all.end, 64, member.thread, member.threads);
+  const Range mine = own ? all : part(all.end, 64, worker.thread, worker.threads);
   const Index n = mine.end - mine.begin;
   if (n == 0) return;
   for (Index step = 1; step < lanes; step *= 2) {
     for (Index lane = 0; lane + step < lanes; lane += 2 * step) {
       const int first = owner(lane), last = owner(std::min(lane + 2 * step, lanes) - 1);
-      if (own ? first != member.thread || last != first : last == first) continue;
+      if (own ? first != worker.thread || last != first : last == first) continue;
       T* const sum = w.reduced_of(lane) + mine.begin;
       add(1, n, sum, 0, 1, w.reduced_of(lane + step) + mine.begin, 0, 1, sum, n);
     }
@@ -321,24 +321,24 @@ void Executor<T>::add_lanes(Workspace& w, Index lanes, bool own, const Member& m
 }
 
 template <class T>
-bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Member& member) const {
-  member.wait();  // the update of the batch before is done
-  run_section(w, batch, false, member);
+bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Worker& worker) const {
+  worker.wait();  // the update of the batch before is done
+  run_section(w, batch, false, worker);
   const Index lanes = (batch.rows + w.cut.lane_rows - 1) / w.cut.lane_rows;  // a short batch: fewer
-  const Range mine = part(lanes, 1, member.thread, member.threads);
+  const Range mine = part(lanes, 1, worker.thread, worker.threads);
   for (Index lane = mine.begin; lane < mine.end; ++lane) {
-    if (batch.listener) batch.listener->poll(member);
-    run_lane(w, batch, lane, member);
+    if (batch.listener) batch.listener->poll(worker);
+    run_lane(w, batch, lane, worker);
   }
   const bool sums = program_.reduced_size && lanes > 1;
-  if (sums) add_lanes(w, lanes, true, member);
-  member.wait();
-  if (batch.listener && batch.listener->stops(member)) return false;
-  if (sums && member.threads > 1) {
-    add_lanes(w, lanes, false, member);
-    member.wait();
+  if (sums) add_lanes(w, lanes, true, worker);
+  worker.wait();
+  if (batch.listener && batch.listener->stops(worker)) return false;
+  if (sums && worker.threads > 1) {
+    add_lanes(w, lanes, false, worker);
+    worker.wait();
   }
-  run_section(w, batch, true, member);
+  run_section(w, batch, true, worker);
   return true;
 }
 
@@ -360,9 +360,9 @@ void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
   if (w.threads == 1) {
     const FlushSubnormals flush;
     Barrier barrier;
-    run_batch(w, batch, Member{0, 1, barrier});
+    run_batch(w, batch, Worker{0, 1, barrier});
   } else {
-    run_team(w.threads, w.time_alone, [&](const Member& member) { run_batch(w, batch, member); });
+    run_team(w.threads, w.time_alone, [&](const Worker& worker) { run_batch(w, batch, worker); });
   }
 }
 

@@ -63,16 +63,16 @@ class Executor {
   void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
   double prepare_feeds(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
   // False if the listener stopped it: then what was computed is of no use.
-  bool run_batch(Workspace& w, const Batch& batch, const Member& member) const;
-  bool run_uncut(Workspace& w, const Batch& batch, const Member& member) const;
-  bool run_lanes(Workspace& w, const Batch& batch, const Member& member) const;
-  void run_lane(Workspace& w, const Batch& batch, Index lane, const Member& member) const;
-  void run_section(Workspace& w, const Batch& batch, bool after, const Member& member) const;
-  void add_lanes(Workspace& w, Index lanes, bool own, const Member& member) const;
-  void place_feeds(Workspace& w, const Batch& batch, Range rows, const Member& member,
+  bool run_batch(Workspace& w, const Batch& batch, const Worker& worker) const;
+  bool run_uncut(Workspace& w, const Batch& batch, const Worker& worker) const;
+  bool run_lanes(Workspace& w, const Batch& batch, const Worker& worker) const;
+  void run_lane(Workspace& w, const Batch& batch, Index lane, const Worker& worker) const;
+  void run_section(Workspace& w, const Batch& batch, bool after, const Worker& worker) const;
+  void add_lanes(Workspace& w, Index lanes, bool own, const Worker& worker) const;
+  void place_feeds(Workspace& w, const Batch& batch, Range rows, const Worker& worker,
                    Frame<T>& frame) const;
   void turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index rows,
-                  const Member& member) const;
+                  const Worker& worker) const;
   Frame<T> whole_frame(Workspace& w, const Batch& batch) const;
 
   Program program_;

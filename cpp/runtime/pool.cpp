@@ -15,7 +15,7 @@
 namespace fastmlp {
 namespace {
 
-// Awake for so long, a worker is there for the next call of a loop in Python: what is between two
+// Awake for so long, a thread is there for the next call of a loop in Python: what is between two
 // calls of fit takes some 0.2 ms.
 constexpr Nanoseconds kIdleAwake = std::chrono::microseconds(200);
 constexpr auto kRefused = std::chrono::seconds(1);  // then the system is asked again
@@ -38,10 +38,10 @@ class SignalsBlocked {
 
 class Pool {
  public:
-  Worker* take(int n) {
+  PoolThread* take(int n) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Worker* list = nullptr;
-    Worker** end = &list;
+    PoolThread* list = nullptr;
+    PoolThread** end = &list;
     for (; n > 0 && free_; --n, end = &(*end)->next) {
       *end = free_;
       free_ = free_->next;
@@ -52,8 +52,9 @@ class Pool {
     return list;
   }
 
-  void give_back(Worker* list) {  // in front and in order: the same threads do the same work again
-    Worker* last = list;
+  void give_back(
+      PoolThread* list) {  // in front and in order: the same threads do the same work again
+    PoolThread* last = list;
     while (last->next) last = last->next;
     const std::lock_guard<std::mutex> lock(mutex_);
     last->next = free_;
@@ -62,24 +63,24 @@ class Pool {
 
  private:
   // Null if the system refuses a thread.
-  Worker* make() {
+  PoolThread* make() {
     if (refused_ && Clock::now() < again_) return nullptr;
-    Worker* const worker = new Worker;
+    PoolThread* const thread = new PoolThread;
     try {
       const SignalsBlocked blocked;
-      std::thread(&Worker::serve, worker).detach();
+      std::thread(&PoolThread::serve, thread).detach();
       refused_ = false;
     } catch (const std::system_error&) {
-      delete worker;
+      delete thread;
       refused_ = true;
       again_ = Clock::now() + kRefused;
       return nullptr;
     }
-    return worker;
+    return thread;
   }
 
   std::mutex mutex_;
-  Worker* free_ = nullptr;
+  PoolThread* free_ = nullptr;
   bool refused_ = false;
   Clock::time_point again_;
 };
@@ -102,7 +103,7 @@ Pool& pool() {
 
 }  // namespace
 
-void Worker::serve() {
+void PoolThread::serve() {
   const FlushSubnormals flush;
   for (;;) {
     state_.wait_while(kIdle, kIdleAwake);
@@ -114,9 +115,9 @@ void Worker::serve() {
   }
 }
 
-Worker* take_workers(int n) { return pool().take(n); }
+PoolThread* take_threads(int n) { return pool().take(n); }
 
-void give_back(Worker* list) {
+void give_back(PoolThread* list) {
   if (list) pool().give_back(list);
 }
 

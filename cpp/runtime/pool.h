@@ -8,9 +8,9 @@
 
 namespace fastmlp {
 
-// Who has taken a worker offers it work, and may withdraw the offer until the worker takes it up:
+// Who has taken a thread offers it work, and may withdraw the offer until the thread takes it up:
 // a thread that the system does not let run is not waited for.
-class Worker {
+class PoolThread {
  public:
   void offer(const std::function<void(int)>& work) {
     work_ = &work;
@@ -27,7 +27,7 @@ class Worker {
 
   void serve();  // what its thread does
 
-  Worker* next = nullptr;  // of a list
+  PoolThread* next = nullptr;  // of a list
 
  private:
   enum : int { kIdle, kOffered, kTaken };
@@ -35,8 +35,8 @@ class Worker {
   const std::function<void(int)>* work_ = nullptr;
 };
 
-// A list of up to n workers: fewer, or null, if the system refuses more threads.
-Worker* take_workers(int n);
-void give_back(Worker* list);
+// A list of up to n threads: fewer, or null, if the system refuses more threads.
+PoolThread* take_threads(int n);
+void give_back(PoolThread* list);
 
 }  // namespace fastmlp

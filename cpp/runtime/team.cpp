@@ -147,8 +147,8 @@ namespace {
 // Workers with an offer: those that take it up in time are, with the calling thread, the team.
 class Crew {
  public:
-  Crew(int n, const std::function<void(int)>& work) : team_(take_workers(n)) {
-    for (Worker* w = team_; w; w = w->next) w->offer(work);
+  Crew(int n, const std::function<void(int)>& work) : team_(take_threads(n)) {
+    for (PoolThread* w = team_; w; w = w->next) w->offer(work);
   }
   // Also where the calling thread ends in the midst of the work: the others work on its stack.
   ~Crew() {
@@ -162,8 +162,8 @@ class Crew {
   // Returns how long it waited for them.
   Nanoseconds gather(Nanoseconds most) {
     Nanoseconds waited(0);
-    for (Worker** link = &team_; *link;) {
-      Worker* const w = *link;
+    for (PoolThread** link = &team_; *link;) {
+      PoolThread* const w = *link;
       waited += w->watch(std::max(most - waited, Nanoseconds(0)));
       if (!w->withdraw()) {
         link = &w->next;
@@ -176,43 +176,43 @@ class Crew {
   }
   int size() const {
     int n = 0;
-    for (Worker* w = team_; w; w = w->next) ++n;
+    for (PoolThread* w = team_; w; w = w->next) ++n;
     return n;
   }
   void start() {
     int number = 0;
-    for (Worker* w = team_; w; w = w->next) w->start(++number);
+    for (PoolThread* w = team_; w; w = w->next) w->start(++number);
   }
   // Returns how long it waited for them.
   Nanoseconds join() {
     Nanoseconds waited(0);
-    for (Worker* w = team_; w; w = w->next) waited += w->join();
+    for (PoolThread* w = team_; w; w = w->next) waited += w->join();
     return waited;
   }
 
  private:
-  Worker* team_;
-  Worker* late_ = nullptr;
+  PoolThread* team_;
+  PoolThread* late_ = nullptr;
 };
 
-void run_alone(Clock::time_point begin, const std::function<void(const Member&)>& work) {
+void run_alone(Clock::time_point begin, const std::function<void(const Worker&)>& work) {
   Barrier barrier;
   Watch watch(begin, backoff.left(), kForEver);
-  work(Member{0, 1, barrier, &watch});
+  work(Worker{0, 1, barrier, &watch});
   backoff.worked_alone(Clock::now() - begin);
 }
 
 }  // namespace
 
-void run_team(int threads, Nanoseconds alone, const std::function<void(const Member&)>& work) {
+void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work) {
   const FlushSubnormals flush;
   Barrier barrier;
-  if (threads == 1) return work(Member{0, 1, barrier});
+  if (threads == 1) return work(Worker{0, 1, barrier});
   const auto begin = Clock::now();
   if (!patient && backoff.left() > Nanoseconds(0)) return run_alone(begin, work);
   asked.fetch_add(1, std::memory_order_relaxed);
   int team = 1;
-  const std::function<void(int)> part = [&](int number) { work(Member{number, team, barrier}); };
+  const std::function<void(int)> part = [&](int number) { work(Worker{number, team, barrier}); };
   Crew crew(threads - 1, part);
   Nanoseconds waited = crew.gather(
       patient ? kForEver : std::clamp(alone / kPatience, kLeastPatience, kMostPatience));
@@ -224,10 +224,10 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Mem
   }
   crew.start();
   Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver, backoff.credit());
-  const Member member{0, team, barrier, &watch, waited};
-  work(member);
+  const Worker worker{0, team, barrier, &watch, waited};
+  work(worker);
   const Nanoseconds joined = crew.join();
-  watch.look(member.waited + joined, team);
+  watch.look(worker.waited + joined, team);
   if (!patient) backoff.worked_together(watch.lost());
 }
 

@@ -56,7 +56,7 @@ class Watch {
 };
 
 // One thread's place in a team.
-struct Member {
+struct Worker {
   int thread;   // 0 … threads − 1; 0 is the calling thread
   int threads;  // how many there really are: may be fewer than asked for
   Barrier& barrier;
@@ -79,6 +79,6 @@ struct Member {
 // The team are those threads that come soon. Where they come so late, or stay away so long in the
 // midst of the work, that one thread would have been faster, later calls use one for a while
 // (backoff.h). Work that takes long asks outlived() now and then.
-void run_team(int threads, Nanoseconds alone, const std::function<void(const Member&)>& work);
+void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
 
 }  // namespace fastmlp

@@ -20,10 +20,10 @@ constexpr Index most(Index (Rule::*count)() const) {
 
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
-            const T* g, const Member& member) {
-  const int threads = n < 2 * kUpdateGrain ? 1 : member.threads;
-  if (member.thread >= threads) return;
-  const Range mine = part(n, 64, member.thread, threads);
+            const T* g, const Worker& worker) {
+  const int threads = n < 2 * kUpdateGrain ? 1 : worker.threads;
+  if (worker.thread >= threads) return;
+  const Range mine = part(n, 64, worker.thread, threads);
   for (const Group& group : updates.groups) {
     const Index begin = std::max(mine.begin, group.begin), end = std::min(mine.end, group.end);
     if (begin >= end) continue;
@@ -39,8 +39,8 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
 }
 
 template void update(const Updates<float>&, const Kernels<float>&, Index, Index, float*,
-                     const float*, const Member&);
+                     const float*, const Worker&);
 template void update(const Updates<double>&, const Kernels<double>&, Index, Index, double*,
-                     const double*, const Member&);
+                     const double*, const Worker&);
 
 }  // namespace fastmlp

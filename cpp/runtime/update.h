@@ -58,6 +58,6 @@ struct Updates {
 // This thread's part of one step on the n parameters at w, along g.
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
-            const T* g, const Member& member);
+            const T* g, const Worker& worker);
 
 }  // namespace fastmlp

@@ -48,12 +48,12 @@ class Listener {
  public:
   explicit Listener(const std::function<bool()>& interrupted) : interrupted_(interrupted) {}
 
-  void poll(const Member& member) {
-    if (member.thread != 0 || !interrupted_ || heard()) return;
+  void poll(const Worker& worker) {
+    if (worker.thread != 0 || !interrupted_ || heard()) return;
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::milliseconds(50)) return;
     last_ = now;
-    if (interrupted_()) stop_at_.store(member.passed + 1, std::memory_order_release);
+    if (interrupted_()) stop_at_.store(worker.passed + 1, std::memory_order_release);
   }
   // A new team counts its barriers anew.
   void restart() {
@@ -62,8 +62,8 @@ class Listener {
   // Whether somebody will stop at a barrier to come: work before it is in vain.
   bool heard() const { return stop_at_.load(std::memory_order_acquire) != INT64_MAX; }
   // Whether this thread, having passed a barrier, stops here.
-  bool stops(const Member& member) const {
-    return member.passed >= stop_at_.load(std::memory_order_acquire);
+  bool stops(const Worker& worker) const {
+    return worker.passed >= stop_at_.load(std::memory_order_acquire);
   }
 
  private:
