@@ -17,8 +17,9 @@ library() { realpath "$("$CXX" -print-file-name="$1")"; }
 case $what in
   address)
     preload="$(library libasan.so) $(library libstdc++.so)"
-    # Python itself never frees some of what it allocates.
-    export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+    # Python itself never frees some of what it allocates. Programs of absurd sizes are to be refused
+    # as they are without a sanitizer.
+    export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=4096 UBSAN_OPTIONS=print_stacktrace=1
     kernels=(kernels gemm split_gemm sparse_gemm sanitizers)
     runtime=(program training_plan sparse executor_errors two_objectives)
     models=(model fit threads properties_predict properties_sparse)

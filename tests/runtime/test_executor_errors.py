@@ -17,7 +17,8 @@ from fastmlp import _core
 from fastmlp import graph as g
 from fastmlp.planner import plan
 from fastmlp.planner.build import plan_program
-from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.kernels import OPTIMIZERS
+from fastmlp.planner.parameters import Group, Parameters
 
 x, t = g.input(3, "x"), g.input(1, "t")
 W, b = g.parameter(np.ones((4, 3)), "W"), g.parameter(np.zeros(4), "b")
@@ -308,17 +309,46 @@ def try_program(arguments: dict[str, Any], rng: random.Random) -> str:
         gradient = np.zeros(n, dtype) if arguments["scalars"] else None
         each.run(feeds, rows, np.ones(n, dtype), outputs, 1, 2, gradient)
         if arguments["scalars"]:
-            values, scalars = np.full((2, 5), 0.1), np.zeros((1, len(arguments["scalars"])))
-            batch, w = -(-rows // 2), np.ones(n, dtype)
-            count = -(-rows // batch)
-            each.train(feeds, None, rows, batch, 1, w, [], "sgd", values[:count], 0, 0, scalars)
+            train_two_batches(each, feeds, rows, n, len(arguments["scalars"]), rng)
+            return "trained"
     except (ValueError, TypeError, MemoryError):
         return "raised"
     return "ran"
 
 
+def train_two_batches(
+    program: Any, feeds: list[Any], rows: int, n: int, scalars: int, rng: random.Random
+) -> None:
+    """Two batches by a rule, sometimes of groups that do not fit."""
+    rule = rng.choice(list(OPTIMIZERS))
+    groups = [
+        Group(0, n // 2 // 16 * 16, rule, 0, True),
+        Group(n // 2 // 16 * 16, n, rule, 0, False),
+    ]
+    vectors, columns = len(OPTIMIZERS[rule].state), len(OPTIMIZERS[rule].numbers)
+    if rng.random() < 0.3:
+        groups = [Group(*group) for group in spoilt(groups, rng)]
+    dtype = np.float32 if "F32" in type(program).__name__ else np.float64
+    batch = -(-rows // 2)
+    order = rng.choice([None, np.arange(rows)[::-1].copy()[None]])
+    program.train(
+        feeds,
+        order,
+        rows,
+        batch,
+        1,
+        np.ones(n, dtype),
+        [np.zeros(n, dtype) for _ in range(vectors)],
+        groups,
+        np.full((-(-rows // batch), max(columns, 1)), 0.1),
+        0,
+        0,
+        np.zeros((1, scalars)),
+    )
+
+
 def fuzz(seeds: range) -> dict[str, int]:
-    outcomes = {"refused": 0, "raised": 0, "ran": 0}
+    outcomes = {"refused": 0, "raised": 0, "ran": 0, "trained": 0}
     for seed in seeds:
         rng = random.Random(seed)
         arguments, _ = planned(rng.randrange(8), training=rng.random() < 0.5)
@@ -337,7 +367,7 @@ if not _core.sanitizer():  # which takes terabytes of addresses for itself
     # Absurd sizes must not fill the machine.
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 outcomes = fuzz(range(1500))
-assert outcomes["refused"] > 300 and outcomes["ran"] > 300, outcomes
+assert outcomes["refused"] > 300 and outcomes["ran"] > 100 and outcomes["trained"] > 100, outcomes
 print(outcomes)
 """
     done = subprocess.run(
