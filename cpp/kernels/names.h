@@ -1,4 +1,5 @@
-// The functions that kernels know by name. Their order is that of the tables.
+// The functions and the rules of optimizers that kernels know by name. Their order is that of the
+// tables.
 #pragma once
 
 #include "kernels/activations.h"
@@ -30,15 +31,41 @@ namespace fastmlp {
   X(logistic_cross_entropy) \
   X(logistic_residual)
 
+// Rules by which an optimizer changes parameters: X(name, the vectors it keeps from step to step,
+// the numbers of a step). `decay`, where a rule has it, comes last: parameters that do not decay
+// get 0. With w the parameters and g what they follow, mostly their gradient:
+//   assign    w ← g
+//   sgd       w ← w − rate·g − decay·w
+//   momentum  velocity ← momentum·velocity − rate·g;  w ← w + velocity − decay·w
+//   nesterov  the same velocity;  w ← w + momentum·velocity − rate·g − decay·w
+//   adam      mean ← β₁·mean + (1−β₁)·g;  square ← β₂·square + (1−β₂)·g²;
+//             w ← (1 − decay)·w − rate·mean/(√square + epsilon)
+//   rmsprop   square ← rho·square + (1−rho)·g²;  w ← w − rate·g/(√square + epsilon) − decay·w.
+//             Centered, mean ← rho·mean + (1−rho)·g and square − mean² stands under the root. With
+//             momentum, velocity ← momentum·velocity + the quotient, and w follows −rate·velocity.
+#define FASTMLP_OPTIMIZER(X)                                            \
+  X(assign, , )                                                         \
+  X(sgd, , rate decay)                                                  \
+  X(momentum, velocity, rate momentum decay)                            \
+  X(nesterov, velocity, rate momentum decay)                            \
+  X(adam, mean square, rate beta1 beta2 epsilon decay)                  \
+  X(rmsprop, square, rate rho epsilon decay)                            \
+  X(rmsprop_momentum, square velocity, rate rho epsilon momentum decay) \
+  X(centered_rmsprop, square mean, rate rho epsilon decay)              \
+  X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay)
+
 #define FASTMLP_NAME(name) name,
 #define FASTMLP_PHI(name, phi, message) name,
 #define FASTMLP_MESSAGE(name, phi, message) name##_message,
+#define FASTMLP_RULE(name, state, numbers) name,
 enum class Activation : int { identity, FASTMLP_ACTIVATION(FASTMLP_PHI) count };
 enum class Unary : int { FASTMLP_UNARY(FASTMLP_NAME) FASTMLP_ACTIVATION(FASTMLP_PHI) count };
 enum class Binary : int { FASTMLP_BINARY(FASTMLP_NAME) FASTMLP_ACTIVATION(FASTMLP_MESSAGE) count };
+enum class Optimizer : int { FASTMLP_OPTIMIZER(FASTMLP_RULE) count };
 #undef FASTMLP_NAME
 #undef FASTMLP_PHI
 #undef FASTMLP_MESSAGE
+#undef FASTMLP_RULE
 
 #define FASTMLP_NAME(name) #name,
 #define FASTMLP_PHI(name, phi, message) #name,

@@ -15,33 +15,6 @@ namespace fastmlp {
 
 using Index = std::int64_t;
 
-// Rules by which an optimizer changes parameters: X(name, the vectors it keeps from step to step,
-// the numbers of a step). `decay`, where a rule has it, comes last: parameters that do not decay
-// get 0. With w the parameters and g what they follow, mostly their gradient:
-//   assign    w ← g
-//   sgd       w ← w − rate·g − decay·w
-//   momentum  velocity ← momentum·velocity − rate·g;  w ← w + velocity − decay·w
-//   nesterov  the same velocity;  w ← w + momentum·velocity − rate·g − decay·w
-//   adam      mean ← β₁·mean + (1−β₁)·g;  square ← β₂·square + (1−β₂)·g²;
-//             w ← (1 − decay)·w − rate·mean/(√square + epsilon)
-//   rmsprop   square ← rho·square + (1−rho)·g²;  w ← w − rate·g/(√square + epsilon) − decay·w.
-//             Centered, mean ← rho·mean + (1−rho)·g and square − mean² stands under the root. With
-//             momentum, velocity ← momentum·velocity + the quotient, and w follows −rate·velocity.
-#define FASTMLP_OPTIMIZER(X)                                            \
-  X(assign, , )                                                         \
-  X(sgd, , rate decay)                                                  \
-  X(momentum, velocity, rate momentum decay)                            \
-  X(nesterov, velocity, rate momentum decay)                            \
-  X(adam, mean square, rate beta1 beta2 epsilon decay)                  \
-  X(rmsprop, square, rate rho epsilon decay)                            \
-  X(rmsprop_momentum, square velocity, rate rho epsilon momentum decay) \
-  X(centered_rmsprop, square mean, rate rho epsilon decay)              \
-  X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay)
-
-#define FASTMLP_ENUM(name, state, numbers) name,
-enum class Optimizer : int { FASTMLP_OPTIMIZER(FASTMLP_ENUM) count };
-#undef FASTMLP_ENUM
-
 // A product adds up as many terms as fill this many bytes before it stores partial sums in C.
 constexpr Index kBlockBytes = 4096;
 
