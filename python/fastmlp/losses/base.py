@@ -1,0 +1,141 @@
+"""What a loss is: a function of two nodes, the output y (b, n) and the target t.
+
+It returns a node with one number for each example, which `reduction.mean_loss` averages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import graph as g
+from fastmlp._checks import choice
+from fastmlp.data.targets import ENCODERS, as_matrix
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss L(y, t), applied to nodes of the graph by calling it.
+
+    Parameters
+    ----------
+    name
+        What it is called in histories and messages.
+    formula
+        L of one example, for people to read.
+    function
+        Takes the nodes y, shape (b, n), and t, and returns a node: (b, 1), a number for each
+        example; (b, k), whose columns are then summed; or (1, 1), taken as reduced already.
+    target
+        What targets look like. ``"real"``: n numbers. ``"binary"``: n times 0 or 1, or a
+        probability. ``"class"``: a label 0 … n − 1, one-hot or class probabilities; for n = 1, 0
+        and 1 or −1 and 1. ``"any"``: any number of columns, passed on as they are.
+
+    Examples
+    --------
+    A loss of your own:
+
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import Loss
+    >>> absolute = Loss("absolute", "Σₖ|yₖ − tₖ|", lambda y, t: g.abs(y - t), target="real")
+    >>> absolute(g.input(3, "y"), g.input(3, "t")).shape
+    ('batch', 1)
+    """
+
+    name: str
+    formula: str
+    function: Callable[[g.Node, g.Node], g.Node]
+    target: str = "any"
+
+    def __post_init__(self) -> None:
+        choice(self.target, "target", ENCODERS)
+
+    def __call__(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return the loss of each example, (b, 1), or (1, 1) if the function reduced it already."""
+        return one_number_per_row(self.function(y, t), y, f"loss {self.name!r}")
+
+    def target_columns(self, output_columns: int) -> int:
+        """Return how many columns targets usually have for a network of `output_columns`."""
+        return 1 if self.target == "class" else output_columns
+
+    def encode_targets(
+        self, t: npt.ArrayLike, output_columns: int, *, name: str = "t"
+    ) -> npt.NDArray[Any]:
+        """Check targets and return them as the matrix that the loss reads.
+
+        Parameters
+        ----------
+        t
+            Targets, (rows,) or (rows, columns), numbers or booleans.
+        output_columns
+            The number n of the network's output columns.
+        name
+            What messages call the argument.
+
+        Returns
+        -------
+        ndarray
+            (rows, columns). Labels are int64 in one column, from one-hot rows too; anything else is
+            not copied. Whether ``"real"`` and ``"any"`` targets are finite is left to the caller.
+
+        Raises
+        ------
+        TypeError
+            If `t` does not hold numbers.
+        ValueError
+            If its shape does not fit, or a value is out of range: the message says how many are,
+            and the first of them.
+
+        Examples
+        --------
+        >>> from fastmlp import losses
+        >>> losses.get("cross_entropy").encode_targets([[0, 0, 1], [1, 0, 0]], 3).tolist()
+        [[2], [0]]
+        >>> losses.get("cross_entropy").encode_targets([2, 3], 3)
+        Traceback (most recent call last):
+            ...
+        ValueError: t has 1 value out of range; the first is 3 at row 1; expected labels 0 … 2
+        """
+        return ENCODERS[self.target](as_matrix(t, name), output_columns, name)
+
+
+def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:
+    """Return `result` of a function of (y, t) as (b, 1), or as it is if it is (1, 1).
+
+    (b, k) is summed over its columns.
+
+    Raises
+    ------
+    TypeError
+        If it is not a node.
+    ValueError
+        If it has neither as many rows as y nor the shape (1, 1).
+    """
+    if not isinstance(result, g.Node):
+        raise TypeError(f"{what} must return a graph node, not {type(result).__name__}")
+    if result.shape == (1, 1):
+        return result
+    if result.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"{what} must return ({y.shape[0]}, 1), ({y.shape[0]}, k) or (1, 1), not {result.shape}"
+        )
+    return sum_columns(result)
+
+
+def sum_columns(a: g.Node) -> g.Node:
+    """Return Σ over the columns, (b, 1)."""
+    return a if a.shape[1] == 1 else g.sum(a, axis=1)
+
+
+def require_same_columns(name: str, y: g.Node, t: g.Node) -> None:
+    """Refuse targets of another number of columns than the outputs have."""
+    # Without this, a column of labels would broadcast against the outputs and train on nonsense.
+    if y.shape[1] != t.shape[1]:
+        raise ValueError(
+            f"{name} compares outputs and targets column by column: y has {y.shape[1]} columns "
+            f"and t has {t.shape[1]}"
+        )
