@@ -155,16 +155,16 @@ def listed(value: Any) -> list[Any] | None:
         return None
 
 
-# Names that mean something else in other packages, however near they are to one of ours.
+# Names that other packages have for something else: no misspellings of ours, however similar.
 _OTHERS = frozenset({"relu6", "crelu", "celu", "elu", "selu", "gelu", "silu", "leaky_relu"})
 
 
 def hint(value: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" if `value` may be one of the known names mistyped, else nothing.
 
-    Case, spaces, hyphens and underscores do not count; beyond them one letter may be missing, too
-    many, another, or two be swapped; two such slips in words of eight letters or more. The first
-    letter is seldom the wrong one: another begins another word.
+    Case, spaces, hyphens and underscores are ignored. One slip is allowed, two in words of eight
+    letters or more: a letter missing, added or replaced, or two neighbours swapped. The first
+    letter must be right, or swapped with the second.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def _letters(name: str) -> str:
 
 
 def _slips(a: str, b: str) -> int | None:
-    """Return how many slips lie between two words, None if they are too many for a typing error.
+    """Return how many slips lead from one word to the other, None if more than `hint` allows.
 
     Counted as the optimal string alignment distance: Damerau, CACM 7 (1964).
     """

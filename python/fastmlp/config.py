@@ -14,10 +14,10 @@ _MOST = (1 << 31) - 1  # an int of the core, which has a limit of its own below 
 def set_num_threads(count: int) -> None:
     """Use at most this many threads from now on, in all models of this process.
 
-    The results do not depend on it, not even in the last bit. Small work is done by one thread
-    anyway, and so is other work for a while if the system does not let the threads run, since
-    other processes keep the processors busy, or refuses them. Without this call it is
-    `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as many as the process may use.
+    The results are the same to the last bit for any number. Small work is done by one thread; other
+    work is too, for a while, when other processes keep the processors busy or the system refuses
+    to start threads. Without this call it is `FASTMLP_NUM_THREADS`, else `OMP_NUM_THREADS`, else as
+    many as the process may use.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def get_num_threads() -> int:
 
 @contextmanager
 def own_threads(count: int | None) -> Iterator[None]:
-    """Use so many threads in what the calling thread does meanwhile; None changes nothing.
+    """Let the calling thread use at most `count` threads inside the context; None changes nothing.
 
     Other threads of the process keep their number.
 
@@ -132,8 +132,8 @@ def show_versions() -> None:
 
     The widest instruction set is chosen; `FASTMLP_ISA`, read when fastmlp is imported, names
     another of those listed. Results of different ones differ in rounding. With ``amx`` large
-    products of float32 are computed in three parts of bfloat16 a number, whose sums are no less
-    exact than those of fused multiply-adds; with ``avx512`` all products by the latter.
+    products of float32 are computed with each number split into three of bfloat16, and are as exact
+    as those of fused multiply-adds; with ``avx512`` all products use fused multiply-adds.
 
     Examples
     --------

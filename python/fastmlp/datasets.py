@@ -238,7 +238,7 @@ def _mnist_places() -> list[Path]:
 def _read_mnist(path: Path) -> dict[str, Array]:
     """Read the four arrays of Keras' layout; anything else in the file's place is an error."""
     try:
-        # np.load forgets to close a file that it opened and found to be broken
+        # np.load does not close a file that it finds to be broken
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in _MNIST_ARRAYS}
     except (ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:
@@ -289,7 +289,7 @@ def _fetch_mnist(path: Path) -> Path:
     labels = np.asarray(bunch.target).astype(np.uint8)
     training_rows = len(images) * 6 // 7  # the first 60,000 of 70,000, as openml.org keeps them
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside its place and then renamed: whoever stops us leaves no half file behind.
+    # Written beside its place and then renamed: an interrupt leaves no half-written file.
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
         try:
             np.savez_compressed(

@@ -17,7 +17,7 @@ class History:
     ----------
     history : dict of str to list of float
         For each quantity its value after every epoch: "loss", the names of the metrics, and with
-        validation data the same names after ``val_``.
+        validation data the same names after ``val_``. Keras calls it so too.
     epochs : int
         How many epochs were run to their end.
     stopped : str or None
@@ -47,8 +47,8 @@ class History:
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
         at = self.epochs
-        for name in reversed(self.history):  # the first last: by it the epochs are counted
-            # What an exception left of an epoch half recorded gives way.
+        for name in reversed(self.history):  # the first one last: `epochs` counts its values
+            # An exception may have left part of this epoch: it is overwritten.
             self.history[name][at:] = [float(logs[name])]
 
     @property

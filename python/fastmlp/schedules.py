@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """Decay by a constant factor every so many steps: initial · factor^(s / every).
+    """Exponential decay, by `factor` over `every` steps: initial · factor^(s / every).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Decay in stairs: initial · factor^⌊s / every⌋.
+    """Stepwise decay: initial · factor^⌊s / every⌋.
 
     Parameters
     ----------

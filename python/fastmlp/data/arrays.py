@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-# Rows are looked at in blocks of about this many values, so that a check of a memory map of many
-# gigabytes does not hold more than a block of it.
+# Rows are checked in blocks of about this many values, so that at most one block of a large memory
+# map is in memory at a time.
 BLOCK_VALUES = 1 << 20
 
 KINDS = "biuf"  # NumPy's letters of the kinds of numbers that the core reads
@@ -135,7 +135,7 @@ def matrix(
     columns : int, optional
         How many columns there must be; any number if not given.
     finite : bool
-        Whether the values are looked at.
+        Whether the values are checked to be finite.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def input_rows(
     Raises
     ------
     TypeError, ValueError
-        If it is no matrix of finite numbers with so many columns.
+        If it is no matrix of finite numbers, or has another number of columns.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def inputs(
     name : str
         What to call `X` in errors.
     finite : bool
-        Whether the values are looked at.
+        Whether the values are checked to be finite.
 
     Raises
     ------

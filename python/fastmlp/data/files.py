@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 POSIX = os.name == "posix"
 DRAFT = ".fastmlp-{}.draft"
-# Whose files these endings promise, and so what cannot be in a file of ours.
+# Endings of other formats, and whose they are: names of model files may not end in them.
 FOREIGN = {
     **dict.fromkeys((".keras", ".h5", ".hdf5", ".tf", ".pb", ".tflite"), "Keras"),
     **dict.fromkeys((".pt", ".pth", ".pt2", ".ckpt"), "PyTorch"),
@@ -105,12 +105,12 @@ def write(path: str | PathLike[str], parts: Iterable[Any]) -> None:
         If it cannot be written; then there is no draft either.
     """
     place = check_place(path)
-    _remove_drafts_of_the_dead(place.parent)
+    _remove_abandoned_drafts(place.parent)
     draft = place.with_name(DRAFT.format(secrets.token_hex(8)))
     try:
         try:
             descriptor = _claimed(draft, place)
-        except OSError as error:  # in words of the place, not of a name that nobody knows
+        except OSError as error:  # name the file asked for, not the draft
             raise OSError(error.errno, error.strerror, str(path)) from None
         with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor has no path)
             for part in parts:
@@ -136,7 +136,7 @@ def _claimed(draft: Path, place: Path) -> int:
             _lock(descriptor)
             if POSIX and permissions is not None:
                 os.fchmod(descriptor, permissions)  # whatever the umask is
-            # Before it was locked another process may have taken it for one of the dead.
+            # Before it was locked another process may have removed it as abandoned.
             if not POSIX or os.fstat(descriptor).st_nlink:
                 return descriptor
         except BaseException:
@@ -158,8 +158,8 @@ def _lock(descriptor: int, *, wait: bool = True) -> bool:
     return True
 
 
-def _remove_drafts_of_the_dead(folder: Path) -> None:
-    """Remove the drafts that nobody is writing."""
+def _remove_abandoned_drafts(folder: Path) -> None:
+    """Remove the drafts of processes that were killed: nobody holds their lock."""
     try:
         drafts = list(folder.glob(DRAFT.format("*")))
     except OSError:

@@ -1,4 +1,4 @@
-"""Sparse rows as the core reads them: it makes the rows of a batch dense, never all of them."""
+"""Sparse rows as the core reads them: at most the rows of one batch become dense at a time."""
 
 from __future__ import annotations
 

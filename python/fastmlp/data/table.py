@@ -46,10 +46,12 @@ __all__ = [
     "infer_task",
 ]
 
-#: A text column keeps at most so many categories; a category seen once joins the others.
+#: The most categories that a text column keeps, and in how many rows each must occur; the rest are
+#: one category together.
 MAX_CATEGORIES = 40
 MIN_ROWS_OF_A_CATEGORY = 2
-#: A whole-numbered target is a class number up to so many values, if each has so many rows.
+#: Whole numbers as a target are classes if there are at most this many, with this many rows each on
+#: average.
 MAX_INFERRED_CLASSES = 20
 MIN_ROWS_OF_A_CLASS = 5
 #: Numbers beyond this power of two, or below its inverse, are scaled before they are squared.

@@ -13,7 +13,7 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-#: What stands for a missing number; among texts these are texts like any other, but for "".
+#: What stands for a missing number. In a column of texts only "" is missing; the others are texts.
 MISSING = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"}
     | {"None", "NULL", "null", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
@@ -28,9 +28,9 @@ _EXACT = 2**53
 def values(texts: Sequence[str] | Array) -> Array:
     """Read a column: bool, float64 with NaN where missing, or an object array of the texts.
 
-    A column is numbers if all of its texts are, but for what stands for a missing one, unless a
-    number would lose what tells two texts apart: the zeros in front of a code such as 007, or the
-    last digits of a whole number beyond 2⁵³. true and false are numbers too, 1 and 0.
+    A column is read as numbers if every text is a number or stands for a missing one. It remains
+    texts where float64 would lose digits: the zeros in front of a code such as 007, or the last
+    digits of a whole number beyond 2⁵³. true and false count as the numbers 1 and 0.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def _number(text: str) -> float | None:
 
 
 def _lose_digits(column: Array, numbers: Array) -> bool:
-    """Tell whether whole numbers would lose zeros in front, or two of them become one."""
+    """Tell whether float64 would lose leading zeros of whole numbers, or make two of them equal."""
     texts = set(column[np.floor(numbers) == numbers].tolist())
     whole = [text.removeprefix("+") for text in texts if text.lstrip("+-").isdecimal()]
     if any(len(digits := text.removeprefix("-")) > 1 and digits[0] == "0" for text in whole):

@@ -1,4 +1,4 @@
-"""The unit of the weights of examples, which must not matter to a weighted mean."""
+"""Weights of examples in a unit that neither overflows nor vanishes; weighted means have none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDINARY = 16
 
 
 def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
-    """Return weights that are the given ones but for their unit, 2^e, and the exponent e.
+    """Return the weights divided by 2^e, which brings the largest near 1, and the exponent e.
 
     Means of losses with such weights neither overflow nor vanish. A power of 2 changes no digit, so
     that means are the same to the last bit in any unit. Ordinary weights are returned as they are.
@@ -27,8 +27,8 @@ def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
     weights : ndarray
         Finite numbers.
     dtype : float32 or float64
-        What is computed in. Weights of less than its tiny / ε of the largest one, 1e-31 in float32
-        and 1e-292 in float64, become 0: what a batch of them alone would count is out of its range.
+        What is computed in. Weights below tiny / ε of the largest one (1e-31 in float32, 1e-292 in
+        float64) become 0: the sum of a batch of such weights is out of its range.
 
     Examples
     --------
