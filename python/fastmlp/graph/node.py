@@ -70,11 +70,13 @@ class Node:
         name: str | None = None,
         value: Array | None = None,
     ) -> None:
-        fields = (op, tuple(parents), MappingProxyType(dict(attrs)), shape, name, value)
-        for slot, field in zip(
-            ("op", "parents", "attrs", "shape", "name", "value"), fields, strict=True
-        ):
-            object.__setattr__(self, slot, field)
+        put = object.__setattr__  # a node refuses its own
+        put(self, "op", op)
+        put(self, "parents", tuple(parents))
+        put(self, "attrs", MappingProxyType(dict(attrs)))
+        put(self, "shape", shape)
+        put(self, "name", name)
+        put(self, "value", value)
 
     def __setattr__(self, slot: str, _: object) -> None:
         raise AttributeError(f"a node is immutable: cannot set {slot!r} (see Node.named for names)")
