@@ -98,8 +98,9 @@ def _command(
 
 
 def _add_train(commands: Any) -> None:
-    from fastmlp.activations import ACTIVATIONS, ALIASES
+    from fastmlp.activations import ALIASES
     from fastmlp.datasets import NAMES
+    from fastmlp.graph.ops.activations import DECLARED
     from fastmlp.optimizers import OPTIMIZERS
 
     train = _command(
@@ -128,7 +129,7 @@ def _add_train(commands: Any) -> None:
         metavar="NAME",
         type=lambda name: ALIASES.get(name, name),
         default="relu",
-        choices=tuple(name for name in ACTIVATIONS if name not in ("softmax", "threshold")),
+        choices=tuple(name for name, phi in DECLARED.items() if phi.elementwise and phi.sends),
         help="of the hidden units: %(choices)s (default: %(default)s)",
     )
     add(

@@ -38,6 +38,10 @@ class Declaration:
         0 for what is centred there; None where that depends on the loss.
     reads : "h" or "z"
         What its message reads beside h̄.
+    elementwise : bool
+        Whether each element of h depends on its own element of z alone.
+    sends : bool
+        Whether it sends a message: False where the derivative is 0 wherever there is one.
     aliases : tuple of str
         Other names of it.
     """
@@ -49,6 +53,8 @@ class Declaration:
     middle: float | None = None
     reads: Literal["h", "z"] = "h"
     aliases: tuple[str, ...] = ()
+    elementwise: bool = True
+    sends: bool = True
 
 
 DECLARED: Final[dict[str, Declaration]] = {}
@@ -88,7 +94,7 @@ def _declare(
     bend : callable, optional
         The derivative of φ' by u, of the node u; without it that is 0.
     gradient : bool
-        Whether φ sends messages; one whose derivative is 0 wherever there is one does not.
+        Whether φ sends messages, see `Declaration.sends`.
     formula, derivative, aliases, initializer, middle, reads
         See `Declaration`.
     """
@@ -118,7 +124,9 @@ def _declare(
         precedence=2,
         analytic=analytic,
     )
-    DECLARED[name] = Declaration(function, formula, derivative, initializer, middle, reads, aliases)
+    DECLARED[name] = Declaration(
+        function, formula, derivative, initializer, middle, reads, aliases, sends=gradient
+    )
 
 
 DECLARED["identity"] = Declaration(identity, "z", "1", aliases=("linear",))
@@ -295,4 +303,6 @@ _declare(
 
 # The mean of a Poisson distribution, as an output.
 DECLARED["exp"] = Declaration(exp, "exp(z)", "h", middle=0.5)
-DECLARED["softmax"] = Declaration(softmax, "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", middle=0.5)
+DECLARED["softmax"] = Declaration(
+    softmax, "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", middle=0.5, elementwise=False
+)
