@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import _core
-from fastmlp.data.arrays import KINDS, readable
+from fastmlp.data.arrays import KINDS, output, readable
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds, check_mapping
-from fastmlp.graph.node import BATCH, Array, Node, describe, topological_order
+from fastmlp.graph.node import BATCH, Array, Node, topological_order
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 
@@ -64,7 +64,7 @@ class Plan:
             used = [v for v in topological_order(self.outputs) if v.op == "parameter"]
             parameters = owner_of(used)
             if parameters is None or parameters.dtype != np.dtype(dtype):
-                # Copies, which follow the values of those that others train.
+                # Copies; `_follow` brings them up to the values that other owners give the nodes.
                 parameters = Parameters(used, dtype)
                 self._followed = tuple(v for v in used if owner_of([v]) is not None)
         self.parameters = parameters
@@ -131,7 +131,10 @@ class Plan:
         for i, node in enumerate(self.outputs):
             shape = (count if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
             given = None if out is None else out[i]
-            results.append(_result(given, shape, self.parameters.dtype))
+            if given is None:
+                results.append(_new(shape, self.parameters.dtype))
+            else:
+                results.append(output(given, shape, self.parameters.dtype))
         arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
         if out is not None:
             parts = [part for array in arrays for part in _parts(array)]
@@ -178,7 +181,7 @@ def as_the_core_reads(matrix: Any) -> Any:
 
 
 def _parts(given: Any) -> tuple[Array, ...]:
-    """Return the arrays of what `_readable` returned."""
+    """Return the arrays of what `as_the_core_reads` returned."""
     return given if isinstance(given, tuple) else (given,)
 
 
@@ -190,16 +193,5 @@ def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:
             raise ValueError("out: shares memory with a feed, the parameters or another output")
 
 
-def _result(given: Array | None, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
-    if given is None:
-        return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
-    if not isinstance(given, np.ndarray):
-        raise TypeError(f"out: expected an array, got {type(given).__name__}")
-    if given.shape != shape or given.dtype != dtype:
-        raise ValueError(
-            f"out: expected {dtype} of shape {describe(shape)}, "
-            f"got {given.dtype} of shape {given.shape}"
-        )
-    if not (given.flags.c_contiguous and given.flags.writeable):
-        raise ValueError("out: expected a C-contiguous, writable array")
-    return given
+def _new(shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    return aligned_zeros(shape[0] * shape[1], dtype).reshape(shape)
