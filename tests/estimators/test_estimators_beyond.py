@@ -426,7 +426,7 @@ def test_a_table_in_float64_can_train_in_float32():
 
 def test_a_warm_network_cannot_change_its_layers():
     estimator = classifier(warm_start=True).fit(X, LABELS)
-    with pytest.raises(ValueError, match="cannot change its layers"):
+    with pytest.raises(ValueError, match="warm_start=True, keep the layers"):
         estimator.set_params(hidden_layer_sizes=(3,)).fit(X, LABELS)
 
 

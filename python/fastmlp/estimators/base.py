@@ -158,8 +158,8 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if shapes != list(itertools.pairwise(units)):
             raise ValueError(
                 f"the layers have the sizes {[*(rows for rows, _ in shapes), shapes[-1][1]]}, but "
-                f"{units} are asked for now: another fit of a network that is warm cannot change "
-                "its layers"
+                f"{units} are asked for now: partial_fit, and fit with warm_start=True, keep the "
+                "layers; fit with warm_start=False makes new ones"
             )
 
     def _check_validation(

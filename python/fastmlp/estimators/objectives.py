@@ -42,8 +42,8 @@ class PeerObjective:
         The quantiles of the quantile loss, one for each output.
     total : bool
         Add the losses of the examples up, without the penalty, for batches that are parts of one
-        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w, and 0 where Σ w is 0: a batch without weight has
-        nothing to say, neither has its penalty.
+        sum; otherwise (Σ w L + ½ α ‖W‖²) / Σ w, and 0 where Σ w is 0: a batch without weight
+        counts for nothing, its penalty included.
     """
 
     loss: str | Callable[[Node, Node], Node]
@@ -82,10 +82,8 @@ class PeerObjective:
             if self.total:
                 return g.sum(each if weight is None else weight * each)
             if weight is None:
-                # 1 / n: a number that the planner knows for every n.
-                n_inverse = g.mean(g.spread(g.constant(1.0), (g.BATCH, 1), mean=True))
                 loss = g.mean(each)
-                return loss if self.alpha == 0 else loss + penalty * n_inverse
+                return loss if self.alpha == 0 else loss + penalty * _one_over_rows()
             assert sum_of_weights is not None
             loss = g.sum(weight * each)
             return g.ratio(loss if self.alpha == 0 else loss + penalty, sum_of_weights)
@@ -100,6 +98,15 @@ class PeerObjective:
             [],
             dict(zip(network.parameter_nodes, along, strict=True)),
         )
+
+
+def _one_over_rows() -> Node:
+    """Return 1 / n of a batch of n rows, (1, 1); no example is read for it.
+
+    A gradient of the mean is 1 / n for each row, and the mean of these is 1 / n.
+    """
+    each = g.spread(g.constant(1.0), (g.BATCH, 1), mean=True)
+    return g.mean(each)
 
 
 def _columns(a: Node) -> Node:

@@ -1,9 +1,8 @@
 """scikit-learn's rule of stopping, which keeps an estimator's records, and its orders of the rows.
 
-The rule needs the loss of every epoch, but it cannot stop a training before `n_iter_no_change`
-epochs in a row were no better than the best one. So that many epochs may run in one call of the
-core when nobody listens in between: none is run in vain, no random number is drawn too early, and
-the result is the one of calls epoch by epoch.
+The rule needs the loss of every epoch, and can stop a training only after `n_iter_no_change` epochs
+in a row without improvement. So one call of the core runs as many epochs as are left until then,
+and stopping, weights and random numbers are those of one epoch a call.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from fastmlp.history import History
     from fastmlp.training.trainer import Trainer
 
-SMALLEST_RATE = 1e-6  # adaptive training stops instead of dividing a rate below it
+SMALLEST_RATE = 1e-6  # where an adaptive rate is as small as this, the training stops
 
 
 class Orders:
