@@ -110,7 +110,8 @@ def test_a_setting_assigned_as_it_was_keeps_what_is_compiled(monkeypatch):
         (0, "bias_initializer", "zeros", AttributeError, "have been drawn, assign them"),
         (0, "name", "hidden", AttributeError, "name of .* knows it by its name"),
         (0, "given_name", "hidden", AttributeError, "its model knows it by its name"),
-        (0, "trainable", False, AttributeError, "layers cannot be frozen in this version"),
+        (0, "trainable", "no", TypeError, "trainable must be True or False"),
+        (0, "requires_grad", False, AttributeError, "write trainable"),
         (0, "weight", np.ones((8, 4)), AttributeError, "did you mean 'weights'"),
         (0, "kernel", np.ones((8, 4)), AttributeError, "write weights"),
         (0, "bias", np.ones(8), AttributeError, "write biases"),
@@ -137,8 +138,8 @@ def test_what_a_layer_cannot_be_set_to_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("layer", [fm.Add(), fm.Concatenate()])
-def test_a_layer_without_settings_has_none_to_assign(layer):
-    with pytest.raises(AttributeError, match=r"'axis' of a .* cannot be assigned$"):
+def test_a_layer_without_settings_of_its_own_can_be_frozen(layer):
+    with pytest.raises(AttributeError, match=r"'axis' of a .*; what can be assigned: trainable$"):
         layer.axis = 1
 
 
@@ -245,7 +246,7 @@ def test_plans_of_an_estimator_follow_its_layers():
     [
         ("weights", "use set_weights"),
         ("sed", "did you mean 'seed'"),
-        ("trainable", "models cannot be frozen"),
+        ("trainable", "write trainable of each of its layers"),
         ("dtype", "a model has its type from the beginning"),
         ("parameters", "use set_weights, or write into parameters.flat"),
         ("layers", "make a new model"),

@@ -35,6 +35,8 @@ class Activation(Layer):
         φ: a name, an `activations.Activation`, or a function of a node.
     name
         What summaries call it; activation_1, activation_2, … by default.
+    trainable
+        Whether a fit changes it, see `Layer`.
 
     Examples
     --------
@@ -51,8 +53,9 @@ class Activation(Layer):
         activation: str | activations.Activation | Callable[[g.Node], g.Node],
         *,
         name: str | None = None,
+        trainable: bool = True,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, trainable=trainable)
         self.activation = activation  # type: ignore[assignment]
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:

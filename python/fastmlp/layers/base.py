@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
@@ -12,7 +12,9 @@ from fastmlp import _checks, activations
 from fastmlp import graph as g
 from fastmlp._checks import is_ours, refusal
 from fastmlp.data import arrays
+from fastmlp.graph.roles import ROLES, is_vector
 from fastmlp.initializers import Initializer
+from fastmlp.layers.symbols import Input, Symbol, checked_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,76 +26,6 @@ AnyLayer = TypeVar("AnyLayer", bound="Layer")
 
 # What can be saved and loaded, by class name; layers.py fills it. Files can name nothing else.
 LAYERS: dict[str, type[Layer]] = {}
-
-# What a parameter can be for.
-ROLES = ("weight", "bias")
-
-
-class Symbol:
-    """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
-
-    Attributes
-    ----------
-    columns
-        Number of columns.
-    layer
-        The layer it comes from, None for an `Input`.
-    sources
-        The symbols that the layer was called with.
-    """
-
-    __slots__ = ("__weakref__", "columns", "layer", "sources")
-
-    def __init__(self, columns: int, layer: Layer | None, sources: tuple[Symbol, ...]) -> None:
-        self.columns = columns
-        self.layer = layer
-        self.sources = sources
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, name):
-            raise AttributeError(f"{self!r} is immutable: cannot set {name!r}; make a new one")
-        object.__setattr__(self, name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.columns, self.layer, self.sources)
-
-    def __repr__(self) -> str:
-        return f"<{self.columns} columns from {self.layer!r}>"
-
-
-class Input(Symbol):
-    """Where data enters a network: a matrix with a row for each example.
-
-    Parameters
-    ----------
-    columns
-        Number of features, at least 1.
-    name
-        What messages and pictures call it; by default x, or x1, x2, … where there are several.
-
-    Examples
-    --------
-    >>> from fastmlp.layers import Dense, Input
-    >>> x = Input(784)
-    >>> Dense(10, "softmax")(x).columns
-    10
-    """
-
-    __slots__ = ("name",)
-
-    def __init__(self, columns: int, name: str | None = None) -> None:
-        super().__init__(_checks.columns(columns, "columns"), None, ())
-        self.name = _checked_name(name)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.columns, self.name)
-
-    def __repr__(self) -> str:
-        return (
-            f"Input({self.columns})"
-            if self.name is None
-            else f"Input({self.columns}, {self.name!r})"
-        )
 
 
 @dataclass(frozen=True)
@@ -111,8 +43,10 @@ class ParameterSpec:
     l2
         λ of its penalty; None is the model's, 0 (the default) none.
     role
-        ``"weight"``, or ``"bias"``: a row that arrays, files and `get_weights` show as a vector. By
-        default what is called biases is a bias and all else a weight.
+        What it is for: ``"weight"``, ``"bias"``, ``"scale"``, ``"statistic"`` (told by a training,
+        see `Layer.statistics`), ``"embedding"``. A bias, scale or statistic of one row is a vector
+        to arrays, files and `get_weights`. By default what is called biases is a bias and all else
+        a weight.
 
     Raises
     ------
@@ -136,7 +70,7 @@ class ParameterSpec:
     @property
     def array_shape(self) -> tuple[int, ...]:
         """The shape that users see: (columns,) of a bias."""
-        return self.shape[1:] if self.role == "bias" else self.shape
+        return self.shape[1:] if is_vector(self.role, self.shape[0]) else self.shape
 
 
 @dataclass(frozen=True)
@@ -160,13 +94,14 @@ _INSTEAD = {
     "bias": "write biases",
     "kernel": "write weights",
     "p": "write rate",
-    "requires_grad": "layers cannot be frozen in this version",
-    "trainable": "layers cannot be frozen in this version",
+    "requires_grad": "write trainable",
+    "requires_grad_": "write trainable",
+    "frozen": "write trainable",
     "kernel_regularizer": "write l2",
     "weight_decay": "write l2, or give it to the optimizer",
 }
 # What the base itself keeps: where a layer belongs.
-_PLACE = frozenset({"_owner", "_place", "_nodes", "_parameters"})
+_PLACE = frozenset({"_owner", "_place", "_nodes", "_vectors", "_parameters"})
 
 
 class Layer:
@@ -179,23 +114,30 @@ class Layer:
     What the weights depend on (``units``) cannot change once there are weights, and no other
     attribute can be assigned. A class of your own may have any attributes besides; its model is
     planned anew when one of them is assigned, but cannot know of changes inside their values.
+
+    Every layer has the setting ``trainable``: without it the layer is frozen, a `fit` leaves its
+    parameters as they are and their gradient is not computed. Its weights stay in the penalty of J,
+    where they are a constant.
     """
 
     activation: activations.Activation | None = None
+    trainable: bool = True
     SETTINGS: ClassVar[dict[str, Setting]] = {}
 
-    def __init__(self, *, name: str | None = None) -> None:
+    def __init__(self, *, name: str | None = None, trainable: bool = True) -> None:
         self._owner: Callable[[], Any] = _nobody
         self._place: str | None = None
         self._nodes: dict[str, g.Node] = {}
+        self._vectors: frozenset[str] = frozenset()
         self._parameters: Any = None
         self.given_name = name
+        self.trainable = trainable
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _PLACE or isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
-        setting = _NAME if name == "given_name" else self.SETTINGS.get(name)
+        setting = _OF_ALL.get(name) or self.SETTINGS.get(name)
         owner = self.__dict__.get("_owner", _nobody)()
         if setting is not None:
             value = setting.check(value)
@@ -215,9 +157,12 @@ class Layer:
 
     def _assignable(self) -> list[str]:
         """Return the names of the settings and of the arrays."""
-        arrays = [name for name in ("weights", "biases") if hasattr(type(self), name)]
+        members = [(n, value) for cls in type(self).__mro__ for n, value in vars(cls).items()]
+        found = [n for n, value in members if isinstance(value, property) and value.fset]
+        found.remove("name")
         free = self.owner is None
-        return [*arrays, *(n for n, setting in self.SETTINGS.items() if free or not setting.fixed)]
+        settings = {**self.SETTINGS, "trainable": _OF_ALL["trainable"]}
+        return [*found, *(n for n, setting in settings.items() if free or not setting.fixed)]
 
     @property
     def name(self) -> str | None:
@@ -256,6 +201,16 @@ class Layer:
         """
         raise NotImplementedError
 
+    def statistics(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node]
+    ) -> Mapping[g.Node, g.Node]:
+        """Return what its parameters of the role "statistic" become after a step of training.
+
+        Asked of layers that are not frozen. Arguments as of `apply`; the keys are among
+        `parameters`, those left out stay as they are.
+        """
+        return {}
+
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         return {}
@@ -288,7 +243,8 @@ class Layer:
                 f"a layer of the class {kind} cannot be saved: only those of fastmlp can "
                 f"({', '.join(LAYERS)})"
             )
-        return {"class": kind, "name": self.name, **self.settings()}
+        frozen = {} if self.trainable else {"trainable": False}  # as files of old say nothing
+        return {"class": kind, "name": self.name, **self.settings(), **frozen}
 
     @classmethod
     def from_config(cls: type[AnyLayer], config: dict[str, Any]) -> AnyLayer:
@@ -305,6 +261,7 @@ class Layer:
             "_owner": _nobody,
             "_place": None,
             "_nodes": {},
+            "_vectors": frozenset(),
             "_parameters": None,
         }
         return self.__dict__ | fresh
@@ -313,6 +270,8 @@ class Layer:
         arguments = [str(value) for value in self._arguments()]
         if self.given_name is not None:
             arguments.append(f"name={self.given_name!r}")
+        if not self.trainable:
+            arguments.append("trainable=False")
         return f"{type(self).__name__}({', '.join(arguments)})"
 
     def _arguments(self) -> list[str]:
@@ -325,11 +284,17 @@ class Layer:
         """The network it belongs to, or None."""
         return self._owner()
 
-    def join(self, owner: object, name: str, nodes: dict[str, g.Node]) -> None:
-        """Make it part of a network, under this name, with these parameter nodes."""
+    def join(
+        self, owner: object, name: str, nodes: dict[str, g.Node], vectors: frozenset[str]
+    ) -> None:
+        """Make it part of a network, under this name, with these parameters.
+
+        `vectors` are the names of those that users see as vectors.
+        """
         self._owner = weakref.ref(owner)
         self._place = name
         self._nodes = nodes
+        self._vectors = vectors
         self._parameters = None
 
     def bind(self, parameters: Any) -> None:
@@ -337,6 +302,7 @@ class Layer:
         self._parameters = parameters
 
     def _view(self, name: str) -> Array:
+        """Return one of its arrays as users see it; AttributeError if it is not there (yet)."""
         if self._parameters is None:
             raise AttributeError(
                 f"{self!r} has no {name} yet: they are made with the model it is part of"
@@ -344,7 +310,7 @@ class Layer:
         if name not in self._nodes:
             raise AttributeError(f"{self!r} has no {name}")
         view: Array = self._parameters.view(self._nodes[name])
-        return view
+        return view[0] if name in self._vectors else view
 
     def _assign(self, name: str, view: Array, values: npt.ArrayLike) -> None:
         view[...] = arrays.asarray_like(values, view, f"{name} of {self!r}")
@@ -354,17 +320,13 @@ def _nobody() -> None:
     return None
 
 
-def _checked_name(name: str | None) -> str | None:
-    if name is None:
-        return None
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a str, not {type(name).__name__}")
-    if not name or ":" in name:  # "name:2" is the second call of a shared layer
-        raise ValueError(f"name must not be empty or contain a colon, got {name!r}")
-    return name
-
-
-_NAME = Setting(_checked_name, "its model knows it by its name, give it to the constructor")
+# The settings of every layer.
+_OF_ALL = {
+    "given_name": Setting(
+        checked_name, "its model knows it by its name, give it to the constructor"
+    ),
+    "trainable": Setting(lambda value: _checks.flag(value, "trainable")),
+}
 
 
 def only_input(layer: Layer, input_columns: tuple[int, ...]) -> int:

@@ -39,6 +39,8 @@ class Dense(Layer):
         λ of ½λ‖W‖² for this layer. None takes that of the fit.
     name
         What summaries and files call it; dense_1, dense_2, … by default.
+    trainable
+        Whether a fit changes it, see `Layer`.
 
     Raises
     ------
@@ -79,8 +81,9 @@ class Dense(Layer):
         bias_initializer: str | Initializer | float = "zeros",
         l2: float | None = None,
         name: str | None = None,
+        trainable: bool = True,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, trainable=trainable)
         self.units = units
         self.activation = activation  # type: ignore[assignment]  # a setting is checked as it is set
         self.use_bias = use_bias
@@ -100,8 +103,7 @@ class Dense(Layer):
     @property
     def biases(self) -> Array:
         """b, (units,): a writable view; AttributeError before there is a model."""
-        row: Array = self._view("biases")[0]
-        return row
+        return self._view("biases")
 
     @biases.setter
     def biases(self, values: npt.ArrayLike) -> None:

@@ -25,6 +25,8 @@ class Dropout(Layer):
         Probability of a zero, in [0, 1).
     name
         What summaries call it; dropout_1, dropout_2, … by default.
+    trainable
+        Whether a fit changes it, see `Layer`.
 
     Examples
     --------
@@ -37,8 +39,8 @@ class Dropout(Layer):
         "rate": Setting(lambda value: real(value, "rate", at_least=0, below=1))
     }
 
-    def __init__(self, rate: float, *, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self, rate: float, *, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name=name, trainable=trainable)
         self.rate = rate
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _INSTEAD = {
     "dtype": "a model has its type from the beginning, make a new one and set_weights",
     "weights": "use set_weights, or the weights of one of the layers",
-    "trainable": "models cannot be frozen in this version",
+    **dict.fromkeys(("trainable", "requires_grad"), "write trainable of each of its layers"),
     "parameters": "use set_weights, or write into parameters.flat",
     "network": "make a new model",
     "layers": "make a new model; settings of a layer can be assigned",
@@ -158,7 +158,7 @@ class Owner:
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers the model learns."""
+        """How many numbers the model has, frozen ones and statistics included."""
         return self.network.parameter_count
 
     def get_weights(self) -> list[Array]:

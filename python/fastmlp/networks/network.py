@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import activations, losses
 from fastmlp import graph as g
 from fastmlp._checks import hint, real
+from fastmlp.graph.roles import is_vector
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
+from fastmlp.networks.forward import Forward, build
 from fastmlp.networks.initial import Seed, Weights, drawn, given, input_nodes, parameter_nodes
 from fastmlp.networks.structure import (
     Structure,
@@ -58,7 +60,7 @@ class Network:
     parameter_names : tuple of str
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
     parameter_roles : dict of Node to str
-        What each is for: "weight" or "bias".
+        What each is for, see `ParameterSpec`.
     output_columns : int
     version : int
         How often a setting of a layer has changed: what is made of a graph is of this version.
@@ -119,7 +121,8 @@ class Network:
         self.forward()  # raises what does not fit
         for i, (layer, name) in enumerate(zip(self.layers, self._structure.names, strict=True)):
             named = [spec.name for spec in self._structure.specs[i]]
-            layer.join(self, name, dict(zip(named, self._layer_nodes[i], strict=True)))
+            vectors = frozenset(s.name for s in self._structure.specs[i] if len(s.array_shape) == 1)
+            layer.join(self, name, dict(zip(named, self._layer_nodes[i], strict=True)), vectors)
 
     @classmethod
     def sequential(
@@ -202,7 +205,7 @@ class Network:
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the network learns."""
+        """How many numbers the network has, frozen ones and statistics included."""
         return sum(rows * columns for rows, columns in self._structure.shapes().values())
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
@@ -218,7 +221,8 @@ class Network:
         result = {}
         for name, node in zip(self.parameter_names, self.parameter_nodes, strict=True):
             values = view(node)
-            result[name] = values[0] if self.parameter_roles[node] == "bias" else values
+            vector = is_vector(self.parameter_roles[node], len(values))
+            result[name] = values[0] if vector else values
         return result
 
     def layer(self, name: str) -> Layer:
@@ -283,26 +287,20 @@ class Network:
         >>> y.op, list(by_layer)
         ('logistic', ['dense_1', 'dense_2'])
         """
-        values = list(self._checked_nodes(inputs))
-        rows = values[0].shape[0]
-        by_layer: dict[str, g.Node] = {}
-        for key, (call, name) in enumerate(
-            zip(self._structure.calls, self._structure.call_names(), strict=True)
-        ):
-            node = self.layers[call.layer].apply(
-                [values[source] for source in call.sources],
-                self._layer_nodes[call.layer],
-                training=training,
-                key=key,
-            )
-            if node.shape != (rows, call.columns):
-                raise ValueError(
-                    f"layer {name!r} promised the shape {(rows, call.columns)} "
-                    f"and returned {node.shape}"
-                )
-            values.append(node)
-            by_layer[name] = node
-        return values[-1], by_layer
+        return self.forward_pass(inputs, training=training)[:2]
+
+    def forward_pass(
+        self, inputs: g.Node | Sequence[g.Node] | None = None, *, training: bool = False
+    ) -> Forward:
+        """Build the graph as `forward` does; return also what becomes of the statistics."""
+        nodes = self._checked_nodes(inputs)
+        return build(self._structure, nodes, self._layer_nodes, training=training)
+
+    @property
+    def frozen(self) -> frozenset[g.Node]:
+        """The parameters of layers that are not trainable."""
+        both = zip(self.layers, self._layer_nodes, strict=True)
+        return frozenset(node for layer, own in both if not layer.trainable for node in own)
 
     def _checked_nodes(self, inputs: g.Node | Sequence[g.Node] | None) -> Sequence[g.Node]:
         if inputs is None:

@@ -6,7 +6,7 @@ and metrics, their mean over the examples (`losses.mean_loss`), and the penalty 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import _checks, losses, metrics
@@ -69,7 +69,7 @@ class MeanObjective:
         Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
         gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
         """
-        y, _ = network.forward(training=True)
+        y, _, statistics = network.forward_pass(training=True)
         t = g.input(target_columns, "t")
         weight = g.input(1, "sample_weight") if weighted else None
         total = None if weight is None else g.sum(weight)
@@ -81,6 +81,7 @@ class MeanObjective:
             total,
             J if penalty is None else J + penalty,
             [losses.mean_loss(m(y, t, self.loss), weight, total) for m in self.metrics],
+            statistics=statistics,
         )
 
     def evaluation_graph(self, network: Network, target_columns: int) -> EvaluationGraph:
@@ -138,6 +139,8 @@ class TrainingGraph:
         What is reported besides, shape (1, 1) each: means of the metrics.
     gradients : dict of parameter to Node, or None
         What is followed; None is the gradient of `loss`.
+    statistics : dict of parameter to Node
+        What parameters of this role become after the step.
     """
 
     target: Node
@@ -146,6 +149,7 @@ class TrainingGraph:
     loss: Node
     metrics: list[Node]
     gradients: dict[Node, Node] | None = None
+    statistics: dict[Node, Node] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

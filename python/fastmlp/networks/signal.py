@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastmlp.graph.node import OPS
+from fastmlp.graph.roles import STATISTIC
 
 if TYPE_CHECKING:
     from fastmlp.graph.node import Node
@@ -15,8 +16,26 @@ class NoSignalWarning(UserWarning):
     """Layers below a hard threshold get no error signal: gradient descent does not change them."""
 
 
+def check_trainable(network: Network) -> None:
+    """Raise ValueError if no layer could learn, or those that could are frozen.
+
+    Examples
+    --------
+    >>> from fastmlp.networks.network import Network
+    >>> check_trainable(Network.mlp([2, 3, 1], seed=0))
+    """
+    learn = {node for node, role in network.parameter_roles.items() if role != STATISTIC}
+    if not learn:
+        raise ValueError("there is nothing to train: no layer has parameters")
+    if learn <= network.frozen:
+        raise ValueError(
+            "there is nothing to train: every layer with parameters is frozen; set trainable of "
+            "one of them to True"
+        )
+
+
 def silent_layers(network: Network) -> list[str]:
-    """Return the names of the layers with parameters whose every path to the output has a step.
+    """Return the names of the layers to train whose every path to the output has a step.
 
     Examples
     --------
@@ -25,9 +44,11 @@ def silent_layers(network: Network) -> list[str]:
     ['dense_1']
     """
     output, _ = network.forward(training=True)
-    reached = _reached(output)
+    reached, frozen = _reached(output), network.frozen
     silent: dict[str, bool] = {}
     for node, name in zip(network.parameter_nodes, network.parameter_names, strict=True):
+        if node in frozen or network.parameter_roles[node] == STATISTIC:
+            continue  # the signal has nothing to change there
         layer = name.rpartition(".")[0]
         silent[layer] = silent.get(layer, True) and node not in reached
     return [layer for layer, without in silent.items() if without]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fastmlp import _checks, activations, layers
+from fastmlp.graph.roles import STATISTIC
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
 
 __all__ = [
@@ -41,6 +42,10 @@ class SummaryRow(NamedTuple):
         How many numbers it learns; 0 at the second call of a shared layer.
     connections
         Names of the rows it takes its input from.
+    told
+        How many of the parameters are statistics, which a training tells instead of learning.
+    trainable
+        False for a layer that is frozen.
     """
 
     name: str
@@ -49,6 +54,8 @@ class SummaryRow(NamedTuple):
     activation: str
     parameters: int
     connections: tuple[str, ...]
+    told: int = 0
+    trainable: bool = True
 
 
 class Call(NamedTuple):
@@ -149,7 +156,7 @@ class Structure:
         counted: set[int] = set()
         for call, name in zip(self.calls, self.call_names(), strict=True):
             layer = self.layers[call.layer]
-            shapes = [] if call.layer in counted else [s.shape for s in self.specs[call.layer]]
+            specs = () if call.layer in counted else self.specs[call.layer]
             counted.add(call.layer)
             rows.append(
                 SummaryRow(
@@ -157,8 +164,10 @@ class Structure:
                     type(layer).__name__,
                     call.columns,
                     "" if layer.activation is None else layer.activation.name,
-                    sum(height * width for height, width in shapes),
+                    sum(math.prod(s.shape) for s in specs),
                     tuple(names[source] for source in call.sources),
+                    sum(math.prod(s.shape) for s in specs if s.role == STATISTIC),
+                    layer.trainable,
                 )
             )
         return rows

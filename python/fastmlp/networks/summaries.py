@@ -18,7 +18,8 @@ class Summary:
     Attributes
     ----------
     rows : list of SummaryRow
-        The same as data: name, kind, output columns, activation, parameters, connections.
+        The same as data: name, kind, output columns, activation, parameters, connections, how many
+        of the parameters are statistics, whether the layer is trainable.
 
     Examples
     --------
@@ -33,17 +34,33 @@ class Summary:
 
     def __init__(self, rows: list[SummaryRow], count: int, dtype: str) -> None:
         self.rows = rows
-        self._last = f"{count:,} parameter{'' if count == 1 else 's'}, {dtype}"
+        self._last = f"{count:,} parameter{'' if count == 1 else 's'}{_parts(rows)}, {dtype}"
 
     def __str__(self) -> str:
         table = [["layer", "kind", "columns", "activation", "parameters", "from"]]
+        some = any(not row.trainable for row in self.rows)
+        if some:
+            table[0].append("trainable")
         for row in self.rows:
             columns, parameters = f"{row.output_columns:,}", f"{row.parameters:,}"
             sources = ", ".join(row.connections)
             table.append([row.name, row.kind, columns, row.activation, parameters, sources])
+            if some:
+                table[-1].append("" if row.trainable else "frozen")
         return "\n".join([*_aligned(table, right={2, 4}), self._last])
 
     __repr__ = __str__
+
+
+def _parts(rows: Sequence[SummaryRow]) -> str:
+    """Return how many of the parameters are of which kind, if not all of them are trained."""
+    frozen = sum(row.parameters - row.told for row in rows if not row.trainable)
+    told = sum(row.told for row in rows)
+    if not frozen and not told:
+        return ""
+    trained = sum(row.parameters for row in rows) - frozen - told
+    kinds = [(trained, "trainable"), (frozen, "frozen"), (told, "statistics")]
+    return f" ({', '.join(f'{n:,} {kind}' for n, kind in kinds if n or kind == 'trainable')})"
 
 
 def _aligned(table: Sequence[Sequence[str]], right: set[int]) -> list[str]:

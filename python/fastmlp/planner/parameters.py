@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from fastmlp import _core
+from fastmlp import _checks, _core
 from fastmlp.graph.feeds import label
 from fastmlp.graph.node import Array, Node, describe
+from fastmlp.graph.roles import ROLES
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -24,10 +25,6 @@ _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
     """Return a vector of zeros that begins on a 64-byte boundary, in huge pages if it is long."""
     return _core.aligned_zeros(size, np.dtype(dtype))
-
-
-# The role of parameters that are not trained but told: means over batches, and the like.
-STATISTIC = "statistic"
 
 
 class Treatment(NamedTuple):
@@ -70,7 +67,7 @@ class Parameters:
         Parameters, each once; their values are the initial ones.
     dtype : "float32" or "float64"
     roles : mapping of Node to str, optional
-        What each is for: "weight" (the default), "bias", "statistic".
+        What each is for, see `graph.roles`; "weight" by default.
 
     Attributes
     ----------
@@ -84,7 +81,8 @@ class Parameters:
     Raises
     ------
     TypeError, ValueError
-        If a node is no parameter or is given twice, the dtype is another, or a value beyond it.
+        If a node is no parameter or is given twice, a role or the dtype is another, or a value
+        beyond it.
 
     Examples
     --------
@@ -117,7 +115,10 @@ class Parameters:
             self.offsets[node] = end
             end += -(-node.value.size // _GRAIN) * _GRAIN
         self.size = end
-        self.roles = {node: (roles or {}).get(node, "weight") for node in self.nodes}
+        roles = roles or {}
+        self.roles = {
+            node: _checks.choice(roles.get(node, "weight"), "role", ROLES) for node in self.nodes
+        }
         self.flat = self.new_vector()
         for node in self.nodes:
             try:

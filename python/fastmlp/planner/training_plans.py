@@ -14,9 +14,10 @@ from fastmlp.graph.feeds import check_feeds
 from fastmlp.graph.gradients import gradient
 from fastmlp.graph.node import Array, Node, constant, describe, topological_order
 from fastmlp.graph.ops.reductions import spread
+from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.kernels import OPTIMIZERS
-from fastmlp.planner.parameters import STATISTIC, Group, Parameters, Treatment
+from fastmlp.planner.parameters import Group, Parameters, Treatment
 from fastmlp.planner.plans import as_the_core_reads, make_program
 
 _WORD = 1 << 64  # the core counts seeds and steps in 64 bits

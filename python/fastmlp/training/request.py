@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
-from fastmlp.networks import examples
+from fastmlp.networks import examples, signal
 from fastmlp.training import progress
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ class FitRequest:
         )
 
     def graph(self, network: Network) -> TrainingGraph:
-        """Build the graph of a batch; raises what the loss cannot take."""
+        """Build the graph of a batch; raises what the loss cannot take, and if all is frozen."""
+        signal.check_trainable(network)
         columns, weighted = self.data.target.shape[1], self.data.weight is not None
         return self.objective.training_graph(network, columns, weighted)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
+from fastmlp.networks import signal
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation
 from fastmlp.training.plans import Plans
@@ -122,6 +123,7 @@ class Trainer:
 
         def make() -> Compiled:
             columns, weighted = data.target.shape[1], data.weight is not None
+            signal.check_trainable(self.network)
             graph = objective.training_graph(self.network, columns, weighted)
             plan = planner.plan_training(
                 graph.loss,
@@ -130,6 +132,8 @@ class Trainer:
                 metrics=graph.metrics,
                 weight=graph.batch_weight,
                 gradients=graph.gradients,
+                statistics=graph.statistics,
+                frozen=self.network.frozen,
             )
             return Compiled(graph, plan, self.network.input_nodes)
 

@@ -1,0 +1,88 @@
+"""Symbols: what layers are called with and return, before there are numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import _checks
+
+if TYPE_CHECKING:
+    from fastmlp.layers.base import Layer
+
+
+class Symbol:
+    """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
+
+    Attributes
+    ----------
+    columns
+        Number of columns.
+    layer
+        The layer it comes from, None for an `Input`.
+    sources
+        The symbols that the layer was called with.
+    """
+
+    __slots__ = ("__weakref__", "columns", "layer", "sources")
+
+    def __init__(self, columns: int, layer: Layer | None, sources: tuple[Symbol, ...]) -> None:
+        self.columns = columns
+        self.layer = layer
+        self.sources = sources
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"{self!r} is immutable: cannot set {name!r}; make a new one")
+        object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.columns, self.layer, self.sources)
+
+    def __repr__(self) -> str:
+        return f"<{self.columns} columns from {self.layer!r}>"
+
+
+class Input(Symbol):
+    """Where data enters a network: a matrix with a row for each example.
+
+    Parameters
+    ----------
+    columns
+        Number of features, at least 1.
+    name
+        What messages and pictures call it; by default x, or x1, x2, … where there are several.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input
+    >>> x = Input(784)
+    >>> Dense(10, "softmax")(x).columns
+    10
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, columns: int, name: str | None = None) -> None:
+        super().__init__(_checks.columns(columns, "columns"), None, ())
+        self.name = checked_name(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.columns, self.name)
+
+    def __repr__(self) -> str:
+        return (
+            f"Input({self.columns})"
+            if self.name is None
+            else f"Input({self.columns}, {self.name!r})"
+        )
+
+
+def checked_name(name: str | None) -> str | None:
+    """Return the name of a layer or an input if it can be one."""
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if not name or ":" in name:  # "name:2" is the second call of a shared layer
+        raise ValueError(f"name must not be empty or contain a colon, got {name!r}")
+    return name
