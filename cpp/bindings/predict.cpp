@@ -42,7 +42,7 @@ Extent extent(const Feed& f) {
 // Whether all its numbers are finite in type T.
 template <class T>
 bool all_finite(const Feed& f) {
-  int others = 0;  // without a way out of the row, the loop runs in vectors
+  int others = 0;  // no early exit from a row: the loop is vectorised
   with_type(f.dtype, [&](auto element) {
     using From = decltype(element);
     const auto look = [&](auto wrong) {

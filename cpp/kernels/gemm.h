@@ -38,9 +38,9 @@ FASTMLP_INLINE Index even_block(Index n, Index most, Index unit) {
   return ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
-// How one call is carried out.
+// How one call cuts and packs its operands.
 template <class T>
-struct Plan {
+struct Blocking {
   Index m, k, tile, columns;  // rows and terms of a block, rows of a tile, columns of a panel
   Index slab;                 // columns of B packed at once
   Index k_blocks;
@@ -48,9 +48,9 @@ struct Plan {
 };
 
 template <class T>
-FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
+FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   constexpr Index size = sizeof(T);
-  Plan<T> p;
+  Blocking<T> p;
   p.m = even_block(g.M, block_m, tile_rows);
   p.k = even_block(g.K, block_k<T>, 1);
   p.tile = even_block(p.m, tile_rows, 1);
@@ -70,25 +70,25 @@ FASTMLP_INLINE Plan<T> plan(const Gemm<T>& g) {
   return p;
 }
 
-// Room for a packed block of A, a packed panel of B, and the sums of a panel.
+// Elements of scratch for a packed block of A, a packed panel of B, and the sums of a panel.
 template <class T>
-struct Room {
+struct Scratch {
   Index a, b, sums;
 };
 
 template <class T>
-FASTMLP_INLINE Room<T> room_for(Index M, Index N, Index K) {
+FASTMLP_INLINE Scratch<T> scratch_for(Index M, Index N, Index K) {
   const Index m = smaller(M, block_m), k = smaller(K, block_k<T>);
   // Panels that are packed are tile_columns wide. Sums are taken for wider ones too, of up to three
-  // rows. Nothing here may shrink as M, N or K grows: callers give a part the room of the whole.
+  // rows. Nothing here may shrink as M, N or K grows: callers give a part the scratch of the whole.
   const Index slab = smaller(N, slab_columns<T>) + 2 * tile_columns<T>;
   return {m * packed_row<T>(k), k * slab, (m < 6 ? 6 : m) * tile_columns<T>};
 }
 
 template <class T>
-FASTMLP_INLINE Index whole_room(Index M, Index N, Index K) {
-  const Room<T> room = room_for<T>(M, N, K);
-  return room.a + room.b + room.sums;
+FASTMLP_INLINE Index whole_scratch(Index M, Index N, Index K) {
+  const Scratch<T> s = scratch_for<T>(M, N, K);
+  return s.a + s.b + s.sums;
 }
 
 // Up to this many columns of C leave most lanes of a vector empty: then Cᵀ = Bᵀ Aᵀ fills them with
@@ -109,11 +109,11 @@ FASTMLP_INLINE bool turns(const Gemm<T>& g) {
 
 template <class T>
 Index gemm_scratch(Index M, Index N, Index K) {
-  const Index room = whole_room<T>(M, N, K);
+  const Index whole = whole_scratch<T>(M, N, K);
   // A part of a wide product may be narrow.
   const Index m = smaller(M, turned_rows), n = smaller(N, turned_columns<T>);
-  const Index turned = n * m + whole_room<T>(n, m, K);
-  return turned > room ? turned : room;
+  const Index turned = n * m + whole_scratch<T>(n, m, K);
+  return turned > whole ? turned : whole;
 }
 
 template <class T>
@@ -247,7 +247,7 @@ struct Part {
 };
 
 template <class T>
-FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& part,
+FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part& part,
                              const Operand<T>& a, const Operand<T>& b, T* out, Index ld_out) {
   constexpr Index line = 64 / Index(sizeof(T));
   const bool more_panels = !p.pack_b && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
@@ -281,7 +281,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Plan<T>& p, const Part& par
 template <class T>
 struct Work {
   const Gemm<T>& g;
-  Plan<T> p;
+  Blocking<T> p;
   T *packed_a, *packed_b, *sums;
 
   Operand<T> block_of_a(Index i0, Index m, Index k0, Index k) const {
@@ -358,8 +358,8 @@ struct Work {
 
 template <class T>
 void multiply(const Gemm<T>& g, T* scratch) {
-  const Room<T> room = room_for<T>(g.M, g.N, g.K);
-  const Work<T> work{g, plan(g), scratch + room.b, scratch, scratch + room.a + room.b};
+  const Scratch<T> part = scratch_for<T>(g.M, g.N, g.K);
+  const Work<T> work{g, blocking(g), scratch + part.b, scratch, scratch + part.a + part.b};
   if (work.p.in_place)
     work.by_panels();
   else if (work.p.slab)

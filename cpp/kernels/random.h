@@ -1,4 +1,4 @@
-// What is left to chance.
+// Dropout: random numbers by counters, so that each element's depends on its place alone.
 #pragma once
 
 #include "kernels/mix.h"

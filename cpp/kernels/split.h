@@ -118,8 +118,8 @@ inline void split_b(const Gemm<float>& g, const float* B, Index k, Index n, floa
 }
 
 // Sums that are not finite are computed again by fma: between parts, ∞ would become NaN.
-inline void mend(const Gemm<float>& g, Index i, Index j, Index rows, Index columns, float* s,
-                 float* scratch) {
+inline void redo_non_finite(const Gemm<float>& g, Index i, Index j, Index rows, Index columns,
+                            float* s, float* scratch) {
   const Index n = columns < 16 ? 0 : columns - 16;
   Vec<float> total[4] = {};
   for (Index r = 0; r < rows; ++r) {
@@ -182,7 +182,7 @@ class Finish {
 
  private:
   __attribute__((noinline)) void some(Index rows) {
-    mend(*g_, i_, j_, rows, columns_, s_, scratch_);
+    redo_non_finite(*g_, i_, j_, rows, columns_, s_, scratch_);
     finish_split(*g_, i_, j_, rows, columns_, s_);
     i_ += rows;
     s_ += rows * split_side;
@@ -272,23 +272,23 @@ FASTMLP_INLINE void split_block(Index rows, Index columns, const char* a, const 
 }
 
 // Scratch, in floats: the parts of a block of A and of a slab of B, the sums that wait while K is
-// cut, and what mend() needs.
-struct SplitRoom {
-  Index a, b, sums, mend;
+// cut, and what redo_non_finite() needs.
+struct SplitScratch {
+  Index a, b, sums, redone;
 };
 
-FASTMLP_INLINE SplitRoom split_room(Index M, Index N, Index K) {
+FASTMLP_INLINE SplitScratch split_scratch(Index M, Index N, Index K) {
   const Index steps = rounded_up(smaller(K, split_k), step_terms) / step_terms;
   const Index m = rounded_up(M, split_side), n = rounded_up(smaller(N, split_n), split_side);
   constexpr Index step = step_bytes / Index(sizeof(float)) / split_side;
   return {smaller(m * steps, split_a_size / step_terms) * step, n * steps * step,
           K > split_k / 2 ? smaller(m, split_rows) * n : 0,
-          whole_room<float>(split_side, split_side, K)};
+          whole_scratch<float>(split_side, split_side, K)};
 }
 
 inline Index gemm_or_split_scratch(Index M, Index N, Index K) {
-  const SplitRoom room = split_room(M, N, K);
-  const Index split = room.a + room.b + room.sums + room.mend, plain = gemm_scratch<float>(M, N, K);
+  const SplitScratch s = split_scratch(M, N, K);
+  const Index split = s.a + s.b + s.sums + s.redone, plain = gemm_scratch<float>(M, N, K);
   return split > plain ? split : plain;
 }
 
@@ -303,21 +303,21 @@ inline bool splits(Index M, Index N, Index K) {
 
 struct SplitWork {
   const Gemm<float>& g;
-  SplitRoom room;
+  SplitScratch sizes;
   float* scratch;
   Index k, m, n;  // terms, rows and columns of a block
   Index slab;     // columns of B whose parts are made at once
 
   // Rows [i0, end) of C by columns [j0, j0 + columns).
   void run(Index i0, Index end, Index j0, Index columns) const {
-    char *const a = reinterpret_cast<char*>(scratch), *const b = a + 4 * room.a;
+    char *const a = reinterpret_cast<char*>(scratch), *const b = a + 4 * sizes.a;
     alignas(64) float blocks[2][split_side * split_side];
     int turn = 0;
     Finish before;
     for (Index k0 = 0; k0 < g.K; k0 += k) {
       const Index terms = smaller(g.K - k0, k), steps = (terms + step_terms - 1) / step_terms;
       const bool first = k0 == 0, last = k0 + k >= g.K;
-      float* sum = scratch + room.a + room.b;
+      float* sum = scratch + sizes.a + sizes.b;
       for (Index j = j0; j < j0 + columns; j += slab) {
         const Index slab_end = smaller(j + slab, j0 + columns);
         split_b(g, g.B + k0 * g.b_rs + j * g.b_cs, terms, slab_end - j,
@@ -338,7 +338,7 @@ struct SplitWork {
               ahead += lines * steps * 64;
               sum += split_side * split_side;
               if (last) {
-                before = Finish(g, p, q, r, c, to, scratch + room.a + room.b + room.sums);
+                before = Finish(g, p, q, r, c, to, scratch + sizes.a + sizes.b + sizes.sums);
                 turn ^= 1;
               }
             }
@@ -368,7 +368,8 @@ inline void split_gemm(const Gemm<float>& g, float* scratch) {
   const Index most = split_a_size / rounded_up(k, step_terms) / split_side * split_side;
   const Index m = even_block(rows, most, split_side), n = even_block(g.N, split_n, split_side);
   // One block of A: B comes a panel at a time. Several: all of them use a slab of B.
-  const SplitWork work{g, split_room(g.M, g.N, g.K), scratch, k, m, n, m < rows ? n : split_side};
+  const SplitWork work{g, split_scratch(g.M, g.N, g.K), scratch, k, m,
+                       n, m < rows ? n : split_side};
   for (Index i = 0; i < g.M; i += rows)
     for (Index j = 0; j < g.N; j += work.n)
       work.run(i, smaller(g.M, i + rows), j, smaller(g.N - j, work.n));

@@ -16,19 +16,19 @@ inline Nanoseconds lost(Nanoseconds elapsed, Nanoseconds waited, int threads) {
   return elapsed - threads * (elapsed - waited);
 }
 
-// What teams have gained lately pays for their losses: a stall of a few ms that comes alone, as on
-// a machine with others on it, is no neighbour that stays. (Without this, a step of digits on two
-// idle but shared processors took 1.04 times as long.)
+// What teams have gained lately is set against their losses: on a shared machine single stalls of a
+// few ms happen without a neighbour that stays. (Without this, a step of digits on two idle but
+// shared processors took 1.04 times as long.)
 constexpr Nanoseconds kMostCredit = std::chrono::milliseconds(8);
 
 inline Nanoseconds credit_after(Nanoseconds credit, Nanoseconds lost) {
   return std::clamp(credit - lost, Nanoseconds(0), kMostCredit);
 }
 
-// How long calls work alone after a loss that nothing pays for, the `times`-th in a row: in
-// proportion, so that what is lost stays below a quarter, and ever longer while the neighbour
-// stays; but not so long that nobody notices that it has gone. Four times, as a loss may come
-// alone: after a stall of 4 ms, sixteen times took the second thread from digits for 60 ms.
+// How long calls work alone after a loss beyond the credit, the `times`-th in a row: four times the
+// loss, so that at most a quarter of the time is lost; doubled each time while the neighbour stays;
+// at most a second, so that its end is noticed. Not sixteen times: after a single stall of 4 ms,
+// digits then ran on one thread for 60 ms.
 inline Nanoseconds time_alone(Nanoseconds lost, int times) {
   constexpr Nanoseconds longest = std::chrono::seconds(1);
   constexpr int most_doublings = 8;

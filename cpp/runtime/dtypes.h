@@ -29,7 +29,7 @@ struct Half {
 
 inline bool finite(Half h) { return (h.bits & 0x7c00u) != 0x7c00u; }
 
-// A byte that says whether; one that is neither 0 nor 1 says so too.
+// A bool of one byte: any byte but 0 is true.
 struct Truth {
   std::uint8_t byte;
   operator bool() const { return byte != 0; }

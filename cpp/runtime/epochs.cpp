@@ -20,7 +20,7 @@ bool finite(T x) {
 
 template <class T>
 bool finite(const T* x, Range r) {
-  int others = 0;  // without a way out, the loop runs in vectors
+  int others = 0;  // no early exit: the loop is vectorised
   for (Index i = r.begin; i < r.end; ++i) others |= !finite(x[i]);
   return !others;
 }
@@ -52,12 +52,18 @@ class EpochLoop {
         if (!loop(worker)) return;
         if (worker.thread == 0) ended_ = true;
         worker.wait();  // the last update is done
-        look_for_damage(worker);
+        check_finite(worker);
       });
     }
     result_.interrupted = listener_.heard();
-    if (spoilt_ && result_.steps > 0) result_.non_finite = true;
-    if (result_.non_finite && spoilt_) restore();
+    // At the end, by the last loss and by the parameters (with the optimizer's state):
+    //   loss finite, parameters finite           every step counts
+    //   loss non-finite, parameters finite       the step is not taken: they are those before it
+    //   loss finite, parameters non-finite       the last update overflowed: back to the backup
+    //   loss non-finite, parameters non-finite   an update before overflowed: back to the backup
+    // Without a step, parameters that are non-finite were given so.
+    if (non_finite_ && result_.steps > 0) result_.non_finite = true;
+    if (non_finite_ && result_.non_finite) restore();
     executor_.give_back(std::move(w_));
     return result_;
   }
@@ -142,15 +148,15 @@ class EpochLoop {
     return true;
   }
 
-  // False if the last step has spoilt the parameters: then the backup before stays.
+  // False if the last update made the parameters non-finite: then the backup before it stays.
   bool backup(const Worker& worker) {
     worker.wait();
     const Index n = program_.parameter_size;
     const Range r = part(n, 64, worker.thread, worker.threads);
     if (result_.steps > 0) {
-      look_for_damage(worker);
+      check_finite(worker);
       worker.wait();
-      if (spoilt_) return false;
+      if (non_finite_) return false;
     }
     std::copy(call_.parameters + r.begin, call_.parameters + r.end, w_->backup.data() + r.begin);
     for (std::size_t s = 0; s < call_.updates.state.size(); ++s)
@@ -159,16 +165,15 @@ class EpochLoop {
     return true;
   }
 
-  // Each thread in its part of the parameters and the state.
-  void look_for_damage(const Worker& worker) {
+  // Whether this thread's part of the parameters and the state is finite.
+  void check_finite(const Worker& worker) {
     const Range r = part(program_.parameter_size, 64, worker.thread, worker.threads);
     bool all = finite(call_.parameters, r);
     for (const T* s : call_.updates.state) all = all && finite(s, r);
-    if (!all) spoilt_ = true;
+    if (!all) non_finite_ = true;
   }
 
-  // A loss that is not finite either came from weights still finite, which stay, or from weights
-  // that the step before had spoilt: then those of the last backup come back.
+  // Parameters and state of the last backup.
   void restore() {
     const Index n = program_.parameter_size;
     std::copy_n(w_->backup.data(), n, call_.parameters);
@@ -188,7 +193,7 @@ class EpochLoop {
   Place place_;                     // where the next team begins
   std::atomic<Index> leave_at_{0};  // the step before which this one ends
   bool ended_ = false;
-  std::atomic<bool> spoilt_{false};
+  std::atomic<bool> non_finite_{false};  // whether the parameters or the state are
   Index batches_per_poll_ = 1;
   TrainingResult result_;
 };

@@ -8,7 +8,6 @@
 namespace fastmlp {
 namespace {
 
-constexpr Index kRowGrain = 16;             // rows of an arena come in cache lines of float32
 constexpr Index kMaxLanes = 16;             // bounds the memory of the lanes' sums
 constexpr Index kLaneRows = 64;             // fewer rows do not pay for a lane's own sums
 constexpr double kFlopsPerSum = 250.0;      // of a lane's work for each of its sums, to be added
@@ -43,7 +42,7 @@ Cut cut_batch(const Program& p, Index rows, Index element_size) {
   while (cut.lanes < kMaxLanes && 2.0 * double(cut.lanes) <= lanes) cut.lanes *= 2;
   cut.lane_rows = parts_of(rows, cut.lanes);
   const Index row_bytes = std::max<Index>(p.batch_columns + p.fed_columns(), 1) * element_size;
-  const Index fitting = std::max(kChunkBytes / row_bytes, 4 * kRowGrain);
+  const Index fitting = std::max(kChunkBytes / row_bytes, 4 * kGrain);
   cut.chunk = parts_of(cut.lane_rows, parts_of(cut.lane_rows, fitting));
   return cut;
 }
@@ -104,21 +103,21 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
   Index columns = program_.batch_columns, fixed = program_.fixed_size;
   w.turns = false;
   w.feeds.resize(feeds.size());
-  w.sparse_rooms.resize(feeds.size());
+  w.sparse_buffers.resize(feeds.size());
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     const Feed& feed = feeds[i];
     const bool by_batch = program_.feed_rows[i] == kBatch;
     Placed& placed = w.feeds[i];
     placed = {};
     if (feed.dtype == DType::csr && uses_[i].only) {
-      placed.way = Way::listed;
+      placed.access = Access::listed;
       placed.elements = fullest(feed, batches, w.cut);
       w.turns = w.turns || uses_[i].turned_units > 0;
       flops += uses_[i].flops(feed.columns, placed.elements.batch) -
                uses_[i].dense_flops(rows, feed.columns);
     } else if (feed.dtype != dtype_of<T>() || feed.step != 1 || feed.stride < 0 ||
                (batches.order && by_batch)) {
-      placed.way = Way::copied;
+      placed.access = Access::copied;
       placed.copy = by_batch ? columns : fixed;
       if (by_batch) {
         columns += feed.columns;
@@ -139,21 +138,21 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
   w.cut = cut_batch(program_, rows, Index(sizeof(T)));
   const int threads = threads_for(w, prepare_feeds(w, feeds, batches), batches);
   const Index pieces = w.cut.lanes ? threads : 1;
-  const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kRowGrain);
+  const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kGrain);
   for (std::size_t i = 0; i < feeds.size(); ++i)
-    if (w.feeds[i].way == Way::listed)
-      w.sparse_rooms[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
-                                uses_[i].turned_units > 0, pieces);
+    if (w.feeds[i].access == Access::listed)
+      w.sparse_buffers[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
+                                  uses_[i].turned_units > 0, pieces);
   std::fill(w.sparse.begin(), w.sparse.end(), SparseBatch<T>{});  // of other feeds, before
   if (w.rows == rows && w.threads == threads && w.columns == columns) return;
   w.rows = rows;
   w.threads = threads;
   w.capacity = capacity;
   w.batch_each = capacity * w.columns;
-  w.reduced_each = round_up(program_.reduced_size, kRowGrain);
+  w.reduced_each = round_up(program_.reduced_size, kGrain);
   w.scratch_each = round_up(
       std::max(scratch_size(program_, kernels_, capacity), scratch_size(program_, kernels_, rows)),
-      kRowGrain);
+      kGrain);
   w.batch.reserve(std::size_t(w.batch_each * pieces));
   w.reduced.reserve(std::size_t(w.reduced_each * std::max<Index>(w.cut.lanes, 1)));
   w.scratch.reserve(std::size_t(w.scratch_each * threads));
@@ -177,11 +176,11 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
     const Feed& feed = (*batch.feeds)[i];
     const Placed& placed = w.feeds[i];
     const bool by_batch = program_.feed_rows[i] == kBatch;
-    if (placed.way == Way::listed) {
+    if (placed.access == Access::listed) {
       views[i] = {};
-      sparse[i] = w.sparse_rooms[i].bring(feed, batch.order, first, count, thread, threads,
-                                          alone ? worker.thread : 0);
-    } else if (placed.way == Way::in_place) {
+      sparse[i] = w.sparse_buffers[i].bring(feed, batch.order, first, count, thread, threads,
+                                            alone ? worker.thread : 0);
+    } else if (placed.access == Access::in_place) {
       const T* data = static_cast<const T*>(feed.data);
       views[i] = {data + (by_batch ? first * feed.stride : 0), feed.stride};
     } else if (by_batch) {
@@ -204,9 +203,9 @@ void Executor<T>::turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index
   const bool alone = w.cut.lanes > 0;
   if (!alone) worker.wait();
   for (std::size_t i = 0; i < feeds.size(); ++i)
-    if (w.feeds[i].way == Way::listed)
-      w.sparse_rooms[i].turn(rows, alone ? 0 : worker.thread, alone ? 1 : worker.threads,
-                             alone ? worker.thread : 0);
+    if (w.feeds[i].access == Access::listed)
+      w.sparse_buffers[i].turn(rows, alone ? 0 : worker.thread, alone ? 1 : worker.threads,
+                               alone ? worker.thread : 0);
 }
 
 template <class T>

@@ -20,7 +20,7 @@ namespace {
 constexpr Nanoseconds kIdleAwake = std::chrono::microseconds(200);
 constexpr auto kRefused = std::chrono::seconds(1);  // then the system is asked again
 
-// A signal is the business of the user's threads.
+// Signals are handled by the user's threads.
 class SignalsBlocked {
 #ifdef FASTMLP_POSIX
  public:

@@ -184,7 +184,8 @@ Fullest fullest(const Feed& feed, const Batches& b, const Cut& cut) {
 }
 
 template <class T>
-void SparseRoom<T>::reserve(Index rows, Index columns, Index elements, bool turned, Index copies) {
+void SparseBuffers<T>::reserve(Index rows, Index columns, Index elements, bool turned,
+                               Index copies) {
   rows_ = rows, columns_ = columns, elements_ = elements, turned_ = turned;
   const Index sides = turned ? 2 : 1;
   values_.reserve(std::size_t(sides * elements * copies));
@@ -193,7 +194,7 @@ void SparseRoom<T>::reserve(Index rows, Index columns, Index elements, bool turn
 }
 
 template <class T>
-typename SparseRoom<T>::Lists SparseRoom<T>::lists(bool turned, Index copy) const {
+typename SparseBuffers<T>::Lists SparseBuffers<T>::lists(bool turned, Index copy) const {
   const Index side = (turned_ ? 2 : 1) * copy + (turned ? 1 : 0);
   const Index begins = (rows_ + 1 + (turned_ ? columns_ + 1 : 0)) * copy + (turned ? rows_ + 1 : 0);
   return {values_.data() + elements_ * side, places_.data() + elements_ * side,
@@ -201,8 +202,8 @@ typename SparseRoom<T>::Lists SparseRoom<T>::lists(bool turned, Index copy) cons
 }
 
 template <class T>
-SparseBatch<T> SparseRoom<T>::bring(const Feed& feed, const std::int64_t* order, Index first,
-                                    Index rows, int thread, int threads, Index copy) const {
+SparseBatch<T> SparseBuffers<T>::bring(const Feed& feed, const std::int64_t* order, Index first,
+                                       Index rows, int thread, int threads, Index copy) const {
   const Lists to = lists(false, copy);
   if (rows > 0)
     with_source(feed, order, first, [&](const auto& source) {
@@ -215,7 +216,7 @@ SparseBatch<T> SparseRoom<T>::bring(const Feed& feed, const std::int64_t* order,
 }
 
 template <class T>
-void SparseRoom<T>::turn(Index rows, int thread, int threads, Index copy) const {
+void SparseBuffers<T>::turn(Index rows, int thread, int threads, Index copy) const {
   if (!turned_ || rows == 0) return;
   const Lists to = lists(true, copy);
   turn_rows(lists(false, copy).read(), rows, part(columns_, 16, thread, threads), to.values,
@@ -236,8 +237,8 @@ void gather_sparse(const Feed& feed, const std::int64_t* order, Index first, Ind
   });
 }
 
-#define FASTMLP_SPARSE(T)       \
-  template class SparseRoom<T>; \
+#define FASTMLP_SPARSE(T)          \
+  template class SparseBuffers<T>; \
   template void gather_sparse<T>(const Feed&, const std::int64_t*, Index, Index, Index, T*);
 FASTMLP_SPARSE(float)
 FASTMLP_SPARSE(double)

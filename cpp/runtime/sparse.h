@@ -53,12 +53,12 @@ inline Range even_part(const Index* begins, Index rows, int thread, int threads)
   return {cut(thread), cut(thread + 1)};
 }
 
-// Where batches of one feed are brought to. Kept between calls.
+// What batches of one feed are converted into. Kept between calls.
 template <class T>
-class SparseRoom {
+class SparseBuffers {
  public:
-  // For `copies` pieces of batches at once, each of up to so many rows and elements, and if
-  // `turned` for their transposes.
+  // For `copies` pieces of batches at once, each of at most `rows` rows and `elements` elements,
+  // and if `turned` for their transposes.
   void reserve(Index rows, Index columns, Index elements, bool turned, Index copies);
 
   // Brings the rows [first, first + rows), in the given order. Each thread brings its part; the

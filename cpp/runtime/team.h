@@ -19,9 +19,9 @@ void set_max_threads(int n);
 int set_own_threads(int n);
 bool has_openmp();
 
-// For tests, whose subject is a team: whether calls wait for all their threads, however late.
+// For tests of teams: whether calls wait for all their threads, however late.
 void set_patient(bool patient);
-// Let calls work alone for so long, as after a loss.
+// Lets calls use one thread for this long, as after a loss.
 void work_alone(Nanoseconds time);
 // How many times calls have asked other threads for help.
 std::int64_t teams_asked();

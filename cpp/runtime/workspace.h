@@ -8,11 +8,11 @@
 
 namespace fastmlp {
 
-// How a feed is read: where the caller has it, from a copy in the arena, or as it lists its rows.
-enum class Way : char { in_place, copied, listed };
+// How a feed is read: where the caller has it, from a copy in the arena, or by its listed elements.
+enum class Access : char { in_place, copied, listed };
 
 struct Placed {
-  Way way = Way::in_place;
+  Access access = Access::in_place;
   Index copy = 0;  // first column of the copy in the batch arena, or its place in the fixed one
   Fullest elements;
 };
@@ -29,12 +29,12 @@ struct Executor<T>::Workspace {
   Arena<T> batch, fixed, reduced, scratch;
   Arena<T> backup;  // of the parameters and the optimizer's state, in training
   std::vector<Placed> feeds;
-  bool turns = false;                       // whether a step reads the transpose of a sparse feed
-  std::vector<SparseRoom<T>> sparse_rooms;  // one for each feed
-  std::vector<View<const T>> views;         // threads × feeds
-  std::vector<SparseBatch<T>> sparse;       // threads × feeds
-  std::vector<View<T>> outputs;             // threads × outputs
-  std::vector<Feed> one_feed{1};            // of run_one
+  bool turns = false;  // whether a step reads the transpose of a sparse feed
+  std::vector<SparseBuffers<T>> sparse_buffers;  // one for each feed
+  std::vector<View<const T>> views;              // threads × feeds
+  std::vector<SparseBatch<T>> sparse;            // threads × feeds
+  std::vector<View<T>> outputs;                  // threads × outputs
+  std::vector<Feed> one_feed{1};                 // of run_one
   std::vector<T*> one_output{nullptr};
 
   T* batch_of(int thread) const { return batch.data() + (cut.lanes ? thread * batch_each : 0); }
@@ -59,7 +59,7 @@ class Listener {
   void restart() {
     if (heard()) stop_at_.store(0, std::memory_order_release);
   }
-  // Whether somebody will stop at a barrier to come: work before it is in vain.
+  // Whether threads will stop at a barrier to come: what is computed until then is not used.
   bool heard() const { return stop_at_.load(std::memory_order_acquire) != INT64_MAX; }
   // Whether this thread, having passed a barrier, stops here.
   bool stops(const Worker& worker) const {

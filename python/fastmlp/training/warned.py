@@ -1,0 +1,30 @@
+"""Warnings that name the user's line, however deep in fastmlp they are given."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+# Packages whose frames are passed over: estimators are called through scikit-learn, too.
+_PASSED_OVER = frozenset({"fastmlp", "sklearn", "contextlib"})
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn at the line that called fastmlp.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warn("this is no number", UserWarning)
+    >>> str(said[0].message)
+    'this is no number'
+    """
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and _is_passed_over(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
+
+
+def _is_passed_over(module: str) -> bool:
+    return module.partition(".")[0] in _PASSED_OVER
