@@ -2,12 +2,14 @@
 
 import math
 import types
+import warnings
 
 import numpy as np
 import pytest
 
 import fastmlp as fm
 from fastmlp import callbacks
+from fastmlp import graph as g
 from fastmlp.history import History
 from fastmlp.metrics import Metric
 from fastmlp.training import progress
@@ -132,6 +134,23 @@ def test_a_fit_whose_validation_loss_is_never_finite_has_no_best_epoch_and_says_
         stopping.on_fit_end(network, history)
     np.testing.assert_array_equal(network.parameters.flat, before)
     assert history.best_epoch is None
+
+
+@pytest.mark.parametrize("kind", ["model", "estimator"])
+def test_early_stopping_warns_at_the_line_that_fits(kind):
+    X, t = data()
+    stopping = fm.EarlyStopping("nan" if kind == "model" else "val_loss", patience=2)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        if kind == "model":
+            nan = Metric("nan", "log −1", lambda y, t: g.log(0.0 * y - 1.0))
+            model().fit(X, t, metrics=[nan], callbacks=[stopping], epochs=3)
+        else:
+            far = np.full(len(X), 1e200)  # its square is infinite
+            regressor = fm.MLPRegressor(max_iter=3, callbacks=[stopping], random_state=0)
+            regressor.fit(X.astype(float), t.ravel(), X_val=X, y_val=far)
+    (warning,) = [w for w in said if w.category is fm.NonFiniteLossWarning]
+    assert warning.filename == __file__
 
 
 def test_early_stopping_can_be_used_again():

@@ -8,7 +8,6 @@ core.
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -211,12 +210,12 @@ class EarlyStopping(Callback):
         """Give the model its best weights."""
         if self.best_epoch == 0 and history.epochs:
             from fastmlp.training.trainer import NonFiniteLossWarning
+            from fastmlp.training.warned import warn
 
-            warnings.warn(
+            warn(
                 f"{self._best.name} was NaN or infinite after every epoch: no epoch is the best, "
                 "the weights are the last ones",
                 NonFiniteLossWarning,
-                stacklevel=4,
             )
         if self._weights is not None:
             model.parameters.flat[:] = self._weights

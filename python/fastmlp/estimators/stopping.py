@@ -8,14 +8,13 @@ and stopping, weights and random numbers are those of one epoch a call.
 from __future__ import annotations
 
 import math
-import sys
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp.estimators.solvers import PeerSGD
+from fastmlp.training import warned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,15 +191,8 @@ class StoppingRule:
         )
 
 
-def warn(text: str, category: type[Warning] | None = None) -> None:
-    """Warn whoever called the estimator, by default of a training that did not converge."""
+def warn(text: str) -> None:
+    """Warn of a training that did not converge."""
     from sklearn.exceptions import ConvergenceWarning
 
-    frame, level = sys._getframe(), 1
-    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, category or ConvergenceWarning, stacklevel=level)
-
-
-def _is_inside(module: str) -> bool:
-    return module.partition(".")[0] in ("fastmlp", "sklearn", "contextlib")
+    warned.warn(text, ConvergenceWarning)

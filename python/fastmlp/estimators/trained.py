@@ -12,10 +12,11 @@ from fastmlp.callbacks import as_callbacks
 from fastmlp.estimators.examples import average, penalty, split
 from fastmlp.estimators.objectives import PeerObjective
 from fastmlp.estimators.solvers import PeerAdam, PeerSGD, Scaling
-from fastmlp.estimators.stopping import Orders, StoppingRule, warn
+from fastmlp.estimators.stopping import Orders, StoppingRule
 from fastmlp.estimators.weights import Weights
 from fastmlp.layers import Dropout
 from fastmlp.planner.parameters import Parameters
+from fastmlp.training import warned
 from fastmlp.training.request import FitRequest
 from fastmlp.training.trainer import Compiled, Trainer
 
@@ -100,7 +101,7 @@ class Trained(Weights):
         try:
             training.run()
         except KeyboardInterrupt:  # as in scikit-learn
-            warn("Training interrupted by user.", UserWarning)
+            warned.warn("Training interrupted by user.", UserWarning)
         training.end()
 
     def _request(self, data: Examples, held_out: Examples | None, incremental: bool) -> FitRequest:
@@ -135,7 +136,7 @@ class Trained(Weights):
         if size == "auto":
             return min(200, rows)
         if size > rows:
-            warn(
+            warned.warn(
                 "Got `batch_size` less than 1 or larger than sample size. "
                 "It is going to be clipped",
                 UserWarning,
