@@ -18,7 +18,7 @@ from fastmlp import _checks, activations, config, planner
 from fastmlp.data import frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
-from fastmlp.estimators.examples import examples, readable
+from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.trained import Trained
 from fastmlp.training import turns
 
@@ -232,7 +232,7 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         x = self._model.network.input_nodes[0]
         with config.own_threads(self.n_threads):
-            result: Array = plan.run({x: readable(X)})[0]
+            result: Array = plan.run({x: as_feed(X)})[0]
         return result
 
     def _checked(self, X: Any) -> Any:

@@ -33,15 +33,14 @@ def examples(
     if weight is not None:
         weight, more = in_ordinary_unit(weight, dtype)
         weight, exponent = weight[:, None], exponent + more
-    return Examples([readable(X)], target, weight, exponent)
+    return Examples([as_feed(X)], target, weight, exponent)
 
 
 def penalty(alpha: float, exponent: int, dtype: DTypeLike) -> float:
-    """Return the α with which α / Σ w is what it is for the weights as they were given.
+    """Return the α that goes with weights in units of 2^exponent, so that α / Σ w stays the same.
 
-    It ends at the fourth root of the largest number, 4e9 in float32, where it outweighs all losses:
-    the square of its gradient, in Adam's second moment, would overflow next, and then nothing is
-    trained.
+    At most the fourth root of the largest number, 4e9 in float32, where the penalty outweighs all
+    losses: of a larger one the square of the gradient, in Adam's second moment, would overflow.
     """
     if exponent == 0:
         return alpha
@@ -52,9 +51,9 @@ def penalty(alpha: float, exponent: int, dtype: DTypeLike) -> float:
 def split(
     data: Examples, fraction: float, stratify: Array | None, rng: Any
 ) -> tuple[Examples, Examples]:
-    """Hold a random part out, the same one that scikit-learn holds out.
+    """Hold out a random part of the rows, the one that scikit-learn holds out.
 
-    Rows of weight 0 are as good as not there: none of them is held out.
+    Rows of weight 0 all stay in the training part, where they count for nothing.
 
     Returns
     -------
@@ -92,8 +91,8 @@ def split(
     return data.part(np.concatenate([kept, empty])), data.part(held)
 
 
-def readable(X: Any) -> Any:
-    """Return X as the core reads it."""
+def as_feed(X: Any) -> Any:
+    """Return checked data as a plan takes it: an array, or the listed elements of sparse rows."""
     return CompressedRows.of(X.tocsr()) if hasattr(X, "tocsr") else np.asarray(X)
 
 

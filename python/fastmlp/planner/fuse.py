@@ -29,7 +29,7 @@ _position = attrgetter("position")
 def fuse(work: Steps, rules: Mapping[Rule, tuple[str, ...]] | None = None) -> Steps:
     """Apply every rule until none finds anything to do.
 
-    A rule looks again only at steps near a change, so that the work grows as the steps do.
+    A rule looks again only at steps near a change, so that the time is linear in the steps.
     """
     unseen: dict[Rule, dict[Step, None]] = {}
     of_kind: dict[str, list[dict[Step, None]]] = {}
@@ -67,7 +67,7 @@ def _near(work: Steps, step: Step) -> Iterator[Step]:
 
 
 def drop_unread(work: Steps, step: Step) -> Step | None:
-    """Leave out what nobody reads: parts of what became one step when it was lowered."""
+    """Leave out steps whose results no step reads, as parts of what was lowered to one step."""
     waiting, dropped = [step], None
     while waiting:
         last = waiting.pop()
@@ -143,7 +143,7 @@ def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
     if product is None:
         return None
     earlier, later = sorted((total, product), key=_position)
-    needed = (r.position for b in earlier.writes() for r in work.readers(b))  # from where on
+    needed = (r.position for b in earlier.writes() for r in work.readers(b))  # the first reader
     if min(needed, default=later.position) < later.position:
         return None
     return _merge(work, earlier, product.but(out2=total.out), at=later)
@@ -298,7 +298,7 @@ def _is_scale(step: Step) -> bool:
 
 
 def _is_plain(product: Step) -> bool:
-    """Tell whether what is done to each element of a product can still be done with it."""
+    """Tell whether the product has no function of its elements yet and can take one."""
     numbers = product.numbers
     return numbers["activation"] == numbers["derivative"] == 0 and not _sums_batch(product)
 

@@ -24,7 +24,7 @@ BINARY: Final = _numbered(_format.binary)
 OPTIMIZERS: Final = _format.optimizers  # the vectors and the numbers of each rule, by name
 GRAIN: Final = _format.grain  # elements: what begins on a multiple of it begins a cache line
 BATCH_ROWS: Final = _format.batch_rows  # stands for a number of rows that the run decides
-BY_ITS_ROWS: Final = _format.by_its_rows  # the weight of a batch that counts as it has rows
+BY_ITS_ROWS: Final = _format.by_its_rows  # the weight of a batch is its number of rows
 # Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
 # without a copy.
 BLOCK_TERMS: Final = _format.block_terms

@@ -44,7 +44,7 @@ def lower(
     order : sequence of Node
         v_1 … v_N, each after its parents.
     parameters : Parameters
-        Owner of every parameter of the order.
+        The flat vector that has every parameter of the order.
     fed : sequence of Node
         Those whose values the caller gives; their numbers are their positions.
     outputs : sequence of Node

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _GRAIN = _core.format.grain  # elements: every matrix begins on a cache line of float32
 
-# Whose values the parameters of models are. Weak both ways: parameters know their nodes.
+# The owner of each parameter node's value. Weak both ways: parameters know their nodes.
 _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
 
 
@@ -196,8 +196,8 @@ class Parameters:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        roles = state.get("roles", ["weight"] * len(state["nodes"]))  # versions ago without
-        # Aligned again, which an unpickled vector is not.
+        roles = state.get("roles", ["weight"] * len(state["nodes"]))  # earlier versions had none
+        # A new vector is aligned; an unpickled one is not.
         self.__init__(  # type: ignore[misc]
             state["nodes"], state["dtype"], dict(zip(state["nodes"], roles, strict=True))
         )

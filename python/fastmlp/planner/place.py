@@ -38,14 +38,14 @@ def place(work: Steps, parameter_size: int) -> Sizes:
 
 
 def _place_constants(work: Steps, sizes: Sizes) -> None:
-    """Constants first in the fixed space, as the core is given treused values."""
+    """Place constants first in the fixed space: the core is given its first elements."""
     for buffer in work.constants:
         buffer.place = Place(ir.FIXED_SPACE, sizes.fixed)
         sizes.fixed += _padded(buffer.size)
 
 
 def _place_added(work: Steps) -> None:
-    """Give a, of a + c·b, the place of the sum; from the end back if there are several."""
+    """Place a of a + c·b where the sum is; backwards, so that a chain of sums has one place."""
     for step in reversed(work.steps):
         if step.kind == "add_scaled" and step.out is not None and step.inputs[0] is not None:
             target, source = step.out.buffer, step.inputs[0].buffer

@@ -16,7 +16,7 @@ from fastmlp.graph.node import BATCH, Array, Node, topological_order
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 
-_WORD = 1 << 64  # the core counts seeds and steps in 64 bits
+WORD = 1 << 64  # the core counts seeds and steps in 64 bits
 
 
 def plan(
@@ -140,7 +140,7 @@ class Plan:
             parts = [part for array in arrays for part in _parts(array)]
             _check_apart(out, [*parts, self.parameters.flat])
         self._follow()
-        program.run(arrays, count, self.parameters.flat, results, seed % _WORD, step % _WORD, None)
+        program.run(arrays, count, self.parameters.flat, results, seed % WORD, step % WORD, None)
         return results
 
     def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:

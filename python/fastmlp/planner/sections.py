@@ -12,8 +12,8 @@ from fastmlp.planner.ir import Buffer, Operand, Step, Steps
 def assign_sections(work: Steps) -> bool:
     """Give every step its section and sort by it; return whether the batch may be cut by rows.
 
-    before: needs no example; rows: row by row; reduce: sums over rows; after: needs sums, has no
-    rows. The batch may be cut if no row needs a sum over rows.
+    before: reads no example; rows: row by row; reduce: sums over rows; after: reads sums, has no
+    rows. The batch may be cut if no step of the rows reads a sum over rows.
     """
     summed: set[Buffer] = set()  # what depends on sums over the batch
     by_rows = True

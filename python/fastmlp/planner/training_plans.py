@@ -18,12 +18,10 @@ from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Group, Parameters, Treatment
-from fastmlp.planner.plans import as_the_core_reads, make_program
-
-_WORD = 1 << 64  # the core counts seeds and steps in 64 bits
+from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
 
 
-class Update(Protocol):
+class UpdateRule(Protocol):
     """What a training plan needs to know of an optimizer."""
 
     @property
@@ -86,7 +84,7 @@ class Changes:
 def plan_training(
     loss: Node,
     parameters: Parameters,
-    update: Update,
+    update: UpdateRule,
     *,
     metrics: Sequence[Node] = (),
     weight: Node | None = None,
@@ -103,7 +101,7 @@ def plan_training(
         (1, 1): J, its regularizer included.
     parameters : Parameters
         What is trained, in place.
-    update : Update
+    update : UpdateRule
         The optimizer.
     metrics : sequence of Node
         Further (1, 1) nodes to average over the batches of an epoch.
@@ -127,7 +125,7 @@ def plan_training(
 
 
 class EpochsResult:
-    """What a run of epochs did, known also of one that an exception has ended.
+    """What a run of epochs did; filled in as it goes, so that it is right after an exception too.
 
     Parameters
     ----------
@@ -176,7 +174,7 @@ class TrainingPlan:
         self,
         loss: Node,
         parameters: Parameters,
-        update: Update,
+        update: UpdateRule,
         metrics: Sequence[Node],
         weight: Node | None,
         changes: Changes,
@@ -212,7 +210,7 @@ class TrainingPlan:
         return [self.parameters.new_vector() for _ in range(vectors)]
 
     def new_result(self, epochs: int) -> EpochsResult:
-        """Return the result of a run of so many epochs in which nothing was done yet."""
+        """Return the empty result of a run of `epochs` epochs."""
         return EpochsResult(epochs, self._scalars)
 
     def run_epochs(
@@ -246,8 +244,8 @@ class TrainingPlan:
         seed, first_step : int
             Of the random numbers of dropout.
         result : EpochsResult, optional
-            What is returned, from `new_result`: for who wants to know what was done if an exception
-            comes instead.
+            What is returned, from `new_result`. Given by callers who need to know what was done
+            when an exception ends the call.
 
         Raises
         ------
@@ -266,8 +264,8 @@ class TrainingPlan:
             list(state),
             self.groups,
             np.ascontiguousarray(step_values, dtype=np.float64),
-            seed % _WORD,
-            first_step % _WORD,
+            seed % WORD,
+            first_step % WORD,
             result.numbers,
             result.counts,
         )
@@ -290,7 +288,7 @@ class TrainingPlan:
         The feeds are checked once, here; the parameters are those at the time of each call.
         """
         arrays, rows = self._arrays(feeds)
-        seed, step = seed % _WORD, step % _WORD
+        seed, step = seed % WORD, step % WORD
 
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
