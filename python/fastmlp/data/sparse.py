@@ -59,6 +59,15 @@ class CompressedRows:
         shape = len(rows), self.shape[1]
         return CompressedRows(self.data[elements], self.indices[elements], indptr, shape)
 
+    def between(self, begin: int, end: int) -> CompressedRows:
+        """Return the rows from `begin` to before `end`, their elements not copied."""
+        indptr = self.indptr[begin : end + 1]
+        elements = slice(int(indptr[0]), int(indptr[-1]))
+        shape = end - begin, self.shape[1]
+        return CompressedRows(
+            self.data[elements], self.indices[elements], indptr - indptr[0], shape
+        )
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""

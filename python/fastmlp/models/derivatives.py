@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -330,14 +329,4 @@ def _as_given(network: Network, X: Any, results: list[Array]) -> Any:
 
 
 def _some_rows(matrix: Any, i: int, j: int) -> Any:
-    if not isinstance(matrix, CompressedRows):
-        return matrix[i:j]
-    indptr = matrix.indptr[i : j + 1]
-    elements = slice(int(indptr[0]), int(indptr[-1]))
-    return replace(
-        matrix,
-        data=matrix.data[elements],
-        indices=matrix.indices[elements],
-        indptr=indptr - indptr[0],
-        shape=(j - i, matrix.shape[1]),
-    )
+    return matrix.between(i, j) if isinstance(matrix, CompressedRows) else matrix[i:j]
