@@ -28,8 +28,9 @@ class History:
     -----
     "loss" and the metrics of the training data are averages over the epoch's batches, each taken
     before its step, with dropout active; those of the validation data are taken after the epoch,
-    without dropout. So the training loss of an epoch describes weights half an epoch older. Where
-    the validation of an epoch was interrupted, they are NaN.
+    without dropout. So the training loss of an epoch describes weights half an epoch older. Metrics
+    that are no averages ("auc", see `fastmlp.metrics`) are taken after the epoch, without dropout,
+    for both. Where that was interrupted after an epoch, they are NaN.
 
     Examples
     --------

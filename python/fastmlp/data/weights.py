@@ -1,4 +1,4 @@
-"""Weights of examples in a unit that neither overflows nor vanishes; weighted means have none."""
+"""Weights of examples: by class, and in a unit that neither overflows nor vanishes."""
 
 from __future__ import annotations
 
@@ -47,3 +47,24 @@ def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
     info = np.finfo(dtype)
     tiny = (size > 0) & (size < float(largest) * (float(info.tiny) / float(info.eps)))
     return np.where(tiny, 0, weights) if tiny.any() else weights, exponent
+
+
+def balanced(labels: Array, weights: Array | None) -> Array:
+    """Return for each row Σ w / (classes · Σ w of the row's class), so that classes weigh the same.
+
+    A class without weight is not there. It is the formula of scikit-learn's ``class_weight=
+    "balanced"``, n / (classes · n of the class), where a row of weight 2 counts as two: King and
+    Zeng, Logistic Regression in Rare Events Data (2001).
+
+    Examples
+    --------
+    >>> balanced(np.array([0, 0, 0, 1]), None).round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
+    """
+    _, number = np.unique(labels, return_inverse=True)
+    counts = np.bincount(number, weights=weights).astype(np.float64)
+    there = counts != 0
+    by_class = np.zeros(len(counts))
+    np.divide(counts.sum(), there.sum() * counts, out=by_class, where=there)
+    result: Array = by_class[number]
+    return result

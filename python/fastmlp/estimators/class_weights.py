@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import compute_class_weight
 
 from fastmlp import _checks
+from fastmlp.data.weights import balanced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,21 +50,10 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
     result = np.ones(len(y))
     for one, column in zip(of_columns, columns, strict=True):
         if isinstance(one, str) and one == "balanced":
-            result *= _balanced(column, weight)
+            result *= balanced(column, weight)
         else:
             for label, number in (one or {}).items():
                 _checks.real(number, f"class_weight[{label!r}]")
             by_class = compute_class_weight(one, classes=classes, y=column)
             result *= by_class[np.searchsorted(classes, column)]
     return result
-
-
-def _balanced(y: Array, weight: Array | None) -> Array:
-    """Return Σ w / (classes · Σ w of the row's class); a class without weight is not there."""
-    _, number = np.unique(y, return_inverse=True)
-    counts = np.bincount(number, weights=weight).astype(np.float64)
-    there = counts != 0
-    by_class = np.zeros(len(counts))
-    np.divide(counts.sum(), there.sum() * counts, out=by_class, where=there)
-    balanced: Array = by_class[number]
-    return balanced

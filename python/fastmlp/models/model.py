@@ -21,7 +21,7 @@ from fastmlp.training import turns
 from fastmlp.training.scores import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fastmlp.history import History
     from fastmlp.layers import Input, Symbol
     from fastmlp.losses import Loss
-    from fastmlp.metrics import Metric
+    from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
     from fastmlp.training.steps import StepTrainer
@@ -114,9 +114,11 @@ class Model(Solvable):
         epochs: int = 10,
         batch_size: int | None = 32,
         validation_data: tuple[Any, ...] | None = None,
+        validation_split: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
         l2: float = 0.0,
-        metrics: Sequence[str | Metric | Any] = (),
+        metrics: Sequence[str | Metric | ArrayMetric | Any] = (),
         callbacks: Iterable[Callback | Any] = (),
         shuffle: bool = True,
         seed: int | None = None,
@@ -147,16 +149,27 @@ class Model(Solvable):
         batch_size : int or None, default 32
             Rows of a step; the last batch of an epoch may be short. None: all rows.
         validation_data : tuple (X, t) or (X, t, sample_weight), optional
-            Evaluated after each epoch, without dropout.
+            Evaluated after each epoch, without dropout, its loss and metrics weighted by these
+            weights.
+        validation_split : float, default 0
+            Instead: the share of the rows, from 0 to less than 1, that is held out and evaluated.
+            These are the last rows as they stand, before any shuffling: shuffle sorted data first.
         sample_weight : array-like, shape (rows,), optional
             Weights of the rows, not negative, in any unit: the loss of a batch is Σ w L / Σ w, and
             loss and metrics of an epoch are these means over all its rows. A batch without weight
             counts for nothing; the penalty on the weights of the network stays.
+        class_weight : dict of int to float, or "balanced", optional
+            Weights of classes, by which those of the training rows are multiplied; a class that is
+            not named weighs 1. "balanced": rows / (classes · rows of the class), rows counted by
+            their weights. Validation data are not weighted by it.
         l2 : float, default 0
             λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
             use that.
         metrics : sequence of str or function, default ()
-            "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of (y, t).
+            "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of the
+            nodes (y, t), all of them means over the rows of an epoch; "auc", "f1", "r2" and others,
+            functions of scikit-learn, or functions of arrays (y_true, y_pred), taken at the end of
+            the epoch for one more forward pass over the rows. See `fastmlp.metrics`.
         callbacks : sequence of Callback or function, default ()
             Told after each epoch, see `fastmlp.callbacks`.
         shuffle : bool, default True
@@ -222,7 +235,9 @@ class Model(Solvable):
                     epochs=epochs,
                     batch_size=batch_size,
                     validation_data=validation_data,
+                    validation_split=validation_split,
                     sample_weight=sample_weight,
+                    class_weight=class_weight,
                     callbacks=callbacks,
                     shuffle=shuffle,
                     seed=self._seed_sequence(seed),
@@ -254,7 +269,7 @@ class Model(Solvable):
         *,
         loss: str | Loss | Any | None = None,
         l2: float | None = None,
-        metrics: Sequence[str | Metric | Any] | None = None,
+        metrics: Sequence[str | Metric | ArrayMetric | Any] | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Scores:
         """Return the loss and the metrics on given data, without dropout.
@@ -273,7 +288,7 @@ class Model(Solvable):
         Returns
         -------
         Scores
-            "loss" and the metrics by name; averages over the rows, summed in float64. A dict of
+            "loss" and the metrics by name; means over the rows are summed in float64. A dict of
             floats that unpacks into its numbers, ``loss, accuracy = model.evaluate(X, t)``; where
             there is the loss alone, `float` makes a number of it.
 

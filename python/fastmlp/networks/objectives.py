@@ -13,10 +13,14 @@ from fastmlp import _checks, losses, metrics
 from fastmlp import graph as g
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fastmlp.graph.node import Node
     from fastmlp.losses import Loss
-    from fastmlp.metrics import Metric
+    from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.networks.network import Network
+
+    Array = NDArray[Any]
 
 
 class Objective(Protocol):
@@ -41,13 +45,13 @@ class MeanObjective:
         What is minimised, averaged over the examples.
     l2 : float
         λ of the penalty λ·½‖W‖² on the weights.
-    metrics : tuple of Metric
+    metrics : tuple of Metric and ArrayMetric
         What is measured besides.
     """
 
     loss: Loss
     l2: float
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Metric | ArrayMetric, ...]
 
     @property
     def names(self) -> list[str]:
@@ -55,16 +59,25 @@ class MeanObjective:
         return ["loss", *(metric.name for metric in self.metrics)]
 
     @property
+    def node_metrics(self) -> list[Metric]:
+        """The metrics that are means over the rows, and nodes of the same graph as the loss."""
+        return [m for m in self.metrics if isinstance(m, metrics.Metric)]
+
+    @property
+    def array_metrics(self) -> list[ArrayMetric]:
+        """The metrics of all rows at once, computed from what the network says."""
+        return [m for m in self.metrics if isinstance(m, metrics.ArrayMetric)]
+
+    @property
     def has_names(self) -> bool:
         """Whether loss and metrics are all found again by their names."""
-        known = [*metrics.METRICS.values(), *map(metrics.get, losses.LOSSES)]
         by_name = losses.LOSSES.get(self.loss.name) == self.loss
-        return by_name and all(metric in known for metric in self.metrics)
+        return by_name and all(metrics.has_name(metric) for metric in self.metrics)
 
     def training_graph(
         self, network: Network, target_columns: int, weighted: bool
     ) -> TrainingGraph:
-        """Build J and the metrics with dropout active.
+        """Build J and the metrics that are nodes, with dropout active.
 
         Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
         gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
@@ -80,19 +93,28 @@ class MeanObjective:
             weight,
             total,
             J if penalty is None else J + penalty,
-            [losses.mean_loss(m(y, t, self.loss), weight, total) for m in self.metrics],
+            [losses.mean_loss(m(y, t, self.loss), weight, total) for m in self.node_metrics],
             statistics=statistics,
         )
 
     def evaluation_graph(self, network: Network, target_columns: int) -> EvaluationGraph:
-        """Build the losses and metrics without dropout."""
+        """Build the output, the losses and the metrics that are nodes, without dropout."""
         y, _ = network.forward(training=False)
         t = g.input(target_columns, "t")
         return EvaluationGraph(
             t,
-            [self.loss(y, t), *(metric(y, t, self.loss) for metric in self.metrics)],
+            [self.loss(y, t), *(metric(y, t, self.loss) for metric in self.node_metrics)],
             network.penalty(self.l2),
+            y,
         )
+
+    def measured(
+        self, network: Network, y: Array, t: Array, weight: Array | None
+    ) -> dict[str, float]:
+        """Return the metrics of arrays for the outputs and encoded targets of some rows."""
+        weight = None if weight is None else weight[:, 0]
+        outcome = metrics.Outcome(t, y, weight, self.loss, network.output_activation)
+        return {metric.name: metric(outcome) for metric in self.array_metrics}
 
 
 def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> MeanObjective:
@@ -165,8 +187,11 @@ class EvaluationGraph:
         already.
     penalty : Node or None
         The penalty on the weights, shape (1, 1), if there is one.
+    output : Node
+        What the network says.
     """
 
     target: Node
     values: list[Node]
     penalty: Node | None
+    output: Node

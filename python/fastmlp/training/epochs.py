@@ -12,7 +12,7 @@ from fastmlp.history import History
 from fastmlp.training import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
@@ -138,7 +138,7 @@ class Training:
     def _most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request
-        if request.listeners or request.evaluate is not None:
+        if request.listeners or request.evaluate is not None or request.measure is not None:
             return 1
         numbers = 1 if request.orders is None else request.data.rows
         most = max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // request.steps_per_epoch))
@@ -210,7 +210,7 @@ class Training:
         if trainer.state is not None:
             trainer.state.steps = call.first_step + result.steps_done
         self.non_finite = result.non_finite
-        names = self.request.names
+        names = [name for name in self.request.names if name not in self.request.measured]
         for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
             if self._evaluated[0] != self.history.epochs:
                 self._validate(skip=not validated)
@@ -224,13 +224,18 @@ class Training:
             self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
 
     def _validate(self, *, skip: bool) -> None:
-        """Keep loss and metrics of the validation data, if there are any, for the history."""
-        request, values = self.request, {}
+        """Keep what is taken after an epoch, if there is anything, for the history."""
+        request = self.request
+        values: dict[str, float] = dict.fromkeys(request.measured, math.nan)
+        held_out: Mapping[str, float] = {}
         if request.evaluate is not None and skip:
-            values = dict.fromkeys(request.held_out, math.nan)
-        elif request.evaluate is not None:
+            held_out = dict.fromkeys(request.held_out, math.nan)
+        elif not skip and (request.evaluate is not None or request.measure is not None):
             self._phase = "validation"
-            values = dict(request.evaluate(self._trainer))
-        named = {f"val_{name}": value for name, value in values.items()}
-        self._evaluated = self.history.epochs, named
+            if request.measure is not None:
+                values |= request.measure(self._trainer)
+            if request.evaluate is not None:
+                held_out = request.evaluate(self._trainer)
+        values |= {f"val_{name}": value for name, value in held_out.items()}
+        self._evaluated = self.history.epochs, values
         self._phase = self._phase if skip else "epoch"

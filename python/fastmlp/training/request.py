@@ -86,7 +86,11 @@ class FitRequest:
     held_out : dict of str to bool
         As `names`, of the numbers that `evaluate` gives.
     evaluate : callable or None
-        Called with the trainer after each epoch.
+        Called with the trainer after each epoch, gives the numbers of `held_out`.
+    measured : tuple of str
+        Those of `names` that steps do not report.
+    measure : callable or None
+        Called with the trainer after each epoch, gives the numbers of `measured`.
     rule : Rule or None
         What else may end the training.
     """
@@ -103,6 +107,8 @@ class FitRequest:
     visible: bool = False
     held_out: dict[str, bool] = field(default_factory=dict)
     evaluate: Callable[[Trainer], Mapping[str, float]] | None = None
+    measured: tuple[str, ...] = ()
+    measure: Callable[[Trainer], Mapping[str, float]] | None = None
     rule: Rule | None = None
 
     @classmethod
@@ -118,7 +124,9 @@ class FitRequest:
         epochs: Any,
         batch_size: Any,
         validation_data: Any,
+        validation_split: Any,
         sample_weight: Any,
+        class_weight: Any,
         callbacks: Any,
         shuffle: Any,
         seed: np.random.SeedSequence,
@@ -140,6 +148,12 @@ class FitRequest:
         visible = progress.wanted(verbose)
         data = examples.check(network, dtype, objective.loss, X, t, sample_weight)
         validation = examples.check_validation(network, dtype, objective.loss, validation_data)
+        data, last = examples.held_out(data, validation_split)
+        if validation is not None and last is not None:
+            raise ValueError("validation_data and validation_split are both given: take one")
+        validation = validation or last
+        columns = network.output_columns
+        data = examples.weighted_by_class(data, class_weight, objective.loss, dtype, columns)
         rising = {metric.name: metric.higher_is_better for metric in objective.metrics}
         names = {name: rising.get(name, False) for name in objective.names}
         order_seed, noise_seed = seed.spawn(2)
@@ -148,6 +162,10 @@ class FitRequest:
             assert validation is not None
             return trainer.evaluate(objective, validation)
 
+        def measure(trainer: Trainer) -> dict[str, float]:
+            return trainer.measure(objective, data)
+
+        measured = tuple(metric.name for metric in objective.array_metrics)
         return cls(
             objective=objective,
             names=names,
@@ -161,6 +179,8 @@ class FitRequest:
             visible=visible,
             held_out={} if validation is None else names,
             evaluate=None if validation is None else evaluate,
+            measured=measured,
+            measure=measure if measured else None,
         )
 
     def graph(self, network: Network) -> TrainingGraph:

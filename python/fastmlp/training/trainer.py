@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import planner
 from fastmlp.networks import signal
 from fastmlp.training.epochs import Training
-from fastmlp.training.evaluation import Evaluation
+from fastmlp.training.evaluation import Evaluation, Measurement
 from fastmlp.training.plans import Plans
 
 if TYPE_CHECKING:
@@ -113,6 +113,11 @@ class Trainer:
             "training", _kind(request.objective, request.optimizer, request.data)
         )
         compiled = self.compiled(request.objective, request.optimizer, request.data)
+        if request.measure is not None:
+            # What a function of the user's cannot take it tells now, and not after an epoch.
+            request.measure(self)
+            if request.evaluate is not None:
+                request.evaluate(self)
         training = Training(self, request, compiled, model, compiled_anew=not known)
         for listener in request.listeners:
             listener.on_fit_begin(model, request.recorded)
@@ -148,6 +153,14 @@ class Trainer:
             lambda: Evaluation(network, parameters, objective, columns),
         )
         return evaluation(data.inputs, data.target, data.weight)
+
+    def measure(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
+        """Return the metrics of arrays for some examples, without dropout."""
+        network, parameters = self.network, self.parameters
+        measurement = self.plans.get(
+            "measurement", objective, lambda: Measurement(network, parameters, objective)
+        )
+        return measurement(data)
 
     def state_of(self, optimizer: Update) -> OptimizerState:
         """Return what an optimizer remembers: nothing yet if the last step was not its own."""

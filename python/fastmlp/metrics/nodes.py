@@ -1,7 +1,7 @@
-"""Metrics: what is watched but not minimised, as functions of the same nodes as losses.
+"""Metrics that are means over the examples, as functions of the same nodes as losses.
 
-A metric returns one number for each example and is averaged by `losses.mean_loss`. It reads the
-same target node as the loss, so it is told the loss: that says how the targets are encoded.
+Such a metric returns one number for each example and is averaged by `losses.mean_loss`. It reads
+the same target node as the loss, so it is told the loss: that says how the targets are encoded.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from fastmlp import activations, losses
 from fastmlp import graph as g
-from fastmlp._checks import choice
 from fastmlp.losses import Loss, one_number_per_row
 
-__all__ = ["METRICS", "Metric", "accuracy", "decision", "get", "mean_squared_error", "zero_one"]
+__all__ = ["NODE_METRICS", "Metric", "accuracy", "decision", "mean_squared_error", "zero_one"]
 
 
 @dataclass(frozen=True)
@@ -170,54 +169,8 @@ def mean_squared_error(y: g.Node, t: g.Node) -> g.Node:
     return square if y.shape[1] == 1 else g.mean(square, axis=1)
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "[class of y = t]", accuracy, higher_is_better=True, reads_loss=True),
-        Metric("zero_one", "[class of y ≠ t]", zero_one, reads_loss=True),
-        Metric("mean_squared_error", "meanₖ (yₖ − tₖ)²", mean_squared_error),
-    )
-}
-
-
-def get(
-    spec: str | Metric | Loss | Callable[[g.Node, g.Node], g.Node], name: str = "metric"
-) -> Metric:
-    """Return the metric that `spec` names.
-
-    Parameters
-    ----------
-    spec
-        A name (see ``METRICS``; names of losses work too), a `Metric`, a `Loss`, or a function of
-        the nodes (y, t), of which less is taken to be better.
-    name
-        What errors call it.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    TypeError
-        If `spec` is none of these.
-
-    Examples
-    --------
-    >>> from fastmlp import metrics
-    >>> metrics.get("accuracy").higher_is_better
-    True
-    """
-    if isinstance(spec, Metric):
-        return spec
-    if isinstance(spec, str):
-        if spec in METRICS:
-            return METRICS[spec]
-        spec = losses.LOSSES[choice(spec, name, [*METRICS, *losses.LOSSES])]
-    if isinstance(spec, Loss):
-        return Metric(spec.name, spec.formula, spec.function)
-    if callable(spec):
-        called = getattr(spec, "__name__", type(spec).__name__)
-        return Metric(called, f"{called}(y, t)", spec)
-    raise TypeError(
-        f"{name} must be a name, a Metric or a function of the nodes (y, t), "
-        f"not {type(spec).__name__}"
-    )
+NODE_METRICS: tuple[Metric, ...] = (
+    Metric("accuracy", "[class of y = t]", accuracy, higher_is_better=True, reads_loss=True),
+    Metric("zero_one", "[class of y ≠ t]", zero_one, reads_loss=True),
+    Metric("mean_squared_error", "meanₖ (yₖ − tₖ)²", mean_squared_error),
+)

@@ -95,8 +95,9 @@ def test_every_loss_is_a_metric_too(name):
     assert not metrics.get(name).higher_is_better
 
 
-def test_only_accuracy_is_better_when_higher():
-    assert [name for name, metric in METRICS.items() if metric.higher_is_better] == ["accuracy"]
+def test_errors_are_better_when_lower_and_the_others_when_higher():
+    lower = [name for name, metric in METRICS.items() if not metric.higher_is_better]
+    assert lower == ["zero_one", "mean_squared_error", "log_loss", "mae", "rmse", "mape"]
 
 
 def test_a_function_is_a_metric_and_does_not_see_the_loss():
