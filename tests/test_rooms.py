@@ -1,6 +1,7 @@
-"""The rooms of the package: who may import whom, and what stands at its top."""
+"""The rooms of the package and the core: who may use whom, and what stands at the top."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,15 @@ import fastmlp
 
 PACKAGE = Path(fastmlp.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+STUBS = sorted(PACKAGE.rglob("*.pyi"))
+REPOSITORY = Path(__file__).parents[1]
+CORE = sorted(path for path in REPOSITORY.glob("cpp/**/*") if path.suffix in (".h", ".cpp"))
+# The folders of the core, each with those whose headers it may include.
+MAY_INCLUDE = {
+    "kernels": {"kernels"},
+    "runtime": {"kernels", "runtime"},
+    "bindings": {"kernels", "runtime", "bindings"},
+}
 
 FLOOR = {"_checks", "_lazy", "_core", "config"}
 DATA = {"data", "datasets"}
@@ -31,6 +41,8 @@ MAY_IMPORT = [
 ]
 # Inside a function: `g.run` plans and runs.
 INSIDE = {("graph", "planner")}
+# Who may import by a text, which this test cannot read: lazy names, and the module of a command.
+BY_TEXT = {"_lazy.py", "cli/arguments.py"}
 
 
 def imports(tree):
@@ -39,11 +51,18 @@ def imports(tree):
     while todo:
         node, inside = todo.pop()
         if isinstance(node, ast.ImportFrom):
-            yield from ((f"{node.module}.{a.name}", node.lineno, inside) for a in node.names)
+            module = "." * node.level + (node.module or "")
+            yield from ((f"{module}.{a.name}", node.lineno, inside) for a in node.names)
         elif isinstance(node, ast.Import):
             yield from ((a.name, node.lineno, inside) for a in node.names)
-        inside = inside or isinstance(node, ast.FunctionDef)
+        inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         todo += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def is_file(path):
+    """Tell whether a file or folder of a room is imported, not a name of the room's `__init__`."""
+    place = PACKAGE.joinpath(*path[:2])
+    return len(path) > 1 and (place.is_dir() or place.with_suffix(".py").is_file())
 
 
 def violations(file, text=None):
@@ -53,7 +72,13 @@ def violations(file, text=None):
         return
     (allowed,) = (may | FLOOR | {room} for rooms, may in MAY_IMPORT if room in rooms)
     for module, line, inside in imports(ast.parse(text or file.read_text(encoding="utf-8"))):
+        if module.startswith("."):
+            yield f"{'/'.join(place)}.py:{line}: write the whole name of {module}"
+            continue
         package, *path = module.split(".")
+        if package == "fastmlp" and path[:1] == [room] and len(place) > 1 and not is_file(path):
+            yield f"{'/'.join(place)}.py:{line}: import a file of {room}, not its face: {module}"
+            continue
         # The command line uses the package as its users do, by `import fastmlp`.
         if package != "fastmlp" or (not path and room == "cli"):
             continue
@@ -77,13 +102,45 @@ def test_an_import_upwards_is_found_for_types_and_in_functions_too():
     ]
 
 
+def test_a_relative_import_and_one_of_the_own_face_are_found():
+    text = "from . import node\nfrom fastmlp.graph import run\nfrom fastmlp.graph import node\n"
+    assert list(violations(PACKAGE / "graph/new.py", text)) == [
+        "graph/new.py:2: import a file of graph, not its face: fastmlp.graph.run",
+        "graph/new.py:1: write the whole name of ..node",
+    ]
+
+
+def test_imports_by_text_are_only_where_they_are_needed():
+    pattern = re.compile(r"\bimport_module\b|\b__import__\b")
+    found = {f for f in FILES if pattern.search(f.read_text(encoding="utf-8"))}
+    assert {file.relative_to(PACKAGE).as_posix() for file in found} <= BY_TEXT
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_a_file_of_the_core_includes_what_its_folder_may(file):
+    folder = file.relative_to(REPOSITORY / "cpp").parts[0]
+    text = file.read_text(encoding="utf-8")
+    included = re.findall(r'^#include "(\w+)/', text, re.MULTILINE)
+    assert set(included) <= MAY_INCLUDE[folder]
+    knows_python = re.search(r"#include <(pybind11/|Python\.h)", text)
+    assert folder == "bindings" or not knows_python
+
+
+def test_the_tests_mirror_the_rooms():
+    folders = {path.name for path in (REPOSITORY / "tests").iterdir() if any(path.glob("*.py"))}
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | set(MAY_INCLUDE)
+    assert folders - rooms == {"lecture"}  # which goes through all of them
+
+
 def test_the_top_holds_what_is_public():
     top = [path.name for path in PACKAGE.iterdir() if path.suffix in (".py", ".pyi", ".typed")]
     assert len(top) <= 20
-    hidden = {path.stem for path in FILES if path.name.startswith("_")} - {"__init__", "__main__"}
-    assert hidden == {"_checks", "_lazy"}
+    names = {part for path in FILES + STUBS for part in path.relative_to(PACKAGE).parts}
+    hidden = {name.partition(".")[0] for name in names if name.startswith("_")}
+    assert hidden - {"__init__", "__main__"} == {"_checks", "_core", "_lazy"}
 
 
 def test_no_file_is_too_long_to_be_read_at_once():
-    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
+    files = [*FILES, *STUBS, *CORE, *REPOSITORY.glob("bench/**/*.py")]
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert {str(file): count for file, count in lines.items() if count > 420} == {}

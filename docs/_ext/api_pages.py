@@ -41,7 +41,7 @@ TOLD_ON = {
     "networks.signal": "callbacks",
     "history": "callbacks",
     "training.steps": "models",
-    "training.trainer": "callbacks",
+    "training.warned": "callbacks",
     "graph.check": "graph",
 }
 

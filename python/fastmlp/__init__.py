@@ -47,7 +47,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "schedules": "CosineDecay ExponentialDecay InverseScaling StepDecay Warmup schedules",
         "history": "History",
         "training.steps": "StepTrainer",
-        "training.trainer": "NonFiniteLossWarning",
+        "training.warned": "NonFiniteLossWarning",
     },
 )
 __all__ = sorted(_HOME)

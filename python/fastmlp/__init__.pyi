@@ -42,6 +42,6 @@ from fastmlp.schedules import InverseScaling as InverseScaling
 from fastmlp.schedules import StepDecay as StepDecay
 from fastmlp.schedules import Warmup as Warmup
 from fastmlp.training.steps import StepTrainer as StepTrainer
-from fastmlp.training.trainer import NonFiniteLossWarning as NonFiniteLossWarning
+from fastmlp.training.warned import NonFiniteLossWarning as NonFiniteLossWarning
 
 __version__: str

@@ -209,8 +209,7 @@ class EarlyStopping(Callback):
     def on_fit_end(self, model: Any, history: History) -> None:
         """Give the model its best weights."""
         if self.best_epoch == 0 and history.epochs:
-            from fastmlp.training.trainer import NonFiniteLossWarning
-            from fastmlp.training.warned import warn
+            from fastmlp.training.warned import NonFiniteLossWarning, warn
 
             warn(
                 f"{self._best.name} was NaN or infinite after every epoch: no epoch is the best, "

@@ -220,7 +220,7 @@ class Model(Solvable):
         """
         from fastmlp.networks import objectives, signal
         from fastmlp.training.request import FitRequest
-        from fastmlp.training.trainer import NonFiniteLossWarning
+        from fastmlp.training.warned import NonFiniteLossWarning
 
         turn = turns.Turn("fit")
         try:

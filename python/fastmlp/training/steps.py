@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp.networks import examples
 from fastmlp.training import turns
-from fastmlp.training.trainer import NonFiniteLossWarning, Trainer
+from fastmlp.training.trainer import Trainer
+from fastmlp.training.warned import NonFiniteLossWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from fastmlp.training.request import FitRequest
 
 
-class NonFiniteLossWarning(UserWarning):
-    """The loss became NaN or infinite; training stopped with the last finite weights kept."""
-
-
 @dataclass
 class OptimizerState:
     """What an optimizer remembers from step to step; a trainer owns it between fits.

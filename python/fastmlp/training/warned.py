@@ -1,4 +1,4 @@
-"""Warnings that name the user's line, however deep in fastmlp they are given."""
+"""The warnings of a training, which name the user's line however deep in fastmlp they are given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import warnings
 
 # Packages whose frames are passed over: estimators are called through scikit-learn, too.
 _PASSED_OVER = frozenset({"fastmlp", "sklearn", "contextlib"})
+
+
+class NonFiniteLossWarning(UserWarning):
+    """The loss became NaN or infinite; training stopped with the last finite weights kept."""
 
 
 def warn(text: str, category: type[Warning]) -> None:
