@@ -266,6 +266,12 @@ inline Feed to_sparse_feed(const py::tuple& parts, Index rows, Index columns, st
   return f;
 }
 
+inline bool is_array_of_rows(const py::object& given, Index rows) {
+  return py::isinstance<py::array>(given) &&
+         proxy(py::reinterpret_borrow<py::array>(given))->nd == 2 &&
+         proxy(py::reinterpret_borrow<py::array>(given))->dimensions[0] == rows;
+}
+
 inline Feed to_feed(const py::object& given, Index rows, Index columns, std::size_t number) {
   if (py::isinstance<py::tuple>(given))
     return to_sparse_feed(py::reinterpret_borrow<py::tuple>(given), rows, columns, number);

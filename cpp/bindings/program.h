@@ -68,7 +68,8 @@ class PyProgram {
     if (epochs < 0 || epochs > kMaxElements / rows) fail("epochs: impossible number");
     batch_rows = std::min(batch_rows, rows);
     TrainingCall<T> call;
-    call.feeds = to_feeds(feeds, rows);
+    const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
+    call.feeds = to_feeds(feeds, rows, steps);
     std::vector<std::int64_t> copy_of_order;
     if (order) call.order = safe_order(*order, epochs, rows, call.feeds, copy_of_order);
     call.rows = rows;
@@ -76,7 +77,6 @@ class PyProgram {
     call.epochs = epochs;
     call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
     call.updates = to_updates(groups, state);
-    const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
     call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
@@ -108,13 +108,25 @@ class PyProgram {
     if (rows > kMaxRows || rows > kMaxElements / columns) fail("rows: too many");
   }
 
-  std::vector<Feed> to_feeds(const std::vector<py::object>& arrays, Index rows) const {
+  // What has no batch rows may come with as many for each of the steps.
+  std::vector<Feed> to_feeds(const std::vector<py::object>& arrays, Index rows,
+                             Index steps = 1) const {
     const Program& p = executor_.program();
     if (arrays.size() != p.feed_columns.size()) fail("feeds: wrong number of arrays");
     std::vector<Feed> feeds;
-    for (std::size_t i = 0; i < arrays.size(); ++i)
-      feeds.push_back(to_feed(arrays[i], p.feed_rows[i] == kBatch ? rows : p.feed_rows[i],
-                              p.feed_columns[i], i));
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      const Index each = p.feed_rows[i], columns = p.feed_columns[i];
+      const bool by_step = each != kBatch && steps > 1 && each <= kMaxElements / steps &&
+                           is_array_of_rows(arrays[i], each * steps);
+      feeds.push_back(to_feed(arrays[i], by_step ? each * steps : each == kBatch ? rows : each,
+                              columns, i));
+      Feed& feed = feeds.back();
+      if (!by_step) continue;
+      if (feed.dtype != dtype_of<T>() || feed.step != 1 || feed.stride < 0)
+        fail("feeds: array " + std::to_string(i) +
+             " has rows for each step and must be contiguous and of the program's type");
+      feed.each_step = each;
+    }
     return feeds;
   }
 

@@ -128,6 +128,7 @@ class EpochLoop {
         call_.parameters,
         &no_outputs_,
         run_key(call_.seed, call_.first_step + std::uint64_t(number)),
+        number,
         batches_per_poll_ == 1 ? &listener_ : nullptr};
     if (!executor_.run_batch(*w_, batch, worker)) return false;
     const T* reduced = w_->reduced.data();

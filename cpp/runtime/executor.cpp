@@ -182,7 +182,8 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
                                             alone ? worker.thread : 0);
     } else if (placed.access == Access::in_place) {
       const T* data = static_cast<const T*>(feed.data);
-      views[i] = {data + (by_batch ? first * feed.stride : 0), feed.stride};
+      const Index row = by_batch ? first : batch.step * feed.each_step;
+      views[i] = {data + row * feed.stride, feed.stride};
     } else if (by_batch) {
       T* copy = frame.batch + placed.copy * frame.capacity;
       gather(feed, batch.order, first, mine.begin, mine.end, copy);

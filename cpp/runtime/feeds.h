@@ -24,6 +24,7 @@ struct Feed {
   DType dtype = DType::f32;  // csr: data are the elements of `sparse`
   Index rows = 0, columns = 0;
   Index stride = 0, step = 1;  // elements from row to row, from column to column
+  Index each_step = 0;         // rows of one step of a training, where each has its own
   CompressedRows sparse = {};
 };
 

@@ -81,6 +81,7 @@ struct Executor<T>::Batch {
   const T* parameters;
   const std::vector<T*>* outputs;
   std::uint64_t key;
+  Index step = 0;                // of the call, in training
   Listener* listener = nullptr;  // asked within the batch if that takes long
 };
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.graph.ops.scheduled import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,17 +227,4 @@ def rates(learning_rate: float | Schedule, steps: Steps) -> Rates:
     """
     if not callable(learning_rate):
         return np.full(steps.shape, learning_rate, dtype=np.float64)
-    result = np.asarray(learning_rate(steps), dtype=np.float64)
-    if result.shape != steps.shape:
-        raise ValueError(
-            f"the schedule {learning_rate!r} must return one learning rate for each step, shape "
-            f"{steps.shape}, got shape {result.shape}"
-        )
-    wrong = ~(np.isfinite(result) & (result >= 0))
-    if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"the schedule {learning_rate!r} returned the learning rate {result[first]} for step "
-            f"{steps[first]}; expected finite numbers that are not negative"
-        )
-    return result
+    return numbers(learning_rate, steps, "learning rate", at_least=0)

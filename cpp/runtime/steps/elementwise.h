@@ -145,7 +145,7 @@ struct copy : KindOfStep {
   }
 };
 
-// scalar: the rate.
+// The rate is in1, (1, 1), or the scalar.
 struct dropout : KindOfStep {
   enum Number { key };
   static constexpr std::array numbers{"key"};
@@ -153,7 +153,8 @@ struct dropout : KindOfStep {
 
   static const char* check(const Step& s) {
     if (!(s.scalar.value >= 0 && s.scalar.value < 1)) return "a rate outside [0, 1)";
-    return unless(s.in[0] && s.out && same_shape(s.in[0], s.out));
+    return unless(s.in[0] && s.out && same_shape(s.in[0], s.out) &&
+                  (!s.in[1] || shaped(s.in[1], 1, 1)));
   }
 
   template <class T>
@@ -162,7 +163,8 @@ struct dropout : KindOfStep {
     const View<const T> x = r.read(s.in[0]);
     const View<T> y = r.write(s.out);
     const Index n = s.out.columns;
-    const double rate = s.scalar.value;
+    const double given = s.in[1] ? double(*r.read(s.in[1]).data) : s.scalar.value;
+    const double rate = given >= 0 && given < 1 ? given : 0;  // what Python has checked
     const auto threshold = std::uint32_t(rate * 4294967296.0);
     const std::uint64_t layer_key = mix(r.frame.key + std::uint64_t(s.numbers[key]));
     const Range rows = r.my_rows(r.rows(s.out), n);

@@ -53,6 +53,7 @@ from fastmlp.graph.ops.elementwise import (
 from fastmlp.graph.ops.products import affine, matmul
 from fastmlp.graph.ops.reductions import mean, spread, sum
 from fastmlp.graph.ops.rows import argmax, dropout, log_softmax, softmax, softmax_cross_entropy
+from fastmlp.graph.ops.scheduled import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,6 +118,7 @@ __all__ = [
     "reference",
     "run",
     "scatter",
+    "scheduled",
     "sin",
     "slice",
     "softmax",
@@ -133,7 +135,11 @@ __all__ += ops.activations.__all__
 
 @overload
 def run(
-    outputs: Node, feeds: Mapping[Node, ArrayLike], dtype: DTypeLike = ..., seed: int = ...
+    outputs: Node,
+    feeds: Mapping[Node, ArrayLike],
+    dtype: DTypeLike = ...,
+    seed: int = ...,
+    step: int = ...,
 ) -> Array: ...
 @overload
 def run(
@@ -141,12 +147,14 @@ def run(
     feeds: Mapping[Node, ArrayLike],
     dtype: DTypeLike = ...,
     seed: int = ...,
+    step: int = ...,
 ) -> list[Array]: ...
 def run(
     outputs: Node | Iterable[Node],
     feeds: Mapping[Node, ArrayLike],
     dtype: DTypeLike = "float32",
     seed: int = 0,
+    step: int = 0,
 ) -> Array | list[Array]:
     """Return the values of the outputs, computed by the C++ core.
 
@@ -159,8 +167,8 @@ def run(
         A value for each input; a number is (1, 1), n numbers are n rows of a one-column input. The
         parameters of a model have its present weights, others their initial values, unless fed.
     dtype : "float32" (default) or "float64"
-    seed : int
-        Which random numbers dropout takes.
+    seed, step : int
+        Which random numbers dropout takes; `step` also where schedules are.
 
     Returns
     -------
@@ -177,5 +185,5 @@ def run(
     from fastmlp import planner
 
     wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
-    result: list[Array] = planner.plan(wanted, dtype=dtype).run(feeds, seed=seed)
+    result: list[Array] = planner.plan(wanted, dtype=dtype).run(feeds, seed=seed, step=step)
     return result[0] if isinstance(outputs, Node) else result

@@ -107,4 +107,4 @@ def _value(
     parents = (
         values[p] if p in values else _value(p, values, fed, run, dtype) for p in node.parents
     )
-    return op.value(*parents, **attrs)
+    return op.value(*parents, **attrs).astype(dtype, copy=False)

@@ -387,6 +387,11 @@ class _Lowering:
         x, rate = self.whole(node.parents[0]), Uniform(float(node.attrs["rate"]))
         return self.emit("dropout", (x,), node.shape, rate, key=node.attrs["key"])
 
+    def op_dropout_at(self, node: Node) -> Value:
+        a, rate = node.parents
+        x = (self.whole(a), self.operand(rate))
+        return self.emit("dropout", x, node.shape, Uniform(0.0), key=node.attrs["key"])
+
     # Results.
 
     def deliver_gradient(self, parameter: Node, node: Node) -> None:

@@ -13,6 +13,7 @@ from fastmlp.data.arrays import KINDS, output, readable
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import BATCH, Array, Node, topological_order
+from fastmlp.graph.ops.scheduled import values_of
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 
@@ -125,7 +126,8 @@ class Plan:
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         order = self._order(frozenset(feeds))
         matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
-        program = self._program(tuple(matrices))
+        scheduled = tuple(v for v in order if v.op == "scheduled" and v not in matrices)
+        program = self._program((*matrices, *scheduled))
         count = 1 if rows is None else rows
         results = []
         for i, node in enumerate(self.outputs):
@@ -139,6 +141,7 @@ class Plan:
         if out is not None:
             parts = [part for array in arrays for part in _parts(array)]
             _check_apart(out, [*parts, self.parameters.flat])
+        arrays += values_of(scheduled, step, 1, self.parameters.dtype)
         self._follow()
         program.run(arrays, count, self.parameters.flat, results, seed % WORD, step % WORD, None)
         return results
@@ -152,7 +155,10 @@ class Plan:
         NaN. The function returns NotImplemented for anything else, and for numbers that have to be
         converted and are not finite then.
         """
-        used = tuple(v for v in topological_order(self.outputs) if v.op == "input")
+        order = topological_order(self.outputs)
+        if any(v.op == "scheduled" for v in order):
+            return lambda X, out: NotImplemented  # its number is of a step: `run` knows which
+        used = tuple(v for v in order if v.op == "input")
         program = self._program(used if x is None else (x,))
         function: Callable[[Any, Array | None], Any] = _core.make_predictor(
             program, self.parameters.flat

@@ -14,6 +14,7 @@ from fastmlp.graph.feeds import check_feeds
 from fastmlp.graph.gradients import gradient
 from fastmlp.graph.node import Array, Node, constant, describe, topological_order
 from fastmlp.graph.ops.reductions import spread
+from fastmlp.graph.ops.scheduled import values_of
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.kernels import OPTIMIZERS
@@ -190,13 +191,14 @@ class TrainingPlan:
         changes.check(parameters)
         self._order = topological_order([loss, *metrics, *weights, *changes.given])
         self.inputs = tuple(v for v in self._order if v.op == "input")
+        self._scheduled = tuple(v for v in self._order if v.op == "scheduled")
         followed = changes.followed(loss, parameters)
         self.groups = changes.groups(parameters, followed, update.kernel)
         self._assigned = [node for node in changes.statistics if node in followed]
         arguments, self.steps = plan_program(
             (),
             parameters=parameters,
-            fed=self.inputs,
+            fed=(*self.inputs, *self._scheduled),
             scalars=(loss, *metrics),
             weight=weight,
             gradients=followed,
@@ -242,7 +244,7 @@ class TrainingPlan:
         step_values : float64 array of shape (epochs · ⌈n / batch_size⌉, numbers)
             The optimizer's numbers for each step, see `optimizers`.
         seed, first_step : int
-            Of the random numbers of dropout.
+            Of the random numbers of dropout; the first step's number, for what is scheduled.
         result : EpochsResult, optional
             What is returned, from `new_result`. Given by callers who need to know what was done
             when an exception ends the call.
@@ -253,6 +255,8 @@ class TrainingPlan:
             The parameters are then those after the last whole step, and `result` says which.
         """
         arrays, rows = self._arrays(feeds)
+        steps = epochs * -(-rows // batch_size)
+        arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype)
         result = result or self.new_result(epochs)
         self._program.train(
             arrays,
@@ -288,6 +292,7 @@ class TrainingPlan:
         The feeds are checked once, here; the parameters are those at the time of each call.
         """
         arrays, rows = self._arrays(feeds)
+        arrays += values_of(self._scheduled, step, 1, self.parameters.dtype)
         seed, step = seed % WORD, step % WORD
 
         def loss_and_gradient() -> tuple[float, Array]:

@@ -12,6 +12,7 @@ from fastmlp.graph.ops import (
     products,
     reductions,
     rows,
+    scheduled,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "products",
     "reductions",
     "rows",
+    "scheduled",
 ]

@@ -164,7 +164,7 @@ def _wrong_bar(bar: Shape, z: Shape) -> Shape:
     )
 
 
-def dropout(a: Operand, rate: float, key: int) -> Node:
+def dropout(a: Operand, rate: float | Node, key: int) -> Node:
     """Return a with each element set to 0 with probability `rate`, the others divided by 1 − rate.
 
     Which ones is a function of (seed, step, key, row, column) alone: counter-based random numbers,
@@ -173,8 +173,9 @@ def dropout(a: Operand, rate: float, key: int) -> Node:
     Parameters
     ----------
     a : node (b, n)
-    rate : float in [0, 1)
-        Probability of a zero. At 0 the node itself is returned.
+    rate : float in [0, 1), or node (1, 1)
+        Probability of a zero. At the number 0 the node itself is returned. A node's value outside
+        [0, 1) counts as 0; no message goes to it.
     key : int
         Tells the dropout nodes of one graph apart.
 
@@ -182,6 +183,8 @@ def dropout(a: Operand, rate: float, key: int) -> Node:
     ----------
     Srivastava et al. (2014), Dropout, JMLR 15; Steele et al. (2014), SplitMix64, OOPSLA.
     """
+    if isinstance(rate, Node):
+        return apply("dropout_at", a, rate, key=int(key))
     if not 0 <= rate < 1:
         raise ValueError(f"rate: expected a number in [0, 1), got {rate!r}")
     return as_node(a) if rate == 0 else apply("dropout", a, rate=float(rate), key=int(key))
@@ -207,7 +210,7 @@ def run_key(seed: int, step: int, key: int) -> int:
 
 
 def _dropout_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    return {"rate": attrs["rate"], "key": run_key(run.seed, run.step, attrs["key"])}
+    return {**attrs, "key": run_key(run.seed, run.step, attrs["key"])}
 
 
 def _dropout_value(a: Array, rate: float, key: int) -> Array:
@@ -223,5 +226,26 @@ declare(
     value=_dropout_value,
     derive=lambda h, bar, a: (apply("dropout", bar, **h.attrs),),
     formula="dropout({0}, {rate:g})",
+    at_run=_dropout_at_run,
+)
+
+
+def _dropout_at_shape(a: Shape, rate: Shape, **_: Any) -> Shape:
+    if rate != (1, 1):
+        raise ValueError(f"rate must be (1, 1), got {describe(rate)}")
+    return a
+
+
+def _dropout_at_value(a: Array, rate: Array, key: int) -> Array:
+    number = float(rate.real[0, 0])
+    return _dropout_value(a, number if 0 <= number < 1 else 0.0, key)
+
+
+declare(
+    "dropout_at",
+    shape=_dropout_at_shape,
+    value=_dropout_at_value,
+    derive=lambda h, bar, a, rate: (apply("dropout_at", bar, rate, **h.attrs), None),
+    formula="dropout({0}, {1})",
     at_run=_dropout_at_run,
 )

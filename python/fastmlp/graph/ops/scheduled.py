@@ -1,0 +1,102 @@
+"""Numbers that change from step to step: functions of the step's number as leaves of the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp.graph.node import Array, Node, Run, apply, declare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def scheduled(
+    function: Callable[[NDArray[np.int64]], Any],
+    what: str = "value",
+    *,
+    at_least: float = -math.inf,
+    below: float = math.inf,
+) -> Node:
+    """Return a number, (1, 1), that is a function of the number of the step, counted from 0.
+
+    Plans ask the function for the numbers of all steps of a call before it begins; no message goes
+    to it.
+
+    Parameters
+    ----------
+    function : callable
+        From int64 numbers of steps to as many finite numbers; see `fastmlp.schedules`.
+    what : str
+        What messages call the number.
+    at_least, below : float
+        Its bounds.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> half = g.scheduled(lambda steps: 0.5**steps)
+    >>> g.run(10.0 * half, {}, step=2)
+    array([[2.5]], dtype=float32)
+    """
+    return apply("scheduled", function=function, what=what, at_least=at_least, below=below)
+
+
+def numbers(
+    function: Callable[[NDArray[np.int64]], Any],
+    steps: NDArray[np.int64],
+    what: str = "value",
+    at_least: float = -math.inf,
+    below: float = math.inf,
+) -> NDArray[np.float64]:
+    """Return the number of each step.
+
+    Raises
+    ------
+    ValueError
+        If the function returns another shape, or a number that is not finite or out of bounds.
+
+    Examples
+    --------
+    >>> numbers(lambda steps: 0.5**steps, np.array([0, 1]))
+    array([1. , 0.5])
+    """
+    result = np.asarray(function(steps), dtype=np.float64)
+    if result.shape != steps.shape:
+        raise ValueError(
+            f"the schedule {function!r} must return one {what} for each step, shape "
+            f"{steps.shape}, got shape {result.shape}"
+        )
+    wrong = ~(np.isfinite(result) & (result >= at_least) & (result < below))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        bounds = " that are not negative" if at_least == 0 else ""
+        bounds += f" below {below:g}" if math.isfinite(below) else ""
+        raise ValueError(
+            f"the schedule {function!r} returned the {what} {result[first]} for step "
+            f"{steps[first]}; expected finite numbers{bounds}"
+        )
+    return result
+
+
+def values_of(nodes: tuple[Node, ...], first_step: int, count: int, dtype: Any) -> list[Array]:
+    """Return the values of scheduled nodes for some steps, (count, 1) each."""
+    steps = np.arange(first_step, first_step + count, dtype=np.int64)
+    return [numbers(steps=steps, **node.attrs).astype(dtype)[:, None] for node in nodes]
+
+
+def _at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    return {"number": float(numbers(steps=np.array([run.step], dtype=np.int64), **attrs)[0])}
+
+
+declare(
+    "scheduled",
+    shape=lambda **_: (1, 1),
+    value=lambda number: np.array([[number]]),
+    derive=None,
+    formula="{what}(step)",
+    at_run=_at_run,
+)
