@@ -183,6 +183,11 @@ CASES: dict[str, list[Case]] = {
         for shape in SHAPES
         for rate in (0.2, 0.5)
     ],
+    "dropout_at": [
+        Case((away_from_zero(*shape), np.array([[rate]])), {"key": 3}, static=(1,), fixed=(1,))
+        for shape in SHAPES
+        for rate in (0.25, 0.5)
+    ],
 }
 
 ALL_CASES = [
@@ -281,4 +286,5 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
     ),
     "pad": pad_value,
     "dropout": dropout_value,
+    "dropout_at": lambda a, rate, key: dropout_value(a, rate.item(), key),
 }

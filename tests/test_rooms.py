@@ -32,7 +32,7 @@ MAY_IMPORT = [
     (FLOOR | DATA, set()),
     ({"graph"}, {"data.sparse"}),
     ({"planner"}, {"graph", "data"}),
-    (NETS, {"graph", "data.targets", "data.arrays"} | NETS),
+    (NETS, {"graph", "data.targets", "data.arrays", "schedules"} | NETS),
     ({"networks"}, {"graph", "data"} | NETS),
     (RULES, {"graph"} | RULES),
     (TRAINING, {"networks", "planner", "graph", "data"} | NETS | RULES | TRAINING),

@@ -1,29 +1,47 @@
 """Learning rates as functions of the step number."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+import fastmlp as fm
 from fastmlp import schedules
 from fastmlp.optimizers import SGD, Adam
-from fastmlp.schedules import CosineDecay, ExponentialDecay, InverseScaling, StepDecay, Warmup
+from fastmlp.schedules import (
+    CosineDecay,
+    CosineRestarts,
+    Coslog4,
+    ExponentialDecay,
+    FlatCosine,
+    InverseScaling,
+    OneCycle,
+    PolynomialDecay,
+    StepDecay,
+    Warmup,
+)
 
-SCHEDULES = [
+DECAYS = [
     ExponentialDecay(0.1, factor=0.9, every=7),
     StepDecay(0.1, factor=0.5, every=3),
     InverseScaling(0.1, power=0.7),
     CosineDecay(0.1, steps=11, final=0.01),
+    PolynomialDecay(0.1, steps=11, final=0.01, power=1.5),
+    FlatCosine(0.1, steps=11, flat=0.4, final=0.02),
+]
+SCHEDULES = [
+    *DECAYS,
+    OneCycle(0.1, steps=11),
+    CosineRestarts(0.1, period=3, factor=2, final=0.01),
+    CosineRestarts(0.1, period=3),
+    Coslog4(0.1, steps=11),
     Warmup(5, after=0.1),
     Warmup(1, after=CosineDecay(0.1, steps=4)),
 ]
 
 
 def test_every_schedule_of_the_module_is_tested_here():
-    defined = {
-        value
-        for value in vars(schedules).values()
-        if isinstance(value, type) and value.__module__ == schedules.__name__
-    }
-    assert defined == {type(schedule) for schedule in SCHEDULES}
+    assert set(schedules.SCHEDULES.values()) == {type(schedule) for schedule in SCHEDULES}
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
@@ -36,7 +54,7 @@ def test_a_schedule_gives_each_step_its_rate_whatever_else_is_asked(schedule):
         assert schedule(steps[step : step + 1])[0] == whole[step]
 
 
-@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if type(s) is not Warmup], ids=repr)
+@pytest.mark.parametrize("schedule", DECAYS, ids=repr)
 def test_a_decay_starts_at_its_initial_rate_and_never_rises(schedule):
     rates = schedule(np.arange(40))
     assert rates[0] == 0.1
@@ -87,3 +105,106 @@ def test_an_optimizer_asks_its_schedule_for_the_steps_of_the_call():
 def test_wrong_settings_and_wrong_rates_are_errors(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_one_cycle_rises_to_its_peak_and_falls_below_where_it_began():
+    rates = OneCycle(0.5, steps=20, rise=0.25, divide=10, final_divide=100)(np.arange(30))
+    # Half cosines between the steps 0, 4 and 19, as PyTorch's OneCycleLR has them.
+    np.testing.assert_allclose(rates[[0, 2, 4, 19, 29]], [0.05, 0.275, 0.5, 0.0005, 0.0005])
+    np.testing.assert_allclose(rates[9], 0.0005 + 0.4995 * (1 + np.cos(np.pi / 3)) / 2)
+    assert (np.diff(rates[:5]) > 0).all()
+    assert (np.diff(rates[4:20]) < 0).all()
+
+
+def test_restarts_come_after_periods_that_grow():
+    rates = CosineRestarts(1.0, period=2, factor=3)(np.arange(30))
+    assert np.flatnonzero(rates == 1.0).tolist() == [0, 2, 8, 26]
+    np.testing.assert_allclose(rates[5], 0.5)
+    far = CosineRestarts(1.0, period=7)(np.array([7 * 10**12 + 3]))
+    np.testing.assert_allclose(far, 0.5 * (1 + np.cos(np.pi * 3 / 7)))
+
+
+def test_coslog4_has_four_waves_which_end_at_zero():
+    schedule = Coslog4(2.0, steps=15_000)
+    ends = np.array([0, 1000, 3000, 7000, 15_000, 20_000])
+    np.testing.assert_allclose(schedule(ends), 0, atol=1e-12)
+    for begin, end in pairwise(ends[:5]):
+        assert schedule(np.arange(begin, end)).max() == pytest.approx(2.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_a_schedule_comes_back_from_its_config(schedule):
+    assert schedules.from_config(schedules.config(schedule)) == schedule
+
+
+def test_what_a_file_cannot_hold_or_does_not_hold_is_told():
+    with pytest.raises(ValueError, match=r"the schedule <function .* cannot be saved"):
+        schedules.config(lambda steps: 1.0 / (1 + steps))
+    with pytest.raises(ValueError, match="no schedule is called 'Zigzag'"):
+        schedules.from_config({"schedule": "Zigzag"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: OneCycle(0.1, steps=1), "steps"),
+        (lambda: OneCycle(0.1, steps=10, rise=1), "rise"),
+        (lambda: CosineRestarts(0.1, period=0), "period"),
+        (lambda: CosineRestarts(0.1, period=3, final=0.2), "final"),
+        (lambda: PolynomialDecay(0.1, steps=3, power=0), "power"),
+        (lambda: FlatCosine(0.1, steps=3, flat=1), "flat"),
+        (lambda: Coslog4(-0.1, steps=3), "initial"),
+    ],
+)
+def test_a_number_out_of_range_is_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong()
+
+
+# ------------------------------------------------------------------------- schedules of dropout
+
+
+def fitted(rate, *, dtype="float32", threads=None, calls=(6,)):
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(40, 5)), rng.normal(size=(40, 2))
+    layers = [fm.Dense(16, "tanh"), fm.Dropout(rate), fm.Dense(2)]
+    model = fm.Sequential([fm.Input(5), *layers], seed=1, dtype=dtype)
+    optimizer = fm.SGD(0.05)
+    for epochs in calls:
+        model.fit(X, t, optimizer=optimizer, epochs=epochs, batch_size=16, shuffle=False)
+    return model
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_constant_schedule_of_dropout_is_dropout(dtype):
+    plain, scheduled = fitted(0.25, dtype=dtype), fitted(lambda s: 0.25 + 0 * s, dtype=dtype)
+    np.testing.assert_array_equal(plain.parameters.flat, scheduled.parameters.flat)
+
+
+def test_each_step_has_its_rate_of_dropout_and_a_second_fit_goes_on():
+    switch = fitted(lambda steps: np.where(steps < 9, 0.5, 0.0))
+    first = fitted(0.5, calls=(3,))
+    first.layers[1].rate = 0.0
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(40, 5)), rng.normal(size=(40, 2))
+    first.fit(X, t, optimizer=fm.SGD(0.05), epochs=3, batch_size=16, shuffle=False)
+    np.testing.assert_array_equal(first.parameters.flat, switch.parameters.flat)
+
+
+def test_a_schedule_of_dropout_out_of_bounds_is_told_before_anything_changes():
+    model = fitted(FlatCosine(0.5, steps=10))
+    before = model.parameters.flat.copy()
+    model.layers[1].rate = lambda steps: 1.0 + 0 * steps
+    with pytest.raises(ValueError, match=r"returned the rate of dropout 1.0 for step 0; expected"):
+        model.fit(np.ones((4, 5)), np.ones((4, 2)), epochs=1)
+    np.testing.assert_array_equal(model.parameters.flat, before)
+    with pytest.raises(TypeError, match="rate must be a number or a schedule, got the class"):
+        fm.Dropout(FlatCosine)
+
+
+def test_a_scheduled_dropout_is_saved_and_read(tmp_path):
+    model = fitted(FlatCosine(0.5, steps=10))
+    model.save(tmp_path / "m.safetensors")
+    read = fm.load(tmp_path / "m.safetensors")
+    assert read.layers[1].rate == FlatCosine(0.5, steps=10)
+    assert "FlatCosine" in repr(read.layers[1])

@@ -44,7 +44,8 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "models.sequential": "MLP Sequential",
         "networks.signal": "NoSignalWarning",
         "optimizers": "Adam RMSprop SGD optimizers",
-        "schedules": "CosineDecay ExponentialDecay InverseScaling StepDecay Warmup schedules",
+        "schedules": "Coslog4 CosineDecay CosineRestarts ExponentialDecay FlatCosine "
+        "InverseScaling OneCycle PolynomialDecay StepDecay Warmup schedules",
         "history": "History",
         "training.steps": "StepTrainer",
         "training.warned": "NonFiniteLossWarning",

@@ -37,8 +37,13 @@ from fastmlp.optimizers import SGD as SGD
 from fastmlp.optimizers import Adam as Adam
 from fastmlp.optimizers import RMSprop as RMSprop
 from fastmlp.schedules import CosineDecay as CosineDecay
+from fastmlp.schedules import CosineRestarts as CosineRestarts
+from fastmlp.schedules import Coslog4 as Coslog4
 from fastmlp.schedules import ExponentialDecay as ExponentialDecay
+from fastmlp.schedules import FlatCosine as FlatCosine
 from fastmlp.schedules import InverseScaling as InverseScaling
+from fastmlp.schedules import OneCycle as OneCycle
+from fastmlp.schedules import PolynomialDecay as PolynomialDecay
 from fastmlp.schedules import StepDecay as StepDecay
 from fastmlp.schedules import Warmup as Warmup
 from fastmlp.training.steps import StepTrainer as StepTrainer

@@ -173,6 +173,49 @@ def test_a_class_as_a_number_costs_what_its_one_hot_row_costs():
         np.testing.assert_allclose(first, second, rtol=1e-15)
 
 
+# -------------------------------------------------------------------------------- scheduled
+
+
+def test_a_scheduled_number_is_that_of_the_step_in_the_core_and_the_reference():
+    x, rate = g.input(3, "x"), g.scheduled(lambda steps: 0.1 * steps, "rate", at_least=0, below=1)
+    X = np.ones((50, 3))
+    for dtype in ("float32", "float64"):
+        for step in (0, 3, 9):
+            found = g.run([rate * x, g.dropout(x, rate, key=5)], {x: X}, dtype, seed=1, step=step)
+            expected = g.reference.evaluate(
+                [rate * x, g.dropout(x, rate, key=5)], {x: X}, dtype, seed=1, step=step
+            )
+            np.testing.assert_allclose(found[0], 0.1 * step, rtol=1e-6)
+            for a, b in zip(found, expected, strict=True):
+                assert a.dtype == b.dtype == dtype
+                np.testing.assert_array_equal(a, b)
+        assert (found[1] == 0).mean() == pytest.approx(0.9, abs=0.1)
+
+
+def test_a_scheduled_number_can_be_fed_and_sends_no_message():
+    w, factor = g.parameter(3.0, "w"), g.scheduled(lambda steps: 1.0 + steps, "factor")
+    assert g.run(w * factor, {factor: 5.0}).item() == 15.0
+    (w_bar,) = g.gradient(w * factor, [w])
+    assert g.run(w_bar, {}, step=3).item() == 4.0
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda steps: 1.0 * steps, r"returned the rate 1.0 for step 1; expected finite numbers "),
+        (lambda steps: 0.5, r"must return one rate for each step, shape \(1,\), got shape \(\)"),
+        (lambda steps: np.nan * steps, "returned the rate nan for step 1"),
+    ],
+)
+def test_a_schedule_that_returns_nonsense_is_told(function, message):
+    rate = g.scheduled(function, "rate", at_least=0, below=1)
+    for run in (g.run, g.reference.evaluate):
+        with pytest.raises(ValueError, match=message):
+            run(rate, {}, step=1)
+    with pytest.raises(TypeError, match="function: expected a function of steps, got float"):
+        g.scheduled(0.5)
+
+
 # ---------------------------------------------------------------------------------- dropout
 
 

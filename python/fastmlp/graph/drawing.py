@@ -29,6 +29,7 @@ COLOURS = {
     "input": ("#e3effb", "#3574b5"),
     "parameter": ("#fdefd8", "#c77f16"),
     "constant": ("#f3f3f3", "#9a9a9a"),
+    "scheduled": ("#e2f3ea", "#2f8a5b"),
     "operation": ("#ffffff", "#6b7280"),
     "output": ("#e9e4f7", "#6a4fb3"),
 }
@@ -240,7 +241,7 @@ def _rectangle(box: Box, centre: Point) -> list[str]:
     (x, y), (width, height) = centre, box.size
     fill, border = COLOURS[box.kind]
     top = y - height / 2
-    radius = 12 if box.kind in ("input", "parameter", "constant") else 6
+    radius = 12 if box.kind not in ("operation", "output") else 6
     lines = [
         f"<g><title>{html.escape(box.details)}</title>",
         f'<rect x="{x - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '

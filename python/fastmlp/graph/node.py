@@ -23,7 +23,7 @@ Array: TypeAlias = "NDArray[Any]"
 Shape: TypeAlias = "tuple[int | str, int]"
 
 BATCH: Final = "batch"
-LEAVES: Final = frozenset({"input", "parameter", "constant"})
+LEAVES: Final = frozenset({"input", "parameter", "constant", "scheduled"})
 
 
 class Node:
@@ -35,7 +35,7 @@ class Node:
     Attributes
     ----------
     op : str
-        Key in `fastmlp.graph.ops.OPS`, or "input", "parameter", "constant" for a leaf.
+        Key in `fastmlp.graph.ops.OPS`, or for a leaf "input", "parameter", "constant", "scheduled".
     parents : tuple of Node
         The arguments of the operation.
     attrs : mapping

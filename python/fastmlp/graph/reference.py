@@ -14,6 +14,7 @@ from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.cross_entropy import without_cancellation
+from fastmlp.graph.ops.scheduled import values_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -101,10 +102,12 @@ def _value(
 ) -> Array:
     if node.value is not None:
         return node.value.astype(dtype)
+    if node.op == "scheduled":
+        return values_of([node], run.step, 1, dtype)[0]
     node = without_cancellation(node, fed)
     op = OPS[node.op]
     attrs = node.attrs if op.at_run is None else op.at_run(node.attrs, run)
     parents = (
         values[p] if p in values else _value(p, values, fed, run, dtype) for p in node.parents
     )
-    return op.value(*parents, **attrs).astype(dtype, copy=False)
+    return op.value(*parents, **attrs)

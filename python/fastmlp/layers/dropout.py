@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import graph as g
+from fastmlp import schedules
 from fastmlp._checks import real
 from fastmlp.layers.base import Layer, Setting, only_input
 
 if TYPE_CHECKING:
-    pass
+    from fastmlp.schedules import Schedule
+
+
+def _rate(value: Any) -> Any:
+    if callable(value):
+        schedules.check(value, "rate")
+        return value
+    return real(value, "rate", at_least=0, below=1)
 
 
 class Dropout(Layer):
@@ -22,7 +30,7 @@ class Dropout(Layer):
     Parameters
     ----------
     rate
-        Probability of a zero, in [0, 1).
+        Probability of a zero, in [0, 1), or a schedule of it (see `fastmlp.schedules`).
     name
         What summaries call it; dropout_1, dropout_2, … by default.
     trainable
@@ -35,11 +43,11 @@ class Dropout(Layer):
     256
     """
 
-    SETTINGS: ClassVar[dict[str, Setting]] = {
-        "rate": Setting(lambda value: real(value, "rate", at_least=0, below=1))
-    }
+    SETTINGS: ClassVar[dict[str, Setting]] = {"rate": Setting(_rate)}
 
-    def __init__(self, rate: float, *, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(
+        self, rate: float | Schedule, *, name: str | None = None, trainable: bool = True
+    ) -> None:
         super().__init__(name=name, trainable=trainable)
         self.rate = rate
 
@@ -51,11 +59,21 @@ class Dropout(Layer):
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return the input, with zeros in training."""
-        return g.dropout(nodes[0], self.rate, key) if training else nodes[0]
+        if not training:
+            return nodes[0]
+        rate = self.rate
+        if not callable(rate):
+            return g.dropout(nodes[0], rate, key)
+        return g.dropout(nodes[0], g.scheduled(rate, "rate of dropout", at_least=0, below=1), key)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
-        return {"rate": self.rate}
+        return {"rate": schedules.config(self.rate)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Dropout:
+        """Return the layer whose `config` this is."""
+        return cls(**{**config, "rate": schedules.from_config(config.get("rate"))})
 
     def _arguments(self) -> list[str]:
-        return [f"{self.rate:g}"]
+        return [repr(self.rate) if callable(self.rate) else f"{self.rate:g}"]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.graph.node import Array, Node, Run, apply, declare
+from fastmlp.graph.node import Array, Node
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 
 def scheduled(
@@ -42,7 +42,10 @@ def scheduled(
     >>> g.run(10.0 * half, {}, step=2)
     array([[2.5]], dtype=float32)
     """
-    return apply("scheduled", function=function, what=what, at_least=at_least, below=below)
+    if not callable(function):
+        raise TypeError(f"function: expected a function of steps, got {type(function).__name__}")
+    attrs = {"function": function, "what": what, "at_least": at_least, "below": below}
+    return Node("scheduled", (), attrs, (1, 1), what)
 
 
 def numbers(
@@ -82,21 +85,9 @@ def numbers(
     return result
 
 
-def values_of(nodes: tuple[Node, ...], first_step: int, count: int, dtype: Any) -> list[Array]:
-    """Return the values of scheduled nodes for some steps, (count, 1) each."""
+def values_of(nodes: Sequence[Node], first_step: int, count: int, dtype: DTypeLike) -> list[Array]:
+    """Return the values of scheduled nodes for `count` steps, (count, 1) each."""
+    if not nodes:
+        return []
     steps = np.arange(first_step, first_step + count, dtype=np.int64)
     return [numbers(steps=steps, **node.attrs).astype(dtype)[:, None] for node in nodes]
-
-
-def _at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    return {"number": float(numbers(steps=np.array([run.step], dtype=np.int64), **attrs)[0])}
-
-
-declare(
-    "scheduled",
-    shape=lambda **_: (1, 1),
-    value=lambda number: np.array([[number]]),
-    derive=None,
-    formula="{what}(step)",
-    at_run=_at_run,
-)

@@ -1,29 +1,16 @@
-"""Learning rates that change while training: functions of the number of steps taken.
-
-A schedule is called with an int64 array of step numbers, counted from 0 over the life of the
-optimizer (one step is one batch), and returns the learning rate of each. Any function that does so
-can stand in for the classes here; these are frozen dataclasses, so two of them with the same
-numbers are equal and a second `fit` knows that it continues the first one.
-"""
+"""Rates that fall from a first one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.graph.ops.scheduled import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    Steps: TypeAlias = NDArray[np.int64]
-    Rates: TypeAlias = NDArray[np.float64]
-    Schedule: TypeAlias = Callable[[Steps], Rates]
+    from fastmlp.schedules.base import Rates, Steps
 
 
 @dataclass(frozen=True)
@@ -165,66 +152,41 @@ class CosineDecay:
 
 
 @dataclass(frozen=True)
-class Warmup:
-    """Rise linearly to what `after` starts with, then follow it.
+class PolynomialDecay:
+    """Decay as a power of the steps left: final + (initial − final) (1 − s/steps)^power.
 
-    Step s < `steps` has the rate after(0) · (s + 1) / steps; step s ≥ `steps` has after(s − steps).
+    From step `steps` on it is `final`. The formula is that of Keras and of PyTorch's PolynomialLR;
+    power 1, the default, is a line.
 
     Parameters
     ----------
+    initial : float
+        Learning rate of step 0.
     steps : int
-        Number of steps of the rise.
-    after : float or schedule
-        The learning rate reached, or the schedule that takes over.
+        Number of steps until `final` is reached.
+    final : float, default 0
+        Learning rate from then on, at most `initial`.
+    power : float, default 1
+        Exponent, greater than 0.
 
     Examples
     --------
-    >>> Warmup(4, after=0.1)(np.array([0, 1, 3, 100]))
-    array([0.025, 0.05 , 0.1  , 0.1  ])
+    >>> PolynomialDecay(0.1, steps=10, power=2)(np.array([0, 5, 10, 20]))
+    array([0.1  , 0.025, 0.   , 0.   ])
     """
 
+    initial: float
     steps: int
-    after: float | Schedule
+    final: float = 0.0
+    power: float = 1.0
 
     def __post_init__(self) -> None:
+        _checks.real(self.initial, "initial", above=0)
         _checks.integer(self.steps, "steps", at_least=1)
-        check(self.after, "after")
+        _checks.real(self.final, "final", at_least=0, at_most=self.initial)
+        _checks.real(self.power, "power", above=0)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
-        rise = np.minimum(steps + 1, self.steps) / self.steps
-        return rise * rates(self.after, np.maximum(steps - self.steps, 0))
-
-
-def check(learning_rate: Any, name: str = "learning_rate") -> None:
-    """Raise unless `learning_rate` is a positive number or a function.
-
-    Examples
-    --------
-    >>> check(CosineDecay(0.1, steps=100))
-    """
-    if not callable(learning_rate):
-        _checks.real(learning_rate, name, above=0)
-    elif isinstance(learning_rate, type):
-        raise TypeError(
-            f"{name} must be a number or a schedule, got the class {learning_rate.__name__}: "
-            "call it with its parameters first"
-        )
-
-
-def rates(learning_rate: float | Schedule, steps: Steps) -> Rates:
-    """Return the learning rate of each step, of a number or a schedule.
-
-    Raises
-    ------
-    ValueError
-        If a schedule returns another shape, a negative number, infinity or NaN.
-
-    Examples
-    --------
-    >>> rates(0.1, np.array([0, 1]))
-    array([0.1, 0.1])
-    """
-    if not callable(learning_rate):
-        return np.full(steps.shape, learning_rate, dtype=np.float64)
-    return numbers(learning_rate, steps, "learning rate", at_least=0)
+        left = 1 - np.minimum(steps, self.steps) / self.steps
+        return np.asarray(self.final + (self.initial - self.final) * left**self.power)

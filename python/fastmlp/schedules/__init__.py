@@ -1,0 +1,110 @@
+"""Numbers that change while training, such as learning rates: functions of the steps taken.
+
+A schedule is called with an int64 array of step numbers, counted from 0 over the life of the
+optimizer (one step is one batch), and returns the number of each. Any function that does so
+can stand in for the classes here; these are frozen dataclasses, so two of them with the same
+numbers are equal and a second `fit` knows that it continues the first one.
+
+Besides learning rates, other numbers of a step may follow a schedule: ``Dropout(rate)``, and what
+else says so in its own description.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmlp.schedules.base import Rates, Schedule, Steps, check, rates
+from fastmlp.schedules.cycles import CosineRestarts, Coslog4, FlatCosine, OneCycle
+from fastmlp.schedules.decays import (
+    CosineDecay,
+    ExponentialDecay,
+    InverseScaling,
+    PolynomialDecay,
+    StepDecay,
+)
+from fastmlp.schedules.warmup import Warmup
+
+__all__ = [
+    "SCHEDULES",
+    "CosineDecay",
+    "CosineRestarts",
+    "Coslog4",
+    "ExponentialDecay",
+    "FlatCosine",
+    "InverseScaling",
+    "OneCycle",
+    "PolynomialDecay",
+    "Rates",
+    "Schedule",
+    "StepDecay",
+    "Steps",
+    "Warmup",
+    "check",
+    "config",
+    "from_config",
+    "rates",
+]
+
+# What can be saved and loaded, by class name.
+SCHEDULES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        Coslog4,
+        CosineDecay,
+        CosineRestarts,
+        ExponentialDecay,
+        FlatCosine,
+        InverseScaling,
+        OneCycle,
+        PolynomialDecay,
+        StepDecay,
+        Warmup,
+    )
+}
+
+
+def config(value: Any) -> Any:
+    """Return a number as it is and a schedule as JSON values, for files.
+
+    Raises
+    ------
+    ValueError
+        For a function of the user's, which a file cannot hold.
+
+    Examples
+    --------
+    >>> config(CosineDecay(0.1, steps=100))
+    {'schedule': 'CosineDecay', 'initial': 0.1, 'steps': 100, 'final': 0.0}
+    """
+    if not callable(value):
+        return value
+    kind = type(value).__name__
+    if SCHEDULES.get(kind) is not type(value):
+        raise ValueError(
+            f"the schedule {value!r} cannot be saved: only those of fastmlp can "
+            f"({', '.join(SCHEDULES)})"
+        )
+    return {"schedule": kind} | {name: config(given) for name, given in vars(value).items()}
+
+
+def from_config(given: Any) -> Any:
+    """Return the number or schedule whose `config` this is.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is no such thing.
+
+    Examples
+    --------
+    >>> from_config({"schedule": "CosineDecay", "initial": 0.1, "steps": 100})
+    CosineDecay(initial=0.1, steps=100, final=0.0)
+    """
+    if not isinstance(given, dict):
+        return given
+    settings = dict(given)
+    kind = settings.pop("schedule", None)
+    if not isinstance(kind, str) or kind not in SCHEDULES:
+        raise ValueError(f"no schedule is called {kind!r}; there are: {', '.join(SCHEDULES)}")
+    made = {name: from_config(value) for name, value in settings.items()}
+    return SCHEDULES[kind](**made)
