@@ -118,8 +118,8 @@ class PyProgram {
       const Index each = p.feed_rows[i], columns = p.feed_columns[i];
       const bool by_step = each != kBatch && steps > 1 && each <= kMaxElements / steps &&
                            is_array_of_rows(arrays[i], each * steps);
-      feeds.push_back(to_feed(arrays[i], by_step ? each * steps : each == kBatch ? rows : each,
-                              columns, i));
+      const Index of_batch = each == kBatch ? rows : each;
+      feeds.push_back(to_feed(arrays[i], by_step ? each * steps : of_batch, columns, i));
       Feed& feed = feeds.back();
       if (!by_step) continue;
       if (feed.dtype != dtype_of<T>() || feed.step != 1 || feed.stride < 0)
