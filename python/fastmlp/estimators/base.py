@@ -197,7 +197,7 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return X, y
 
     def _check_targets(self, y: Any, name: str) -> None:
-        """Raise if targets are of a kind that scikit-learn's checks let pass or fail on."""
+        """Raise for targets that scikit-learn's checks accept by mistake or crash on."""
         raise NotImplementedError
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
@@ -321,7 +321,7 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
 
 
 def is_stochastic(estimator: Any) -> bool:
-    """Raise AttributeError unless the solver goes by batches, as `partial_fit` must."""
+    """Return True if the solver goes by batches, as `partial_fit` must; else AttributeError."""
     if estimator.solver not in ("sgd", "adam"):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "

@@ -54,13 +54,13 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         Rows of a step; "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         For "sgd": the rate stays, falls as learning_rate_init / t^power_t, or is divided by 5
-        whenever `n_iter_no_change` epochs brought nothing.
+        whenever `n_iter_no_change` epochs brought no improvement.
     learning_rate_init : float, default=0.001
         The rate at the beginning.
     power_t : float, default=0.5
         The exponent of "invscaling".
     max_iter : int, default=200
-        At most so many epochs, or iterations of L-BFGS.
+        The most epochs, or iterations of L-BFGS.
     shuffle : bool, default=True
         Whether each epoch takes the rows in an order of its own.
     random_state : int, RandomState instance or None, default=None
@@ -87,9 +87,9 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
     epsilon : float, default=1e-8
         Added to the root of Adam's second moment.
     n_iter_no_change : int or inf, default=10
-        So many epochs in a row without improvement are borne.
+        After more than this many epochs in a row without improvement the training ends.
     max_fun : int, default=15000
-        At most so many evaluations in L-BFGS.
+        The most evaluations of the loss in L-BFGS.
     loss : {"log_loss", "hinge"} or callable, default="log_loss"
         What to minimise. "hinge" is max(0, 1 − (2t − 1) y) of an output without activation, or
         max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ) for several classes; it gives no probabilities. A function of
@@ -110,7 +110,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
     dtype : {"float32", "float64"} or None, default=None
         Type of the weights and of the computation; None follows X.
     n_threads : int or None, default=None
-        At most so many threads; None is `fastmlp.get_num_threads()`. It changes no result.
+        The most threads to use; None is `fastmlp.get_num_threads()`. It changes no result.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ class LabelledMLP(BaseMLP):
         return X, y
 
     def _complete_labels(self) -> None:
-        """Set the one of `classes_` and the `LabelBinarizer` by the other, put in by hand."""
+        """Make `classes_` from the `LabelBinarizer`, or the reverse, where a user assigned one."""
         if hasattr(self, "classes_") and not hasattr(self, "_label_binarizer"):
             binarizer = LabelBinarizer().fit(self.classes_)
             if not np.array_equal(binarizer.classes_, self.classes_):
@@ -100,7 +100,7 @@ class LabelledMLP(BaseMLP):
 
     @property
     def _threshold(self) -> float:
-        """Of an output, above which its label is there."""
+        """The output above which its label is predicted."""
         return 0.0 if self.out_activation_ == "identity" else 0.5
 
     def _check_targets(self, y: Any, name: str) -> None:

@@ -47,13 +47,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Rows of a step; "auto" is ``min(200, n_samples)``.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         For "sgd": the rate stays, falls as learning_rate_init / t^power_t, or is divided by 5
-        whenever `n_iter_no_change` epochs brought nothing.
+        whenever `n_iter_no_change` epochs brought no improvement.
     learning_rate_init : float, default=0.001
         The rate at the beginning.
     power_t : float, default=0.5
         The exponent of "invscaling".
     max_iter : int, default=200
-        At most so many epochs, or iterations of L-BFGS.
+        The most epochs, or iterations of L-BFGS.
     shuffle : bool, default=True
         Whether each epoch takes the rows in an order of its own.
     random_state : int, RandomState instance or None, default=None
@@ -80,9 +80,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     epsilon : float, default=1e-8
         Added to the root of Adam's second moment.
     n_iter_no_change : int or inf, default=10
-        So many epochs in a row without improvement are borne.
+        After more than this many epochs in a row without improvement the training ends.
     max_fun : int, default=15000
-        At most so many evaluations in L-BFGS.
+        The most evaluations of the loss in L-BFGS.
     quantile : float or list of float, default=0.5
         For loss="quantile": which quantiles to predict, each in a column of its own.
     delta : float, default=1.0
@@ -99,7 +99,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     dtype : {"float32", "float64"} or None, default=None
         Type of the weights and of the computation; None follows X.
     n_threads : int or None, default=None
-        At most so many threads; None is `fastmlp.get_num_threads()`. It changes no result.
+        The most threads to use; None is `fastmlp.get_num_threads()`. It changes no result.
 
     Attributes
     ----------

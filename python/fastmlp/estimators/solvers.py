@@ -47,7 +47,7 @@ class PeerAdam(Update):
 
 @dataclass(frozen=True)
 class Scaling:
-    """The rate after so many examples: rate / (examples + 1)^power.
+    """The rate by the number of examples seen: rate / (examples + 1)^power.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Scaling:
     steps: int
 
     def after(self, epochs: Any) -> Any:
-        """Return the rate after so many epochs more."""
+        """Return the rate after `epochs` more epochs."""
         return self.rate / (self.seen + epochs * self.rows + 1.0) ** self.power
 
 

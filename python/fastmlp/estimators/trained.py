@@ -60,9 +60,9 @@ class Trained(Weights):
         raise NotImplementedError
 
     def _begin_records(self, *, anew: bool) -> None:
-        """Begin what epochs are recorded in; if not `anew`, only what is not there yet.
+        """Begin the records of the epochs; unless `anew`, only those that are missing.
 
-        Weights put in by hand have no records, nor has a rule of stopping that is new.
+        Assigned weights have no records, and early stopping switched on later has none.
         """
         stopping = self.early_stopping
         fresh = {
