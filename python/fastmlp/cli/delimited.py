@@ -16,13 +16,13 @@ from fastmlp.data.texts import MISSING, TEXT, Array
 
 #: Of two that fit equally the first: a comma is more often part of a name or number.
 DELIMITERS = "\t;|,"
-#: So many lines are looked at to find the delimiter.
+#: How many lines are looked at to find the delimiter.
 _SAMPLE = 20
-#: So many rows are lists of str at a time; as arrays their texts need a quarter of the memory.
+#: Rows that are lists of str at a time; as arrays their texts need a quarter of the memory.
 _CHUNK = 10_000
 #: Comes behind the last line, to see whether a quoted field swallows it.
 _END = "\x1e"
-#: In front of fewer rows, different texts or 1, 2, … may well be data.
+#: Of fewer rows, a first column of different texts or of 1, 2, … may well be data.
 _FEWEST_NAMES = 3
 #: What ends the name of a first column that itself names or numbers the rows.
 _NAMING = frozenset(("id", "index", "row", "no", "nr", "number", "name", "#"))

@@ -24,7 +24,7 @@ Task = Literal["classification", "regression"]
 
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.1
-#: Fewer rows cannot be split into three parts that mean anything.
+#: Fewer rows cannot be split into three useful parts.
 MIN_ROWS = 10
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from fastmlp.history import History
     from fastmlp.models.model import Model
 
-#: From so many training rows on, batches are larger.
+#: From this many training rows on, batches are larger.
 LARGE = 20_000
-#: Without --epochs so many that there are about this many steps; see `Recipe` for the choice.
+#: Steps in all, about, where --epochs is not given; see `Recipe` for the choice.
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 4500, 20, 500
 
 
@@ -54,7 +54,7 @@ class Recipe:
         epochs = min(max(epochs, MIN_EPOCHS), MAX_EPOCHS)
         if source.image_shape:
             return cls((256, 128), 0.3, 1e-4, batch_size, epochs)
-        # The fewer the rows, the more the penalty has to say, as a prior would.
+        # The fewer the rows, the more the penalty counts, as a prior would.
         return cls((64, 32), 0.2, 3 / rows, batch_size, epochs)
 
 

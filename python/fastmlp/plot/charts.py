@@ -110,7 +110,7 @@ def features(
         Which of the model's layers with weights, from the input on; negative counts from the
         output. Not used with an array.
     count : int or None, default 64
-        Draw so many units at most: those with the largest weight norms, in their own order.
+        The most units to draw: those with the largest weight norms, in their own order.
     common_scale : bool, default False
         Draw all units on one scale of colours, so that strong and weak ones can be told apart;
         by default each has its own.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What hidden layers are made of; exp is an output's, and softmax no function of a single z.
 _LECTURE = ("identity", "relu", "softplus", "threshold", "logistic", "tanh")
-# A curve that climbs so much from one point to the next is torn there, not steep.
+# A curve that climbs more than this from one point to the next jumps there.
 _JUMP = 0.25
 _POINTS = 1001
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _GREY = "#8C8C8C"
-# So many connections have their weights written beside them, if the caller does not say.
+# Networks with at most this many connections have their weights written beside them by default.
 _FEW = 12
 # Of the strongest connection, in points; the weakest are hairlines.
 _WIDEST = 3.2
@@ -85,8 +85,8 @@ def network(
         One example: every unit is then as dark as its output is large (of its column's largest).
         Only for models of one input.
     most_units : int, default 12
-        Of a larger layer so many units are drawn, those with the largest weights, in their order,
-        with an ellipsis between.
+        The most units drawn of a layer: those with the largest weights, in their order, with an
+        ellipsis between.
     values : bool, optional
         Whether to write weights on the lines and biases above the units, rounded; by default if
         there are at most 12 connections.
