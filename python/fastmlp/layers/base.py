@@ -125,7 +125,7 @@ class Layer:
     SETTINGS: ClassVar[dict[str, Setting]] = {}
 
     def __init__(self, *, name: str | None = None, trainable: bool = True) -> None:
-        self._owner: Callable[[], Any] = _nobody
+        self._owner: Callable[[], Any] = _no_owner
         self._place: str | None = None
         self._nodes: dict[str, g.Node] = {}
         self._vectors: frozenset[str] = frozenset()
@@ -138,7 +138,7 @@ class Layer:
             object.__setattr__(self, name, value)
             return
         setting = _OF_ALL.get(name) or self.SETTINGS.get(name)
-        owner = self.__dict__.get("_owner", _nobody)()
+        owner = self.__dict__.get("_owner", _no_owner)()
         if setting is not None:
             value = setting.check(value)
             if owner is not None and setting.fixed:
@@ -176,11 +176,11 @@ class Layer:
     # What a layer must say.
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
-        """Return how many columns come out for inputs of so many; ValueError if they do not fit."""
+        """Return the number of output columns; ValueError if `input_columns` do not fit."""
         raise NotImplementedError
 
     def parameter_specs(self, input_columns: tuple[int, ...]) -> tuple[ParameterSpec, ...]:
-        """Return the parameters it needs for inputs of so many columns."""
+        """Return the parameters it needs for inputs of these numbers of columns."""
         return ()
 
     def apply(
@@ -258,7 +258,7 @@ class Layer:
     def __getstate__(self) -> dict[str, Any]:
         # Copies and pickles are descriptions: weights belong to the network, not to the layer.
         fresh: dict[str, Any] = {
-            "_owner": _nobody,
+            "_owner": _no_owner,
             "_place": None,
             "_nodes": {},
             "_vectors": frozenset(),
@@ -316,7 +316,7 @@ class Layer:
         view[...] = arrays.asarray_like(values, view, f"{name} of {self!r}")
 
 
-def _nobody() -> None:
+def _no_owner() -> None:
     return None
 
 

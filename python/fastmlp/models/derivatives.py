@@ -59,8 +59,7 @@ class Pullback:
     def __init__(self, network: Network, parameters: Parameters, seeds: Sequence[Node]) -> None:
         self._inputs = network.input_nodes
         y, _ = network.forward(training=False)
-        # A step of an activation sends 0 back from NaN: where the output is none there is no
-        # derivative either.
+        # relu and others send 0 back from NaN; where the output is NaN the derivative is, too.
         undefined = 0.0 * g.sum(y, axis=1)
         passes = [g.gradient(g.sum(y * seed), self._inputs) for seed in seeds]
         outputs = [

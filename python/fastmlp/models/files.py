@@ -103,7 +103,7 @@ def read(path: Path) -> ModelState:
     from safetensors import SafetensorError
 
     try:
-        # Read, not mapped: who cuts the file short meanwhile would end the process.
+        # Read, not mapped: if a mapped file were truncated meanwhile, the process would be killed.
         with path.open("rb") as file:
             return _read(file)
     except (SafetensorError, TypeError, ValueError, RecursionError) as error:

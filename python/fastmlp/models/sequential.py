@@ -57,7 +57,7 @@ class Sequential(Model):
             self._adopt(Network.sequential(self._waiting, input_columns, seed=self.seed))
 
     def build(self, columns: int) -> None:
-        """Draw the initial weights for data of so many columns.
+        """Draw the initial weights for data of `columns` columns.
 
         Parameters
         ----------

@@ -102,7 +102,7 @@ class Structure:
         return tuple(specs[i] for i in range(len(self.layers)))
 
     def check_size(self) -> None:
-        """Raise ValueError if no machine can hold so many columns or parameters."""
+        """Raise ValueError for more columns or parameters than any machine can hold."""
         for call in self.calls:
             _checks.columns(call.columns, f"the columns of {self.names[call.layer]!r}")
         count = sum(math.prod(shape) for shape in self.shapes().values())

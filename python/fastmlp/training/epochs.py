@@ -34,8 +34,21 @@ class Call(NamedTuple):
     first_epoch: int
 
 
+def epochs_next(count: int, seconds: float) -> int:
+    """Return how many epochs to run in the next call, after `count` of them took `seconds`.
+
+    As many as take `BAR_SECONDS`, at most twice as many as before, at least one.
+
+    Examples
+    --------
+    >>> epochs_next(10, seconds=0.2), epochs_next(10, seconds=0.001), epochs_next(1, seconds=9.0)
+    (5, 20, 1)
+    """
+    return max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
+
+
 class Training:
-    """One fit on its way: weights and optimizer are the trainer's, everything else is here.
+    """The course of one fit; weights and optimizer are the trainer's, everything else is here.
 
     Parameters
     ----------
@@ -81,12 +94,12 @@ class Training:
         self._call: Call | None = None  # of the core, not written down yet
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
-        self._heard = 0  # epochs that the rule knows of
+        self._heard = 0  # epochs that the rule was told of
 
     def run(self) -> None:
         """Run the epochs and tell the listeners after each.
 
-        Whatever ends it, history, weights and the optimizer's state are those of one moment.
+        However it ends, history, weights and the optimizer's state are those after the same step.
         """
         with self._agreed():
             self._trainer.state_of(self.request.optimizer)
@@ -133,7 +146,7 @@ class Training:
                     self._tell()
                     bar.advance(done, self._last())
                 self._call = None
-                count = max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
+                count = epochs_next(count, seconds)
 
     def _most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
@@ -170,7 +183,7 @@ class Training:
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
 
     def _tell_rule(self) -> None:
-        """Tell the rule of every epoch that it has not heard of."""
+        """Tell the rule of the epochs since the last time."""
         history, rule = self.history, self.request.rule
         while rule is not None and self._heard < history.epochs:
             logs = {name: values[self._heard] for name, values in history.history.items()}
@@ -178,7 +191,7 @@ class Training:
             history.stopped = rule.on_epoch_end(self._heard, logs) or history.stopped
 
     def _run_epochs(self, count: int) -> int:
-        """Run so many epochs in one call of the core; return how many had a finite loss."""
+        """Run `count` epochs in one call of the core; return how many had a finite loss."""
         request, plan = self.request, self._plan
         state = self._trainer.state
         assert state is not None
@@ -202,7 +215,7 @@ class Training:
         return call.result.epochs_done
 
     def _settle(self, call: Call, *, validated: bool) -> None:
-        """Write down what a call of the core has done; once more does no harm.
+        """Write down what a call of the core has done; a second time changes nothing.
 
         Without `validated` the validation of an epoch was interrupted.
         """

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def wanted(verbose: bool | str) -> bool:
-    """Whether to show a progress bar: for "auto", if somebody sees it.
+    """Whether to show a progress bar: for "auto", where it can be seen.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Progress:
             self._bar = tqdm(total=epochs, unit="epoch", desc="fit", file=sys.stderr)
 
     def advance(self, epochs: int, logs: Mapping[str, float]) -> None:
-        """Move on by so many epochs and show these numbers."""
+        """Advance the bar by `epochs` and show the numbers in `logs`."""
         if self._bar is not None:
             shown = {name: f"{value:.4g}" for name, value in logs.items()}
             self._bar.set_postfix(shown, refresh=False)

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Rule(Protocol):
-    """What decides after each epoch whether to go on, and need not be asked after every one."""
+    """A rule of stopping, which says how many epochs may run before it has to decide."""
 
     def ahead(self) -> int:
-        """Return how many epochs may run before the rule has to hear of them."""
+        """Return how many epochs may run in one call before the rule is told of them."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> str | None:
-        """Hear of an epoch, which others may have followed; return why to stop, or None."""
+        """Take note of an epoch, after which others may have run; return why to stop, or None."""
 
     def on_fit_end(self, history: History, non_finite: bool) -> None:
-        """Hear that the training is over, before the listeners do."""
+        """Take note that the training is over; called before the listeners are told."""
 
 
 class Shuffled:

@@ -1,8 +1,7 @@
 """Whose turn it is: a model that one thread fits is that thread's until the fit is over.
 
-Nothing waits here, so that nothing can wait for ever: whoever comes while it is not his turn gets
-a RuntimeError. Only the first use of a model that is not built yet is done by one thread while the
-others wait, for as long as the building takes.
+Nothing waits here, so nothing can deadlock: a call out of turn gets a RuntimeError. The one
+exception is the first use of a model that is not built yet: one thread builds it, the others wait.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ def check(model: Held, what: str) -> None:
 
 
 def _holder(model: Held) -> Turn | None:
-    """Return the turn that is on; that of a thread which a fork left behind is over."""
+    """Return the live turn; None if there is none, or if it is that of a process before a fork."""
     turn: Turn | None = model._turn
     return turn if turn is not None and turn.live and turn.process == os.getpid() else None
 
@@ -99,14 +98,14 @@ def _in_use(what: str, holder: Turn) -> str:
     )
 
 
-# For the moment of looking and taking.
+# Held while a turn is looked at and taken.
 _guard = threading.Lock()
-# For the first use of a model: whoever needs what is not there yet makes it while others wait.
+# Held while one thread makes what the first use of a model needs; the others wait.
 building = threading.RLock()
 
 
 def _after_fork() -> None:
-    # Threads that may have held them are not in the child.
+    # The child has no thread that could release a lock held at the fork.
     global _guard, building
     _guard, building = threading.Lock(), threading.RLock()
 
