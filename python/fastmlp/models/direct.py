@@ -14,11 +14,12 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.layers import Dense
+from fastmlp.layers import Activation, Dense, Dropout
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from fastmlp.layers.base import Layer
     from fastmlp.networks.network import Network
     from fastmlp.networks.structure import SummaryRow
 
@@ -104,12 +105,7 @@ def last_layer(network: Network) -> tuple[Dense, str]:
     last = rows[-1]
     calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
     layer = network.layer(last.name.partition(":")[0])
-    if (
-        last.kind != "Dense"
-        or not isinstance(layer, Dense)
-        or last.activation != "identity"
-        or calls > 1
-    ):
+    if type(layer) is not Dense or last.activation != "identity" or calls > 1:
         kind = f"{last.kind} {last.activation}".strip()
         raise ValueError(
             "the last layer must be a Dense layer with the identity activation, used once: "
@@ -145,9 +141,10 @@ def collapsed(network: Network) -> tuple[Array, Array, Any]:
     W: Array = np.eye(previous.output_columns)
     b: Array = np.zeros(previous.output_columns)
     for row in rows[1:]:
-        _check_linear(row, previous, is_last=row is rows[-1])
-        if row.kind == "Dense":
-            layer: Any = network.layer(row.name.partition(":")[0])
+        _check_in_a_row(row, previous)
+        layer = network.layer(row.name.partition(":")[0])
+        _check_linear(row, layer, is_last=row is rows[-1])
+        if isinstance(layer, Dense):
             weights = layer.weights.astype(np.float64)
             W, b = weights @ W, weights @ b
             if layer.use_bias:
@@ -157,14 +154,18 @@ def collapsed(network: Network) -> tuple[Array, Array, Any]:
     return W, b, output.activation or "identity"
 
 
-def _check_linear(row: SummaryRow, previous: SummaryRow, *, is_last: bool) -> None:
-    """Raise unless a layer is linear and follows the one before it; the last may end in any φ."""
+def _check_in_a_row(row: SummaryRow, previous: SummaryRow) -> None:
+    """Raise unless a layer follows the one before it, and nothing else."""
     if row.connections != (previous.name,):
         raise ValueError(
             f"layer {row.name!r} takes its input from {', '.join(row.connections)}: only layers in "
             "a row can be collapsed"
         )
-    if row.kind not in ("Dense", "Activation", "Dropout"):
+
+
+def _check_linear(row: SummaryRow, layer: Layer, *, is_last: bool) -> None:
+    """Raise unless a layer is linear; the last may end in any φ."""
+    if type(layer) not in (Dense, Activation, Dropout):
         raise ValueError(f"layer {row.name!r} is {row.kind}, not one of Dense layers in a row")
     if row.activation not in ("", "identity") and not is_last:
         raise ValueError(
