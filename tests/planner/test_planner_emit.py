@@ -153,6 +153,7 @@ def test_the_core_does_not_accept_a_step_beyond_its_memory():
             _core.ProgramF32(**{**arguments, space: arguments[space] // 2})
 
 
+# mypy.stubtest sees neither what _core.kernels holds nor the arguments of pybind11's functions.
 def test_the_stub_of_the_core_names_what_the_core_has():
     stub = Path(_core.__file__).parent / "_core.pyi"
     if not stub.exists():

@@ -259,19 +259,19 @@ class TrainingPlan:
         arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype)
         result = result or self.new_result(epochs)
         self._program.train(
-            arrays,
-            order,
-            rows,
-            batch_size,
-            epochs,
-            self.parameters.flat,
-            list(state),
-            self.groups,
-            np.ascontiguousarray(step_values, dtype=np.float64),
-            seed % WORD,
-            first_step % WORD,
-            result.numbers,
-            result.counts,
+            feeds=arrays,
+            order=order,
+            rows=rows,
+            batch_rows=batch_size,
+            epochs=epochs,
+            parameters=self.parameters.flat,
+            state=list(state),
+            groups=self.groups,
+            step_values=np.ascontiguousarray(step_values, dtype=np.float64),
+            seed=seed % WORD,
+            first_step=first_step % WORD,
+            scalars=result.numbers,
+            done=result.counts,
         )
         return result
 
