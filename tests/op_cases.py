@@ -125,7 +125,7 @@ CASES: dict[str, list[Case]] = {
     **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum", "ratio")},
     **{f"{name}_message": binary(read_by_message(name)) for name in ACTIVATIONS},
     **{op: binary(within_one) for op in ("logistic_cross_entropy", "logistic_residual")},
-    **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs")},
+    **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs", "log_cosh")},
     **{op: unary(positive) for op in ("log", "sqrt")},
     "power": [
         *unary(exponent=2.0),
@@ -267,6 +267,7 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
     "sin": np.sin,
     "cos": np.cos,
     "abs": np.abs,
+    "log_cosh": lambda a: np.logaddexp(a, -a) - np.log(2),
     "power": lambda a, exponent: np.power(a, exponent),
     "sum": lambda a, axis: np.add.reduce(a, axis=axis if axis is not None else (0, 1)).reshape(
         [1 if axis in (None, i) else n for i, n in enumerate(a.shape)]

@@ -213,6 +213,16 @@ FASTMLP_INLINE Vec<T> softplus(Vec<T> x) {
   return greatest(Vec<T>{}, x) + log1p<T>(exp_of_minus<T>(x));
 }
 
+// Near 0, log1p(sinh²x)/2 with sinh² = tanh²/(1 − tanh²), which is below 1 there; beyond,
+// |x| − log 2 + log1p(e^−2|x|).
+template <class T>
+FASTMLP_INLINE Vec<T> log_cosh(Vec<T> x) {
+  const Vec<T> m = abs<T>(x), t = FASTMLP_ISA::tanh<T>(x), square = t * t;
+  const Vec<T> near = T(0.5) * log1p<T>(square / (T(1) - square));
+  const Vec<T> beyond = (m - T(0.6931471805599453)) + log1p<T>(exp_of_minus<T>(m + m));
+  return m < T(0.88) ? near : beyond;
+}
+
 // softplus(z) − t·z as (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: for t of 0 … 1
 // no term is negative.
 template <class T>

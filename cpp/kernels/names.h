@@ -15,6 +15,7 @@ namespace fastmlp {
   X(sin)                 \
   X(cos)                 \
   X(abs)                 \
+  X(log_cosh)            \
   X(power)               \
   X(scale)
 

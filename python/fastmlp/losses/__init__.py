@@ -3,20 +3,60 @@
 A loss is a function of two nodes, the output y (b, n) and the target t, that returns a node with
 one number for each example. `mean_loss` is the only reduction: training, evaluation and gradient
 use it. The objective is J = mean L + λ·½‖W‖², weights only.
+
+Each has a name for `fit(..., loss="huber")` and a class for its settings, `Huber(delta=2.0)`.
 """
 
 from __future__ import annotations
 
-from fastmlp.losses.base import Loss, one_number_per_row
+from fastmlp.losses.base import LOSSES, Loss, one_number_per_row
+from fastmlp.losses.classes import (
+    BinaryCrossEntropy,
+    BinaryFocal,
+    CrossEntropy,
+    Focal,
+    Hinge,
+    LogLoss,
+)
+from fastmlp.losses.distributions import GaussianNLL, KLDivergence, Poisson
+from fastmlp.losses.numbers import (
+    AbsoluteError,
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanSquaredError,
+    Quantile,
+    SquaredError,
+)
 from fastmlp.losses.reduction import l2_penalty, mean_loss
-from fastmlp.losses.registry import LOSSES, default, get
+from fastmlp.losses.registry import config, default, from_config, get, named, register
 
 __all__ = [
     "LOSSES",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "BinaryFocal",
+    "CosineSimilarity",
+    "CrossEntropy",
+    "Focal",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "LogLoss",
     "Loss",
+    "MeanSquaredError",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+    "config",
     "default",
+    "from_config",
     "get",
     "l2_penalty",
     "mean_loss",
+    "named",
     "one_number_per_row",
+    "register",
 ]

@@ -6,7 +6,7 @@ It returns a node with one number for each example, which `reduction.mean_loss` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import graph as g
@@ -58,6 +58,12 @@ class Loss:
         """Return the loss of each example, (b, 1), or (1, 1) if the function reduced it already."""
         return one_number_per_row(self.function(y, t), y, f"loss {self.name!r}")
 
+    def __reduce__(self) -> Any:
+        # The function may have no name that a pickle could say, so the loss says its own.
+        if LOSSES.get(self.name) == self:
+            return _by_name, (self.name,)
+        return super().__reduce__()
+
     def target_columns(self, output_columns: int) -> int:
         """Return how many columns targets usually have for a network of `output_columns`."""
         return 1 if self.target == "class" else output_columns
@@ -103,6 +109,43 @@ class Loss:
         return ENCODERS[self.target](as_matrix(t, name), output_columns, name)
 
 
+def _by_name(name: str) -> Loss:
+    if name not in LOSSES:
+        raise ValueError(f"no loss is called {name!r} here: name it by fastmlp.losses.register")
+    return LOSSES[name]
+
+
+# Losses by name, filled in registry.py: a loss that has a name is pickled as its name.
+LOSSES: dict[str, Loss] = {}
+
+
+@dataclass(frozen=True, repr=False)
+class Configured(Loss):
+    """A loss of fastmlp's own: a frozen dataclass whose arguments are its settings.
+
+    Those with equal settings are equal. A subclass has `name`, `formula` and `target` as
+    attributes of the class and `function` as a method.
+    """
+
+    name: str = field(default="", init=False)
+    formula: str = field(default="", init=False)
+    function: Callable[[g.Node, g.Node], g.Node] = field(init=False, compare=False)
+    target: str = field(default="any", init=False)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments that make the loss again: JSON values and tuples of them."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
+    def _set(self, **values: Any) -> None:
+        """Put checked values in the place of those given."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        arguments = (f"{name}={value!r}" for name, value in self.settings().items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+
 def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:
     """Return `result` of a function of (y, t) as (b, 1), or as it is if it is (1, 1).
 
@@ -129,6 +172,11 @@ def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:
 def sum_columns(a: g.Node) -> g.Node:
     """Return Σ over the columns, (b, 1)."""
     return a if a.shape[1] == 1 else g.sum(a, axis=1)
+
+
+def mean_columns(a: g.Node) -> g.Node:
+    """Return the mean over the columns, (b, 1)."""
+    return a if a.shape[1] == 1 else g.mean(a, axis=1)
 
 
 def require_same_columns(name: str, y: g.Node, t: g.Node) -> None:

@@ -2,54 +2,405 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from fastmlp import graph as g
-from fastmlp.losses.base import Loss, require_same_columns, sum_columns
+from fastmlp._checks import choice, integer, listed, real
+from fastmlp.losses.base import Configured, mean_columns, require_same_columns, sum_columns
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
-def _cross_entropy(y: g.Node, t: g.Node) -> g.Node:
+def require_softmax(name: str, y: g.Node) -> None:
+    """Refuse outputs that are no probabilities of classes."""
     if y.op != "softmax":
         raise ValueError(
-            f"cross_entropy needs probabilities of classes that sum to 1: an output of "
+            f"{name} needs probabilities of classes that sum to 1: an output of "
             f"'softmax', not {y.op!r}; set output='softmax'"
         )
     if y.shape[1] == 1:
+        binary = "binary_focal" if name == "focal" else "binary_cross_entropy"
         raise ValueError(
-            "cross_entropy needs two output columns at least, a softmax of one column is always 1; "
-            "set output='logistic' and loss='binary_cross_entropy'"
+            f"{name} needs two output columns at least, a softmax of one column is always 1; "
+            f"set output='logistic' and loss={binary!r}"
         )
-    return g.softmax_cross_entropy(y.parents[0], t)
 
 
-def _binary_cross_entropy(y: g.Node, t: g.Node) -> g.Node:
+def _require_logistic(name: str, y: g.Node, t: g.Node) -> None:
     if y.op != "logistic":
         raise ValueError(
-            f"binary_cross_entropy needs probabilities: an output of 'logistic', not {y.op!r}; "
+            f"{name} needs probabilities: an output of 'logistic', not {y.op!r}; "
             "set output='logistic'"
         )
-    require_same_columns("binary_cross_entropy", y, t)
-    return sum_columns(g.logistic_cross_entropy(y.parents[0], t))
+    require_same_columns(name, y, t)
 
 
-def _hinge(y: g.Node, t: g.Node) -> g.Node:
-    columns = y.shape[1]
-    if columns == 1:
-        require_same_columns("hinge", y, t)
-        return g.relu(1.0 - (2.0 * t - 1.0) * y)
-    label = t if t.shape[1] == 1 else g.argmax(t)
-    # max(0, 1 + max_{j≠t} yⱼ − yₜ) = maxⱼ (yⱼ + [j ≠ t]) − yₜ: at j = t the difference is the 0.
-    one = g.spread(g.constant(1.0), shape=label.shape)
-    margins = y + 1.0 - g.scatter(one, label, columns=columns)
-    return g.pick(margins, g.argmax(margins)) - g.pick(y, label)
+def _checked_weights(given: Any, name: str) -> tuple[tuple[int, float], ...] | None:
+    """Return weights of classes as pairs in the order of the classes."""
+    if given is None:
+        return None
+    pairs = list(given.items()) if isinstance(given, Mapping) else listed(given)
+    if pairs is None:
+        advice = ""
+        if given == "balanced":
+            advice = "; what balances them depends on the data: len(t) / np.bincount(t) / classes"
+        raise TypeError(
+            f"{name} must be a dict from class to weight or a list of weights, got {given!r}"
+            f"{advice}"
+        )
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        pairs = list(enumerate(pairs))
+    checked = {
+        integer(label, f"a class of {name}", at_least=0): real(
+            weight, f"{name}[{label}]", at_least=0
+        )
+        for label, weight in pairs
+    }
+    if len(checked) < len(pairs) or not any(checked.values()):
+        raise ValueError(f"{name} must name each class once, one of them above 0, got {given!r}")
+    return tuple(sorted(checked.items()))
+
+
+def _row(weights: tuple[tuple[int, float], ...], columns: int, name: str) -> list[float]:
+    """Return the weights of all classes: 1 for those that are not named."""
+    if weights[-1][0] >= columns:
+        raise ValueError(
+            f"{name} has a weight for class {weights[-1][0]}; the output has {columns} columns"
+        )
+    named = dict(weights)
+    return [named.get(label, 1.0) for label in range(columns)]
+
+
+def _one_hot(t: g.Node, columns: int, height: float = 1.0) -> g.Node:
+    """Return `height` times the targets as rows of probabilities, (b, columns)."""
+    if t.shape[1] == columns:
+        return t if height == 1 else height * t
+    return g.scatter(g.spread(g.constant(height), shape=t.shape), t, columns=columns)
+
+
+@dataclass(frozen=True, repr=False)
+class _Weighted(Configured):
+    """Losses that smooth targets and weigh classes."""
+
+    label_smoothing: float = 0.0
+    class_weight: Any = None
+
+    def __post_init__(self) -> None:
+        smoothing = real(self.label_smoothing, "label_smoothing", at_least=0, below=1)
+        weights = _checked_weights(self.class_weight, "class_weight")
+        self._set(label_smoothing=smoothing, class_weight=weights)
+
+    def __repr__(self) -> str:
+        weights = self.settings()["class_weight"]
+        return super().__repr__().replace(repr(weights), repr(weights and dict(weights)), 1)
+
+
+@dataclass(frozen=True, repr=False)
+class CrossEntropy(_Weighted):
+    """L = −Σₖ wₖ t′ₖ log yₖ of a softmax output y, with t′ = (1 − ε) t + ε / n for n classes.
+
+    Computed from the arguments of the softmax, so that it stays finite for wrong answers however
+    sure they are. Without settings it is −log y of the right class.
+
+    Parameters
+    ----------
+    label_smoothing
+        ε in [0, 1): the share of the target that is spread over all classes (Szegedy et al. 2016,
+        Rethinking the Inception architecture), as in Keras and PyTorch.
+    class_weight
+        Weights wₖ ≥ 0 of the classes: a dict from class to weight, in which missing classes have 1,
+        or a list with one for each. Without smoothing the weight of the right class multiplies
+        the loss of the example. The mean over a batch is Σ L / n, as with Keras' class_weight;
+        PyTorch's `CrossEntropyLoss(weight=)` divides by the sum of the weights of the batch's
+        targets instead: give those as `sample_weight` of `fit` to have that.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is no such number, or a weight is for a class that the output does not have.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import CrossEntropy
+    >>> loss = CrossEntropy(label_smoothing=0.1, class_weight={0: 1, 2: 5})
+    >>> loss
+    CrossEntropy(label_smoothing=0.1, class_weight={0: 1.0, 2: 5.0})
+    >>> y = g.softmax(g.constant([[0.0, 0.0, 0.0]]))
+    >>> round(g.run(CrossEntropy(class_weight=[1, 1, 2])(y, g.constant(2)), {}).item(), 4)
+    2.1972
+    """
+
+    name = "cross_entropy"
+    formula = "−Σₖ tₖ log yₖ"
+    target = "class"
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        require_softmax(self.name, y)
+        z, columns, smoothing = y.parents[0], y.shape[1], self.label_smoothing
+        if smoothing == 0 and self.class_weight is None:
+            return g.softmax_cross_entropy(z, t)
+        t = _one_hot(t, columns, 1.0 - smoothing)
+        if smoothing:
+            t = t + smoothing / columns
+        if self.class_weight is not None:
+            t = t * g.constant([_row(self.class_weight, columns, "class_weight")])
+        return g.softmax_cross_entropy(z, t)
+
+
+@dataclass(frozen=True, repr=False)
+class BinaryCrossEntropy(_Weighted):
+    """L = −Σₖ (w₁ t′ₖ log yₖ + w₀ (1 − t′ₖ) log(1 − yₖ)) of a logistic output y.
+
+    Computed from the argument of the logistic function: no digit is lost however sure y is.
+
+    Parameters
+    ----------
+    label_smoothing
+        ε in [0, 1): t′ = (1 − ε) t + ε / 2, as in Keras.
+    class_weight
+        Weights ≥ 0 of no and yes, as ``{0: w₀, 1: w₁}`` or ``[w₀, w₁]``; missing ones are 1. w₁ is
+        what PyTorch calls pos_weight.
+    columns
+        "sum" over the columns, or their "mean" as in Keras and PyTorch: what "bce" stands for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is something else.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import BinaryCrossEntropy
+    >>> y = g.logistic(g.constant([[0.0, 0.0]]))
+    >>> round(g.run(BinaryCrossEntropy()(y, g.constant([[1.0, 0.0]])), {}).item(), 4)
+    1.3863
+    """
+
+    columns: str = "sum"
+
+    name = "binary_cross_entropy"
+    formula = "−Σₖ (tₖ log yₖ + (1 − tₖ) log(1 − yₖ))"
+    target = "binary"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice(self.columns, "columns", ("sum", "mean"))
+        if self.class_weight is not None:
+            _row(self.class_weight, 2, "class_weight of yes and no")
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        _require_logistic(self.name, y, t)
+        z, smoothing = y.parents[0], self.label_smoothing
+        if smoothing:
+            t = (1.0 - smoothing) * t + 0.5 * smoothing
+        if self.class_weight is None:
+            each = g.logistic_cross_entropy(z, t)
+        else:
+            no, yes = _row(self.class_weight, 2, "class_weight")
+            each = (yes * t) * g.softplus(-z) + (no * (1.0 - t)) * g.softplus(z)
+        return mean_columns(each) if self.columns == "mean" else sum_columns(each)
+
+
+@dataclass(frozen=True, repr=False)
+class LogLoss(Configured):
+    """`CrossEntropy` of a softmax output, `BinaryCrossEntropy` of one logistic column.
+
+    What scikit-learn calls log_loss: −log of the probability of the right class.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import LogLoss
+    >>> round(g.run(LogLoss()(g.logistic(g.constant(0.0)), g.constant(1.0)), {}).item(), 4)
+    0.6931
+    """
+
+    name = "log_loss"
+    formula = "−log of the probability of the right class"
+    target = "class"
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        if y.op == "logistic" and y.shape[1] == 1:
+            return BinaryCrossEntropy().function(y, t)
+        if y.op != "softmax":
+            raise ValueError(
+                "log_loss needs probabilities: an output of 'softmax', or of 'logistic' with one "
+                f"column, not {y.op!r} with {y.shape[1]}; for several questions of yes and no set "
+                "loss='binary_cross_entropy'"
+            )
+        return CrossEntropy().function(y, t)
+
+
+@dataclass(frozen=True, repr=False)
+class Hinge(Configured):
+    """L = max(0, 1 − (2t − 1) y), or of several classes max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ).
+
+    Crammer & Singer 2001. The derivative at the kink is taken as 0; of equal rivals the first
+    counts.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import Hinge
+    >>> g.run(Hinge()(g.constant([[3.0, 2.5, 0.0]]), g.constant(1)), {}).item()
+    1.5
+    """
+
+    name = "hinge"
+    formula = "max(0, 1 − (2t − 1) y), or max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ)"
+    target = "class"
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        columns = y.shape[1]
+        if columns == 1:
+            require_same_columns(self.name, y, t)
+            return g.relu(1.0 - (2.0 * t - 1.0) * y)
+        label = t if t.shape[1] == 1 else g.argmax(t)
+        # max(0, 1 + max_{j≠t} yⱼ − yₜ) = maxⱼ (yⱼ + [j ≠ t]) − yₜ: at j = t the difference is 0.
+        margins = y + 1.0 - _one_hot(label, columns)
+        return g.pick(margins, g.argmax(margins)) - g.pick(y, label)
+
+
+@dataclass(frozen=True, repr=False)
+class Focal(Configured):
+    """L = −αₜ (1 − yₜ)^γ log yₜ of a softmax output, t the right class.
+
+    Lin et al. 2017, Focal loss for dense object detection: what is answered well already counts
+    little. With γ = 0 and without α it is the cross-entropy. Computed from the margin
+    m = zₜ − log Σ_{j≠t} e^zⱼ of the right class, by which yₜ = logistic(m): no digit is lost.
+
+    Parameters
+    ----------
+    gamma
+        γ ≥ 0.
+    alpha
+        α ≥ 0 of all classes, or a list or dict of one for each; None: 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is no such number; from targets that are neither labels nor one-hot.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import Focal
+    >>> y = g.softmax(g.constant([[0.0, 0.0]]))
+    >>> round(g.run(Focal(gamma=2.0)(y, g.constant(1)), {}).item(), 4)
+    0.1733
+    """
+
+    gamma: float = 2.0
+    alpha: Any = None
+
+    name = "focal"
+    formula = "−αₜ (1 − yₜ)^γ log yₜ"
+    target = "class"
+
+    def __post_init__(self) -> None:
+        alpha = self.alpha
+        if not isinstance(alpha, str) and (isinstance(alpha, Mapping) or listed(alpha) is not None):
+            alpha = _checked_weights(alpha, "alpha")
+        elif alpha is not None:
+            alpha = real(alpha, "alpha", at_least=0)
+        self._set(gamma=real(self.gamma, "gamma", at_least=0), alpha=alpha)
+
+    def encode_targets(
+        self, t: npt.ArrayLike, output_columns: int, *, name: str = "t"
+    ) -> npt.NDArray[Any]:
+        """Check labels or one-hot rows and return the labels."""
+        encoded = super().encode_targets(t, output_columns, name=name)
+        if encoded.shape[1] > 1:
+            raise ValueError(f"focal needs labels or one-hot rows, {name} has probabilities")
+        return encoded
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        require_softmax(self.name, y)
+        z, columns = y.parents[0], y.shape[1]
+        label = t if t.shape[1] == 1 else g.argmax(t)
+        # log Σ_{j≠t} e^zⱼ = z_r + the cross-entropy at r, where r is the largest of the others.
+        far = 1e30  # more than any zⱼ, and finite in float32
+        others = z - _one_hot(label, columns, far)
+        rival = g.argmax(others)
+        m = g.pick(z, label) - g.pick(others, rival) - g.softmax_cross_entropy(others, rival)
+        each = _focused(m, self.gamma)
+        if isinstance(self.alpha, tuple):
+            alpha = g.constant([_row(self.alpha, columns, "alpha")])
+            return g.sum(_one_hot(label, columns) * alpha, axis=1) * each
+        return each if self.alpha is None else self.alpha * each
+
+
+@dataclass(frozen=True, repr=False)
+class BinaryFocal(Configured):
+    """L = −meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ)), y logistic.
+
+    Lin et al. 2017, Focal loss for dense object detection, as in Keras and torchvision. Targets
+    between 0 and 1 mix the losses of both answers. Computed from the argument of the logistic
+    function: no digit is lost.
+
+    Parameters
+    ----------
+    gamma
+        γ ≥ 0.
+    alpha
+        α in [0, 1], 0.25 in the paper; None: both answers count 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is no such number.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses import BinaryFocal
+    >>> y = g.logistic(g.constant(0.0))
+    >>> round(g.run(BinaryFocal(gamma=2.0)(y, g.constant(1.0)), {}).item(), 4)
+    0.1733
+    """
+
+    gamma: float = 2.0
+    alpha: float | None = None
+
+    name = "binary_focal"
+    formula = "−meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ))"
+    target = "binary"
+
+    def __post_init__(self) -> None:
+        self._set(gamma=real(self.gamma, "gamma", at_least=0))
+        if self.alpha is not None:
+            self._set(alpha=real(self.alpha, "alpha", at_least=0, at_most=1))
+
+    def function(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example."""
+        _require_logistic(self.name, y, t)
+        z = y.parents[0]
+        yes, no = (1.0, 1.0) if self.alpha is None else (self.alpha, 1.0 - self.alpha)
+        right, wrong = _focused(z, self.gamma), _focused(-z, self.gamma)
+        return mean_columns((yes * t) * right + (no * (1.0 - t)) * wrong)
+
+
+def _focused(m: g.Node, gamma: float) -> g.Node:
+    """Return −(1 − p)^γ log p with p = logistic(m): −log p is softplus(−m), and so on."""
+    loss = g.softplus(-m)
+    return loss if gamma == 0 else g.exp(-gamma * g.softplus(m)) * loss
 
 
 CLASSES = (
-    Loss("cross_entropy", "−Σₖ tₖ log yₖ", _cross_entropy, "class"),
-    Loss(
-        "binary_cross_entropy",
-        "−Σₖ (tₖ log yₖ + (1 − tₖ) log(1 − yₖ))",
-        _binary_cross_entropy,
-        "binary",
-    ),
-    # Several classes: Crammer & Singer 2001.
-    Loss("hinge", "max(0, 1 − (2t − 1) y), or max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ)", _hinge, "class"),
+    CrossEntropy(),
+    BinaryCrossEntropy(),
+    LogLoss(),
+    Hinge(),
+    Focal(),
+    BinaryFocal(),
 )

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice
-from fastmlp.losses.base import Loss
-from fastmlp.losses.classes import CLASSES
+from fastmlp.losses.base import LOSSES, Configured, Loss
+from fastmlp.losses.classes import CLASSES, BinaryCrossEntropy
+from fastmlp.losses.distributions import DISTRIBUTIONS
 from fastmlp.losses.numbers import NUMBERS
 
-LOSSES: dict[str, Loss] = {loss.name: loss for loss in (*NUMBERS, *CLASSES)}
+LOSSES.update({loss.name: loss for loss in (*NUMBERS, *CLASSES, *DISTRIBUTIONS)})
+OWN = {loss.name: type(loss) for loss in LOSSES.values() if isinstance(loss, Configured)}
+
+# What Keras, PyTorch and scikit-learn call them: small letters, without underscores.
+ALIASES: dict[str, Loss] = {
+    alias: loss
+    for loss, aliases in (
+        (LOSSES["mean_squared_error"], "mse mseloss meansquarederror"),
+        (LOSSES["absolute_error"], "mae l1 l1loss meanabsoluteerror"),
+        (LOSSES["huber"], "huberloss smoothl1 smoothl1loss"),
+        (LOSSES["log_cosh"], "logcosh"),
+        (LOSSES["quantile"], "pinball pinballloss quantileloss"),
+        (LOSSES["cosine_similarity"], "cosinesimilarity"),
+        (LOSSES["cross_entropy"], "categoricalcrossentropy sparsecategoricalcrossentropy"),
+        (LOSSES["cross_entropy"], "crossentropyloss nll nllloss"),
+        (BinaryCrossEntropy(columns="mean"), "bce bceloss bcewithlogits bcewithlogitsloss"),
+        (BinaryCrossEntropy(columns="mean"), "binarycrossentropy"),
+        (LOSSES["focal"], "categoricalfocalcrossentropy"),
+        (LOSSES["binary_focal"], "binaryfocalcrossentropy"),
+        (LOSSES["kl_divergence"], "kldivergence kldivloss kldiv kld kullbackleiblerdivergence"),
+        (LOSSES["poisson"], "poissonnll poissonnllloss"),
+        (LOSSES["gaussian_nll"], "gaussiannll gaussiannllloss"),
+    )
+    for alias in aliases.split()
+}
 
 
 def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
@@ -19,9 +45,10 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
     Parameters
     ----------
     spec
-        A name (see ``LOSSES``), a `Loss`, or a function of the nodes (y, t). A function is given
-        the targets as they are, whatever their number of columns; wrap it in a `Loss` to have them
-        checked.
+        A name (see ``LOSSES``), one that Keras, PyTorch or scikit-learn use ("mse", "mae", "bce",
+        "sparse_categorical_crossentropy", "BCEWithLogitsLoss", "log_loss", …), a `Loss`, or a
+        function of the nodes (y, t). A function is given the targets as they are, whatever their
+        number of columns; wrap it in a `Loss` to have them checked.
 
     Raises
     ------
@@ -35,6 +62,8 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
     >>> from fastmlp import losses
     >>> losses.get("squared_error").formula
     '½ Σₖ (yₖ − tₖ)²'
+    >>> losses.get("mse").formula
+    'meanₖ (yₖ − tₖ)²'
     """
     if isinstance(spec, Loss):
         return spec
@@ -45,13 +74,106 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
                 "training would not move; use 'cross_entropy' or 'hinge', and "
                 f"metrics=[{spec!r}] to watch it"
             )
-        return LOSSES[choice(spec, "loss", LOSSES)]
+        return named(spec) or LOSSES[choice(spec, "loss", LOSSES)]
+    if isinstance(spec, type) and issubclass(spec, Loss):
+        raise TypeError(f"loss must be an object, got the class: write {spec.__name__}()")
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
         return Loss(name, f"{name}(y, t)", spec)
     raise TypeError(
         f"loss must be a name, a Loss or a function of the nodes (y, t), not {type(spec).__name__}"
     )
+
+
+def named(name: str) -> Loss | None:
+    """Return the loss of that name or alias, None if there is none."""
+    return LOSSES.get(name) or ALIASES.get(name.lower().replace("_", ""))
+
+
+def register(
+    name: str,
+    function: Loss | Callable[[g.Node, g.Node], g.Node],
+    *,
+    formula: str | None = None,
+    target: str = "any",
+) -> Loss:
+    """Give a loss of your own a name, by which `fit` finds it and files of models call it.
+
+    Register it again before a model that was saved with it is loaded.
+
+    Parameters
+    ----------
+    name
+        The name.
+    function
+        Of the nodes (y, t), see `Loss`; or a `Loss`, of which function, formula and target are
+        taken.
+    formula
+        L of one example, for people to read.
+    target
+        What targets look like, see `Loss`.
+
+    Returns
+    -------
+    Loss
+        The loss of that name.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken by another loss.
+    TypeError
+        If `name` is no text or `function` no function.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> from fastmlp import graph as g
+    >>> loss = fm.losses.register("cubed_error", lambda y, t: g.abs(y - t) ** 3, target="real")
+    >>> fm.losses.get("cubed_error") is loss
+    True
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise TypeError(f"name must be a text, got {name!r}")
+    if isinstance(function, Loss):
+        if formula is not None or target != "any":
+            raise TypeError("formula and target come with the Loss; give them to Loss(...)")
+        formula, target, function = function.formula, function.target, function.function
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"function must be a function of the nodes (y, t), got {function!r}")
+    loss = Loss(name, f"{name}(y, t)" if formula is None else formula, function, target)
+    if name in ("zero_one", "accuracy") or (named(name) not in (None, loss)):
+        raise ValueError(f"the name {name!r} is taken by {named(name) or 'a metric'}")
+    return LOSSES.setdefault(name, loss)
+
+
+def config(loss: Loss) -> str | dict[str, Any] | None:
+    """Return what `from_config` makes the loss of: JSON values; None if it has no name.
+
+    Examples
+    --------
+    >>> from fastmlp import losses
+    >>> losses.config(losses.get("mse")), losses.config(losses.Huber(2.0))
+    ('mean_squared_error', {'name': 'huber', 'delta': 2.0})
+    """
+    if LOSSES.get(loss.name) == loss:
+        return loss.name
+    if type(loss) is OWN.get(loss.name):
+        return {"name": loss.name, **loss.settings()}
+    return None
+
+
+def from_config(value: Any) -> Loss:
+    """Return the loss of a `config`; ValueError if it is malformed or names an unknown one."""
+    if isinstance(value, str):
+        return get(value)
+    if not isinstance(value, dict) or value.get("name") not in OWN:
+        raise ValueError(f"a loss must be a name, or a name and settings, got {value!r}")
+    settings = {key: setting for key, setting in value.items() if key != "name"}
+    try:
+        return OWN[value["name"]](**settings)
+    except TypeError as error:
+        raise ValueError(f"the settings of loss {value['name']!r} do not fit: {error}") from None
 
 
 def default(output_activation: str) -> str:

@@ -280,6 +280,36 @@ declare(
 )
 
 
+def log_cosh(a: Operand) -> Node:
+    """Return log cosh a, which is ½a² near 0 and ``|a|`` − log 2 far away; its derivative is tanh.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.log_cosh([[0.0, 1e-8, 800.0]]), {})
+    array([[0.00000000e+00, 5.00000000e-17, 7.99306853e+02]])
+    """
+    return apply("log_cosh", a)
+
+
+def _log_cosh_value(a: Array) -> Array:
+    m = np.where(a.real < 0, -a, a)
+    square = np.tanh(a) ** 2
+    near = m.real < 0.88  # sinh² a, which is square / (1 − square), is below 1 there
+    small = 0.5 * np.log1p(square / np.where(near, 1 - square, 1))
+    result: Array = np.where(near, small, (m - np.log(2)) + np.log1p(np.exp(-2 * m)))
+    return result.astype(a.dtype, copy=False)
+
+
+declare(
+    "log_cosh",
+    shape=_same,
+    value=_log_cosh_value,
+    derive=lambda h, bar, a: (bar * apply("tanh", a),),
+    formula="log cosh({0})",
+)
+
+
 def power(a: Operand, exponent: Operand) -> Node:
     """Return a to the power of a number, or of a node as exp(exponent · log a).
 
