@@ -87,9 +87,9 @@ def test_the_mean_over_rows_of_mean_squared_error_is_the_mean_over_all():
 
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_every_loss_is_a_metric_too(name):
-    output = {"cross_entropy": g.softmax, "binary_cross_entropy": g.logistic}.get(name, g.identity)
-    loss = losses.get(name)
-    y, t = output(g.input(3)), g.input(loss.target_columns(3))
+    loss, columns = losses.get(name), 4
+    output = {"class": g.softmax, "binary": g.logistic, "real": g.identity}[loss.target]
+    y, t = output(g.input(columns)), g.input(loss.target_columns(columns))
     for spec in (name, loss):
         assert metrics.get(spec)(y, t).shape == (g.BATCH, 1)
     assert not metrics.get(name).higher_is_better

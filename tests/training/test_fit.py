@@ -328,13 +328,26 @@ def test_an_example_of_weight_two_counts_as_two_examples():
         ("cross_entropy", "softmax", lambda X: (X[:, 0] * X[:, 1] > 0).astype(int)),
         ("binary_cross_entropy", "logistic", lambda X: (X[:, 0] * X[:, 1] > 0).astype(int)),
         ("hinge", "identity", lambda X: (X[:, 0] * X[:, 1] > 0).astype(int)),
-        (lambda y, t: g.abs(y - t), "identity", lambda X: np.sin(X.sum(axis=1))),
+        *(
+            (loss, "identity", lambda X: np.sin(X.sum(axis=1)))
+            for loss in (
+                *("mean_squared_error", "absolute_error", "huber", "log_cosh", "quantile"),
+                lambda y, t: g.abs(y - t),
+            )
+        ),
+        *((loss, "softmax", lambda X: (X[:, 0] > 0).astype(int)) for loss in ("log_loss", "focal")),
+        ("kl_divergence", "softmax", lambda X: np.c_[X[:, 0] > 0, X[:, 0] <= 0] * 1.0),
+        ("binary_focal", "logistic", lambda X: (X[:, 0] > 0).astype(int)),
+        ("cosine_similarity", "identity", lambda X: np.c_[X, X[:, :1]]),
+        ("poisson", "exp", lambda X: np.round(np.exp(X[:, 0] - 2))),
+        ("gaussian_nll", "identity", lambda X: np.sin(X.sum(axis=1))),
         (lambda y, t: g.mean((y - t) ** 2), "identity", lambda X: np.sin(X.sum(axis=1))),
     ],
 )
 def test_every_loss_is_learned(loss, output, target):
     X = np.random.default_rng(0).normal(size=(200, 2))
-    columns = 2 if loss == "cross_entropy" else 1
+    columns = {"cosine_similarity": 3, "gaussian_nll": 2}.get(loss, 1)
+    columns = 2 if output == "softmax" else columns
     model = fm.MLP([2, 32, columns], activation="tanh", output=output, seed=0)
     t = target(X)
     before = model.evaluate(X, t, loss=loss)["loss"]

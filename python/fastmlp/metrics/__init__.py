@@ -89,9 +89,10 @@ def get(
             return METRICS[spec]
         if (k := spec.removeprefix("top_")) != spec and k.isdecimal() and int(k) > 0:
             return top(int(k))
-        spec = losses.LOSSES[choice(spec, name, [*METRICS, *losses.LOSSES])]
+        loss = losses.named(spec) or losses.LOSSES[choice(spec, name, [*METRICS, *losses.LOSSES])]
+        return Metric(spec, loss.formula, loss)
     if isinstance(spec, Loss):
-        return Metric(spec.name, spec.formula, spec.function)
+        return Metric(spec.name, spec.formula, spec)  # equal losses are equal metrics
     if callable(spec):
         if takes_arrays(spec):
             return of(spec)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from fastmlp import _checks
+from fastmlp import _checks, losses
 from fastmlp.data import arrays, files
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import objectives
@@ -229,7 +229,11 @@ def _named(objective: MeanObjective | None) -> dict[str, Any] | None:
     """Return an objective by names, or None if it has functions of the user's own in it."""
     if objective is None or not objective.has_names:
         return None
-    return {"loss": objective.loss.name, "l2": objective.l2, "metrics": objective.names[1:]}
+    return {
+        "loss": losses.config(objective.loss),
+        "l2": objective.l2,
+        "metrics": objective.names[1:],
+    }
 
 
 def _objective_of(network: Network, named: Any) -> MeanObjective | None:
@@ -240,4 +244,4 @@ def _objective_of(network: Network, named: Any) -> MeanObjective | None:
     if not isinstance(named["metrics"], list):
         raise ValueError("the metrics of its objective must be a list")
     l2 = _checks.real(named["l2"], "its l2", at_least=0)
-    return objectives.choose(network, named["loss"], l2, named["metrics"])
+    return objectives.choose(network, losses.from_config(named["loss"]), l2, named["metrics"])

@@ -71,7 +71,7 @@ class MeanObjective:
     @property
     def has_names(self) -> bool:
         """Whether loss and metrics are all found again by their names."""
-        by_name = losses.LOSSES.get(self.loss.name) == self.loss
+        by_name = losses.config(self.loss) is not None
         return by_name and all(metrics.has_name(metric) for metric in self.metrics)
 
     def training_graph(
