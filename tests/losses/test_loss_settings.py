@@ -285,7 +285,7 @@ def test_no_loss_takes_many_steps(name):
     J = losses.mean_loss(loss(y, g.input(loss.target_columns(2))))
     parameters = [node for node in g.topological_order(J) if node.op == "parameter"]
     plan = planner.plan_training(J, Parameters(parameters), fm.SGD())
-    assert len(plan.steps.steps) <= 35
+    assert len(plan.steps.steps) <= 45
 
 
 # ------------------------------------------------------------------------- settings as objects
@@ -469,3 +469,22 @@ def test_a_loss_that_cannot_be_registered_is_an_error(arguments, error, message)
     with pytest.raises(error, match=message):
         losses.register(*arguments)
     assert "mine" not in losses.LOSSES
+
+
+def test_losses_are_metrics_by_any_of_their_names_and_files_keep_them(tmp_path):
+    model, X, t = fm.MLP([2, 2], seed=0), RNG.normal(size=(5, 2)), RNG.normal(size=(5, 2))
+    model.fit(X, t, metrics=["mse", "huber"], epochs=1)
+    scores = model.evaluate(X, t)
+    assert list(scores.keys()) == ["loss", "mse", "huber"]
+    assert scores["mse"] == pytest.approx(scores["loss"], rel=1e-6)  # of two columns
+    model.save(tmp_path / "model.safetensors")
+    assert fm.load(tmp_path / "model.safetensors").evaluate(X, t) == scores
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "mse", "huber", "absolute_error"])
+def test_a_linear_output_fitted_to_0_and_1_decides_at_a_half(loss):
+    model = fm.MLP([1, 1], seed=0)
+    model.layers[0].weights = [[1.0]]
+    model.layers[0].biases = [0.0]
+    scores = model.evaluate([[0.4], [0.6]], [0, 1], loss=loss, metrics=["accuracy"])
+    assert scores["accuracy"] == 1

@@ -123,14 +123,23 @@ LOSSES: dict[str, Loss] = {}
 class Configured(Loss):
     """A loss of fastmlp's own: a frozen dataclass whose arguments are its settings.
 
-    Those with equal settings are equal. A subclass has `name`, `formula` and `target` as
-    attributes of the class and `function` as a method.
+    Those with equal settings are equal. A subclass says its `name`, `formula` and `target` beside
+    its base, and has the method `each`, which is its `function`.
     """
 
     name: str = field(default="", init=False)
     formula: str = field(default="", init=False)
     function: Callable[[g.Node, g.Node], g.Node] = field(init=False, compare=False)
     target: str = field(default="any", init=False)
+
+    def __init_subclass__(cls, name: str = "", formula: str = "", target: str = "any") -> None:
+        of_all = {"name": name, "formula": formula, "target": target, "function": cls.each}
+        for attribute, value in of_all.items():
+            setattr(cls, attribute, value)
+
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
+        """Return L of each example, (b, 1)."""
+        raise NotImplementedError(f"{type(self).__name__}.each")
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments that make the loss again: JSON values and tuples of them."""

@@ -99,7 +99,12 @@ class _Weighted(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class CrossEntropy(_Weighted):
+class CrossEntropy(
+    _Weighted,
+    name="cross_entropy",
+    formula="−Σₖ tₖ log yₖ",
+    target="class",
+):
     """L = −Σₖ wₖ t′ₖ log yₖ of a softmax output y, with t′ = (1 − ε) t + ε / n for n classes.
 
     Computed from the arguments of the softmax, so that it stays finite for wrong answers however
@@ -134,11 +139,7 @@ class CrossEntropy(_Weighted):
     2.1972
     """
 
-    name = "cross_entropy"
-    formula = "−Σₖ tₖ log yₖ"
-    target = "class"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_softmax(self.name, y)
         z, columns, smoothing = y.parents[0], y.shape[1], self.label_smoothing
@@ -153,7 +154,12 @@ class CrossEntropy(_Weighted):
 
 
 @dataclass(frozen=True, repr=False)
-class BinaryCrossEntropy(_Weighted):
+class BinaryCrossEntropy(
+    _Weighted,
+    name="binary_cross_entropy",
+    formula="−Σₖ (tₖ log yₖ + (1 − tₖ) log(1 − yₖ))",
+    target="binary",
+):
     """L = −Σₖ (w₁ t′ₖ log yₖ + w₀ (1 − t′ₖ) log(1 − yₖ)) of a logistic output y.
 
     Computed from the argument of the logistic function: no digit is lost however sure y is.
@@ -184,17 +190,13 @@ class BinaryCrossEntropy(_Weighted):
 
     columns: str = "sum"
 
-    name = "binary_cross_entropy"
-    formula = "−Σₖ (tₖ log yₖ + (1 − tₖ) log(1 − yₖ))"
-    target = "binary"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         choice(self.columns, "columns", ("sum", "mean"))
         if self.class_weight is not None:
             _row(self.class_weight, 2, "class_weight of yes and no")
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         _require_logistic(self.name, y, t)
         z, smoothing = y.parents[0], self.label_smoothing
@@ -209,7 +211,12 @@ class BinaryCrossEntropy(_Weighted):
 
 
 @dataclass(frozen=True, repr=False)
-class LogLoss(Configured):
+class LogLoss(
+    Configured,
+    name="log_loss",
+    formula="−log of the probability of the right class",
+    target="class",
+):
     """`CrossEntropy` of a softmax output, `BinaryCrossEntropy` of one logistic column.
 
     What scikit-learn calls log_loss: −log of the probability of the right class.
@@ -222,25 +229,26 @@ class LogLoss(Configured):
     0.6931
     """
 
-    name = "log_loss"
-    formula = "−log of the probability of the right class"
-    target = "class"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         if y.op == "logistic" and y.shape[1] == 1:
-            return BinaryCrossEntropy().function(y, t)
+            return BinaryCrossEntropy().each(y, t)
         if y.op != "softmax":
             raise ValueError(
                 "log_loss needs probabilities: an output of 'softmax', or of 'logistic' with one "
                 f"column, not {y.op!r} with {y.shape[1]}; for several questions of yes and no set "
                 "loss='binary_cross_entropy'"
             )
-        return CrossEntropy().function(y, t)
+        return CrossEntropy().each(y, t)
 
 
 @dataclass(frozen=True, repr=False)
-class Hinge(Configured):
+class Hinge(
+    Configured,
+    name="hinge",
+    formula="max(0, 1 − (2t − 1) y), or max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ)",
+    target="class",
+):
     """L = max(0, 1 − (2t − 1) y), or of several classes max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ).
 
     Crammer & Singer 2001. The derivative at the kink is taken as 0; of equal rivals the first
@@ -254,11 +262,7 @@ class Hinge(Configured):
     1.5
     """
 
-    name = "hinge"
-    formula = "max(0, 1 − (2t − 1) y), or max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ)"
-    target = "class"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         columns = y.shape[1]
         if columns == 1:
@@ -271,7 +275,12 @@ class Hinge(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class Focal(Configured):
+class Focal(
+    Configured,
+    name="focal",
+    formula="−αₜ (1 − yₜ)^γ log yₜ",
+    target="class",
+):
     """L = −αₜ (1 − yₜ)^γ log yₜ of a softmax output, t the right class.
 
     Lin et al. 2017, Focal loss for dense object detection: what is answered well already counts
@@ -302,10 +311,6 @@ class Focal(Configured):
     gamma: float = 2.0
     alpha: Any = None
 
-    name = "focal"
-    formula = "−αₜ (1 − yₜ)^γ log yₜ"
-    target = "class"
-
     def __post_init__(self) -> None:
         alpha = self.alpha
         if not isinstance(alpha, str) and (isinstance(alpha, Mapping) or listed(alpha) is not None):
@@ -323,7 +328,7 @@ class Focal(Configured):
             raise ValueError(f"focal needs labels or one-hot rows, {name} has probabilities")
         return encoded
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_softmax(self.name, y)
         z, columns = y.parents[0], y.shape[1]
@@ -341,7 +346,12 @@ class Focal(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class BinaryFocal(Configured):
+class BinaryFocal(
+    Configured,
+    name="binary_focal",
+    formula="−meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ))",
+    target="binary",
+):
     """L = −meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ)), y logistic.
 
     Lin et al. 2017, Focal loss for dense object detection, as in Keras and torchvision. Targets
@@ -372,16 +382,12 @@ class BinaryFocal(Configured):
     gamma: float = 2.0
     alpha: float | None = None
 
-    name = "binary_focal"
-    formula = "−meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ))"
-    target = "binary"
-
     def __post_init__(self) -> None:
         self._set(gamma=real(self.gamma, "gamma", at_least=0))
         if self.alpha is not None:
             self._set(alpha=real(self.alpha, "alpha", at_least=0, at_most=1))
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         _require_logistic(self.name, y, t)
         z = y.parents[0]

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Poisson(Configured):
+class Poisson(
+    Configured,
+    name="poisson",
+    formula="meanₖ (λₖ − tₖ log λₖ)",
+    target="real",
+):
     """L = meanₖ (λₖ − tₖ log λₖ): counts t ≥ 0 with mean λ, without the constant log t!.
 
     As Keras has it, and PyTorch's `PoissonNLLLoss(full=False)`. It is computed from log λ.
@@ -46,10 +51,6 @@ class Poisson(Configured):
 
     log_rate: bool | None = None
 
-    name = "poisson"
-    formula = "meanₖ (λₖ − tₖ log λₖ)"
-    target = "real"
-
     def __post_init__(self) -> None:
         if self.log_rate is not None:
             flag(self.log_rate, "log_rate")
@@ -63,7 +64,7 @@ class Poisson(Configured):
             raise ValueError(f"poisson needs {name} >= 0; the smallest is {encoded.min()}")
         return encoded
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         known = y.op in activations.ACTIVATIONS
@@ -79,7 +80,12 @@ class Poisson(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class KLDivergence(Configured):
+class KLDivergence(
+    Configured,
+    name="kl_divergence",
+    formula="Σₖ tₖ log(tₖ / yₖ)",
+    target="class",
+):
     """L = Σₖ tₖ log(tₖ / yₖ): from probabilities t to a softmax output y, with 0 log 0 = 0.
 
     As in Keras, and PyTorch's `KLDivLoss(reduction="batchmean")`, without their clipping: it is
@@ -95,11 +101,7 @@ class KLDivergence(Configured):
     0.1308
     """
 
-    name = "kl_divergence"
-    formula = "Σₖ tₖ log(tₖ / yₖ)"
-    target = "class"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_softmax(self.name, y)
         z = y.parents[0]
@@ -110,7 +112,12 @@ class KLDivergence(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class GaussianNLL(Configured):
+class GaussianNLL(
+    Configured,
+    name="gaussian_nll",
+    formula="meanₖ ½ (log vₖ + (tₖ − mₖ)² / vₖ)",
+    target="real",
+):
     """L = meanₖ ½ (log vₖ + (tₖ − mₖ)² / vₖ): normal targets of mean m and variance v.
 
     Nix & Weigend 1994; PyTorch's `GaussianNLLLoss`. A network for n targets has 2n linear output
@@ -147,10 +154,6 @@ class GaussianNLL(Configured):
     floor: float = 1e-6
     full: bool = False
 
-    name = "gaussian_nll"
-    formula = "meanₖ ½ (log vₖ + (tₖ − mₖ)² / vₖ)"
-    target = "real"
-
     def __post_init__(self) -> None:
         choice(self.variance, "variance", ("exp", "softplus"))
         flag(self.full, "full")
@@ -174,10 +177,11 @@ class GaussianNLL(Configured):
     def variance_of(self, a: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the variances that the second half of the output columns stands for."""
         a = np.asarray(a)
-        v: npt.NDArray[Any] = np.exp(a) if self.variance == "exp" else np.logaddexp(0, a)
-        return v + v.dtype.type(self.floor)
+        v = np.exp(a) if self.variance == "exp" else np.logaddexp(0, a)
+        result: npt.NDArray[Any] = v + v.dtype.type(self.floor)
+        return result
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         n = self.target_columns(y.shape[1])
         if t.shape[1] != n:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class SquaredError(Configured):
+class SquaredError(
+    Configured,
+    name="squared_error",
+    formula="½ Σₖ (yₖ − tₖ)²",
+    target="real",
+):
     """L = ½ Σₖ (yₖ − tₖ)², the negative log-likelihood of normal errors but for a constant.
 
     The gradient by y is y − t. Keras and PyTorch call `MeanSquaredError` by this name or "mse".
@@ -30,18 +35,19 @@ class SquaredError(Configured):
     2.5
     """
 
-    name = "squared_error"
-    formula = "½ Σₖ (yₖ − tₖ)²"
-    target = "real"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         return 0.5 * sum_columns((y - t) ** 2)
 
 
 @dataclass(frozen=True, repr=False)
-class MeanSquaredError(Configured):
+class MeanSquaredError(
+    Configured,
+    name="mean_squared_error",
+    formula="meanₖ (yₖ − tₖ)²",
+    target="real",
+):
     """L = meanₖ (yₖ − tₖ)²: "mse" in Keras, `MSELoss` in PyTorch.
 
     It is `SquaredError` times 2 / columns.
@@ -54,18 +60,19 @@ class MeanSquaredError(Configured):
     2.5
     """
 
-    name = "mean_squared_error"
-    formula = "meanₖ (yₖ − tₖ)²"
-    target = "real"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         return mean_columns((y - t) ** 2)
 
 
 @dataclass(frozen=True, repr=False)
-class AbsoluteError(Configured):
+class AbsoluteError(
+    Configured,
+    name="absolute_error",
+    formula="meanₖ |yₖ − tₖ|",
+    target="real",
+):
     """L = meanₖ ``|yₖ − tₖ|``: "mae" in Keras, `L1Loss` in PyTorch; it fits the median.
 
     The derivative at yₖ = tₖ is taken as 0.
@@ -78,18 +85,19 @@ class AbsoluteError(Configured):
     1.5
     """
 
-    name = "absolute_error"
-    formula = "meanₖ |yₖ − tₖ|"
-    target = "real"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         return mean_columns(g.abs(y - t))
 
 
 @dataclass(frozen=True, repr=False)
-class Huber(Configured):
+class Huber(
+    Configured,
+    name="huber",
+    formula="meanₖ ½ d² where |d| ≤ δ, else δ (|d| − ½ δ), d = yₖ − tₖ",
+    target="real",
+):
     """L = meanₖ of ½ d² where ``|d| ≤ δ``, else δ (``|d|`` − ½ δ), with d = yₖ − tₖ.
 
     Huber 1964, Robust estimation of a location parameter. As in Keras and PyTorch; its derivative
@@ -115,14 +123,10 @@ class Huber(Configured):
 
     delta: float = 1.0
 
-    name = "huber"
-    formula = "meanₖ ½ d² where |d| ≤ δ, else δ (|d| − ½ δ), d = yₖ − tₖ"
-    target = "real"
-
     def __post_init__(self) -> None:
         self._set(delta=real(self.delta, "delta", above=0))
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         # c = d cut to −δ … δ: L = c (d − ½ c).
@@ -132,7 +136,12 @@ class Huber(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class LogCosh(Configured):
+class LogCosh(
+    Configured,
+    name="log_cosh",
+    formula="meanₖ log cosh(yₖ − tₖ)",
+    target="real",
+):
     """L = meanₖ log cosh(yₖ − tₖ): ½ d² near 0, ``|d|`` − log 2 far away, smooth between.
 
     The derivative is tanh d / columns. As in Keras; no digit of a small error is lost.
@@ -145,18 +154,19 @@ class LogCosh(Configured):
     0.4338
     """
 
-    name = "log_cosh"
-    formula = "meanₖ log cosh(yₖ − tₖ)"
-    target = "real"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         return mean_columns(g.log_cosh(y - t))
 
 
 @dataclass(frozen=True, repr=False)
-class Quantile(Configured):
+class Quantile(
+    Configured,
+    name="quantile",
+    formula="mean of max(q e, (q − 1) e), e = t − y",
+    target="real",
+):
     """L = mean of max(q e, (q − 1) e) with e = t − y: the pinball loss, which fits quantiles.
 
     Koenker & Bassett 1978, Regression quantiles. For k quantiles of n targets a network has k · n
@@ -184,10 +194,6 @@ class Quantile(Configured):
     """
 
     quantiles: Any = 0.5
-
-    name = "quantile"
-    formula = "mean of max(q e, (q − 1) e), e = t − y"
-    target = "real"
 
     def __post_init__(self) -> None:
         given = listed(self.quantiles)
@@ -223,7 +229,7 @@ class Quantile(Configured):
         """Check targets, (rows, n) for k · n outputs, and return them as a matrix."""
         return super().encode_targets(t, self.target_columns(output_columns), name=name)
 
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         n, k = self.target_columns(y.shape[1]), len(self.levels)
         if t.shape[1] != n:
@@ -237,7 +243,12 @@ class Quantile(Configured):
 
 
 @dataclass(frozen=True, repr=False)
-class CosineSimilarity(Configured):
+class CosineSimilarity(
+    Configured,
+    name="cosine_similarity",
+    formula="1 − Σₖ yₖ tₖ / (‖y‖ ‖t‖)",
+    target="real",
+):
     """L = 1 − cos(y, t) = 1 − Σₖ yₖ tₖ / (‖y‖ ‖t‖): how far directions differ, 0 … 2.
 
     Computed as ½ ‖y/‖y‖ − t/‖t‖‖², which keeps its digits where they agree. Where ‖y‖ or ‖t‖ is 0,
@@ -251,11 +262,7 @@ class CosineSimilarity(Configured):
     1.0
     """
 
-    name = "cosine_similarity"
-    formula = "1 − Σₖ yₖ tₖ / (‖y‖ ‖t‖)"
-    target = "real"
-
-    def function(self, y: g.Node, t: g.Node) -> g.Node:
+    def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)
         if y.shape[1] == 1:

@@ -13,7 +13,7 @@ from fastmlp.losses.distributions import DISTRIBUTIONS
 from fastmlp.losses.numbers import NUMBERS
 
 LOSSES.update({loss.name: loss for loss in (*NUMBERS, *CLASSES, *DISTRIBUTIONS)})
-OWN = {loss.name: type(loss) for loss in LOSSES.values() if isinstance(loss, Configured)}
+OWN: dict[str, Any] = {loss.name: type(loss) for loss in LOSSES.values()}
 
 # What Keras, PyTorch and scikit-learn call them: small letters, without underscores.
 ALIASES: dict[str, Loss] = {
@@ -75,10 +75,10 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
                 f"metrics=[{spec!r}] to watch it"
             )
         return named(spec) or LOSSES[choice(spec, "loss", LOSSES)]
-    if isinstance(spec, type) and issubclass(spec, Loss):
-        raise TypeError(f"loss must be an object, got the class: write {spec.__name__}()")
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
+        if spec in OWN.values():
+            raise TypeError(f"loss must be an object, got the class: write {name}()")
         return Loss(name, f"{name}(y, t)", spec)
     raise TypeError(
         f"loss must be a name, a Loss or a function of the nodes (y, t), not {type(spec).__name__}"
@@ -135,13 +135,14 @@ def register(
     """
     if not isinstance(name, str) or not name.strip():
         raise TypeError(f"name must be a text, got {name!r}")
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(f"function must be a function of the nodes (y, t), got {function!r}")
     if isinstance(function, Loss):
         if formula is not None or target != "any":
             raise TypeError("formula and target come with the Loss; give them to Loss(...)")
-        formula, target, function = function.formula, function.target, function.function
-    if not callable(function) or isinstance(function, type):
-        raise TypeError(f"function must be a function of the nodes (y, t), got {function!r}")
-    loss = Loss(name, f"{name}(y, t)" if formula is None else formula, function, target)
+        loss = Loss(name, function.formula, function.function, function.target)
+    else:
+        loss = Loss(name, f"{name}(y, t)" if formula is None else formula, function, target)
     if name in ("zero_one", "accuracy") or (named(name) not in (None, loss)):
         raise ValueError(f"the name {name!r} is taken by {named(name) or 'a metric'}")
     return LOSSES.setdefault(name, loss)
@@ -158,7 +159,7 @@ def config(loss: Loss) -> str | dict[str, Any] | None:
     """
     if LOSSES.get(loss.name) == loss:
         return loss.name
-    if type(loss) is OWN.get(loss.name):
+    if isinstance(loss, Configured) and OWN.get(loss.name) is type(loss):
         return {"name": loss.name, **loss.settings()}
     return None
 
@@ -171,9 +172,10 @@ def from_config(value: Any) -> Loss:
         raise ValueError(f"a loss must be a name, or a name and settings, got {value!r}")
     settings = {key: setting for key, setting in value.items() if key != "name"}
     try:
-        return OWN[value["name"]](**settings)
+        loss: Loss = OWN[value["name"]](**settings)
     except TypeError as error:
         raise ValueError(f"the settings of loss {value['name']!r} do not fit: {error}") from None
+    return loss
 
 
 def default(output_activation: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastmlp import activations, losses
+from fastmlp import activations
 from fastmlp import graph as g
 from fastmlp.losses import Loss, one_number_per_row
+from fastmlp.losses.base import Configured
 
 __all__ = ["NODE_METRICS", "Metric", "accuracy", "decision", "mean_squared_error", "zero_one"]
 
@@ -72,8 +73,8 @@ def decision(output: str, loss: Loss | None = None) -> float:
     output
         The operation that makes it: the activation, or any other for a linear output.
     loss
-        The loss that is trained, if any: with squared_error a linear output is fitted to the
-        numbers 0 and 1.
+        The loss that is trained, if any: with squared_error and other losses of numbers a linear
+        output is fitted to 0 and 1.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def decision(output: str, loss: Loss | None = None) -> float:
     activation = activations.ACTIVATIONS.get(output)
     if activation is not None and activation.middle is not None:
         return activation.middle
-    return 0.5 if loss == losses.LOSSES["squared_error"] else 0.0
+    return 0.5 if isinstance(loss, Configured) and loss.target == "real" else 0.0
 
 
 def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
