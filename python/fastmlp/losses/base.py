@@ -151,8 +151,14 @@ class Configured(Loss):
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        arguments = (f"{name}={value!r}" for name, value in self.settings().items())
+        arguments = (f"{name}={_shown(value)!r}" for name, value in self.settings().items())
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def _shown(value: Any) -> Any:
+    """Return pairs of a class and its weight as the dict that they were given as."""
+    pairs = isinstance(value, tuple) and value and isinstance(value[0], tuple)
+    return dict(value) if pairs else value
 
 
 def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:

@@ -93,10 +93,6 @@ class _Weighted(Configured):
         weights = _checked_weights(self.class_weight, "class_weight")
         self._set(label_smoothing=smoothing, class_weight=weights)
 
-    def __repr__(self) -> str:
-        weights = self.settings()["class_weight"]
-        return super().__repr__().replace(repr(weights), repr(weights and dict(weights)), 1)
-
 
 @dataclass(frozen=True, repr=False)
 class CrossEntropy(
