@@ -41,7 +41,9 @@ class ParameterSpec:
     initializer
         Draws its values before training.
     l2
-        λ of its penalty; None is the model's, 0 (the default) none.
+        λ of its penalty ½λ‖W‖²; None is the model's, 0 (the default) none.
+    l1
+        λ₁ of its penalty λ₁ Σ ``|w|``.
     role
         What it is for: ``"weight"``, ``"bias"``, ``"scale"``, ``"statistic"`` (told by a training,
         see `Layer.statistics`), ``"embedding"``. A bias, scale or statistic of one row is a vector
@@ -60,6 +62,7 @@ class ParameterSpec:
     initializer: Initializer
     l2: float | None = 0.0
     role: str = ""
+    l1: float = 0.0
 
     def __post_init__(self) -> None:
         role = self.role or ("bias" if self.name == "biases" else "weight")
@@ -97,7 +100,7 @@ _INSTEAD = {
     "requires_grad": "write trainable",
     "requires_grad_": "write trainable",
     "frozen": "write trainable",
-    "kernel_regularizer": "write l2",
+    "kernel_regularizer": "write l1 or l2",
     "weight_decay": "write l2, or give it to the optimizer",
 }
 # What the base itself keeps: where a layer belongs.

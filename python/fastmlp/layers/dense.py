@@ -37,6 +37,8 @@ class Dense(Layer):
         What b is drawn from.
     l2
         λ of ½λ‖W‖² for this layer. None takes that of the fit.
+    l1
+        λ₁ of λ₁ Σ ``|w|`` over the weights of this layer, beside l2 (both: the elastic net).
     name
         What summaries and files call it; dense_1, dense_2, … by default.
     trainable
@@ -45,7 +47,8 @@ class Dense(Layer):
     Raises
     ------
     ValueError, TypeError
-        If `units` is not a whole number of at least 1, `l2` is negative, or a name is unknown.
+        If `units` is not a whole number of at least 1, `l1` or `l2` is negative, or a name is
+        unknown.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class Dense(Layer):
             lambda value: initializers.get(value, "bias_initializer"), _DRAWN
         ),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
+        "l1": Setting(lambda value: real(value, "l1", at_least=0)),
     }
 
     def __init__(
@@ -80,6 +84,7 @@ class Dense(Layer):
         weights_initializer: str | Initializer | float | None = None,
         bias_initializer: str | Initializer | float = "zeros",
         l2: float | None = None,
+        l1: float = 0.0,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -90,6 +95,7 @@ class Dense(Layer):
         self.weights_initializer: Initializer | None = weights_initializer  # type: ignore[assignment]
         self.bias_initializer: Initializer = bias_initializer  # type: ignore[assignment]
         self.l2 = l2
+        self.l1 = l1
 
     @property
     def weights(self) -> Array:
@@ -118,7 +124,8 @@ class Dense(Layer):
         """Return those of W, (units, inputs), and b, (1, units)."""
         inputs = only_input(self, input_columns)
         draw = self.weights_initializer or initializers.get(self.activation.initializer)
-        weights = ParameterSpec("weights", "W", (self.units, inputs), draw, self.l2)
+        shape = (self.units, inputs)
+        weights = ParameterSpec("weights", "W", shape, draw, self.l2, l1=self.l1)
         if not self.use_bias:
             return (weights,)
         shape, draw = (1, self.units), self.bias_initializer
@@ -143,6 +150,7 @@ class Dense(Layer):
             "weights_initializer": None if draw is None else draw.config(),
             "bias_initializer": self.bias_initializer.config(),
             "l2": self.l2,
+            **({"l1": self.l1} if self.l1 else {}),  # files without it are read by older versions
         }
 
     @classmethod
@@ -160,4 +168,6 @@ class Dense(Layer):
             said.append("use_bias=False")
         if self.l2 is not None:
             said.append(f"l2={self.l2:g}")
+        if self.l1:
+            said.append(f"l1={self.l1:g}")
         return said

@@ -28,7 +28,7 @@ from fastmlp.losses.numbers import (
     Quantile,
     SquaredError,
 )
-from fastmlp.losses.reduction import l2_penalty, mean_loss
+from fastmlp.losses.reduction import elastic_penalty, l1_penalty, l2_penalty, mean_loss
 from fastmlp.losses.registry import config, default, from_config, get, named, register
 
 __all__ = [
@@ -52,8 +52,10 @@ __all__ = [
     "SquaredError",
     "config",
     "default",
+    "elastic_penalty",
     "from_config",
     "get",
+    "l1_penalty",
     "l2_penalty",
     "mean_loss",
     "named",

@@ -314,7 +314,7 @@ class Network:
         return nodes
 
     def penalty(self, l2: float = 0.0) -> g.Node | None:
-        """Return the regularizer λ·½ Σ‖W‖², (1, 1), or None where nothing is penalised.
+        """Return the regularizer λ·½ Σ‖W‖² + λ₁ Σ ``|w|``, or None where nothing is penalised.
 
         Parameters
         ----------
@@ -327,8 +327,9 @@ class Network:
             If `l2` is negative or no number.
         """
         l2 = real(l2, "l2", at_least=0)
-        factors = [l2 if own is None else own for own in self._structure.present_l2()]
-        return losses.l2_penalty(self.parameter_nodes, factors)
+        specs = self._structure.present_specs()
+        l2s = [l2 if spec.l2 is None else spec.l2 for spec in specs]
+        return losses.elastic_penalty(self.parameter_nodes, [spec.l1 for spec in specs], l2s)
 
     def summary(self) -> list[SummaryRow]:
         """Return a row for each input and each call of a layer, in topological order."""

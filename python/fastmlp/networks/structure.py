@@ -108,8 +108,8 @@ class Structure:
         count = sum(math.prod(shape) for shape in self.shapes().values())
         _checks.integer(count, "the number of parameters", at_least=0, at_most=_checks.MOST_NUMBERS)
 
-    def present_l2(self) -> list[float | None]:
-        """Return the λ of each parameter as its layer says it now.
+    def present_specs(self) -> list[ParameterSpec]:
+        """Return what each parameter is as its layer says it now.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Structure:
                     f"layer {name!r} has changed: its parameters have other shapes now than the "
                     "model's; make a new model"
                 )
-        return [spec.l2 for specs in present for spec in specs]
+        return [spec for specs in present for spec in specs]
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """Return the specs by full name, ``dense_1.weights``."""
