@@ -110,14 +110,14 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
     Placed& placed = w.feeds[i];
     placed = {};
     if (feed.dtype == DType::csr && uses_[i].only) {
-      placed.access = Access::listed;
+      placed.access = FeedAccess::listed;
       placed.elements = fullest(feed, batches, w.cut);
       w.turns = w.turns || uses_[i].turned_units > 0;
       flops += uses_[i].flops(feed.columns, placed.elements.batch) -
                uses_[i].dense_flops(rows, feed.columns);
     } else if (feed.dtype != dtype_of<T>() || feed.step != 1 || feed.stride < 0 ||
                (batches.order && by_batch)) {
-      placed.access = Access::copied;
+      placed.access = FeedAccess::copied;
       placed.copy = by_batch ? columns : fixed;
       if (by_batch) {
         columns += feed.columns;
@@ -140,7 +140,7 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
   const Index pieces = w.cut.lanes ? threads : 1;
   const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kGrain);
   for (std::size_t i = 0; i < feeds.size(); ++i)
-    if (w.feeds[i].access == Access::listed)
+    if (w.feeds[i].access == FeedAccess::listed)
       w.sparse_buffers[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
                                   uses_[i].turned_units > 0, pieces);
   std::fill(w.sparse.begin(), w.sparse.end(), SparseBatch<T>{});  // of other feeds, before
@@ -176,11 +176,11 @@ void Executor<T>::place_feeds(Workspace& w, const Batch& batch, Range rows, cons
     const Feed& feed = (*batch.feeds)[i];
     const Placed& placed = w.feeds[i];
     const bool by_batch = program_.feed_rows[i] == kBatch;
-    if (placed.access == Access::listed) {
+    if (placed.access == FeedAccess::listed) {
       views[i] = {};
       sparse[i] = w.sparse_buffers[i].bring(feed, batch.order, first, count, thread, threads,
                                             alone ? worker.thread : 0);
-    } else if (placed.access == Access::in_place) {
+    } else if (placed.access == FeedAccess::in_place) {
       const T* data = static_cast<const T*>(feed.data);
       const Index row = by_batch ? first : batch.step * feed.each_step;
       views[i] = {data + row * feed.stride, feed.stride};
@@ -204,7 +204,7 @@ void Executor<T>::turn_feeds(Workspace& w, const std::vector<Feed>& feeds, Index
   const bool alone = w.cut.lanes > 0;
   if (!alone) worker.wait();
   for (std::size_t i = 0; i < feeds.size(); ++i)
-    if (w.feeds[i].access == Access::listed)
+    if (w.feeds[i].access == FeedAccess::listed)
       w.sparse_buffers[i].turn(rows, alone ? 0 : worker.thread, alone ? 1 : worker.threads,
                                alone ? worker.thread : 0);
 }

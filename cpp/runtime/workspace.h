@@ -9,10 +9,10 @@
 namespace fastmlp {
 
 // How a feed is read: where the caller has it, from a copy in the arena, or by its listed elements.
-enum class Access : char { in_place, copied, listed };
+enum class FeedAccess : char { in_place, copied, listed };
 
 struct Placed {
-  Access access = Access::in_place;
+  FeedAccess access = FeedAccess::in_place;
   Index copy = 0;  // first column of the copy in the batch arena, or its place in the fixed one
   Fullest elements;
 };
