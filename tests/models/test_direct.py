@@ -179,6 +179,18 @@ def test_what_is_not_linear_or_not_in_a_row_cannot_collapse():
         fm.Model(x, fm.add([fm.Dense(2)(x), fm.Dense(2)(x)])).collapse_linear()
 
 
+def test_a_layer_of_the_users_that_is_called_dense_is_not_taken_for_one_of_ours():
+    class Dense(fm.Dense):
+        def apply(self, nodes, parameters, *, training, key):
+            return super().apply(nodes, parameters, training=training, key=key) ** 2
+
+    model = fm.Sequential([Dense(1)], input_columns=1, seed=0)
+    with pytest.raises(ValueError, match="the last layer must be a Dense layer"):
+        model.solve_output_layer([[1.0], [2.0]], [1.0, 2.0])
+    with pytest.raises(ValueError, match="not one of Dense layers in a row"):
+        model.collapse_linear()
+
+
 def test_training_below_a_hard_threshold_warns_and_changes_nothing_there():
     X, t = regression()
     model = fm.MLP([5, 4, 4, 3], activation="threshold", seed=0)
