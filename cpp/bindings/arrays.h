@@ -220,7 +220,7 @@ const Place* to_places(const Proxy* a, const std::string& name) {
   return reinterpret_cast<const Place*>(a->data);
 }
 
-// Columns are checked here, for whom they are wrong by mistake, and where they are used.
+// Columns are checked here to report mistakes, and again where they are used: they may change.
 template <class Place>
 void take_places(Feed& f, const Proxy* places, const Proxy* begins, Index elements,
                  const std::string& name) {

@@ -11,9 +11,10 @@ bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterSta
 
 }  // namespace
 
-// What pybind11 names as Python looks for it gets another name: in other interpreters its first
-// lines wait for ever for a GIL, so that somebody must ask before them. Python 3.13 calls what it
-// finds in the main interpreter, whoever imports, and then runs the list in the other.
+// pybind11's init function gets another name: in a sub-interpreter its first lines would wait for
+// ever for a GIL, so PyInit__core looks at the interpreter before it calls it. Python 3.13 calls
+// PyInit__core in the main interpreter, whichever imports, and then runs the module's body in the
+// importing one: therefore the second look.
 #define PyInit__core init_of_pybind11
 PYBIND11_MODULE(_core, m) {
   if (!in_main_interpreter()) throw pybind11::import_error(kMainAlone);

@@ -41,7 +41,7 @@ inline Index row_at(const std::int64_t* order, Index i, Index rows) {
 }
 
 // dst[i, :] = feed[order ? order[first + i] : first + i, :] for i in [begin, end); sparse rows
-// become dense here, so that no more than a batch of them ever is.
+// become dense here, a batch at a time.
 template <class T>
 void gather(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
             T* dst);

@@ -1,5 +1,5 @@
 // Threads that wait for work. They are made when a call first wants them, are kept, and between two
-// calls belong to nobody.
+// calls are free for any.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@
 
 namespace fastmlp {
 
-// Who has taken a thread offers it work, and may withdraw the offer until the thread takes it up:
-// a thread that the system does not let run is not waited for.
+// The call that took a thread from the pool offers it work, and may withdraw the offer until the
+// thread takes it up: so it never waits for a thread that the system does not run.
 class PoolThread {
  public:
   void offer(const std::function<void(int)>& work) {

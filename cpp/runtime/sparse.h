@@ -1,6 +1,5 @@
 // Sparse rows of a feed: whether a program can multiply by them as they are, and a batch of them
-// brought into the program's type, so that the kernel needs to know neither the order of the rows
-// nor the types of what the caller has.
+// copied in its order and in the program's type, which is what the kernel reads.
 #pragma once
 
 #include <vector>

@@ -76,9 +76,9 @@ struct Worker {
 // Runs work on up to `threads` threads and returns when all have returned. work must not throw, and
 // the calling thread's part must be the largest. `alone` is about what one thread takes for it.
 //
-// The team are those threads that come soon. Where they come so late, or stay away so long in the
-// midst of the work, that one thread would have been faster, later calls use one for a while
-// (backoff.h). Work that takes long asks outlived() now and then.
+// The team consists of the threads that come soon. If they come so late, or lose their processors
+// for so long, that one thread would have been faster, later calls use one thread for a while
+// (backoff.h). Long work asks outlived() now and then.
 void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
 
 }  // namespace fastmlp
