@@ -54,7 +54,7 @@ declare(
     "logistic_residual",
     shape=broadcast,
     value=_residual_value,
-    derive=lambda m, u, z, t: (u * (logistic(z) * logistic(-z)), -u),
+    derive=lambda h, bar, z, t: (bar * (logistic(z) * logistic(-z)), -bar),
     formula="logistic({0}) − {1}",
     precedence=1,
 )
