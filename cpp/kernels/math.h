@@ -7,6 +7,10 @@
 
 #include "kernels/simd.h"
 
+// Of the activations made of these (activations.h), likewise with and without fma, over every 31st
+// float32 number: silu, where its exp is normal, 2.97 and 2.88 ULP, selu 1.85 and 1.89; over 20
+// million float64 numbers 3.08 and 3.23, 1.80 and 1.83.
+
 namespace fastmlp::FASTMLP_ISA {
 
 template <class T>
