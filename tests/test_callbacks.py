@@ -1,6 +1,8 @@
 """Who listens between epochs: stopping early, checkpoints, progress, history."""
 
+import copy
 import math
+import pickle
 import types
 import warnings
 
@@ -333,14 +335,56 @@ def test_nothing_is_printed_where_nobody_looks(capsys, verbose):
 
 def test_a_bar_is_wanted_in_terminals_and_notebooks(monkeypatch):
     monkeypatch.setattr("sys.stderr", types.SimpleNamespace(isatty=lambda: False))
-    assert not progress.wanted("auto")
+    assert progress.display("auto") == "nothing"
     shell = types.SimpleNamespace(config={"IPKernelApp": {}})
     ipython = types.SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(__import__("sys").modules, "IPython", ipython)
-    assert progress.wanted("auto")
+    assert progress.display("auto") == "bar"
     ipython.get_ipython = lambda: None
-    assert not progress.wanted("auto")
+    assert progress.display("auto") == "nothing"
     monkeypatch.setattr("sys.stderr", types.SimpleNamespace(isatty=lambda: True))
-    assert progress.wanted("auto")
+    assert progress.display("auto") == "bar"
     monkeypatch.setattr("sys.stderr", None)
-    assert not progress.wanted("auto")
+    assert progress.display("auto") == "nothing"
+
+
+def test_verbose_2_prints_a_line_an_epoch(capsys):
+    X, t = data()
+    history = model().fit(X, t, epochs=3, verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"epoch {i + 1}/3: loss {v:.4g}" for i, v in enumerate(history["loss"])]
+
+
+@pytest.mark.parametrize("nothing", [0, False, np.int64(0), np.False_])
+def test_verbose_0_is_false_and_1_is_true(capsys, nothing):
+    X, t = data()
+    model().fit(X, t, epochs=2, verbose=nothing)
+    assert capsys.readouterr() == ("", "")
+    model().fit(X, t, epochs=2, verbose=1)
+    assert "2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"), [(3, ValueError), (-1, ValueError), ("yes", TypeError), (1.0, TypeError)]
+)
+def test_another_verbose_is_refused(wrong, error):
+    X, t = data()
+    with pytest.raises(error, match='verbose must be True, False, 0, 1, 2 or "auto", got'):
+        model().fit(X, t, verbose=wrong)
+
+
+def test_a_history_is_a_dict_with_a_row_an_epoch_in_pandas():
+    pd = pytest.importorskip("pandas")
+    X, t = data()
+    history = model().fit(X, t, epochs=3, validation_data=(X, t))
+    frame = pd.DataFrame(history)
+    assert list(frame.columns) == list(history)
+    assert len(frame) == 3
+    assert frame["val_loss"].tolist() == history["val_loss"]
+    assert history.history is history
+    for twin in (copy.deepcopy(history), pickle.loads(pickle.dumps(history))):
+        assert twin == history
+        assert twin.epochs == 3
+        assert twin.stopped is None
+    with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
+        history["acc"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What the core counts with.
 MOST = (1 << 63) - 1
@@ -207,6 +210,61 @@ def refusal(
     can = f"; what can be assigned: {', '.join(names)}" if names and not advice else ""
     kind = type(value).__name__
     return AttributeError(f"{name!r} of a {kind} cannot be assigned{advice}{can}")
+
+
+def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function say what to write for keywords that it does not have.
+
+    Parameters
+    ----------
+    instead
+        Keywords that people bring from elsewhere, and what to say of them.
+
+    Examples
+    --------
+    >>> @taught({"lr": "write learning_rate="})
+    ... def train(learning_rate=0.1):
+    ...     return learning_rate
+    >>> train(lr=0.2)
+    Traceback (most recent call last):
+        ...
+    TypeError: train has no argument 'lr'; write learning_rate=
+    >>> train(learning_rat=0.2)
+    Traceback (most recent call last):
+        ...
+    TypeError: train has no argument 'learning_rat'; did you mean 'learning_rate'?
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in names:
+                    known = [n for n in names if n != "self"]
+                    advice = f"; {instead[name]}" if name in instead else hint(name, known)
+                    advice = advice or f"; there are: {', '.join(known)}"
+                    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                    raise TypeError(f"{called} has no argument {name!r}{advice}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def missing(value: object, name: str, instead: Mapping[str, str]) -> Any:
+    """Raise AttributeError for what an object does not have, with what to write instead.
+
+    For a class's ``__getattr__``: also of a property, whose own error comes again.
+    """
+    found = getattr(type(value), name, None)
+    if isinstance(found, property):
+        return found.__get__(value)
+    advice = f"; {instead[name]}" if name in instead else ""
+    raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}{advice}")
 
 
 def _letters(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def attach(
-    package: str, table: Mapping[str, str]
+    package: str, table: Mapping[str, str], instead: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], dict[str, str]]:
     """Return ``__getattr__`` and ``__dir__`` of a package, and where each of its names is.
 
@@ -20,12 +20,15 @@ def attach(
     table
         Module, as a path below `package`, to the names it gives, separated by blanks. A name that
         is the module's own means the module.
+    instead
+        What to say of names that people bring from elsewhere.
     """
     home = {name: module for module, names in table.items() for name in names.split()}
 
     def get(name: str) -> Any:
         if name not in home:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            advice = f"; {instead[name]}" if instead and name in instead else ""
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{advice}")
         module = import_module(f"{package}.{home[name]}")
         value = module if home[name] == name else getattr(module, name)
         setattr(sys.modules[package], name, value)

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "min", "max")
 
+# What to say of arguments elsewhere.
+_ARGUMENTS = {
+    "restore_best_weights": "write restore_best=, which is True by default",
+    "verbose": "leave it out: history.stopped says why a fit ended",
+    "baseline": "write a function (model, epoch, logs) that returns True to stop",
+    "start_from_epoch": "write a function (model, epoch, logs) that returns True to stop",
+    "filepath": "write path=",
+    "save_weights_only": "leave it out: a file holds weights and architecture",
+    "save_freq": "write save_best_only=False to save after every epoch",
+}
+
 
 class Callback:
     """Base class: override what you need.
@@ -39,6 +50,11 @@ class Callback:
     ...     def on_epoch_end(self, model, epoch, logs):
     ...         print(epoch, logs["loss"])
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if _checks.is_ours(cls) and "__init__" in vars(cls):
+            cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Before the first epoch.

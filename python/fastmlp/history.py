@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
-class History:
-    """The record `fit` returns.
+class History(dict[str, list[float]]):
+    """The record `fit` returns: for each quantity a list of its values, one an epoch.
+
+    The quantities are "loss", the metrics by name, and with validation data the same names after
+    ``val_``. It is a dict: ``pandas.DataFrame(history)`` has a row for each epoch.
 
     Attributes
     ----------
-    history : dict of str to list of float
-        For each quantity its value after every epoch: "loss", the names of the metrics, and with
-        validation data the same names after ``val_``. Keras calls it so too.
+    history : History
+        Itself, as Keras calls it.
     epochs : int
         How many epochs were run to their end.
     stopped : str or None
@@ -42,20 +44,20 @@ class History:
     """
 
     def __init__(self, names: list[str]) -> None:
-        self.history: dict[str, list[float]] = {name: [] for name in names}
+        super().__init__((name, []) for name in names)
         self.stopped: str | None = None
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
         at = self.epochs
-        for name in reversed(self.history):  # the first one last: `epochs` counts its values
+        for name in reversed(self):  # the first one last: `epochs` counts its values
             # An exception may have left part of this epoch: it is overwritten.
-            self.history[name][at:] = [float(logs[name])]
+            self[name][at:] = [float(logs[name])]
 
     @property
     def epochs(self) -> int:
         """How many epochs were run to their end."""
-        return len(next(iter(self.history.values()), []))
+        return len(next(iter(self.values()), []))
 
     @property
     def best_epoch(self) -> int | None:
@@ -64,32 +66,20 @@ class History:
         None before the first epoch, and where that was NaN or infinite in all of them: neither is
         ever the best.
         """
-        values = np.array(self.history.get("val_loss", self.history["loss"]))
+        values = np.array(self.get("val_loss", self["loss"]))
         finite = np.isfinite(values)
         return int(np.argmin(np.where(finite, values, np.inf))) + 1 if finite.any() else None
 
-    def __getitem__(self, name: str) -> list[float]:
-        if name not in self.history:
-            raise KeyError(f"no {name!r} in this history; it has {list(self.history)}")
-        return self.history[name]
+    @property
+    def history(self) -> History:
+        """The record itself."""
+        return self
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.history
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.history)
-
-    def __len__(self) -> int:
-        return len(self.history)
-
-    def keys(self) -> list[str]:
-        """Names of the recorded quantities, so that `dict(history)` and pandas take it as it is."""
-        return list(self.history)
+    def __missing__(self, name: str) -> list[float]:
+        raise KeyError(f"no {name!r} in this history; it has {list(self)}")
 
     def __repr__(self) -> str:
-        last = ", ".join(
-            f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values
-        )
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
         plural = "" if self.epochs == 1 else "s"
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
         return f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"

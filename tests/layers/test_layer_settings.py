@@ -112,7 +112,7 @@ def test_a_setting_assigned_as_it_was_keeps_what_is_compiled(monkeypatch):
         (0, "given_name", "hidden", AttributeError, "its model knows it by its name"),
         (0, "trainable", "no", TypeError, "trainable must be True or False"),
         (0, "requires_grad", False, AttributeError, "write trainable"),
-        (0, "weight", np.ones((8, 4)), AttributeError, "did you mean 'weights'"),
+        (0, "weight", np.ones((8, 4)), AttributeError, "write weights"),
         (0, "kernel", np.ones((8, 4)), AttributeError, "write weights"),
         (0, "bias", np.ones(8), AttributeError, "write biases"),
         (0, "rate", 0.5, AttributeError, "'rate' of a Dense cannot be assigned; what can be"),

@@ -125,7 +125,7 @@ class Trained(Weights):
             orders=Orders(data.rows, rng) if self.shuffle else None,
             noise=noise,
             listeners=tuple(as_callbacks(self.callbacks or ())),
-            visible=self.verbose == "bar",
+            display="bar" if self.verbose == "bar" else "nothing",
             held_out={} if evaluate is None else {"loss": False, "score": True},
             evaluate=evaluate,
             rule=StoppingRule(self, self._trainer, data.rows, incremental),

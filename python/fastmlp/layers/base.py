@@ -96,12 +96,33 @@ class Setting:
 _INSTEAD = {
     "bias": "write biases",
     "kernel": "write weights",
+    "weight": "write weights",
     "p": "write rate",
     "requires_grad": "write trainable",
     "requires_grad_": "write trainable",
     "frozen": "write trainable",
     "kernel_regularizer": "write l1 or l2",
     "weight_decay": "write l2, or give it to the optimizer",
+}
+# And of arguments of their constructors.
+_ARGUMENTS = {
+    "kernel_initializer": "write weights_initializer=",
+    "kernel_regularizer": "write l2=, where λ·½‖W‖² is what is added",
+    "bias_regularizer": "biases are not penalised",
+    "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
+    "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",
+    "in_features": "a layer finds out what it is called with: give units alone",
+    "out_features": "write units=",
+    "num_features": "a layer finds out what it is called with: leave it out",
+    "normalized_shape": "a layer finds out what it is called with: leave it out",
+    "num_embeddings": "write categories=",
+    "embedding_dim": "write columns=",
+    "p": "write rate=",
+    "eps": "write epsilon=",
+    "stddev": "write std=",
+    "elementwise_affine": "write scale= and offset=",
+    "affine": "write scale= and offset=",
+    "dtype": "the model has a dtype, its layers have not",
 }
 # What the base itself keeps: where a layer belongs.
 _PLACE = frozenset({"_owner", "_place", "_nodes", "_vectors", "_parameters"})
@@ -135,6 +156,14 @@ class Layer:
         self._parameters: Any = None
         self.given_name = name
         self.trainable = trainable
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if is_ours(cls) and "__init__" in vars(cls):
+            cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
+
+    def __getattr__(self, name: str) -> Any:
+        return _checks.missing(self, name, _INSTEAD)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _PLACE or isinstance(getattr(type(self), name, None), property):

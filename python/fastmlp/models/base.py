@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp._checks import is_ours
 from fastmlp.models import states
+from fastmlp.models.habits import ASSIGNED, ATTRIBUTES
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
 from fastmlp.planner.parameters import Parameters
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-# What to say of attributes of models elsewhere, and of those that are not for assigning here.
-_INSTEAD = {
-    "dtype": "a model has its type from the beginning, make a new one and set_weights",
-    "weights": "use set_weights, or the weights of one of the layers",
-    **dict.fromkeys(("trainable", "requires_grad"), "write trainable of each of its layers"),
-    "parameters": "use set_weights, or write into parameters.flat",
-    "network": "make a new model",
-    "layers": "make a new model; settings of a layer can be assigned",
-    "name": "keep it in metadata",
-    **dict.fromkeys(("loss", "optimizer", "metrics", "l2"), "it is an argument of fit"),
-    **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
-    **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
-}
 _ASSIGNABLE = ("seed", "metadata", "history")
 
 
@@ -62,8 +50,11 @@ class Owner:
         settable = found.fset is not None if isinstance(found, property) else not callable(found)
         known = name.startswith("_") or name in _ASSIGNABLE
         if is_ours(type(self)) and not (known and settable):
-            raise _checks.refusal(self, name, _ASSIGNABLE, _INSTEAD)
+            raise _checks.refusal(self, name, _ASSIGNABLE, ASSIGNED)
         object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        return _checks.missing(self, name, ATTRIBUTES)
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""

@@ -6,13 +6,14 @@ not wait for them.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastmlp import _checks, losses
+from fastmlp.layers.base import Symbol
+from fastmlp.models.habits import OF_EVALUATE, OF_FIT
 from fastmlp.models.predictions import not_planned
 from fastmlp.models.solutions import Solvable
 from fastmlp.networks import examples
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from fastmlp.callbacks import Callback
     from fastmlp.history import History
-    from fastmlp.layers import Input, Symbol
+    from fastmlp.layers import Input
     from fastmlp.losses import Loss
     from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.networks.objectives import MeanObjective
@@ -104,6 +105,16 @@ class Model(Solvable):
         self.history: History | None = None
         self._trainer: Trainer | None = None
 
+    def __call__(self, X: Any) -> NDArray[Any]:
+        """Return `predict` of X: dropout is left out."""
+        if isinstance(X, Symbol):
+            raise TypeError(
+                "a model is not called with symbols: call its layers, which then share their "
+                "weights, or copies of them"
+            )
+        return self.predict(X)
+
+    @_checks.taught(OF_FIT)
     def fit(
         self,
         X: Any,
@@ -122,7 +133,7 @@ class Model(Solvable):
         callbacks: Iterable[Callback | Any] = (),
         shuffle: bool = True,
         seed: int | None = None,
-        verbose: bool | Literal["auto"] = "auto",
+        verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
     ) -> History:
         """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
 
@@ -176,8 +187,9 @@ class Model(Solvable):
             Whether each epoch has a random order of its own.
         seed : int, optional
             Makes orders and dropout the same each time. None: drawn from the model's seed.
-        verbose : bool or "auto", default "auto"
-            Whether to show a progress bar on stderr; "auto": in terminals and notebooks.
+        verbose : bool, 0, 1, 2 or "auto", default "auto"
+            Whether to show a progress bar on stderr; "auto": in terminals and notebooks. 2 prints a
+            line an epoch instead.
 
         Returns
         -------
@@ -220,7 +232,7 @@ class Model(Solvable):
         """
         from fastmlp.networks import objectives, signal
         from fastmlp.training.request import FitRequest
-        from fastmlp.training.warned import NonFiniteLossWarning
+        from fastmlp.training.warned import NonFiniteLossWarning, warn
 
         turn = turns.Turn("fit")
         try:
@@ -250,7 +262,7 @@ class Model(Solvable):
             self._objective = objective
             self._fits += 1
             if training.compiled_anew and (silence := signal.message(self.network)):
-                warnings.warn(silence, signal.NoSignalWarning, stacklevel=2)
+                warn(silence, signal.NoSignalWarning)
             training.run()
             training.end()
         finally:
@@ -259,9 +271,10 @@ class Model(Solvable):
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"
             hint = "a smaller learning rate or scaled inputs may help"
-            warnings.warn(f"{text}: {hint}", NonFiniteLossWarning, stacklevel=2)
+            warn(f"{text}: {hint}", NonFiniteLossWarning)
         return history
 
+    @_checks.taught(OF_EVALUATE)
     def evaluate(
         self,
         X: Any,

@@ -22,8 +22,8 @@ class Sequential(Model):
 
     Parameters
     ----------
-    layers : sequence of Layer
-        From first to last; an `Input` may stand first.
+    layers : sequence of Layer, optional
+        From first to last; an `Input` may stand first. Without it `add` adds them one by one.
     input_columns : int, optional
         Number of input columns. Without it and without an `Input` the model is built, and its
         initial weights are drawn, when it first sees data.
@@ -45,16 +45,52 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Sequence[Layer | Input],
+        layers: Sequence[Layer | Input] | None = None,
         *,
         input_columns: int | None = None,
         seed: int | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
+        if layers is None:
+            if input_columns is not None:
+                self.add(Input(input_columns))
+            return
         self._waiting = _checked_layers(layers)
         if input_columns is not None or isinstance(self._waiting[0], Input):
             self._adopt(Network.sequential(self._waiting, input_columns, seed=self.seed))
+
+    def add(self, layer: Layer | Input) -> None:
+        """Add a layer behind the others. The model is built when it first sees data.
+
+        Parameters
+        ----------
+        layer : Layer or Input
+            An `Input` may be the first.
+
+        Raises
+        ------
+        TypeError
+            If it is no layer.
+        ValueError
+            If the model has been built: its weights are there.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.Sequential(seed=0)
+        >>> model.add(fm.Dense(8, "relu"))
+        >>> model.add(fm.Dense(1))
+        >>> model.predict([[0.0, 1.0]]).shape
+        (1, 1)
+        """
+        turns.check(self, "add")
+        with turns.building:
+            if self._network is not None:
+                raise ValueError(
+                    "the model is built, its layers cannot change: make a new one of all layers"
+                )
+            self._waiting = [*self._waiting, _checked_layer(layer, len(self._waiting))]
 
     def build(self, columns: int) -> None:
         """Draw the initial weights for data of `columns` columns.
@@ -88,6 +124,8 @@ class Sequential(Model):
     def _network_for(self, X: Any) -> Network:
         if self._network is not None:
             return self._network
+        if self._waiting and isinstance(self._waiting[0], Input):
+            return Network.sequential(self._waiting, seed=self.seed)
         alone = next(iter(X.values())) if arrays.is_named(X) and len(X) == 1 else X
         columns = arrays.input_rows(alone, "X", self.dtype, finite=False).shape[1]
         return Network.sequential(self._waiting, columns, seed=self.seed)
@@ -148,7 +186,10 @@ def _checked_layers(layers: Any) -> list[Layer | Input]:
         )
     if not result:
         raise ValueError("layers must hold at least one layer, got an empty list")
-    for i, layer in enumerate(result):
-        if not isinstance(layer, Layer) and not (i == 0 and isinstance(layer, Input)):
-            raise TypeError(f"layers[{i}] must be a layer such as Dense(10), got {layer!r}")
-    return result
+    return [_checked_layer(layer, i) for i, layer in enumerate(result)]
+
+
+def _checked_layer(layer: Any, i: int) -> Layer | Input:
+    if not isinstance(layer, Layer) and not (i == 0 and isinstance(layer, Input)):
+        raise TypeError(f"layers[{i}] must be a layer such as Dense(10), got {layer!r}")
+    return layer

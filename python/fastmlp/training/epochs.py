@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ORDER_NUMBERS = 1 << 20
 # The scalars of at most this many steps are made ahead, 40 bytes each.
 STEPS_AHEAD = 1 << 16
-# With a progress bar a call of the core should take about this many seconds.
+# Where somebody watches, a call of the core should take about this many seconds.
 BAR_SECONDS = 0.1
 
 
@@ -133,18 +133,18 @@ class Training:
 
     def _run(self) -> None:
         request, history = self.request, self.history
-        with progress.Progress(request.epochs, request.visible) as bar:
+        with progress.Progress(request.epochs, request.display) as shown:
             count = 1
             while history.epochs < request.epochs and not history.stopped:
                 self._phase = "epoch"
                 left = request.epochs - history.epochs
-                count = min(left, self._most_epochs(), count if request.visible else left)
+                count = min(left, self._most_epochs(), count if shown.often else left)
                 start = time.perf_counter()
                 done = self._run_epochs(count)
                 seconds = max(time.perf_counter() - start, 1e-6)
                 if done:
                     self._tell()
-                    bar.advance(done, self._last())
+                    shown.advance([self._numbers(i) for i in range(-done, 0)])
                 self._call = None
                 count = epochs_next(count, seconds)
 
@@ -170,14 +170,14 @@ class Training:
         if call.result.epochs_done and self._phase == "epoch":
             self._tell()
 
-    def _last(self) -> dict[str, float]:
-        """Return the numbers of the last epoch."""
-        return {name: values[-1] for name, values in self.history.history.items()}
+    def _numbers(self, epoch: int) -> dict[str, float]:
+        """Return the numbers of an epoch, counted from 0."""
+        return {name: values[epoch] for name, values in self.history.items()}
 
     def _tell(self) -> None:
         """Tell every listener, also those after one that stops the training."""
         for listener in self.request.listeners:
-            model, epoch, logs = self._model, self.history.epochs, self._last()
+            model, epoch, logs = self._model, self.history.epochs, self._numbers(-1)
             self._phase = "listeners"  # at the last moment: until then an interrupt tells them
             answer = listener.on_epoch_end(model, epoch, logs)
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
@@ -186,7 +186,7 @@ class Training:
         """Tell the rule of the epochs since the last time."""
         history, rule = self.history, self.request.rule
         while rule is not None and self._heard < history.epochs:
-            logs = {name: values[self._heard] for name, values in history.history.items()}
+            logs = self._numbers(self._heard)
             self._heard += 1
             history.stopped = rule.on_epoch_end(self._heard, logs) or history.stopped
 

@@ -1,37 +1,46 @@
-"""The progress bar: tqdm over epochs, on stderr."""
+"""What a fit shows while it runs: a bar of tqdm over epochs, or a line for each."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
-def wanted(verbose: bool | str) -> bool:
-    """Whether to show a progress bar: for "auto", where it can be seen.
+def display(verbose: bool | int | str) -> str:
+    """Return how to show what a fit does: "nothing", "bar" or "lines".
 
     Parameters
     ----------
-    verbose : bool or "auto"
-        "auto" is True when stderr is a terminal or in a notebook.
+    verbose : bool, 0, 1, 2 or "auto"
+        0 and 1 are False and True; 2 is a line an epoch; "auto" is True when stderr is a terminal
+        or in a notebook.
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         For anything else.
 
     Examples
     --------
-    >>> wanted(True), wanted(False)
-    (True, False)
+    >>> display(True), display(0), display(2)
+    ('bar', 'nothing', 'lines')
     """
-    if isinstance(verbose, bool):
-        return verbose
     if isinstance(verbose, str) and verbose == "auto":
-        return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
-    raise TypeError(f'verbose must be True, False or "auto", got {verbose!r}')
+        return "bar" if _in_notebook() or _in_terminal() else "nothing"
+    if not isinstance(verbose, (int, np.bool_, np.integer)):
+        raise TypeError(f'verbose must be True, False, 0, 1, 2 or "auto", got {verbose!r}')
+    if verbose not in (0, 1, 2):
+        raise ValueError(f'verbose must be True, False, 0, 1, 2 or "auto", got {verbose!r}')
+    return ("nothing", "bar", "lines")[int(verbose)]
+
+
+def _in_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _in_notebook() -> bool:
@@ -43,35 +52,47 @@ def _in_notebook() -> bool:
 
 
 class Progress:
-    """A bar over epochs with the latest loss and metrics behind it, or nothing at all.
+    """What a fit shows of its epochs: a bar with the latest loss and metrics, lines, or nothing.
 
     Parameters
     ----------
     epochs : int
         How many there will be.
-    visible : bool
-        False makes every method do nothing, and does not load tqdm.
+    how : {"nothing", "bar", "lines"}
+        From `display`. tqdm is loaded for a bar alone, which goes to stderr; lines are printed.
+
+    Attributes
+    ----------
+    often : bool
+        Whether somebody watches: then calls of the core should be short.
 
     Examples
     --------
-    >>> with Progress(10, visible=False) as progress:
-    ...     progress.advance(1, {"loss": 0.5})
+    >>> with Progress(10, "lines") as progress:
+    ...     progress.advance([{"loss": 0.5}, {"loss": 0.25}])
+    epoch 1/10: loss 0.5
+    epoch 2/10: loss 0.25
     """
 
-    def __init__(self, epochs: int, visible: bool) -> None:
-        self.visible = visible
+    def __init__(self, epochs: int, how: str) -> None:
+        self.often = how != "nothing"
+        self._epochs, self._lines, self._done = epochs, how == "lines", 0
         self._bar: Any = None
-        if visible:
+        if how == "bar":
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=epochs, unit="epoch", desc="fit", file=sys.stderr)
 
-    def advance(self, epochs: int, logs: Mapping[str, float]) -> None:
-        """Advance the bar by `epochs` and show the numbers in `logs`."""
+    def advance(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Show the numbers of the epochs done since the last time."""
         if self._bar is not None:
-            shown = {name: f"{value:.4g}" for name, value in logs.items()}
+            shown = {name: f"{value:.4g}" for name, value in rows[-1].items()}
             self._bar.set_postfix(shown, refresh=False)
-            self._bar.update(epochs)
+            self._bar.update(len(rows))
+        for row in rows if self._lines else ():
+            self._done += 1
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+            print(f"epoch {self._done}/{self._epochs}: {numbers}", flush=True)
 
     def __enter__(self) -> Progress:
         return self

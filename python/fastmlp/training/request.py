@@ -81,8 +81,8 @@ class FitRequest:
         Where dropout comes from.
     listeners : tuple of Callback
         Whom to tell after each epoch.
-    visible : bool
-        Whether to show a progress bar.
+    display : {"nothing", "bar", "lines"}
+        What to show of the epochs.
     held_out : dict of str to bool
         As `names`, of the numbers that `evaluate` gives.
     evaluate : callable or None
@@ -104,7 +104,7 @@ class FitRequest:
     orders: Callable[[int], NDArray[np.int64]] | None
     noise: int
     listeners: tuple[Callback, ...] = ()
-    visible: bool = False
+    display: str = "nothing"
     held_out: dict[str, bool] = field(default_factory=dict)
     evaluate: Callable[[Trainer], Mapping[str, float]] | None = None
     measured: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ class FitRequest:
             batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
         shuffle = _checks.flag(shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
-        visible = progress.wanted(verbose)
+        display = progress.display(verbose)
         data = examples.check(network, dtype, objective.loss, X, t, sample_weight)
         validation = examples.check_validation(network, dtype, objective.loss, validation_data)
         data, last = examples.held_out(data, validation_split)
@@ -176,7 +176,7 @@ class FitRequest:
             orders=Shuffled(data.rows, order_seed) if shuffle else None,
             noise=int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1)),
             listeners=listeners,
-            visible=visible,
+            display=display,
             held_out={} if validation is None else names,
             evaluate=None if validation is None else evaluate,
             measured=measured,

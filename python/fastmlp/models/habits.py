@@ -1,0 +1,92 @@
+"""What people bring from Keras, PyTorch and scikit-learn, and what to write here instead."""
+
+from __future__ import annotations
+
+# Attributes that cannot be assigned here.
+ASSIGNED = {
+    "dtype": "a model has its type from the beginning, make a new one and set_weights",
+    "weights": "use set_weights, or the weights of one of the layers",
+    **dict.fromkeys(("trainable", "requires_grad"), "write trainable of each of its layers"),
+    "parameters": "use set_weights, or write into parameters.flat",
+    "network": "make a new model",
+    "layers": "make a new model; settings of a layer can be assigned",
+    "name": "keep it in metadata",
+    **dict.fromkeys(("loss", "optimizer", "metrics", "l2"), "it is an argument of fit"),
+    **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
+    **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
+}
+# Attributes and methods of models elsewhere.
+ATTRIBUTES = {
+    "compile": "give loss=, optimizer= and metrics= to fit",
+    "compute_loss": "write evaluate(X, t)",
+    "train_on_batch": "write trainer = model.trainer(...) once, then trainer.step(X, t)",
+    "test_on_batch": "write evaluate(X, t)",
+    "predict_on_batch": "write predict(X)",
+    "predict_proba": "write predict(X): probabilities of a softmax or logistic output",
+    "score": "write evaluate(X, t), or use an estimator such as MLPClassifier",
+    "count_params": "write n_parameters",
+    "get_config": "write network.config()",
+    "to_json": "write save(path), which holds the architecture too",
+    "save_weights": "write save(path), or get_weights()",
+    "load_weights": "write fastmlp.load(path), or set_weights(weights)",
+    "state_dict": "write get_weights(), or save(path) and fastmlp.load(path)",
+    "load_state_dict": "write set_weights(weights), or fastmlp.load(path)",
+    "named_parameters": "write zip(model.network.parameter_names, model.get_weights())",
+    "eval": "leave it out: predict and evaluate never drop out",
+    "train": "leave it out: fit alone drops out; predict(X, training=True) does for once",
+    "to": "leave it out: a model is on the CPU; its type is the argument dtype",
+    "cpu": "leave it out: a model is on the CPU",
+    "cuda": "leave it out: fastmlp computes on the CPU",
+    "float": "make the model with dtype='float32'",
+    "double": "make the model with dtype='float64'",
+    "half": "dtype is float32 or float64",
+    "zero_grad": "leave it out: fit and trainer.step begin with a gradient of zero",
+    "backward": "write model.trainer(...).loss_and_gradient(X, t), or model.gradient(X)",
+    "forward": "write predict(X), or network.forward() for the graph",
+    "apply": "write set_weights(weights), or give layers their initializers",
+    "trainable_weights": "write get_weights(); a layer says whether it is trainable",
+    "trainable_variables": "write get_weights(); a layer says whether it is trainable",
+    "variables": "write get_weights()",
+    "optimizer": "it is an argument of fit",
+    "loss": "it is an argument of fit",
+    "input_shape": "write network.input_columns",
+    "output_shape": "write network.output_columns",
+    "weights": "write get_weights(), or weights of one of the layers",
+    "bias": "write biases of one of the layers",
+    "coefs_": "write weights of one of the layers",
+    "get_layer": "write network.layer(name)",
+}
+# Arguments of methods.
+_DATA = {
+    "x": "write X=",
+    "inputs": "write X=",
+    "y": "write t=",
+    "targets": "write t=",
+    "return_dict": "leave it out: the scores are a dict and unpack too",
+    "sample_weights": "write sample_weight=",
+}
+OF_FIT = _DATA | {
+    "lr": "give it to the optimizer: optimizer=fastmlp.Adam(learning_rate)",
+    "learning_rate": "give it to the optimizer: optimizer=fastmlp.Adam(learning_rate)",
+    "weight_decay": "give it to the optimizer, or write l2=",
+    "nb_epoch": "write epochs=",
+    "n_epochs": "write epochs=",
+    "num_epochs": "write epochs=",
+    "max_iter": "write epochs=",
+    "max_epochs": "write epochs=",
+    "eval_set": "write validation_data=(X, t)",
+    "X_val": "write validation_data=(X, t)",
+    "validation_batch_size": "leave it out: the result does not depend on it",
+    "initial_epoch": "leave it out: a second fit goes on where the first ended",
+    "steps_per_epoch": "leave it out: an epoch is all rows",
+    "workers": "leave it out; fastmlp.set_num_threads sets the number of threads",
+    "use_multiprocessing": "leave it out; fastmlp.set_num_threads sets the number of threads",
+    "n_jobs": "leave it out; fastmlp.set_num_threads sets the number of threads",
+    "criterion": "write loss=",
+    "early_stopping": "write callbacks=[fastmlp.EarlyStopping()]",
+    "random_state": "write seed=",
+}
+OF_EVALUATE = _DATA | {
+    "batch_size": "leave it out: the result does not depend on it",
+    "verbose": "leave it out: nothing is shown",
+}

@@ -1,0 +1,86 @@
+"""What people type out of habit: the guide's table, run row by row."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+
+GUIDE = Path(__file__).parent.parent / "docs/guides/from_pytorch_keras.md"
+TABLE = GUIDE.read_text(encoding="utf-8").partition("| typed | here |")[2].partition("\n\n")[0]
+ROWS = re.findall(r"^\| `([^|]*)` \| (.*) \|$", TABLE, flags=re.MULTILINE)
+
+
+def run(code, tmp_path, monkeypatch):
+    pd = pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(20, 4)), rng.normal(size=(20, 1))
+    model = fm.MLP([4, 8, 1], seed=0)
+    model.save("net.safetensors")
+    names = {"fm": fm, "pd": pd, "X": X, "t": t, "model": model, "weights": model.get_weights()}
+    exec(code, names)
+
+
+def test_the_table_was_found():
+    assert len(ROWS) == TABLE.count("\n|") - 1 > 25
+
+
+@pytest.mark.parametrize(("typed", "here"), ROWS, ids=[typed for typed, _ in ROWS])
+def test_a_habit_works_or_is_told_what_to_write(typed, here, tmp_path, monkeypatch, capsys):
+    if here.startswith("works"):
+        run(typed, tmp_path, monkeypatch)
+        return
+    with pytest.raises((TypeError, AttributeError)) as told:
+        run(typed, tmp_path, monkeypatch)
+    assert re.search(r"; (write|leave it out|give|it is|its layers|a layer)", str(told.value))
+    if not here.startswith("nothing"):
+        run(here.strip("`"), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda m: m.fit([[0.0] * 4], [0.0], epoch=3), "did you mean 'epochs'"),
+        (lambda m: m.evaluate([[0.0] * 4], [0.0], metric=[]), "did you mean 'metrics'"),
+        (lambda m: fm.Dense(3, unit=4), "did you mean 'units'"),
+        (lambda m: m.fit([[0.0] * 4], [0.0], foo=3), "there are: X, t, loss, optimizer, epochs"),
+    ],
+)
+def test_a_misspelt_argument_is_told_its_name(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        wrong(fm.MLP([4, 1], seed=0))
+
+
+def test_errors_of_properties_are_their_own():
+    with pytest.raises(AttributeError, match="the model has no parameters yet"):
+        _ = fm.Sequential([fm.Dense(3)]).parameters
+    with pytest.raises(AttributeError, match="has no weights yet"):
+        _ = fm.Dense(3).weights
+    with pytest.raises(AttributeError, match=r"object has no attribute 'foo'$"):
+        _ = fm.MLP([2, 1]).foo
+
+
+def test_layers_are_added_until_the_model_is_built():
+    model = fm.Sequential(seed=0)
+    for layer in (fm.Input(4), fm.Dense(8, "tanh"), fm.Dense(1)):
+        model.add(layer)
+    twin = fm.Sequential([fm.Input(4), fm.Dense(8, "tanh"), fm.Dense(1)], seed=0)
+    X = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(model.predict(X), twin.predict(X))
+    with pytest.raises(ValueError, match="the model is built, its layers cannot change"):
+        model.add(fm.Dense(2))
+    with pytest.raises(TypeError, match=r"layers\[1\] must be a layer such as Dense\(10\), got 3"):
+        fm.Sequential([fm.Dense(3)]).add(3)
+    with pytest.raises(ValueError, match="one layer at least"):
+        fm.Sequential().predict(X)
+    with pytest.raises(ValueError, match="4 columns"):
+        fm.Sequential(input_columns=4).add(fm.Dense(1)) or wide().predict(np.ones((2, 5)))
+
+
+def wide():
+    model = fm.Sequential(input_columns=4)
+    model.add(fm.Dense(1))
+    return model
