@@ -318,6 +318,7 @@ def test_hidden_activations_without_a_hidden_layer_are_an_error():
 LOSSES = {
     "absolute_error": ({}, lambda e: np.abs(e)),
     "huber": ({"delta": 0.4}, lambda e: np.where(abs(e) < 0.4, e**2 / 2, 0.4 * (abs(e) - 0.2))),
+    "log_cosh": ({}, lambda e: np.log(np.cosh(e))),
     "quantile": ({"quantile": 0.8}, lambda e: np.maximum(0.8 * e, -0.2 * e)),
 }
 
@@ -332,6 +333,29 @@ def test_further_losses_have_their_formula_and_fall(loss, solver):
     last = estimator.loss_ if solver == "lbfgs" else estimator.validation_loss_curve_[-1]
     assert_allclose(last, expected, rtol=1e-6)
     assert expected < 0.7 * formula(y - np.median(y)).mean()
+
+
+@pytest.mark.parametrize("name", ["absolute_error", "huber", "log_cosh", "poisson"])
+def test_a_loss_given_as_an_object_is_the_one_of_its_name(name):
+    counts = np.round(np.abs(y) * 3)
+    named, given = (
+        regressor(loss=loss, max_iter=5).fit(X, counts) for loss in (name, fm.losses.get(name))
+    )
+    assert_allclose(given.predict(X), named.predict(X), rtol=1e-6)
+    if name == "poisson":
+        assert (given.predict(X) > 0).all()
+        with pytest.raises(ValueError, match="needs y >= 0"):
+            regressor(loss=fm.losses.Poisson()).fit(X, -counts)
+
+
+def test_a_classifier_takes_losses_of_probabilities_and_refuses_the_hinge_as_an_object():
+    smooth = fm.losses.CrossEntropy(label_smoothing=0.1)
+    sure, smoothed = (
+        classifier(loss=loss, max_iter=200).fit(X, LABELS) for loss in ("log_loss", smooth)
+    )
+    assert smoothed.predict_proba(X).max() < sure.predict_proba(X).max()
+    with pytest.raises(ValueError, match="loss='hinge' here"):
+        classifier(loss=fm.losses.Hinge()).fit(X, LABELS)
 
 
 def test_quantiles_hold_their_shares_and_make_an_interval():

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import unique_labels
 
+from fastmlp import losses
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.examples import average
@@ -96,6 +97,10 @@ class LabelledMLP(BaseMLP):
     def _out_activation(self) -> str:
         if self.loss == "hinge":
             return "identity"
+        if isinstance(self.loss, losses.Hinge):
+            raise ValueError(
+                "loss=Hinge() is loss='hinge' here, whose outputs are no probabilities"
+            )
         return "softmax" if self._multiclass else "logistic"
 
     @property

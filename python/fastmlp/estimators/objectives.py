@@ -166,6 +166,10 @@ def _huber(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     return _mean_of_outputs(_columns(near * (distance - 0.5 * near)), y.shape[1])
 
 
+def _log_cosh(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
+    return _mean_of_outputs(_columns(g.log_cosh(y - t)), y.shape[1])
+
+
 def _quantile(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     q = g.constant([list(o.quantile)])
     e = t - y
@@ -179,6 +183,7 @@ LOSSES: dict[str, Callable[[PeerObjective, Any, Any], tuple[Any, Any]]] = {
     "poisson": _poisson,
     "absolute_error": _absolute_error,
     "huber": _huber,
+    "log_cosh": _log_cosh,
     "quantile": _quantile,
 }
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from fastmlp import losses
 from fastmlp.data import arrays, frames
 from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic
 from fastmlp.estimators.objectives import LOSSES, PeerObjective
@@ -31,8 +32,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     ----------
     loss : str or callable, default="squared_error"
         "squared_error" ½ (y − t)² and "poisson" as in scikit-learn; "absolute_error" ``|y − t|``,
-        "huber", "quantile"; or a function of graph nodes (y, t) that returns one number for each
-        row.
+        "huber", "log_cosh", "quantile"; a loss of `fastmlp.losses` with as many targets as outputs;
+        or a function of graph nodes (y, t) that returns one number for each row.
     hidden_layer_sizes : array-like of int, default=(100,)
         The number of units in each hidden layer; one integer for one layer.
     activation : str, callable or a list of them, default="relu"
@@ -301,7 +302,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return self._read(X, y, reset=reset)
 
     def _out_activation(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
+        return "exp" if self._counts else "identity"
+
+    @property
+    def _counts(self) -> bool:
+        """Whether the targets are counts and the outputs their means."""
+        given = isinstance(self.loss, losses.Poisson) and not self.loss.log_rate
+        return bool(given or self.loss == "poisson")
 
     def _check_targets(self, y: Any, name: str) -> None:
         frames.refuse_dates(y, name)
@@ -313,7 +320,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         arrays.check_finite(y, name, y.dtype)
         if self.loss == "quantile" and y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"loss='quantile' needs one target, {name} has {y.shape[1]} columns")
-        if self.loss == "poisson" and (y < 0).any():
+        if self._counts and (y < 0).any():
             raise ValueError(f"loss='poisson' needs {name} >= 0; the smallest is {y.min()}")
         return y.reshape(len(y), -1)
 

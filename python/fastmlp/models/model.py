@@ -150,9 +150,10 @@ class Model(Solvable):
         t : array-like, shape (rows,) or (rows, columns)
             Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
         loss : str, Loss or function, optional
-            "squared_error", "cross_entropy", "binary_cross_entropy", "hinge", or a function of the
-            graph nodes (y, t). By default cross_entropy for a softmax output, binary_cross_entropy
-            for a logistic one, else squared_error.
+            "squared_error", "cross_entropy", "mse", "huber" or another name, see `fastmlp.losses`;
+            one with settings, ``Huber(2.0)``; or a function of the graph nodes (y, t).
+            By default cross_entropy for a softmax output, binary_cross_entropy for a logistic one,
+            else squared_error.
         optimizer : str or optimizer, default "adam"
             "adam", "rmsprop", "sgd", or `Adam`, `RMSprop`, `SGD` with settings of your own.
         epochs : int, default 10
