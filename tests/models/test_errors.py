@@ -276,7 +276,7 @@ def test_inputs_that_do_not_fit_each_other_are_named():
     [
         ({"l2": -1}, ValueError, "l2 must be"),
         ({"metrics": "accuracy"}, TypeError, "metrics must be a list"),
-        ({"loss": "l1"}, ValueError, "loss must be one of"),
+        ({"loss": "l3"}, ValueError, "loss must be one of"),
         ({"sample_weight": [1]}, ValueError, "sample_weight must have shape"),
         ({"X": X[:4]}, ValueError, "X has 4, t has 10"),
     ],
