@@ -365,6 +365,7 @@ def test_a_model_in_a_file_or_a_pickle_keeps_its_loss(loss, tmp_path):
         (lambda: losses.get(losses.Huber), TypeError, r"write Huber\(\)"),
         (lambda: losses.from_config({"name": "huber", "d": 1}), ValueError, "do not fit"),
         (lambda: losses.from_config({"name": "huge"}), ValueError, "a name and settings"),
+        (lambda: losses.from_config({"name": ["huber"]}), ValueError, "a name and settings"),
     ],
 )
 def test_a_setting_that_is_none_is_an_error(make, error, message):

@@ -168,7 +168,7 @@ def from_config(value: Any) -> Loss:
     """Return the loss of a `config`; ValueError if it is malformed or names an unknown one."""
     if isinstance(value, str):
         return get(value)
-    if not isinstance(value, dict) or value.get("name") not in OWN:
+    if not isinstance(value, dict) or value.get("name") not in list(OWN):
         raise ValueError(f"a loss must be a name, or a name and settings, got {value!r}")
     settings = {key: setting for key, setting in value.items() if key != "name"}
     try:
