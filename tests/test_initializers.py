@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+import fastmlp as fm
 from fastmlp import initializers
 from fastmlp.initializers import INITIALIZERS, Constant, Glorot, He, Initializer, LeCun, Zeros
 
@@ -110,3 +111,63 @@ def test_what_is_no_initializer_is_an_error(spec, error, message):
 def test_an_unknown_distribution_is_an_error_that_names_the_known_ones():
     with pytest.raises(ValueError, match=r"distribution.*'uniform', 'normal'.*'cauchy'"):
         He("cauchy")
+
+
+# ------------------------------------------------------------------------------- refused by models
+
+
+class Makes(Initializer):
+    """Whatever a function of the shape says."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def __call__(self, rng, shape):
+        return self.made(shape)
+
+
+WRONG = {
+    "beyond float32": (lambda shape: np.full(shape, 2.0**128), ValueError, r"beyond 3.4e\+38"),
+    "NaN": (lambda shape: np.full(shape, np.nan), ValueError, "NaN among"),
+    "infinite": (lambda shape: np.full(shape, -np.inf), ValueError, "infinite among"),
+    "a vector": (lambda shape: np.zeros(shape[1]), ValueError, "must have the shape"),
+    "transposed": (lambda shape: np.zeros(shape[::-1]), ValueError, "must have the shape"),
+    "text": (lambda shape: np.full(shape, "a"), TypeError, "must hold numbers, got text"),
+    "complex": (lambda shape: np.zeros(shape, complex), TypeError, "must hold numbers, got compl"),
+    "nothing": (lambda shape: None, TypeError, "must hold numbers, got objects"),
+}
+MODELS = {
+    "Sequential": lambda layer: fm.Sequential([layer], input_columns=2, seed=0),
+    "build": lambda layer: fm.Sequential([layer], seed=0).build(2),
+    "predict": lambda layer: fm.Sequential([layer], seed=0).predict(np.ones((1, 2))),
+    "fit": lambda layer: fm.Sequential([layer], seed=0).fit(np.ones((1, 2)), np.ones((1, 3))),
+    "Model": lambda layer: (lambda x: fm.Model(x, layer(x), seed=0))(fm.Input(2)),
+}
+
+
+@pytest.mark.parametrize("argument", ["weights_initializer", "bias_initializer"])
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("model", MODELS)
+def test_what_an_initializer_makes_is_refused_by_the_argument_and_the_layer(model, wrong, argument):
+    made, kind, words = WRONG[wrong]
+    layer = fm.Dense(3, **{argument: Makes(made)})
+    with pytest.raises(kind, match=words) as error:
+        MODELS[model](layer)
+    assert f"what {argument} of layer 'dense_1' makes must" in str(error.value)
+    assert layer.owner is None
+    layer.units = 2  # it is free, as before
+
+
+def test_one_initializer_given_twice_is_named_by_what_it_makes_wrong():
+    large = Makes(lambda shape: np.full(shape, 1e39 if shape[0] == 1 else 1.0))
+    layer = fm.Dense(3, weights_initializer=large, bias_initializer=large, name="a")
+    with pytest.raises(ValueError, match="what bias_initializer of layer 'a' makes must hold"):
+        fm.Sequential([layer], input_columns=2)
+
+
+def test_a_number_beyond_float32_may_be_one_of_float64():
+    layer = fm.Dense(3, weights_initializer=2.0**128)
+    with pytest.raises(ValueError, match=r"weights_initializer of layer 'dense_1' .* of float32"):
+        fm.Sequential([layer], input_columns=2)
+    model = fm.Sequential([layer], input_columns=2, dtype="float64")
+    assert (model.layers[0].weights == 2.0**128).all()

@@ -250,3 +250,20 @@ def test_a_copy_of_weights_half_set_is_a_copy_of_just_that():
     never.classes_, never._label_binarizer = np.arange(3), LabelBinarizer().fit(y)
     never.set_params(hidden_layer_sizes=())
     assert pickle.loads(pickle.dumps(never)).predict(X).shape == (150,)
+
+
+@pytest.mark.parametrize("wrong", [1e39, np.nan, np.inf])
+@pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
+def test_weights_that_are_no_numbers_of_its_type_are_refused_by_name(name, wrong):
+    estimator = fm.MLPRegressor(
+        hidden_layer_sizes=(3,), max_iter=2, dtype="float32", random_state=0
+    )
+    estimator.fit(np.ones((4, 2)), np.arange(4.0))
+    before = estimator.predict(np.ones((1, 2)))
+    kept, given = getattr(estimator, name), [a.astype("f8") for a in getattr(estimator, name)]
+    given[1].flat[0] = wrong
+    setattr(estimator, name, given)
+    with pytest.raises(ValueError, match=rf"{name}\[1\] must hold finite numbers of float32"):
+        estimator.predict(np.ones((1, 2)))
+    setattr(estimator, name, kept)
+    np.testing.assert_array_equal(estimator.predict(np.ones((1, 2))), before)

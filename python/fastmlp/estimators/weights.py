@@ -153,6 +153,9 @@ class Weights:
             dtype = np.dtype(self.dtype)
         elif before is not None:
             dtype = before.dtype
+        for name, given in (("coefs_", coefs), ("intercepts_", intercepts)):
+            for i, array in enumerate(given):
+                arrays.check_finite(array, f"{name}[{i}]", dtype)
         weights = {}
         for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True), start=1):
             weights[f"dense_{i}.weights"] = coef.T

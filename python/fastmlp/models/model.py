@@ -97,7 +97,7 @@ class Model(Solvable):
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
-        self._adopt(Network(inputs, outputs, seed=self.seed))
+        self._adopt(Network(inputs, outputs, seed=self.seed, dtype=self.dtype))
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""

@@ -58,7 +58,7 @@ class Sequential(Model):
             return
         self._waiting = _checked_layers(layers)
         if input_columns is not None or isinstance(self._waiting[0], Input):
-            self._adopt(Network.sequential(self._waiting, input_columns, seed=self.seed))
+            self._adopt(self._drawn(input_columns))
 
     def add(self, layer: Layer | Input) -> None:
         """Add a layer behind the others. The model is built when it first sees data.
@@ -116,7 +116,7 @@ class Sequential(Model):
         columns = _checks.columns(columns, "columns")
         with turns.building:
             if self._network is None:
-                self._adopt(Network.sequential(self._waiting, columns, seed=self.seed))
+                self._adopt(self._drawn(columns))
         built = self.network.input_columns[0]
         if built != columns:
             raise ValueError(f"columns={columns}: the model is built for {built} input columns")
@@ -128,7 +128,11 @@ class Sequential(Model):
             return Network.sequential(self._waiting, seed=self.seed)
         alone = next(iter(X.values())) if arrays.is_named(X) and len(X) == 1 else X
         columns = arrays.input_rows(alone, "X", self.dtype, finite=False).shape[1]
-        return Network.sequential(self._waiting, columns, seed=self.seed)
+        return self._drawn(columns)
+
+    def _drawn(self, columns: int | None) -> Network:
+        """Return the network of the waiting layers, with initial weights."""
+        return Network.sequential(self._waiting, columns, seed=self.seed, dtype=self.dtype)
 
     @property
     def layers(self) -> list[Layer]:
@@ -175,7 +179,7 @@ class MLP(Sequential):
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
-        self._adopt(Network.mlp(columns, activation, output, seed=self.seed))
+        self._adopt(Network.mlp(columns, activation, output, seed=self.seed, dtype=self.dtype))
 
 
 def _checked_layers(layers: Any) -> list[Layer | Input]:

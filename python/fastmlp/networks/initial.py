@@ -7,23 +7,49 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from fastmlp import graph as g
+from fastmlp.data import arrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
-    from fastmlp.layers.base import Input, ParameterSpec
+    from fastmlp.layers.base import Input, Layer, ParameterSpec
+    from fastmlp.networks.structure import Structure
 
 Weights: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 # In words, as naming the Generator would load numpy.random.
 Seed: TypeAlias = "int | np.random.Generator | None"
 
 
-def drawn(specs: Mapping[str, ParameterSpec], seed: Seed) -> list[npt.NDArray[Any]]:
-    """Return initial values drawn one after the other, in order."""
+def drawn(structure: Structure, seed: Seed, dtype: npt.DTypeLike) -> list[npt.NDArray[Any]]:
+    """Return initial values drawn one after the other, in order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an initializer returns no finite numbers of `dtype`, or another shape.
+    """
     rng = np.random.default_rng(seed)
-    return [spec.initializer(rng, spec.shape) for spec in specs.values()]
+    values = []
+    for layer, name, specs in zip(structure.layers, structure.names, structure.specs, strict=True):
+        for spec in specs:
+            what = f"what {_argument(layer, spec)} of layer {name!r} makes"
+            value = arrays.array(spec.initializer(rng, spec.shape), what)
+            if value.shape != spec.shape:
+                raise ValueError(f"{what} must have the shape {spec.shape}, got {value.shape}")
+            arrays.check_finite(value, what, dtype)
+            values.append(value)
+    return values
+
+
+def _argument(layer: Layer, spec: ParameterSpec) -> str:
+    """Return the name of the layer's argument that the parameter is drawn from."""
+    found = [name for name, value in vars(layer).items() if value is spec.initializer]
+    if not found:  # a default that follows from something else
+        return f"the initializer of {spec.name}"
+    # One initializer may be given twice: biases are bias_initializer's.
+    return next((name for name in found if name[:4] == spec.name[:4]), found[0])
 
 
 def given(specs: Mapping[str, ParameterSpec], weights: Weights) -> list[npt.NDArray[Any]]:

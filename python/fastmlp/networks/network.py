@@ -47,6 +47,8 @@ class Network:
     weights
         Initial values by name (see `parameter_names`) instead of drawn ones, all of them: weights
         (units, inputs), biases (1, units).
+    dtype
+        In which drawn values must be finite: that of the model to be.
 
     Attributes
     ----------
@@ -69,9 +71,10 @@ class Network:
     ------
     ValueError
         If the output needs an input that is not given, an input leads nowhere, two layers have one
-        name, a layer belongs to another network, or `weights` do not fit. Nothing is changed then.
+        name, a layer belongs to another network, or `weights` or what an initializer makes do not
+        fit. Nothing is changed then.
     TypeError
-        If `inputs` or `output` are something else.
+        If `inputs` or `output` are something else, or an initializer makes no numbers.
 
     Examples
     --------
@@ -92,6 +95,7 @@ class Network:
         *,
         seed: Seed = None,
         weights: Weights | None = None,
+        dtype: npt.DTypeLike = "float64",
     ) -> None:
         structure = Structure(checked_inputs(inputs), output)
         self._structure = structure
@@ -106,7 +110,7 @@ class Network:
         specs = structure.parameters()
         if weights is None:
             structure.check_size()
-            values = drawn(specs, seed)
+            values = drawn(structure, seed, dtype)
         else:
             values = given(specs, weights)
         self.parameter_names = tuple(specs)
@@ -132,6 +136,7 @@ class Network:
         *,
         seed: Seed = None,
         weights: Weights | None = None,
+        dtype: npt.DTypeLike = "float64",
     ) -> Network:
         """Return a network of layers in a row.
 
@@ -141,7 +146,7 @@ class Network:
             Layers from first to last. An `Input` may stand first.
         input_columns
             Number of features, if there is no `Input`.
-        seed, weights
+        seed, weights, dtype
             As for `Network`.
 
         Examples
@@ -155,7 +160,7 @@ class Network:
         symbol: Symbol = x
         for layer in rest:
             symbol = layer(symbol)
-        return cls(x, symbol, seed=seed, weights=weights)
+        return cls(x, symbol, seed=seed, weights=weights, dtype=dtype)
 
     @classmethod
     def mlp(
@@ -166,6 +171,7 @@ class Network:
         *,
         seed: Seed = None,
         weights: Weights | None = None,
+        dtype: npt.DTypeLike = "float64",
     ) -> Network:
         """Return a multilayer perceptron: dense layers in a row.
 
@@ -175,7 +181,7 @@ class Network:
             Number of features, of units in each hidden layer, of outputs.
         activation, output
             Activation of the hidden layers and of the last one.
-        seed, weights
+        seed, weights, dtype
             As for `Network`.
 
         Examples
@@ -185,7 +191,7 @@ class Network:
         [(3, 2), (1, 3), (1, 3), (1, 1)]
         """
         sizes, chain = dense_chain(columns, activation, output)
-        return cls.sequential(chain, sizes[0], seed=seed, weights=weights)
+        return cls.sequential(chain, sizes[0], seed=seed, weights=weights, dtype=dtype)
 
     @property
     def input_columns(self) -> tuple[int, ...]:

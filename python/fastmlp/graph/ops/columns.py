@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastmlp import _checks
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
 
 
@@ -73,7 +74,7 @@ declare(
 
 def pad(a: Operand, start: int, columns: int) -> Node:
     """Return a matrix of `columns` columns, zero but for a, which begins at column `start`."""
-    return apply("pad", a, start=operator.index(start), columns=operator.index(columns))
+    return apply("pad", a, start=operator.index(start), columns=_checks.columns(columns, "columns"))
 
 
 def _pad_shape(a: Shape, start: int, columns: int) -> Shape:
@@ -122,7 +123,7 @@ declare(
 
 def scatter(a: Operand, index: Operand, columns: int) -> Node:
     """Return a matrix of `columns` columns, zero but for a (b, 1) in column index (b, 1)."""
-    return apply("scatter", a, index, columns=operator.index(columns))
+    return apply("scatter", a, index, columns=_checks.columns(columns, "columns"))
 
 
 def _scatter_shape(a: Shape, index: Shape, columns: int) -> Shape:
@@ -130,8 +131,6 @@ def _scatter_shape(a: Shape, index: Shape, columns: int) -> Shape:
         raise ValueError(
             f"expected a and index of shape (b, 1), got {describe(a)}, {describe(index)}"
         )
-    if columns < 1:
-        raise ValueError(f"columns: expected at least 1, got {columns}")
     return a[0], columns
 
 
