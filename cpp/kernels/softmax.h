@@ -1,5 +1,7 @@
 // Softmax, its logarithm, and its cross-entropy with the message back, row by row. The row's
-// maximum is subtracted first: Σ exp(z − max) lies in [1, columns] and cannot overflow.
+// maximum is subtracted first: s = Σ exp(z − max) lies in [1, columns] and cannot overflow. One
+// element of the sum is exp(0) = 1; the others are kept apart, since 1 + rest loses their digits
+// where one class is sure.
 #pragma once
 
 #include "kernels/math.h"
@@ -26,6 +28,71 @@ FASTMLP_INLINE T sum_exp(Index n, const T* x, T m, T* y) {
   return sum_lanes<T>(s);
 }
 
+// Σ exp(x_j − m) of a row, without one of its largest elements, whose share is 1. m is their
+// maximum: what is not finite leaves top at another value than 1.
+template <class T>
+struct ExpSum {
+  Vec<T> top{}, rest{};
+
+  FASTMLP_INLINE void add(Vec<T> e) {
+    rest += least(top, e);
+    top = greatest(top, e);
+  }
+  // Of all lanes together: those whose top is 1 have one each of the largest.
+  FASTMLP_INLINE T rest_of_lanes() const {
+    const Vec<T> one = splat(T(1));
+    const T ones = sum_lanes<T>(top == one ? one : Vec<T>{});
+    const T others = sum_lanes<T>(rest + (top == one ? Vec<T>{} : top));
+    return ones > T(0) ? others + (ones - T(1)) : T(__builtin_nan(""));
+  }
+};
+
+// ExpSum::rest of a row, and y_j = exp(x_j − m) if y. y may be x.
+template <class T>
+FASTMLP_INLINE T sum_exp_but_one(Index n, const T* x, T m, T* y) {
+  constexpr int w = width<T>;
+  ExpSum<T> s;
+  Index j = 0;
+  for (; j + w <= n; j += w) {
+    const Vec<T> e = exp<T>(load(x + j) - m);
+    if (y) store(y + j, e);
+    s.add(e);
+  }
+  if (j < n) {
+    const Vec<T> e = exp<T>(load_first(x + j, n - j) - m);
+    if (y) store_first(y + j, e, n - j);
+    s.add(first_lanes<T>(n - j) ? e : Vec<T>{});
+  }
+  return s.rest_of_lanes();
+}
+
+// v with 0 in lane k, if there is one.
+template <class T>
+FASTMLP_INLINE Vec<T> but_lane(Vec<T> v, Index k) {
+  using Int = typename Types<T>::Int;
+  return lane_numbers<T>() == (Int(k) - IntVec<T>{}) ? Vec<T>{} : v;
+}
+
+// Σ exp(x_j − m) without that of x_k.
+template <class T>
+FASTMLP_INLINE T sum_exp_but(Index n, const T* x, T m, Index k) {
+  constexpr int w = width<T>;
+  Vec<T> s{};
+  Index j = 0;
+  for (; j + w <= n; j += w) s += but_lane<T>(exp<T>(load(x + j) - m), k - j);
+  if (j < n) {
+    const Vec<T> e = exp<T>(load_first(x + j, n - j) - m);
+    s += first_lanes<T>(n - j) ? but_lane<T>(e, k - j) : Vec<T>{};
+  }
+  return sum_lanes<T>(s);
+}
+
+// log(s + low): low is what the rounding of the sum s has left out.
+template <class T>
+FASTMLP_INLINE Vec<T> log_sum(Vec<T> s, Vec<T> low) {
+  return log<T>(s) + low / s;
+}
+
 // y_j = f(x_j, j, count) for whole vectors and the rest.
 template <class T, class F>
 FASTMLP_INLINE void map_row(Index n, const T* x, T* y, F f) {
@@ -47,7 +114,8 @@ template <class T>
 void log_softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
   for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
     const T m = largest(columns, x);
-    const T log_s = log<T>(splat(sum_exp(columns, x, m, static_cast<T*>(nullptr))))[0];
+    const T rest = sum_exp_but_one(columns, x, m, static_cast<T*>(nullptr)), s = T(1) + rest;
+    const T log_s = log_sum<T>(splat(s), splat(rest - (s - T(1))))[0];
     map_row(columns, x, y, [=](Vec<T> v, Index, Index) { return (v - m) - log_s; });
   }
 }
@@ -99,6 +167,14 @@ FASTMLP_INLINE Vec<T> spread_classes(Vec<T> c, Index columns, T* targets) {
   return ((c >= T(0)) & (c < T(columns))) ? one : splat(T(__builtin_nan("")));
 }
 
+// e·ratio − t, the softmax times Σt less t: of a target that has the largest element, whose e is 1,
+// by what the others take from it, (Σt − t) − rest·ratio.
+template <class T>
+FASTMLP_INLINE Vec<T> residual(Vec<T> e, Vec<T> t, Vec<T> t_sum, Vec<T> ratio, Vec<T> rest) {
+  const Vec<T> far = fma(e, ratio, -t);
+  return ((e == T(1)) & (t > T(0))) ? fma(-rest, ratio, t_sum - t) : far;
+}
+
 // softmax_cross_entropy for narrow rows; `dense` and the meaning of the rest as there.
 template <class T>
 void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, const T* t, Index ldt,
@@ -110,7 +186,8 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
     const Index count = rows - i < w ? rows - i : w;
     load_columns(count, columns, z + i * ldz, ldz, block);
     load_columns(count, dense ? columns : 1, t + i * ldt, ldt, targets);
-    Vec<T> t_sum = load(targets), m = load(block), t_z{}, s{};
+    Vec<T> t_sum = load(targets), m = load(block), t_z{};
+    ExpSum<T> parts;
     if (!dense) t_sum = spread_classes(t_sum, columns, targets);
     for (Index j = 1; j < columns; ++j) {
       m = maximum(m, load(block + j * w));
@@ -120,14 +197,18 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
       const Vec<T> d = load(block + j * w) - m, t_j = load(targets + j * w), e = exp<T>(d);
       t_z = dense ? fma(t_j, d, t_z) : t_z + (t_j > T(0) ? d : Vec<T>{});
       store(block + j * w, e);
-      s += e;
+      parts.add(e);
     }
-    if (loss) store_first(loss + i, t_sum * log<T>(s) - t_z, count);
+    const Vec<T> one = splat(T(1)), rest = parts.rest;
+    const Vec<T> s = parts.top == one ? one + rest : splat(T(__builtin_nan("")));
+    if (loss) store_first(loss + i, t_sum * log_sum<T>(s, rest - (s - one)) - t_z, count);
     if (!z_bar) continue;
     if (loss_bar) load_columns(count, 1, loss_bar + i * loss_bar_rs, loss_bar_rs, column);
-    const Vec<T> bar = loss_bar ? load(column) : splat(scale), ratio = t_sum / s;
+    const Vec<T> bar = loss_bar ? load(column) : splat(scale);
+    const Vec<T> ratio = t_sum / s;
     for (Index j = 0; j < columns; ++j)
-      store(block + j * w, bar * (load(block + j * w) * ratio - load(targets + j * w)));
+      store(block + j * w,
+            bar * residual<T>(load(block + j * w), load(targets + j * w), t_sum, ratio, rest));
     store_columns(count, columns, block, z_bar + i * ldz_bar, ldz_bar);
   }
 }
@@ -142,41 +223,57 @@ void softmax_cross_entropy(Index rows, Index columns, const T* z, Index ldz, con
   constexpr int w = width<T>;
   const T nan = T(__builtin_nan(""));
   for (Index i0 = 0; i0 < rows; i0 += w) {
-    // Of each row: s = Σ exp(z − max); Σt; Σ t·(z − max). Their logarithms are taken together
-    // below.
+    // Of each row: s = Σ exp(z − max) and what its rounding left out; Σt; Σ t·(z − max). Their
+    // logarithms are taken together below.
     const Index count = rows - i0 < w ? rows - i0 : w;
-    T s[w] = {}, t_sum[w] = {}, t_z[w] = {};
+    T s[w] = {}, low[w] = {}, t_sum[w] = {}, t_z[w] = {};
     for (Index r = 0; r < count; ++r, z += ldz, t += ldt) {
-      const T m = largest(columns, z);
+      const Index i = i0 + r;
+      const T m = largest(columns, z), bar = loss_bar ? loss_bar[i * loss_bar_rs] : scale;
+      T* out = z_bar ? z_bar + i * ldz_bar : nullptr;
+      T first = T(1), rest;  // the largest and the others, or that of the class and the others
       if (dense) {
         t_sum[r] = sum(columns, t);
         t_z[r] = sum_terms<T>(columns, [=](Vec<T> a, Index j, Index n) {
           return n == w ? fma(load(t + j), load(z + j) - m, a)
                         : fma(load_first(t + j, n), load_first(z + j, n) - m, a);
         });
+        rest = sum_exp_but_one(columns, z, m, out);
+        const T total = t_sum[r], ratio = total / (T(1) + rest);
+        if (out) {
+          map_row(columns, out, out, [=](Vec<T> e, Index j, Index n) {
+            const Vec<T> t_j = n == w ? load(t + j) : load_first(t + j, n);
+            return bar * residual<T>(e, t_j, splat(total), splat(ratio), splat(rest));
+          });
+        }
       } else {
+        const bool known = is_class(*t, columns);
+        const Index c = known ? Index(*t) : 0;
         t_sum[r] = T(1);
-        t_z[r] = is_class(*t, columns) ? z[Index(*t)] - m : nan;
+        t_z[r] = known ? z[c] - m : nan;
+        if (out) {
+          const T ratio = known ? T(1) / sum_exp(columns, z, m, out) : nan;
+          first = out[c];
+          Vec<T> others{};
+          map_row(columns, out, out, [&, bar, c, ratio](Vec<T> e, Index j, Index) {
+            others += but_lane<T>(e, c - j);
+            return bar * (e * ratio);
+          });
+          rest = sum_lanes<T>(others);
+          const Vec<T> one = splat(T(1));
+          out[c] = bar * residual<T>(splat(first), one, one, splat(ratio), splat(rest))[0];
+        } else {
+          first = exp<T>(splat(z[c] - m))[0];
+          rest = sum_exp_but(columns, z, m, c);
+        }
       }
-      const Index i = i0 + r;
-      const T bar = loss_bar ? loss_bar[i * loss_bar_rs] : scale;
-      T* out = z_bar ? z_bar + i * ldz_bar : nullptr;
-      s[r] = sum_exp(columns, z, m, out);
-      if (!out) continue;
-      const T ratio = t_sum[r] / s[r];
-      if (dense) {
-        map_row(columns, out, out, [=](Vec<T> e, Index j, Index n) {
-          return bar * (e * ratio - (n == w ? load(t + j) : load_first(t + j, n)));
-        });
-      } else if (is_class(*t, columns)) {
-        const T at_class = bar * (out[Index(*t)] * ratio - T(1));
-        map_row(columns, out, out, [=](Vec<T> e, Index, Index) { return bar * (e * ratio); });
-        out[Index(*t)] = at_class;
-      } else {
-        map_row(columns, out, out, [=](Vec<T>, Index, Index) { return splat(nan); });
-      }
+      s[r] = first + rest;
+      low[r] = rest - (s[r] - first);
     }
-    if (loss) store_first(loss + i0, load(t_sum) * log<T>(load(s)) - load(t_z), count);
+    if (loss) {
+      const Vec<T> log_s = log_sum<T>(load(s), load(low));
+      store_first(loss + i0, load(t_sum) * log_s - load(t_z), count);
+    }
   }
 }
 

@@ -352,6 +352,84 @@ def test_cross_entropy_and_its_message_are_those_of_numpy(isa, dtype):
         np.testing.assert_array_equal(same, z_bar)
 
 
+def sure_rows(columns, dtype, rng):
+    """Rows whose largest element is far above, a little above, or not above the others."""
+    z = rng.standard_normal((21, columns)).astype(dtype)
+    labels = rng.integers(0, columns, 21)
+    gaps = np.array([0, 1e-3, 1, 5, 10, 16, 17, 20, 30, 50, 80])
+    z[np.arange(11), labels[:11]] = np.floor(z[:11].max(axis=1)) + gaps.astype(dtype)
+    z[11] = 0  # all of them the largest
+    z[12, :2] = 7  # two of them
+    labels[12] = 0
+    return z, labels
+
+
+def loss_of_class(z, labels):
+    """Σ_{j≠t} exp(z_j − z_t) and its log1p: no digit is lost while exp has them."""
+    rows = np.arange(len(z))
+    others = np.exp(z.astype(np.longdouble) - z[rows, labels][:, None])
+    others[rows, labels] = 0
+    return others, np.log1p(others.sum(axis=1))
+
+
+@every_table
+def test_the_cross_entropy_of_a_sure_and_right_class_keeps_its_digits(isa, dtype):
+    rng, eps = np.random.default_rng(12), np.finfo(dtype).eps
+    for columns in (2, 3, 10, 15, 16, 17, 31, 32, 33, 40, 100):
+        z, labels = sure_rows(columns, dtype, rng)
+        others, expected = loss_of_class(z, labels)
+        allowed = (30 + columns + np.ptp(z, axis=1)) * eps  # exp of a rounded difference
+        log_y = np.zeros_like(z)
+        kernels.log_softmax(z, log_y, isa=isa)
+        found = -log_y[np.arange(21), labels]
+        assert (np.abs(found - expected) <= allowed * expected).all()
+        for dense in (False, True):
+            t = np.eye(columns)[labels] if dense else labels[:, None]
+            loss, z_bar = np.zeros(21, dtype), np.zeros_like(z)
+            options = {"isa": isa, "dense": dense, "loss": loss}
+            kernels.softmax_cross_entropy(z, t.astype(dtype), **options)
+            assert (np.abs(loss - expected) <= allowed * expected).all()
+            kernels.softmax_cross_entropy(z, t.astype(dtype), z_bar=z_bar, **options)
+            assert (np.abs(loss - expected) <= allowed * expected).all()
+            # The message to the class is minus that to all others.
+            message = others / (1 + others.sum(axis=1, keepdims=True))
+            message[np.arange(21), labels] = -message.sum(axis=1)
+            assert (np.abs(z_bar - message) <= allowed[:, None] * np.abs(message)).all()
+
+
+@every_table
+def test_the_cross_entropy_of_probabilities_loses_no_digit_to_cancellation(isa, dtype):
+    rng, eps = np.random.default_rng(13), np.finfo(dtype).eps
+    for columns in (2, 3, 16, 17, 40):
+        z, labels = sure_rows(columns, dtype, rng)
+        t = np.full(z.shape, 1e-9, dtype)
+        t[np.arange(21), labels] = 1
+        far = z.astype(np.longdouble) - z.max(axis=1, keepdims=True)
+        one = np.arange(columns) == np.argmax(z, axis=1)[:, None]
+        log_sum = np.log1p(np.where(one, 0, np.exp(far)).sum(axis=1))
+        expected = (t * (log_sum[:, None] - far)).sum(axis=1)
+        loss = np.zeros(21, dtype)
+        kernels.softmax_cross_entropy(z, t, isa=isa, dense=True, loss=loss)
+        allowed = (30 + columns + np.ptp(z, axis=1)) * eps
+        assert (np.abs(loss - expected) <= allowed * expected).all()
+
+
+@every_table
+def test_what_is_not_finite_makes_its_row_of_cross_entropy_nan(isa, dtype):
+    for columns, bad in itertools.product((3, 16, 17, 40), (np.nan, np.inf)):
+        z = np.zeros((3, columns), dtype)
+        z[1, columns - 1] = bad
+        for label in (0, columns - 1):
+            t = np.full((3, 1), label, dtype)
+            loss, log_y = np.zeros(3, dtype), np.zeros_like(z)
+            kernels.softmax_cross_entropy(z, t, isa=isa, loss=loss)
+            np.testing.assert_array_equal(np.isnan(loss), [False, True, False])
+            kernels.softmax_cross_entropy(z, t, isa=isa, loss=loss, z_bar=log_y)
+            np.testing.assert_array_equal(np.isnan(loss), [False, True, False])
+            kernels.log_softmax(z, log_y, isa=isa)
+            np.testing.assert_array_equal(np.isnan(log_y).any(axis=1), [False, True, False])
+
+
 @every_table
 def test_a_row_of_cross_entropy_does_not_depend_on_the_others(isa, dtype):
     rng = np.random.default_rng(11)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import losses, metrics
 from fastmlp.losses import LOSSES, Loss, l2_penalty, mean_loss
@@ -88,6 +89,66 @@ def test_every_form_of_the_cross_entropy_is_the_same_function(form):
     values = g.run(each, feeds, np.float64)[:, 0]
     np.testing.assert_allclose(values, np.logaddexp(0, -np.array(feeds[z])), 1e-14)
     g.check_gradients(g.sum(each), feeds, [*feeds])
+
+
+CLASS_CROSS_ENTROPIES = {
+    "name": lambda z, t: losses.get("cross_entropy")(g.softmax(z), t),
+    "by the log of the softmax": lambda z, t: -g.pick(g.log_softmax(z), t),
+    "one-hot": lambda z, t: -g.sum(one_hot(t) * g.log_softmax(z), axis=1),
+    "one-hot by name": lambda z, t: losses.get("cross_entropy")(g.softmax(z), one_hot(t)),
+}
+
+
+def one_hot(t):
+    return g.scatter(g.spread(1.0, t.shape), t, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", CLASS_CROSS_ENTROPIES)
+def test_the_cross_entropy_of_a_sure_and_right_class_keeps_its_digits(form, dtype):
+    z, t = g.input(3, "z"), g.input(1, "t")
+    each = CLASS_CROSS_ENTROPIES[form](z, t)
+    gaps = np.array([0, 2, 8, 12, 16, 20, 30, 50, 80.0])
+    Z, labels = np.zeros((9, 3)), np.arange(9) % 3
+    Z[np.arange(9), labels] = gaps
+    for values in (
+        g.reference.evaluate(each, {z: Z, t: labels}, dtype),
+        g.run(each, {z: Z, t: labels}, dtype),
+    ):
+        np.testing.assert_allclose(
+            values[:, 0], np.log1p(2 * np.exp(-gaps)), 5 * np.finfo(dtype).eps
+        )
+
+
+def test_the_gradient_of_a_sure_and_right_class_keeps_its_digits():
+    z, t = g.input(3, "z"), g.input(1, "t")
+    z_bar = g.gradient(losses.get("cross_entropy")(g.softmax(z), t), z)
+    rest = np.exp(-30)
+    expected = [[-2 * rest, rest, rest], [1, rest - 1, rest]]
+    feeds = {z: [[30, 0, 0], [30, 0, 0]], t: [0, 1]}
+    np.testing.assert_allclose(g.run(z_bar, feeds), expected, 1e-6)
+    np.testing.assert_allclose(g.reference.evaluate(z_bar, feeds), expected, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("targets", ["labels", "one-hot"])
+def test_models_and_estimators_tell_the_loss_of_sure_and_right_classes(dtype, targets):
+    model = fm.MLP([3, 3], output="softmax", seed=0, dtype=dtype)
+    model.layers[0].weights, model.layers[0].biases = 20 * np.eye(3), np.zeros(3)
+    X, labels = np.eye(3), np.arange(3)
+    t = np.eye(3) if targets == "one-hot" else labels
+    expected = pytest.approx(np.log1p(2 * np.exp(-20)), rel=1e-5)
+    assert model.evaluate(X, t)["loss"] == expected
+    history = model.copy().fit(X, t, epochs=1, optimizer=fm.SGD(1e-6), verbose=False)
+    assert history.history["loss"] == [expected]
+    estimator = fm.MLPClassifier(
+        (), alpha=0, max_iter=1, solver="sgd", dtype=dtype, warm_start=True, batch_size=3
+    )
+    estimator.coefs_, estimator.intercepts_ = [20 * np.eye(3)], [np.zeros(3)]
+    estimator.classes_ = labels
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        estimator.fit(X, labels)
+    assert estimator.loss_curve_ == [expected]
 
 
 def test_sums_that_only_look_like_a_cross_entropy_are_computed_as_written():

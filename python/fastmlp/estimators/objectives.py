@@ -124,16 +124,14 @@ def _mean_of_outputs(total: Node, outputs: int) -> tuple[Node, Node]:
 
 def _log_loss(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     z = y.parents[0]
-    low, high = -float(np.log1p(-o.epsilon)), -float(np.log(o.epsilon))
-
-    def clipped(each: Node) -> Node:
-        return g.maximum(_at_most(each, high), low)
-
+    # scikit-learn clips probabilities at ε and at 1 − ε. A loss below that of 1 − ε has its digits
+    # here, and is reported as it is.
+    most = -float(np.log(o.epsilon))
     if y.op == "softmax":
         each = g.softmax_cross_entropy(z, t)
-        return each, clipped(each)
+        return each, _at_most(each, most)
     each = g.logistic_cross_entropy(z, t)
-    return _columns(each), _columns(clipped(each))
+    return _columns(each), _columns(_at_most(each, most))
 
 
 def _squared_error(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:

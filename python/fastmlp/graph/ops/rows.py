@@ -47,9 +47,21 @@ def log_softmax(a: Operand) -> Node:
 
 
 def _log_softmax_value(a: Array) -> Array:
-    shifted = a - np.max(a.real, axis=1, keepdims=True)
-    result: Array = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    _, shifted, rest = _from_largest(a)
+    result: Array = shifted - np.log1p(rest)
     return result
+
+
+def _from_largest(a: Array) -> tuple[Array, Array, Array]:
+    """Return which element of each row is its largest, a less that one, and Σ exp of the others.
+
+    The whole sum is 1 plus that of the others, which would lose their digits where they are small.
+    """
+    largest = np.arange(a.shape[1]) == np.argmax(a.real, axis=1, keepdims=True)
+    shifted = a - np.sum(a, axis=1, keepdims=True, where=largest)
+    e = np.exp(shifted)
+    # exp(0) − 1 is 0, and NaN where the largest is not finite.
+    return largest, shifted, np.sum(np.where(largest, e - 1, e), axis=1, keepdims=True)
 
 
 declare(
@@ -130,8 +142,14 @@ declare(
 
 
 def _cross_entropy_message_value(bar: Array, z: Array, t: Array) -> Array:
+    # p·s − t with s = Σt; of the largest, whose p = 1/(1 + rest) may be near 1, by 1 − p.
     weights = _weights(z, t)
-    result: Array = bar * (_softmax_value(z) * np.sum(weights, axis=1, keepdims=True) - weights)
+    largest, shifted, rest = _from_largest(z)
+    s = np.sum(weights, axis=1, keepdims=True)
+    ratio = s / (1 + rest)
+    result: Array = bar * np.where(
+        largest, (s - weights) - rest * ratio, np.exp(shifted) * ratio - weights
+    )
     return result
 
 
