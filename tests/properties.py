@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -64,6 +65,12 @@ strange: st.SearchStrategy[Any] = st.one_of(
     ),
 )
 anything = numbers | strange
+
+
+def good_arguments(cls: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a constructor: its defaults, and for the others what is known by name."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: known[p.name] if p.default is p.empty else p.default for p in parameters}
 
 
 def one_replaced(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastmlp import _checks, activations, config, planner
+from fastmlp.callbacks import as_callbacks
 from fastmlp.data import frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
@@ -94,10 +96,15 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
             if reals and isinstance(value, Integral):  # the largest are no floats any more
                 _checks.real(int(value), name)
+        as_callbacks(self.callbacks or [])
+        for rate in np.atleast_1d(np.asarray(self.dropout, object)).tolist():
+            _checks.real(rate, "dropout", at_least=0, below=1)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if not all(isinstance(size, Integral) for size in sizes):
+            raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes}")
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return sizes
@@ -127,7 +134,8 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        with as_before_unless_right(self):
+        names = ("y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val")
+        with as_before_unless_right(self, *names):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
             weight, exponent = checked_weight(sample_weight, X)
             weight = self._weighted_classes(y, weight, incremental)
@@ -182,16 +190,17 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         frames.refuse_dates(X, f"X{suffix}")
         if y is not None:
             self._check_targets(y, f"y{suffix}")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=self._y_numeric,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: _is_unreadable(X)):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse=["csr", "csc"],
+                multi_output=True,
+                y_numeric=self._y_numeric,
+                dtype=(np.float64, np.float32),
+                reset=reset,
+            )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
@@ -239,9 +248,10 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "coefs_")
         self._read_weights()
         frames.refuse_dates(X, "X")
-        return validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
-        )
+        with naming("X"):
+            return validate_data(
+                self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
+            )
 
     def transform(self, X: Any, layer: int = -1) -> Array:
         """Return what a hidden layer puts out: the features that the network has learnt.
@@ -295,15 +305,45 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 @contextmanager
-def as_before_unless_right(estimator: Any) -> Iterator[None]:
-    """Check arguments: if one is wrong, forget what the right ones have set."""
+def as_before_unless_right(estimator: Any, *names: str) -> Iterator[None]:
+    """Check arguments of these names: if one is wrong, forget what the right ones have set."""
     before = dict(vars(estimator))
     try:
-        yield
+        with naming(*names):
+            yield
     except Exception:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@contextmanager
+def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Let scikit-learn's checks say which argument they mean, where their own words do not.
+
+    That is the first of the names, unless `first_wrong` denies it. A number too large for any float
+    is a ValueError.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # ∞ − ∞, where sums are looked at
+            yield
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = ValueError if isinstance(error, OverflowError) else type(error)
+        said = str(error)
+        known = any(re.search(rf"\b{name}\b", said) for name in names)
+        if kind not in (TypeError, ValueError) or (known and kind is type(error)):
+            raise
+        name = names[0] if first_wrong() else names[-1]
+        raise kind(f"{name}: {said}") from error
+
+
+def _is_unreadable(X: Any) -> bool:
+    """Whether scikit-learn refuses X alone."""
+    try:
+        check_array(X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32))
+    except (TypeError, ValueError, OverflowError):
+        return True
+    return False
 
 
 def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
@@ -314,10 +354,13 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
     if weight is None:
         return None, 0
     frames.refuse_dates(weight, name)
-    given = np.asarray(weight)
-    if given.dtype.kind in "biuf" and given.size and not given.any():
-        raise ValueError(f"{name} is zero for every row: nothing would count")
-    return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)
+    with naming(name):
+        given = np.asarray(weight)
+        if given.dtype.kind == "c":
+            raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
+        if given.dtype.kind in "biuf" and given.size and not given.any():
+            raise ValueError(f"{name} is zero for every row: nothing would count")
+        return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)
 
 
 def is_stochastic(estimator: Any) -> bool:

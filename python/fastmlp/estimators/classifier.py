@@ -306,8 +306,8 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         MLPClassifier
             The estimator itself.
         """
-        self._check_targets(y, "y")
-        with as_before_unless_right(self):
+        with as_before_unless_right(self, "y", "classes"):
+            self._check_targets(y, "y")
             if _check_partial_fit_first_call(self, classes):
                 multilabel = type_of_target(y).startswith("multilabel")
                 self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)

@@ -80,9 +80,9 @@ def split(
             counting, random_state=rng, test_size=fraction, stratify=stratify
         )
     except ValueError as error:
-        if not told:
-            raise
-        raise ValueError(f"{error}{told}") from None
+        # scikit-learn's name of it
+        said = str(error).replace("test_size", "validation_fraction")
+        raise ValueError(f"{said}{told}") from None
     if len(held) < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of "

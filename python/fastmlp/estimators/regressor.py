@@ -12,9 +12,9 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from fastmlp import losses
+from fastmlp import _checks, losses
 from fastmlp.data import arrays, frames
-from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic
+from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic, naming
 from fastmlp.estimators.objectives import LOSSES, PeerObjective
 
 if TYPE_CHECKING:
@@ -312,8 +312,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _check_targets(self, y: Any, name: str) -> None:
         frames.refuse_dates(y, name)
-        if np.asarray(y).dtype.kind in "SU":
-            raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
+        if arrays.is_sparse(y):
+            raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
+        with naming(name):
+            given = np.asarray(y)
+        if given.dtype.kind in "SU":
+            raise TypeError(f"{name} must hold numbers, got text (dtype {given.dtype})")
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)
@@ -324,8 +328,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             raise ValueError(f"loss='poisson' needs {name} >= 0; the smallest is {y.min()}")
         return y.reshape(len(y), -1)
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        self._quantiles()
+
     def _quantiles(self) -> tuple[float, ...]:
-        quantiles = tuple(float(q) for q in np.atleast_1d(self.quantile))
+        given = np.atleast_1d(np.asarray(self.quantile, object)).tolist()
+        quantiles = tuple(_checks.real(q, "quantile") for q in given)
         if not quantiles or not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile!r}")
         return quantiles
@@ -394,7 +403,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             return float(super().score(X, y, sample_weight))
         output = self.predict(X)
         self._check_targets(y, "y")
-        target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
+        with naming("y"):
+            target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
         check_consistent_length(output, target)
         return self._score_outputs(output, target, sample_weight)
 

@@ -191,8 +191,8 @@ class FlatCosine:
 
     def __call__(self, steps: Steps) -> Rates:
         """Return the number of each step."""
-        part = np.minimum(steps, self.steps) / self.steps
-        fallen = np.maximum(part - self.flat, 0) / (1 - self.flat)
+        part, flat = np.minimum(steps, self.steps) / self.steps, float(self.flat)
+        fallen = np.maximum(part - flat, 0) / (1 - flat)
         return np.asarray(
             self.final + 0.5 * (self.initial - self.final) * (1 + np.cos(np.pi * fallen))
         )
