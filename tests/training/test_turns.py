@@ -265,6 +265,114 @@ def test_an_estimator_in_a_fit_refuses_other_threads_and_works_for_its_callbacks
     pickle.loads(pickle.dumps(estimator.set_params(callbacks=None))).predict(X)
 
 
+WRITES = {
+    "weights of Dense": lambda model: setattr(model.layers[0], "weights", np.ones((16, 6))),
+    "biases of Dense": lambda model: setattr(model.layers[1], "biases", np.ones(3)),
+    "activation of Dense": lambda model: setattr(model.layers[0], "activation", "tanh"),
+    "l2 of Dense": lambda model: setattr(model.layers[0], "l2", 0.5),
+    "trainable of Dense": lambda model: setattr(model.layers[0], "trainable", False),
+    "seed": lambda model: setattr(model, "seed", 3),
+    "metadata": lambda model: setattr(model, "metadata", {"a": 1}),
+    "history": lambda model: setattr(model, "history", None),
+}
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_while_a_model_is_fitted_other_threads_cannot_assign_to_it_or_its_layers(
+    fitted_elsewhere, what
+):
+    said = [repr(layer) for layer in fitted_elsewhere.layers]
+    before = fitted_elsewhere.parameters.flat.copy()
+    with pytest.raises(RuntimeError, match=f"{what}.*: another thread is in fit"):
+        WRITES[what](fitted_elsewhere)
+    np.testing.assert_array_equal(fitted_elsewhere.parameters.flat, before)
+    assert [repr(layer) for layer in fitted_elsewhere.layers] == said
+    assert fitted_elsewhere.seed == 0
+    assert fitted_elsewhere.metadata == {}
+
+
+def test_a_callback_may_assign_to_a_layer_and_everybody_may_when_the_fit_is_over():
+    model = network()
+    model.fit(X, T, callbacks=[lambda m, epoch, logs: setattr(m.layers[1], "biases", [1, 2, 3])])
+    np.testing.assert_array_equal(model.layers[1].biases, [1, 2, 3])
+    worker = threading.Thread(target=lambda: WRITES["weights of Dense"](model))
+    worker.start()
+    worker.join()
+    assert (model.layers[0].weights == 1).all()
+    loaded = pickle.loads(pickle.dumps(model))
+    loaded.layers[0].weights = np.zeros((16, 6))
+    assert (model.layers[0].weights == 1).all()
+
+
+HELD = {
+    "coefs_": lambda estimator, model: setattr(estimator, "coefs_", list(estimator.coefs_)),
+    "intercepts_": lambda estimator, model: setattr(estimator, "intercepts_", []),
+    "alpha": lambda estimator, model: estimator.set_params(alpha=1.0),
+    "predict": lambda estimator, model: model.predict(X),
+    "set_weights": lambda estimator, model: model.set_weights([]),
+    "fit": lambda estimator, model: model.fit(X, T, epochs=1),
+    "copy": lambda estimator, model: model.copy(),
+    "weights of Dense": lambda estimator, model: setattr(model.layers[0], "weights", 0),
+    "seed": lambda estimator, model: setattr(model, "seed", 3),
+}
+
+
+@pytest.mark.parametrize("call", HELD)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_estimator_in_a_fit_and_its_model_kept_from_before_refuse_other_threads(call):
+    estimator = fm.MLPClassifier((4,), max_iter=2, random_state=0, warm_start=True, tol=0)
+    model, pause = estimator.fit(X, T).model_, Pause()
+    estimator.callbacks = [pause]
+    worker = threading.Thread(target=lambda: estimator.fit(X, T))
+    worker.start()
+    assert pause.there.wait(60)
+    try:
+        with pytest.raises(RuntimeError, match=f"{call}.*: another thread is in fit"):
+            HELD[call](estimator, model)
+    finally:
+        pause.go.set()
+        worker.join()
+    assert estimator.model_ is model
+    assert estimator.alpha == 0.0001
+    estimator.predict(X)
+    model.fit(X, T, epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_model_kept_from_before_can_be_asked_while_its_estimator_begins_anew():
+    estimator = fm.MLPClassifier((4,), max_iter=2, random_state=0, tol=0)
+    model, pause = estimator.fit(X, T).model_, Pause()
+    before = model.predict(X)
+    estimator.callbacks = [pause]
+    worker = threading.Thread(target=lambda: estimator.fit(X, T))
+    worker.start()
+    assert pause.there.wait(60)
+    try:
+        np.testing.assert_array_equal(model.predict(X), before)
+    finally:
+        pause.go.set()
+        worker.join()
+    assert estimator.model_ is not model
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_estimator_whose_model_is_fitted_by_itself_refuses_other_threads():
+    estimator = fm.MLPClassifier((4,), max_iter=2, random_state=0, solver="sgd").fit(X, T)
+    model, pause = estimator.model_, Pause()
+    onehot = np.eye(3)[T]
+    worker = threading.Thread(target=lambda: model.fit(X, onehot, epochs=2, callbacks=[pause]))
+    worker.start()
+    assert pause.there.wait(60)
+    try:
+        for call in (lambda: estimator.predict(X), lambda: estimator.partial_fit(X, T)):
+            with pytest.raises(RuntimeError, match=r"(fit|predict): another"):
+                call()
+    finally:
+        pause.go.set()
+        worker.join()
+    estimator.partial_fit(X, T)
+
+
 def test_an_interrupted_fit_of_an_estimator_counts_every_epoch_that_was_run(monkeypatch):
     run = planner.TrainingPlan.run_epochs
 

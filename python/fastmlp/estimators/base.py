@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastmlp import _checks, activations, config, planner
 from fastmlp.callbacks import as_callbacks
-from fastmlp.data import frames
+from fastmlp.data import arrays, frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.examples import as_feed, examples
@@ -81,6 +81,9 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _out_activation(self) -> str:
         raise NotImplementedError
 
+    def _quantiles(self) -> tuple[float, ...]:
+        return ()
+
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
         raise NotImplementedError
 
@@ -96,6 +99,7 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
             if reals and isinstance(value, Integral):  # the largest are no floats any more
                 _checks.real(int(value), name)
+        self._quantiles()
         as_callbacks(self.callbacks or [])
         for rate in np.atleast_1d(np.asarray(self.dropout, object)).tolist():
             _checks.real(rate, "dropout", at_least=0, below=1)
@@ -120,12 +124,13 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         turn = turns.Turn("partial_fit" if incremental else "fit")
         try:
             turn.take(self)
-            self._fit_alone(X, y, sample_weight, validation, incremental)
+            self._fit_alone(turn, X, y, sample_weight, validation, incremental)
         finally:
             turn.live = False
 
     def _fit_alone(
         self,
+        turn: turns.Turn,
         X: Any,
         y: Any,
         sample_weight: Any,
@@ -148,6 +153,8 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if first_pass:
                 self._initialize(units, X.dtype)
             else:
+                if "_model" in vars(self):  # which others may have kept
+                    turn.take(self._model)
                 self._read_weights()
                 self._check_units(units)
             if self.solver == "lbfgs":
@@ -189,7 +196,10 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Check data and targets, of training or (with their suffix) of validation."""
         frames.refuse_dates(X, f"X{suffix}")
         if y is not None:
-            self._check_targets(y, f"y{suffix}")
+            with naming(f"y{suffix}"):
+                if self._y_numeric and arrays.is_sparse(y):
+                    raise TypeError(f"y{suffix} is a sparse matrix; expected a dense array")
+                self._check_targets(y, f"y{suffix}")
         with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: _is_unreadable(X)):
             X, y = validate_data(
                 self,
@@ -234,6 +244,7 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data."""
         turns.check(self, "predict")
+        turns.check(self._model, "predict")
         plan = self._trainer.plans.get(
             ("predict", layer),
             None,

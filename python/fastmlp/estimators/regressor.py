@@ -312,12 +312,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _check_targets(self, y: Any, name: str) -> None:
         frames.refuse_dates(y, name)
-        if arrays.is_sparse(y):
-            raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
-        with naming(name):
-            given = np.asarray(y)
-        if given.dtype.kind in "SU":
-            raise TypeError(f"{name} must hold numbers, got text (dtype {given.dtype})")
+        if np.asarray(y).dtype.kind in "SU":
+            raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)
@@ -327,10 +323,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if self._counts and (y < 0).any():
             raise ValueError(f"loss='poisson' needs {name} >= 0; the smallest is {y.min()}")
         return y.reshape(len(y), -1)
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        self._quantiles()
 
     def _quantiles(self) -> tuple[float, ...]:
         given = np.atleast_1d(np.asarray(self.quantile, object)).tolist()

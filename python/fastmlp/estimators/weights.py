@@ -45,6 +45,11 @@ class Weights:
     def _out_activation(self) -> str:
         raise NotImplementedError
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_turn":  # which is how a turn begins
+            turns.check(self, name)
+        object.__setattr__(self, name, value)
+
     @property
     def model_(self) -> Model:
         """The network itself: `fastmlp.Model` with all it can do, with the present weights."""
@@ -66,6 +71,7 @@ class Weights:
         hidden = network.hidden_activations(self.activation, count)
         dropout = network.each_layer(self.dropout, count, "dropout")
         self._model = network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
+        self._model._turn = self._turn  # a fit that makes it has it
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
         self._best_flat: Array | None = None

@@ -142,6 +142,9 @@ class Layer:
     Every layer has the setting ``trainable``: without it the layer is frozen, a `fit` leaves its
     parameters as they are and their gradient is not computed. Its weights stay in the penalty of J,
     where they are a constant.
+
+    While a thread fits the model, no other thread can assign attributes of its layers: that is a
+    RuntimeError.
     """
 
     activation: activations.Activation | None = None
@@ -166,7 +169,12 @@ class Layer:
         return _checks.missing(self, name, _INSTEAD)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _PLACE or isinstance(getattr(type(self), name, None), property):
+        if name in _PLACE:
+            object.__setattr__(self, name, value)
+            return
+        if self.__dict__.get("_parameters") is not None:
+            self._parameters.check_write(f"{name} of {self!r}")
+        if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
         setting = _OF_ALL.get(name) or self.SETTINGS.get(name)

@@ -51,6 +51,8 @@ class Owner:
         known = name.startswith("_") or name in _ASSIGNABLE
         if is_ours(type(self)) and not (known and settable):
             raise _checks.refusal(self, name, _ASSIGNABLE, ASSIGNED)
+        if name in _ASSIGNABLE:
+            turns.check(self, name)
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -73,9 +75,14 @@ class Owner:
             self._parameters = Parameters(
                 network.parameter_nodes, self.dtype, network.parameter_roles
             )
+            self._parameters.on_write(self._check_turn)
             network.bind(self._parameters)
             network.on_change(self._forget_plans)
             self._network = network  # last: other threads may be looking
+
+    def _check_turn(self, what: str) -> None:
+        """Raise RuntimeError if it is the turn of another thread."""
+        turns.check(self, what)
 
     def _forget_plans(self) -> None:
         """Drop what was compiled of the network as it was."""

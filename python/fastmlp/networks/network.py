@@ -71,8 +71,7 @@ class Network:
     ------
     ValueError
         If the output needs an input that is not given, an input leads nowhere, two layers have one
-        name, a layer belongs to another network, or `weights` or what an initializer makes do not
-        fit. Nothing is changed then.
+        name, a layer belongs to another network, or the initial values do not fit. Nothing changes.
     TypeError
         If `inputs` or `output` are something else, or an initializer makes no numbers.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakMethod, ref
 
 import numpy as np
 
@@ -120,6 +120,7 @@ class Parameters:
             node: _checks.choice(roles.get(node, "weight"), "role", ROLES) for node in self.nodes
         }
         self.flat = self.new_vector()
+        self._guard: WeakMethod[Callable[[str], None]] | None = None
         for node in self.nodes:
             try:
                 with np.errstate(over="raise"):
@@ -180,6 +181,20 @@ class Parameters:
             value.flags.writeable = False
             object.__setattr__(node, "value", value)  # a node is immutable to everybody else
             _OWNERS[node] = ref(self)
+
+    def on_write(self, guard: Callable[[str], None]) -> None:
+        """Ask a method of the model they belong to before anybody writes by the name of a layer.
+
+        It is called with what is to be written, and may raise. Who writes into `flat` or a view of
+        it is asked nothing: these are plain arrays.
+        """
+        self._guard = WeakMethod(guard)
+
+    def check_write(self, what: str) -> None:
+        """Raise what the model has against writing this now."""
+        guard = None if self._guard is None else self._guard()
+        if guard is not None:
+            guard(what)
 
     def copy(self) -> Parameters:
         """Return the same parameters with values of their own."""

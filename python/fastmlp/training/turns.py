@@ -2,6 +2,11 @@
 
 Nothing waits here, so nothing can deadlock: a call out of turn gets a RuntimeError. The one
 exception is the first use of a model that is not built yet: one thread builds it, the others wait.
+
+Other threads are refused by the calls of a model and by assignments to its attributes, to those of
+its layers and to those of an estimator. The arrays themselves (`parameters.flat`, `weights` of a
+layer, `coefs_[0]`) are plain NumPy arrays: what another thread writes there during a fit is
+trained on, and which step sees it is chance. Likewise what it reads there may be of two steps.
 """
 
 from __future__ import annotations
