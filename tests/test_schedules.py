@@ -208,3 +208,42 @@ def test_a_scheduled_dropout_is_saved_and_read(tmp_path):
     read = fm.load(tmp_path / "m.safetensors")
     assert read.layers[1].rate == FlatCosine(0.5, steps=10)
     assert "FlatCosine" in repr(read.layers[1])
+
+
+# ------------------------------------------------------------------ schedules of label smoothing
+
+
+@pytest.mark.parametrize("kind", [fm.losses.CrossEntropy, fm.losses.BinaryCrossEntropy])
+def test_each_step_has_its_label_smoothing(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
+    output, t = ("softmax", labels) if kind is fm.losses.CrossEntropy else ("logistic", labels > 1)
+    columns = [5, 8, 3 if output == "softmax" else 1]
+
+    def fitted(*smoothing, epochs):
+        model = fm.MLP(columns, "tanh", output, seed=1, dtype="float64")
+        for each in smoothing:
+            loss = kind(label_smoothing=each)
+            history = model.fit(
+                X, t, loss=loss, optimizer=fm.SGD(0.1), epochs=epochs, batch_size=20, shuffle=False
+            )
+        return model, history
+
+    ours, history = fitted(StepDecay(0.2, factor=0.5, every=4), epochs=4)
+    expected, again = fitted(0.2, 0.1, epochs=2)
+    np.testing.assert_allclose(ours.parameters.flat, expected.parameters.flat, rtol=1e-12)
+    np.testing.assert_allclose(history["loss"][2:], again["loss"], rtol=1e-12)
+    ours.save(tmp_path / "m.safetensors")
+    assert fm.load(tmp_path / "m.safetensors").evaluate(X, t) == ours.evaluate(X, t)
+    assert ours.evaluate(X, t)["loss"] == pytest.approx(
+        ours.evaluate(X, t, loss=kind(label_smoothing=0.2))["loss"], rel=1e-12
+    )
+
+
+def test_a_label_smoothing_out_of_bounds_is_told():
+    with pytest.raises(ValueError, match="label_smoothing must be a finite number and at least 0"):
+        fm.losses.CrossEntropy(label_smoothing=1.5)
+    loss = fm.losses.CrossEntropy(label_smoothing=lambda steps: 1.0 + steps)
+    model = fm.MLP([2, 3], output="softmax", seed=0)
+    with pytest.raises(ValueError, match=r"returned the label smoothing 1\.0 for step 0"):
+        model.fit(np.ones((4, 2)), [0, 1, 2, 0], loss=loss)

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import graph as g
 from fastmlp import schedules
-from fastmlp._checks import real
 from fastmlp.layers.base import Layer, Setting, only_input
 
 if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
 
 
-def _rate(value: Any) -> Any:
-    if callable(value):
-        schedules.check(value, "rate")
-        return value
-    return real(value, "rate", at_least=0, below=1)
+_BOUNDS = {"at_least": 0.0, "below": 1.0}
 
 
 class Dropout(Layer):
@@ -43,7 +38,9 @@ class Dropout(Layer):
     256
     """
 
-    SETTINGS: ClassVar[dict[str, Setting]] = {"rate": Setting(_rate)}
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "rate": Setting(lambda value: schedules.checked(value, "rate", **_BOUNDS))
+    }
 
     def __init__(
         self, rate: float | Schedule, *, name: str | None = None, trainable: bool = True
@@ -61,10 +58,7 @@ class Dropout(Layer):
         """Return the input, with zeros in training."""
         if not training:
             return nodes[0]
-        rate = self.rate
-        if not callable(rate):
-            return g.dropout(nodes[0], rate, key)
-        return g.dropout(nodes[0], g.scheduled(rate, "rate of dropout", at_least=0, below=1), key)
+        return g.dropout(nodes[0], schedules.in_graph(self.rate, "rate of dropout", **_BOUNDS), key)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""

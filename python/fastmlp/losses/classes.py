@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import graph as g
+from fastmlp import schedules
 from fastmlp._checks import choice, integer, listed, real
 from fastmlp.losses.base import Configured, mean_columns, require_same_columns, sum_columns
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+_BOUNDS = {"at_least": 0.0, "below": 1.0}  # of label smoothing
 
 
 def require_softmax(name: str, y: g.Node) -> None:
@@ -74,22 +78,27 @@ def _row(weights: tuple[tuple[int, float], ...], columns: int, name: str) -> lis
     return [named.get(label, 1.0) for label in range(columns)]
 
 
-def _one_hot(t: g.Node, columns: int, height: float = 1.0) -> g.Node:
+def _one_hot(t: g.Node, columns: int, height: float | g.Node = 1.0) -> g.Node:
     """Return `height` times the targets as rows of probabilities, (b, columns)."""
     if t.shape[1] == columns:
         return t if height == 1 else height * t
-    return g.scatter(g.spread(g.constant(height), shape=t.shape), t, columns=columns)
+    height = height if isinstance(height, g.Node) else g.constant(height)
+    return g.scatter(g.spread(height, shape=t.shape), t, columns=columns)
 
 
 @dataclass(frozen=True, repr=False)
 class _Weighted(Configured):
     """Losses that smooth targets and weigh classes."""
 
-    label_smoothing: float = 0.0
+    label_smoothing: Any = 0.0
     class_weight: Any = None
 
+    def smoothing(self) -> float | g.Node:
+        """Return ε, a node where it follows a schedule."""
+        return schedules.in_graph(self.label_smoothing, "label smoothing", **_BOUNDS)
+
     def __post_init__(self) -> None:
-        smoothing = real(self.label_smoothing, "label_smoothing", at_least=0, below=1)
+        smoothing = schedules.checked(self.label_smoothing, "label_smoothing", **_BOUNDS)
         weights = _checked_weights(self.class_weight, "class_weight")
         self._set(label_smoothing=smoothing, class_weight=weights)
 
@@ -110,7 +119,8 @@ class CrossEntropy(
     ----------
     label_smoothing
         ε in [0, 1): the share of the target that is spread over all classes (Szegedy et al. 2016,
-        Rethinking the Inception architecture), as in Keras and PyTorch.
+        Rethinking the Inception architecture), as in Keras and PyTorch. Or a schedule of it (see
+        `fastmlp.schedules`), which training follows; everything else takes its number of step 0.
     class_weight
         Weights wₖ ≥ 0 of the classes: a dict from class to weight, in which missing classes have 1,
         or a list with one for each. Without smoothing the weight of the right class multiplies
@@ -138,11 +148,11 @@ class CrossEntropy(
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_softmax(self.name, y)
-        z, columns, smoothing = y.parents[0], y.shape[1], self.label_smoothing
+        z, columns, smoothing = y.parents[0], y.shape[1], self.smoothing()
         if smoothing == 0 and self.class_weight is None:
             return g.softmax_cross_entropy(z, t)
         t = _one_hot(t, columns, 1.0 - smoothing)
-        if smoothing:
+        if smoothing != 0:
             t = t + smoothing / columns
         if self.class_weight is not None:
             t = t * g.constant([_row(self.class_weight, columns, "class_weight")])
@@ -163,7 +173,7 @@ class BinaryCrossEntropy(
     Parameters
     ----------
     label_smoothing
-        ε in [0, 1): t′ = (1 − ε) t + ε / 2, as in Keras.
+        ε in [0, 1): t′ = (1 − ε) t + ε / 2, as in Keras; or a schedule, as of `CrossEntropy`.
     class_weight
         Weights ≥ 0 of no and yes, as ``{0: w₀, 1: w₁}`` or ``[w₀, w₁]``; missing ones are 1. w₁ is
         what PyTorch calls pos_weight.
@@ -195,8 +205,8 @@ class BinaryCrossEntropy(
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         _require_logistic(self.name, y, t)
-        z, smoothing = y.parents[0], self.label_smoothing
-        if smoothing:
+        z, smoothing = y.parents[0], self.smoothing()
+        if smoothing != 0:
             t = (1.0 - smoothing) * t + 0.5 * smoothing
         if self.class_weight is None:
             each = g.logistic_cross_entropy(z, t)

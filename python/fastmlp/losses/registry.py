@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastmlp import graph as g
+from fastmlp import schedules
 from fastmlp._checks import choice
 from fastmlp.losses.base import LOSSES, Configured, Loss
 from fastmlp.losses.classes import CLASSES, BinaryCrossEntropy
@@ -160,7 +161,11 @@ def config(loss: Loss) -> str | dict[str, Any] | None:
     if LOSSES.get(loss.name) == loss:
         return loss.name
     if isinstance(loss, Configured) and OWN.get(loss.name) is type(loss):
-        return {"name": loss.name, **loss.settings()}
+        settings = loss.settings().items()
+        try:
+            return {"name": loss.name} | {key: schedules.config(value) for key, value in settings}
+        except ValueError:  # a schedule of the user's
+            return None
     return None
 
 
@@ -172,7 +177,8 @@ def from_config(value: Any) -> Loss:
         raise ValueError(f"a loss must be a name, or a name and settings, got {value!r}")
     settings = {key: setting for key, setting in value.items() if key != "name"}
     try:
-        loss: Loss = OWN[value["name"]](**settings)
+        made = {key: schedules.from_config(setting) for key, setting in settings.items()}
+        loss: Loss = OWN[value["name"]](**made)
     except TypeError as error:
         raise ValueError(f"the settings of loss {value['name']!r} do not fit: {error}") from None
     return loss

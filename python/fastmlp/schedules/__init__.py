@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp.schedules.base import Rates, Schedule, Steps, check, rates
+from fastmlp.schedules.base import Rates, Schedule, Steps, check, checked, in_graph, rates
 from fastmlp.schedules.cycles import CosineRestarts, Coslog4, FlatCosine, OneCycle
 from fastmlp.schedules.decays import (
     CosineDecay,
@@ -40,8 +40,10 @@ __all__ = [
     "Steps",
     "Warmup",
     "check",
+    "checked",
     "config",
     "from_config",
+    "in_graph",
     "rates",
 ]
 

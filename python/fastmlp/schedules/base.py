@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.graph.ops.scheduled import numbers
+from fastmlp.graph.node import Node
+from fastmlp.graph.ops.scheduled import numbers, scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,3 +52,35 @@ def rates(learning_rate: float | Schedule, steps: Steps) -> Rates:
     if not callable(learning_rate):
         return np.full(steps.shape, learning_rate, dtype=np.float64)
     return numbers(learning_rate, steps, "learning rate", at_least=0)
+
+
+def checked(value: Any, name: str, *, at_least: float, below: float) -> Any:
+    """Return a number within the bounds as a float, and a schedule as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> checked(1 / 2, "rate", at_least=0, below=1)
+    0.5
+    """
+    if callable(value):
+        check(value, name)
+        return value
+    return _checks.real(value, name, at_least=at_least, below=below)
+
+
+def in_graph(value: Any, name: str, *, at_least: float, below: float) -> float | Node:
+    """Return a number as it is, and a schedule as the node of its number in each step.
+
+    Examples
+    --------
+    >>> in_graph(lambda steps: 0.5**steps, "rate", at_least=0, below=1).shape
+    (1, 1)
+    """
+    if not callable(value):
+        return float(value)
+    return scheduled(value, name, at_least=at_least, below=below)
