@@ -43,9 +43,12 @@ def originals():
     double = fm.Sequential(
         [fm.Dense(2, use_bias=False), fm.Activation("tanh")], input_columns=2, dtype="float64"
     )
+    trunk = fm.Dense(3, "relu")(a)
+    several = fm.Model(a, {"c": fm.Dense(2, "softmax")(trunk), "d": fm.Dense(1)(trunk)}, seed=0)
+    several.fit(np.eye(2), {"c": [0, 1], "d": [0, 1]}, epochs=1, loss_weights=[1, 0.5])
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for model in (joined, fitted, double):
+        for model in (joined, fitted, double, several):
             model.save(Path(folder) / "m")
             files.append((Path(folder) / "m").read_bytes())
     return files

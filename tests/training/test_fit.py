@@ -31,13 +31,13 @@ def reference_gradients(model, X, t, l2=0.0, weight=None):
     """J and its gradients from the NumPy reference, in the order of `get_weights`."""
     network = model.network
     objective = objectives.choose(network, None, l2, ())
-    graph = objective.training_graph(network, 1, weight is not None)
+    graph = objective.training_graph(network, (1,), (weight is not None,))
     gradients = g.gradient(graph.loss, network.parameter_nodes)
-    feeds = {network.input_nodes[0]: X, graph.target: t[:, None]}
+    feeds = {network.input_nodes[0]: X, graph.targets[0]: t[:, None]}
     for node in network.parameter_nodes:
         feeds[node] = model.parameters.view(node)
     if weight is not None:
-        feeds[graph.weight] = weight[:, None]
+        feeds[graph.weights[0]] = weight[:, None]
     J, *values = reference.evaluate([graph.loss, *gradients], feeds)
     return J.item(), [
         value[0] if now.ndim == 1 else value

@@ -33,7 +33,7 @@ def examples(
     if weight is not None:
         weight, more = in_ordinary_unit(weight, dtype)
         weight, exponent = weight[:, None], exponent + more
-    return Examples([as_feed(X)], target, weight, exponent)
+    return Examples([as_feed(X)], (target,), weight, exponent)
 
 
 def penalty(alpha: float, exponent: int, dtype: DTypeLike) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp import losses
-from fastmlp.networks.objectives import TrainingGraph
+from fastmlp.networks.graphs import TrainingGraph
 
 if TYPE_CHECKING:
     from fastmlp.graph.node import Node
@@ -67,12 +67,12 @@ class PeerObjective:
         return result, result
 
     def training_graph(
-        self, network: Network, target_columns: int, weighted: bool
+        self, network: Network, target_columns: tuple[int, ...], weighted: tuple[bool, ...]
     ) -> TrainingGraph:
         """Build the objective of a batch, dropout included, and what to descend along."""
         y, _ = network.forward(training=True)
-        t = g.input(target_columns, "t")
-        weight = g.input(1, "sample_weight") if weighted else None
+        t = g.input(target_columns[0], "t")
+        weight = g.input(1, "sample_weight") if weighted[0] else None
         sum_of_weights = None if weight is None else g.sum(weight)
         squares = [g.sum(W**2) for W in _weight_matrices(network)]
         penalty = (0.5 * self.alpha) * sum(squares[1:], start=squares[0])
@@ -91,8 +91,8 @@ class PeerObjective:
         J = reduced(followed)
         along = g.gradient(J, network.parameter_nodes)
         return TrainingGraph(
-            t,
-            weight,
+            (t,),
+            (weight,),
             None if self.total else sum_of_weights,
             J if reported is followed else reduced(reported),
             [],

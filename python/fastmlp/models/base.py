@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
     from typing_extensions import Self
 
-    from fastmlp.graph.node import Node
     from fastmlp.layers import Input, Layer
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective
@@ -150,9 +149,12 @@ class Owner:
         return list(self.network.layers)
 
     @property
-    def graph(self) -> Node:
-        """The node of the output, as `predict` computes it: to draw, differentiate, build upon."""
-        return self.network.forward(training=False)[0]
+    def graph(self) -> Any:
+        """The node of the output, as `predict` computes it: to draw, differentiate, build upon.
+
+        A list or dict of nodes where there are several outputs.
+        """
+        return self.network.outputs.arrange(self.network.forward_pass().outputs)
 
     @property
     def n_parameters(self) -> int:

@@ -19,6 +19,7 @@ from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.models.base import Owner
 from fastmlp.networks import examples
+from fastmlp.networks.outputs import ONE
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Pullback:
         What is differentiated, at the parameters' values at the time of each call.
     seeds : sequence of Node
         The weights of each sum: (1, outputs), or (batch, outputs) where they are each row's.
+    place : int
+        Of which output of the network, if it has several.
 
     Attributes
     ----------
@@ -56,9 +59,11 @@ class Pullback:
         For each input ∂/∂x of the sums, side by side.
     """
 
-    def __init__(self, network: Network, parameters: Parameters, seeds: Sequence[Node]) -> None:
+    def __init__(
+        self, network: Network, parameters: Parameters, seeds: Sequence[Node], place: int
+    ) -> None:
         self._inputs = network.input_nodes
-        y, _ = network.forward(training=False)
+        y = network.forward_pass().outputs[place]
         # relu and others send 0 back from NaN; where the output is NaN the derivative is, too.
         undefined = 0.0 * g.sum(y, axis=1)
         passes = [g.gradient(g.sum(y * seed), self._inputs) for seed in seeds]
@@ -81,7 +86,7 @@ class Differentiable(Owner):
         self._forget_plans()
 
     def _forget_plans(self) -> None:
-        self._pullbacks: dict[int | Node | None, Pullback] = {}
+        self._pullbacks: dict[tuple[int, int | Node | None], Pullback] = {}
         self._fed: dict[str, Node] = {}
         # Functions of arrays of the model's type: the gradient of an output, and the Jacobian.
         self._gradients: dict[int | None, Callable[[Any, Any], Any]] = {}
@@ -96,7 +101,9 @@ class Differentiable(Owner):
             Where, as for `predict`; a list or dict of such for several inputs.
         output : int or array-like, optional
             Which column of the output, from the end if negative; or weights v, shape (outputs,) or
-            (rows, outputs), for the gradient of Σₖ vₖ yₖ. May be left out if there is one output.
+            (rows, outputs), for the gradient of Σₖ vₖ yₖ. May be left out if there is one column.
+            For a model of several outputs the name of one of them, or a pair of it and these:
+            ``("kind", 2)``.
         out : ndarray, shape (rows, columns), optional
             Where to write the result: C-contiguous, of the model's type. A list or dict of such
             where the result is one.
@@ -142,29 +149,33 @@ class Differentiable(Owner):
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             rows = len(inputs[0])
-            chosen = _chosen(output, network.output_columns, rows, self.dtype)
+            place, part = _which(network, output)
+            count = network.outputs.columns[place]
+            chosen = _chosen(part, count, rows, self.dtype, network.outputs.of(place))
             shapes = [(rows, columns) for columns in network.input_columns]
             results = _results(network, X, out, shapes, self.dtype)
         feeds = dict(zip(network.input_nodes, inputs, strict=True))
         if isinstance(chosen, int):
-            pullback = self._pullback(chosen)
-            if len(inputs) == 1:
+            pullback = self._pullback(place, chosen)
+            if len(inputs) == 1 and part is output:
                 self._gradients[output if output is None else int(output)] = pullback.single()
         else:
-            name, count = ("output", 1) if len(chosen) == 1 else ("outputs", g.BATCH)
-            weights = self._weights_node(name, network.output_columns, count)
-            pullback = self._pullback(weights)
+            name, seeds = ("output", 1) if len(chosen) == 1 else ("outputs", g.BATCH)
+            weights = self._weights_node(f"{name}{network.outputs.of(place)}", count, seeds)
+            pullback = self._pullback(place, weights)
             feeds[weights] = chosen
         pullback.plan.run(feeds, out=results)
         return _as_given(network, X, results)
 
-    def jacobian(self, X: Any, *, out: Any = None) -> Any:
-        """Return the derivatives of all outputs by the inputs.
+    def jacobian(self, X: Any, *, output: str | None = None, out: Any = None) -> Any:
+        """Return the derivatives of all columns of an output by the inputs.
 
         Parameters
         ----------
         X : array-like or sparse matrix, shape (rows, columns)
             Where, as for `predict`; a list or dict of such for several inputs.
+        output : str, optional
+            Which output, by its name, of a model that has several.
         out : ndarray, shape (rows, outputs, columns), optional
             Where to write the result: C-contiguous, of the model's type. A list or dict of such
             where the result is one.
@@ -179,7 +190,7 @@ class Differentiable(Owner):
         Raises
         ------
         TypeError, ValueError
-            If `X` or `out` has the wrong kind or shape.
+            If `X`, `output` or `out` has the wrong kind or shape.
         RuntimeError
             If another thread trains the model meanwhile.
 
@@ -205,8 +216,8 @@ class Differentiable(Owner):
         """
         turns.check(self, "jacobian")
         function = self._jacobian
-        if function is not None and isinstance(X, np.ndarray) and X.ndim == 2:
-            shape = len(X), self.network.output_columns, X.shape[1]
+        if function is not None and output is None and isinstance(X, np.ndarray) and X.ndim == 2:
+            shape = len(X), self.network.outputs.columns[0], X.shape[1]
             flat = None if out is None else _flat(out, shape)
             if math.prod(shape) <= BLOCK_NUMBERS and (flat is not None or out is None):
                 result = function(X, flat)
@@ -214,30 +225,34 @@ class Differentiable(Owner):
                     return result.reshape(shape) if out is None else out
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-            shapes = [(len(inputs[0]), network.output_columns, c) for c in network.input_columns]
+            place, part = _which(network, output)
+            if part is not None:
+                raise TypeError(f"output must be the name of an output, got {output!r}")
+            count = network.outputs.columns[place]
+            shapes = [(len(inputs[0]), count, columns) for columns in network.input_columns]
             results = _results(network, X, out, shapes, self.dtype)
-        if network.output_columns > PASSES:
-            self._fill_by_parts(inputs, results)
+        if count > PASSES:
+            self._fill_by_parts(place, inputs, results)
         else:
-            pullback = self._pullback(None)
-            if len(inputs) == 1:
+            pullback = self._pullback(place, None)
+            if len(inputs) == 1 and output is None:
                 self._jacobian = pullback.single()
             for feeds, parts in self._blocks(inputs, results):
                 pullback.plan.run(feeds, out=[part.reshape(len(part), -1) for part in parts])
         return _as_given(network, X, results)
 
-    def _pullback(self, key: int | Node | None) -> Pullback:
-        """Return the compiled passes of an output, of weights to feed, or of all outputs: None."""
-        if key not in self._pullbacks:
-            n = self.network.output_columns
+    def _pullback(self, place: int, key: int | Node | None) -> Pullback:
+        """Return the compiled passes of a column, of weights to feed, or of all columns: None."""
+        if (place, key) not in self._pullbacks:
+            n = self.network.outputs.columns[place]
             if isinstance(key, int):
                 seeds = [g.constant(np.eye(n)[key])]
             elif key is not None:
                 seeds = [key[:, i : i + n] for i in range(0, key.shape[1], n)]
             else:
                 seeds = [g.constant(row) for row in np.eye(n)]
-            self._pullbacks[key] = Pullback(self.network, self.parameters, seeds)
-        return self._pullbacks[key]
+            self._pullbacks[place, key] = Pullback(self.network, self.parameters, seeds, place)
+        return self._pullbacks[place, key]
 
     def _weights_node(self, name: str, columns: int, rows: int | str) -> Node:
         """Return the node that weights of outputs are fed to, one for each name."""
@@ -255,11 +270,12 @@ class Differentiable(Owner):
             feeds = dict(zip(self.network.input_nodes, given, strict=True))
             yield feeds, [result[i:j] for result in results]
 
-    def _fill_by_parts(self, inputs: Sequence[Any], results: Sequence[Array]) -> None:
-        """Write the Jacobian of many outputs, `PASSES` of them at a time."""
-        n = self.network.output_columns
-        weights = self._weights_node("passes", PASSES * n, 1)
-        plan = self._pullback(weights).plan
+    def _fill_by_parts(self, place: int, inputs: Sequence[Any], results: Sequence[Array]) -> None:
+        """Write the Jacobian of many columns, `PASSES` of them at a time."""
+        outputs = self.network.outputs
+        n = outputs.columns[place]
+        weights = self._weights_node(f"passes{outputs.of(place)}", PASSES * n, 1)
+        plan = self._pullback(place, weights).plan
         for feeds, parts in self._blocks(inputs, results):
             for k in range(0, n, PASSES):
                 feeds[weights] = np.eye(PASSES, n, k).reshape(1, -1)
@@ -268,14 +284,29 @@ class Differentiable(Owner):
                     some[...] = found.reshape(len(part), PASSES, -1)[:, : some.shape[1]]
 
 
-def _chosen(output: Any, outputs: int, rows: int, dtype: np.dtype[Any]) -> int | Array:
+def _which(network: Network, output: Any) -> tuple[int, Any]:
+    """Return the place of the output that is named in the argument `output`, and what is left."""
+    if network.outputs.form == ONE:
+        return 0, output
+    name, part = output if isinstance(output, tuple) and len(output) == 2 else (output, None)
+    if isinstance(name, str):
+        return network.outputs.place(name, "output"), part
+    if len(network.outputs) > 1:
+        raise ValueError(
+            f"output must name one of the outputs {list(network.outputs.names)}, or be a pair of a "
+            f"name and a column or weights, got {output!r}"
+        )
+    return 0, output
+
+
+def _chosen(output: Any, outputs: int, rows: int, dtype: np.dtype[Any], where: str) -> int | Array:
     """Return the argument `output`: a column from the left, or weights (1 or rows, outputs)."""
     if output is None and outputs == 1:
         return 0
     if output is None:
         raise ValueError(
-            f"output must say which of the {outputs} outputs: a column, or {outputs} weights; "
-            "jacobian gives the derivatives of all"
+            f"output must say which of the {outputs} outputs{where and f', columns{where}'}: a "
+            f"column, or {outputs} weights; jacobian gives the derivatives of all"
         )
     if hasattr(output, "__index__") and np.ndim(output) == 0:
         column = _checks.integer(output, "output", at_least=-outputs)

@@ -101,6 +101,7 @@ def last_layer(network: Network) -> tuple[Dense, str]:
     ValueError
         If it is no Dense layer with the identity activation, used once.
     """
+    network.outputs.the_only("solve_output_layer")
     rows = network.summary()
     last = rows[-1]
     calls = sum(row.name.partition(":")[0] == last.name.partition(":")[0] for row in rows)
@@ -136,6 +137,7 @@ def collapsed(network: Network) -> tuple[Array, Array, Any]:
     ValueError
         If a layer but the last has another activation than identity, or they do not stand in a row.
     """
+    network.outputs.the_only("collapse_linear")
     rows = network.summary()
     previous = rows[0]
     W: Array = np.eye(previous.output_columns)

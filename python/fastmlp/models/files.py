@@ -36,6 +36,7 @@ from fastmlp.data import arrays, files
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import objectives
 from fastmlp.networks.network import Network
+from fastmlp.networks.outputs import ONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,19 +230,34 @@ def _named(objective: MeanObjective | None) -> dict[str, Any] | None:
     """Return an objective by names, or None if it has functions of the user's own in it."""
     if objective is None or not objective.has_names:
         return None
-    return {
-        "loss": losses.config(objective.loss),
-        "l2": objective.l2,
-        "metrics": objective.names[1:],
-    }
+    heads: list[dict[str, Any]] = [
+        {"loss": losses.config(head.loss), "metrics": [metric.name for metric in head.metrics]}
+        for head in objective.heads
+    ]
+    if len(heads) == 1 and objective.heads[0].weight == 1:
+        return heads[0] | {"l2": objective.l2}
+    for described, head in zip(heads, objective.heads, strict=True):
+        described["weight"] = head.weight
+    return {"outputs": heads, "l2": objective.l2}
 
 
 def _objective_of(network: Network, named: Any) -> MeanObjective | None:
     if named is None:
         return None
-    if not isinstance(named, dict) or set(named) != {"loss", "l2", "metrics"}:
+    wanted = {"loss", "l2", "metrics"}
+    if not isinstance(named, dict) or set(named) not in (wanted, {"outputs", "l2"}):
         raise ValueError("its objective must have a loss, an l2 and metrics")
-    if not isinstance(named["metrics"], list):
-        raise ValueError("the metrics of its objective must be a list")
+    heads = named["outputs"] if "outputs" in named else [named | {"weight": 1.0}]
+    if not isinstance(heads, list) or len(heads) != len(network.outputs):
+        raise ValueError(f"its objective must have {len(network.outputs)} outputs in a list")
+    for head in heads:
+        if not isinstance(head, dict) or not {"loss", "metrics", "weight"} <= set(head):
+            raise ValueError("an output of its objective must have a loss, metrics and a weight")
+        if not isinstance(head["metrics"], list):
+            raise ValueError("the metrics of its objective must be a list")
     l2 = _checks.real(named["l2"], "its l2", at_least=0)
-    return objectives.choose(network, losses.from_config(named["loss"]), l2, named["metrics"])
+    parts = [[head[key] for head in heads] for key in ("loss", "metrics", "weight")]
+    parts[0] = [losses.from_config(loss) for loss in parts[0]]
+    if network.outputs.form == ONE:
+        parts = [part[0] for part in parts]
+    return objectives.choose(network, parts[0], l2, parts[1], parts[2])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fastmlp import _checks, losses
+from fastmlp import _checks
 from fastmlp.layers.base import Symbol
 from fastmlp.models.habits import OF_EVALUATE, OF_FIT
 from fastmlp.models.predictions import not_planned
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from fastmlp.layers import Input
     from fastmlp.losses import Loss
     from fastmlp.metrics import ArrayMetric, Metric
-    from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
     from fastmlp.training.steps import StepTrainer
     from fastmlp.training.trainer import Trainer
@@ -46,8 +45,9 @@ class Model(Solvable):
     ----------
     inputs : Input or sequence of Input
         Where the data comes in.
-    outputs : Symbol
-        What the model returns, made by calling layers.
+    outputs : Symbol, or sequence or dict of such
+        What the model returns, made by calling layers. Several outputs, each with a loss of its
+        own, are called as the keys of the dict, else as their layers.
     seed : int, optional
         Makes the initial weights, and the order and dropout of every `fit` that has no seed of its
         own, the same each time. None: different each time.
@@ -86,12 +86,22 @@ class Model(Solvable):
     >>> model = fm.Model(x, fm.Dense(3, "softmax")(fm.concat([h, x])), seed=0)
     >>> model.predict([[1.0, 2.0, 3.0, 4.0]]).shape
     (1, 3)
+
+    Two outputs of one trunk:
+
+    >>> h = fm.Dense(8, "relu")(x)
+    >>> outputs = {"price": fm.Dense(1)(h), "kind": fm.Dense(3, "softmax")(h)}
+    >>> model = fm.Model(x, outputs, seed=0)
+    >>> t = {"price": [3.0], "kind": [2]}
+    >>> history = model.fit([[1.0, 2.0, 3.0, 4.0]], t, loss_weights={"price": 0.1}, epochs=1)
+    >>> list(history)
+    ['loss', 'price_loss', 'kind_loss']
     """
 
     def __init__(
         self,
         inputs: Input | Sequence[Input],
-        outputs: Symbol,
+        outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
         *,
         seed: int | None = None,
         dtype: DTypeLike = "float32",
@@ -121,15 +131,16 @@ class Model(Solvable):
         t: Any,
         *,
         loss: str | Loss | Any | None = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         optimizer: str | Update = "adam",
         epochs: int = 10,
         batch_size: int | None = 32,
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        class_weight: Mapping[int, float] | Literal["balanced"] | None = None,
+        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        class_weight: Mapping[Any, Any] | Literal["balanced"] | None = None,
         l2: float = 0.0,
-        metrics: Sequence[str | Metric | ArrayMetric | Any] = (),
+        metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] = (),
         callbacks: Iterable[Callback | Any] = (),
         shuffle: bool = True,
         seed: int | None = None,
@@ -149,11 +160,16 @@ class Model(Solvable):
             the elements listed alone; CSR is not copied, other formats are converted to it.
         t : array-like, shape (rows,) or (rows, columns)
             Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
+            For several outputs a list of such in their order, or a dict by their names.
         loss : str, Loss or function, optional
             "squared_error", "cross_entropy", "mse", "huber" or another name, see `fastmlp.losses`;
             one with settings, ``Huber(2.0)``; or a function of the graph nodes (y, t).
             By default cross_entropy for a softmax output, binary_cross_entropy for a logistic one,
-            else squared_error.
+            else squared_error. For several outputs one for all, a list, or a dict by their names,
+            where those left out have their default.
+        loss_weights : float, list or dict, optional
+            What the loss of each output counts in J = Σ weight · mean loss + penalty, at least 0;
+            by default 1.
         optimizer : str or optimizer, default "adam"
             "adam", "rmsprop", "sgd", or `Adam`, `RMSprop`, `SGD` with settings of your own.
         epochs : int, default 10
@@ -169,11 +185,13 @@ class Model(Solvable):
         sample_weight : array-like, shape (rows,), optional
             Weights of the rows, not negative, in any unit: the loss of a batch is Σ w L / Σ w, and
             loss and metrics of an epoch are these means over all its rows. A batch without weight
-            counts for nothing; the penalty on the weights of the network stays.
+            counts for nothing; the penalty on the weights of the network stays. For several outputs
+            also a dict of such, for some of them.
         class_weight : dict of int to float, or "balanced", optional
             Weights of classes, by which those of the training rows are multiplied; a class that is
             not named weighs 1. "balanced": rows / (classes · rows of the class), rows counted by
-            their weights. Validation data are not weighted by it.
+            their weights. Validation data are not weighted by it. For several outputs a dict of
+            such, for some of them.
         l2 : float, default 0
             λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
             use that.
@@ -181,7 +199,8 @@ class Model(Solvable):
             "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of the
             nodes (y, t), all of them means over the rows of an epoch; "auc", "f1", "r2" and others,
             functions of scikit-learn, or functions of arrays (y_true, y_pred), taken at the end of
-            the epoch for one more forward pass over the rows. See `fastmlp.metrics`.
+            the epoch for one more forward pass over the rows. See `fastmlp.metrics`. For several
+            outputs such a list is for each of them; a list of lists or a dict has each its own.
         callbacks : sequence of Callback or function, default ()
             Told after each epoch, see `fastmlp.callbacks`.
         shuffle : bool, default True
@@ -195,7 +214,8 @@ class Model(Solvable):
         Returns
         -------
         History
-            The loss, the metrics, and the same of the validation data for each epoch.
+            The loss, the metrics, and the same of the validation data for each epoch. Of several
+            outputs also the loss of each: "loss", "price_loss", "kind_loss", "kind_accuracy".
 
         Raises
         ------
@@ -241,7 +261,7 @@ class Model(Solvable):
             with turns.building:
                 self._predict = not_planned
             with self._network_of(X) as network:
-                objective = objectives.choose(network, loss, l2, metrics)
+                objective = objectives.choose(network, loss, l2, metrics, loss_weights)
                 request = FitRequest.of(
                     *(network, self.dtype, objective, X, t),
                     optimizer=optimizer,
@@ -282,9 +302,10 @@ class Model(Solvable):
         t: Any,
         *,
         loss: str | Loss | Any | None = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         l2: float | None = None,
-        metrics: Sequence[str | Metric | ArrayMetric | Any] | None = None,
-        sample_weight: ArrayLike | None = None,
+        metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] | None = None,
+        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Scores:
         """Return the loss and the metrics on given data, without dropout.
 
@@ -294,7 +315,7 @@ class Model(Solvable):
         ----------
         X, t, sample_weight
             Data, as for `fit`.
-        loss, l2, metrics
+        loss, loss_weights, l2, metrics
             As for `fit`; by default those of the last fit. A model that was never fitted has the
             loss of its output and no penalty; where there are no metrics, the accuracy is reported
             if the targets are classes.
@@ -322,32 +343,20 @@ class Model(Solvable):
         >>> loss == scores["loss"]
         True
         """
-        turns.check(self, "evaluate")
-        with self._network_of(X) as network:
-            objective = self._chosen(network, loss, l2, metrics)
-            data = examples.check(network, self.dtype, objective.loss, X, t, sample_weight)
-        return Scores(self._own_trainer().evaluate(objective, data))
-
-    def _chosen(self, network: Network, loss: Any, l2: Any, metrics: Any) -> MeanObjective:
-        """Return the objective of `evaluate`'s arguments, the last fit's where they are None."""
         from fastmlp.networks import objectives
 
-        last = self._objective
-        if last is None or (loss is not None and losses.get(loss) != last.loss):
-            # Another loss may read its targets in another way: the last metrics may not fit it.
-            l2 = 0.0 if l2 is None else l2
-            return objectives.choose(network, loss, l2, metrics)
-        return objectives.choose(
-            network,
-            last.loss,
-            last.l2 if l2 is None else l2,
-            last.metrics if metrics is None and last.metrics else metrics,
-        )
+        turns.check(self, "evaluate")
+        with self._network_of(X) as network:
+            last = self._objective
+            objective = objectives.choose(network, loss, l2, metrics, loss_weights, last)
+            data = examples.check(network, self.dtype, objective.losses, X, t, sample_weight)
+        return Scores(self._own_trainer().evaluate(objective, data))
 
     def trainer(
         self,
         *,
         loss: str | Loss | Any | None = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         optimizer: str | Update = "adam",
         l2: float = 0.0,
         seed: int | None = None,
@@ -356,7 +365,7 @@ class Model(Solvable):
 
         Parameters
         ----------
-        loss, optimizer, l2
+        loss, loss_weights, optimizer, l2
             As for `fit`.
         seed : int, optional
             Makes dropout the same each time. None: drawn from the model's seed.
@@ -388,7 +397,7 @@ class Model(Solvable):
         from fastmlp.training.steps import StepTrainer
 
         rule = optimizers.get(optimizer)
-        objective = objectives.choose(self.network, loss, l2, ())
+        objective = objectives.choose(self.network, loss, l2, (), loss_weights)
         noise = int(self._seed_sequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
         return StepTrainer(self.network, self.parameters, objective, rule, noise, self)
 

@@ -10,12 +10,15 @@ from fastmlp import planner
 from fastmlp.data import arrays
 from fastmlp.models.derivatives import Differentiable
 from fastmlp.networks import examples
+from fastmlp.networks.outputs import ONE
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from fastmlp.graph.node import Node
 
     Array = NDArray[Any]
 
@@ -31,11 +34,12 @@ class Predicting(Differentiable):
     def _forget_plans(self) -> None:
         super()._forget_plans()
         self._inference: planner.Plan | None = None
+        self._output_nodes: tuple[Node, ...] = ()
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = not_planned
         self._predict: Callable[[Any, Array | None], Any] = not_planned
 
-    def predict(self, X: Any, out: Array | None = None) -> Array:
+    def predict(self, X: Any, out: Any = None) -> Any:
         """Return the output of the network for each row.
 
         Parameters
@@ -43,13 +47,15 @@ class Predicting(Differentiable):
         X : array-like, shape (rows, columns)
             Inputs, as for `fit`.
         out : ndarray, shape (rows, output columns), optional
-            Where to write the result: C-contiguous, of the model's type.
+            Where to write the result: C-contiguous, of the model's type. A list or dict of such
+            where the result is one.
 
         Returns
         -------
         ndarray, shape (rows, output columns)
-            Of the model's type; `out` if given. Class probabilities for a softmax output: the class
-            is ``predict(X).argmax(axis=1)``.
+            Of the model's type; `out` if given. A list or dict of such, as the model's outputs are
+            one; several outputs share one forward pass. Class probabilities for a softmax output:
+            the class is ``predict(X).argmax(axis=1)``.
 
         Raises
         ------
@@ -73,29 +79,37 @@ class Predicting(Differentiable):
         (2, 1)
         """
         result = self._predict(X, out)
-        if result is not NotImplemented:
-            return result  # type: ignore[no-any-return]
-        return self._predict_any(X, out)
+        return result if result is not NotImplemented else self._predict_any(X, out)
 
-    def _predict_any(self, X: Any, out: Array | None) -> Array:
+    def _predict_any(self, X: Any, out: Any) -> Any:
         """Check kind and shape of the data, then let the core convert and predict it."""
         turns.check(self, "predict")
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-            shape = len(inputs[0]), network.output_columns
-            result = np.empty(shape, self.dtype)
+            outputs = network.outputs
+            shapes = [(len(inputs[0]), columns) for columns in outputs.columns]
+            results = [np.empty(shape, self.dtype) for shape in shapes]
             if out is not None:
-                result = arrays.output(out, shape, self.dtype)
+                given = zip(outputs.values(out, "out"), shapes, strict=True)
+                results = [arrays.output(one, s, self.dtype, name) for (one, name), s in given]
         plan = self._inference_plan()
-        plan.run(dict(zip(network.input_nodes, inputs, strict=True)), out=[result])
-        return result
+        nodes = self._output_nodes
+        written = dict(zip(nodes, results, strict=True))
+        feeds = dict(zip(network.input_nodes, inputs, strict=True))
+        plan.run(feeds, out=[written[node] for node in plan.outputs])
+        for node, result in zip(nodes, results, strict=True):
+            if result is not written[node]:  # outputs that only dropout tells apart are one node
+                result[...] = written[node]
+        return outputs.arrange(results)
 
     def _inference_plan(self) -> planner.Plan:
-        """Return the plan of the output, made when first needed."""
+        """Return the plan of the outputs, made when first needed."""
         if self._inference is None:
             with turns.building:
-                plan = planner.plan([self.graph], parameters=self.parameters, dtype=self.dtype)
-                if len(self.network.inputs) == 1:
+                self._output_nodes = self.network.forward_pass().outputs
+                once = list(dict.fromkeys(self._output_nodes))
+                plan = planner.plan(once, parameters=self.parameters, dtype=self.dtype)
+                if len(self.network.inputs) == 1 and self.network.outputs.form == ONE:
                     self._predictor = plan.predictor()
                 if self._turn is None or not self._turn.live:
                     self._predict = self._predictor
@@ -130,7 +144,7 @@ class Predicting(Differentiable):
         turns.check(self, "activations")
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-        _, by_layer = network.forward(training=False)
+        by_layer = network.forward_pass().by_layer
         # A layer of dropout does nothing here: its node is the one before it, wanted only once.
         nodes = list(dict.fromkeys(by_layer.values()))
         plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)

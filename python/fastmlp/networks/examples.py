@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.data.weights import balanced
+from fastmlp.networks.outputs import ONE
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from fastmlp.losses import Loss
     from fastmlp.networks.network import Network
+    from fastmlp.networks.outputs import Outputs
 
     Array = NDArray[Any]
 
@@ -31,24 +33,53 @@ class Examples:
     ----------
     inputs : list of ndarray or CompressedRows
         One matrix (rows, columns) for each input of the network.
-    target : ndarray
-        Encoded targets (rows, target columns).
+    targets : tuple of ndarray
+        Encoded targets (rows, target columns) for each output.
     weight : ndarray or None
         Weights of the rows (rows, 1).
     exponent : int
         Of the unit of the weights: those that were given are weight · 2^exponent.
+    own : tuple of ndarray or None
+        Where outputs have weights of their own: those of each, and None for all rows alike. There
+        is no `weight` then. Otherwise empty.
     """
 
     inputs: list[Any]
-    target: Array
+    targets: tuple[Array, ...]
     weight: Array | None
     exponent: int = 0
+    own: tuple[Array | None, ...] = ()
+
+    @property
+    def target(self) -> Array:
+        """The targets, where there is one output."""
+        (target,) = self.targets
+        return target
+
+    @property
+    def target_columns(self) -> tuple[int, ...]:
+        """How many columns the targets of each output have."""
+        return tuple(target.shape[1] for target in self.targets)
+
+    @property
+    def fed(self) -> tuple[Array | None, ...]:
+        """The weights, as training is fed with them: for all outputs, or for each."""
+        return self.own or (self.weight,)
+
+    @property
+    def weighted(self) -> tuple[bool, ...]:
+        """Whether there are weights: for all outputs, or for each."""
+        return tuple(weight is not None for weight in self.fed)
+
+    @property
+    def weights(self) -> tuple[Array | None, ...]:
+        """The weights for each output."""
+        return self.own or (self.weight,) * len(self.targets)
 
     def part(self, rows: NDArray[np.int64]) -> Examples:
         """Return the examples with these numbers."""
         inputs = [x.take(rows) if isinstance(x, CompressedRows) else x[rows] for x in self.inputs]
-        weight = None if self.weight is None else self.weight[rows]
-        return replace(self, inputs=inputs, target=self.target[rows], weight=weight)
+        return self._of(inputs, rows)
 
     def split(self, at: int) -> tuple[Examples, Examples]:
         """Return the rows before this number, and the others; neither is copied."""
@@ -60,13 +91,18 @@ class Examples:
             x.between(begin, end) if isinstance(x, CompressedRows) else x[begin:end]
             for x in self.inputs
         ]
-        weight = None if self.weight is None else self.weight[begin:end]
-        return replace(self, inputs=inputs, target=self.target[begin:end], weight=weight)
+        return self._of(inputs, slice(begin, end))
+
+    def _of(self, inputs: list[Any], rows: NDArray[np.int64] | slice) -> Examples:
+        weight = None if self.weight is None else self.weight[rows]
+        own = tuple(w if w is None else w[rows] for w in self.own)
+        targets = tuple(target[rows] for target in self.targets)
+        return replace(self, inputs=inputs, targets=targets, weight=weight, own=own)
 
     @property
     def rows(self) -> int:
         """How many examples there are."""
-        return len(self.target)
+        return len(self.targets[0])
 
 
 def network_inputs(
@@ -80,7 +116,7 @@ def network_inputs(
 def check(
     network: Network,
     dtype: np.dtype[Any],
-    loss: Loss,
+    losses: Sequence[Loss],
     X: Any,
     t: Any,
     weight: Any,
@@ -88,22 +124,39 @@ def check(
 ) -> Examples:
     """Return inputs, targets and weights if they fit each other; errors call them by `names`.
 
+    `losses` has one for each output.
+
     Raises
     ------
     TypeError, ValueError
-        If they do not fit the network, the loss, or each other.
+        If they do not fit the network, the losses, or each other.
     """
     inputs = network_inputs(network, dtype, X, names[0])
-    target = targets(t, loss, network.output_columns, dtype, names[1])
-    arrays.same_rows(target, names[1], len(inputs[0]), names[0])
-    weights = (
-        None if weight is None else arrays.sample_weights(weight, len(target), dtype, names[2])
-    )
-    return Examples(inputs, target, weights)
+    outputs, rows, found = network.outputs, len(inputs[0]), []
+    given = zip(outputs.values(t, names[1]), losses, outputs.columns, strict=True)
+    for (values, title), loss, columns in given:
+        target = targets(values, loss, columns, dtype, title)
+        arrays.same_rows(target, title, rows, names[0])
+        found.append(target)
+    if outputs.form == ONE or not arrays.is_named(weight):
+        common = None if weight is None else arrays.sample_weights(weight, rows, dtype, names[2])
+        return Examples(inputs, tuple(found), common)
+    own = [
+        None if one is None else arrays.sample_weights(one, rows, dtype, title)
+        for one, title in outputs.settings(weight, names[2])
+    ]
+    return _with_own(Examples(inputs, tuple(found), None), own)
+
+
+def _with_own(data: Examples, own: Sequence[Array | None]) -> Examples:
+    """Return examples with weights for each output; those of a single one are those of all."""
+    if len(own) == 1:
+        return replace(data, weight=own[0], own=())
+    return replace(data, weight=None, own=tuple(own) if any(w is not None for w in own) else ())
 
 
 def check_validation(
-    network: Network, dtype: np.dtype[Any], loss: Loss, data: Any
+    network: Network, dtype: np.dtype[Any], losses: Sequence[Loss], data: Any
 ) -> Examples | None:
     """Return the examples of the argument `validation_data`, None if it is None.
 
@@ -119,7 +172,7 @@ def check_validation(
         raise TypeError(f"validation_data must be (X, t) or (X, t, sample_weight), got {got}")
     X, t, weight = (*data, None)[:3]
     names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    return check(network, dtype, loss, X, t, weight, names)
+    return check(network, dtype, losses, X, t, weight, names)
 
 
 def held_out(data: Examples, fraction: Any) -> tuple[Examples, Examples | None]:
@@ -141,7 +194,7 @@ def held_out(data: Examples, fraction: Any) -> tuple[Examples, Examples | None]:
         )
     parts = data.split(at)
     for part, which in zip(parts, ("first", "last"), strict=True):
-        if part.weight is not None and not part.weight.any():
+        if any(weight is not None and not weight.any() for weight in part.fed):
             raise ValueError(
                 f"sample_weight is zero for every one of the {which} {part.rows} rows, a part of "
                 "validation_split"
@@ -150,22 +203,26 @@ def held_out(data: Examples, fraction: Any) -> tuple[Examples, Examples | None]:
 
 
 def weighted_by_class(
-    data: Examples, class_weight: Any, loss: Loss, dtype: np.dtype[Any], classes: int
+    data: Examples,
+    class_weight: Any,
+    losses: Sequence[Loss],
+    dtype: np.dtype[Any],
+    outputs: Outputs,
 ) -> Examples:
     """Return examples whose weights are multiplied by those of their classes.
 
     Parameters
     ----------
     data : Examples
-        Encoded for the loss.
+        Encoded for the losses.
     class_weight : dict, "balanced" or None
         As for `Model.fit`.
-    loss : Loss
+    losses : sequence of Loss
         Whose targets they are.
     dtype : dtype
         Of the model.
-    classes : int
-        The network's output columns; 1 is two classes.
+    outputs : Outputs
+        Those of the network; one of a single column has two classes.
 
     Raises
     ------
@@ -174,40 +231,63 @@ def weighted_by_class(
     """
     if class_weight is None:
         return data
-    t, classes = data.target, max(2, classes)
+    if len(outputs) > 1 and not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight must be a dict by the outputs {list(outputs.names)}, got "
+            f"{class_weight!r}"
+        )
+    given = (
+        outputs.settings(class_weight, "class_weight")
+        if len(outputs) > 1
+        else [(class_weight, "class_weight")]
+    )
+    own = []
+    for k, (one, title) in enumerate(given):
+        weight, classes = data.weights[k], max(2, outputs.columns[k])
+        if one is not None:
+            by_row = _weights_of_rows(one, title, data.targets[k], weight, losses[k], classes)
+            weight = arrays.sample_weights(by_row, data.rows, dtype, title)
+        own.append(weight)
+    return _with_own(data, own)
+
+
+def _weights_of_rows(
+    given: Any, name: str, t: Array, weight: Array | None, loss: Loss, classes: int
+) -> Array:
+    """Return the weights of rows (rows,) times those of their classes."""
     if loss.target not in ("class", "binary") or t.shape[1] != 1 or not _whole(t):
         raise ValueError(
-            f"class_weight needs one class for each row, as labels or one-hot, and a loss of "
-            f"classes; the loss is {loss.name!r} and the targets have shape {t.shape}"
+            f"{name} needs one class for each row, as labels or one-hot, and a loss of classes; "
+            f"the loss is {loss.name!r} and the targets have shape {t.shape}"
         )
     labels = t[:, 0].astype(np.int64)
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        by_row = balanced(labels, None if data.weight is None else data.weight[:, 0])
-    elif isinstance(class_weight, Mapping):
-        by_row = _class_weights(class_weight, classes)[labels]
+    rows = None if weight is None else weight[:, 0].astype(np.float64)
+    if isinstance(given, str) and given == "balanced":
+        by_row = balanced(labels, rows)
+    elif isinstance(given, Mapping):
+        by_row = _class_weights(given, name, classes)[labels]
     else:
-        raise TypeError(f'class_weight must be a dict or "balanced", got {class_weight!r}')
-    weight = by_row if data.weight is None else by_row * data.weight[:, 0].astype(np.float64)
-    if not weight.any():
-        raise ValueError("class_weight leaves no row a weight: nothing would be learned")
-    column = arrays.sample_weights(weight, data.rows, dtype, "class_weight")
-    return replace(data, weight=column)
+        raise TypeError(f'{name} must be a dict or "balanced", got {given!r}')
+    result = by_row if rows is None else by_row * rows
+    if not result.any():
+        raise ValueError(f"{name} leaves no row a weight: nothing would be learned")
+    return result
 
 
 def _whole(t: Array) -> bool:
     return bool((t == np.floor(t)).all())
 
 
-def _class_weights(given: Mapping[Any, Any], classes: int) -> Array:
+def _class_weights(given: Mapping[Any, Any], name: str, classes: int) -> Array:
     """Return the weight of each class, 1 for those that are not named."""
     result = np.ones(classes)
     for key, number in given.items():
-        label = _checks.integer(key, "the keys of class_weight", at_least=-1)
+        label = _checks.integer(key, f"the keys of {name}", at_least=-1)
         if label == -1 and classes == 2 and 0 not in given:  # targets of −1 and 1
             label = 0
         if not 0 <= label < classes:
-            raise ValueError(f"class_weight has the key {key}, expected classes 0 … {classes - 1}")
-        result[label] = _checks.real(number, f"class_weight[{key}]", at_least=0)
+            raise ValueError(f"{name} has the key {key}, expected classes 0 … {classes - 1}")
+        result[label] = _checks.real(number, f"{name}[{key}]", at_least=0)
     return result
 
 

@@ -15,15 +15,15 @@ class Forward(NamedTuple):
 
     Attributes
     ----------
-    output : Node
-        (b, output columns).
+    outputs : tuple of Node
+        (b, columns) each.
     by_layer : dict of str to Node
         Output of each call of a layer, by the call's name.
     statistics : dict of Node to Node
         New values of parameters with the role "statistic", those of the last call; in training.
     """
 
-    output: Node
+    outputs: tuple[Node, ...]
     by_layer: dict[str, Node]
     statistics: dict[Node, Node]
 
@@ -70,4 +70,5 @@ def build(
         by_layer[name] = node
         if training and layer.trainable:
             statistics.update(layer.statistics(sources, own))
-    return Forward(values[-1], by_layer, statistics)
+    outputs = tuple(values[place] for place in structure.outputs.places)
+    return Forward(outputs, by_layer, statistics)

@@ -15,32 +15,34 @@ from fastmlp import activations, losses
 from fastmlp import graph as g
 from fastmlp._checks import hint, real
 from fastmlp.graph.roles import is_vector
-from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
+from fastmlp.layers.base import Input, Layer, Symbol
 from fastmlp.networks.forward import Forward, build
 from fastmlp.networks.initial import Seed, Weights, drawn, given, input_nodes, parameter_nodes
+from fastmlp.networks.portable import Portable
 from fastmlp.networks.structure import (
     Structure,
     SummaryRow,
     checked_inputs,
     dense_chain,
     first_input,
-    replay,
-    symbols,
 )
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from fastmlp.networks.outputs import Given
 
-class Network:
-    """Layers joined from inputs to one output, with their parameters.
+
+class Network(Portable):
+    """Layers joined from inputs to outputs, with their parameters.
 
     Parameters
     ----------
     inputs
         An `Input`, or several.
-    output
-        The symbol whose value the network returns.
+    outputs
+        The symbol whose value the network returns, or a list, tuple or dict of several: then they
+        are called as its keys or as their layers.
     seed
         What initial values are drawn from: an int ≥ 0, a Generator, or None for a new one each
         time.
@@ -53,6 +55,8 @@ class Network:
     Attributes
     ----------
     inputs : tuple of Input
+    outputs : Outputs
+        Names and columns of the outputs.
     layers : tuple of Layer
         In topological order; the objects that were called.
     input_nodes : tuple of Node
@@ -63,17 +67,16 @@ class Network:
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
     parameter_roles : dict of Node to str
         What each is for, see `ParameterSpec`.
-    output_columns : int
     version : int
         How often a setting of a layer has changed: what is made of a graph is of this version.
 
     Raises
     ------
     ValueError
-        If the output needs an input that is not given, an input leads nowhere, two layers have one
+        If an output needs an input that is not given, an input leads nowhere, two layers have one
         name, a layer belongs to another network, or the initial values do not fit. Nothing changes.
     TypeError
-        If `inputs` or `output` are something else, or an initializer makes no numbers.
+        If `inputs` or `outputs` are something else, or an initializer makes no numbers.
 
     Examples
     --------
@@ -90,15 +93,16 @@ class Network:
     def __init__(
         self,
         inputs: Input | Sequence[Input],
-        output: Symbol,
+        outputs: Given,
         *,
         seed: Seed = None,
         weights: Weights | None = None,
         dtype: npt.DTypeLike = "float64",
     ) -> None:
-        structure = Structure(checked_inputs(inputs), output)
+        structure = Structure(checked_inputs(inputs), outputs)
         self._structure = structure
         self.inputs = structure.inputs
+        self.outputs = structure.outputs
         self.layers = structure.layers
         for layer, name in zip(structure.layers, structure.names, strict=True):
             if layer.owner is not None:
@@ -121,7 +125,7 @@ class Network:
         self._layer_nodes = [tuple(next(nodes) for _ in specs) for specs in structure.specs]
         self.version = 0
         self._listener: weakref.WeakMethod[Callable[[], None]] | None = None
-        self.forward()  # raises what does not fit
+        self.forward_pass()  # raises what does not fit
         for i, (layer, name) in enumerate(zip(self.layers, self._structure.names, strict=True)):
             named = [spec.name for spec in self._structure.specs[i]]
             vectors = frozenset(s.name for s in self._structure.specs[i] if len(s.array_shape) == 1)
@@ -199,14 +203,22 @@ class Network:
 
     @property
     def output_columns(self) -> int:
-        """Number of columns of the output."""
-        return self._structure.columns[-1]
+        """Number of columns of the output; ValueError if there are several outputs."""
+        return self.outputs.columns[self.outputs.the_only("output_columns")]
 
     @property
     def output_activation(self) -> str:
-        """The operation that makes the output if it is an activation, else ``"identity"``."""
-        op = self.forward()[0].op
-        return op if op in activations.ACTIVATIONS else "identity"
+        """The operation that makes the output if it is an activation, else ``"identity"``.
+
+        ValueError if there are several outputs.
+        """
+        return self.output_activations[self.outputs.the_only("output_activation")]
+
+    @property
+    def output_activations(self) -> tuple[str, ...]:
+        """The operation that makes each output if it is an activation, else ``"identity"``."""
+        made = (node.op for node in self.forward_pass().outputs)
+        return tuple(op if op in activations.ACTIVATIONS else "identity" for op in made)
 
     @property
     def parameter_count(self) -> int:
@@ -258,7 +270,7 @@ class Network:
             noted.
         """
         if check:
-            self.forward(training=True)
+            self.forward_pass(training=True)
         self.version += 1
         listener = None if self._listener is None else self._listener()
         if listener is not None:
@@ -267,7 +279,7 @@ class Network:
     def forward(
         self, inputs: g.Node | Sequence[g.Node] | None = None, *, training: bool = False
     ) -> tuple[g.Node, dict[str, g.Node]]:
-        """Build the graph from inputs to output.
+        """Build the graph from inputs to the output; ValueError if there are several outputs.
 
         Parameters
         ----------
@@ -292,12 +304,14 @@ class Network:
         >>> y.op, list(by_layer)
         ('logistic', ['dense_1', 'dense_2'])
         """
-        return self.forward_pass(inputs, training=training)[:2]
+        place = self.outputs.the_only("forward")
+        passed = self.forward_pass(inputs, training=training)
+        return passed.outputs[place], passed.by_layer
 
     def forward_pass(
         self, inputs: g.Node | Sequence[g.Node] | None = None, *, training: bool = False
     ) -> Forward:
-        """Build the graph as `forward` does; return also what becomes of the statistics."""
+        """Build the graph as `forward` does: all outputs, and what becomes of the statistics."""
         nodes = self._checked_nodes(inputs)
         return build(self._structure, nodes, self._layer_nodes, training=training)
 
@@ -340,81 +354,5 @@ class Network:
         """Return a row for each input and each call of a layer, in topological order."""
         return self._structure.summary([str(node.name) for node in self.input_nodes])
 
-    def config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the network again: JSON values only.
-
-        Raises
-        ------
-        ValueError
-            If a function or a class of the user's is inside, which a file cannot hold.
-        """
-        return self._structure.config()
-
-    @classmethod
-    def from_config(
-        cls, config: object, *, seed: Seed = None, weights: Weights | None = None
-    ) -> Network:
-        """Return the network whose `config` this is.
-
-        Parameters
-        ----------
-        config
-            JSON values. Only classes and functions of fastmlp can be named in it: no code runs.
-        seed, weights
-            As for `Network`; shapes are compared before anything is allocated.
-
-        Raises
-        ------
-        ValueError
-            If the config is malformed in any way, or `weights` do not fit it.
-        """
-        return cls(*symbols(config), seed=seed, weights=weights)
-
-    @staticmethod
-    def specs_in(config: object) -> dict[str, ParameterSpec]:
-        """Return what parameters a config asks for, by name, without making them.
-
-        Raises
-        ------
-        ValueError
-            If the config is malformed in any way.
-
-        Examples
-        --------
-        >>> from fastmlp.networks.network import Network
-        >>> specs = Network.specs_in(Network.mlp([2, 3]).config())
-        >>> {name: spec.shape for name, spec in specs.items()}
-        {'dense_1.weights': (3, 2), 'dense_1.biases': (1, 3)}
-        """
-        return Structure(*symbols(config)).parameters()
-
-    def copy(self, *, seed: Seed = None, weights: Weights | None = None) -> Network:
-        """Return a network of copied layers, with initial values of its own."""
-        copied = [layer.copy() for layer in self.layers]
-        return Network(
-            *replay(self.inputs, copied, self._structure.steps()), seed=seed, weights=weights
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.inputs, self.layers, self._structure.steps(), self.values())
-
-    # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
-    # is what a file holds of it: JSON values and arrays, no code.
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"config": self.config(), "weights": self.values()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]
-
     def __repr__(self) -> str:
         return f"<Network of {len(self.layers)} layers, {self.parameter_count} parameters>"
-
-
-def _unpickled(
-    inputs: tuple[Input, ...],
-    used: tuple[Layer, ...],
-    steps: list[tuple[int, tuple[int, ...]]],
-    weights: Weights,
-) -> Network:
-    return Network(*replay(inputs, used, steps), weights=weights)

@@ -1,16 +1,19 @@
 """What is minimised and what is measured, as nodes of one graph.
 
 Training and evaluation are made of the same pieces, so that they mean the same: per-example losses
-and metrics, their mean over the examples (`losses.mean_loss`), and the penalty on the weights.
+and metrics of each output, their mean over the examples (`losses.mean_loss`), and the penalty on
+the weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import _checks, losses, metrics
 from fastmlp import graph as g
+from fastmlp.networks.graphs import EvaluationGraph, TrainingGraph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from fastmlp.losses import Loss
     from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.networks.network import Network
+    from fastmlp.networks.outputs import Outputs
 
     Array = NDArray[Any]
 
@@ -30,168 +34,331 @@ class Objective(Protocol):
     """
 
     def training_graph(
-        self, network: Network, target_columns: int, weighted: bool
+        self, network: Network, target_columns: tuple[int, ...], weighted: tuple[bool, ...]
     ) -> TrainingGraph:
-        """Build the graph of a batch, dropout included; `weighted` if examples have weights."""
+        """Build the graph of a batch, dropout included.
+
+        Parameters
+        ----------
+        network : Network
+            What is trained.
+        target_columns : tuple of int
+            Columns of the targets of each output.
+        weighted : tuple of bool
+            Whether examples have weights: one answer, or for each output where theirs differ.
+        """
 
 
 @dataclass(frozen=True)
-class MeanObjective:
-    """The choice of a loss, an L2 penalty and metrics.
+class Head:
+    """What one output of a network is trained for.
 
     Attributes
     ----------
     loss : Loss
         What is minimised, averaged over the examples.
-    l2 : float
-        λ of the penalty λ·½‖W‖² on the weights.
     metrics : tuple of Metric and ArrayMetric
         What is measured besides.
+    weight : float
+        What the loss counts in J.
+    prefix : str
+        What the names of its numbers begin with; nothing if the output is the only one.
     """
 
     loss: Loss
+    metrics: tuple[Metric | ArrayMetric, ...] = ()
+    weight: float = 1.0
+    prefix: str = ""
+
+    @property
+    def node_metrics(self) -> dict[str, Metric]:
+        """The metrics that are means over the rows, by what they are called."""
+        return {f"{self.prefix}{m.name}": m for m in self.metrics if isinstance(m, metrics.Metric)}
+
+    @property
+    def array_metrics(self) -> dict[str, ArrayMetric]:
+        """The metrics of all rows at once, by what they are called."""
+        return {
+            f"{self.prefix}{m.name}": m for m in self.metrics if isinstance(m, metrics.ArrayMetric)
+        }
+
+    @property
+    def loss_name(self) -> str:
+        """What the mean of the loss is called."""
+        return f"{self.prefix}loss"
+
+    def values(self, y: Node, t: Node) -> dict[str, Node]:
+        """Return the loss of each example, then the metrics that are nodes, by name."""
+        measured = {name: metric(y, t, self.loss) for name, metric in self.node_metrics.items()}
+        return {self.loss_name: self.loss(y, t)} | measured
+
+
+@dataclass(frozen=True)
+class MeanObjective:
+    """The choice of a loss, a weight and metrics for each output, and an L2 penalty.
+
+    J = Σₖ weightₖ · mean Lₖ + λ·½‖W‖².
+
+    Attributes
+    ----------
+    heads : tuple of Head
+        One for each output of the network.
+    l2 : float
+        λ of the penalty λ·½‖W‖² on the weights.
+    """
+
+    heads: tuple[Head, ...]
     l2: float
-    metrics: tuple[Metric | ArrayMetric, ...]
 
     @property
-    def names(self) -> list[str]:
-        """What the numbers are called: "loss" first, then the metrics."""
-        return ["loss", *(metric.name for metric in self.metrics)]
+    def losses(self) -> tuple[Loss, ...]:
+        """The loss of each output."""
+        return tuple(head.loss for head in self.heads)
 
     @property
-    def node_metrics(self) -> list[Metric]:
-        """The metrics that are means over the rows, and nodes of the same graph as the loss."""
-        return [m for m in self.metrics if isinstance(m, metrics.Metric)]
+    def names(self) -> dict[str, bool]:
+        """What the numbers are called, in their order, and whether more of it is better.
+
+        "loss" first; of several outputs then the loss of each; then the metrics.
+        """
+        found = {"loss": False} | {head.loss_name: False for head in self.heads}
+        for head in self.heads:
+            found |= {f"{head.prefix}{m.name}": m.higher_is_better for m in head.metrics}
+        return found
 
     @property
-    def array_metrics(self) -> list[ArrayMetric]:
-        """The metrics of all rows at once, computed from what the network says."""
-        return [m for m in self.metrics if isinstance(m, metrics.ArrayMetric)]
+    def at_the_end(self) -> tuple[str, ...]:
+        """Names of the metrics of all rows at once: steps do not report them."""
+        return tuple(name for head in self.heads for name in head.array_metrics)
 
     @property
     def has_names(self) -> bool:
-        """Whether loss and metrics are all found again by their names."""
-        by_name = losses.config(self.loss) is not None
-        return by_name and all(metrics.has_name(metric) for metric in self.metrics)
+        """Whether losses and metrics are all found again by their names."""
+        return all(
+            losses.config(head.loss) is not None
+            and all(metrics.has_name(metric) for metric in head.metrics)
+            for head in self.heads
+        )
 
     def training_graph(
-        self, network: Network, target_columns: int, weighted: bool
+        self, network: Network, target_columns: tuple[int, ...], weighted: tuple[bool, ...]
     ) -> TrainingGraph:
         """Build J and the metrics that are nodes, with dropout active.
 
         Averaged over the batches of an epoch, each by its weight, they are what `evaluation_graph`
         gives for the whole, as long as the parameters do not move: Σ w L / Σ w and the penalty.
         """
-        y, _, statistics = network.forward_pass(training=True)
-        t = g.input(target_columns, "t")
-        weight = g.input(1, "sample_weight") if weighted else None
-        total = None if weight is None else g.sum(weight)
-        J = losses.mean_loss(self.loss(y, t), weight, total)
+        passed = network.forward_pass(training=True)
+        targets = _targets(network, target_columns)
+        shared = len(weighted) == 1
+        named = [None] if shared else network.outputs.names
+        fed = [
+            g.input(1, _fed("sample_weight", name)) if has else None
+            for name, has in zip(named, weighted, strict=True)
+        ]
+        sums = [None if weight is None else g.sum(weight) for weight in fed]
+        each = [
+            head.values(y, t)
+            for head, y, t in zip(self.heads, passed.outputs, targets, strict=True)
+        ]
+        weights = fed * len(self.heads) if shared else fed
+        totals = sums * len(self.heads) if shared else sums
+        means = [
+            {name: losses.mean_loss(value, w, total) for name, value in values.items()}
+            for values, w, total in zip(each, weights, totals, strict=True)
+        ]
         penalty = network.penalty(self.l2)
+        J = self._sum([m[head.loss_name] for m, head in zip(means, self.heads, strict=True)])
+        J = J if penalty is None else J + penalty
+        scalars = {name: mean for of_head in means for name, mean in of_head.items()}
+        report = None
+        if not shared:
+            report = _Ratios(self, each, weights, penalty)
+            scalars = report.scalars
+        elif len(self.heads) == 1:
+            del scalars["loss"]
+        else:
+            scalars = {name: scalars[name] for name in self.names if name in scalars}
         return TrainingGraph(
-            t,
-            weight,
-            total,
-            J if penalty is None else J + penalty,
-            [losses.mean_loss(m(y, t, self.loss), weight, total) for m in self.node_metrics],
-            statistics=statistics,
+            targets,
+            tuple(fed),
+            sums[0] if shared else None,
+            J,
+            list(scalars.values()),
+            statistics=passed.statistics,
+            report=report,
         )
 
-    def evaluation_graph(self, network: Network, target_columns: int) -> EvaluationGraph:
-        """Build the output, the losses and the metrics that are nodes, without dropout."""
-        y, _ = network.forward(training=False)
-        t = g.input(target_columns, "t")
-        return EvaluationGraph(
-            t,
-            [self.loss(y, t), *(metric(y, t, self.loss) for metric in self.node_metrics)],
-            network.penalty(self.l2),
-            y,
-        )
+    def _sum(self, of_heads: Sequence[Any]) -> Any:
+        """Return Σ weightₖ xₖ, of nodes or numbers."""
+        weighted = zip(self.heads, of_heads, strict=True)
+        terms = [x if head.weight == 1 else head.weight * x for head, x in weighted]
+        return sum(terms[1:], start=terms[0])
+
+    def evaluation_graph(
+        self, network: Network, target_columns: tuple[int, ...]
+    ) -> EvaluationGraph:
+        """Build the outputs, the losses and the metrics that are nodes, without dropout."""
+        outputs = network.forward_pass().outputs
+        targets = _targets(network, target_columns)
+        values = [
+            head.values(y, t) for head, y, t in zip(self.heads, outputs, targets, strict=True)
+        ]
+        return EvaluationGraph(targets, values, network.penalty(self.l2), outputs)
+
+    def reported(self, means: dict[str, float], penalty: float) -> dict[str, float]:
+        """Return what is reported, in its order, but for the metrics of all rows at once.
+
+        Parameters
+        ----------
+        means : dict
+            Means of the losses and metrics of each output, by name.
+        penalty : float
+            That of the weights.
+        """
+        J = self._sum([means[head.loss_name] for head in self.heads]) + penalty
+        found = means | {"loss": J}
+        return {name: found[name] for name in self.names if name in found}
 
     def measured(
-        self, network: Network, y: Array, t: Array, weight: Array | None
+        self,
+        network: Network,
+        outputs: Sequence[Array],
+        targets: Sequence[Array],
+        weights: Sequence[Array | None],
     ) -> dict[str, float]:
-        """Return the metrics of arrays for the outputs and encoded targets of some rows."""
-        weight = None if weight is None else weight[:, 0]
-        outcome = metrics.Outcome(t, y, weight, self.loss, network.output_activation)
-        return {metric.name: metric(outcome) for metric in self.array_metrics}
+        """Return the metrics of all rows at once, for outputs and encoded targets of some rows."""
+        found: dict[str, float] = {}
+        parts = zip(
+            *(self.heads, outputs, targets, weights, network.output_activations), strict=True
+        )
+        for head, y, t, weight, activation in parts:
+            if head.array_metrics:
+                column = None if weight is None else weight[:, 0]
+                outcome = metrics.Outcome(t, y, column, head.loss, activation)
+                found |= {name: metric(outcome) for name, metric in head.array_metrics.items()}
+        return found
 
 
-def choose(network: Network, loss: Any, l2: Any, chosen: Any) -> MeanObjective:
+@dataclass(frozen=True)
+class _Ratios:
+    """Means over an epoch where each output has weights of its own: Σ w L / Σ w, by their sums.
+
+    A batch has one weight in the averages of an epoch. So numerators and denominators are averaged
+    by rows, and divided in the end.
+    """
+
+    objective: MeanObjective
+    each: list[dict[str, Node]]
+    weights: list[Node | None]
+    penalty: Node | None
+
+    @property
+    def scalars(self) -> dict[str, Node]:
+        """What the steps are asked to average, (1, 1) each."""
+        found = {}
+        for k, (values, w) in enumerate(zip(self.each, self.weights, strict=True)):
+            for name, value in values.items():
+                found[name] = losses.mean_loss(value if w is None else w * value)
+            if w is not None:
+                found[f"sum {k}"] = losses.mean_loss(w)
+        return found if self.penalty is None else found | {"penalty": self.penalty}
+
+    def __call__(self, numbers: Sequence[float]) -> list[float]:
+        """Return what is reported of an epoch: J first, then the scalars that steps know."""
+        found = dict(zip(self.scalars, numbers[1:], strict=True))
+        means = {
+            name: found[name] / found.get(f"sum {k}", 1.0)
+            for k, values in enumerate(self.each)
+            for name in values
+        }
+        return list(self.objective.reported(means, found.get("penalty", 0.0)).values())
+
+
+def _targets(network: Network, columns: tuple[int, ...]) -> tuple[Node, ...]:
+    """Return the nodes of the targets."""
+    names = network.outputs.names if len(columns) > 1 else (None,)
+    return tuple(g.input(n, _fed("t", name)) for n, name in zip(columns, names, strict=True))
+
+
+def _fed(what: str, name: str | None) -> str:
+    return what if name is None else f"{what} of {name}"
+
+
+def choose(
+    network: Network,
+    loss: Any,
+    l2: Any,
+    chosen: Any,
+    loss_weights: Any = None,
+    last: MeanObjective | None = None,
+) -> MeanObjective:
     """Check the arguments of `fit` and `evaluate` and return what they mean.
 
-    A loss of None is the one that suits the output; metrics of None are the accuracy where the
-    targets are classes, else none.
+    What is None is that of `last`, if it has the same losses. Else a loss of None is the one that
+    suits the output, metrics of None are the accuracy where the targets are classes and otherwise
+    none, weights of None are 1, and an l2 of None is 0.
 
     Raises
     ------
     TypeError, ValueError
-        For an unknown loss or metric, or one name used twice.
+        For an unknown loss or metric, a name used twice, or what does not fit the outputs.
     """
-    loss = losses.get(losses.default(network.output_activation) if loss is None else loss)
-    if chosen is None:
-        chosen = ["accuracy"] if loss.target in ("class", "binary") else []
-    given = _checks.listed(chosen)
-    if given is None:
-        raise TypeError(f"metrics must be a list of names or metrics, got {chosen!r}: write [...]")
-    l2 = _checks.real(l2, "l2", at_least=0)
-    each = [metrics.get(metric, f"metrics[{i}]") for i, metric in enumerate(given)]
-    objective = MeanObjective(loss, l2, tuple(each))
-    names = objective.names
-    if len(set(names)) < len(names):
-        raise ValueError(f"metrics must have different names, none of them 'loss', got {names[1:]}")
+    outputs = network.outputs
+    before: Sequence[Any] = [None] * len(outputs) if last is None else last.losses
+    suits = [losses.default(activation) for activation in network.output_activations]
+    named = [
+        losses.get(old or default if given is None else given)
+        for (given, _), old, default in zip(
+            outputs.settings(loss, "loss"), before, suits, strict=True
+        )
+    ]
+    if last is not None and tuple(named) != last.losses:
+        # Another loss may read its targets in another way: the last metrics may not fit it.
+        last = None
+    kept: list[Sequence[Any]] = (
+        [()] * len(outputs) if last is None else [head.metrics for head in last.heads]
+    )
+    heads = []
+    for k, (given, title) in enumerate(outputs.lists(chosen, "metrics")):
+        usual = kept[k] if any(kept) else _usual(named[k])
+        each = [
+            metrics.get(metric, f"{title}[{i}]")
+            for i, metric in enumerate(usual if given is None else given)
+        ]
+        heads.append(Head(named[k], tuple(each), prefix=outputs.prefix(k)))
+    old = [1.0] * len(outputs) if last is None else [head.weight for head in last.heads]
+    weights = [
+        before if given is None else _checks.real(given, title, at_least=0)
+        for (given, title), before in zip(
+            outputs.settings(loss_weights, "loss_weights"), old, strict=True
+        )
+    ]
+    if not any(weights):
+        raise ValueError("loss_weights are zero for every output: nothing would be learned")
+    heads = [replace(head, weight=weight) for head, weight in zip(heads, weights, strict=True)]
+    l2 = (0.0 if last is None else last.l2) if l2 is None else l2
+    objective = MeanObjective(tuple(heads), _checks.real(l2, "l2", at_least=0))
+    _check_names(objective, outputs)
     return objective
 
 
-@dataclass(frozen=True)
-class TrainingGraph:
-    """The nodes of training: scalars to minimise and to report, and the nodes to feed.
-
-    Attributes
-    ----------
-    target : Node
-        The targets.
-    weight : Node or None
-        The weights of the examples, if there are any.
-    batch_weight : Node or None
-        Their sum, shape (1, 1): what a batch counts in the averages of an epoch.
-    loss : Node
-        What is reported, shape (1, 1): J = mean loss + penalty.
-    metrics : list of Node
-        What is reported besides, shape (1, 1) each: means of the metrics.
-    gradients : dict of parameter to Node, or None
-        What is followed; None is the gradient of `loss`.
-    statistics : dict of parameter to Node
-        What parameters of this role become after the step.
-    """
-
-    target: Node
-    weight: Node | None
-    batch_weight: Node | None
-    loss: Node
-    metrics: list[Node]
-    gradients: dict[Node, Node] | None = None
-    statistics: dict[Node, Node] = field(default_factory=dict)
+def _usual(loss: Loss) -> Sequence[Any]:
+    return ["accuracy"] if loss.target in ("class", "binary") else []
 
 
-@dataclass(frozen=True)
-class EvaluationGraph:
-    """The nodes of evaluation: one number an example, averaged in float64 outside.
-
-    Attributes
-    ----------
-    target : Node
-        The targets.
-    values : list of Node
-        Loss and metrics per example, shape (batch, 1); (1, 1) from a function that has averaged
-        already.
-    penalty : Node or None
-        The penalty on the weights, shape (1, 1), if there is one.
-    output : Node
-        What the network says.
-    """
-
-    target: Node
-    values: list[Node]
-    penalty: Node | None
-    output: Node
+def _check_names(objective: MeanObjective, outputs: Outputs) -> None:
+    """Raise ValueError if two numbers have one name."""
+    for k, head in enumerate(objective.heads):
+        names = ["loss", *(metric.name for metric in head.metrics)]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"metrics{outputs.of(k)} must have different names, none of them 'loss', got "
+                f"{names[1:]}"
+            )
+    numbers = sum(1 + len(head.metrics) for head in objective.heads) + (len(outputs) > 1)
+    if len(objective.names) < numbers:
+        raise ValueError(
+            f"two of the numbers have one name, after those of the outputs {list(outputs.names)}: "
+            f"call one of them otherwise; the names are {list(objective.names)}"
+        )

@@ -8,6 +8,8 @@ from fastmlp.graph.node import OPS
 from fastmlp.graph.roles import STATISTIC
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastmlp.graph.node import Node
     from fastmlp.networks.network import Network
 
@@ -43,8 +45,7 @@ def silent_layers(network: Network) -> list[str]:
     >>> silent_layers(Network.mlp([2, 3, 1], "threshold", seed=0))
     ['dense_1']
     """
-    output, _ = network.forward(training=True)
-    reached, frozen = _reached(output), network.frozen
+    reached, frozen = _reached(network.forward_pass(training=True).outputs), network.frozen
     silent: dict[str, bool] = {}
     for node, name in zip(network.parameter_nodes, network.parameter_names, strict=True):
         if node in frozen or network.parameter_roles[node] == STATISTIC:
@@ -54,10 +55,10 @@ def silent_layers(network: Network) -> list[str]:
     return [layer for layer, without in silent.items() if without]
 
 
-def _reached(output: Node) -> set[Node]:
-    """Return the nodes that get a message when one is sent from the output."""
-    seen = {output}
-    waiting = [output]
+def _reached(outputs: Sequence[Node]) -> set[Node]:
+    """Return the nodes that get a message when one is sent from each output."""
+    seen = set(outputs)
+    waiting = list(outputs)
     while waiting:
         node = waiting.pop()
         rule = OPS.get(node.op)
@@ -74,8 +75,9 @@ def message(network: Network) -> str | None:
     if not silent:
         return None
     names = ", ".join(silent)
+    which = "the" if len(network.outputs) == 1 else "an"
     return (
-        f"no error signal reaches {names}: every path to the output passes a hard threshold, whose "
-        "derivative is 0 wherever there is one, so gradient descent leaves the weights there as "
-        "they are; take logistic or relu, or set these weights yourself"
+        f"no error signal reaches {names}: every path to {which} output passes a hard threshold, "
+        "whose derivative is 0 wherever there is one, so gradient descent leaves the weights there "
+        "as they are; take logistic or relu, or set these weights yourself"
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmlp import _checks, activations, layers
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
+from fastmlp.networks.outputs import ONE, Outputs, from_described
+from fastmlp.networks.outputs import checked as outputs_of
+
+if TYPE_CHECKING:
+    from fastmlp.networks.outputs import Given
 
 __all__ = [
     "Call",
@@ -46,6 +51,8 @@ class SummaryRow(NamedTuple):
         How many of the parameters are statistics, which a training tells instead of learning.
     trainable
         False for a layer that is frozen.
+    output
+        Name of the output that it makes, where outputs have names or are several; else empty.
     """
 
     name: str
@@ -56,6 +63,7 @@ class SummaryRow(NamedTuple):
     connections: tuple[str, ...]
     told: int = 0
     trainable: bool = True
+    output: str = ""
 
 
 class Call(NamedTuple):
@@ -69,8 +77,9 @@ class Call(NamedTuple):
 class Structure:
     """Inputs, layers and calls in topological order, checked and named; no arrays yet."""
 
-    def __init__(self, inputs: tuple[Input, ...], output: Symbol) -> None:
-        order = topological_order(inputs, output)
+    def __init__(self, inputs: tuple[Input, ...], outputs: Given) -> None:
+        form, output_names, found = outputs_of(outputs)
+        order = topological_order(inputs, found)
         position = {symbol: i for i, symbol in enumerate(order)}
         self.inputs = inputs
         self.layers = tuple(dict.fromkeys(s.layer for s in order if s.layer is not None))
@@ -86,6 +95,14 @@ class Structure:
             raise ValueError(f"a network joins {MOST_JOINS:,} values at most, this one {joins:,}")
         self.names = unique_names(self.layers)
         self.specs = self._parameter_specs()
+        places = tuple(position[symbol] for symbol in found)
+        called = self.call_names()
+        self.outputs = Outputs(
+            form,
+            tuple(output_names or [called[place - len(inputs)] for place in places]),
+            places,
+            tuple(self.columns[place] for place in places),
+        )
 
     def _parameter_specs(self) -> tuple[tuple[ParameterSpec, ...], ...]:
         specs: dict[int, tuple[ParameterSpec, ...]] = {}
@@ -154,7 +171,10 @@ class Structure:
         inputs = zip(input_names, self.inputs, strict=True)
         rows = [SummaryRow(name, "Input", x.columns, "", 0, ()) for name, x in inputs]
         counted: set[int] = set()
-        for call, name in zip(self.calls, self.call_names(), strict=True):
+        made = {} if self.outputs.form == ONE else self.outputs.by_place
+        for place, (call, name) in enumerate(
+            zip(self.calls, self.call_names(), strict=True), len(rows)
+        ):
             layer = self.layers[call.layer]
             specs = () if call.layer in counted else self.specs[call.layer]
             counted.add(call.layer)
@@ -168,6 +188,7 @@ class Structure:
                     tuple(names[source] for source in call.sources),
                     sum(math.prod(s.shape) for s in specs if s.role == STATISTIC),
                     layer.trainable,
+                    made.get(place, ""),
                 )
             )
         return rows
@@ -182,26 +203,29 @@ class Structure:
             layer.config() | {"name": name}
             for layer, name in zip(self.layers, self.names, strict=True)
         ]
+        outputs = self.outputs.described()
         return {
             "inputs": [{"columns": x.columns, "name": x.name} for x in self.inputs],
             "layers": described,
             "calls": [{"layer": c.layer, "sources": list(c.sources)} for c in self.calls],
+            **({} if outputs is None else {"outputs": outputs}),
         }
 
 
-def topological_order(inputs: tuple[Input, ...], output: Symbol) -> list[Symbol]:
-    """Return the inputs, then every symbol that the output depends on, each after its sources."""
-    if not isinstance(output, Symbol):
-        raise TypeError(
-            f"output must be one symbol, what a layer returns when it is called, not {output!r}"
-        )
-    if output.layer is None:
-        raise ValueError("output must come from a layer, not be an input itself")
+def topological_order(inputs: tuple[Input, ...], outputs: Sequence[Symbol]) -> list[Symbol]:
+    """Return the inputs, then every symbol that an output depends on, each after its sources."""
     order: list[Symbol] = list(inputs)
     seen: set[Symbol] = set(inputs)
     used: set[Symbol] = set()
-    path = [(output, iter(output.sources))]
-    while path:  # a loop, not a recursion: networks may be thousands of layers deep
+    path: list[tuple[Symbol, Iterator[Symbol]]] = []
+    waiting = list(reversed(outputs))
+    while path or waiting:  # a loop, not a recursion: networks may be thousands of layers deep
+        if not path:
+            symbol = waiting.pop()
+            if symbol not in seen:
+                seen.add(symbol)
+                path.append((symbol, iter(symbol.sources)))
+            continue
         symbol, sources = path[-1]
         for source in sources:
             if source in seen:
@@ -217,7 +241,10 @@ def topological_order(inputs: tuple[Input, ...], output: Symbol) -> list[Symbol]
             order.append(symbol)
     for x in inputs:
         if x not in used:
-            raise ValueError(f"output does not depend on the input {x!r}")
+            raise ValueError(
+                f"{'output does not depend' if len(outputs) == 1 else 'no output depends'} on the "
+                f"input {x!r}"
+            )
     return order
 
 
@@ -240,30 +267,36 @@ def unique_names(found: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def replay(
-    inputs: Sequence[Input], used: Sequence[Layer], calls: Sequence[tuple[int, Sequence[int]]]
-) -> tuple[tuple[Input, ...], Symbol]:
-    """Call layers again as `calls` (layer, sources) tell; return the inputs and the output."""
+    inputs: Sequence[Input],
+    used: Sequence[Layer],
+    calls: Sequence[tuple[int, Sequence[int]]],
+    outputs: Any = None,
+) -> tuple[tuple[Input, ...], Given]:
+    """Call layers again as `calls` (layer, sources) tell; return the inputs and the outputs.
+
+    `outputs` is what `Outputs.described` says of them.
+    """
     values: list[Symbol] = list(inputs)
     for layer, sources in calls:
         values.append(used[layer]([values[source] for source in sources]))
-    return tuple(inputs), values[-1]
+    return tuple(inputs), from_described(outputs, values)
 
 
-def symbols(config: object) -> tuple[tuple[Input, ...], Symbol]:
-    """Return inputs and output of the network whose `Structure.config` this is.
+def symbols(config: object) -> tuple[tuple[Input, ...], Given]:
+    """Return inputs and outputs of the network whose `Structure.config` this is.
 
     Raises
     ------
     ValueError
         If it is malformed in any way.
     """
-    if not isinstance(config, dict) or set(config) != {"inputs", "layers", "calls"}:
+    if not isinstance(config, dict) or set(config) - {"outputs"} != {"inputs", "layers", "calls"}:
         raise ValueError(
             "a network's config must be a mapping of 'inputs', 'layers' and 'calls', "
             f"not {sorted(map(str, config)) if isinstance(config, dict) else type(config).__name__}"
         )
-    for key, value in config.items():
-        if not isinstance(value, list) or not value:
+    for key in ("inputs", "layers", "calls"):
+        if not isinstance(config[key], list) or not config[key]:
             raise ValueError(f"a network's {key} must be a list of one element at least")
     try:
         inputs = [Input(**_mapping(x, "an input")) for x in config["inputs"]]
@@ -275,10 +308,10 @@ def symbols(config: object) -> tuple[tuple[Input, ...], Symbol]:
     ]
     if {layer for layer, _ in calls} != set(range(len(made))):
         raise ValueError("a network's config describes layers that are never called")
-    found, output = replay(inputs, made, calls)
-    if len(topological_order(found, output)) != len(inputs) + len(calls):
+    found, outputs = replay(inputs, made, calls, config.get("outputs"))
+    if len(topological_order(found, outputs_of(outputs)[-1])) != len(inputs) + len(calls):
         raise ValueError("a network's config describes calls that do not lead to the output")
-    return found, output
+    return found, outputs
 
 
 def _mapping(value: object, what: str) -> dict[str, Any]:

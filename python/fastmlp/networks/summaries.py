@@ -19,7 +19,7 @@ class Summary:
     ----------
     rows : list of SummaryRow
         The same as data: name, kind, output columns, activation, parameters, connections, how many
-        of the parameters are statistics, whether the layer is trainable.
+        of the parameters are statistics, whether the layer is trainable, which output it makes.
 
     Examples
     --------
@@ -39,14 +39,19 @@ class Summary:
     def __str__(self) -> str:
         table = [["layer", "kind", "columns", "activation", "parameters", "from"]]
         some = any(not row.trainable for row in self.rows)
+        named = any(row.output for row in self.rows)
         if some:
             table[0].append("trainable")
+        if named:
+            table[0].append("output")
         for row in self.rows:
             columns, parameters = f"{row.output_columns:,}", f"{row.parameters:,}"
             sources = ", ".join(row.connections)
             table.append([row.name, row.kind, columns, row.activation, parameters, sources])
             if some:
                 table[-1].append("" if row.trainable else "frozen")
+            if named:
+                table[-1].append(row.output)
         return "\n".join([*_aligned(table, right={2, 4}), self._last])
 
     __repr__ = __str__
@@ -85,9 +90,10 @@ def chain(network: Network) -> str:
     """
     rows = network.summary()
     follows = all(b.connections == (a.name,) for a, b in pairwise(rows))
-    if not follows or len(rows) > 12:
+    if not follows or len(rows) > 12 or len(network.outputs) > 1:
         inputs = " and ".join(str(columns) for columns in network.input_columns)
-        return f"{inputs} → {len(network.layers)} layers → {network.output_columns}"
+        outputs = " and ".join(str(columns) for columns in network.outputs.columns)
+        return f"{inputs} → {len(network.layers)} layers → {outputs}"
     return " → ".join([str(rows[0].output_columns), *(_step(row) for row in rows[1:])])
 
 

@@ -323,7 +323,9 @@ def _shares(model: Any, X: Array) -> Array:
     """Return for each row how much of each class to show, a sum of 1: probabilities, if any."""
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(X), dtype=np.float64)
-    y = np.asarray(model.predict(X), dtype=np.float64)
+    if isinstance(said := model.predict(X), (list, dict)):
+        raise ValueError("the regions are of one output; give a function of X as predict of one")
+    y = np.asarray(said, dtype=np.float64)
     y = y[:, None] if y.ndim == 1 else y
     activation = getattr(model.layers[-1], "activation", None) if hasattr(model, "layers") else None
     kind = getattr(activation, "name", "identity")
@@ -331,7 +333,7 @@ def _shares(model: Any, X: Array) -> Array:
         return y if kind == "softmax" else np.eye(y.shape[1])[y.argmax(axis=1)]
     if kind != "logistic":
         fitted = getattr(model, "_objective", None)
-        y = (y > metrics.decision(kind, fitted and fitted.loss)).astype(np.float64)
+        y = (y > metrics.decision(kind, fitted and fitted.losses[0])).astype(np.float64)
     return np.concatenate([1 - y, y], axis=1)
 
 

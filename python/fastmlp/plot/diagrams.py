@@ -147,7 +147,7 @@ def network(
 def _columns(
     rows: Sequence[SummaryRow], parts: Mapping[str, Any]
 ) -> tuple[list[_Column], list[_Bundle], list[_Unit], dict[str, list[_Unit]]]:
-    """Return columns, connections, the output's units, and the units of each row by its name."""
+    """Return columns, connections, the outputs' units, and the units of each row by its name."""
     columns: list[_Column] = []
     bundles: list[_Bundle] = []
     where: dict[str, list[_Unit]] = {}
@@ -183,7 +183,8 @@ def _columns(
             bundles.append(_Bundle(joined, column, weights))
         elif joined:
             bundles += [_Bundle(units, column, None) for units in sources]
-    return columns, bundles, where[rows[-1].name], where
+    several = [unit for row in rows if row.output for unit in where[row.name]]
+    return columns, bundles, several or where[rows[-1].name], where
 
 
 def _array(layer: Any, name: str) -> Array | None:

@@ -89,6 +89,7 @@ class Training:
         self.non_finite = False
         self._trainer = trainer
         self._plan = compiled.plan
+        self._report = compiled.graph.report
         self._feeds = compiled.feeds(request.data)
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
@@ -227,7 +228,8 @@ class Training:
         for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
             if self._evaluated[0] != self.history.epochs:
                 self._validate(skip=not validated)
-            logs = dict(zip(names, numbers, strict=True))
+            reported = numbers if self._report is None else self._report(numbers)
+            logs = dict(zip(names, reported, strict=True))
             self.history.append(self._evaluated[1] | logs)
         self._tell_rule()
         if self.non_finite:

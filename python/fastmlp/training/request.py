@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from fastmlp.callbacks import Callback
     from fastmlp.history import History
     from fastmlp.networks.examples import Examples
+    from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
-    from fastmlp.networks.objectives import MeanObjective, Objective, TrainingGraph
+    from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
     from fastmlp.training.trainer import Trainer
 
@@ -146,16 +147,15 @@ class FitRequest:
         shuffle = _checks.flag(shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
         display = progress.display(verbose)
-        data = examples.check(network, dtype, objective.loss, X, t, sample_weight)
-        validation = examples.check_validation(network, dtype, objective.loss, validation_data)
+        losses, outputs = objective.losses, network.outputs
+        data = examples.check(network, dtype, losses, X, t, sample_weight)
+        validation = examples.check_validation(network, dtype, losses, validation_data)
         data, last = examples.held_out(data, validation_split)
         if validation is not None and last is not None:
             raise ValueError("validation_data and validation_split are both given: take one")
         validation = validation or last
-        columns = network.output_columns
-        data = examples.weighted_by_class(data, class_weight, objective.loss, dtype, columns)
-        rising = {metric.name: metric.higher_is_better for metric in objective.metrics}
-        names = {name: rising.get(name, False) for name in objective.names}
+        data = examples.weighted_by_class(data, class_weight, losses, dtype, outputs)
+        names, measured = objective.names, objective.at_the_end
         order_seed, noise_seed = seed.spawn(2)
 
         def evaluate(trainer: Trainer) -> dict[str, float]:
@@ -165,7 +165,6 @@ class FitRequest:
         def measure(trainer: Trainer) -> dict[str, float]:
             return trainer.measure(objective, data)
 
-        measured = tuple(metric.name for metric in objective.array_metrics)
         return cls(
             objective=objective,
             names=names,
@@ -186,8 +185,7 @@ class FitRequest:
     def graph(self, network: Network) -> TrainingGraph:
         """Build the graph of a batch; raises what the loss cannot take, and if all is frozen."""
         signal.check_trainable(network)
-        columns, weighted = self.data.target.shape[1], self.data.weight is not None
-        return self.objective.training_graph(network, columns, weighted)
+        return self.objective.training_graph(network, self.data.target_columns, self.data.weighted)
 
     @property
     def steps_per_epoch(self) -> int:

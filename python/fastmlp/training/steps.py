@@ -174,7 +174,8 @@ class StepTrainer(Trainer):
 
     def _examples(self, X: Any, t: Any, sample_weight: Any) -> Examples:
         network, dtype = self.network, self.parameters.dtype
-        return examples.check(network, dtype, self.objective.loss, X, t, sample_weight)
+        return examples.check(network, dtype, self.objective.losses, X, t, sample_weight)
 
     def __repr__(self) -> str:
-        return f"<StepTrainer: {self.objective.loss.name}, {self.optimizer!r}, {self.steps} steps>"
+        names = " and ".join(loss.name for loss in self.objective.losses)
+        return f"<StepTrainer: {names}, {self.optimizer!r}, {self.steps} steps>"

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from fastmlp.graph.node import Node
     from fastmlp.networks.examples import Examples
+    from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
-    from fastmlp.networks.objectives import MeanObjective, Objective, TrainingGraph
+    from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
     from fastmlp.planner.parameters import Parameters
     from fastmlp.training.request import FitRequest
@@ -63,9 +64,10 @@ class Compiled:
     def feeds(self, data: Examples) -> dict[Node, Any]:
         """Return what to feed of some examples."""
         feeds = dict(zip(self.inputs, data.inputs, strict=True))
-        feeds[self.graph.target] = data.target
-        if self.graph.weight is not None and data.weight is not None:
-            feeds[self.graph.weight] = data.weight
+        feeds.update(zip(self.graph.targets, data.targets, strict=True))
+        for node, weight in zip(self.graph.weights, data.fed, strict=True):
+            if node is not None:
+                feeds[node] = weight
         # A loss of the user's need not depend on everything.
         needed = set(self.plan.inputs)
         return {node: array for node, array in feeds.items() if node in needed}
@@ -123,9 +125,8 @@ class Trainer:
         """Return the plan for steps on such data, the last one if it was of the same kind."""
 
         def make() -> Compiled:
-            columns, weighted = data.target.shape[1], data.weight is not None
             signal.check_trainable(self.network)
-            graph = objective.training_graph(self.network, columns, weighted)
+            graph = objective.training_graph(self.network, data.target_columns, data.weighted)
             plan = planner.plan_training(
                 graph.loss,
                 self.parameters,
@@ -142,13 +143,13 @@ class Trainer:
 
     def evaluate(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
-        network, parameters, columns = self.network, self.parameters, data.target.shape[1]
+        network, parameters, columns = self.network, self.parameters, data.target_columns
         evaluation = self.plans.get(
             "evaluation",
             (objective, columns),
             lambda: Evaluation(network, parameters, objective, columns),
         )
-        return evaluation(data.inputs, data.target, data.weight)
+        return evaluation(data)
 
     def measure(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
         """Return the metrics of arrays for some examples, without dropout."""
@@ -169,5 +170,4 @@ class Trainer:
 
 def _kind(objective: Objective, optimizer: Update, data: Examples) -> tuple[Any, ...]:
     """Return what the plan of a training depends on."""
-    columns, weighted = data.target.shape[1], data.weight is not None
-    return objective, optimizer.kernel, columns, weighted
+    return objective, optimizer.kernel, data.target_columns, data.weighted

@@ -1,0 +1,107 @@
+"""Networks in files, pickles and copies: what their layers say of themselves, and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.networks.structure import Structure, replay, symbols
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from typing_extensions import Self
+
+    from fastmlp.layers.base import Input, Layer, ParameterSpec
+    from fastmlp.networks.initial import Seed, Weights
+
+
+class Portable:
+    """A network that can be written down and made again; the base of `Network`."""
+
+    _structure: Structure
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+
+    def values(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the present values of the parameters by name."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make the network again: JSON values only.
+
+        Raises
+        ------
+        ValueError
+            If a function or a class of the user's is inside, which a file cannot hold.
+        """
+        return self._structure.config()
+
+    @classmethod
+    def from_config(
+        cls, config: object, *, seed: Seed = None, weights: Weights | None = None
+    ) -> Self:
+        """Return the network whose `config` this is.
+
+        Parameters
+        ----------
+        config
+            JSON values. Only classes and functions of fastmlp can be named in it: no code runs.
+        seed, weights
+            As for `Network`; shapes are compared before anything is allocated.
+
+        Raises
+        ------
+        ValueError
+            If the config is malformed in any way, or `weights` do not fit it.
+        """
+        return cls(*symbols(config), seed=seed, weights=weights)  # type: ignore[call-arg]
+
+    @staticmethod
+    def specs_in(config: object) -> dict[str, ParameterSpec]:
+        """Return what parameters a config asks for, by name, without making them.
+
+        Raises
+        ------
+        ValueError
+            If the config is malformed in any way.
+
+        Examples
+        --------
+        >>> from fastmlp.networks.network import Network
+        >>> specs = Network.specs_in(Network.mlp([2, 3]).config())
+        >>> {name: spec.shape for name, spec in specs.items()}
+        {'dense_1.weights': (3, 2), 'dense_1.biases': (1, 3)}
+        """
+        return Structure(*symbols(config)).parameters()
+
+    def copy(self, *, seed: Seed = None, weights: Weights | None = None) -> Self:
+        """Return a network of copied layers, with initial values of its own."""
+        copied = [layer.copy() for layer in self.layers]
+        outputs = self._structure.outputs.described()
+        made = replay(self.inputs, copied, self._structure.steps(), outputs)
+        return type(self)(*made, seed=seed, weights=weights)  # type: ignore[call-arg]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        structure = self._structure
+        joined = structure.steps(), structure.outputs.described()
+        return _unpickled, (type(self), self.inputs, self.layers, *joined, self.values())
+
+    # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
+    # is what a file holds of it: JSON values and arrays, no code.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config(), "weights": self.values()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]
+
+
+def _unpickled(
+    kind: Any,
+    inputs: tuple[Input, ...],
+    used: tuple[Layer, ...],
+    steps: Sequence[tuple[int, tuple[int, ...]]],
+    outputs: Any,
+    weights: Weights,
+) -> Any:
+    return kind(*replay(inputs, used, steps, outputs), weights=weights)
