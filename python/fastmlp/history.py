@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 
 class History(dict[str, list[float]]):
@@ -22,6 +23,8 @@ class History(dict[str, list[float]]):
         Itself, as Keras calls it.
     epochs : int
         How many epochs were run to their end.
+    higher_is_better : dict of str to bool
+        For each quantity whether more of it is better, as of an accuracy.
     stopped : str or None
         Why training ended before the epochs asked for; None if it did not. An interrupt or another
         exception says so, and in or after which epoch it came.
@@ -43,8 +46,10 @@ class History(dict[str, list[float]]):
     ([0.5, 0.25], 2, 2)
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: Sequence[str] | Mapping[str, bool]) -> None:
         super().__init__((name, []) for name in names)
+        given = names if isinstance(names, Mapping) else {}
+        self.higher_is_better = {name: given.get(name, False) for name in names}
         self.stopped: str | None = None
 
     def append(self, logs: Mapping[str, float]) -> None:

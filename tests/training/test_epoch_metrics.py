@@ -84,6 +84,16 @@ def test_early_stopping_keeps_the_epoch_of_the_highest_auc():
     assert trained.evaluate(X[60:], T[60:])["auc"] == stopping.best_value
 
 
+def test_a_history_and_its_picture_know_which_way_is_up():
+    pytest.importorskip("matplotlib")
+    history = model().fit(X, T, epochs=9, metrics=["auc", "log_loss"], validation_split=0.3)
+    assert history.higher_is_better["val_auc"]
+    assert not history.higher_is_better["val_log_loss"]
+    for name, best in (("auc", max), ("log_loss", min)):
+        texts = fm.plot.history(history, name).get_legend().get_texts()
+        assert f"best {best(history[f'val_{name}']):.4g}" in texts[1].get_text()
+
+
 def test_what_is_undefined_is_nan_and_never_an_improvement():
     stopping = fm.EarlyStopping("val_auc", patience=2)
     with pytest.warns(fm.NonFiniteLossWarning, match="val_auc was NaN"):

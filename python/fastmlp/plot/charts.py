@@ -77,7 +77,9 @@ def history(
         marker = "o" if len(epochs) == 1 else None
         (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
     if len(curves) == 2:
-        _mark_best(ax, line, quantity)
+        # What is no History, or one of an older pickle, does not say which way is up.
+        rising = getattr(history, "higher_is_better", {}).get(quantity, "accuracy" in quantity)
+        _mark_best(ax, line, rising=rising)
         ax.legend(frameon=False, labelcolor="linecolor")
     ax.set_xlabel("epoch")
     ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
@@ -252,12 +254,12 @@ def decision_boundary(
 # --- curves ----------------------------------------------------------------------------------
 
 
-def _mark_best(ax: Axes, line: Line2D, quantity: str) -> None:
+def _mark_best(ax: Axes, line: Line2D, *, rising: bool) -> None:
     """Put a dot at the best epoch of a curve and its value in the legend."""
     epochs, values = (np.asarray(data, dtype=float) for data in line.get_data())
     if not np.isfinite(values).any():
         return
-    best = int(np.nanargmax(values) if "accuracy" in quantity else np.nanargmin(values))
+    best = int(np.nanargmax(values) if rising else np.nanargmin(values))
     ax.plot(epochs[best], values[best], "o", color=COLORS[1], markersize=7, zorder=3)
     # in the legend, because beside the dot it would lie on one of the curves sooner or later
     line.set_label(f"validation, best {values[best]:.4g} after epoch {epochs[best]:.0f}")

@@ -85,7 +85,7 @@ class Training:
     ) -> None:
         self.request = request
         self.compiled_anew = compiled_anew
-        self.history = History(list(request.recorded))
+        self.history = History(request.recorded)
         self.non_finite = False
         self._trainer = trainer
         self._plan = compiled.plan
