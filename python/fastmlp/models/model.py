@@ -115,7 +115,7 @@ class Model(Solvable):
         self.history: History | None = None
         self._trainer: Trainer | None = None
 
-    def __call__(self, X: Any) -> NDArray[Any]:
+    def __call__(self, X: Any) -> Any:
         """Return `predict` of X: dropout is left out."""
         if isinstance(X, Symbol):
             raise TypeError(
