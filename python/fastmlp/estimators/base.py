@@ -139,7 +139,7 @@ class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        names = ("y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val")
+        names = ("y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val", "class_weight")
         with as_before_unless_right(self, *names):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
             weight, exponent = checked_weight(sample_weight, X)
