@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,7 @@ class Case:
 
 
 SHAPES = [(1, 1), (1, 7), (5, 3), (17, 1), (3, 13)]
+NORMS = [(1, 1), (1, 7), (5, 4), (17, 1), (3, 37), (40, 65)]
 PAIRS = [
     ((5, 3), (5, 3)),
     ((5, 3), (1, 3)),
@@ -158,6 +160,34 @@ CASES: dict[str, list[Case]] = {
         Case((away_from_zero(1, 1), away_from_zero(1, 7), away_from_zero(1, 7, seed=1))),
         Case((away_from_zero(5, 1), away_from_zero(5, 3), classes(5, 3)), fixed=(2,)),
     ],
+    **{
+        f"normalize_{along}": [
+            Case((away_from_zero(*s) + 3.0,), {"epsilon": 0.1, "centered": centered})
+            for s in NORMS
+            for centered in (True, False)
+        ]
+        for along in ("rows", "columns")
+    },
+    **{
+        f"normalize_{along}_message": [
+            Case(
+                (away_from_zero(*s, seed=1), away_from_zero(*s) + 3.0),
+                {"epsilon": 0.1, "centered": centered},
+            )
+            for s in NORMS
+            for centered in (True, False)
+        ]
+        for along in ("rows", "columns")
+    },
+    "column_variance": [Case((away_from_zero(*s) + 3.0,)) for s in NORMS],
+    "standardize": [
+        Case(
+            (away_from_zero(*s), away_from_zero(1, s[1]), positive(1, s[1], seed=1)),
+            {"epsilon": 0.1},
+            static=(1, 2),
+        )
+        for s in NORMS
+    ],
     "pick": [
         Case((away_from_zero(b, n), classes(b, n)), fixed=(1,))
         for b, n in [(1, 1), (5, 3), (17, 5)]
@@ -187,6 +217,11 @@ CASES: dict[str, list[Case]] = {
         Case((away_from_zero(*shape), np.array([[rate]])), {"key": 3}, static=(1,), fixed=(1,))
         for shape in SHAPES
         for rate in (0.25, 0.5)
+    ],
+    "gaussian_noise": [
+        Case((away_from_zero(*shape),), {"deviation": deviation, "key": 3})
+        for shape in SHAPES
+        for deviation in (0.2, 3.0)
     ],
 }
 
@@ -229,14 +264,50 @@ def pad_value(a: np.ndarray, start: int, columns: int) -> np.ndarray:
     return result
 
 
-def keep(n: int, rate: float, key: int) -> bool:
+def bits(n: int, key: int) -> int:
     """The formula of cpp/kernels/table.h on Python's own integers."""
     word = 2**64
     u = (key + (n + 1) * 0x9E3779B97F4A7C15) % word
     u = (u ^ (u >> 30)) * 0xBF58476D1CE4E5B9 % word
     u = (u ^ (u >> 27)) * 0x94D049BB133111EB % word
-    u ^= u >> 31
-    return (u >> 32) >= int(rate * 2**32)
+    return u ^ (u >> 31)
+
+
+def keep(n: int, rate: float, key: int) -> bool:
+    return (bits(n, key) >> 32) >= int(rate * 2**32)
+
+
+def normal(n: int, key: int) -> float:
+    upper, lower = divmod(bits(n, key), 2**32)
+    return math.sqrt(-2 * math.log((upper + 1) / 2**32)) * math.cos(2 * math.pi * lower / 2**32)
+
+
+def noise_value(a: np.ndarray, deviation: float, key: int) -> np.ndarray:
+    drawn = [normal(n, run_key(0, 0, key)) for n in range(a.size)]
+    return a + deviation * np.reshape(drawn, a.shape)
+
+
+def normalized(a: np.ndarray, epsilon: float, centered: bool) -> np.ndarray:
+    """Of rows."""
+    center = np.average(a, axis=1) if centered else np.zeros(len(a))
+    return np.array(
+        [
+            (v - m) / np.hypot(np.linalg.norm(v - m) / len(v) ** 0.5, epsilon**0.5)
+            for v, m in zip(a, center, strict=True)
+        ]
+    )
+
+
+def normalized_message(
+    bar: np.ndarray, a: np.ndarray, epsilon: float, centered: bool
+) -> np.ndarray:
+    """Of rows, by the Jacobian written out."""
+    result = []
+    for b, v, h in zip(bar, a, normalized(a, epsilon, centered), strict=True):
+        n, m = len(v), v.mean() if centered else 0.0
+        J = np.eye(n) - (np.ones((n, n)) / n if centered else 0) - np.outer(h, h) / n
+        result.append(J @ b / np.sqrt(((v - m) ** 2).mean() + epsilon))
+    return np.array(result)
 
 
 def dropout_value(a: np.ndarray, rate: float, key: int) -> np.ndarray:
@@ -288,4 +359,13 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
     "pad": pad_value,
     "dropout": dropout_value,
     "dropout_at": lambda a, rate, key: dropout_value(a, rate.item(), key),
+    "gaussian_noise": noise_value,
+    "normalize_rows": normalized,
+    "normalize_columns": lambda a, **attrs: normalized(a.T, **attrs).T,
+    "normalize_rows_message": normalized_message,
+    "normalize_columns_message": lambda bar, a, **attrs: normalized_message(bar.T, a.T, **attrs).T,
+    "column_variance": lambda a: np.var(a, axis=0, keepdims=True),
+    "standardize": lambda a, m, v, epsilon: np.stack(
+        [(c - m[0, j]) / (v[0, j] + epsilon) ** 0.5 for j, c in enumerate(a.T)], axis=1
+    ),
 }

@@ -13,6 +13,13 @@ SIDES = (1, 3, 4, 7)
 UNARY = (g.tanh, g.logistic, g.softplus, g.relu, g.sin, g.cos, g.abs, g.threshold, g.negative)
 BINARY = (g.add, g.subtract, g.multiply, g.maximum)
 ROWS = (g.softmax, g.log_softmax)
+NORMS = (
+    lambda v: g.normalize(v, 1, 0.5),
+    lambda v: g.normalize(v, 1, 0.5, centered=False),
+    lambda v: g.normalize(v, 0, 0.5),
+    lambda v: g.normalize(v, 0, 0.5, centered=False),
+    lambda v: g.standardize(v, g.mean(v, axis=0), g.variance(v, axis=0), 0.5),
+)
 
 
 @dataclass
@@ -74,13 +81,18 @@ class RandomGraph:
             self.reduction,
             self.reduction,
             self.rows,
+            self.norms,
             self.columns,
         )
         return makers[self.rng.integers(len(makers))](a)
 
     def unary(self, a: Node) -> Node:
         powers = (lambda v: v**2, lambda v: g.sqrt(1 + v * v), lambda v: g.log(1.5 + v * v))
-        others = (lambda v: g.exp(-g.abs(v)), lambda v: g.dropout(v, 0.3, key=len(self.nodes)))
+        others = (
+            lambda v: g.exp(-g.abs(v)),
+            lambda v: g.dropout(v, 0.3, key=len(self.nodes)),
+            lambda v: g.gaussian_noise(v, 0.3, key=len(self.nodes)),
+        )
         choices = (*UNARY, *powers, *others)
         return choices[self.rng.integers(len(choices))](a)
 
@@ -118,11 +130,14 @@ class RandomGraph:
 
     def rows(self, a: Node) -> Node | None:
         if self.rng.random() < 0.5:
-            return ROWS[self.rng.integers(2)](a)
+            return ROWS[self.rng.integers(len(ROWS))](a)
         index = g.argmax(a * a)
         if a.shape[1] > 1 and self.rng.random() < 0.5:
             return g.softmax_cross_entropy(a, index)
         return g.pick(g.sin(a), index) if self.rng.random() < 0.5 else g.scatter(index, index, 16)
+
+    def norms(self, a: Node) -> Node:
+        return NORMS[self.rng.integers(len(NORMS))](a)
 
     def columns(self, a: Node) -> Node | None:
         n = a.shape[1]

@@ -33,13 +33,16 @@ void bind_format(py::module_& module) {
   m.attr("spaces") = in_order(spaces);
   m.attr("sections") = in_order(sections);
   py::dict numbers, may_overwrite;
+  py::list whole_batch;
   for (int number = 0; number < int(Kind::count); ++number) {
     const StepKind& kind = row_of(Kind(number));
     numbers[kind.name] = in_order(kind.numbers);
     may_overwrite[kind.name] = in_order(kind.may_overwrite);
+    if (kind.whole_batch) whole_batch.append(kind.name);
   }
   m.attr("kinds") = numbers;
   m.attr("may_overwrite") = may_overwrite;
+  m.attr("whole_batch") = py::tuple(whole_batch);
   m.attr("activations") = in_order(activation_names);
   m.attr("unary") = in_order(unary_names);
   m.attr("binary") = in_order(binary_names);

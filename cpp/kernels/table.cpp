@@ -5,6 +5,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/math.h"
+#include "kernels/norm.h"
 #include "kernels/optimizers.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -65,10 +66,16 @@ constexpr Kernels<T> kernels() {
   k.sum = sum_matrix<T>;
   k.dot = dot_matrix<T>;
   k.sum_rows = sum_rows<T>;
+  k.dot_rows = dot_rows<T>;
   k.sum_columns = sum_columns<T>;
   k.softmax = softmax<T>;
   k.log_softmax = log_softmax<T>;
   k.softmax_cross_entropy = softmax_cross_entropy<T>;
+  k.normalize_rows = normalize_rows<T>;
+  k.normalize_rows_message = normalize_rows_message<T>;
+  k.column_moments = column_moments<T>;
+  k.standardize = standardize<T>;
+  k.normalize_columns_message = normalize_columns_message<T>;
   k.argmax = argmax<T>;
   k.transpose = transpose<T>;
   k.fill = fill<T>;
@@ -77,6 +84,7 @@ constexpr Kernels<T> kernels() {
   k.pick = pick<T>;
   k.scatter = scatter<T>;
   k.dropout = dropout<T>;
+  k.noise = noise<T>;
 #define FASTMLP_ENTRY(name, state, numbers) k.update[int(Optimizer::name)] = name<T>;
   FASTMLP_OPTIMIZER(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY

@@ -94,10 +94,13 @@ struct Kernels {
                                      const T* b, Index b_rs, Index b_cs, T* y, Index y_rs);
 
   // Sums in a fixed order. sum: all elements. dot: Σ a[i,j]·b[i,j]. sum_rows: y[j] (+)= Σ_i x[i,j],
-  // i ascending. sum_columns: y[i·y_rs] = Σ_j x[i,j].
+  // i ascending. dot_rows: y[j] (+)= Σ_i a[i,j]·b[i,j], likewise, no product fused with a sum.
+  // sum_columns: y[i·y_rs] = Σ_j x[i,j].
   T (*sum)(Index rows, Index columns, const T* x, Index ldx);
   T (*dot)(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb);
   void (*sum_rows)(Index rows, Index columns, const T* x, Index ldx, T* y, bool accumulate);
+  void (*dot_rows)(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb, T* y,
+                   bool accumulate);
   void (*sum_columns)(Index rows, Index columns, const T* x, Index ldx, T* y, Index y_rs);
 
   // Row by row, with the row's maximum subtracted first. y may be x.
@@ -112,6 +115,26 @@ struct Kernels {
   void (*softmax_cross_entropy)(Index rows, Index columns, const T* z, Index ldz, const T* t,
                                 Index ldt, bool dense, const T* loss_bar, Index loss_bar_rs,
                                 T scale, T* loss, T* z_bar, Index ldz_bar);
+
+  // Normalization. Of each row h = (x − mean)/√(variance + ε), or without the mean if not centered;
+  // y = h·scale[j] + offset[j]. scale, offset, h: any may be null. y may be x. The message is
+  // y = (g − mean g − h·mean(g∘h))/√(variance + ε) with g = z̄·scale; y may be z̄ or x.
+  void (*normalize_rows)(Index rows, Index columns, const T* x, Index ldx, T epsilon, bool centered,
+                         const T* scale, const T* offset, T* y, Index ldy, T* h, Index ldh);
+  void (*normalize_rows_message)(Index rows, Index columns, const T* bar, Index ldbar, const T* x,
+                                 Index ldx, const T* scale, T epsilon, bool centered, T* y,
+                                 Index ldy);
+  // The same of columns, in parts: mean and variance of each over all rows (zero instead of a mean
+  // if not centered); what the rows become by them; the message, with h as the forward pass left
+  // it, given the means of z̄ (zero if not centered) and of z̄∘h. y may be x; z̄ or h.
+  void (*column_moments)(Index rows, Index columns, const T* x, Index ldx, bool centered, T* mean,
+                         T* variance);
+  void (*standardize)(Index rows, Index columns, const T* x, Index ldx, const T* mean,
+                      const T* variance, T epsilon, const T* scale, const T* offset, T* y,
+                      Index ldy, T* h, Index ldh);
+  void (*normalize_columns_message)(Index rows, Index columns, const T* bar, Index ldbar,
+                                    const T* h, Index ldh, const T* variance, T epsilon,
+                                    const T* bar_mean, const T* along, T* y, Index ldy);
 
   // Index of each row's largest element (the first of equals) as a number.
   void (*argmax)(Index rows, Index columns, const T* x, Index ldx, T* y);
@@ -138,6 +161,12 @@ struct Kernels {
   //   keep = (u >> 32) >= threshold, threshold = floor(rate · 2^32)
   void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                   std::uint32_t threshold, T scale);
+
+  // y[i] = x[i] + deviation · √(−2 log u)·cos(2πv), where u in (0, 1] and v in [0, 1) are the upper
+  // and the lower 32 bits of the number that dropout takes for (key, first + i), computed in double
+  // (Box, Muller 1958).
+  void (*noise)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
+                double deviation);
 
   // One step of a rule on n parameters: its vectors of n elements and its numbers, in the order of
   // their names.

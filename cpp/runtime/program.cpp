@@ -71,6 +71,8 @@ void check_sections(const Program& p) {
     bool touches_batch = s.out.rows == kBatch || s.out2.rows == kBatch;
     for (const Ref& r : s.in) touches_batch = touches_batch || r.rows == kBatch;
     if (touches_batch && !by_rows) fail(i, "rows of the batch outside its section");
+    if (touches_batch && row_of(s.kind).whole_batch)
+      fail(i, "it needs the whole batch, which is cut");
   }
 }
 

@@ -42,23 +42,29 @@ struct Scalar {
 };
 
 // The kinds of steps, each described where it is defined, in runtime/steps.
-#define FASTMLP_KIND(X)    \
-  X(gemm)                  \
-  X(unary)                 \
-  X(binary)                \
-  X(sum)                   \
-  X(dot)                   \
-  X(add_scaled)            \
-  X(spread)                \
-  X(fill)                  \
-  X(softmax)               \
-  X(log_softmax)           \
-  X(softmax_cross_entropy) \
-  X(argmax)                \
-  X(pick)                  \
-  X(scatter)               \
-  X(copy)                  \
-  X(dropout)               \
+#define FASTMLP_KIND(X)        \
+  X(gemm)                      \
+  X(unary)                     \
+  X(binary)                    \
+  X(sum)                       \
+  X(dot)                       \
+  X(add_scaled)                \
+  X(spread)                    \
+  X(fill)                      \
+  X(softmax)                   \
+  X(log_softmax)               \
+  X(softmax_cross_entropy)     \
+  X(normalize_rows)            \
+  X(normalize_rows_message)    \
+  X(column_moments)            \
+  X(standardize)               \
+  X(normalize_columns_message) \
+  X(argmax)                    \
+  X(pick)                      \
+  X(scatter)                   \
+  X(copy)                      \
+  X(dropout)                   \
+  X(noise)                     \
   X(transpose)
 
 #define FASTMLP_ENUM(name) name,

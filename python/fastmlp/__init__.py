@@ -37,7 +37,10 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "config": "__version__ get_num_threads set_num_threads show_versions",
         "estimators": "MLPClassifier MLPRegressor from_sklearn",
         "graph.check": "check_gradients",
-        "layers": "Activation Add Concatenate Dense Dropout Input add concat",
+        "layers": (
+            "Activation Add BatchNorm Concatenate Dense Dropout GaussianNoise Input Lambda "
+            "LayerNorm Multiply RMSNorm Scale add concat layers multiply"
+        ),
         "models.direct": "least_squares",
         "models.loading": "load",
         "models.model": "Model",

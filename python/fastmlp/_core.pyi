@@ -99,6 +99,7 @@ class _Format:
     sections: tuple[str, ...]
     kinds: dict[str, tuple[str, ...]]  # the names of the numbers of each kind
     may_overwrite: dict[str, tuple[int, ...]]  # which inputs, of each kind
+    whole_batch: tuple[str, ...]  # the kinds that need all rows at once
     activations: tuple[str, ...]
     unary: tuple[str, ...]
     binary: tuple[str, ...]

@@ -21,6 +21,12 @@ from fastmlp.layers import (
     concat,
 )
 
+
+def twice(x):
+    return g.concatenate(x, x)
+
+
+layers.register("twice", twice)
 EXAMPLES = {
     "Dense": Dense(
         3,
@@ -35,6 +41,13 @@ EXAMPLES = {
     "Dropout": Dropout(0.25),
     "Add": Add(),
     "Concatenate": Concatenate(name="joined"),
+    "LayerNorm": layers.LayerNorm(1e-3, use_scale=False),
+    "RMSNorm": layers.RMSNorm(use_offset=False, trainable=False),
+    "BatchNorm": layers.BatchNorm(0.25, name="batch"),
+    "Scale": layers.Scale(0.5),
+    "Multiply": layers.Multiply(trainable=False),
+    "GaussianNoise": layers.GaussianNoise(0.125),
+    "Lambda": layers.Lambda("twice", columns=10),
 }
 
 
@@ -72,7 +85,7 @@ def test_a_copy_of_a_layer_has_its_settings_and_belongs_to_nobody(name, duplicat
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_columns_a_layer_promises_are_those_of_its_node(name):
     layer = EXAMPLES[name]
-    inputs = 2 if name in ("Add", "Concatenate") else 1
+    inputs = 2 if name in ("Add", "Concatenate", "Multiply") else 1
     symbol = layer([Input(5) for _ in range(inputs)])
     parameters = [np.zeros(spec.shape) for spec in layer.parameter_specs((5,) * inputs)]
     assert apply(layer, [np.ones((7, 5))] * inputs, parameters).shape == (7, symbol.columns)

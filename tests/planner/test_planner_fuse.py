@@ -19,6 +19,7 @@ from fastmlp.planner.parameters import Parameters
 x, t = g.input(5, "x"), g.input(3, "t")
 W, b = g.parameter(np.arange(15.0).reshape(3, 5) / 9 - 1, "W"), g.parameter([0.5, -1, 0.1], "b")
 y = g.affine(x, W, b)
+scale, shift = g.parameter(np.arange(5.0) / 3, "scale"), g.parameter(np.arange(5.0) - 2, "shift")
 X = np.random.default_rng(0).normal(size=(300, 5))
 T = np.abs(np.random.default_rng(1).normal(size=(300, 3)))
 
@@ -67,6 +68,11 @@ FOR: dict[str, tuple[Callable[[], list[Node]], str]] = {
     "sum_of_sums": (lambda: [g.sum(g.sum(x, axis=1))], "sum"),
     "scale_into_addition": (lambda: [g.exp(x) + 2 * g.sin(x)], "binary"),
     "addition_into_product": (sum_and_penalty, "add_scaled"),
+    "row_into_normalization": (lambda: [g.exp(g.normalize(x, 1, 0.5) * scale + shift)], "binary"),
+    "scale_into_message": (
+        lambda: [g.gradient(g.sum(g.exp(scale * g.normalize(x, 1, 0.5))), x)],
+        "binary",
+    ),
 }
 # What another rule must have prepared.
 AFTER = {"addition_into_product": (fuse.scale_into_addition,)}

@@ -51,6 +51,8 @@ SMALL = {
     "one thread, unshuffled": Net((4, 7, 3), rows=10, batch=4, shuffle=False),
     "steps shared": Net((60, 200, 3), rows=250, batch=60),
     "cut in lanes": Net((30, 60, 3), rows=700, batch=300, rate=0.2, l2=0.1),
+    "rows normalized": Net((30, 60, 3), rows=700, batch=300, normalize=1),
+    "columns normalized": Net((30, 60, 3), rows=700, batch=300, normalize=0),
     "sparse rows": Net((500, 60, 3), rows=250, batch=100, density=0.1),
     "sparse rows, cut in lanes": Net((128, 64, 3), rows=700, batch=300, density=0.1),
 }

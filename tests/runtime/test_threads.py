@@ -46,7 +46,8 @@ class Net:
     batch: int
     rate: float = 0.0
     l2: float = 0.0
-    normalize: bool = False
+    centered: bool = False
+    normalize: int | None = None  # along which axis
     optimizer: Update = ADAM
     data: str = "float32"
     shuffle: bool = True
@@ -74,7 +75,11 @@ NETS = {
     "two short lanes": Net((64, 100, 10), rows=331, batch=101, rate=0.2, l2=1e-3),
     "penalty": Net((50, 70, 5), rows=900, batch=400, l2=1e-2, optimizer=SGD(0.05, momentum=0.9)),
     "plain descent": Net((50, 70, 5), rows=300, batch=128, optimizer=SGD(0.05)),
-    "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, normalize=True),
+    "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, centered=True),
+    "rows normalized": Net((60, 90, 5), rows=700, batch=300, normalize=1),
+    "rows normalized, in lanes": Net((40, 130, 70, 5), rows=1300, batch=500, normalize=1),
+    "columns normalized": Net((60, 90, 5), rows=700, batch=300, normalize=0),
+    "columns normalized, prime sizes": Net((53, 101, 13), rows=997, batch=337, normalize=0),
     "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
     "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
     "sparse rows": Net((2000, 60, 5), rows=230, batch=100, density=0.02, l2=1e-3),
@@ -95,7 +100,11 @@ def build(net: Net) -> tuple[Node, Node, Node, list[Node]]:
         weights.append(g.parameter(rng.normal(size=(outputs, inputs)) / inputs**0.5))
         parameters += [weights[-1], g.parameter(np.zeros(outputs))]
         z = g.affine(h, *parameters[-2:])
-        if net.normalize:
+        if net.normalize is not None:
+            parameters += [g.parameter(np.ones(outputs)), g.parameter(np.zeros(outputs))]
+            z = g.normalize(z, net.normalize, 1e-5) * parameters[-2] + parameters[-1]
+            z = g.gaussian_noise(z, 0.1, key=i)
+        if net.centered:
             z = z - g.mean(z, axis=0)
         h = z if i == len(net.sizes) - 2 else g.dropout(g.tanh(z), net.rate, key=i)
     loss = g.mean(g.softmax_cross_entropy(h, t))

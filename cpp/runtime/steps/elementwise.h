@@ -175,6 +175,33 @@ struct dropout : KindOfStep {
   }
 };
 
+// scalar: the standard deviation.
+struct noise : KindOfStep {
+  enum Number { key };
+  static constexpr std::array numbers{"key"};
+  static constexpr std::array may_overwrite{0};
+
+  static const char* check(const Step& s) {
+    if (!(s.scalar.value >= 0)) return "a negative deviation";
+    return unless(s.in[0] && s.out && same_shape(s.in[0], s.out));
+  }
+
+  template <class T>
+  static void run(Runner<T>& r) {
+    const Step& s = r.step;
+    const View<const T> x = r.read(s.in[0]);
+    const View<T> y = r.write(s.out);
+    const Index n = s.out.columns;
+    const std::uint64_t layer_key = mix(r.frame.key + std::uint64_t(s.numbers[key]));
+    const Range rows = r.my_rows(r.rows(s.out), n);
+    for (Index i = rows.begin; i < rows.end; ++i)
+      r.kernels.noise(n, x.data + i * x.ld, y.data + i * y.ld, layer_key,
+                      std::uint64_t(r.frame.first_row + i) * std::uint64_t(n), r.value());
+  }
+
+  static double flops(const Step& s) { return s.out.rows == kBatch ? 20.0 * s.out.columns : 0; }
+};
+
 // out = in0ᵀ.
 struct transpose : KindOfStep {
   static const char* check(const Step& s) {

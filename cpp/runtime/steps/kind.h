@@ -6,6 +6,7 @@
 //   run            does the thread's part
 //   scratch        elements of scratch that run may need for a frame of `rows` rows
 //   flops          operations for one row of the batch
+//   whole_batch    whether it needs all rows at once: the batch is not cut then
 #pragma once
 
 #include <array>
@@ -34,6 +35,7 @@ inline bool is_one_of(Index number, Index count) { return number >= 0 && number 
 struct KindOfStep {
   static constexpr std::array<const char*, 0> numbers{};
   static constexpr std::array<int, 0> may_overwrite{};
+  static constexpr bool whole_batch = false;
   template <class T>
   static Index scratch(const Step&, const Kernels<T>&, Index) {
     return 0;

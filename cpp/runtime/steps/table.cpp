@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/steps/elementwise.h"
+#include "runtime/steps/norms.h"
 #include "runtime/steps/product.h"
 #include "runtime/steps/rows.h"
 #include "runtime/steps/sums.h"
@@ -17,7 +18,7 @@ constexpr fastmlp::List<T> list_of(const List& list) {
 
 template <class K>
 constexpr StepKind row(const char* name) {
-  return {name, list_of(K::numbers), list_of(K::may_overwrite), K::check, K::flops};
+  return {name, list_of(K::numbers), list_of(K::may_overwrite), K::check, K::flops, K::whole_batch};
 }
 
 #define FASTMLP_ROW(name) row<kinds::name>(#name),

@@ -20,6 +20,7 @@ struct StepKind {
   List<int> may_overwrite;
   const char* (*check)(const Step&);
   double (*flops)(const Step&);
+  bool whole_batch;
 };
 
 const StepKind& row_of(Kind kind);

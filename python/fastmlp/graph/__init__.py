@@ -51,9 +51,17 @@ from fastmlp.graph.ops.elementwise import (
     sqrt,
     subtract,
 )
+from fastmlp.graph.ops.norms import normalize, standardize, variance
 from fastmlp.graph.ops.products import affine, matmul
 from fastmlp.graph.ops.reductions import mean, spread, sum
-from fastmlp.graph.ops.rows import argmax, dropout, log_softmax, softmax, softmax_cross_entropy
+from fastmlp.graph.ops.rows import (
+    argmax,
+    dropout,
+    gaussian_noise,
+    log_softmax,
+    softmax,
+    softmax_cross_entropy,
+)
 from fastmlp.graph.ops.scheduled import scheduled
 
 if TYPE_CHECKING:
@@ -99,6 +107,7 @@ __all__ = [
     "draw",
     "dropout",
     "exp",
+    "gaussian_noise",
     "gradient",
     "identity",
     "input",
@@ -111,6 +120,7 @@ __all__ = [
     "mean",
     "multiply",
     "negative",
+    "normalize",
     "ops",
     "pad",
     "parameter",
@@ -127,10 +137,12 @@ __all__ = [
     "softmax_cross_entropy",
     "spread",
     "sqrt",
+    "standardize",
     "subtract",
     "sum",
     "topological_order",
     "trace",
+    "variance",
 ]
 __all__ += ops.activations.__all__
 

@@ -12,25 +12,52 @@ from fastmlp.layers.activation import Activation
 from fastmlp.layers.base import LAYERS, Input, Layer, ParameterSpec, Symbol
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.dropout import Dropout
-from fastmlp.layers.join import Add, Concatenate, add, concat
+from fastmlp.layers.function import Lambda, register
+from fastmlp.layers.join import Add, Concatenate, Multiply, add, concat, multiply
+from fastmlp.layers.noise import GaussianNoise
+from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
+from fastmlp.layers.scale import Scale
 
 __all__ = [
     "LAYERS",
     "Activation",
     "Add",
+    "BatchNorm",
     "Concatenate",
     "Dense",
     "Dropout",
+    "GaussianNoise",
     "Input",
+    "Lambda",
     "Layer",
+    "LayerNorm",
+    "Multiply",
     "ParameterSpec",
+    "RMSNorm",
+    "Scale",
     "Symbol",
     "add",
     "concat",
     "from_config",
+    "multiply",
+    "register",
 ]
 
-LAYERS.update({cls.__name__: cls for cls in (Dense, Activation, Dropout, Add, Concatenate)})
+_ALL: tuple[type[Layer], ...] = (
+    Dense,
+    Activation,
+    Dropout,
+    Add,
+    Concatenate,
+    LayerNorm,
+    RMSNorm,
+    BatchNorm,
+    Scale,
+    Multiply,
+    GaussianNoise,
+    Lambda,
+)
+LAYERS.update({cls.__name__: cls for cls in _ALL})
 
 
 def from_config(config: Any) -> Layer:

@@ -369,6 +369,19 @@ _OF_ALL = {
 }
 
 
+def array_of(name: str, what: str) -> Any:
+    """Return the property of a layer that is one of its arrays: a writable view, or assigned."""
+
+    def get(self: Layer) -> Array:
+        return self._view(name)
+
+    def put(self: Layer, values: npt.ArrayLike) -> None:
+        self._assign(name, self._view(name), values)
+
+    doc = f"{what}: a writable view; AttributeError before there is a model."
+    return property(get, put, doc=doc)
+
+
 def only_input(layer: Layer, input_columns: tuple[int, ...]) -> int:
     """Return the columns of a layer's one input; ValueError if there are several."""
     if len(input_columns) != 1:

@@ -27,18 +27,45 @@ class Add(Layer):
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the number of columns that all inputs have."""
-        if len(input_columns) < 2 or len(set(input_columns)) > 1:
-            raise ValueError(
-                "Add takes two inputs at least, all of the same number of columns, "
-                f"not inputs of {input_columns} columns"
-            )
-        return input_columns[0]
+        return equal_columns(self, input_columns)
 
     def apply(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return the sum of the inputs, from the first to the last."""
         return reduce(g.add, nodes)
+
+
+class Multiply(Layer):
+    """The product of several inputs of equal width, element by element: a gate.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, Multiply
+    >>> x = Input(8)
+    >>> Multiply()([Dense(8, "logistic")(x), x]).columns
+    8
+    """
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the number of columns that all inputs have."""
+        return equal_columns(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the product of the inputs, from the first to the last."""
+        return reduce(g.multiply, nodes)
+
+
+def equal_columns(layer: Layer, input_columns: tuple[int, ...]) -> int:
+    """Return the columns of inputs that all have as many; ValueError if they have not."""
+    if len(input_columns) < 2 or len(set(input_columns)) > 1:
+        raise ValueError(
+            f"{type(layer).__name__} takes two inputs at least, all of the same number of columns, "
+            f"not inputs of {input_columns} columns"
+        )
+    return input_columns[0]
 
 
 class Concatenate(Layer):
@@ -76,6 +103,19 @@ def add(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     8
     """
     return Add(name=name)(symbols)
+
+
+def multiply(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
+    """Return the product of symbols of equal width; see `Multiply`.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, multiply
+    >>> x = Input(8)
+    >>> multiply([Dense(8, "logistic")(x), x]).columns
+    8
+    """
+    return Multiply(name=name)(symbols)
 
 
 def concat(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:

@@ -20,7 +20,7 @@ class Forward(NamedTuple):
     by_layer : dict of str to Node
         Output of each call of a layer, by the call's name.
     statistics : dict of Node to Node
-        New values of parameters with the role "statistic", those of the last call; in training.
+        New values of parameters with the role "statistic", in training, one call after the other.
     """
 
     outputs: tuple[Node, ...]
@@ -69,6 +69,8 @@ def build(
         values.append(node)
         by_layer[name] = node
         if training and layer.trainable:
-            statistics.update(layer.statistics(sources, own))
+            present = [statistics.get(parameter, parameter) for parameter in own]
+            new = layer.statistics(sources, present)
+            statistics |= {p: new[now] for p, now in zip(own, present, strict=True) if now in new}
     outputs = tuple(values[place] for place in structure.outputs.places)
     return Forward(outputs, by_layer, statistics)

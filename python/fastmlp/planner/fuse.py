@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from fastmlp.graph.node import BATCH
-from fastmlp.planner.ir import ONE, Buffer, Step, Steps, Uniform
+from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform
 from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
 
 # Returns the step it has made of this one and a neighbour, or None if it finds nothing to do.
@@ -22,7 +22,7 @@ _DERIVATIVE_OF_BINARY = {
     for name, number in ACTIVATION.items()
     if f"{name}_message" in BINARY
 }
-_ALL = 2  # the axis of a sum over rows and columns
+_COLUMNS, _ALL = 1, 2  # the axis of a sum over columns, and of one over rows and columns
 _position = attrgetter("position")
 
 
@@ -171,7 +171,7 @@ def both_ways_of_cross_entropy(work: Steps, message: Step) -> Step | None:
 def squares_into_dot(work: Steps, product: Step) -> Step | None:
     """Σ a² and Σ a∘b need no a² or a∘b."""
     total = _only_reader(work, product, "sum")
-    if total is None or total.numbers["axis"] != _ALL:
+    if total is None or total.numbers["axis"] == _COLUMNS:
         return None
     function = product.numbers["function"]
     if product.kind == "binary" and function == BINARY["multiply"]:
@@ -183,7 +183,8 @@ def squares_into_dot(work: Steps, product: Step) -> Step | None:
     assert product.out is not None
     if any(x is None or x.shape != product.out.shape for x in factors):
         return None
-    return _merge(work, product, Step("dot", factors, total.out, scalar=total.scalar), at=total)
+    dot = Step("dot", factors, total.out, numbers=total.numbers, scalar=total.scalar)
+    return _merge(work, product, dot, at=total)
 
 
 def factor_of_sum(work: Steps, total: Step) -> Step | None:
@@ -257,6 +258,57 @@ def addition_into_product(work: Steps, product: Step) -> Step | None:
     return _merge(work, product, fused, at=total)
 
 
+def row_into_normalization(work: Steps, step: Step) -> Step | None:
+    """Multiply by a scale, then add an offset, each a row, while a normalized row is there."""
+    scale, offset = step.inputs[-2:]
+    if step.out is None or step.out.buffer.home != "temporary" or offset is not None:
+        return None
+    alone = _read_once(work, step.out.buffer)
+    if not alone and (scale is not None or step.out2 is not None):
+        return None  # what others read would not be kept
+    names = {BINARY["add"]: 1} if scale else {BINARY["multiply"]: 0, BINARY["add"]: 1}
+    for reader in sorted(work.readers(step.out.buffer), key=_position):
+        which = names.get(reader.numbers["function"]) if reader.kind == "binary" else None
+        row = None if which is None else _row_beside(reader, step.out)
+        if row is None:
+            continue
+        inputs = (*step.inputs[:-2], *((row, None), (scale, row))[which or 0])
+        kept = step.out2 if alone else step.out
+        return _merge(work, reader, step.but(inputs=inputs, out=reader.out, out2=kept), at=step)
+    return None
+
+
+def scale_into_message(work: Steps, message: Step) -> Step | None:
+    """Multiply z̄ by a scale, a row, in the message of a normalization."""
+    bar, x, scale = message.inputs
+    assert bar is not None
+    writers = work.writers(bar.buffer)
+    product = next(iter(writers), None)
+    if scale is not None or product is None or product.kind != "binary" or len(writers) > 1:
+        return None
+    if product.numbers["function"] != BINARY["multiply"] or not _read_once(work, bar.buffer):
+        return None
+    for read, other in (product.inputs, product.inputs[::-1]):
+        if read is not None and read.shape == bar.shape and _is_steady_row(other, bar):
+            return _merge(work, product, message.but(inputs=(read, x, other)), at=message)
+    return None
+
+
+def _row_beside(step: Step, operand: Operand) -> Operand | None:
+    """Return the row that a binary step combines with a matrix, if it is one."""
+    left, right = step.inputs
+    row = right if left == operand else left
+    fits = operand in (left, right) and step.out is not None and step.out.shape == operand.shape
+    return row if fits and _is_steady_row(row, operand) else None
+
+
+def _is_steady_row(row: Operand | None, beside: Operand) -> bool:
+    """Tell whether an operand has a number for each column and is there from the beginning."""
+    if row is None or row.shape != (1, beside.columns):
+        return False
+    return row.buffer.home in ("parameter", "constant")
+
+
 # In the order they are tried, with the kinds of the steps they look at.
 RULES: dict[Rule, tuple[str, ...]] = {
     drop_unread: tuple(KINDS),
@@ -271,6 +323,8 @@ RULES: dict[Rule, tuple[str, ...]] = {
     sum_of_sums: ("sum",),
     scale_into_addition: ("binary",),
     addition_into_product: ("gemm",),
+    row_into_normalization: ("normalize_rows", "standardize"),
+    scale_into_message: ("normalize_rows_message",),
 }
 
 

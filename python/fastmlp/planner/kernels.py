@@ -16,6 +16,7 @@ def _numbered(names: tuple[str, ...]) -> dict[str, int]:
 KINDS: Final = _numbered(tuple(_format.kinds))
 NUMBERS: Final = _format.kinds  # the names of each kind's numbers, in the core's order
 MAY_OVERWRITE: Final = _format.may_overwrite  # the inputs that a kind's result may replace
+WHOLE_BATCH: Final = frozenset(_format.whole_batch)  # kinds that need all rows at once
 SECTIONS: Final = _numbered(_format.sections)
 SPACES: Final = _numbered(_format.spaces)
 ACTIVATION: Final = _numbered(_format.activations)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from fastmlp.planner.ir import (
 )
 from fastmlp.planner.kernels import BINARY, UNARY
 from fastmlp.planner.layout import is_matrix, transposed
+from fastmlp.planner.lower_rows import ROWS, batch_mean
 from fastmlp.planner.parameters import Parameters
 
 Value = Operand | Uniform
@@ -84,6 +85,7 @@ class _Lowering:
         self.values: dict[Node, Value] = {}
         self.filled: dict[Uniform, Operand] = {}
         self.turned_copies: dict[Buffer, Operand] = {}
+        self.shared: dict[Hashable, tuple[Operand, ...]] = {}  # of several operations
         self.result = Steps()
         for number, node in enumerate(fed):
             buffer = Buffer(*node.shape, "feed", place=Place(ir.FEED_SPACE, number))
@@ -218,6 +220,8 @@ class _Lowering:
             return self.binary(node)
         if node.op in UNARY:
             return self.unary(node)
+        if node.op in ROWS:
+            return ROWS[node.op](self, node)
         rule = getattr(self, f"op_{node.op}", None)
         if rule is None:
             raise NotImplementedError(f"the core has no kernel for the operation {node.op!r}")
@@ -326,7 +330,7 @@ class _Lowering:
         return self.reduction(node, mean=False)
 
     def op_mean(self, node: Node) -> Value:
-        return self.reduction(node, mean=True)
+        return batch_mean(self, node) or self.reduction(node, mean=True)
 
     def op_spread(self, node: Node) -> Value:
         parent = node.parents[0]
@@ -382,10 +386,6 @@ class _Lowering:
         self.write("fill", (), out, Uniform(0.0))
         self.write("copy", (x,), out, from_column=0, to_column=start, columns=x.columns)
         return out
-
-    def op_dropout(self, node: Node) -> Value:
-        x, rate = self.whole(node.parents[0]), Uniform(float(node.attrs["rate"]))
-        return self.emit("dropout", (x,), node.shape, rate, key=node.attrs["key"])
 
     def op_dropout_at(self, node: Node) -> Value:
         a, rate = node.parents

@@ -7,13 +7,14 @@ from bisect import bisect, bisect_left
 from fastmlp.graph.node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
+from fastmlp.planner.kernels import WHOLE_BATCH
 
 
 def assign_sections(work: Steps) -> bool:
     """Give every step its section and sort by it; return whether the batch may be cut by rows.
 
     before: reads no example; rows: row by row; reduce: sums over rows; after: reads sums, has no
-    rows. The batch may be cut if no step of the rows reads a sum over rows.
+    rows. The batch may be cut if no step of the rows reads a sum over rows, or needs them all.
     """
     summed: set[Buffer] = set()  # what depends on sums over the batch
     by_rows = True
@@ -24,7 +25,7 @@ def assign_sections(work: Steps) -> bool:
         gives_rows = any(b.rows == BATCH for b in writes)
         gives_sums = any(b.rows != BATCH for b in writes)
         if takes_rows or gives_rows:
-            by_rows = by_rows and not needs_sums
+            by_rows = by_rows and not needs_sums and step.kind not in WHOLE_BATCH
             step.section = "rows" if not gives_sums else "reduce"
         else:
             result = any(b.home in ("gradient", "scalar", "output") for b in writes)

@@ -208,6 +208,31 @@ def dropout(a: Operand, rate: float | Node, key: int) -> Node:
     return as_node(a) if rate == 0 else apply("dropout", a, rate=float(rate), key=int(key))
 
 
+def gaussian_noise(a: Operand, deviation: float, key: int) -> Node:
+    """Return a plus normal numbers of mean 0 and this standard deviation.
+
+    They are a function of (seed, step, key, row, column) alone, as dropout's zeros; the message
+    passes as it is.
+
+    Parameters
+    ----------
+    a : node (b, n)
+    deviation : float, at least 0
+        At 0 the node itself is returned.
+    key : int
+        Tells the random nodes of one graph apart.
+
+    References
+    ----------
+    Box, Muller (1958), A note on the generation of random normal deviates.
+    """
+    if not 0 <= deviation < np.inf:
+        raise ValueError(f"deviation: expected a number of at least 0, got {deviation!r}")
+    if deviation == 0:
+        return as_node(a)
+    return apply("gaussian_noise", a, deviation=float(deviation), key=int(key))
+
+
 _WORD = (1 << 64) - 1
 
 
@@ -231,9 +256,15 @@ def _dropout_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return {**attrs, "key": run_key(run.seed, run.step, attrs["key"])}
 
 
-def _dropout_value(a: Array, rate: float, key: int) -> Array:
+def _bits(a: Array, key: int) -> Array:
+    """Return 64 random bits for each element."""
     counter = np.arange(1, a.size + 1, dtype=np.uint64).reshape(a.shape)
-    u = _mix(counter * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key))
+    bits: Array = _mix(counter * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key))
+    return bits
+
+
+def _dropout_value(a: Array, rate: float, key: int) -> Array:
+    u = _bits(a, key)
     kept = (u >> np.uint64(32)) >= np.uint64(int(rate * 2**32))
     return np.where(kept, a * a.dtype.type(1 / (1 - rate)), np.zeros_like(a))
 
@@ -266,4 +297,28 @@ declare(
     derive=lambda h, bar, a, rate: (apply("dropout_at", bar, rate, **h.attrs), None),
     formula="dropout({0}, {1})",
     at_run=_dropout_at_run,
+)
+
+
+def _noise_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    return {"deviation": attrs["deviation"], "key": run_key(run.seed, run.step, attrs["key"])}
+
+
+def _noise_value(a: Array, deviation: float, key: int) -> Array:
+    bits = _bits(a, key)
+    upper, lower = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
+    radius = np.sqrt(-2 * np.log((upper + np.uint64(1)) * 2.0**-32))
+    normal = radius * np.cos(2 * np.pi * (lower * 2.0**-32))
+    result: Array = a + (deviation * normal).astype(a.real.dtype)
+    return result
+
+
+declare(
+    "gaussian_noise",
+    shape=_same,
+    value=_noise_value,
+    derive=lambda h, bar, a: (bar,),
+    formula="{0} + noise({deviation:g})",
+    precedence=1,
+    at_run=_noise_at_run,
 )

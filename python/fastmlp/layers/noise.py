@@ -1,0 +1,58 @@
+"""Noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fastmlp import graph as g
+from fastmlp._checks import real
+from fastmlp.layers.base import Layer, Setting, only_input
+
+
+class GaussianNoise(Layer):
+    """In training, add normal numbers of mean 0 to each element; elsewhere do nothing.
+
+    Each place in a network draws numbers of its own. Bishop, "Training with noise is equivalent to
+    Tikhonov regularization" (1995).
+
+    Parameters
+    ----------
+    std
+        Their standard deviation, at least 0, in the unit of the inputs.
+    name
+        What summaries call it; gaussiannoise_1, gaussiannoise_2, … by default.
+    trainable
+        As of every layer; it has no parameters, and adds its noise all the same.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import GaussianNoise, Input
+    >>> GaussianNoise(0.1)(Input(256)).columns
+    256
+    """
+
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "std": Setting(lambda value: real(value, "std", at_least=0))
+    }
+
+    def __init__(self, std: float, *, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self.std = std
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the input's number of columns."""
+        return only_input(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the input, with noise in training."""
+        return g.gaussian_noise(nodes[0], self.std, key) if training else nodes[0]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments but the name, JSON values only."""
+        return {"std": self.std}
+
+    def _arguments(self) -> list[str]:
+        return [f"{self.std:g}"]
