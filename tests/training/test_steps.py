@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import fastmlp as fm
 from fastmlp import optimizers, planner
@@ -47,7 +48,8 @@ def test_a_step_goes_down_the_gradient_that_is_shown_with_the_same_dropout():
     seen = set()
     for _ in range(3):
         before = model.get_weights()
-        loss, gradients = trainer.loss_and_gradient(X, T)
+        loss, gradient = trainer.loss_and_gradient(X, T)
+        gradients = trainer.views(gradient).values()
         for now, w in zip(model.get_weights(), before, strict=True):
             np.testing.assert_array_equal(now, w)
         assert trainer.loss_and_gradient(X, T)[0] == loss == trainer.step(X, T)
@@ -60,7 +62,7 @@ def test_a_step_goes_down_the_gradient_that_is_shown_with_the_same_dropout():
 def test_the_gradient_is_that_of_differences():
     model = network()
     trainer = model.trainer(l2=0.1)
-    _, (gradient, *_) = trainer.loss_and_gradient(X, T)
+    gradient = trainer.views(trainer.loss_and_gradient(X, T)[1])["dense_1.weights"]
     weights = model.get_weights()
     ends = []
     for h in (1e-6, -1e-6):
@@ -69,6 +71,41 @@ def test_the_gradient_is_that_of_differences():
         model.set_weights(moved)
         ends.append(trainer.loss_and_gradient(X, T)[0])
     assert gradient[2, 3] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("method", ["L-BFGS-B", "BFGS", "CG"])
+def test_scipy_minimizes_the_objective(method, dtype):
+    model = network(dropout=0.3, dtype=dtype)
+    trainer = model.trainer(l2=0.01, seed=3)
+    f = trainer.objective(X, T, np.linspace(1, 2, 23))
+    start = model.parameters.flat.copy()
+    loss, gradient = f(start)
+    expected = trainer.loss_and_gradient(X, T, np.linspace(1, 2, 23))
+    assert (loss, gradient.dtype) == (expected[0], np.float64)
+    np.testing.assert_array_equal(gradient, expected[1].astype(np.float64))
+    found = minimize(f, model.parameters.flat, jac=True, method=method, options={"maxiter": 40})
+    assert found.fun < loss - 0.5
+    model.parameters.flat[:] = found.x
+    assert trainer.loss_and_gradient(X, T, np.linspace(1, 2, 23))[0] == pytest.approx(found.fun)
+
+
+def test_the_objective_follows_settings_of_layers_and_says_what_is_wrong():
+    model = network(dropout=0.5)
+    trainer = model.trainer()
+    f = trainer.objective(X, T)
+    start = model.parameters.flat.copy()
+    f(start)
+    model.layers[1].rate = 0.0
+    expected = model.evaluate(X, T, loss="cross_entropy")["loss"]
+    assert f(start)[0] == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ValueError, match=r"w must have shape \(\d+,\), as model.parameters.flat"):
+        f(start[1:])
+    np.testing.assert_array_equal(model.parameters.flat, start)
+    with pytest.raises(ValueError, match="rows"):
+        trainer.objective(X, T[:3])
+    with pytest.raises(ValueError, match="shape"):
+        trainer.views(start[1:])
 
 
 def test_each_trainer_has_the_state_of_its_optimizer_to_itself():
@@ -152,10 +189,12 @@ def test_an_interrupt_behind_the_core_leaves_weights_and_steps_agreed(monkeypatc
 def test_a_step_waits_for_no_fit_of_another_thread_but_may_be_a_callbacks():
     model = network()
     trainer = model.trainer()
+    start = model.parameters.flat.copy()
     said = []
 
     def elsewhere():
-        for call in (trainer.step, trainer.loss_and_gradient):
+        f = trainer.objective(X, T)
+        for call in (trainer.step, trainer.loss_and_gradient, lambda *_: f(start)):
             try:
                 call(X, T)
             except RuntimeError as error:
@@ -170,6 +209,7 @@ def test_a_step_waits_for_no_fit_of_another_thread_but_may_be_a_callbacks():
     model.fit(X, T, epochs=1, callbacks=[listen])
     assert said == [
         "step: another thread is in fit",
+        "loss_and_gradient: another thread is in fit",
         "loss_and_gradient: another thread is in fit",
     ]
     assert trainer.steps == 1

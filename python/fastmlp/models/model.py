@@ -374,8 +374,9 @@ class Model(Solvable):
         -------
         StepTrainer
             ``step(X, t)`` takes a step and returns the loss before it; ``loss_and_gradient(X, t)``
-            returns loss and gradients and changes nothing. Each trainer has a state of its
-            optimizer to itself; the weights are the model's.
+            returns the loss and its gradient, a vector, and changes nothing; ``objective(X, t)`` is
+            that as a function of the weights, for `scipy.optimize.minimize`. Each trainer has a
+            state of its optimizer to itself; the weights are the model's.
 
         Raises
         ------

@@ -6,12 +6,16 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastmlp.networks import examples
 from fastmlp.training import turns
 from fastmlp.training.trainer import Trainer
 from fastmlp.training.warned import NonFiniteLossWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from fastmlp.networks.examples import Examples
@@ -49,9 +53,14 @@ class StepTrainer(Trainer):
     >>> losses = [trainer.step(X, t) for _ in range(200)]
     >>> losses[-1] < 0.01 < losses[0]
     True
-    >>> loss, gradients = trainer.loss_and_gradient(X, t)
-    >>> [gradient.shape for gradient in gradients]
-    [(8, 1), (8,), (1, 8), (1,)]
+
+    The same network by a method of SciPy's:
+
+    >>> from scipy.optimize import minimize
+    >>> found = minimize(trainer.objective(X, t), model.parameters.flat, jac=True, method="BFGS")
+    >>> model.parameters.flat[:] = found.x
+    >>> model.evaluate(X, t)["loss"] < losses[-1]
+    True
     """
 
     def __init__(
@@ -64,7 +73,7 @@ class StepTrainer(Trainer):
         model: turns.Held,
     ) -> None:
         super().__init__(network, parameters)
-        self.objective = objective
+        self._objective = objective
         self.optimizer = optimizer
         self._noise = noise
         self._model = model
@@ -104,7 +113,7 @@ class StepTrainer(Trainer):
         try:
             turn.take(self._model, nested=True)
             data = self._examples(X, t, sample_weight)
-            compiled = self.compiled(self.objective, self.optimizer, data)
+            compiled = self.compiled(self._objective, self.optimizer, data)
             state = self.state_of(self.optimizer)
             first, result = state.steps, compiled.plan.new_result(1)
             rates = self.optimizer.rates(first, 1)
@@ -138,7 +147,7 @@ class StepTrainer(Trainer):
 
     def loss_and_gradient(
         self, X: Any, t: Any, sample_weight: Any = None
-    ) -> tuple[float, list[NDArray[Any]]]:
+    ) -> tuple[float, NDArray[Any]]:
         """Return J and its gradient by the weights, for all these rows as one batch.
 
         It is what the next `step` on them would follow: with the same dropout, penalty included.
@@ -153,8 +162,9 @@ class StepTrainer(Trainer):
         -------
         loss : float
             J = mean loss + penalty.
-        gradients : list of ndarray
-            ∂J/∂w for each parameter, in the order and shapes of `Model.get_weights`.
+        gradient : ndarray of shape (model.parameters.size,)
+            ∂J/∂w in the layout and the type of ``model.parameters.flat``: 0 at what pads it and at
+            parameters that are not trained. `views` shows the part of each parameter.
 
         Raises
         ------
@@ -162,20 +172,116 @@ class StepTrainer(Trainer):
             If the data are wrong.
         RuntimeError
             If another thread trains the model meanwhile.
+
+        Examples
+        --------
+        One step of gradient descent, by hand:
+
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([1, 8, 1], activation="tanh", seed=0)
+        >>> trainer = model.trainer()
+        >>> X, t = [[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0]
+        >>> loss, gradient = trainer.loss_and_gradient(X, t)
+        >>> model.parameters.flat[:] -= 0.1 * gradient
+        >>> trainer.loss_and_gradient(X, t)[0] < loss
+        True
         """
         turns.check(self._model, "loss_and_gradient")
+        return self._loss_function(self._examples(X, t, sample_weight))()
+
+    def views(self, vector: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the part of each parameter in a vector such as a gradient, by their names.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (model.parameters.size,)
+            In the layout of ``model.parameters.flat``.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Views, in the order and the shapes of `Model.get_weights`.
+
+        Raises
+        ------
+        ValueError
+            If the vector has another shape.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> trainer = fm.MLP([2, 1], seed=0).trainer()
+        >>> _, gradient = trainer.loss_and_gradient([[0.0, 1.0]], [1.0])
+        >>> {name: part.shape for name, part in trainer.views(gradient).items()}
+        {'dense_1.weights': (1, 2), 'dense_1.biases': (1,)}
+        """
+        return self.network.views(lambda node: self.parameters.view(node, vector))
+
+    def objective(
+        self, X: Any, t: Any, sample_weight: Any = None
+    ) -> Callable[[NDArray[Any]], tuple[float, NDArray[np.float64]]]:
+        """Return J and its gradient as a function of the weights, for `scipy.optimize.minimize`.
+
+        The data are checked once, here. Each call writes its argument into
+        ``model.parameters.flat``: after a method that ends elsewhere than at its last call, write
+        the weights that it found there, as above. Dropout is the same in each call: that of the
+        next `step`.
+
+        Parameters
+        ----------
+        X, t, sample_weight
+            Data, as for `Model.fit`; all rows are one batch.
+
+        Returns
+        -------
+        callable
+            From a vector in the layout of ``model.parameters.flat`` to J, as a float, and ∂J/∂w
+            there, a float64 vector.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data are wrong; from the function, if the vector is.
+        RuntimeError
+            From the function, if another thread trains the model meanwhile.
+        """
         data = self._examples(X, t, sample_weight)
-        compiled = self.compiled(self.objective, self.optimizer, data)
-        loss, flat = compiled.plan.loss_and_gradient(
-            compiled.feeds(data), seed=self._noise, step=self.steps
-        )
-        gradients = self.network.views(lambda node: self.parameters.view(node, flat))
-        return loss, list(gradients.values())
+        known, evaluate = self.network.version, self._loss_function(data)
+
+        def loss_and_gradient(w: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+            nonlocal known, evaluate
+            turn = turns.Turn("loss_and_gradient")
+            try:
+                turn.take(self._model, nested=True)
+                if known != self.network.version:  # a setting of a layer has changed
+                    known, evaluate = self.network.version, self._loss_function(data)
+                self._write(w)
+                loss, gradient = evaluate()
+            finally:
+                turn.live = False
+            return loss, gradient.astype(np.float64)
+
+        return loss_and_gradient
+
+    def _write(self, w: NDArray[Any]) -> None:
+        """Let the parameters be those of a vector of the same layout."""
+        flat = self.parameters.flat
+        w = np.asarray(w)
+        if w.shape != flat.shape:
+            raise ValueError(
+                f"w must have shape {flat.shape}, as model.parameters.flat, got {w.shape}"
+            )
+        flat[:] = w
+
+    def _loss_function(self, data: Examples) -> Callable[[], tuple[float, NDArray[Any]]]:
+        """Return J and its gradient of some rows, as a function of the present parameters."""
+        compiled = self.compiled(self._objective, self.optimizer, data)
+        return compiled.plan.loss_function(compiled.feeds(data), seed=self._noise, step=self.steps)
 
     def _examples(self, X: Any, t: Any, sample_weight: Any) -> Examples:
         network, dtype = self.network, self.parameters.dtype
-        return examples.check(network, dtype, self.objective.losses, X, t, sample_weight)
+        return examples.check(network, dtype, self._objective.losses, X, t, sample_weight)
 
     def __repr__(self) -> str:
-        names = " and ".join(loss.name for loss in self.objective.losses)
+        names = " and ".join(loss.name for loss in self._objective.losses)
         return f"<StepTrainer: {names}, {self.optimizer!r}, {self.steps} steps>"
