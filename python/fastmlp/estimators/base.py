@@ -341,7 +341,8 @@ def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Itera
     except (TypeError, ValueError, OverflowError) as error:
         kind = ValueError if isinstance(error, OverflowError) else type(error)
         said = str(error)
-        known = any(re.search(rf"\b{name}\b", said) for name in names)
+        # Numbers of samples that differ are a matter of two arguments.
+        known = any(re.search(rf"\b{name}\b", said) for name in (*names, "samples"))
         if kind not in (TypeError, ValueError) or (known and kind is type(error)):
             raise
         name = names[0] if first_wrong() else names[-1]
