@@ -46,7 +46,7 @@ class History(dict[str, list[float]]):
     ([0.5, 0.25], 2, 2)
     """
 
-    def __init__(self, names: Sequence[str] | Mapping[str, bool]) -> None:
+    def __init__(self, names: Sequence[str] | Mapping[str, bool] = ()) -> None:
         super().__init__((name, []) for name in names)
         given = names if isinstance(names, Mapping) else {}
         self.higher_is_better = {name: given.get(name, False) for name in names}

@@ -93,7 +93,7 @@ FIT = [
     ({"seed": -1}, ValueError, "seed must be at least 0"),
     ({"seed": 10**400}, ValueError, "seed must be at most"),
     ({"seed": 1.5}, TypeError, "seed must be an integer"),
-    ({"verbose": 2}, TypeError, 'verbose must be True, False or "auto", got 2'),
+    ({"verbose": 3}, ValueError, 'verbose must be True, False, 0, 1, 2 or "auto", got 3'),
     # weights and validation
     ({"sample_weight": np.ones(9)}, ValueError, r"sample_weight must have shape \(10,\), got \(9,"),
     ({"sample_weight": -np.ones(10)}, ValueError, "10 negative values, the first in row 0: -1.0"),
