@@ -183,3 +183,14 @@ def test_what_cannot_be_drawn_is_an_error_before_there_is_a_figure(what):
     with pytest.raises(ValueError, match=message):
         build()
     assert plt.get_fignums() == []
+
+
+def test_layers_from_each_unit_to_itself_are_written_under_the_units():
+    chain = [fm.Dense(4), fm.LayerNorm(), fm.Activation("relu"), fm.Scale(), fm.Dense(1)]
+    ax = fm.plot.network(fm.Sequential(chain, input_columns=3, seed=0))
+    notes = [text.get_text().split() for text in ax.texts]
+    assert ["4", "layernorm", "relu", "scale"] in notes
+    chain = [fm.Dense(4), fm.BatchNorm(0.5), fm.GaussianNoise(0.1), fm.Dense(1)]
+    ax = fm.plot.network(fm.Sequential(chain, input_columns=3, seed=0))
+    notes = [text.get_text().split() for text in ax.texts]
+    assert ["4", "batchnorm(momentum=0.5)", "gaussiannoise(0.1)"] in notes

@@ -141,6 +141,12 @@ def network(
     return ax
 
 
+# Layers from each unit to itself: written under the units they take.
+_NOTED = frozenset(
+    ("Activation", "BatchNorm", "Dropout", "GaussianNoise", "LayerNorm", "RMSNorm", "Scale")
+)
+
+
 # --- what there is to draw -------------------------------------------------------------------
 
 
@@ -162,8 +168,9 @@ def _columns(
         if row.kind == "Concatenate":
             where[row.name] = joined
             continue
-        if row.kind in ("Activation", "Dropout") and alone:
-            note = row.activation or repr(parts[row.name.partition(":")[0]]).lower()
+        if row.kind in _NOTED and alone:
+            said = repr(parts[row.name.partition(":")[0]]).lower()
+            note = row.activation or said.removesuffix("()")
             for column in dict.fromkeys(column for column, _ in joined):
                 column.notes.append(note)
             where[row.name] = joined
