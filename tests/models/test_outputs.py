@@ -51,6 +51,24 @@ def test_predict_answers_in_the_form_of_the_outputs(form, dtype):
         np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == "float32" else 1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_rows_are_answered_as_many_are(dtype):
+    model = two("dict", dtype)
+    many = model.predict(np.tile(X, (10, 1)).astype(dtype))
+    with pytest.raises(ValueError, match="X must have shape"):
+        model.predict(np.array(3.0))
+    for x in (X.astype(dtype), np.asfortranarray(X), X.tolist(), X[:1]):
+        for name, got in model.predict(x).items():
+            assert got.flags.c_contiguous
+            assert got.flags.owndata
+            np.testing.assert_allclose(got, many[name][: len(x)], rtol=1e-6)
+    model.set_weights([0 * w for w in model.get_weights()])
+    assert not model.predict(X[:1])["price"].any()
+    with pytest.raises(ValueError, match="the model takes 4 columns, not 3"):
+        model.predict(X[:, :3])
+    assert np.isnan(model.predict(X[:2] * np.nan)["kind"]).all()
+
+
 def test_outputs_are_called_by_their_keys_or_their_layers():
     assert two("dict").network.outputs.names == ("price", "kind")
     assert two("list").network.outputs.names == ("dense_2", "dense_3")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import graph as g
 from fastmlp import planner
 from fastmlp.data import arrays
 from fastmlp.models.derivatives import Differentiable
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from fastmlp.graph.node import Node
 
     Array = NDArray[Any]
+
+
+# As many rows are worth a copy of each output: it takes less time than checks of the arguments.
+FEW_ROWS = 64
 
 
 def not_planned(X: Any, out: Any) -> Any:
@@ -109,12 +115,32 @@ class Predicting(Differentiable):
                 self._output_nodes = self.network.forward_pass().outputs
                 once = list(dict.fromkeys(self._output_nodes))
                 plan = planner.plan(once, parameters=self.parameters, dtype=self.dtype)
-                if len(self.network.inputs) == 1 and self.network.outputs.form == ONE:
-                    self._predictor = plan.predictor()
+                if len(self.network.inputs) == 1:
+                    one = self.network.outputs.form == ONE
+                    self._predictor = plan.predictor() if one else self._few_rows()
                 if self._turn is None or not self._turn.live:
                     self._predict = self._predictor
                 self._inference = plan
         return self._inference
+
+    def _few_rows(self) -> Callable[[Any, Any], Any]:
+        """Return what predicts few rows of several outputs: as columns of one, in microseconds."""
+        outputs = self.network.outputs
+        nodes = self._output_nodes
+        side_by_side = nodes[0] if len(nodes) == 1 else g.concatenate(*nodes)
+        plan = planner.plan([side_by_side], parameters=self.parameters, dtype=self.dtype)
+        joined = plan.predictor()
+        ends = list(accumulate(outputs.columns, initial=0))
+        columns = [slice(begin, end) for begin, end in pairwise(ends)]
+
+        def predict(X: Any, out: Any) -> Any:
+            given = isinstance(X, np.ndarray) and X.ndim == 2 and len(X) <= FEW_ROWS
+            if out is not None or not given:
+                return NotImplemented
+            y = joined(X, None)
+            return y if y is NotImplemented else outputs.arrange([y[:, c].copy() for c in columns])
+
+        return predict
 
     def activations(self, X: Any) -> dict[str, Array]:
         """Return what each layer puts out.
