@@ -44,16 +44,28 @@ namespace fastmlp {
 //   rmsprop   square ← rho·square + (1−rho)·g²;  w ← w − rate·g/(√square + epsilon) − decay·w.
 //             Centered, mean ← rho·mean + (1−rho)·g and square − mean² stands under the root. With
 //             momentum, velocity ← momentum·velocity + the quotient, and w follows −rate·velocity.
-#define FASTMLP_OPTIMIZER(X)                                            \
-  X(assign, , )                                                         \
-  X(sgd, , rate decay)                                                  \
-  X(momentum, velocity, rate momentum decay)                            \
-  X(nesterov, velocity, rate momentum decay)                            \
-  X(adam, mean square, rate beta1 beta2 epsilon decay)                  \
-  X(rmsprop, square, rate rho epsilon decay)                            \
-  X(rmsprop_momentum, square velocity, rate rho epsilon momentum decay) \
-  X(centered_rmsprop, square mean, rate rho epsilon decay)              \
-  X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay)
+//   amsgrad   as adam, with the greatest square until now under the root
+//   nadam     mean and square as in adam;
+//             w ← (1 − decay)·w − (ahead·mean + now·g)/(√square + epsilon)
+//   adamax    mean as in adam;  norm ← max(β₂·norm, |g| + epsilon);
+//             w ← (1 − decay)·w − rate·mean/norm
+//   adagrad   total ← total + g²;  w ← (1 − decay)·w − rate·g/(√(initial + total) + epsilon)
+//   lion      w ← (1 − decay)·w − rate·sign(β₁·mean + (1−β₁)·g);  mean ← β₂·mean + (1−β₂)·g
+#define FASTMLP_OPTIMIZER(X)                                                          \
+  X(assign, , )                                                                       \
+  X(sgd, , rate decay)                                                                \
+  X(momentum, velocity, rate momentum decay)                                          \
+  X(nesterov, velocity, rate momentum decay)                                          \
+  X(adam, mean square, rate beta1 beta2 epsilon decay)                                \
+  X(rmsprop, square, rate rho epsilon decay)                                          \
+  X(rmsprop_momentum, square velocity, rate rho epsilon momentum decay)               \
+  X(centered_rmsprop, square mean, rate rho epsilon decay)                            \
+  X(centered_rmsprop_momentum, square mean velocity, rate rho epsilon momentum decay) \
+  X(amsgrad, mean square greatest, rate beta1 beta2 epsilon decay)                    \
+  X(nadam, mean square, ahead now beta1 beta2 epsilon decay)                          \
+  X(adamax, mean norm, rate beta1 beta2 epsilon decay)                                \
+  X(adagrad, total, rate initial epsilon decay)                                       \
+  X(lion, mean, rate beta1 beta2 decay)
 
 #define FASTMLP_NAME(name) name,
 #define FASTMLP_PHI(name, phi, message) name,

@@ -54,18 +54,94 @@ void nesterov(Index n, T* w, const T* g, T* const* state, const T* numbers) {
   by_velocity<T, true>(n, w, g, state[0], numbers);
 }
 
-template <class T>
-void adam(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+template <class T, bool by_greatest>
+FASTMLP_INLINE void by_moments(Index n, T* w, const T* g, T* const* state, const T* numbers) {
   T *const mean = state[0], *const square = state[1];
+  T* const greatest_square = by_greatest ? state[2] : nullptr;
   const T rate = numbers[0], beta1 = numbers[1], beta2 = numbers[2], epsilon = numbers[3];
   const Vec<T> kept = splat(T(1) - numbers[4]), step = splat(-rate);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), g0 = get(g);
+    const Vec<T> m = fma(splat(beta1), get(mean), (T(1) - beta1) * g0);
+    Vec<T> v = fma(splat(beta2), get(square), (T(1) - beta2) * (g0 * g0));
+    put(mean, m);
+    put(square, v);
+    if constexpr (by_greatest) {
+      v = greatest(get(greatest_square), v);
+      put(greatest_square, v);
+    }
+    put(w, fma(step, over_root<T>(m, v, epsilon), kept * w0));
+  });
+}
+
+template <class T>
+void adam(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_moments<T, false>(n, w, g, state, numbers);
+}
+
+template <class T>
+void amsgrad(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  by_moments<T, true>(n, w, g, state, numbers);
+}
+
+template <class T>
+void nadam(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T *const mean = state[0], *const square = state[1];
+  const T ahead = numbers[0], now = numbers[1];
+  const T beta1 = numbers[2], beta2 = numbers[3], epsilon = numbers[4];
+  const Vec<T> kept = splat(T(1) - numbers[5]);
   for_vectors<T>(n, [=](auto get, auto put) {
     const Vec<T> w0 = get(w), g0 = get(g);
     const Vec<T> m = fma(splat(beta1), get(mean), (T(1) - beta1) * g0);
     const Vec<T> v = fma(splat(beta2), get(square), (T(1) - beta2) * (g0 * g0));
     put(mean, m);
     put(square, v);
-    put(w, fma(step, over_root<T>(m, v, epsilon), kept * w0));
+    const Vec<T> along = fma(splat(ahead), m, now * g0);
+    put(w, kept * w0 - over_root<T>(along, v, epsilon));
+  });
+}
+
+template <class T>
+void adamax(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T *const mean = state[0], *const norm = state[1];
+  const T rate = numbers[0], beta1 = numbers[1], beta2 = numbers[2], epsilon = numbers[3];
+  const Vec<T> kept = splat(T(1) - numbers[4]), step = splat(-rate);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), g0 = get(g);
+    const Vec<T> m = fma(splat(beta1), get(mean), (T(1) - beta1) * g0);
+    const Vec<T> u = greatest(beta2 * get(norm), abs<T>(g0) + epsilon);
+    put(mean, m);
+    put(norm, u);
+    // u is 0 where no gradient was and epsilon is too small for T.
+    put(w, fma(step, u == T(0) ? Vec<T>{} : m / u, kept * w0));
+  });
+}
+
+template <class T>
+void adagrad(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T* const total = state[0];
+  const T rate = numbers[0], initial = numbers[1], epsilon = numbers[2];
+  const Vec<T> kept = splat(T(1) - numbers[3]), step = splat(-rate);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), g0 = get(g), s = fma(g0, g0, get(total));
+    put(total, s);
+    put(w, fma(step, over_root<T>(g0, s + initial, epsilon), kept * w0));
+  });
+}
+
+template <class T>
+void lion(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T* const mean = state[0];
+  const T rate = numbers[0], beta1 = numbers[1], beta2 = numbers[2];
+  const Vec<T> kept = splat(T(1) - numbers[3]);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> w0 = get(w), g0 = get(g), m = get(mean);
+    const Vec<T> along = fma(splat(beta1), m, (T(1) - beta1) * g0);
+    // sign(0) is 0; NaN stays, so that it is found.
+    const Vec<T> sign =
+        (along == T(0)) | (along != along) ? along : copy_sign<T>(splat(T(1)), along);
+    put(w, fma(splat(-rate), sign, kept * w0));
+    put(mean, fma(splat(beta2), m, (T(1) - beta2) * g0));
   });
 }
 

@@ -43,7 +43,12 @@ from fastmlp.models.sequential import MLP as MLP
 from fastmlp.models.sequential import Sequential as Sequential
 from fastmlp.networks.signal import NoSignalWarning as NoSignalWarning
 from fastmlp.optimizers import SGD as SGD
+from fastmlp.optimizers import Adagrad as Adagrad
 from fastmlp.optimizers import Adam as Adam
+from fastmlp.optimizers import Adamax as Adamax
+from fastmlp.optimizers import AdamW as AdamW
+from fastmlp.optimizers import Lion as Lion
+from fastmlp.optimizers import Nadam as Nadam
 from fastmlp.optimizers import RMSprop as RMSprop
 from fastmlp.schedules import CosineDecay as CosineDecay
 from fastmlp.schedules import CosineRestarts as CosineRestarts

@@ -7,7 +7,17 @@ import pytest
 
 from fastmlp import _core, optimizers
 from fastmlp._core import kernels
-from fastmlp.optimizers import OPTIMIZERS, SGD, Adam, RMSprop
+from fastmlp.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    Nadam,
+    RMSprop,
+)
 from optimizer_formulas import CASES, FORMULAS, step
 
 
@@ -52,6 +62,19 @@ def test_momentum_needs_a_velocity_and_plain_sgd_needs_no_state():
     assert RMSprop(momentum=0.9, centered=True).state_vectors == 3
 
 
+def test_the_momenta_of_nadam_are_the_product_of_all_until_now():
+    for decay in (0.0, 1e-9, 0.004, 3.0):
+        how, t = Nadam(1.0, beta1=0.999, momentum_decay=decay), np.arange(1.0, 2001.0)
+        mu = 0.999 * (1 - 0.5 * 0.96 ** (np.append(t, 2001.0) * decay))
+        numbers, correction = how.numbers(t, np.ones(2000)), np.sqrt(1 - how.beta2**t)
+        momenta = np.cumprod(mu)
+        for name, expected in (
+            ("ahead", mu[1:] / (1 - momenta[1:])),
+            ("now", (1 - mu[:-1]) / (1 - momenta[:-1])),
+        ):
+            np.testing.assert_allclose(numbers[name], expected * correction, rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_scalars_do_not_depend_on_how_the_steps_are_cut_into_calls(name):
     optimizer = optimizers.get(name)
@@ -69,14 +92,15 @@ def test_scalars_stay_finite_after_millions_of_steps(name):
     optimizer = optimizers.get(name)
     values = optimizer.step_values(10**9, 3, optimizer.rates(10**9, 3))
     assert np.isfinite(values).all()
-    np.testing.assert_allclose(values[:, 0], optimizer.learning_rate)
+    rate = values[:, :2].sum(axis=1) if name == "nadam" else values[:, 0]
+    np.testing.assert_allclose(rate, optimizer.learning_rate)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
     optimizer = optimizers.get(name)
     assert optimizer == optimizers.get(optimizer) == OPTIMIZERS[name]()
-    assert optimizer.kernel == name
+    assert optimizer.kernel == ("adam" if name == "adamw" else name)
     with pytest.raises(dataclasses.FrozenInstanceError):
         optimizer.learning_rate = 1.0
 
@@ -100,7 +124,17 @@ def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
         (lambda: RMSprop(epsilon=0), ValueError, "epsilon must be .* greater than 0"),
         (lambda: RMSprop(centered=1), TypeError, "centered must be True or False"),
         (lambda: RMSprop(weight_decay=-1), ValueError, "weight_decay must be"),
-        (lambda: optimizers.get("adamw"), ValueError, "did you mean 'adam'"),
+        (lambda: Adam(amsgrad=1), TypeError, "amsgrad must be True or False"),
+        (lambda: AdamW(weight_decay=-1), ValueError, "weight_decay must be"),
+        (lambda: Nadam(momentum_decay=-1), ValueError, "momentum_decay must be"),
+        (lambda: Nadam(beta2=1), ValueError, "beta2 must be"),
+        (lambda: Adamax(epsilon=0), ValueError, "epsilon must be"),
+        (lambda: Adamax(weight_decay="much"), TypeError, "weight_decay must be a number"),
+        (lambda: Adagrad(initial=-1), ValueError, "initial must be"),
+        (lambda: Adagrad(epsilon=0), ValueError, "epsilon must be"),
+        (lambda: Lion(beta2=1.0), ValueError, "beta2 must be"),
+        (lambda: Lion(0), ValueError, "learning_rate must be"),
+        (lambda: optimizers.get("adma"), ValueError, "did you mean 'adam'"),
         (lambda: optimizers.get(None), TypeError, "optimizer must be a name in"),
         (lambda: optimizers.get(Adam), TypeError, r"got the class: write Adam\(\)"),
     ],

@@ -70,13 +70,16 @@ def test_epochs_of_batches_follow_the_formula_of_the_optimizer(optimizer):
     model, twin = classifier(), classifier()
     model.fit(X, t, optimizer=optimizer, epochs=2, batch_size=5, shuffle=False)
     states = [{} for _ in twin.get_weights()]
+    roles = twin.network.parameter_roles.values()
     batches = [slice(i, i + 5) for i in range(0, len(t), 5)]
     for number, batch in enumerate(batches * 2):
         _, gradients = reference_gradients(twin, X[batch], t[batch])
         twin.set_weights(
             [
-                formulas.step(optimizer, number, w, gradient, state)
-                for w, gradient, state in zip(twin.get_weights(), gradients, states, strict=True)
+                formulas.step(optimizer, number, w, gradient, state, role)
+                for w, gradient, state, role in zip(
+                    twin.get_weights(), gradients, states, roles, strict=True
+                )
             ]
         )
     for got, expected in zip(model.get_weights(), twin.get_weights(), strict=True):

@@ -171,7 +171,8 @@ class Model(Solvable):
             What the loss of each output counts in J = Σ weight · mean loss + penalty, at least 0;
             by default 1.
         optimizer : str or optimizer, default "adam"
-            "adam", "rmsprop", "sgd", or `Adam`, `RMSprop`, `SGD` with settings of your own.
+            A name in `fastmlp.optimizers.OPTIMIZERS` ("adam", "adamw", "sgd", …), or one of
+            `fastmlp.optimizers` with settings of your own: ``fm.AdamW(3e-3)``.
         epochs : int, default 10
             How many times to go through the data.
         batch_size : int or None, default 32

@@ -5,23 +5,53 @@ each step needs; it holds no state. The state (`state_vectors` flat vectors of t
 layout) belongs to the model.
 
 Notation: w the parameters, w̄ the gradient of the objective J, t = 1, 2, … the number of the step,
-α its learning rate. All parameters are updated alike, so `weight_decay` shrinks the biases too; the
-penalty on the weights alone is `fit(..., l2=)`, which is part of J.
+α its learning rate. `weight_decay` shrinks all parameters, the biases too, except in `AdamW`, where
+it is for weights and embeddings; the penalty on the weights alone is `fit(..., l2=)`, part of J.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks
+from fastmlp.optimizers.adagrad import Adagrad
 from fastmlp.optimizers.adam import Adam
+from fastmlp.optimizers.adamax import Adamax
+from fastmlp.optimizers.adamw import AdamW
 from fastmlp.optimizers.base import Update
+from fastmlp.optimizers.lion import Lion
+from fastmlp.optimizers.nadam import Nadam
 from fastmlp.optimizers.rmsprop import RMSprop
 from fastmlp.optimizers.sgd import SGD
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "RMSprop", "Update", "get"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-OPTIMIZERS: dict[str, type[Adam | RMSprop | SGD]] = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Nadam",
+    "RMSprop",
+    "Update",
+    "get",
+]
+
+# Each with defaults for all of its settings.
+OPTIMIZERS: dict[str, Callable[[], Update]] = {
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamax": Adamax,
+    "adamw": AdamW,
+    "lion": Lion,
+    "nadam": Nadam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+}
 
 
 def get(spec: Any) -> Update:

@@ -24,7 +24,9 @@ class Adam(Update):
     w ← w − α · m̂ / (√v̂ + ε) − α·weight_decay·w  with  m̂ = m / (1−β₁ᵗ),  v̂ = v / (1−β₂ᵗ).
 
     The core computes the same with the corrections moved into two scalars:
-    α √(1−β₂ᵗ) / (1−β₁ᵗ) · m / (√v + ε √(1−β₂ᵗ)).
+    α √(1−β₂ᵗ) / (1−β₁ᵗ) · m / (√v + ε √(1−β₂ᵗ)). It is PyTorch's `AdamW` with one group. With
+    `amsgrad` the largest v until now stands under the root (Reddi, Kale and Kumar, ICLR 2018; as in
+    PyTorch, the largest before the correction, not of v̂).
 
     Parameters
     ----------
@@ -36,16 +38,18 @@ class Adam(Update):
         ε, greater than 0.
     weight_decay : float, default 0
         Decoupled decay of all parameters, at least 0.
+    amsgrad : bool, default False
+        Divide by the root of the largest v until now.
 
     Raises
     ------
-    ValueError
-        If a number is outside its range.
+    TypeError, ValueError
+        If a setting is of the wrong type or outside its range.
 
     Examples
     --------
-    >>> Adam(1e-3)
-    Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0)
+    >>> Adam(1e-3, weight_decay=0.1).weight_decay
+    0.1
     """
 
     learning_rate: float | Schedule = 1e-3
@@ -53,6 +57,7 @@ class Adam(Update):
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    amsgrad: bool = False
 
     def __post_init__(self) -> None:
         schedules.check(self.learning_rate)
@@ -60,11 +65,12 @@ class Adam(Update):
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
         _checks.real(self.weight_decay, "weight_decay", at_least=0)
+        _checks.flag(self.amsgrad, "amsgrad")
 
     @property
     def kernel(self) -> str:
-        """The rule of the core: "adam"."""
-        return "adam"
+        """The rule of the core: "adam" or "amsgrad"."""
+        return "amsgrad" if self.amsgrad else "adam"
 
     def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
         """Return α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε √(1−β₂ᵗ) and α·weight_decay."""

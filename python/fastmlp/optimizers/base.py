@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,9 @@ class Update(ABC):
     """
 
     learning_rate: float | Schedule
+
+    # The roles of the parameters that the weight decay shrinks; None: all of them.
+    decaying: ClassVar[frozenset[str] | None] = None
 
     @property
     @abstractmethod

@@ -136,6 +136,7 @@ class Trainer:
                 gradients=graph.gradients,
                 statistics=graph.statistics,
                 frozen=self.network.frozen,
+                undecayed=_undecayed(optimizer, self.parameters),
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
@@ -168,6 +169,13 @@ class Trainer:
         return state
 
 
+def _undecayed(optimizer: Update, parameters: Parameters) -> list[Node]:
+    """Return the parameters that the optimizer does not shrink."""
+    decaying = optimizer.decaying
+    roles = parameters.roles.items()
+    return [] if decaying is None else [node for node, role in roles if role not in decaying]
+
+
 def _kind(objective: Objective, optimizer: Update, data: Examples) -> tuple[Any, ...]:
     """Return what the plan of a training depends on."""
-    return objective, optimizer.kernel, data.target_columns, data.weighted
+    return objective, optimizer.kernel, optimizer.decaying, data.target_columns, data.weighted
