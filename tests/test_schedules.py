@@ -37,6 +37,7 @@ SCHEDULES = [
     Coslog4(0.1, steps=11),
     Warmup(5, after=0.1),
     Warmup(1, after=CosineDecay(0.1, steps=4)),
+    0.5 * CosineDecay(0.2, steps=11),
 ]
 
 
@@ -67,6 +68,22 @@ def test_two_schedules_of_the_same_numbers_make_equal_optimizers(schedule):
     twin = type(schedule)(**{name: getattr(schedule, name) for name in vars(schedule)})
     assert Adam(schedule) == Adam(twin)
     assert hash(SGD(schedule)) == hash(SGD(twin))
+
+
+def test_a_number_times_a_schedule_is_a_schedule():
+    decay = CosineDecay(0.1, steps=10)
+    steps = np.arange(12)
+    np.testing.assert_array_equal((0.1 * decay)(steps), 0.1 * decay(steps))
+    assert 0.1 * decay == decay * 0.1 == schedules.Scaled(decay, 0.1)
+    np.testing.assert_allclose((2 * (3 * decay))(steps), 6 * decay(steps))
+    with pytest.raises(ValueError, match=r"factor must be .* at least 0, got -1"):
+        -1 * decay
+    with pytest.raises(TypeError, match=r"factor must be a number, got 'twice'"):
+        schedules.Scaled(decay, "twice")
+    with pytest.raises(TypeError, match=r"of must be a schedule, got 0.1"):
+        schedules.Scaled(0.1, 2)
+    with pytest.raises(TypeError):
+        decay * decay
 
 
 def test_a_warmup_reaches_what_follows_and_then_is_it():

@@ -284,6 +284,31 @@ double update_parameters(const std::string& rule, const py::object& w, const py:
   });
 }
 
+double clip(const py::object& g, const py::object& y, double factor, double bound,
+            const std::string& isa, Index repeat) {
+  return with_dtype(g, "g", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(y, "y");
+    const Index n = view<T>(y, "y", Access::write).columns;
+    const Matrix<T> G = vector<T>(g, "g", n, Access::read), Y = vector<T>(y, "y", n, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).clip;
+    return timed(repeat, [&] { f(n, G.data, T(factor), T(bound), Y.data); });
+  });
+}
+
+double approach(const py::object& w, const py::object& average, double part, const std::string& isa,
+                Index repeat) {
+  return with_dtype(w, "w", [&](auto zero) {
+    using T = decltype(zero);
+    not_none(average, "average");
+    const Index n = view<T>(average, "average", Access::write).columns;
+    const Matrix<T> W = vector<T>(w, "w", n, Access::read);
+    const Matrix<T> E = vector<T>(average, "average", n, Access::write);
+    const auto f = kernels_of<T>(isa_named(isa)).approach;
+    return timed(repeat, [&] { f(n, W.data, T(part), E.data); });
+  });
+}
+
 // Floating-point operations a second of one core, of multiply-adds in registers.
 template <class T>
 double fma_peak(const Isa& isa, double seconds) {
@@ -354,6 +379,8 @@ void bind_kernels(py::module_& module) {
         arg("rate"), repeat);
   m.def("update", update_parameters, arg("rule"), arg("w"), arg("g"), kw, arg("state"),
         arg("numbers"), arg("isa"), repeat);
+  m.def("clip", clip, arg("g"), arg("y"), kw, arg("factor"), arg("bound"), arg("isa"), repeat);
+  m.def("approach", approach, arg("w"), arg("average"), kw, arg("part"), arg("isa"), repeat);
 }
 
 }  // namespace fastmlp

@@ -92,7 +92,9 @@ void bind_program_of(py::module_& m, const char* name) {
       .def("train", &PyProgram<T>::train, py::arg("feeds"), py::arg("order").none(true),
            py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("parameters"),
            py::arg("state"), py::arg("groups"), py::arg("step_values"), py::arg("seed"),
-           py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none());
+           py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none(),
+           py::arg("clip_norm") = kUnbounded, py::arg("clip_value") = kUnbounded,
+           py::arg("average") = py::none(), py::arg("parts") = py::none());
 }
 
 }  // namespace

@@ -60,7 +60,9 @@ class PyProgram {
                   Index batch_rows, Index epochs, py::array parameters,
                   std::vector<py::array> state, const std::vector<GroupTuple>& groups,
                   py::array step_values, std::uint64_t seed, std::uint64_t first_step,
-                  py::array scalars, std::optional<py::array> done) {
+                  py::array scalars, std::optional<py::array> done, double clip_norm,
+                  double clip_value, std::optional<py::array> average,
+                  std::optional<py::array> parts) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
@@ -78,6 +80,15 @@ class PyProgram {
     call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
     call.updates = to_updates(groups, state);
     call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
+    if (!(clip_norm > 0 && clip_value > 0)) fail("clip_norm, clip_value: expected more than 0");
+    call.updates.clip_norm = clip_norm;
+    call.updates.clip_value = clip_value;
+    if (average.has_value() != parts.has_value()) fail("average: expected it and its parts");
+    if (average) {
+      call.updates.average = to_vector<T>(*average, p.parameter_size, "average");
+      call.updates.state.push_back(call.updates.average);
+      call.updates.parts = to_vector<double>(*parts, steps, "parts");
+    }
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
     std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;

@@ -189,4 +189,21 @@ void centered_rmsprop_momentum(Index n, T* w, const T* g, T* const* state, const
   by_root<T, true, true>(n, w, g, state, numbers);
 }
 
+template <class T>
+void clip(Index n, const T* g, T factor, T bound, T* y) {
+  const Vec<T> most = splat(bound);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    put(y, least(most, greatest(-most, factor * get(g))));  // the second if either is NaN
+  });
+}
+
+template <class T>
+void approach(Index n, const T* w, T part, T* average) {
+  if (part == T(1)) return assign<T>(n, average, w, nullptr, nullptr);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    const Vec<T> e = get(average);
+    put(average, fma(splat(part), get(w) - e, e));
+  });
+}
+
 }  // namespace fastmlp::FASTMLP_ISA

@@ -88,6 +88,8 @@ constexpr Kernels<T> kernels() {
 #define FASTMLP_ENTRY(name, state, numbers) k.update[int(Optimizer::name)] = name<T>;
   FASTMLP_OPTIMIZER(FASTMLP_ENTRY)
 #undef FASTMLP_ENTRY
+  k.clip = clip<T>;
+  k.approach = approach<T>;
   k.fma_burst = fma_burst<T>;
   return k;
 }

@@ -172,6 +172,10 @@ struct Kernels {
   // their names.
   void (*update[int(Optimizer::count)])(Index n, T* w, const T* g, T* const* state,
                                         const T* numbers);
+  // y[i] = factor·g[i], brought into [−bound, bound]; NaN stays.
+  void (*clip)(Index n, const T* g, T factor, T bound, T* y);
+  // average[i] += part·(w[i] − average[i]); a part of 1 gives w[i] itself.
+  void (*approach)(Index n, const T* w, T part, T* average);
 
   // For benchmarks: multiply-adds in registers by the factor *sink. Returns how many floating-point
   // operations it did.

@@ -42,6 +42,8 @@ class EpochLoop {
     executor_.prepare(*w_, call.feeds, {call.order, call.rows, call.batch_rows, call.epochs});
     w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.updates.state.size()) + 1);
     sums_.resize(program_.scalars.size());
+    if (call.updates.clip_norm < kUnbounded)
+      w_->norm_sums.resize(std::size_t(norm_sums(program_.parameter_size)));
   }
 
   TrainingResult run() {
@@ -145,7 +147,7 @@ class EpochLoop {
       result_.steps = number + 1;
     }
     update(call_.updates, executor_.kernels_, number, program_.parameter_size, call_.parameters,
-           reduced, worker);
+           reduced, w_->norm_sums.data(), worker);
     return true;
   }
 

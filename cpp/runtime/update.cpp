@@ -1,6 +1,7 @@
 #include "runtime/update.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/steps/runner.h"
 
@@ -8,6 +9,8 @@ namespace fastmlp {
 namespace {
 
 constexpr Index kUpdateGrain = 4096;  // fewer parameters than this are not worth sharing
+constexpr Index kNormBlock = 4096;    // elements whose squares one thread adds up
+constexpr Index kUpdateBlock = 1024;  // elements that are clipped, updated and averaged at a time
 
 constexpr Index most(Index (Rule::*count)() const) {
   Index found = 1;  // no array is empty
@@ -16,31 +19,82 @@ constexpr Index most(Index (Rule::*count)() const) {
   return found;
 }
 
+// Σ g² in double where it is too large for T.
+template <class T>
+double sum_of_squares(const Kernels<T>& kernels, Index n, const T* g) {
+  const T sum = kernels.dot(1, n, g, n, g, n);
+  if (sum <= std::numeric_limits<T>::max()) return double(sum);
+  double exact = 0.0;
+  for (Index i = 0; i < n; ++i) exact += double(g[i]) * double(g[i]);
+  return exact;
+}
+
+// What the gradient is multiplied by so that its norm is at most clip_norm, as PyTorch has it:
+// min(1, c / (‖g‖ + 1e-6)). Each block's squares are added up by one thread, the blocks' sums in
+// their order by all: the same bits on any number of threads.
+template <class T>
+T norm_factor(const Updates<T>& updates, const Kernels<T>& kernels, Index n, const T* g,
+              double* sums, int threads, const Worker& worker) {
+  const Index blocks = norm_sums(n);
+  const Range mine = part(blocks, 1, worker.thread, threads);
+  for (Index block = mine.begin; block < mine.end; ++block) {
+    sums[block] = 0.0;
+    for (const Group& group : updates.groups) {
+      const Index begin = std::max(block * kNormBlock, group.begin);
+      const Index end = std::min((block + 1) * kNormBlock, group.end);
+      if (begin < end && group.rule != Optimizer::assign)
+        sums[block] += sum_of_squares(kernels, end - begin, g + begin);
+    }
+  }
+  if (threads > 1) worker.wait();
+  double total = 0.0;
+  for (Index block = 0; block < blocks; ++block) total += sums[block];
+  const double factor = updates.clip_norm / (std::sqrt(total) + 1e-6);
+  return factor < 1.0 ? T(factor) : factor == factor ? T(1) : T(factor);  // NaN stays
+}
+
 }  // namespace
+
+Index norm_sums(Index parameters) { return (parameters + kNormBlock - 1) / kNormBlock; }
 
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
-            const T* g, const Worker& worker) {
+            const T* g, double* sums, const Worker& worker) {
   const int threads = n < 2 * kUpdateGrain ? 1 : worker.threads;
   if (worker.thread >= threads) return;
+  const bool by_norm = updates.clip_norm < kUnbounded;
+  const bool clips = by_norm || updates.clip_value < kUnbounded;
+  const T factor = by_norm ? norm_factor(updates, kernels, n, g, sums, threads, worker) : T(1);
+  const T bound = T(updates.clip_value);
   const Range mine = part(n, 64, worker.thread, threads);
   for (const Group& group : updates.groups) {
     const Index begin = std::max(mine.begin, group.begin), end = std::min(mine.end, group.end);
     if (begin >= end) continue;
     const Rule& rule = group.format();
-    T* state[most(&Rule::vectors)];
-    for (Index i = 0; i < rule.vectors(); ++i) state[i] = updates.state[std::size_t(i)] + begin;
+    const bool told = group.rule == Optimizer::assign;
     T numbers[most(&Rule::width)];
     const double* const given = updates.numbers + step * updates.columns + group.column;
     for (Index i = 0; i < rule.width(); ++i) numbers[i] = T(given[i]);
     if (rule.decays() && !group.decays) numbers[rule.width() - 1] = T(0);
-    kernels.update[int(group.rule)](end - begin, w + begin, g + begin, state, numbers);
+    // What is clipped or averaged goes through the caches once, block by block.
+    const Index length = clips || updates.average ? kUpdateBlock : end - begin;
+    for (Index i = begin; i < end; i += length) {
+      const Index count = std::min(length, end - i);
+      T* state[most(&Rule::vectors)];
+      for (Index k = 0; k < rule.vectors(); ++k) state[k] = updates.state[std::size_t(k)] + i;
+      alignas(64) T clipped[kUpdateBlock];
+      if (clips && !told) kernels.clip(count, g + i, factor, bound, clipped);
+      kernels.update[int(group.rule)](count, w + i, clips && !told ? clipped : g + i, state,
+                                      numbers);
+      if (updates.average)
+        kernels.approach(count, w + i, told ? T(1) : T(updates.parts[step]), updates.average + i);
+    }
   }
 }
 
 template void update(const Updates<float>&, const Kernels<float>&, Index, Index, float*,
-                     const float*, const Worker&);
+                     const float*, double*, const Worker&);
 template void update(const Updates<double>&, const Kernels<double>&, Index, Index, double*,
-                     const double*, const Worker&);
+                     const double*, double*, const Worker&);
 
 }  // namespace fastmlp

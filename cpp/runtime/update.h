@@ -1,12 +1,15 @@
 // The update of the flat parameter vector: each group of parameters by the rule of its optimizer.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "runtime/program.h"
 #include "runtime/team.h"
 
 namespace fastmlp {
+
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 constexpr Index count_words(const char* text) {
   Index words = 0;
@@ -53,11 +56,20 @@ struct Updates {
   std::vector<T*> state;            // vectors as long as the parameters, as many as any rule needs
   const double* numbers = nullptr;  // steps × columns
   Index columns = 0;
+  // Bounds of the gradient: of its norm over all groups that are not told their value, then of its
+  // elements.
+  double clip_norm = kUnbounded, clip_value = kUnbounded;
+  T* average = nullptr;           // of the parameters, or null; the last vector of `state` then
+  const double* parts = nullptr;  // how far each step brings it to the parameters
 };
 
-// This thread's part of one step on the n parameters at w, along g.
+// How many numbers update() needs for itself.
+Index norm_sums(Index parameters);
+
+// This thread's part of one step on the n parameters at w, along g. `sums`: norm_sums(n) numbers
+// that all threads share.
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
-            const T* g, const Worker& worker);
+            const T* g, double* sums, const Worker& worker);
 
 }  // namespace fastmlp

@@ -27,7 +27,8 @@ struct Executor<T>::Workspace {
   Index capacity = 0;  // rows of a batch arena
   Index scratch_each = 0, batch_each = 0, reduced_each = 0;
   Arena<T> batch, fixed, reduced, scratch;
-  Arena<T> backup;  // of the parameters and the optimizer's state, in training
+  Arena<T> backup;                // of the parameters and the optimizer's state, in training
+  std::vector<double> norm_sums;  // parts of the gradient's norm
   std::vector<Placed> feeds;
   bool turns = false;  // whether a step reads the transpose of a sparse feed
   std::vector<SparseBuffers<T>> sparse_buffers;  // one for each feed

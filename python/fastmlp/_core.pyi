@@ -64,6 +64,10 @@ class _Program:
         first_step: int,
         scalars: NDArray[np.float64],
         done: NDArray[np.int64] | None = None,
+        clip_norm: float = ...,
+        clip_value: float = ...,
+        average: _Array | None = None,
+        parts: NDArray[np.float64] | None = None,
     ) -> tuple[int, int, bool]: ...
     # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
 
@@ -245,6 +249,12 @@ class _Kernels:
         numbers: Sequence[float],
         isa: str,
         repeat: int = 1,
+    ) -> float: ...
+    def clip(
+        self, g: _Array, y: _Array, *, factor: float, bound: float, isa: str, repeat: int = 1
+    ) -> float: ...
+    def approach(
+        self, w: _Array, average: _Array, *, part: float, isa: str, repeat: int = 1
     ) -> float: ...
 
 format: _Format

@@ -586,6 +586,32 @@ def test_what_is_assigned_is_what_was_given(isa, dtype):
         np.testing.assert_array_equal(w, g)
 
 
+@every_table
+def test_what_is_clipped_is_scaled_and_then_bounded(isa, dtype):
+    for n in SIZES:
+        g = np.random.default_rng(n).standard_normal(n).astype(dtype)
+        y = np.empty_like(g)
+        factor, bound = np.array([0.75, 0.5], dtype)
+        kernels.clip(g, y, factor=factor, bound=bound, isa=isa)
+        np.testing.assert_array_equal(y, np.clip(factor * g, -bound, bound))
+        kernels.clip(g, y, factor=1.0, bound=np.inf, isa=isa)
+        np.testing.assert_array_equal(y, g)
+        kernels.clip(np.full(n, np.nan, dtype), y, factor=1.0, bound=0.5, isa=isa)
+        assert np.isnan(y).all()
+
+
+@every_table
+def test_an_average_approaches_the_weights_by_a_part(isa, dtype):
+    eps = np.finfo(dtype).eps
+    for n in SIZES:
+        w, e = np.random.default_rng(n).standard_normal((2, n)).astype(dtype)
+        before = e.astype(float)
+        kernels.approach(w, e, part=0.125, isa=isa)
+        np.testing.assert_allclose(e, 0.875 * before + 0.125 * w, rtol=8 * eps, atol=8 * eps)
+        kernels.approach(w, e, part=1.0, isa=isa)
+        np.testing.assert_array_equal(e, w)
+
+
 def isa_of_a_process(**environment):
     command = [sys.executable, "-c", "from fastmlp import _core; print(_core.isa())"]
     before = {k: v for k, v in os.environ.items() if k != "FASTMLP_ISA"}

@@ -6,7 +6,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from test_threads import Net, build, run_script
+from test_threads import BOUND, Net, build, common, run_script
 
 from allocations import SUPPORTED, counted
 from fastmlp import _core
@@ -43,6 +43,7 @@ class Trainer:
             step_values=optimizer.step_values(0, count, optimizer.rates(0, count)),
             seed=0,
             first_step=0,
+            **common(optimizer, self.parameters, count),
         )
 
 
@@ -53,6 +54,8 @@ SMALL = {
     "cut in lanes": Net((30, 60, 3), rows=700, batch=300, rate=0.2, l2=0.1),
     "rows normalized": Net((30, 60, 3), rows=700, batch=300, normalize=1),
     "columns normalized": Net((30, 60, 3), rows=700, batch=300, normalize=0),
+    "clipped and averaged": Net((60, 200, 3), rows=250, batch=60, optimizer=BOUND),
+    "clipped and averaged, one thread": Net((4, 7, 3), rows=10, batch=4, optimizer=BOUND),
     "sparse rows": Net((500, 60, 3), rows=250, batch=100, density=0.1),
     "sparse rows, cut in lanes": Net((128, 64, 3), rows=700, batch=300, density=0.1),
 }

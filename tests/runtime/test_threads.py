@@ -25,6 +25,7 @@ from fastmlp.graph import Node
 from fastmlp.optimizers import SGD, Adam, Update
 from fastmlp.planner import plan, plan_training
 from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.training_plans import Average
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,7 @@ def _threads_as_before() -> Iterator[None]:
 
 
 ADAM = Adam(1e-2)
+BOUND = Adam(1e-2, clip_norm=0.1, clip_value=0.01, ema=0.9)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ class Net:
         return CompressedRows.of(scipy.sparse.csr_array(X))
 
 
+def common(optimizer: Update, parameters: Parameters, steps: int) -> dict[str, Any]:
+    """What `run_epochs` is told of an optimizer besides its rule."""
+    given: dict[str, Any] = {
+        "clip_norm": optimizer.clip_norm,
+        "clip_value": optimizer.clip_value,
+        "average": None,
+    }
+    if optimizer.ema is not None:
+        given["average"] = Average(parameters.flat.copy(), np.full(steps, 1 - optimizer.ema))
+    return given
+
+
 NETS = {
     "too small to share": Net((3, 5, 2), rows=20, batch=7),
     "steps shared": Net((64, 300, 10), rows=250, batch=60),
@@ -88,6 +102,9 @@ NETS = {
     "sparse rows, cut in chunks": Net((900, 30, 3), rows=1500, batch=1200, density=0.1),
     "sparse rows, one unit": Net((5000, 1, 2), rows=230, batch=100, density=0.1),
     "prime sizes": Net((53, 101, 13), rows=997, batch=337),
+    "clipped and averaged": Net((64, 300, 10), rows=250, batch=60, optimizer=BOUND),
+    "clipped and averaged, cut in lanes": Net((64, 128, 10), 1300, batch=500, optimizer=BOUND),
+    "clipped and averaged, small": Net((3, 5, 2), rows=20, batch=7, optimizer=BOUND),
 }
 
 
@@ -123,6 +140,7 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
     training = plan_training(loss, parameters, net.optimizer)
     state = training.new_state()
     count = epochs * -(-net.rows // net.batch)
+    more = common(net.optimizer, parameters, count)
     order = None
     if net.shuffle:
         order = np.stack([rng.permutation(net.rows) for _ in range(epochs)])
@@ -135,10 +153,14 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
         step_values=net.optimizer.step_values(0, count, net.optimizer.rates(0, count)),
         seed=5,
         first_step=3,
+        **more,
     )
     assert result.epochs_done == epochs
     assert np.isfinite(parameters.flat).all()
-    return b"".join(a.tobytes() for a in (parameters.flat, *state, result.scalars))
+    vectors = [parameters.flat, *state, result.scalars]
+    if more["average"] is not None:
+        vectors.append(more["average"].vector)
+    return b"".join(a.tobytes() for a in vectors)
 
 
 def with_threads(n: int, run: Callable[[], bytes]) -> bytes:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastmlp.optimizers.base import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PeerAdam(Update):
     """Adam with ε as it is: α √(1−β₂ᵗ)/(1−β₁ᵗ) · m / (√v + ε), unlike in `fastmlp.Adam`.
 
@@ -28,6 +28,9 @@ class PeerAdam(Update):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        """Take everything: scikit-learn's checks were made before."""
 
     @property
     def kernel(self) -> str:
@@ -69,7 +72,7 @@ class Scaling:
         return self.rate / (self.seen + epochs * self.rows + 1.0) ** self.power
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PeerSGD(Update):
     """Steps down the gradient with momentum, which may be 0 or 1 too.
 
@@ -88,6 +91,9 @@ class PeerSGD(Update):
     momentum: float = 0.9
     nesterov: bool = True
     later: Scaling | None = None
+
+    def __post_init__(self) -> None:
+        """Take everything: scikit-learn's checks were made before."""
 
     @property
     def kernel(self) -> str:

@@ -148,8 +148,10 @@ class Model(Solvable):
     ) -> History:
         """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
 
-        A second call goes on from the present weights; with an equal optimizer it also goes on with
-        the optimizer's moments and step count, otherwise these start anew.
+        A second call goes on from the present weights. It also goes on with the optimizer's moments
+        and step count where the optimizer is of the same class and keeps the same vectors, so that
+        rates and other settings may change between fits; a new schedule begins with its step 0.
+        Otherwise moments and steps start anew.
 
         Parameters
         ----------

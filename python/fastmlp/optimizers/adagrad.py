@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastmlp import _checks, schedules
+from fastmlp import _checks
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adagrad(Update):
     """Adagrad (Duchi, Hazan and Singer, JMLR 12, 2011), as PyTorch has it.
 
@@ -51,7 +51,7 @@ class Adagrad(Update):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        schedules.check(self.learning_rate)
+        super().__post_init__()
         _checks.real(self.initial, "initial", at_least=0)
         _checks.real(self.epsilon, "epsilon", above=0)
         _checks.real(self.weight_decay, "weight_decay", at_least=0)

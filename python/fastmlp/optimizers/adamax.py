@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastmlp import _checks, schedules
+from fastmlp import _checks
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adamax(Update):
     """Adamax (Kingma and Ba, ICLR 2015, section 7.1): Adam by the infinity norm.
 
@@ -52,7 +52,7 @@ class Adamax(Update):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        schedules.check(self.learning_rate)
+        super().__post_init__()
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)

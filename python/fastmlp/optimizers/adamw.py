@@ -8,7 +8,7 @@ from typing import ClassVar
 from fastmlp.optimizers.adam import Adam
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdamW(Adam):
     """Adam whose decay shrinks weights and embeddings alone (Loshchilov and Hutter, ICLR 2019).
 

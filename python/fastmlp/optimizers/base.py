@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from fastmlp import _core, schedules
+from fastmlp import _checks, _core, schedules
+from fastmlp.optimizers.groups import checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,18 +20,65 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Update(ABC):
     """What every optimizer has in common: a learning rate and a rule of the C++ core.
 
     What a rule keeps from step to step and which numbers a step needs, the core says in
     `_core.format.optimizers`.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule
+        α, a positive number or a function of step numbers (see `fastmlp.schedules`).
+    clip_norm : float, optional
+        Gradients longer than this are shortened: w̄ ← w̄ · min(1, clip_norm / (‖w̄‖ + 1e-6)), where
+        ‖w̄‖ is the norm over all parameters that are trained. It is PyTorch's `clip_grad_norm_`
+        and Keras' `global_clipnorm` (Pascanu, Mikolov and Bengio, ICML 2013).
+    clip_value : float, optional
+        Each element of the gradient is brought into [−clip_value, clip_value], after `clip_norm`.
+    groups : dict, optional
+        Settings for some of the parameters, such as ``{"bias": {"weight_decay": 0}}``. A key is a
+        role ("weight", "bias", …), the name of a layer ("dense_1") or of a parameter
+        ("dense_1.weights"), or a tuple of such; a value is a dict of settings to replace, or an
+        optimizer of any class. What is said of a layer goes before what is said of a role, and what
+        is said of a parameter before both.
+    ema : float, optional
+        d of an average of the weights, e ← d e + (1−d) w after each step, in (0, 1). The average
+        begins as the weights after the first step, as PyTorch's `AveragedModel` does. The model has
+        the average after each epoch, so that it is what is validated, saved and left when `fit` is
+        over; the steps, and a next `fit`, go on from the weights themselves as long as nobody else
+        has changed those of the model. Parameters that are told their value, as the means of
+        batches, are not averaged.
     """
 
     learning_rate: float | Schedule
+    _: KW_ONLY
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    groups: Mapping[Any, Any] | None = None
+    ema: float | None = None
 
+    # The settings that are for all parameters at once.
+    common: ClassVar[tuple[str, ...]] = ("clip_norm", "clip_value", "groups", "ema")
     # The roles of the parameters that the weight decay shrinks; None: all of them.
     decaying: ClassVar[frozenset[str] | None] = None
+
+    def __post_init__(self) -> None:
+        schedules.check(self.learning_rate)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                _checks.real(getattr(self, name), name, above=0)
+        if self.ema is not None:
+            _checks.real(self.ema, "ema", above=0, below=1)
+        if self.groups is not None:
+            groups = checked(self.groups, self, Update) or None
+            object.__setattr__(self, "groups", groups)  # frozen for everybody else
+
+    def __repr__(self) -> str:
+        names = [field.name for field in fields(self) if field.init and not field.kw_only]
+        names += [name for name in self.common if getattr(self, name) is not None]
+        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastmlp import _checks, schedules
+from fastmlp import _checks
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lion(Update):
     """Lion (Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023).
 
@@ -49,7 +49,7 @@ class Lion(Update):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        schedules.check(self.learning_rate)
+        super().__post_init__()
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.weight_decay, "weight_decay", at_least=0)

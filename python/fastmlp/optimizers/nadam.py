@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastmlp import _checks, schedules
+from fastmlp import _checks
 from fastmlp.optimizers.base import Update
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Nadam(Update):
     """Adam that looks ahead (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
 
@@ -59,7 +59,7 @@ class Nadam(Update):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        schedules.check(self.learning_rate)
+        super().__post_init__()
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Changes:
     statistics: Mapping[Node, Node]
     frozen: frozenset[Node]
     undecayed: frozenset[Node]
+    treatments: Mapping[Node, Treatment]
 
     @property
     def given(self) -> list[Node]:
@@ -54,7 +56,11 @@ class Changes:
                     f"statistics: {node!r} has the role {parameters.roles[node]!r}, "
                     f"expected {STATISTIC!r}"
                 )
-        for name, nodes in (("frozen", self.frozen), ("undecayed", self.undecayed)):
+        for name, nodes in (
+            ("frozen", self.frozen),
+            ("undecayed", self.undecayed),
+            ("treatments", self.treatments),
+        ):
             for node in nodes:
                 if node not in parameters.offsets:
                     raise ValueError(f"{name}: {node!r} is not among the parameters")
@@ -76,7 +82,7 @@ class Changes:
         how = {
             node: Treatment("assign")
             if node in self.statistics
-            else Treatment(rule, decays=node not in self.undecayed)
+            else self.treatments.get(node, Treatment(rule, decays=node not in self.undecayed))
             for node in followed
         }
         return parameters.groups(how)
@@ -93,6 +99,7 @@ def plan_training(
     statistics: Mapping[Node, Node] | None = None,
     frozen: Collection[Node] = (),
     undecayed: Collection[Node] = (),
+    treatments: Mapping[Node, Treatment] | None = None,
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
 
@@ -120,9 +127,29 @@ def plan_training(
         They stay as they are: their gradient is not computed and counts as zero.
     undecayed : collection of parameters
         They are trained without the optimizer's weight decay.
+    treatments : mapping of parameter to Treatment, optional
+        How parameters are updated that the optimizer does not update in its own way.
     """
-    changes = Changes(gradients, statistics or {}, frozenset(frozen), frozenset(undecayed))
+    changes = Changes(
+        gradients, statistics or {}, frozenset(frozen), frozenset(undecayed), treatments or {}
+    )
     return TrainingPlan(loss, parameters, update, metrics, weight, changes)
+
+
+class Average(NamedTuple):
+    """A running mean of the parameters: e ← e + part·(w − e) after each step.
+
+    Attributes
+    ----------
+    vector : ndarray
+        e, in the layout of the parameters. What no rule updates is left as it is; what is told its
+        value has that value.
+    parts : float64 array with an element for each step
+        1 begins anew.
+    """
+
+    vector: Array
+    parts: Array
 
 
 class EpochsResult:
@@ -169,7 +196,19 @@ class EpochsResult:
 
 
 class TrainingPlan:
-    """Computes a loss and its gradient, and updates the parameters; made by `plan_training`."""
+    """Computes a loss and its gradient, and updates the parameters; made by `plan_training`.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        As given.
+    inputs : tuple of Node
+        What is fed.
+    groups : list of Group
+        How the parameters are updated.
+    vectors, columns : int
+        How many vectors their rules keep from step to step, and how many numbers a step has.
+    """
 
     def __init__(
         self,
@@ -194,6 +233,9 @@ class TrainingPlan:
         self._scheduled = tuple(v for v in self._order if v.op == "scheduled")
         followed = changes.followed(loss, parameters)
         self.groups = changes.groups(parameters, followed, update.kernel)
+        rules = [(group.column, OPTIMIZERS[group.rule]) for group in self.groups]
+        self.vectors = max((len(rule.state) for _, rule in rules), default=0)
+        self.columns = max((begin + len(rule.numbers) for begin, rule in rules), default=0)
         self._assigned = [node for node in changes.statistics if node in followed]
         arguments, self.steps = plan_program(
             (),
@@ -208,8 +250,7 @@ class TrainingPlan:
 
     def new_state(self) -> list[Array]:
         """Return the optimizer's state at the beginning: vectors of zeros."""
-        vectors = max((len(OPTIMIZERS[group.rule].state) for group in self.groups), default=0)
-        return [self.parameters.new_vector() for _ in range(vectors)]
+        return [self.parameters.new_vector() for _ in range(self.vectors)]
 
     def new_result(self, epochs: int) -> EpochsResult:
         """Return the empty result of a run of `epochs` epochs."""
@@ -226,6 +267,9 @@ class TrainingPlan:
         step_values: Array,
         seed: int,
         first_step: int,
+        average: Average | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
         result: EpochsResult | None = None,
     ) -> EpochsResult:
         """Train for some epochs without returning in between.
@@ -245,6 +289,11 @@ class TrainingPlan:
             The optimizer's numbers for each step, see `optimizers`.
         seed, first_step : int
             Of the random numbers of dropout; the first step's number, for what is scheduled.
+        average : Average, optional
+            What the parameters are averaged in, changed in place.
+        clip_norm, clip_value : float, optional
+            Bounds of the gradient: of its norm over all parameters that are trained, and of each
+            element then; see `optimizers.Update`.
         result : EpochsResult, optional
             What is returned, from `new_result`. Given by callers who need to know what was done
             when an exception ends the call.
@@ -272,6 +321,10 @@ class TrainingPlan:
             first_step=first_step % WORD,
             scalars=result.numbers,
             done=result.counts,
+            clip_norm=math.inf if clip_norm is None else clip_norm,
+            clip_value=math.inf if clip_value is None else clip_value,
+            average=None if average is None else average.vector,
+            parts=None if average is None else average.parts,
         )
         return result
 

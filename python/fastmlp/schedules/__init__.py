@@ -3,7 +3,8 @@
 A schedule is called with an int64 array of step numbers, counted from 0 over the life of the
 optimizer (one step is one batch), and returns the number of each. Any function that does so
 can stand in for the classes here; these are frozen dataclasses, so two of them with the same
-numbers are equal and a second `fit` knows that it continues the first one.
+numbers are equal and a second `fit` knows that it continues the first one. A schedule times a
+number is one too: ``0.1 * CosineDecay(1e-3, steps=1000)``.
 
 Besides learning rates, other numbers of a step may follow a schedule: ``Dropout(rate)``, and what
 else says so in its own description.
@@ -13,7 +14,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastmlp.schedules.base import Rates, Schedule, Steps, check, checked, in_graph, rates
+from fastmlp.schedules.base import (
+    Rates,
+    Scaled,
+    Schedule,
+    Steps,
+    check,
+    checked,
+    in_graph,
+    rates,
+)
 from fastmlp.schedules.cycles import CosineRestarts, Coslog4, FlatCosine, OneCycle
 from fastmlp.schedules.decays import (
     CosineDecay,
@@ -35,6 +45,7 @@ __all__ = [
     "OneCycle",
     "PolynomialDecay",
     "Rates",
+    "Scaled",
     "Schedule",
     "StepDecay",
     "Steps",
@@ -59,6 +70,7 @@ SCHEDULES: dict[str, type[Any]] = {
         InverseScaling,
         OneCycle,
         PolynomialDecay,
+        Scaled,
         StepDecay,
         Warmup,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -84,3 +85,46 @@ def in_graph(value: Any, name: str, *, at_least: float, below: float) -> float |
     if not callable(value):
         return float(value)
     return scheduled(value, name, at_least=at_least, below=below)
+
+
+class Scalable:
+    """What can be multiplied by a number, as every schedule of fastmlp."""
+
+    def __mul__(self, factor: Any) -> Scaled:
+        if callable(factor):
+            return NotImplemented
+        return Scaled(self, factor)  # type: ignore[arg-type]
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Scaled(Scalable):
+    """A schedule times a number, also written ``factor * schedule``.
+
+    Parameters
+    ----------
+    of : schedule
+        What is multiplied.
+    factor : float
+        At least 0.
+
+    Examples
+    --------
+    >>> from fastmlp.schedules import StepDecay
+    >>> (0.5 * StepDecay(0.1, factor=0.5, every=10))(np.array([0, 10]))
+    array([0.05 , 0.025])
+    """
+
+    of: Schedule
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not callable(self.of):
+            raise TypeError(f"of must be a schedule, got {self.of!r}")
+        check(self.of, "of")
+        _checks.real(self.factor, "factor", at_least=0)
+
+    def __call__(self, steps: Steps) -> Rates:
+        """Learning rate of each step."""
+        return self.factor * rates(self.of, steps)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.schedules.base import Scalable
 
 if TYPE_CHECKING:
     from fastmlp.schedules.base import Rates, Steps
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Scalable):
     """Rise from a small rate to `peak`, then fall to a smaller one, in half cosines.
 
     Smith & Topin 2018, Super-convergence; the numbers are those of PyTorch's OneCycleLR: over the
@@ -65,7 +66,7 @@ class OneCycle:
 
 
 @dataclass(frozen=True)
-class CosineRestarts:
+class CosineRestarts(Scalable):
     """Half cosines from `initial` down to `final`, each begun anew: SGDR.
 
     final + ½ (initial − final) (1 + cos(π s / period)), s counted from the last restart; each
@@ -120,7 +121,7 @@ class CosineRestarts:
 
 
 @dataclass(frozen=True)
-class Coslog4:
+class Coslog4(Scalable):
     """Four waves, each longer than the last: initial · ½ (1 − cos(2π log₂(1 + 15 s / steps))).
 
     The learning rate of RealMLP (Holzmüller, Grinsztajn & Steinwart, "Better by default",
@@ -155,7 +156,7 @@ class Coslog4:
 
 
 @dataclass(frozen=True)
-class FlatCosine:
+class FlatCosine(Scalable):
     """Stay at `initial` for a while, then half a cosine down to `final`: flat_cos.
 
     With `flat` = 0.5 and `final` = 0 it is what RealMLP multiplies dropout and weight decay by

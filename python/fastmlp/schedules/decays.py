@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.schedules.base import Scalable
 
 if TYPE_CHECKING:
     from fastmlp.schedules.base import Rates, Steps
 
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(Scalable):
     """Exponential decay, by `factor` over `every` steps: initial · factor^(s / every).
 
     Parameters
@@ -47,7 +48,7 @@ class ExponentialDecay:
 
 
 @dataclass(frozen=True)
-class StepDecay:
+class StepDecay(Scalable):
     """Stepwise decay: initial · factor^⌊s / every⌋.
 
     Parameters
@@ -80,7 +81,7 @@ class StepDecay:
 
 
 @dataclass(frozen=True)
-class InverseScaling:
+class InverseScaling(Scalable):
     """Decay as a power of the step number: initial / (s + 1)^power.
 
     With power 1/2 this is the rate of the classical convergence proofs for SGD; power 1 satisfies
@@ -113,7 +114,7 @@ class InverseScaling:
 
 
 @dataclass(frozen=True)
-class CosineDecay:
+class CosineDecay(Scalable):
     """Half a cosine from `initial` down to `final`, then constant.
 
     final + ½ (initial − final) (1 + cos(π min(s, steps) / steps)), from Loshchilov and Hutter,
@@ -152,7 +153,7 @@ class CosineDecay:
 
 
 @dataclass(frozen=True)
-class PolynomialDecay:
+class PolynomialDecay(Scalable):
     """Decay as a power of the steps left: final + (initial − final) (1 − s/steps)^power.
 
     From step `steps` on it is `final`. The formula is that of Keras and of PyTorch's PolynomialLR;

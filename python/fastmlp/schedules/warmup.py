@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.schedules.base import check, rates
+from fastmlp.schedules.base import Scalable, check, rates
 
 if TYPE_CHECKING:
     from fastmlp.schedules.base import Rates, Schedule, Steps
 
 
 @dataclass(frozen=True)
-class Warmup:
+class Warmup(Scalable):
     """Rise linearly to what `after` starts with, then follow it.
 
     Step s < `steps` has the rate after(0) · (s + 1) / steps; step s ≥ `steps` has after(s − steps).

@@ -196,20 +196,16 @@ class Training:
         request, plan = self.request, self._plan
         state = self._trainer.state
         assert state is not None
-        optimizer = state.optimizer
         steps = count * request.steps_per_epoch
-        rates = optimizer.rates(state.steps, steps)
         call = Call(plan.new_result(count), state.steps, self.history.epochs)
         self._call = call
         plan.run_epochs(
             self._feeds,
-            state=state.vectors,
+            **self._trainer.steps_ahead(plan, steps),
             order=None if request.orders is None else request.orders(count),
             batch_size=request.batch_size,
             epochs=count,
-            step_values=optimizer.step_values(state.steps, steps, rates),
             seed=request.noise,
-            first_step=state.steps,
             result=call.result,
         )
         self._settle(call, validated=True)
@@ -221,8 +217,7 @@ class Training:
         Without `validated` the validation of an epoch was interrupted.
         """
         result, trainer = call.result, self._trainer
-        if trainer.state is not None:
-            trainer.state.steps = call.first_step + result.steps_done
+        trainer.settle(call.first_step, result)
         self.non_finite = result.non_finite
         names = [name for name in self.request.names if name not in self.request.measured]
         for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
@@ -233,8 +228,6 @@ class Training:
             self.history.append(self._evaluated[1] | logs)
         self._tell_rule()
         if self.non_finite:
-            # Its vectors are no longer those of the weights.
-            trainer.state = None
             epoch = self.history.epochs + 1
             self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
 

@@ -11,6 +11,7 @@ from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
 from fastmlp.networks import examples, signal
 from fastmlp.training import progress
+from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +142,7 @@ class FitRequest:
             For the first argument that is wrong.
         """
         rule = optimizers.get(optimizer)
+        Updates.of(network, rule)  # raises what its groups get wrong
         epochs = _checks.integer(epochs, "epochs", at_least=1)
         if batch_size is not None:
             batch_size = _checks.integer(batch_size, "batch_size", at_least=1)

@@ -73,6 +73,7 @@ class StepTrainer(Trainer):
         model: turns.Held,
     ) -> None:
         super().__init__(network, parameters)
+        self.updates_of(optimizer)  # raises what its groups get wrong
         self._objective = objective
         self.optimizer = optimizer
         self._noise = noise
@@ -116,23 +117,18 @@ class StepTrainer(Trainer):
             compiled = self.compiled(self._objective, self.optimizer, data)
             state = self.state_of(self.optimizer)
             first, result = state.steps, compiled.plan.new_result(1)
-            rates = self.optimizer.rates(first, 1)
             try:
                 compiled.plan.run_epochs(
                     compiled.feeds(data),
-                    state=state.vectors,
+                    **self.steps_ahead(compiled.plan, 1),
                     order=None,
                     batch_size=data.rows,
                     epochs=1,
-                    step_values=self.optimizer.step_values(first, 1, rates),
                     seed=self._noise,
-                    first_step=first,
                     result=result,
                 )
             finally:
-                state.steps = first + result.steps_done
-                if result.non_finite:
-                    self.state = None  # its vectors are no longer those of the weights
+                self.settle(first, result)
         finally:
             turn.live = False
         if result.non_finite:
@@ -187,7 +183,15 @@ class StepTrainer(Trainer):
         True
         """
         turns.check(self._model, "loss_and_gradient")
-        return self._loss_function(self._examples(X, t, sample_weight))()
+        evaluate = self._loss_function(self._examples(X, t, sample_weight))
+        average = None if self.state is None else self.state.average
+        if average is None:
+            return evaluate()
+        try:
+            average.begin(self.steps)
+            return evaluate()
+        finally:
+            average.end()
 
     def views(self, vector: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return the part of each parameter in a vector such as a gradient, by their names.

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
 from fastmlp.networks import signal
+from fastmlp.planner.training_plans import Average
+from fastmlp.training.averages import WeightAverage
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation, Measurement
 from fastmlp.training.plans import Plans
+from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
     from fastmlp.planner.parameters import Parameters
+    from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
 
 
@@ -36,11 +40,17 @@ class OptimizerState:
         Flat vectors in the layout of the parameters.
     steps : int
         How many steps were taken.
+    began : int
+        After how many steps the present learning rates began: schedules count from there.
+    average : WeightAverage or None
+        That of the weights, if the optimizer has one.
     """
 
     optimizer: Update
     vectors: list[NDArray[Any]]
     steps: int = 0
+    began: int = 0
+    average: WeightAverage | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class Trainer:
         self.parameters = parameters
         self.state: OptimizerState | None = None
         self.plans = Plans(network)
+        self._updates: Updates | None = None
 
     def begin(self, request: FitRequest, model: Any) -> Training:
         """Compile a fit and tell its listeners, one of which may raise.
@@ -107,9 +118,8 @@ class Trainer:
         model
             What the listeners are told of.
         """
-        known = self.plans.has(
-            "training", _kind(request.objective, request.optimizer, request.data)
-        )
+        updates = self.updates_of(request.optimizer)
+        known = self.plans.has("training", _kind(request.objective, updates, request.data))
         compiled = self.compiled(request.objective, request.optimizer, request.data)
         if request.measure is not None:
             # What a function of the user's cannot take it tells now, and not after an epoch.
@@ -123,6 +133,7 @@ class Trainer:
 
     def compiled(self, objective: Objective, optimizer: Update, data: Examples) -> Compiled:
         """Return the plan for steps on such data, the last one if it was of the same kind."""
+        updates = self.updates_of(optimizer)
 
         def make() -> Compiled:
             signal.check_trainable(self.network)
@@ -136,11 +147,11 @@ class Trainer:
                 gradients=graph.gradients,
                 statistics=graph.statistics,
                 frozen=self.network.frozen,
-                undecayed=_undecayed(optimizer, self.parameters),
+                treatments=dict(updates.treatments),
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
-        return self.plans.get("training", _kind(objective, optimizer, data), make)
+        return self.plans.get("training", _kind(objective, updates, data), make)
 
     def evaluate(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
@@ -160,22 +171,77 @@ class Trainer:
         )
         return measurement(data)
 
+    def updates_of(self, optimizer: Update) -> Updates:
+        """Return which optimizer updates which parameter.
+
+        Raises
+        ------
+        ValueError
+            If the groups of the optimizer name something that the network has not.
+        """
+        if self._updates is None or self._updates.optimizer is not optimizer:
+            self._updates = Updates.of(self.network, optimizer)
+        return self._updates
+
     def state_of(self, optimizer: Update) -> OptimizerState:
-        """Return what an optimizer remembers: nothing yet if the last step was not its own."""
+        """Return what an optimizer remembers.
+
+        It is what the last step left if all parameters were updated by rules of the same class that
+        keep the same vectors: other settings take effect, moments and step count stay, and a new
+        learning rate begins with its step 0. Else nothing is remembered yet.
+        """
         state = self.state
-        if state is None or state.optimizer != optimizer:
-            new = [self.parameters.new_vector() for _ in range(optimizer.state_vectors)]
+        if state is not None and state.optimizer == optimizer:
+            return state
+        before = None if state is None else self.updates_of(state.optimizer)
+        updates = self.updates_of(optimizer)
+        if state is None or before is None or before.memory != updates.memory:
+            new = [self.parameters.new_vector() for _ in range(updates.vectors)]
             self.state = state = OptimizerState(optimizer, new)
+        else:
+            state.began = state.began if before.rates == updates.rates else state.steps
+            state.optimizer = optimizer
+        if optimizer.ema is None:
+            state.average = None
+        elif state.average is None:
+            state.average = WeightAverage(self.parameters, state.steps)
         return state
 
+    def steps_ahead(self, plan: planner.TrainingPlan, count: int) -> dict[str, Any]:
+        """Return what `TrainingPlan.run_epochs` needs to know of the next steps.
 
-def _undecayed(optimizer: Update, parameters: Parameters) -> list[Node]:
-    """Return the parameters that the optimizer does not shrink."""
-    decaying = optimizer.decaying
-    roles = parameters.roles.items()
-    return [] if decaying is None else [node for node, role in roles if role not in decaying]
+        The parameters have the weights that are trained until `settle` is called.
+        """
+        state = self.state
+        assert state is not None
+        optimizer, average = state.optimizer, state.average
+        values = self.updates_of(optimizer).step_values(state.steps, count, state.began)
+        mean = None
+        if average is not None and optimizer.ema is not None:
+            average.begin(state.steps)
+            parts = average.parts(optimizer.ema, state.steps, count)
+            mean = Average(average.vector, parts)
+        return {
+            "state": state.vectors[: plan.vectors],
+            "step_values": values[:, : plan.columns],
+            "first_step": state.steps,
+            "average": mean,
+            "clip_norm": optimizer.clip_norm,
+            "clip_value": optimizer.clip_value,
+        }
+
+    def settle(self, first_step: int, result: EpochsResult) -> None:
+        """Write down what steps from this one on have done; once more does no harm."""
+        state = self.state
+        if state is None:
+            return
+        if state.average is not None:
+            state.average.end()
+        state.steps = first_step + result.steps_done
+        if result.non_finite:
+            self.state = None  # its vectors are no longer those of the weights
 
 
-def _kind(objective: Objective, optimizer: Update, data: Examples) -> tuple[Any, ...]:
+def _kind(objective: Objective, updates: Updates, data: Examples) -> tuple[Any, ...]:
     """Return what the plan of a training depends on."""
-    return objective, optimizer.kernel, optimizer.decaying, data.target_columns, data.weighted
+    return objective, updates.treatments, data.target_columns, data.weighted

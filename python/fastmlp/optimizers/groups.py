@@ -1,0 +1,139 @@
+"""Settings for some of the parameters: by role, by layer, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastmlp.optimizers.base import Update
+
+
+class Fixed(Mapping[Any, Any]):
+    """A mapping that cannot be changed, and can be hashed if its values can.
+
+    Parameters
+    ----------
+    items : mapping
+        What is copied.
+
+    Examples
+    --------
+    >>> Fixed({"bias": 1}) == {"bias": 1}
+    True
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[Any, Any]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+def checked(groups: Any, optimizer: Update, kind: type) -> Fixed:
+    """Return the groups of an optimizer, copied; `kind` is the class of all optimizers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no mapping of selectors to settings or optimizers, a selector comes twice, or a
+        setting is not the optimizer's own or not in its range.
+    """
+    if not isinstance(groups, Mapping):
+        raise TypeError(
+            "groups must be a dict from roles, layers or parameters to settings, such as "
+            f"{{'bias': {{'weight_decay': 0}}}}, got {groups!r} ({type(groups).__name__})"
+        )
+    seen: set[str] = set()
+    result = {}
+    for key, value in groups.items():
+        for selector in selectors(key):
+            if selector in seen:
+                raise ValueError(f"groups: {selector!r} is given twice")
+            seen.add(selector)
+        result[key] = _checked_entry(f"groups[{key!r}]", value, optimizer, kind)
+    return Fixed(result)
+
+
+def selectors(key: Any) -> tuple[str, ...]:
+    """Return the names that a key of the groups stands for."""
+    names = key if isinstance(key, tuple) else (key,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"groups: expected names or tuples of names as keys, got {key!r}")
+    return names
+
+
+def _checked_entry(where: str, value: Any, optimizer: Update, kind: type) -> Any:
+    common = optimizer.common
+    if isinstance(value, kind):
+        given = [name for name in common if getattr(value, name) is not None]
+        if given:
+            raise ValueError(f"{where}: {given[0]} is for all parameters: give it to the optimizer")
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{where}: expected a dict of settings or an optimizer, got {value!r} "
+            f"({type(value).__name__})"
+        )
+    own = [field.name for field in fields(optimizer) if field.init and field.name not in common]
+    for name in value:
+        if name in common:
+            raise ValueError(f"{where}: {name} is for all parameters: give it to the optimizer")
+        if name not in own:
+            raise ValueError(
+                f"{where}: {type(optimizer).__name__} has no setting {name!r}; it has "
+                f"{', '.join(own)}"
+            )
+    try:
+        replace(optimizer, groups=None, **value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where}: {error}") from None
+    return Fixed(value)
+
+
+def rule_of(optimizer: Update, role: str, layer: str, parameter: str) -> tuple[Update, bool]:
+    """Return what updates one parameter, and whether its weight decay applies.
+
+    What the groups say of its role comes first, then what they say of its layer, then of itself: a
+    dict replaces settings, an optimizer replaces all that was before.
+
+    Raises
+    ------
+    ValueError
+        If a dict has a setting that an optimizer given for more parameters lacks.
+    """
+    groups = optimizer.groups or {}
+    entries = {selector: groups[key] for key in groups for selector in selectors(key)}
+    rule = replace(optimizer, **dict.fromkeys(optimizer.common))
+    asked = False  # whether a decay was given for just this
+    for selector in (role, layer, parameter):
+        entry = entries.get(selector)
+        if entry is None:
+            continue
+        if not isinstance(entry, Fixed):
+            rule, asked = entry, False
+            continue
+        for name in entry:
+            if not hasattr(rule, name):
+                raise ValueError(
+                    f"groups: {parameter!r} is updated by {type(rule).__name__}, which has no "
+                    f"setting {name!r}, given for {selector!r}"
+                )
+        rule = replace(rule, **entry)
+        asked = asked or ("weight_decay" in entry and selector != layer)
+    return rule, asked or rule.decaying is None or role in rule.decaying

@@ -1,0 +1,109 @@
+"""Which optimizer updates which parameter of a network, and with which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _core
+from fastmlp._checks import hint
+from fastmlp.layers.base import ROLES
+from fastmlp.optimizers.groups import rule_of, selectors
+from fastmlp.planner.parameters import STATISTIC, Treatment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.graph.node import Node
+    from fastmlp.networks.network import Network
+    from fastmlp.optimizers import Update
+
+
+@dataclass(frozen=True)
+class Updates:
+    """What an optimizer and its groups do to the parameters of a network.
+
+    Attributes
+    ----------
+    optimizer : Update
+        As it was given.
+    rules : tuple of Update
+        Without what is common to all parameters, each once.
+    treatments : tuple of (Node, Treatment)
+        How each parameter is updated.
+    memory : tuple
+        What each parameter's rule keeps from step to step, for whoever has to know whether a state
+        is of use to it: its class, and the names of its vectors.
+    """
+
+    optimizer: Update
+    rules: tuple[Update, ...]
+    treatments: tuple[tuple[Node, Treatment], ...]
+    memory: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, network: Network, optimizer: Update) -> Updates:
+        """Return what an optimizer does to a network.
+
+        Raises
+        ------
+        ValueError
+            If its groups name something that the network has not.
+        """
+        roles, names = network.parameter_roles, network.parameter_names
+        _check_selectors(optimizer, names)
+        format = _core.format.optimizers
+        rules: list[Update] = []
+        columns = [0]  # where the numbers of each rule begin
+        treatments, memory = [], []
+        for node, name in zip(network.parameter_nodes, names, strict=True):
+            rule, decays = rule_of(optimizer, roles[node], _layer(name), name)
+            if rule not in rules:  # by ==: a schedule of the user's may have no hash
+                rules.append(rule)
+                columns.append(columns[-1] + len(format[rule.kernel].numbers))
+            treatments.append((node, Treatment(rule.kernel, columns[rules.index(rule)], decays)))
+            memory.append((type(rule), format[rule.kernel].state))
+        return cls(optimizer, tuple(rules), tuple(treatments), tuple(memory))
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors the rules keep from step to step."""
+        return max((len(names) for _, names in self.memory), default=0)
+
+    @property
+    def rates(self) -> list[Any]:
+        """The learning rates: numbers or schedules."""
+        return [rule.learning_rate for rule in self.rules]
+
+    def step_values(self, first_step: int, count: int, began: int) -> NDArray[np.float64]:
+        """Return the numbers of all rules for `count` steps: a row for each step.
+
+        Schedules count from the step `began`.
+        """
+        values = [
+            rule.step_values(first_step, count, rule.rates(first_step - began, count))
+            for rule in self.rules
+        ]
+        return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
+
+
+def _layer(parameter: str) -> str:
+    """Return the layer of a parameter, by their names."""
+    return parameter.rpartition(".")[0]
+
+
+def _check_selectors(optimizer: Update, names: tuple[str, ...]) -> None:
+    layers = list(dict.fromkeys(map(_layer, names)))
+    roles = [role for role in ROLES if role != STATISTIC]
+    known = [*roles, *layers, *names]
+    for key in optimizer.groups or {}:
+        for selector in selectors(key):
+            if selector not in known:
+                raise ValueError(
+                    f"groups: no role, layer or parameter is called {selector!r}; there are: "
+                    f"{', '.join(known)}{hint(selector, known)}"
+                )
+            if selector in roles and selector in layers:
+                raise ValueError(f"groups: {selector!r} is a role and the name of a layer")
