@@ -42,6 +42,7 @@ from fastmlp.models.model import Model as Model
 from fastmlp.models.sequential import MLP as MLP
 from fastmlp.models.sequential import Sequential as Sequential
 from fastmlp.networks.signal import NoSignalWarning as NoSignalWarning
+from fastmlp.optimizers import LBFGS as LBFGS
 from fastmlp.optimizers import SGD as SGD
 from fastmlp.optimizers import Adagrad as Adagrad
 from fastmlp.optimizers import Adam as Adam

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp.estimators.examples import penalty
+from fastmlp.training import minimiser
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,29 +71,14 @@ def minimise(estimator: Any, compiled: Compiled, data: Examples) -> None:
     ValueError
         If the loss or a weight became NaN or infinite.
     """
-    import scipy
-    from scipy.optimize import minimize
     from sklearn.utils.optimize import _check_optimize_result
 
-    # SciPy prints nothing from 1.15 on, and warns where it is asked to.
-    prints = tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 15)
     model = estimator.model_
     loss = WholeLoss(compiled, model.network, estimator.alpha, data)
-    # The vectors are too short for BLAS to share, but its threads would spin for 0.1 s after each
-    # call, on the very cores that the loss is computed on: then a fit takes seven times as long.
-    with _thread_pools().limit(limits=1, user_api="blas"):
-        result = minimize(
-            loss,
-            model.parameters.flat.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            options={
-                "maxfun": estimator.max_fun,
-                "maxiter": estimator.max_iter,
-                "gtol": estimator.tol,
-                **({"iprint": 1 if estimator.verbose else -1} if prints else {}),
-            },
-        )
+    options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
+    result = minimiser.minimise(
+        loss, model.parameters.flat, options=options, verbose=bool(estimator.verbose)
+    )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = result.fun
     if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
@@ -102,11 +87,3 @@ def minimise(estimator: Any, compiled: Compiled, data: Examples) -> None:
             "values and need to be preprocessed."
         )
     model.parameters.flat[:] = result.x
-
-
-@functools.cache
-def _thread_pools() -> Any:
-    """Return the libraries that have threads; SciPy's minimiser is loaded by now, with its BLAS."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -15,15 +15,15 @@ from fastmlp.estimators.solvers import PeerAdam, PeerSGD, Scaling
 from fastmlp.estimators.stopping import Orders, StoppingRule
 from fastmlp.estimators.weights import Weights
 from fastmlp.layers import Dropout
-from fastmlp.planner.parameters import Parameters
 from fastmlp.training import warned
 from fastmlp.training.request import FitRequest
-from fastmlp.training.trainer import Compiled, Trainer
+from fastmlp.training.trainer import Compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.networks.examples import Examples
+    from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
 
@@ -169,14 +169,9 @@ class Trained(Weights):
 
     def _compiled_total(self, data: Examples) -> Compiled:
         """Return the plan of L-BFGS: in float64, as its line search needs."""
-        model, trainer = self.model_, self._trainer
-        if model.dtype != np.float64:
-            nodes, roles = model.network.parameter_nodes, model.network.parameter_roles
-            trainer = trainer.plans.get(
-                "trainer in float64",
-                None,
-                lambda: Trainer(model.network, Parameters(nodes, "float64", roles)),
-            )
+        trainer = self._trainer
+        if self.model_.dtype != np.float64:
+            trainer = trainer.in_float64()
         objective = replace(self._penalised(data), total=True)
         return trainer.compiled(objective, PeerSGD(1.0), data)
 

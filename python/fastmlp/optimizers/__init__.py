@@ -19,6 +19,7 @@ from fastmlp.optimizers.adam import Adam
 from fastmlp.optimizers.adamax import Adamax
 from fastmlp.optimizers.adamw import AdamW
 from fastmlp.optimizers.base import Update
+from fastmlp.optimizers.lbfgs import LBFGS
 from fastmlp.optimizers.lion import Lion
 from fastmlp.optimizers.nadam import Nadam
 from fastmlp.optimizers.rmsprop import RMSprop
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "LBFGS",
     "OPTIMIZERS",
     "SGD",
     "Adagrad",
@@ -41,7 +43,7 @@ __all__ = [
     "get",
 ]
 
-# Each with defaults for all of its settings.
+# The rules of steps, each with defaults for all of its settings.
 OPTIMIZERS: dict[str, Callable[[], Update]] = {
     "adagrad": Adagrad,
     "adam": Adam,
@@ -60,7 +62,7 @@ def get(spec: Any) -> Update:
     Raises
     ------
     ValueError
-        For an unknown name; the message lists the known ones.
+        For an unknown name; the message lists the known ones. For `LBFGS`, which takes no steps.
     TypeError
         For anything that is neither a name nor an optimizer.
 
@@ -71,11 +73,29 @@ def get(spec: Any) -> Update:
     """
     if isinstance(spec, Update):
         return spec
+    if minimiser(spec) is not None:
+        raise ValueError(
+            "LBFGS does not train step by step: give it to fit; or the loss and gradient of a "
+            "trainer of any other optimizer to scipy.optimize.minimize"
+        )
     if isinstance(spec, str):
         return OPTIMIZERS[_checks.choice(spec, "optimizer", OPTIMIZERS)]()
-    if isinstance(spec, type) and issubclass(spec, Update):
+    if isinstance(spec, type) and issubclass(spec, Update | LBFGS):
         raise TypeError(f"optimizer must be an object, got the class: write {spec.__name__}()")
     raise TypeError(
         f"optimizer must be a name in {list(OPTIMIZERS)} or an optimizer such as Adam(1e-3), got "
         f"{spec!r} ({type(spec).__name__})"
     )
+
+
+def minimiser(spec: Any) -> LBFGS | None:
+    """Return the `LBFGS` that is meant by itself or by "lbfgs", None for everything else.
+
+    Examples
+    --------
+    >>> minimiser("lbfgs") == LBFGS(), minimiser("adam")
+    (True, None)
+    """
+    if isinstance(spec, str) and spec == "lbfgs":
+        return LBFGS()
+    return spec if isinstance(spec, LBFGS) else None

@@ -103,7 +103,6 @@ class Training:
         However it ends, history, weights and the optimizer's state are those after the same step.
         """
         with self._agreed():
-            self._trainer.state_of(self.request.optimizer)
             self._run()
 
     def end(self) -> None:
@@ -134,6 +133,7 @@ class Training:
 
     def _run(self) -> None:
         request, history = self.request, self.history
+        self._trainer.state_of(request.optimizer)
         with progress.Progress(request.epochs, request.display) as shown:
             count = 1
             while history.epochs < request.epochs and not history.stopped:

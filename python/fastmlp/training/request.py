@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
 from fastmlp.networks import examples, signal
-from fastmlp.training import progress
+from fastmlp.training import lbfgs, progress
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
-    from fastmlp.optimizers import Update
+    from fastmlp.optimizers import LBFGS, Update
     from fastmlp.training.trainer import Trainer
 
 
@@ -95,6 +95,8 @@ class FitRequest:
         Called with the trainer after each epoch, gives the numbers of `measured`.
     rule : Rule or None
         What else may end the training.
+    minimiser : LBFGS or None
+        What is done in the place of steps.
     """
 
     objective: Objective
@@ -112,6 +114,7 @@ class FitRequest:
     measured: tuple[str, ...] = ()
     measure: Callable[[Trainer], Mapping[str, float]] | None = None
     rule: Rule | None = None
+    minimiser: LBFGS | None = None
 
     @classmethod
     def of(
@@ -141,7 +144,8 @@ class FitRequest:
         TypeError, ValueError
             For the first argument that is wrong.
         """
-        rule = optimizers.get(optimizer)
+        minimiser = optimizers.minimiser(optimizer)
+        rule = optimizers.SGD() if minimiser else optimizers.get(optimizer)
         Updates.of(network, rule)  # raises what its groups get wrong
         epochs = _checks.integer(epochs, "epochs", at_least=1)
         if batch_size is not None:
@@ -167,7 +171,7 @@ class FitRequest:
         def measure(trainer: Trainer) -> dict[str, float]:
             return trainer.measure(objective, data)
 
-        return cls(
+        request = cls(
             objective=objective,
             names=names,
             data=data,
@@ -182,7 +186,11 @@ class FitRequest:
             evaluate=None if validation is None else evaluate,
             measured=measured,
             measure=measure if measured else None,
+            minimiser=minimiser,
         )
+        if minimiser is not None:
+            lbfgs.check(network, request)
+        return request
 
     def graph(self, network: Network) -> TrainingGraph:
         """Build the graph of a batch; raises what the loss cannot take, and if all is frozen."""

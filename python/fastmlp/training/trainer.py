@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
 from fastmlp.networks import signal
+from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.training_plans import Average
 from fastmlp.training.averages import WeightAverage
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation, Measurement
+from fastmlp.training.lbfgs import Minimisation
 from fastmlp.training.plans import Plans
 from fastmlp.training.updates import Updates
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
-    from fastmlp.planner.parameters import Parameters
     from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
 
@@ -118,18 +119,29 @@ class Trainer:
         model
             What the listeners are told of.
         """
-        updates = self.updates_of(request.optimizer)
-        known = self.plans.has("training", _kind(request.objective, updates, request.data))
-        compiled = self.compiled(request.objective, request.optimizer, request.data)
+        by_steps = request.minimiser is None
+        kind, trainer = (Training, self) if by_steps else (Minimisation, self.in_float64())
+        updates = trainer.updates_of(request.optimizer)
+        known = trainer.plans.has("training", _kind(request.objective, updates, request.data))
+        compiled = trainer.compiled(request.objective, request.optimizer, request.data)
         if request.measure is not None:
             # What a function of the user's cannot take it tells now, and not after an epoch.
             request.measure(self)
             if request.evaluate is not None:
                 request.evaluate(self)
-        training = Training(self, request, compiled, model, compiled_anew=not known)
+        training = kind(self, request, compiled, model, compiled_anew=not known)
         for listener in request.listeners:
             listener.on_fit_begin(model, request.recorded)
         return training
+
+    def in_float64(self) -> Trainer:
+        """Return a trainer of parameters of its own, in float64, for whoever gives them values."""
+        own = self.parameters
+
+        def make() -> Trainer:
+            return Trainer(self.network, Parameters(own.nodes, "float64", own.roles))
+
+        return self.plans.get("trainer in float64", None, make)
 
     def compiled(self, objective: Objective, optimizer: Update, data: Examples) -> Compiled:
         """Return the plan for steps on such data, the last one if it was of the same kind."""

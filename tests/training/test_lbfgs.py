@@ -1,0 +1,165 @@
+"""Fits by L-BFGS: iterations in the place of epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import fastmlp as fm
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3))
+T = np.sin(X[:, :1]) + 0.1 * X[:, 1:2]
+WHOLE = {"batch_size": None, "verbose": False}
+
+
+def network(dtype="float64", **settings):
+    return fm.MLP([3, 6, 1], activation="tanh", seed=0, dtype=dtype, **settings)
+
+
+def test_it_is_the_minimiser_of_scipy_on_loss_and_penalty():
+    model, twin = network(), network()
+    history = model.fit(X, T, optimizer=fm.LBFGS(), epochs=30, l2=0.01, **WHOLE)
+    trainer = twin.trainer(l2=0.01)
+    shapes = [w.shape for w in twin.get_weights()]
+
+    def put(flat):
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        parts = np.split(flat, ends)
+        twin.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
+
+    def loss_and_gradient(flat):
+        put(flat)
+        loss, gradients = trainer.loss_and_gradient(X, T)
+        return loss, np.concatenate([gradient.ravel() for gradient in gradients])
+
+    start = np.concatenate([w.ravel() for w in twin.get_weights()])
+    options = {"maxiter": 30, "gtol": 1e-5, "ftol": 1e-9}
+    result = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+    assert history["loss"][-1] == pytest.approx(result.fun, rel=1e-6)
+    put(result.x)
+    for got, expected in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_epoch_is_an_iteration_after_which_its_numbers_are_taken(dtype):
+    model, seen = network(dtype), []
+
+    def listener(model, epoch, logs):
+        seen.append(model.evaluate(X, T)["loss"])
+        assert logs["val_loss"] == pytest.approx(model.evaluate(X[:9], T[:9])["loss"], rel=1e-6)
+
+    history = model.fit(
+        X, T, optimizer="lbfgs", epochs=7, validation_data=(X[:9], T[:9]), callbacks=[listener],
+        metrics=["mean_squared_error"], l2=1e-3, **WHOLE,
+    )  # fmt: skip
+    assert history.epochs == 7
+    assert history.stopped is None
+    np.testing.assert_allclose(history["loss"], seen, rtol=1e-6)
+    squared = model.evaluate(X, T, metrics=["mean_squared_error"])["mean_squared_error"]
+    assert history["mean_squared_error"][-1] == pytest.approx(squared, rel=1e-6)
+    assert (np.diff(history["loss"]) < 0).all()
+
+
+def test_it_says_when_it_is_done():
+    model = fm.MLP([3, 1], seed=0, dtype="float64")
+    history = model.fit(X, T, optimizer=fm.LBFGS(), epochs=200, **WHOLE)
+    assert history.epochs < 100
+    assert history.stopped.startswith(f"L-BFGS after epoch {history.epochs}: CONVERGENCE")
+    np.testing.assert_allclose(model.layers[0].weights, fm.least_squares(X, T)[0], atol=1e-4)
+    again = model.fit(X, T, optimizer=fm.LBFGS(), epochs=5, **WHOLE)
+    assert again.epochs <= 1
+
+
+def test_callbacks_end_it_and_bring_the_best_weights_back():
+    model = network()
+    ends = lambda model, epoch, logs: True if epoch == 3 else None  # noqa: E731
+    history = model.fit(X, T, optimizer=fm.LBFGS(), epochs=20, callbacks=[ends], **WHOLE)
+    assert history.epochs == 3
+    assert history.stopped is not None
+    assert model.evaluate(X, T)["loss"] == pytest.approx(history["loss"][-1], rel=1e-12)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_exception_leaves_the_weights_of_the_last_iteration(error):
+    model = network()
+
+    def listener(model, epoch, logs):
+        if epoch == 4:
+            raise error("stop")
+
+    with pytest.raises(error, match="stop"):
+        model.fit(X, T, optimizer=fm.LBFGS(), epochs=20, callbacks=[listener], **WHOLE)
+    assert model.history.epochs == 4
+    assert model.history.stopped.endswith("after epoch 4")
+    assert model.evaluate(X, T)["loss"] == pytest.approx(model.history["loss"][-1], rel=1e-12)
+    model.fit(X, T, optimizer=fm.LBFGS(), epochs=2, **WHOLE)
+
+
+def test_frozen_layers_stay_and_sample_weights_count():
+    model = network()
+    model.layers[0].trainable = False
+    before = model.get_weights()
+    weight = np.arange(40.0)
+    history = model.fit(X, T, optimizer="lbfgs", epochs=9, sample_weight=weight, **WHOLE)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert not np.array_equal(model.get_weights()[2], before[2])
+    scores = model.evaluate(X, T, sample_weight=weight)
+    assert scores["loss"] == pytest.approx(history["loss"][-1], rel=1e-12)
+
+
+def test_moments_of_steps_are_forgotten():
+    model, twin = network(), network()
+    adam = {"optimizer": fm.Adam(0.01), "epochs": 2, "shuffle": False, **WHOLE}
+    model.fit(X, T, **adam)
+    model.fit(X, T, optimizer="lbfgs", epochs=2, **WHOLE)
+    twin.set_weights(model.get_weights())
+    for each in (model, twin):
+        each.fit(X, T, **adam)
+    np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
+
+
+def test_a_loss_that_is_not_finite_ends_it():
+    model = fm.MLP([1, 1], seed=0)
+    before = model.get_weights()
+    with pytest.warns(fm.NonFiniteLossWarning, match="infinite in epoch 1"):
+        history = model.fit(
+            [[1.0], [2.0]], [1.0, 2.0], loss=lambda y, t: (y - t) ** 2 * 1e308 * 1e9,
+            optimizer="lbfgs", **WHOLE,
+        )  # fmt: skip
+    assert history.epochs == 0
+    for now, w in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, w)
+
+
+def test_what_it_cannot_do_is_said_before_anything_changes():
+    model = network()
+    with pytest.raises(ValueError, match="LBFGS needs all 40 rows at once, got batch_size=32"):
+        model.fit(X, T, optimizer=fm.LBFGS())
+    assert model.history is None
+    noisy = fm.Sequential([fm.Dense(4, "tanh"), fm.Dropout(0.5), fm.Dense(1)], input_columns=3)
+    with pytest.raises(ValueError, match="a loss that is the same each time"):
+        noisy.fit(X, T, optimizer="lbfgs", **WHOLE)
+    noisy.layers[1].rate = 0.0
+    assert noisy.fit(X, T, optimizer="lbfgs", epochs=2, **WHOLE).epochs == 2
+    with pytest.raises(ValueError, match="LBFGS does not train step by step"):
+        model.trainer(optimizer="lbfgs")
+    with pytest.raises(TypeError, match=r"got the class: write LBFGS\(\)"):
+        model.fit(X, T, optimizer=fm.LBFGS, **WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"history_size": 0}, ValueError, "history_size must be at least 1"),
+        ({"history_size": 1.5}, TypeError, "history_size must be an integer"),
+        ({"gradient_tolerance": -1}, ValueError, "gradient_tolerance must be"),
+        ({"loss_tolerance": "small"}, TypeError, "loss_tolerance must be a number"),
+        ({"line_search_steps": 0}, ValueError, "line_search_steps must be at least 1"),
+    ],
+)
+def test_its_settings_are_checked(settings, error, words):
+    with pytest.raises(error, match=words):
+        fm.LBFGS(**settings)
