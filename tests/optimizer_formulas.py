@@ -27,9 +27,9 @@ def adam(how: Adam, t: int, rate: float, g: np.ndarray, state: State) -> np.ndar
 def nadam(how: Nadam, t: int, rate: float, g: np.ndarray, state: State) -> np.ndarray:
     m = state["m"] = how.beta1 * state.get("m", 0.0) + (1 - how.beta1) * g
     v = state["v"] = how.beta2 * state.get("v", 0.0) + (1 - how.beta2) * g**2
-    mu, ahead = (how.beta1 * (1 - 0.5 * 0.96 ** (i * how.momentum_decay)) for i in (t, t + 1))
-    momenta = state["momenta"] = state.get("momenta", 1.0) * mu
-    along = ahead * m / (1 - momenta * ahead) + (1 - mu) * g / (1 - momenta)
+    mu = how.beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * how.momentum_decay))  # μ₁ … μₜ₊₁
+    momenta = np.cumprod(mu)
+    along = mu[t] * m / (1 - momenta[t]) + (1 - mu[t - 1]) * g / (1 - momenta[t - 1])
     return -rate * along / (np.sqrt(v / (1 - how.beta2**t)) + how.epsilon)
 
 

@@ -173,5 +173,7 @@ def test_where_the_loss_becomes_infinite_the_last_finite_average_stays():
     with pytest.warns(fm.NonFiniteLossWarning):
         model.fit(X, t, optimizer=fm.SGD(1e30, ema=0.9), epochs=50, batch_size=2)
     assert np.isfinite(model.parameters.flat).all()
-    history = model.fit(X, t, optimizer=fm.SGD(0.1, ema=0.9), epochs=1, batch_size=2)
-    assert history.epochs in (0, 1)
+    assert model._trainer.state is None
+    model.set_weights([np.zeros((1, 1)), np.zeros(1)])
+    model.fit(X, t, optimizer=fm.SGD(0.1, ema=0.9), epochs=1, batch_size=None)
+    assert model.predict(X)[0, 0] == pytest.approx(0.2)

@@ -214,7 +214,7 @@ def _optimizer(options: argparse.Namespace, steps: int) -> Any:
     optimizer = fm.optimizers.get(options.optimizer)
     rate = options.learning_rate or float(optimizer.rates(0, 1)[0])
     schedule = fm.CosineDecay(rate, steps)
-    settings = {"momentum": 0.9} if options.optimizer == "sgd" else {}
+    settings: dict[str, Any] = {"momentum": 0.9} if options.optimizer == "sgd" else {}
     return replace(optimizer, learning_rate=schedule, **settings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -53,11 +53,10 @@ class Update(ABC):
     """
 
     learning_rate: float | Schedule
-    _: KW_ONLY
-    clip_norm: float | None = None
-    clip_value: float | None = None
-    groups: Mapping[Any, Any] | None = None
-    ema: float | None = None
+    clip_norm: float | None = field(default=None, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
+    groups: Mapping[Any, Any] | None = field(default=None, kw_only=True)
+    ema: float | None = field(default=None, kw_only=True)
 
     # The settings that are for all parameters at once.
     common: ClassVar[tuple[str, ...]] = ("clip_norm", "clip_value", "groups", "ema")
@@ -76,7 +75,7 @@ class Update(ABC):
             object.__setattr__(self, "groups", groups)  # frozen for everybody else
 
     def __repr__(self) -> str:
-        names = [field.name for field in fields(self) if field.init and not field.kw_only]
+        names = [own.name for own in fields(self) if own.init and not own.kw_only]
         names += [name for name in self.common if getattr(self, name) is not None]
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
 

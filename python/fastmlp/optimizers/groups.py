@@ -119,7 +119,8 @@ def rule_of(optimizer: Update, role: str, layer: str, parameter: str) -> tuple[U
     """
     groups = optimizer.groups or {}
     entries = {selector: groups[key] for key in groups for selector in selectors(key)}
-    rule = replace(optimizer, **dict.fromkeys(optimizer.common))
+    none: dict[str, Any] = dict.fromkeys(optimizer.common)
+    rule = replace(optimizer, **none)
     asked = False  # whether a decay was given for just this
     for selector in (role, layer, parameter):
         entry = entries.get(selector)

@@ -9,9 +9,9 @@ import numpy as np
 
 from fastmlp import _core
 from fastmlp._checks import hint
-from fastmlp.layers.base import ROLES
+from fastmlp.graph.roles import ROLES, STATISTIC
 from fastmlp.optimizers.groups import rule_of, selectors
-from fastmlp.planner.parameters import STATISTIC, Treatment
+from fastmlp.planner.parameters import Treatment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
