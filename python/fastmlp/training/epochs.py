@@ -228,6 +228,8 @@ class Training:
             self.history.append(self._evaluated[1] | logs)
         self._tell_rule()
         if self.non_finite:
+            # Its vectors are no longer those of the weights.
+            trainer.state = None
             epoch = self.history.epochs + 1
             self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
 

@@ -129,6 +129,8 @@ class StepTrainer(Trainer):
                 )
             finally:
                 self.settle(first, result)
+                if result.non_finite:
+                    self.state = None  # its vectors are no longer those of the weights
         finally:
             turn.live = False
         if result.non_finite:

@@ -250,8 +250,6 @@ class Trainer:
         if state.average is not None:
             state.average.end()
         state.steps = first_step + result.steps_done
-        if result.non_finite:
-            self.state = None  # its vectors are no longer those of the weights
 
 
 def _kind(objective: Objective, updates: Updates, data: Examples) -> tuple[Any, ...]:
