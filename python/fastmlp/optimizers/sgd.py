@@ -20,8 +20,8 @@ class SGD(Update):
 
     v ← μ v − α w̄, then w ← w + v, or with Nesterov's look-ahead w ← w + μ v − α w̄; and w ← w −
     α·weight_decay·w. Without momentum w ← w − α w̄. The formulas are those of Sutskever et al., "On
-    the importance of initialization and momentum in deep learning" (ICML 2013). PyTorch has the rate
-    of the present step before v instead of that of each gradient in it: the same for a constant α.
+    the importance of initialization and momentum in deep learning" (ICML 2013). In PyTorch the
+    rate of the present step multiplies v instead, which is the same while α is constant.
 
     Parameters
     ----------

@@ -48,6 +48,7 @@ def minimise(
     # The vectors are too short for BLAS to share, but its threads would spin for 0.1 s after each
     # call, on the very cores that the loss is computed on: then a fit takes seven times as long.
     run: Any = minimize
+    told = {} if callback is None else {"callback": callback}
     with _thread_pools().limit(limits=1, user_api="blas"):
         return run(
             function,
@@ -55,7 +56,7 @@ def minimise(
             method="L-BFGS-B",
             jac=True,
             options=options,
-            callback=callback,
+            **told,
         )
 
 
