@@ -74,12 +74,12 @@ class Minimisation(Training):
             last = flat.copy(), loss
             return loss, gradient
 
-        with progress.Progress(request.epochs, request.visible) as bar:
+        with progress.Progress(request.epochs, request.display) as shown:
 
             def iterated(flat: Array) -> None:
                 loss = last[1] if np.array_equal(flat, last[0]) else at(flat)[0]
                 self._iterated(flat, loss)
-                bar.advance(1, self._last())
+                shown.advance([self._numbers(-1)])
                 if history.stopped:
                     raise _Ended
 
