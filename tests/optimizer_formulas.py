@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop, Update
+from fastmlp.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, Lion, Muon, Nadam, RMSprop, Update
 
 State = dict[str, Any]  # of one parameter; empty before the first step
 
@@ -63,12 +63,26 @@ def rmsprop(how: RMSprop, t: int, rate: float, g: np.ndarray, state: State) -> n
     return -rate * u
 
 
+def muon(how: Muon, t: int, rate: float, g: np.ndarray, state: State) -> np.ndarray:
+    m = state["m"] = how.momentum * state.get("m", 0.0) + (1 - how.momentum) * g
+    X = how.momentum * m + (1 - how.momentum) * g if how.nesterov else m
+    X = X / np.linalg.norm(X)
+    rows, columns = X.shape
+    for _ in range(how.ns_steps):
+        A = X @ X.T
+        X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
+    original = how.scale == "original"
+    factor = max(1, rows / columns) ** 0.5 if original else 0.2 * max(rows, columns) ** 0.5
+    return -rate * factor * X
+
+
 FORMULAS: dict[type[Update], Any] = {
     Adagrad: adagrad,
     Adam: adam,
     AdamW: adam,
     Adamax: adamax,
     Lion: lion,
+    Muon: muon,
     Nadam: nadam,
     RMSprop: rmsprop,
     SGD: sgd,

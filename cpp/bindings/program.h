@@ -62,7 +62,7 @@ class PyProgram {
                   py::array step_values, std::uint64_t seed, std::uint64_t first_step,
                   py::array scalars, std::optional<py::array> done, double clip_norm,
                   double clip_value, std::optional<py::array> average,
-                  std::optional<py::array> parts) {
+                  std::optional<py::array> parts, std::vector<py::array> outputs) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
@@ -88,6 +88,14 @@ class PyProgram {
       call.updates.average = to_vector<T>(*average, p.parameter_size, "average");
       call.updates.state.push_back(call.updates.average);
       call.updates.parts = to_vector<double>(*parts, steps, "parts");
+    }
+    if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      T* const out = p.output_rows[i] == kBatch
+                         ? nullptr
+                         : to_result<T>(proxy(outputs[i]), p.output_rows[i], p.output_columns[i]);
+      if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
+      call.outputs.push_back(out);
     }
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");

@@ -51,6 +51,8 @@ namespace fastmlp {
 //             w ← (1 − decay)·w − rate·mean/norm
 //   adagrad   total ← total + g²;  w ← (1 − decay)·w − rate·g/(√(initial + total) + epsilon)
 //   lion      w ← (1 − decay)·w − rate·sign(β₁·mean + (1−β₁)·g);  mean ← β₂·mean + (1−β₂)·g
+//   muon      mean ← momentum·mean + (1−momentum)·g;  w ← (1 − decay)·w − rate·direction, which the
+//             program has computed
 #define FASTMLP_OPTIMIZER(X)                                                          \
   X(assign, , )                                                                       \
   X(sgd, , rate decay)                                                                \
@@ -65,7 +67,8 @@ namespace fastmlp {
   X(nadam, mean square, ahead now beta1 beta2 epsilon decay)                          \
   X(adamax, mean norm, rate beta1 beta2 epsilon decay)                                \
   X(adagrad, total, rate initial epsilon decay)                                       \
-  X(lion, mean, rate beta1 beta2 decay)
+  X(lion, mean, rate beta1 beta2 decay)                                               \
+  X(muon, mean direction, rate momentum decay)
 
 #define FASTMLP_NAME(name) name,
 #define FASTMLP_PHI(name, phi, message) name,

@@ -190,6 +190,17 @@ void centered_rmsprop_momentum(Index n, T* w, const T* g, T* const* state, const
 }
 
 template <class T>
+void muon(Index n, T* w, const T* g, T* const* state, const T* numbers) {
+  T *const mean = state[0], *const direction = state[1];
+  const T rate = numbers[0], momentum = numbers[1];
+  const Vec<T> kept = splat(T(1) - numbers[2]);
+  for_vectors<T>(n, [=](auto get, auto put) {
+    put(mean, fma(splat(momentum), get(mean), (T(1) - momentum) * get(g)));
+    put(w, fma(splat(-rate), get(direction), kept * get(w)));
+  });
+}
+
+template <class T>
 void clip(Index n, const T* g, T factor, T bound, T* y) {
   const Vec<T> most = splat(bound);
   for_vectors<T>(n, [=](auto get, auto put) {

@@ -128,7 +128,7 @@ class EpochLoop {
         first,
         rows,
         call_.parameters,
-        &no_outputs_,
+        &call_.outputs,
         run_key(call_.seed, call_.first_step + std::uint64_t(number)),
         number,
         batches_per_poll_ == 1 ? &listener_ : nullptr};
@@ -191,7 +191,6 @@ class EpochLoop {
   const Index batches_;
   std::vector<double> sums_;  // of the epoch: scalars times weights of their batches
   double weight_ = 0.0;       // of the epoch's batches
-  const std::vector<T*> no_outputs_;
   Listener listener_;
   Place place_;                     // where the next team begins
   std::atomic<Index> leave_at_{0};  // the step before which this one ends

@@ -27,6 +27,7 @@ struct TrainingCall {
   std::uint64_t seed = 0, first_step = 0;
   std::function<bool()> interrupted;  // asked about every 50 ms by the calling thread
   double* scalars = nullptr;          // out: epochs × the program's scalars, averages over batches
+  std::vector<T*> outputs;            // where the program's results go in each step
 };
 
 struct TrainingResult {

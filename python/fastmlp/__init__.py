@@ -46,7 +46,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "models.model": "Model",
         "models.sequential": "MLP Sequential",
         "networks.signal": "NoSignalWarning",
-        "optimizers": "Adagrad Adam AdamW Adamax LBFGS Lion Nadam RMSprop SGD optimizers",
+        "optimizers": "Adagrad Adam AdamW Adamax LBFGS Lion Muon Nadam RMSprop SGD optimizers",
         "schedules": "Coslog4 CosineDecay CosineRestarts ExponentialDecay FlatCosine "
         "InverseScaling OneCycle PolynomialDecay StepDecay Warmup schedules",
         "history": "History",

@@ -49,6 +49,7 @@ from fastmlp.optimizers import Adam as Adam
 from fastmlp.optimizers import Adamax as Adamax
 from fastmlp.optimizers import AdamW as AdamW
 from fastmlp.optimizers import Lion as Lion
+from fastmlp.optimizers import Muon as Muon
 from fastmlp.optimizers import Nadam as Nadam
 from fastmlp.optimizers import RMSprop as RMSprop
 from fastmlp.schedules import CosineDecay as CosineDecay

@@ -68,6 +68,7 @@ class _Program:
         clip_value: float = ...,
         average: _Array | None = None,
         parts: NDArray[np.float64] | None = None,
+        outputs: Sequence[_Array] = (),
     ) -> tuple[int, int, bool]: ...
     # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
 

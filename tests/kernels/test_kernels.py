@@ -579,6 +579,20 @@ def test_every_rule_of_an_optimizer_follows_its_formula(isa, dtype, name):
 
 
 @every_table
+def test_muon_goes_along_the_direction_it_is_given(isa, dtype):
+    eps, (rate, momentum, decay) = np.finfo(dtype).eps, (0.25, 0.75, 0.125)
+    for n in SIZES:
+        w, g, mean, direction = np.random.default_rng(n).standard_normal((4, n)).astype(dtype)
+        before, kept = w.astype(float), (mean.astype(float), direction.copy())
+        numbers = [rate, momentum, decay]
+        kernels.update("muon", w, g, state=[mean, direction], numbers=numbers, isa=isa)
+        expected = before - rate * kept[1] - decay * before
+        np.testing.assert_allclose(w, expected, rtol=8 * eps, atol=8 * eps)
+        np.testing.assert_allclose(mean, 0.75 * kept[0] + 0.25 * g, rtol=8 * eps, atol=8 * eps)
+        np.testing.assert_array_equal(direction, kept[1])
+
+
+@every_table
 def test_what_is_assigned_is_what_was_given(isa, dtype):
     for n in SIZES:
         w, g = np.random.default_rng(n).standard_normal((2, n)).astype(dtype)

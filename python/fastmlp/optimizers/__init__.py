@@ -21,6 +21,7 @@ from fastmlp.optimizers.adamw import AdamW
 from fastmlp.optimizers.base import Update
 from fastmlp.optimizers.lbfgs import LBFGS
 from fastmlp.optimizers.lion import Lion
+from fastmlp.optimizers.muon import Muon
 from fastmlp.optimizers.nadam import Nadam
 from fastmlp.optimizers.rmsprop import RMSprop
 from fastmlp.optimizers.sgd import SGD
@@ -37,6 +38,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Lion",
+    "Muon",
     "Nadam",
     "RMSprop",
     "Update",
@@ -50,6 +52,7 @@ OPTIMIZERS: dict[str, Callable[[], Update]] = {
     "adamax": Adamax,
     "adamw": AdamW,
     "lion": Lion,
+    "muon": Muon,
     "nadam": Nadam,
     "rmsprop": RMSprop,
     "sgd": SGD,

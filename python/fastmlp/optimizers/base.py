@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -15,6 +15,7 @@ from fastmlp.optimizers.groups import checked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastmlp.graph.node import Node
     from fastmlp.schedules import Schedule
 
     Array: TypeAlias = NDArray[np.float64]
@@ -83,6 +84,15 @@ class Update(ABC):
     @abstractmethod
     def kernel(self) -> str:
         """Name of the rule in the core; it may depend on the settings."""
+
+    @property
+    def direction(self) -> Callable[[Node, Node], Node] | None:
+        """What makes the direction of a step of the mean until now and the gradient, for "muon"."""
+        return None
+
+    def parts(self) -> tuple[Update, ...]:
+        """Return the optimizers that it consists of, itself first."""
+        return (self,)
 
     @property
     def state_vectors(self) -> int:

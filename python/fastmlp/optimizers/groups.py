@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from fastmlp.optimizers.base import Update
@@ -90,27 +90,56 @@ def _checked_entry(where: str, value: Any, optimizer: Update, kind: type) -> Any
             f"{where}: expected a dict of settings or an optimizer, got {value!r} "
             f"({type(value).__name__})"
         )
-    own = [field.name for field in fields(optimizer) if field.init and field.name not in common]
+    parts = optimizer.parts()
     for name in value:
         if name in common:
             raise ValueError(f"{where}: {name} is for all parameters: give it to the optimizer")
-        if name not in own:
+        if not any(name in _settings(part) for part in parts):
+            own = dict.fromkeys(own for part in parts for own in _settings(part))
             raise ValueError(
                 f"{where}: {type(optimizer).__name__} has no setting {name!r}; it has "
                 f"{', '.join(own)}"
             )
-    try:
-        replace(optimizer, groups=None, **value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{where}: {error}") from None
+    for part in parts:
+        fitting = {name: value[name] for name in value if name in _settings(part)}
+        try:
+            replace(part, **fitting, groups=None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{where}: {error}") from None
     return Fixed(value)
 
 
-def rule_of(optimizer: Update, role: str, layer: str, parameter: str) -> tuple[Update, bool]:
+def _settings(optimizer: Update) -> list[str]:
+    """Return the names of the settings that are not common to all optimizers."""
+    return [own.name for own in fields(optimizer) if own.init and own.name not in optimizer.common]
+
+
+class Place(NamedTuple):
+    """Where a parameter is in a network.
+
+    Attributes
+    ----------
+    role, layer, parameter : str
+        Its role, the name of its layer, and its own.
+    matrix : bool
+        Whether it is a weight of several rows and columns.
+    last : bool
+        Whether an output is made of it without another weight between.
+    """
+
+    role: str
+    layer: str
+    parameter: str
+    matrix: bool
+    last: bool
+
+
+def rule_of(optimizer: Update, place: Place) -> tuple[Update, bool]:
     """Return what updates one parameter, and whether its weight decay applies.
 
     What the groups say of its role comes first, then what they say of its layer, then of itself: a
-    dict replaces settings, an optimizer replaces all that was before.
+    dict replaces settings, an optimizer replaces all that was before. An optimizer of matrices
+    leaves to its other part what is none, and outputs unless it is given for their layers.
 
     Raises
     ------
@@ -120,21 +149,27 @@ def rule_of(optimizer: Update, role: str, layer: str, parameter: str) -> tuple[U
     groups = optimizer.groups or {}
     entries = {selector: groups[key] for key in groups for selector in selectors(key)}
     none: dict[str, Any] = dict.fromkeys(optimizer.common)
-    rule = replace(optimizer, **none)
+    rule = _part(replace(optimizer, **none), place.matrix and not place.last)
     asked = False  # whether a decay was given for just this
-    for selector in (role, layer, parameter):
+    for selector in place[:3]:
         entry = entries.get(selector)
         if entry is None:
             continue
         if not isinstance(entry, Fixed):
-            rule, asked = entry, False
+            hidden = selector == place.role and place.last
+            rule, asked = _part(entry, place.matrix and not hidden), False
             continue
         for name in entry:
-            if not hasattr(rule, name):
+            if name not in _settings(rule):
                 raise ValueError(
-                    f"groups: {parameter!r} is updated by {type(rule).__name__}, which has no "
-                    f"setting {name!r}, given for {selector!r}"
+                    f"groups: {place.parameter!r} is updated by {type(rule).__name__}, which has "
+                    f"no setting {name!r}, given for {selector!r}"
                 )
         rule = replace(rule, **entry)
-        asked = asked or ("weight_decay" in entry and selector != layer)
-    return rule, asked or rule.decaying is None or role in rule.decaying
+        asked = asked or ("weight_decay" in entry and selector != place.layer)
+    return rule, asked or rule.decaying is None or place.role in rule.decaying
+
+
+def _part(optimizer: Update, matrix: bool) -> Update:
+    """Return the part of an optimizer that is for a matrix, or for what is none."""
+    return optimizer.parts()[0 if matrix else -1]

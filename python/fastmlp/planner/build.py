@@ -27,10 +27,13 @@ def plan_program(
     scalars: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
+    directions: Mapping[Node, Node] | None = None,
 ) -> tuple[dict[str, Any], Steps]:
     """Return the arguments of `_core.Program` and the steps they came from."""
-    gradients = gradients or {}
-    wanted = [*scalars, *(() if weight is None else (weight,)), *gradients.values(), *outputs]
+    gradients, directions = gradients or {}, directions or {}
+    weights = () if weight is None else (weight,)
+    wanted = [*scalars, *weights, *gradients.values(), *outputs, *directions.values()]
+    fed = [*fed, *directions]
     order = topological_order([*wanted, *fed], known=set(fed))
     work = lower(
         order,
@@ -40,6 +43,7 @@ def plan_program(
         scalars=scalars,
         weight=weight,
         gradients=gradients,
+        directions=directions,
     )
     fuse(work)
     by_rows = assign_sections(work)

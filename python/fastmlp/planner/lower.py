@@ -37,6 +37,7 @@ def lower(
     scalars: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
+    directions: Mapping[Node, Node] | None = None,
 ) -> Steps:
     """Return the steps that compute the outputs.
 
@@ -56,9 +57,12 @@ def lower(
         (1, 1), what a batch counts in these averages; by default its number of rows.
     gradients : mapping of Node to Node
         From a parameter to the node whose value goes to its place in the gradient.
+    directions : mapping of Node to Node
+        From a fed matrix that is stored as parameters are to an output that is, too.
     """
-    gradients = gradients or {}
-    turned = transposed(order, gradients.values(), fed)
+    gradients, directions = gradients or {}, directions or {}
+    others = [node for node in fed if node not in directions]
+    turned = transposed(order, [*gradients.values(), *directions.values()], others)
     work = _Lowering(parameters, fed, turned)
     for node in order:
         work.visit(node)
@@ -72,6 +76,10 @@ def lower(
     for number, node in enumerate(outputs):
         place = Place(ir.OUTPUT_SPACE, number)
         work.deliver(node, Buffer(*node.shape, "output", place=place))
+    for number, (mean, node) in enumerate(directions.items(), len(outputs)):
+        place = Place(ir.OUTPUT_SPACE, number)
+        buffer = Buffer(*work.stored_shape(mean), "output", place=place)
+        work.deliver(node, buffer, turned=mean in turned)
     return work.result
 
 
@@ -88,7 +96,8 @@ class _Lowering:
         self.shared: dict[Hashable, tuple[Operand, ...]] = {}  # of several operations
         self.result = Steps()
         for number, node in enumerate(fed):
-            buffer = Buffer(*node.shape, "feed", place=Place(ir.FEED_SPACE, number))
+            place = Place(ir.FEED_SPACE, number)
+            buffer = Buffer(*self.stored_shape(node), "feed", place=place)
             self.result.feeds.append(buffer)
             self.values[node] = Operand.of(buffer)
 
@@ -400,13 +409,13 @@ class _Lowering:
         buffer = Buffer(*self.stored_shape(parameter), "gradient", place=place)
         self.copy(node, buffer, parameter in self.turned)
 
-    def deliver(self, node: Node, buffer: Buffer) -> None:
+    def deliver(self, node: Node, buffer: Buffer, *, turned: bool = False) -> None:
         """Write a node's value to an output or a scalar."""
         if buffer.home == "output":
             self.result.outputs.append(buffer)
         else:
             self.result.scalars.append(buffer)
-        self.copy(node, buffer, turned=False)
+        self.copy(node, buffer, turned)
 
     def copy(self, node: Node, buffer: Buffer, turned: bool) -> None:
         out, value = Operand.of(buffer), self.values[node]

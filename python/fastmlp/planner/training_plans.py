@@ -18,6 +18,7 @@ from fastmlp.graph.ops.reductions import spread
 from fastmlp.graph.ops.scheduled import values_of
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.build import plan_program
+from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Group, Parameters, Treatment
 from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
@@ -40,6 +41,7 @@ class Changes:
     frozen: frozenset[Node]
     undecayed: frozenset[Node]
     treatments: Mapping[Node, Treatment]
+    directions: Mapping[Node, Direction]
 
     @property
     def given(self) -> list[Node]:
@@ -60,6 +62,7 @@ class Changes:
             ("frozen", self.frozen),
             ("undecayed", self.undecayed),
             ("treatments", self.treatments),
+            ("directions", self.directions),
         ):
             for node in nodes:
                 if node not in parameters.offsets:
@@ -100,6 +103,7 @@ def plan_training(
     frozen: Collection[Node] = (),
     undecayed: Collection[Node] = (),
     treatments: Mapping[Node, Treatment] | None = None,
+    directions: Mapping[Node, Direction] | None = None,
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
 
@@ -129,9 +133,17 @@ def plan_training(
         They are trained without the optimizer's weight decay.
     treatments : mapping of parameter to Treatment, optional
         How parameters are updated that the optimizer does not update in its own way.
+    directions : mapping of matrix to function of nodes, optional
+        For parameters of the rule "muon": what makes the direction of a step of the mean of
+        gradients until now, and the gradient.
     """
     changes = Changes(
-        gradients, statistics or {}, frozenset(frozen), frozenset(undecayed), treatments or {}
+        gradients,
+        statistics or {},
+        frozenset(frozen),
+        frozenset(undecayed),
+        treatments or {},
+        directions or {},
     )
     return TrainingPlan(loss, parameters, update, metrics, weight, changes)
 
@@ -237,10 +249,12 @@ class TrainingPlan:
         self.vectors = max((len(rule.state) for _, rule in rules), default=0)
         self.columns = max((begin + len(rule.numbers) for begin, rule in rules), default=0)
         self._assigned = [node for node in changes.statistics if node in followed]
+        self._directions = Directions(changes.directions, followed, parameters)
         arguments, self.steps = plan_program(
             (),
             parameters=parameters,
             fed=(*self.inputs, *self._scheduled),
+            directions=self._directions.nodes,
             scalars=(loss, *metrics),
             weight=weight,
             gradients=followed,
@@ -307,8 +321,10 @@ class TrainingPlan:
         steps = epochs * -(-rows // batch_size)
         arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype)
         result = result or self.new_result(epochs)
+        means, outputs = self._directions.arrays(state)
         self._program.train(
-            feeds=arrays,
+            feeds=[*arrays, *means],
+            outputs=outputs,
             order=order,
             rows=rows,
             batch_rows=batch_size,
@@ -347,10 +363,12 @@ class TrainingPlan:
         arrays, rows = self._arrays(feeds)
         arrays += values_of(self._scheduled, step, 1, self.parameters.dtype)
         seed, step = seed % WORD, step % WORD
+        means, outputs = self._directions.arrays(self.new_state())
+        arrays += means
 
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
-            loss = self._program.run(arrays, rows, self.parameters.flat, [], seed, step, flat)
+            loss = self._program.run(arrays, rows, self.parameters.flat, outputs, seed, step, flat)
             for node in self._assigned:  # what stands there is its new value
                 self.parameters.view(node, flat)[...] = 0
             return loss, flat

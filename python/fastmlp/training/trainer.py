@@ -160,6 +160,7 @@ class Trainer:
                 statistics=graph.statistics,
                 frozen=self.network.frozen,
                 treatments=dict(updates.treatments),
+                directions=dict(updates.directions),
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
@@ -254,4 +255,4 @@ class Trainer:
 
 def _kind(objective: Objective, updates: Updates, data: Examples) -> tuple[Any, ...]:
     """Return what the plan of a training depends on."""
-    return objective, updates.treatments, data.target_columns, data.weighted
+    return objective, updates.plan, data.target_columns, data.weighted

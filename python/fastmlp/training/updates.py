@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp import _core
 from fastmlp._checks import hint
 from fastmlp.graph.roles import ROLES, STATISTIC
-from fastmlp.optimizers.groups import rule_of, selectors
+from fastmlp.optimizers.groups import Place, rule_of, selectors
 from fastmlp.planner.parameters import Treatment
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Updates:
         Without what is common to all parameters, each once.
     treatments : tuple of (Node, Treatment)
         How each parameter is updated.
+    directions : tuple of (Node, callable)
+        Of the parameters whose rule goes along a direction: what makes it.
     memory : tuple
         What each parameter's rule keeps from step to step, for whoever has to know whether a state
         is of use to it: its class, and the names of its vectors.
@@ -41,6 +43,7 @@ class Updates:
     optimizer: Update
     rules: tuple[Update, ...]
     treatments: tuple[tuple[Node, Treatment], ...]
+    directions: tuple[tuple[Node, Any], ...]
     memory: tuple[Any, ...]
 
     @classmethod
@@ -50,22 +53,37 @@ class Updates:
         Raises
         ------
         ValueError
-            If its groups name something that the network has not.
+            If its groups name something that the network has not, or do not go together with it.
         """
         roles, names = network.parameter_roles, network.parameter_names
         _check_selectors(optimizer, names)
         format = _core.format.optimizers
         rules: list[Update] = []
         columns = [0]  # where the numbers of each rule begin
-        treatments, memory = [], []
+        treatments, directions, memory = [], [], []
+        last = _last_weights(network)
         for node, name in zip(network.parameter_nodes, names, strict=True):
-            rule, decays = rule_of(optimizer, roles[node], _layer(name), name)
+            matrix = roles[node] == "weight" and min(map(int, node.shape)) > 1
+            place = Place(roles[node], _layer(name), name, matrix, node in last)
+            rule, decays = rule_of(optimizer, place)
             if rule not in rules:  # by ==: a schedule of the user's may have no hash
                 rules.append(rule)
                 columns.append(columns[-1] + len(format[rule.kernel].numbers))
             treatments.append((node, Treatment(rule.kernel, columns[rules.index(rule)], decays)))
+            if rule.direction is not None:
+                directions.append((node, rule.direction))
             memory.append((type(rule), format[rule.kernel].state))
-        return cls(optimizer, tuple(rules), tuple(treatments), tuple(memory))
+        if directions and (optimizer.clip_norm is not None or optimizer.clip_value is not None):
+            raise ValueError(
+                "clip_norm and clip_value have no effect on the steps of Muon, which groups give "
+                "to some parameters: leave them out"
+            )
+        return cls(optimizer, tuple(rules), tuple(treatments), tuple(directions), tuple(memory))
+
+    @property
+    def plan(self) -> tuple[Any, ...]:
+        """What a plan depends on."""
+        return self.treatments, self.directions
 
     @property
     def vectors(self) -> int:
@@ -92,6 +110,22 @@ class Updates:
 def _layer(parameter: str) -> str:
     """Return the layer of a parameter, by their names."""
     return parameter.rpartition(".")[0]
+
+
+def _last_weights(network: Network) -> set[Node]:
+    """Return the weights that outputs are made of, without another weight between."""
+    weights = {node for node, role in network.parameter_roles.items() if role == "weight"}
+    found: set[Node] = set()
+    seen: set[Node] = set()
+    waiting = [network.forward()[0]]
+    while waiting:
+        node = waiting.pop()
+        own = weights.intersection(node.parents)
+        found |= own
+        if not own:
+            waiting += [parent for parent in node.parents if parent not in seen]
+            seen.update(node.parents)
+    return found
 
 
 def _check_selectors(optimizer: Update, names: tuple[str, ...]) -> None:
