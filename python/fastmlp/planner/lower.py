@@ -10,16 +10,7 @@ import numpy as np
 from fastmlp.graph.node import BATCH, OPS, Array, Node, topological_order
 from fastmlp.graph.ops.cross_entropy import without_cancellation
 from fastmlp.planner import ir
-from fastmlp.planner.ir import (
-    ONE,
-    Buffer,
-    Operand,
-    Place,
-    Step,
-    Steps,
-    Uniform,
-    constant_buffer,
-)
+from fastmlp.planner.ir import ONE, Buffer, Operand, Place, Step, Steps, Uniform, constant_buffer
 from fastmlp.planner.kernels import BINARY, UNARY
 from fastmlp.planner.layout import is_matrix, transposed
 from fastmlp.planner.lower_rows import ROWS, batch_mean
@@ -73,13 +64,10 @@ def lower(
     if weight is not None:
         work.deliver(weight, Buffer(1, 1, "scalar"))
         work.result.weight = work.result.scalars.pop()
-    for number, node in enumerate(outputs):
-        place = Place(ir.OUTPUT_SPACE, number)
-        work.deliver(node, Buffer(*node.shape, "output", place=place))
-    for number, (mean, node) in enumerate(directions.items(), len(outputs)):
-        place = Place(ir.OUTPUT_SPACE, number)
-        buffer = Buffer(*work.stored_shape(mean), "output", place=place)
-        work.deliver(node, buffer, turned=mean in turned)
+    for number, node in enumerate([*outputs, *directions.values()]):
+        place, given = Place(ir.OUTPUT_SPACE, number), number < len(outputs)
+        shape = node.shape if given else (node.shape[1], int(node.shape[0]))
+        work.deliver(node, Buffer(*shape, "output", place=place), turned=not given)
     return work.result
 
 
@@ -96,8 +84,7 @@ class _Lowering:
         self.shared: dict[Hashable, tuple[Operand, ...]] = {}  # of several operations
         self.result = Steps()
         for number, node in enumerate(fed):
-            place = Place(ir.FEED_SPACE, number)
-            buffer = Buffer(*self.stored_shape(node), "feed", place=place)
+            buffer = Buffer(*self.stored_shape(node), "feed", place=Place(ir.FEED_SPACE, number))
             self.result.feeds.append(buffer)
             self.values[node] = Operand.of(buffer)
 
