@@ -15,7 +15,7 @@ from properties import REFUSED, attempt, good_arguments, one_replaced
 
 NAMES = {"initial": 0.1, "peak": 0.1, "factor": 0.5, "every": 10, "steps": 10, "period": 10}
 SCHEDULES = {
-    name: good_arguments(cls, {**NAMES, "after": 0.1})
+    name: good_arguments(cls, {**NAMES, "after": 0.1, "of": schedules.CosineDecay(0.1, 10)})
     for name, cls in sorted(vars(schedules).items())
     if dataclasses.is_dataclass(cls)
 }
