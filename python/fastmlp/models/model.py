@@ -148,10 +148,8 @@ class Model(Solvable):
     ) -> History:
         """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
 
-        A second call goes on from the present weights. It also goes on with the optimizer's moments
-        and step count where the optimizer is of the same class and keeps the same vectors, so that
-        rates and other settings may change between fits; a new schedule begins with its step 0.
-        Otherwise moments and steps start anew.
+        A second call goes on from the present weights, and with an optimizer of the same class also
+        with its moments and step count: settings may change. A new schedule begins with its step 0.
 
         Parameters
         ----------
@@ -173,8 +171,7 @@ class Model(Solvable):
             What the loss of each output counts in J = Σ weight · mean loss + penalty, at least 0;
             by default 1.
         optimizer : str or optimizer, default "adam"
-            A name in `fastmlp.optimizers.OPTIMIZERS` ("adam", "adamw", "sgd", …), or one of
-            `fastmlp.optimizers` with settings of your own: ``fm.AdamW(3e-3)``.
+            "adam", "adamw", "sgd", … or one of `fastmlp.optimizers` with settings of your own.
         epochs : int, default 10
             How many times to go through the data.
         batch_size : int or None, default 32
