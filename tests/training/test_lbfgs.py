@@ -21,26 +21,12 @@ def network(dtype="float64", **settings):
 def test_it_is_the_minimiser_of_scipy_on_loss_and_penalty():
     model, twin = network(), network()
     history = model.fit(X, T, optimizer=fm.LBFGS(), epochs=30, l2=0.01, **WHOLE)
-    trainer = twin.trainer(l2=0.01)
-    shapes = [w.shape for w in twin.get_weights()]
-
-    def put(flat):
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        parts = np.split(flat, ends)
-        twin.set_weights([part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)])
-
-    def loss_and_gradient(flat):
-        put(flat)
-        loss, gradients = trainer.loss_and_gradient(X, T)
-        return loss, np.concatenate([gradient.ravel() for gradient in gradients])
-
-    start = np.concatenate([w.ravel() for w in twin.get_weights()])
+    loss = twin.trainer(l2=0.01).objective(X, T)
     options = {"maxiter": 30, "gtol": 1e-5, "ftol": 1e-9}
-    result = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+    start = twin.parameters.flat.copy()
+    result = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
     assert history["loss"][-1] == pytest.approx(result.fun, rel=1e-6)
-    put(result.x)
-    for got, expected in zip(model.get_weights(), twin.get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.parameters.flat, result.x, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

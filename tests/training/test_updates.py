@@ -28,9 +28,10 @@ def followed(rules, clip=lambda gradients: gradients):
     """The weights after the steps of `HOW`, each parameter by its rule, in NumPy."""
     twin = network()
     states = [{} for _ in NAMES]
-    gradient = twin.trainer().loss_and_gradient
+    trainer = twin.trainer()
     for number, rows in enumerate(BATCHES):
-        gradients = clip(gradient(X[rows], T[rows])[1])
+        _, gradient = trainer.loss_and_gradient(X[rows], T[rows])
+        gradients = clip(list(trainer.views(gradient).values()))
         each = zip(NAMES, twin.get_weights(), gradients, states, strict=True)
         twin.set_weights(
             [

@@ -78,8 +78,8 @@ def get(spec: Any) -> Update:
         return spec
     if minimiser(spec) is not None:
         raise ValueError(
-            "LBFGS does not train step by step: give it to fit; or the loss and gradient of a "
-            "trainer of any other optimizer to scipy.optimize.minimize"
+            "LBFGS does not train step by step: give it to fit; or give the objective of a trainer "
+            "of any other optimizer to scipy.optimize.minimize"
         )
     if isinstance(spec, str):
         return OPTIMIZERS[_checks.choice(spec, "optimizer", OPTIMIZERS)]()
