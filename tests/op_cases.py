@@ -14,7 +14,7 @@ import scipy.special
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
 from fastmlp.graph.ops import OPS
-from fastmlp.graph.ops.activations import DECLARED
+from fastmlp.graph.ops.activations.declaration import DECLARED
 from fastmlp.graph.ops.rows import run_key
 from formulas import ACTIVATIONS, Formula
 
@@ -89,14 +89,14 @@ def flip(x: np.ndarray, transpose: bool) -> np.ndarray:
 
 
 def read_by_message(name: str) -> Callable[..., np.ndarray]:
-    """Return what makes z, or h off the kinks at 0, whichever the activation's message reads."""
+    """Return what makes what the activation's message reads: z, or h off the kinks at 0 and ±1."""
 
     def read(*shape: int, seed: int = 0) -> np.ndarray:
         z = away_from_zero(*shape, seed=seed)
         if DECLARED[name].reads == "z":
             return z
         h = ACTIVATIONS[name].phi(z)
-        return np.where(h == 0, -0.5, h)
+        return np.where(h == 0, -0.5, np.where(np.abs(h) == 1, 1.5 * h, h))
 
     return read
 
@@ -126,6 +126,7 @@ CASES: dict[str, list[Case]] = {
     ],
     **{op: binary() for op in ("add", "subtract", "multiply", "divide", "maximum", "ratio")},
     **{f"{name}_message": binary(read_by_message(name)) for name in ACTIVATIONS},
+    **{op: binary() for op in ("prelu", "prelu_slope")},
     **{op: binary(within_one) for op in ("logistic_cross_entropy", "logistic_residual")},
     **{op: unary() for op in ("negative", "exp", "sin", "cos", "abs", "log_cosh")},
     **{op: unary(positive) for op in ("log", "sqrt")},
@@ -329,6 +330,8 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
         -t * scipy.special.log_expit(z) - (1 - t) * scipy.special.log_expit(-z)
     ),
     "logistic_residual": lambda z, t: scipy.special.expit(z) - t,
+    "prelu": lambda z, a: np.maximum(z, 0) + a * np.minimum(z, 0),
+    "prelu_slope": lambda z, a: (z > 0) + a * (z <= 0),
     **{name: formula.phi for name, formula in ACTIVATIONS.items()},
     **{f"{name}_message": message(formula) for name, formula in ACTIVATIONS.items()},
     "negative": np.negative,

@@ -38,7 +38,7 @@ FASTMLP_DEFINE(reciprocal_sqrt, T(1) / FASTMLP_ISA::sqrt(x))
 FASTMLP_ACTIVATION(FASTMLP_DEFINE)
 #undef FASTMLP_DEFINE
 
-// These two have no vector form: libm's, one by one.
+// libm's, one by one.
 FASTMLP_INLINE float sin_of(float x) { return __builtin_sinf(x); }
 FASTMLP_INLINE double sin_of(double x) { return __builtin_sin(x); }
 FASTMLP_INLINE float cos_of(float x) { return __builtin_cosf(x); }
@@ -55,14 +55,35 @@ void map(Index n, const T* x, T* y, T c) {
   if (i < n) store_first(y + i, F<T>::at(load_first(x + i, n - i), c), n - i);
 }
 
-template <class T>
-void map_sin(Index n, const T* x, T* y, T) {
-  for (Index i = 0; i < n; ++i) y[i] = unary::sin_of(x[i]);
+// sin (quarters = 0) or cos (1): by vectors, and by libm where an angle is beyond angle_most.
+template <class T, int quarters>
+void map_sine(Index n, const T* x, T* y, T) {
+  constexpr int w = width<T>;
+  const Vec<T> most = splat(Constants<T>::angle_most);
+  for (Index i = 0; i < n; i += w) {
+    const Index count = n - i < w ? n - i : Index(w);
+    const Vec<T> angle = count == w ? load(x + i) : load_first(x + i, count);
+    Vec<T> result = sine<T, quarters>(angle);
+    const IntVec<T> far = abs<T>(angle) > most;
+    typename Types<T>::Int any = 0;
+    FASTMLP_UNROLL
+    for (int lane = 0; lane < w; ++lane) any |= far[lane];
+    if (any)
+      for (int lane = 0; lane < w; ++lane)
+        if (far[lane])
+          result[lane] = quarters ? unary::cos_of(angle[lane]) : unary::sin_of(angle[lane]);
+    store_first(y + i, result, count);
+  }
 }
 
 template <class T>
-void map_cos(Index n, const T* x, T* y, T) {
-  for (Index i = 0; i < n; ++i) y[i] = unary::cos_of(x[i]);
+void map_sin(Index n, const T* x, T* y, T c) {
+  map_sine<T, 0>(n, x, y, c);
+}
+
+template <class T>
+void map_cos(Index n, const T* x, T* y, T c) {
+  map_sine<T, 1>(n, x, y, c);
 }
 
 template <class T>
@@ -122,6 +143,8 @@ FASTMLP_DEFINE(divide, a / b)
 FASTMLP_DEFINE(maximum, FASTMLP_ISA::maximum(a, b))
 FASTMLP_DEFINE(identity_message, a)
 FASTMLP_DEFINE(ratio, b == T(0) ? Vec<T>{} : a / b)
+FASTMLP_DEFINE(prelu, a > T(0) ? a : a * b)
+FASTMLP_DEFINE(prelu_slope, a > T(0) ? splat(T(1)) : b)
 FASTMLP_DEFINE(logistic_cross_entropy, FASTMLP_ISA::logistic_cross_entropy<T>(a, b))
 FASTMLP_DEFINE(logistic_residual, FASTMLP_ISA::logistic_residual<T>(a, b))
 #undef FASTMLP_DEFINE

@@ -1,8 +1,8 @@
 // Transcendental functions on vectors. Polynomial coefficients: minimax in the relative error of
 // the whole function, by Remez exchange in 50 digits, then rounded. Errors over all float32
 // numbers, with and without fma: exp 1.01 and 0.98 ULP, log 0.96, tanh 1.72 and 1.99, logistic 1.65
-// and 1.86, softplus 1.82 and 2.04; float64 is alike. tests/test_kernels.py holds them to 2.05 and
-// 4 ULP.
+// and 1.86, softplus 1.82 and 2.04; float64 is alike. tests/kernels/test_kernels.py holds them to
+// 2.05 and 4 ULP; mish and the gelus to 4, the latter beside what 1½ ULP of z would change.
 #pragma once
 
 #include "kernels/simd.h"
@@ -44,6 +44,23 @@ struct Constants<float> : Types<float> {
   // tanh(x) = x·poly(x²), |x| ≤ tanh_small: 2^-24.9.
   static constexpr float tanh_poly[] = {1.0f, -0x1.555472fc07481p-2f, 0x1.10d5494f2fe38p-3f,
                                         -0x1.b027a377253acp-5f, 0x1.0ffb05108e198p-6f};
+  // Q(a)·exp(a²/2) = tail_upper(a) / tail_lower(a), 0 ≤ a ≤ normal_most: 2^-27.2.
+  static constexpr float normal_most = 15.0f;  // exp(−a²/2) is 0 there
+  static constexpr float tail_upper[] = {0x1.0000001b03e2ep-1, 0x1.c1d4f2340ddcdp-2,
+                                         0x1.78c6e22b9c52cp-3, 0x1.4ee8ac04187bdp-5,
+                                         0x1.1032bc4812013p-8};
+  static constexpr float tail_lower[] = {0x1.0000000000000p+0, 0x1.ad2caa3438b1bp+0,
+                                         0x1.349fe69a3bf75p+0, 0x1.e2bbb061ff5c6p-2,
+                                         0x1.a3c5650158c82p-4, 0x1.55256bd21cf39p-7};
+  // sin r = r + r³·poly(r²), 2^-28.0; cos r = 1 − r²/2 + r⁴·poly(r²), 2^-33.0; |r| ≤ π/4. k·π/2 is
+  // exact in its first three parts for |x| ≤ angle_most.
+  static constexpr float angle_most = 0x1p13f, two_over_pi = 0x1.45f306dc9c883p-1f;
+  static constexpr float half_pi[] = {0x1.92p+0f, 0x1.fb4p-12f, 0x1.444p-24f,
+                                      0x1.68c234c4c6629p-39f};
+  static constexpr float sin_poly[] = {-0x1.5555450d8bdcep-3, 0x1.110730eab9ae8p-7,
+                                       -0x1.994064ddfc2b6p-13};
+  static constexpr float cos_poly[] = {0x1.55554a0304d40p-5, -0x1.6c0c2a7dcf593p-10,
+                                       0x1.99e8de6d2346cp-16};
 };
 
 template <>
@@ -89,6 +106,25 @@ struct Constants<double> : Types<double> {
                                          -0x1.7d18a6dec08aap-10,
                                          0x1.2dfc2f8261ad7p-11,
                                          -0x1.844029481e8e3p-13};
+  // 2^-59.9.
+  static constexpr double normal_most = 39.0;
+  static constexpr double tail_upper[] = {
+      0x1.0000000000000p-1,  0x1.a7e864553518fp-1,  0x1.5bf9f6fdf58f9p-1, 0x1.6df292806fdfep-2,
+      0x1.0e7509395f29dp-3,  0x1.243a4a756a782p-5,  0x1.d2e0da780733ep-8, 0x1.109b688f4e308p-10,
+      0x1.bf196b7e65f5ap-14, 0x1.d4460f66f84edp-18, 0x1.e194951be65bep-23};
+  static constexpr double tail_lower[] = {
+      0x1.0000000000000p+0, 0x1.3a1546f9eb65cp+1,  0x1.68971c9a76acbp+1,  0x1.0032a47306f21p+1,
+      0x1.f5d9693ac296bp-1, 0x1.64b64cee683f6p-2,  0x1.78c969b22951bp-4,  0x1.28ee957c5fcc1p-6,
+      0x1.57f4708b01270p-9, 0x1.18c471b1cb3bep-12, 0x1.25726f0c2be22p-16, 0x1.2dc927b1905d5p-21};
+  // 2^-57.9 and 2^-63.9.
+  static constexpr double angle_most = 0x1p20, two_over_pi = 0x1.45f306dc9c883p-1;
+  static constexpr double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
+  static constexpr double sin_poly[] = {-0x1.5555555555548p-3,  0x1.111111110f790p-7,
+                                        -0x1.a01a019bf5988p-13, 0x1.71de356054eaap-19,
+                                        -0x1.ae5e54820e011p-26, 0x1.5d8e0260cabcap-33};
+  static constexpr double cos_poly[] = {0x1.555555555554bp-5,  -0x1.6c16c16c14f47p-10,
+                                        0x1.a01a019c7cdbfp-16, -0x1.27e4f7e53fb5fp-22,
+                                        0x1.1ee9d3dd7364ep-29, -0x1.8fa291583ec14p-37};
 };
 
 // c[first] + c[first + 1]·x + … by Horner.
@@ -225,6 +261,102 @@ FASTMLP_INLINE Vec<T> log_cosh(Vec<T> x) {
   const Vec<T> near = T(0.5) * log1p<T>(square / (T(1) - square));
   const Vec<T> beyond = (m - T(0.6931471805599453)) + log1p<T>(exp_of_minus<T>(m + m));
   return m < T(0.88) ? near : beyond;
+}
+
+// sin(x + quarters·π/2) for |x| ≤ angle_most, and NaN: with x = k·π/2 + r, ±sin r or ±cos r.
+template <class T, int quarters>
+FASTMLP_INLINE Vec<T> sine(Vec<T> x) {
+  using C = Constants<T>;
+  using Bits = typename Types<T>::Bits;
+  const Vec<T> magic = splat(C::round_magic);
+  const Vec<T> rounded = fma(x, splat(C::two_over_pi), magic), k = rounded - magic;
+  Vec<T> r = x;
+  FASTMLP_UNROLL
+  for (const T part : C::half_pi) r = fma(k, splat(-part), r);
+  const Vec<T> z = r * r;
+  const Vec<T> odd = fma(r * z, polynomial(z, C::sin_poly), r);
+  const Vec<T> even = fma(z * z, polynomial(z, C::cos_poly), fma(z, splat(T(-0.5)), splat(T(1))));
+  const BitVec<T> quarter = bits<T>(rounded) + Bits(quarters);
+  const Vec<T> size = (quarter & 1) == 0 ? odd : even;
+  return from_bits<T>(bits<T>(size) ^ ((quarter & 2) << (8 * sizeof(T) - 2)));
+}
+
+// The upper tail of the normal distribution, Q(a) = 1 − Φ(a) = exp(−a²/2)·ratio(a), at a = |z|, or
+// at normal_most beyond it. The ratio falls slowly, from ½, and needs no branches.
+template <class T>
+struct NormalTail {
+  Vec<T> a, density, ratio;  // density without its factor 1/√(2π)
+};
+
+template <class T>
+FASTMLP_INLINE NormalTail<T> normal_tail(Vec<T> z) {
+  using C = Constants<T>;
+  const Vec<T> a = least(splat(C::normal_most), abs<T>(z));
+  return {a, exp_within<T>(T(-0.5) * a * a),
+          polynomial(a, C::tail_upper) / polynomial(a, C::tail_lower)};
+}
+
+// z·Φ(z) = max(0, z) − a·Q(a): no cancellation for z < 0, little above.
+template <class T>
+FASTMLP_INLINE Vec<T> gelu(Vec<T> z) {
+  const NormalTail<T> tail = normal_tail<T>(z);
+  return fma(-tail.a * tail.density, tail.ratio, greatest(Vec<T>{}, z));
+}
+
+// Φ(z) + z·exp(−z²/2)/√(2π), of z < 0 first: of −z it is 1 minus that.
+template <class T>
+FASTMLP_INLINE Vec<T> gelu_slope(Vec<T> z) {
+  const NormalTail<T> tail = normal_tail<T>(z);
+  const Vec<T> below = tail.density * fma(tail.a, splat(T(-0.3989422804014327)), tail.ratio);
+  return z < T(0) ? below : T(1) - below;
+}
+
+// z·logistic(z·(κ + μz²)), κ = 2√(2/π), μ = 0.044715·κ.
+template <class T>
+FASTMLP_INLINE Vec<T> gelu_tanh(Vec<T> z) {
+  z = greatest(splat(-Constants<T>::normal_most), z);  // 0 below
+  const Vec<T> e =
+      exp_of_minus<T>(z * fma(z * z, splat(T(0.07135481627260025)), splat(T(1.5957691216057308))));
+  return (z < T(0) ? z * e : z) / (T(1) + e);
+}
+
+// With u = z·(κ + μz²): σ(u) + z·σ(u)σ(−u)·(κ + 3μz²).
+template <class T>
+FASTMLP_INLINE Vec<T> gelu_tanh_slope(Vec<T> z) {
+  const Vec<T> far = splat(Constants<T>::normal_most);
+  const Vec<T> a = least(far, abs<T>(z)), square = a * a, k = splat(T(1.5957691216057308));
+  const Vec<T> e = exp_of_minus<T>(a * fma(square, splat(T(0.07135481627260025)), k));
+  const Vec<T> p = T(1) / (T(1) + e), q = e * p;  // σ(|u|), σ(−|u|)
+  const Vec<T> rest = a * fma(square, splat(T(0.21406444881780073)), k) * (p * q);
+  return z < T(0) ? q - rest : p + rest;
+}
+
+// tanh(softplus(z)) = n/d in terms of w = exp(−|z|): (w² + 2w)/(w² + 2w + 2) for z < 0, above
+// (1 + 2w)/(1 + 2w + 2w²). Its derivative is 4·(1 + w)·(z < 0 ? w : w²)/d².
+template <class T>
+struct MishParts {
+  Vec<T> w, n, d;
+};
+
+template <class T>
+FASTMLP_INLINE MishParts<T> mish_parts(Vec<T> z) {
+  const Vec<T> w = exp_of_minus<T>(z), square = w * w;
+  const IntVec<T> below = z < T(0);
+  const Vec<T> n = fma(splat(T(2)), w, below ? square : splat(T(1)));
+  return {w, n, fma(splat(T(2)), below ? splat(T(1)) : square, n)};
+}
+
+template <class T>
+FASTMLP_INLINE Vec<T> mish(Vec<T> z) {
+  const MishParts<T> m = mish_parts<T>(z);
+  return z * m.n / m.d;
+}
+
+template <class T>
+FASTMLP_INLINE Vec<T> mish_slope(Vec<T> z) {
+  const MishParts<T> m = mish_parts<T>(z);
+  const Vec<T> r = T(1) / m.d, change = (z < T(0) ? m.w : m.w * m.w) * (T(4) + T(4) * m.w);
+  return r * fma(z * change, r, m.n);
 }
 
 // softplus(z) − t·z as (1 − t)·z + log1p(e^−z) for z > 0, −t·z + log1p(e^z) below: for t of 0 … 1

@@ -20,8 +20,8 @@ namespace fastmlp {
   X(scale)
 
 // Of two arguments, beside the messages of activations. ratio is a/b, and 0 where b is 0. Of z and
-// t: logistic_cross_entropy is softplus(z) − t·z, logistic_residual logistic(z) − t, neither with
-// cancellation for t of 0 … 1.
+// a: prelu is z > 0 ? z : a·z, prelu_slope z > 0 ? 1 : a. Of z and t: logistic_cross_entropy is
+// softplus(z) − t·z, logistic_residual logistic(z) − t, neither with cancellation for t of 0 … 1.
 #define FASTMLP_BINARY(X)   \
   X(add)                    \
   X(subtract)               \
@@ -29,6 +29,8 @@ namespace fastmlp {
   X(divide)                 \
   X(maximum)                \
   X(ratio)                  \
+  X(prelu)                  \
+  X(prelu_slope)            \
   X(logistic_cross_entropy) \
   X(logistic_residual)
 

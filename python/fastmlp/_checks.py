@@ -159,7 +159,7 @@ def listed(value: Any) -> list[Any] | None:
 
 
 # Names that other packages have for something else: no misspellings of ours, however similar.
-_OTHERS = frozenset({"relu6", "crelu", "celu", "elu", "selu", "gelu", "silu", "leaky_relu"})
+_OTHERS = frozenset({"relu6", "crelu", "celu", "prelu", "rrelu"})
 
 
 def hint(value: str, known: Iterable[str]) -> str:
@@ -173,7 +173,7 @@ def hint(value: str, known: Iterable[str]) -> str:
     --------
     >>> hint("rellu", ["relu", "tanh"])
     "; did you mean 'relu'?"
-    >>> hint("gelu", ["relu", "tanh"])
+    >>> hint("celu", ["relu", "tanh"])
     ''
     """
     given = _letters(value)

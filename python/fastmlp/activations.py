@@ -1,7 +1,7 @@
 """Activations φ: what each is called, its formula, its derivative, the initializer that suits it.
 
-They are declared in ``graph/ops/activations.py``, beside their operations; this file gives them to
-layers by name.
+They are declared in ``graph/ops/activations/``, beside their operations; this file gives them to
+layers by name. Functions of one's own get a name by `register`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastmlp import graph as g
-from fastmlp._checks import choice
-from fastmlp.graph.ops.activations import DECLARED
+from fastmlp._checks import choice, flag, real
+from fastmlp.graph.ops.activations.declaration import DECLARED
+from fastmlp.initializers import INITIALIZERS
 
-__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get"]
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get", "register"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,90 @@ ALIASES: dict[str, str] = {
     alias: name for name, declared in DECLARED.items() for alias in declared.aliases
 }
 
+# All that can be said for one, those of the user's too: a set that grows.
+NAMES: set[str] = {*ACTIVATIONS, *ALIASES}
+
+
+def register(
+    name: str,
+    function: Callable[[g.Node], g.Node],
+    *,
+    initializer: str = "glorot_uniform",
+    middle: float | None = None,
+    replace: bool = False,
+) -> Activation:
+    """Give a function of yours a name, by which layers know it and models with it are saved.
+
+    Files have the name alone. Whoever loads one must have registered the function before; so does
+    a process that unpickles an estimator. The same function may be registered again.
+
+    Parameters
+    ----------
+    name
+        What it is called from now on, in this process.
+    function
+        Takes the node z, shape (b, n), and returns the node φ(z) of the same shape.
+    initializer
+        Name of what a layer with this activation draws its weights from by default.
+    middle
+        Where, as the only output of a classifier, it changes from class 0 to class 1; None if that
+        depends on the loss.
+    replace
+        Whether it may take the place of another function of yours of that name. Models that are
+        there keep the one they have, and cannot be saved any more.
+
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    ValueError
+        If the name is empty or taken by another function or by an operation of the graph, the
+        initializer is unknown, or the middle is not finite.
+    TypeError
+        If the name is no text or the function cannot be called.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> from fastmlp import activations, graph as g
+    >>> def squareplus(z):
+    ...     return 0.5 * (z + g.sqrt(z * z + 4))
+    >>> activations.register("squareplus", squareplus, initializer="he_uniform").name
+    'squareplus'
+    >>> fm.Dense(8, "squareplus")
+    Dense(8, 'squareplus')
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"function must be a function of a node, not {type(function).__name__}")
+    given = Activation(
+        name,
+        f"{name}(z)",
+        f"{name}'(z)",
+        function,
+        choice(initializer, "initializer", INITIALIZERS),
+        None if middle is None else real(middle, "middle"),
+    )
+    replaces = flag(replace, "replace") and name in _REGISTERED
+    if not name or name != name.strip():
+        raise ValueError(f"name must be a word, got {name!r}")
+    if name in g.ops.OPS or (name in NAMES and name not in _REGISTERED):
+        raise ValueError(f"name: {name!r} is fastmlp's own; give your function another name")
+    if not replaces and _REGISTERED.get(name, given) != given:
+        raise ValueError(
+            f"name: {name!r} is taken by another function or other settings; give yours another "
+            "name, or write replace=True"
+        )
+    ACTIVATIONS[name] = _REGISTERED[name] = given
+    NAMES.add(name)
+    return given
+
+
+_REGISTERED: dict[str, Activation] = {}
+
 
 def get(
     spec: str | Activation | Callable[[g.Node], g.Node], name: str = "activation"
@@ -101,8 +186,8 @@ def get(
     Parameters
     ----------
     spec
-        A name or alias (see ``ACTIVATIONS`` and ``ALIASES``), an `Activation`, or a function that
-        takes a node and returns a node of the same shape.
+        A name or alias (see ``ACTIVATIONS`` and ``ALIASES``), one that was given by `register`, an
+        `Activation`, or a function that takes a node and returns a node of the same shape.
     name
         What errors call it.
 
@@ -118,7 +203,7 @@ def get(
     >>> from fastmlp import activations, graph as g
     >>> activations.get("sigmoid").name
     'logistic'
-    >>> mish = activations.get(lambda z: z * g.tanh(g.softplus(z)))
+    >>> steep = activations.get(lambda z: g.leaky_relu(z, 0.3))
     """
     if isinstance(spec, Activation):
         return spec
@@ -126,6 +211,9 @@ def get(
         chosen = choice(spec, name, [*ACTIVATIONS, *ALIASES])
         return ACTIVATIONS[ALIASES.get(chosen, chosen)]
     if callable(spec):
+        for known in _REGISTERED.values():
+            if known.function == spec:
+                return known
         called = getattr(spec, "__name__", type(spec).__name__)
         return Activation(called, f"{called}(z)", f"{called}'(z)", spec)
     raise TypeError(

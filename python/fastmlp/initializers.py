@@ -100,8 +100,8 @@ class Glorot(_Scaled):
 class He(_Scaled):
     """Variance 2 / inputs: keeps the scale through units that are zero half of the time.
 
-    Uniform on ±√(6 / inputs), or normal. He et al. 2015, equation 10. The default of relu and
-    its smooth kin.
+    Uniform on ±√(6 / inputs), or normal. He et al. 2015, equation 10. The default of relu,
+    its kin and sin.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ BINARY = sorted(
 
 def test_all_operations_that_broadcast_are_found():
     arithmetic = {"add", "subtract", "multiply", "divide", "maximum", "ratio"}
-    arithmetic |= {"logistic_cross_entropy", "logistic_residual"}
+    arithmetic |= {"logistic_cross_entropy", "logistic_residual", "prelu", "prelu_slope"}
     assert set(BINARY) == arithmetic | {f"{name}_message" for name in ACTIVATIONS}
 
 

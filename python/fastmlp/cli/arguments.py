@@ -100,7 +100,7 @@ def _command(
 def _add_train(commands: Any) -> None:
     from fastmlp.activations import ALIASES
     from fastmlp.datasets import NAMES
-    from fastmlp.graph.ops.activations import DECLARED
+    from fastmlp.graph.ops.activations.declaration import DECLARED
     from fastmlp.optimizers import OPTIMIZERS
 
     train = _command(

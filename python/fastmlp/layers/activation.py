@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 def saved_name(activation: activations.Activation) -> str:
-    """Return the name a file knows an activation by; ValueError for a function of the user's."""
-    if activations.ACTIVATIONS.get(activation.name) != activation:
+    """Return the name a file knows an activation by; ValueError for a function that has none."""
+    known = activation
+    if activations.ACTIVATIONS.get(known.name) != known:
+        known = activations.get(known.function)  # registered since the layer was made?
+    if activations.ACTIVATIONS.get(known.name) != known:
         raise ValueError(
-            f"the activation {activation.name!r} is a function of yours and cannot be saved; "
+            f"the activation {activation.name!r} is a function of yours and cannot be saved before "
+            "it is registered by fastmlp.activations.register(name, function); "
             f"those that can: {', '.join(activations.ACTIVATIONS)}"
         )
-    return activation.name
+    return known.name
 
 
 class Activation(Layer):

@@ -31,8 +31,8 @@ class Dense(Layer):
     use_bias
         Whether there is a b.
     weights_initializer
-        What W is drawn from, see `initializers.get`. None is the activation's own: He for relu and
-        its smooth kin, LeCun for selu, Glorot for the others.
+        What W is drawn from, see `initializers.get`. None is the activation's own: He for relu, its
+        kin and sin, LeCun for selu, Glorot for the others.
     bias_initializer
         What b is drawn from.
     l2

@@ -7,7 +7,7 @@ from collections.abc import Container
 import numpy as np
 
 from fastmlp.graph.node import Array, Node, Operand, apply, broadcast, constant, declare
-from fastmlp.graph.ops.activations import logistic
+from fastmlp.graph.ops.activations.basic import logistic
 
 
 def logistic_cross_entropy(z: Operand, t: Operand) -> Node:
