@@ -39,7 +39,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout GaussianNoise Input Lambda "
-            "LayerNorm Multiply RMSNorm Scale add concat layers multiply"
+            "LayerNorm Multiply PReLU RMSNorm Scale add concat layers multiply"
         ),
         "models.direct": "least_squares",
         "models.loading": "load",

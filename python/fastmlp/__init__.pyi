@@ -31,6 +31,7 @@ from fastmlp.layers import Input as Input
 from fastmlp.layers import Lambda as Lambda
 from fastmlp.layers import LayerNorm as LayerNorm
 from fastmlp.layers import Multiply as Multiply
+from fastmlp.layers import PReLU as PReLU
 from fastmlp.layers import RMSNorm as RMSNorm
 from fastmlp.layers import Scale as Scale
 from fastmlp.layers import add as add

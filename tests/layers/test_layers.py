@@ -17,6 +17,7 @@ from fastmlp.layers import (
     Dropout,
     Input,
     Layer,
+    PReLU,
     add,
     concat,
 )
@@ -38,6 +39,7 @@ EXAMPLES = {
         name="hidden",
     ),
     "Activation": Activation("softplus", name="φ"),
+    "PReLU": PReLU(shared=True, slopes_initializer=He(), name="steep"),
     "Dropout": Dropout(0.25),
     "Add": Add(),
     "Concatenate": Concatenate(name="joined"),

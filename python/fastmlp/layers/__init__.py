@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastmlp import activations
 from fastmlp.layers.activation import Activation
 from fastmlp.layers.base import LAYERS, Input, Layer, ParameterSpec, Symbol
 from fastmlp.layers.dense import Dense
@@ -16,6 +17,7 @@ from fastmlp.layers.function import Lambda, register
 from fastmlp.layers.join import Add, Concatenate, Multiply, add, concat, multiply
 from fastmlp.layers.noise import GaussianNoise
 from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
+from fastmlp.layers.prelu import PReLU
 from fastmlp.layers.scale import Scale
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Multiply",
+    "PReLU",
     "ParameterSpec",
     "RMSNorm",
     "Scale",
@@ -46,6 +49,7 @@ __all__ = [
 _ALL: tuple[type[Layer], ...] = (
     Dense,
     Activation,
+    PReLU,
     Dropout,
     Add,
     Concatenate,
@@ -77,6 +81,13 @@ def from_config(config: Any) -> Layer:
         raise ValueError(f"unknown class of layer {kind!r}; known are: {', '.join(LAYERS)}")
     if not isinstance(arguments.get("activation", ""), str):
         raise ValueError(f"a layer's activation must be a name, not {arguments['activation']!r}")
+    name = arguments.get("activation", "identity")
+    if name not in activations.NAMES:
+        raise ValueError(
+            f"a layer's config has the activation {name!r}, which is unknown here: if it is a "
+            "function of yours, register it first by fastmlp.activations.register"
+            f"({name!r}, function)"
+        )
     try:
         return LAYERS[kind].from_config(arguments)
     except (TypeError, ValueError) as error:

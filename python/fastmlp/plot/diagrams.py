@@ -143,7 +143,7 @@ def network(
 
 # Layers from each unit to itself: written under the units they take.
 _NOTED = frozenset(
-    ("Activation", "BatchNorm", "Dropout", "GaussianNoise", "LayerNorm", "RMSNorm", "Scale")
+    "Activation BatchNorm Dropout GaussianNoise LayerNorm PReLU RMSNorm Scale".split()
 )
 
 
