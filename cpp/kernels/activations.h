@@ -18,7 +18,7 @@
   X(gelu, FASTMLP_ISA::gelu<T>(z), gelu_slope<T>(u) * bar)                                  \
   X(gelu_tanh, FASTMLP_ISA::gelu_tanh<T>(z), gelu_tanh_slope<T>(u) * bar)                   \
   X(mish, FASTMLP_ISA::mish<T>(z), mish_slope<T>(u) * bar)                                  \
-  X(softsign, z / (T(1) + FASTMLP_ISA::abs<T>(z)),                                          \
+  X(softsign, FASTMLP_ISA::softsign<T>(z),                                                  \
     bar / ((T(1) + FASTMLP_ISA::abs<T>(u)) * (T(1) + FASTMLP_ISA::abs<T>(u))))              \
   X(hard_tanh, least(splat(T(1)), greatest(splat(T(-1)), z)),                               \
     FASTMLP_ISA::abs<T>(u) < T(1) ? bar : Vec<T>{})                                         \

@@ -263,6 +263,13 @@ FASTMLP_INLINE Vec<T> log_cosh(Vec<T> x) {
   return m < T(0.88) ? near : beyond;
 }
 
+// z/(1 + |z|), and ±1 of infinity.
+template <class T>
+FASTMLP_INLINE Vec<T> softsign(Vec<T> z) {
+  const Vec<T> a = least(splat(T(0x1p100)), abs<T>(z));
+  return copy_sign<T>(a / (T(1) + a), z);
+}
+
 // sin(x + quarters·π/2) for |x| ≤ angle_most, and NaN: with x = k·π/2 + r, ±sin r or ±cos r.
 template <class T, int quarters>
 FASTMLP_INLINE Vec<T> sine(Vec<T> x) {

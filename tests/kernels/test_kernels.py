@@ -160,6 +160,7 @@ def test_functions_are_exact_at_their_ends(isa, dtype):
         "gelu": ([inf, -inf, 0, -0.0, big, -big], [inf, 0, 0, -0.0, big, 0]),
         "gelu_tanh": ([inf, -inf, 0, -0.0, big, -big], [inf, -0.0, 0, -0.0, big, -0.0]),
         "mish": ([inf, 0, -0.0, big, -big], [inf, 0, -0.0, big, -0.0]),
+        "softsign": ([inf, -inf, big, -big, 0, -0.0], [1, -1, 1, -1, 0, -0.0]),
         "hard_tanh": ([inf, -inf, 1, -1, 0, -0.0], [1, -1, 1, -1, 0, -0.0]),
         "hard_sigmoid": ([inf, -inf, 3, -3, 0], [1, 0, 1, 0, 0.5]),
         "gaussian": ([inf, -inf, big, 0, -0.0], [0, 0, 0, 1, 1]),
