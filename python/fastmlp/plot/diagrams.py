@@ -143,7 +143,16 @@ def network(
 
 # Layers from each unit to itself: written under the units they take.
 _NOTED = frozenset(
-    "Activation BatchNorm Dropout GaussianNoise LayerNorm PReLU RMSNorm Scale".split()
+    {
+        "Activation",
+        "BatchNorm",
+        "Dropout",
+        "GaussianNoise",
+        "LayerNorm",
+        "PReLU",
+        "RMSNorm",
+        "Scale",
+    }
 )
 
 
