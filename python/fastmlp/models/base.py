@@ -66,6 +66,7 @@ class Owner:
         self._network: Network | None = None
         self._waiting: list[Layer | Input] = []
         self._fits = 0
+        self._draws = 0  # of predictions with dropout
         self._objective: MeanObjective | None = None
 
     def _adopt(self, network: Network) -> None:

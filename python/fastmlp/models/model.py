@@ -115,14 +115,14 @@ class Model(Solvable):
         self.history: History | None = None
         self._trainer: Trainer | None = None
 
-    def __call__(self, X: Any) -> Any:
-        """Return `predict` of X: dropout is left out."""
+    def __call__(self, X: Any, training: bool = False) -> Any:
+        """Return `predict` of X: dropout is left out unless `training` is True."""
         if isinstance(X, Symbol):
             raise TypeError(
                 "a model is not called with symbols: call its layers, which then share their "
                 "weights, or copies of them"
             )
-        return self.predict(X)
+        return self.predict(X, training=training)
 
     @_checks.taught(OF_FIT)
     def fit(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _checks, planner
 from fastmlp import graph as g
-from fastmlp import planner
 from fastmlp.data import arrays
 from fastmlp.models.derivatives import Differentiable
 from fastmlp.networks import examples
@@ -16,17 +16,21 @@ from fastmlp.networks.outputs import ONE
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from fastmlp.graph.node import Node
+    from fastmlp.networks.network import Network
+    from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
 
 
 # As many rows are worth a copy of each output: it takes less time than checks of the arguments.
 FEW_ROWS = 64
+# Keeps the seeds of predictions apart from those of fits, whose keys are shorter.
+_DRAWS = 1
 
 
 def not_planned(X: Any, out: Any) -> Any:
@@ -34,18 +38,36 @@ def not_planned(X: Any, out: Any) -> Any:
     return NotImplemented
 
 
+def _complete(nodes: Sequence[Node], results: list[Array], written: dict[Node, Array]) -> None:
+    """Copy outputs that are one node, told apart by dropout alone or not at all."""
+    for node, result in zip(nodes, results, strict=True):
+        if result is not written[node]:
+            result[...] = written[node]
+
+
 class Predicting(Differentiable):
     """A model that can be asked; a base of `Model`."""
+
+    _trainer: Trainer | None  # of `fit`
 
     def _forget_plans(self) -> None:
         super()._forget_plans()
         self._inference: planner.Plan | None = None
         self._output_nodes: tuple[Node, ...] = ()
+        self._random: planner.Plan | None = None  # of the outputs with dropout
+        self._random_nodes: tuple[Node, ...] = ()
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = not_planned
         self._predict: Callable[[Any, Array | None], Any] = not_planned
 
-    def predict(self, X: Any, out: Any = None) -> Any:
+    def predict(
+        self,
+        X: Any,
+        out: Any = None,
+        training: bool = False,
+        samples: int | None = None,
+        seed: int | None = None,
+    ) -> Any:
         """Return the output of the network for each row.
 
         Parameters
@@ -55,10 +77,19 @@ class Predicting(Differentiable):
         out : ndarray, shape (rows, output columns), optional
             Where to write the result: C-contiguous, of the model's type. A list or dict of such
             where the result is one.
+        training : bool, default False
+            Whether layers do what they do while training: dropout and noise are there, and where a
+            layer normalizes by its batch, these rows are the batch. Nothing of the model changes.
+        samples : int, optional
+            With `training`, how many outputs to draw for each row, each with random numbers of its
+            own. None: one, without an axis of its own.
+        seed : int, optional
+            With `training`, makes the random numbers the same each time; sample i does not depend
+            on how many there are. None: drawn from the model's seed, others in each call.
 
         Returns
         -------
-        ndarray, shape (rows, output columns)
+        ndarray, shape (rows, output columns) or (samples, rows, output columns)
             Of the model's type; `out` if given. A list or dict of such, as the model's outputs are
             one; several outputs share one forward pass. Class probabilities for a softmax output:
             the class is ``predict(X).argmax(axis=1)``.
@@ -66,10 +97,16 @@ class Predicting(Differentiable):
         Raises
         ------
         TypeError, ValueError
-            If `X` or `out` has the wrong kind or shape.
+            If `X` or `out` has the wrong kind or shape, or `samples` or `seed` is given without
+            ``training=True``.
 
         Notes
         -----
+        Mean and spread of samples with dropout are an estimate of the output and how certain it is
+        (Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016). A rate that follows a
+        schedule is that of the next step of `fit`. A copy or a loaded model draws from the
+        beginning.
+
         Arrays of numbers go straight to the core, which converts them: about a microsecond for one
         row of a small network.
 
@@ -83,30 +120,79 @@ class Predicting(Differentiable):
         >>> import fastmlp as fm
         >>> fm.MLP([2, 3, 1], output="logistic", seed=0).predict([[0.5, 1.0], [2.0, 0.0]]).shape
         (2, 1)
+
+        Dropout at prediction:
+
+        >>> layers = [fm.Dense(32, "relu"), fm.Dropout(0.2), fm.Dense(1)]
+        >>> model = fm.Sequential(layers, input_columns=2, seed=0)
+        >>> y = model.predict([[0.5, 1.0], [2.0, 0.0]], training=True, samples=100)
+        >>> y.shape, (y.std(axis=0) > 0).all().item()
+        ((100, 2, 1), True)
         """
+        if training is not False or samples is not None or seed is not None:
+            return self._predict_training(X, out, training, samples, seed)
         result = self._predict(X, out)
         return result if result is not NotImplemented else self._predict_any(X, out)
 
     def _predict_any(self, X: Any, out: Any) -> Any:
         """Check kind and shape of the data, then let the core convert and predict it."""
         turns.check(self, "predict")
+        network, feeds, results = self._checked(X, out)
+        plan = self._inference_plan()
+        written = dict(zip(self._output_nodes, results, strict=True))
+        plan.run(feeds, out=[written[node] for node in plan.outputs])
+        _complete(self._output_nodes, results, written)
+        return network.outputs.arrange(results)
+
+    def _predict_training(self, X: Any, out: Any, training: Any, samples: Any, seed: Any) -> Any:
+        """Return outputs with dropout: as many as asked for, or one without an axis of its own."""
+        turns.check(self, "predict")
+        if not _checks.flag(training, "training"):
+            given = "samples" if samples is not None else "seed"
+            raise ValueError(f"{given}: every call predicts the same; set training=True")
+        count = 1
+        if samples is not None:
+            count = _checks.integer(samples, "samples", at_least=1)
+        seeds = self._seeds_of_draws(count, seed)
+        network, feeds, results = self._checked(X, out, None if samples is None else count)
+        plan = self._random_plan()
+        draws = [result[None] if samples is None else result for result in results]
+        written = dict(zip(self._random_nodes, draws, strict=True))
+        state = None if self._trainer is None else self._trainer.state
+        plan.run_each(
+            feeds,
+            out=[written[node] for node in plan.outputs],
+            seeds=seeds,
+            step=0 if state is None else state.steps,
+        )
+        _complete(self._random_nodes, draws, written)
+        return network.outputs.arrange(results)
+
+    def _seeds_of_draws(self, count: int, seed: int | None) -> list[int]:
+        """Return a seed for each of some draws."""
+        if seed is not None:
+            sequence = np.random.SeedSequence(_checks.seed(seed))
+        else:
+            with turns.building:  # no two threads draw the same
+                key = self._fits, self._draws, _DRAWS
+                self._draws += 1
+            sequence = np.random.SeedSequence(self.seed, spawn_key=key)
+        numbers: list[int] = sequence.generate_state(count, np.uint64).tolist()
+        return numbers
+
+    def _checked(
+        self, X: Any, out: Any, samples: int | None = None
+    ) -> tuple[Network, dict[Node, Any], list[Array]]:
+        """Return the network, what to feed it, and where each of its outputs goes."""
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-            outputs = network.outputs
-            shapes = [(len(inputs[0]), columns) for columns in outputs.columns]
+            outputs, lead = network.outputs, () if samples is None else (samples,)
+            shapes = [(*lead, len(inputs[0]), columns) for columns in outputs.columns]
             results = [np.empty(shape, self.dtype) for shape in shapes]
             if out is not None:
                 given = zip(outputs.values(out, "out"), shapes, strict=True)
                 results = [arrays.output(one, s, self.dtype, name) for (one, name), s in given]
-        plan = self._inference_plan()
-        nodes = self._output_nodes
-        written = dict(zip(nodes, results, strict=True))
-        feeds = dict(zip(network.input_nodes, inputs, strict=True))
-        plan.run(feeds, out=[written[node] for node in plan.outputs])
-        for node, result in zip(nodes, results, strict=True):
-            if result is not written[node]:  # outputs that only dropout tells apart are one node
-                result[...] = written[node]
-        return outputs.arrange(results)
+        return network, dict(zip(network.input_nodes, inputs, strict=True)), results
 
     def _inference_plan(self) -> planner.Plan:
         """Return the plan of the outputs, made when first needed."""
@@ -141,6 +227,15 @@ class Predicting(Differentiable):
             return y if y is NotImplemented else outputs.arrange([y[:, c].copy() for c in columns])
 
         return predict
+
+    def _random_plan(self) -> planner.Plan:
+        """Return the plan of the outputs with dropout, made when first needed."""
+        if self._random is None:
+            with turns.building:
+                self._random_nodes = self.network.forward_pass(training=True).outputs
+                once = list(dict.fromkeys(self._random_nodes))
+                self._random = planner.plan(once, parameters=self.parameters, dtype=self.dtype)
+        return self._random
 
     def activations(self, X: Any) -> dict[str, Array]:
         """Return what each layer puts out.

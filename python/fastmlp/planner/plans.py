@@ -124,27 +124,80 @@ class Plan:
         check_mapping(feeds)
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
-        order = self._order(frozenset(feeds))
-        matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
-        scheduled = tuple(v for v in order if v.op == "scheduled" and v not in matrices)
-        program = self._program((*matrices, *scheduled))
-        count = 1 if rows is None else rows
+        program, arrays, count = self._prepared(feeds, step)
         results = []
-        for i, node in enumerate(self.outputs):
-            shape = (count if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
+        for i, shape in enumerate(self._shapes(count)):
             given = None if out is None else out[i]
             if given is None:
                 results.append(_new(shape, self.parameters.dtype))
             else:
                 results.append(output(given, shape, self.parameters.dtype))
-        arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
         if out is not None:
-            parts = [part for array in arrays for part in _parts(array)]
-            _check_apart(out, [*parts, self.parameters.flat])
-        arrays += values_of(scheduled, step, 1, self.parameters.dtype)
+            self._check_apart(out, arrays)
         self._follow()
         program.run(arrays, count, self.parameters.flat, results, seed % WORD, step % WORD, None)
         return results
+
+    def run_each(
+        self,
+        feeds: Mapping[Node, ArrayLike | CompressedRows],
+        *,
+        out: Sequence[Array],
+        seeds: Sequence[int],
+        step: int = 0,
+    ) -> None:
+        """Compute the outputs once for each of some seeds, from the same feeds.
+
+        The bits are those of as many runs; what is fed is checked once.
+
+        Parameters
+        ----------
+        feeds, step
+            As for `run`.
+        out : sequence of array
+            Where to write each output: (seeds, rows, columns), C-contiguous, of the plan's dtype.
+        seeds : sequence of int
+            Of the random numbers.
+        """
+        check_mapping(feeds)
+        program, arrays, count = self._prepared(feeds, step)
+        shapes, dtype = self._shapes(count), self.parameters.dtype
+        for given, shape in zip(out, shapes, strict=True):
+            output(given, (len(seeds), *shape), dtype)
+        self._check_apart(out, arrays)
+        self._follow()
+        for i, seed in enumerate(seeds):
+            results = [given[i] for given in out]
+            flat = self.parameters.flat
+            program.run(arrays, count, flat, results, seed % WORD, step % WORD, None)
+
+    def _prepared(
+        self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int
+    ) -> tuple[Any, list[Any], int]:
+        """Return the program for such feeds, the feeds as it reads them, and how many rows."""
+        order = self._order(frozenset(feeds))
+        matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
+        scheduled = tuple(v for v in order if v.op == "scheduled" and v not in matrices)
+        program = self._program((*matrices, *scheduled))
+        arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
+        arrays += values_of(scheduled, step, 1, self.parameters.dtype)
+        return program, arrays, 1 if rows is None else rows
+
+    def _shapes(self, rows: int) -> list[tuple[int, int]]:
+        """Return the shapes of the outputs of so many rows."""
+        return [
+            (rows if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
+            for node in self.outputs
+        ]
+
+    def _check_apart(self, out: Sequence[Array | None], read: Sequence[Any]) -> None:
+        """Raise if a result would be written where something is read or another result stands."""
+        parts = [part for array in read for part in _parts(array)]
+        apart = [*parts, self.parameters.flat]
+        given = [array for array in out if array is not None]
+        for i, array in enumerate(given):
+            if any(np.may_share_memory(array, other) for other in [*apart, *given[:i]]):
+                raise ValueError("out: shares memory with a feed, the parameters or another output")
 
     def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:
         """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
@@ -189,14 +242,6 @@ def as_the_core_reads(matrix: Any) -> Any:
 def _parts(given: Any) -> tuple[Array, ...]:
     """Return the arrays of what `as_the_core_reads` returned."""
     return given if isinstance(given, tuple) else (given,)
-
-
-def _check_apart(out: Sequence[Array | None], read: Sequence[Array]) -> None:
-    """Raise if a result would be written where something is read or another result stands."""
-    given = [array for array in out if array is not None]
-    for i, array in enumerate(given):
-        if any(np.may_share_memory(array, other) for other in [*read, *given[:i]]):
-            raise ValueError("out: shares memory with a feed, the parameters or another output")
 
 
 def _new(shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
