@@ -92,6 +92,7 @@ def fitted(estimator, X, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", DataConversionWarning)
+        warnings.filterwarnings("ignore", "Got `batch_size` less than 1 or larger")
         return estimator.fit(X, y)
 
 

@@ -52,6 +52,8 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
         if isinstance(one, str) and one == "balanced":
             result *= balanced(column, weight)
         else:
+            if one is not None and not isinstance(one, dict):
+                raise TypeError(f"class_weight must hold a dict for each column, got {one!r}")
             for label, number in (one or {}).items():
                 _checks.real(number, f"class_weight[{label!r}]")
             by_class = compute_class_weight(one, classes=classes, y=column)

@@ -74,7 +74,7 @@ def each_layer(value: Any, count: int, name: str) -> list[Any]:
     """
     if isinstance(value, (str, int, float, np.number)) or not hasattr(value, "__iter__"):
         return [value] * count
-    values = list(value)
+    values = list(np.atleast_1d(value)) if isinstance(value, np.ndarray) else list(value)
     if len(values) != count:
         raise ValueError(f"{name} has {len(values)} values for {count} hidden layers: {values!r}")
     return values

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._checks import real
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
 from fastmlp.graph.ops.elementwise import power
 from fastmlp.graph.ops.reductions import mean, spread
@@ -43,10 +44,9 @@ def normalize(a: Operand, axis: int, epsilon: float, centered: bool = True) -> N
     """
     if axis not in (0, 1):
         raise ValueError(f"axis: expected 0 or 1, got {axis!r}")
-    if not epsilon > 0:
-        raise ValueError(f"epsilon: expected a number greater than 0, got {epsilon!r}")
+    epsilon = real(epsilon, "epsilon", above=0)
     op = "normalize_rows" if axis == 1 else "normalize_columns"
-    return apply(op, a, epsilon=float(epsilon), centered=bool(centered))
+    return apply(op, a, epsilon=epsilon, centered=bool(centered))
 
 
 def variance(a: Operand, axis: int | None = None) -> Node:
@@ -66,7 +66,7 @@ def variance(a: Operand, axis: int | None = None) -> Node:
 
 def standardize(a: Operand, mean: Operand, variance: Operand, epsilon: float) -> Node:
     """Return (a − mean)/√(variance + ε) with a mean and a variance (1, n) for each column."""
-    return apply("standardize", a, mean, variance, epsilon=float(epsilon))
+    return apply("standardize", a, mean, variance, epsilon=real(epsilon, "epsilon", at_least=0))
 
 
 def _same(a: Shape, **_: Any) -> Shape:
