@@ -33,7 +33,8 @@ __getattr__, __dir__, _HOME = _lazy.attach(
                 "plot",
             )
         },
-        "callbacks": "Callback EarlyStopping ModelCheckpoint",
+        "callbacks": "CSVLogger Callback Checkpoint EarlyStopping ModelCheckpoint "
+        "ReduceLROnPlateau TensorBoard",
         "config": "__version__ get_num_threads set_num_threads show_versions",
         "estimators": "MLPClassifier MLPRegressor from_sklearn",
         "graph.check": "check_gradients",
@@ -45,6 +46,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "models.loading": "load",
         "models.model": "Model",
         "models.sequential": "MLP Sequential",
+        "models.sweeps": "find_learning_rate",
         "networks.signal": "NoSignalWarning",
         "optimizers": "Adagrad Adam AdamW Adamax LBFGS Lion Muon Nadam RMSprop SGD optimizers",
         "schedules": "Coslog4 CosineDecay CosineRestarts ExponentialDecay FlatCosine "

@@ -10,8 +10,12 @@ from fastmlp import optimizers as optimizers
 from fastmlp import plot as plot
 from fastmlp import schedules as schedules
 from fastmlp.callbacks import Callback as Callback
+from fastmlp.callbacks import Checkpoint as Checkpoint
+from fastmlp.callbacks import CSVLogger as CSVLogger
 from fastmlp.callbacks import EarlyStopping as EarlyStopping
 from fastmlp.callbacks import ModelCheckpoint as ModelCheckpoint
+from fastmlp.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
+from fastmlp.callbacks import TensorBoard as TensorBoard
 from fastmlp.config import get_num_threads as get_num_threads
 from fastmlp.config import set_num_threads as set_num_threads
 from fastmlp.config import show_versions as show_versions
@@ -42,6 +46,7 @@ from fastmlp.models.loading import load as load
 from fastmlp.models.model import Model as Model
 from fastmlp.models.sequential import MLP as MLP
 from fastmlp.models.sequential import Sequential as Sequential
+from fastmlp.models.sweeps import find_learning_rate as find_learning_rate
 from fastmlp.networks.signal import NoSignalWarning as NoSignalWarning
 from fastmlp.optimizers import LBFGS as LBFGS
 from fastmlp.optimizers import SGD as SGD

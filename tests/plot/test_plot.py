@@ -9,6 +9,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import plot
+from fastmlp.models.sweeps import LearningRates
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -70,7 +71,12 @@ def draw_surface(ax=None):
     return plot.loss_surface(small_model(), *XOR, resolution=5, ax=ax)
 
 
-DRAW = [draw_history, draw_features, draw_boundary, draw_network, draw_surface]
+def draw_learning_rates(ax=None):
+    rates = np.geomspace(1e-4, 1.0, 30)
+    return plot.learning_rates(LearningRates(rates, 1 / (1 + 50 * rates)), ax=ax)
+
+
+DRAW = [draw_learning_rates, draw_history, draw_features, draw_boundary, draw_network, draw_surface]
 # Several panels, an animation, a callback: they have tests of their own.
 ELSEWHERE = {"activations", "descent", "WeightPath"}
 

@@ -9,6 +9,7 @@ from fastmlp.plot.curves import activations
 from fastmlp.plot.diagrams import network
 from fastmlp.plot.landscape import WeightPath
 from fastmlp.plot.surfaces import descent, loss_surface
+from fastmlp.plot.sweeps import learning_rates
 
 __all__ = [
     "WeightPath",
@@ -17,6 +18,7 @@ __all__ = [
     "descent",
     "features",
     "history",
+    "learning_rates",
     "loss_surface",
     "network",
 ]

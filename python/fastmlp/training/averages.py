@@ -93,3 +93,14 @@ class WeightAverage:
         if first_step == self.began:
             parts[:1] = 1.0
         return parts
+
+    def state(self) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
+        """Return numbers and vectors from which `restore` goes on, between steps."""
+        return {"began": self.began}, {"vector": self.vector, "trained": self._trained}
+
+    def restore(self, numbers: dict[str, int], vectors: dict[str, NDArray[Any]]) -> None:
+        """Take these for the average and the weights behind it; the parameters have the average."""
+        self.began = int(numbers["began"])
+        self.vector[:] = vectors["vector"]
+        self._trained[:] = vectors["trained"]
+        self._now = "average"

@@ -66,12 +66,15 @@ class Training:
     Attributes
     ----------
     request : FitRequest
+    trainer : Trainer
     compiled_anew : bool
         As given.
     history : History
         What has happened so far.
     non_finite : bool
         Whether the training ended because the loss became NaN or infinite.
+    noise : int
+        Where dropout comes from.
     """
 
     def __init__(
@@ -87,7 +90,8 @@ class Training:
         self.compiled_anew = compiled_anew
         self.history = History(request.recorded)
         self.non_finite = False
-        self._trainer = trainer
+        self.noise = request.noise
+        self.trainer = trainer
         self._plan = compiled.plan
         self._report = compiled.graph.report
         self._feeds = compiled.feeds(request.data)
@@ -96,6 +100,11 @@ class Training:
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
         self._heard = 0  # epochs that the rule was told of
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch is to come."""
+        return self.history.epochs >= self.request.epochs or bool(self.history.stopped)
 
     def run(self) -> None:
         """Run the epochs and tell the listeners after each.
@@ -133,10 +142,10 @@ class Training:
 
     def _run(self) -> None:
         request, history = self.request, self.history
-        self._trainer.state_of(request.optimizer)
-        with progress.Progress(request.epochs, request.display) as shown:
+        self.trainer.state_of(request.optimizer)
+        with progress.Progress(request.epochs, request.display, history.epochs) as shown:
             count = 1
-            while history.epochs < request.epochs and not history.stopped:
+            while not self.is_over:
                 self._phase = "epoch"
                 left = request.epochs - history.epochs
                 count = min(left, self._most_epochs(), count if shown.often else left)
@@ -182,6 +191,8 @@ class Training:
             self._phase = "listeners"  # at the last moment: until then an interrupt tells them
             answer = listener.on_epoch_end(model, epoch, logs)
             self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
+        for listener in self.request.listeners:
+            listener.after_epoch(self)
 
     def _tell_rule(self) -> None:
         """Tell the rule of the epochs since the last time."""
@@ -191,21 +202,26 @@ class Training:
             self._heard += 1
             history.stopped = rule.on_epoch_end(self._heard, logs) or history.stopped
 
+    @property
+    def _rate_factor(self) -> float:
+        """What the listeners multiply the learning rates by."""
+        return math.prod(listener.rate_factor for listener in self.request.listeners)
+
     def _run_epochs(self, count: int) -> int:
         """Run `count` epochs in one call of the core; return how many had a finite loss."""
         request, plan = self.request, self._plan
-        state = self._trainer.state
+        state = self.trainer.state
         assert state is not None
         steps = count * request.steps_per_epoch
         call = Call(plan.new_result(count), state.steps, self.history.epochs)
         self._call = call
         plan.run_epochs(
             self._feeds,
-            **self._trainer.steps_ahead(plan, steps),
+            **self.trainer.steps_ahead(plan, steps, self._rate_factor),
             order=None if request.orders is None else request.orders(count),
             batch_size=request.batch_size,
             epochs=count,
-            seed=request.noise,
+            seed=self.noise,
             result=call.result,
         )
         self._settle(call, validated=True)
@@ -216,7 +232,7 @@ class Training:
 
         Without `validated` the validation of an epoch was interrupted.
         """
-        result, trainer = call.result, self._trainer
+        result, trainer = call.result, self.trainer
         trainer.settle(call.first_step, result)
         self.non_finite = result.non_finite
         names = [name for name in self.request.names if name not in self.request.measured]
@@ -243,9 +259,9 @@ class Training:
         elif not skip and (request.evaluate is not None or request.measure is not None):
             self._phase = "validation"
             if request.measure is not None:
-                values |= request.measure(self._trainer)
+                values |= request.measure(self.trainer)
             if request.evaluate is not None:
-                held_out = request.evaluate(self._trainer)
+                held_out = request.evaluate(self.trainer)
         values |= {f"val_{name}": value for name, value in held_out.items()}
         self._evaluated = self.history.epochs, values
         self._phase = self._phase if skip else "epoch"

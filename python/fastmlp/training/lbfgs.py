@@ -57,8 +57,8 @@ class Minimisation(Training):
         settings = request.minimiser
         assert settings is not None
         work = self._plan.parameters.flat
-        work[:] = self._trainer.parameters.flat
-        self._trainer.state = None  # of steps that led elsewhere
+        work[:] = self.trainer.parameters.flat
+        self.trainer.state = None  # of steps that led elsewhere
         compute = self._plan.loss_function(self._feeds)
         last: tuple[Array, float] = work.copy(), np.nan
 
@@ -100,7 +100,7 @@ class Minimisation(Training):
 
     def _iterated(self, flat: Array, loss: float) -> None:
         """Write down an iteration and tell of it, as of an epoch."""
-        request, trainer = self.request, self._trainer
+        request, trainer = self.request, self.trainer
         self._phase = "epoch"
         trainer.parameters.flat[:] = flat
         result = self._plan.new_result(1)

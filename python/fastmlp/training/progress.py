@@ -59,7 +59,13 @@ class Progress:
     epochs : int
         How many there will be.
     how : {"nothing", "bar", "lines"}
-        From `display`. tqdm is loaded for a bar alone, which goes to stderr; lines are printed.
+        From `display`.
+    done : int
+        How many there are already.
+
+    Notes
+    -----
+    tqdm is loaded for a bar alone, which goes to stderr; lines are printed.
 
     Attributes
     ----------
@@ -74,14 +80,14 @@ class Progress:
     epoch 2/10: loss 0.25
     """
 
-    def __init__(self, epochs: int, how: str) -> None:
+    def __init__(self, epochs: int, how: str, done: int = 0) -> None:
         self.often = how != "nothing"
-        self._epochs, self._lines, self._done = epochs, how == "lines", 0
+        self._epochs, self._lines, self._done = epochs, how == "lines", done
         self._bar: Any = None
         if how == "bar":
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=epochs, unit="epoch", desc="fit", file=sys.stderr)
+            self._bar = tqdm(total=epochs, initial=done, unit="epoch", desc="fit", file=sys.stderr)
 
     def advance(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Show the numbers of the epochs done since the last time."""

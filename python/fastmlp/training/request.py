@@ -55,6 +55,15 @@ class Shuffled:
         self._rows = rows
         self._random = np.random.Generator(np.random.PCG64(seed))
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the random numbers are, as JSON values."""
+        return dict(self._random.bit_generator.state)
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._random.bit_generator.state = state
+
     def __call__(self, epochs: int) -> NDArray[np.int64]:
         """Return the orders of the next epochs (epochs, rows)."""
         orders = np.tile(np.arange(self._rows, dtype=np.int64), (epochs, 1))

@@ -132,6 +132,8 @@ class Trainer:
         training = kind(self, request, compiled, model, compiled_anew=not known)
         for listener in request.listeners:
             listener.on_fit_begin(model, request.recorded)
+        for listener in request.listeners:
+            listener.on_training(training)
         return training
 
     def in_float64(self) -> Trainer:
@@ -220,15 +222,21 @@ class Trainer:
             state.average = WeightAverage(self.parameters, state.steps)
         return state
 
-    def steps_ahead(self, plan: planner.TrainingPlan, count: int) -> dict[str, Any]:
+    def steps_ahead(
+        self, plan: planner.TrainingPlan, count: int, rate_factor: float = 1.0
+    ) -> dict[str, Any]:
         """Return what `TrainingPlan.run_epochs` needs to know of the next steps.
+
+        Learning rates are multiplied by `rate_factor`.
 
         The parameters have the weights that are trained until `settle` is called.
         """
         state = self.state
         assert state is not None
         optimizer, average = state.optimizer, state.average
-        values = self.updates_of(optimizer).step_values(state.steps, count, state.began)
+        values = self.updates_of(optimizer).step_values(
+            state.steps, count, state.began, rate_factor
+        )
         mean = None
         if average is not None and optimizer.ema is not None:
             average.begin(state.steps)

@@ -95,13 +95,15 @@ class Updates:
         """The learning rates: numbers or schedules."""
         return [rule.learning_rate for rule in self.rules]
 
-    def step_values(self, first_step: int, count: int, began: int) -> NDArray[np.float64]:
+    def step_values(
+        self, first_step: int, count: int, began: int, rate_factor: float = 1.0
+    ) -> NDArray[np.float64]:
         """Return the numbers of all rules for `count` steps: a row for each step.
 
-        Schedules count from the step `began`.
+        Schedules count from the step `began`; learning rates are multiplied by `rate_factor`.
         """
         values = [
-            rule.step_values(first_step, count, rule.rates(first_step - began, count))
+            rule.step_values(first_step, count, rate_factor * rule.rates(first_step - began, count))
             for rule in self.rules
         ]
         return values[0] if len(values) == 1 else np.concatenate(values, axis=1)

@@ -1,0 +1,202 @@
+"""What every callback is, and what the better of two epochs is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from fastmlp.history import History
+    from fastmlp.training.epochs import Training
+
+MODES = ("auto", "min", "max")
+
+# What to say of arguments elsewhere.
+_ARGUMENTS = {
+    "restore_best_weights": "write restore_best=, which is True by default",
+    "verbose": "leave it out: history.stopped says why a fit ended",
+    "baseline": "write a function (model, epoch, logs) that returns True to stop",
+    "start_from_epoch": "write a function (model, epoch, logs) that returns True to stop",
+    "filepath": "write path=",
+    "save_weights_only": "leave it out: a file holds weights and architecture",
+    "save_freq": "write save_best_only=False to save after every epoch",
+    "cooldown": "leave it out: after each change patience counts anew",
+    "filename": "write path=",
+    "log_dir": "write folder=",
+}
+
+
+class Callback:
+    """Base class: override what you need.
+
+    An exception raised in a method ends `fit`; the weights stay as they were after the last epoch.
+
+    Attributes
+    ----------
+    rate_factor : float
+        What the learning rates of the next epoch are multiplied by.
+
+    Examples
+    --------
+    >>> class Print(Callback):
+    ...     def on_epoch_end(self, model, epoch, logs):
+    ...         print(epoch, logs["loss"])
+    """
+
+    rate_factor: float = 1.0
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if _checks.is_ours(cls) and "__init__" in vars(cls):
+            cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
+
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
+        """Before the first epoch.
+
+        `names` are the keys that `logs` will have, each with whether more of it is better.
+        """
+
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> bool | str | None:
+        """After each epoch, counted from 1.
+
+        Returns
+        -------
+        bool or str or None
+            True, or the reason in words, ends the training after this epoch; anything else does
+            not.
+        """
+        return None
+
+    def on_fit_end(self, model: Any, history: History) -> None:
+        """After the last epoch; not called when an exception ends the training."""
+
+    # For those that save a fit on its way, and for those that are saved with it.
+
+    def on_training(self, training: Training) -> None:
+        """Before the first epoch, when every callback has heard of the fit."""
+
+    def after_epoch(self, training: Training) -> None:
+        """After each epoch, when every callback has heard of it."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what `Checkpoint` keeps of the callback: JSON values and arrays by name."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `state` described, after `on_fit_begin`."""
+
+
+class _Function(Callback):
+    """A function of (model, epoch, logs) as a callback."""
+
+    def __init__(self, function: Callable[[Any, int, Mapping[str, float]], Any]) -> None:
+        self._function = function
+
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> Any:
+        """Call the function."""
+        return self._function(model, epoch, logs)
+
+
+class Best:
+    """The best value so far of one of the quantities in `logs`.
+
+    Parameters
+    ----------
+    monitor : str or None
+        Its name; None is "val_loss" where there is validation data, else "loss".
+    mode : {"auto", "min", "max"}
+        Which direction is better; "auto" goes by the metric: "max" for accuracy, "min" for losses.
+    min_delta : float
+        A change must be greater than this to count.
+
+    Examples
+    --------
+    >>> best = Best("val_accuracy", "auto", 0.0)
+    >>> best.begin({"loss": False, "val_loss": False, "val_accuracy": True})
+    >>> best.improved_by({"val_accuracy": 0.9}), best.improved_by({"val_accuracy": 0.8})
+    (True, False)
+    """
+
+    def __init__(self, monitor: str | None, mode: str, min_delta: float) -> None:
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"monitor must be a name such as 'val_loss' or None, got {monitor!r}")
+        self.monitor = monitor
+        self.mode = _checks.choice(mode, "mode", MODES)
+        self.min_delta = _checks.real(min_delta, "min_delta", at_least=0)
+        self.name = ""
+        self.value = math.nan
+        self._sign = 1.0
+
+    def begin(self, names: Mapping[str, bool]) -> None:
+        """Forget everything; look up the quantity among the `names` of `Callback.on_fit_begin`."""
+        name = self.monitor or ("val_loss" if "val_loss" in names else "loss")
+        if name not in names:
+            missing = " (it needs validation_data)" if name.startswith("val_") else ""
+            raise ValueError(
+                f"monitor={name!r} is not recorded{missing}; this fit records {list(names)}"
+            )
+        larger = self.mode == "max" or (self.mode == "auto" and names[name])
+        self.name = name
+        self._sign = -1.0 if larger else 1.0
+        self.value = self._sign * math.inf
+
+    def improved_by(self, logs: Mapping[str, float]) -> bool:
+        """Whether this epoch is better than all before; remembers its value if so.
+
+        NaN and infinity never are.
+        """
+        value = logs[self.name]
+        limit = self._sign * self.value - self.min_delta
+        better = math.isfinite(value) and self._sign * value < limit
+        if better:
+            self.value = value
+        return better
+
+
+def stop_reason(result: object) -> str | None:
+    """Return in words what a callback's answer means: why to stop, or None to go on.
+
+    Examples
+    --------
+    >>> stop_reason(True), stop_reason("good enough"), stop_reason(None)
+    ('a callback asked for it', 'good enough', None)
+    """
+    if isinstance(result, str):
+        return result
+    return "a callback asked for it" if isinstance(result, (bool, np.bool_)) and result else None
+
+
+def as_callbacks(callbacks: Iterable[Any]) -> list[Callback]:
+    """Check a list of callbacks; functions of (model, epoch, logs) become `Callback` objects.
+
+    Raises
+    ------
+    TypeError
+        If it is no list, or something in it is neither a `Callback` nor callable.
+
+    Examples
+    --------
+    >>> len(as_callbacks([lambda model, epoch, logs: logs["loss"] < 0.1]))
+    1
+    """
+    given = None if isinstance(callbacks, Callback) else _checks.listed(callbacks)
+    if given is None:
+        raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}: write [...]")
+    result: list[Callback] = []
+    for callback in given:
+        if isinstance(callback, Callback):
+            result.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            result.append(_Function(callback))
+        else:
+            raise TypeError(
+                f"callbacks must hold Callback objects or functions (model, epoch, logs), got "
+                f"{callback!r}"
+            )
+    return result

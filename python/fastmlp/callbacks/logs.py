@@ -1,0 +1,146 @@
+"""What writes the numbers of each epoch elsewhere: a table, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.callbacks.base import Callback
+from fastmlp.data import files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from fastmlp.history import History
+
+
+class CSVLogger(Callback):
+    """Write a row of numbers after each epoch: its number, loss, metrics, those of validation.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; a file that is there is replaced when the first epoch is over, or cut to what was
+        kept where a `Checkpoint` goes on from there.
+
+    Raises
+    ------
+    OSError
+        In `fit`, before training, if there is no such folder or the place is no file's.
+
+    Examples
+    --------
+    >>> CSVLogger("log.csv")
+    CSVLogger('log.csv')
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        self._names: list[str] = []
+        self._rows = 0  # in the file that belong to this fit
+
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
+        """Check that there is a place to write to."""
+        files.check_place(self.path)
+        self._names, self._rows = ["epoch", *names], 0
+
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
+        """Add a row."""
+        if self._rows == 0:
+            self._write("w", [self._names])
+        self._write("a", [[epoch, *(repr(float(logs[name])) for name in self._names[1:])]])
+        self._rows += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return how many rows there are."""
+        return {"rows": self._rows}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Keep these rows; what came after them is done again."""
+        rows: list[list[str]] = []
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))[: 1 + int(state["rows"])]
+        if rows and rows[0] == self._names:
+            self._write("w", rows)
+            self._rows = len(rows) - 1
+
+    def _write(self, mode: str, rows: list[Any]) -> None:
+        with self.path.open(mode, newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+
+    def __repr__(self) -> str:
+        return f"CSVLogger({str(self.path)!r})"
+
+
+class TensorBoard(Callback):
+    """Write the numbers of each epoch for TensorBoard, ``tensorboard --logdir folder``.
+
+    Needs tensorboardX (``pip install tensorboardX``).
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to; made if it is missing. TensorBoard shows a curve for each folder below --logdir.
+
+    Raises
+    ------
+    ImportError
+        If tensorboardX is missing.
+
+    Examples
+    --------
+    >>> TensorBoard("runs/first")
+    TensorBoard('runs/first')
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._writer: Any = None
+        self._last = 0  # epoch that was written
+
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
+        """Check that tensorboardX is there."""
+        _writer_class()
+        self._close()
+        self._last = 0
+
+    def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
+        """Write the numbers."""
+        if self._writer is None:
+            later = {"purge_step": self._last + 1} if self._last else {}
+            self._writer = _writer_class()(str(self.folder), **later)
+        for name, value in logs.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+        self._last = epoch
+
+    def on_fit_end(self, model: Any, history: History) -> None:
+        """Close the file."""
+        self._close()
+
+    def state(self) -> dict[str, Any]:
+        """Return the last epoch."""
+        return {"epoch": self._last}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on in a file of its own; TensorBoard leaves out what is done again."""
+        self._last = int(state["epoch"])
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    def __repr__(self) -> str:
+        return f"TensorBoard({str(self.folder)!r})"
+
+
+def _writer_class() -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise ImportError("TensorBoard needs tensorboardX: pip install tensorboardX") from None
+    return SummaryWriter

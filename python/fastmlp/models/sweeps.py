@@ -1,0 +1,155 @@
+"""A sweep of learning rates: how the loss falls as they grow."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks, optimizers
+from fastmlp.training.warned import NonFiniteLossWarning
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastmlp.losses import Loss
+    from fastmlp.models.model import Model
+    from fastmlp.optimizers import Update
+
+_SMOOTH = 4.0  # steps on either side within which two thirds of the weight of a mean lie
+_WORSE = 4.0  # times the least loss: then the sweep ends
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """What `find_learning_rate` found.
+
+    Attributes
+    ----------
+    rates : ndarray of shape (steps,)
+        Learning rates of the steps taken, rising.
+    losses : ndarray of shape (steps,)
+        The loss of each batch before its step.
+    smoothed : ndarray of shape (steps,)
+        Means of the losses around each step, weighted as by a normal curve four steps wide.
+    suggestion : float
+        The rate at which the smoothed loss falls fastest, by the logarithm of the rate, before it
+        is least: one to begin with.
+    """
+
+    rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def smoothed(self) -> NDArray[np.float64]:
+        """Means of the losses around each step."""
+        steps = np.arange(len(self.losses))
+        weights = np.exp(-0.5 * ((steps[:, None] - steps) / _SMOOTH) ** 2)
+        result: NDArray[np.float64] = weights @ self.losses / weights.sum(axis=1)
+        return result
+
+    @property
+    def suggestion(self) -> float:
+        """The rate at which the smoothed loss falls fastest."""
+        smoothed = self.smoothed
+        until = max(int(np.argmin(smoothed)), 2)
+        slopes = np.gradient(smoothed[: until + 1], np.log(self.rates[: until + 1]))
+        return float(self.rates[int(np.argmin(slopes))])
+
+    def __repr__(self) -> str:
+        return (
+            f"<LearningRates {self.rates[0]:.3g} … {self.rates[-1]:.3g}, {len(self.rates)} steps, "
+            f"suggestion {self.suggestion:.3g}>"
+        )
+
+
+def find_learning_rate(
+    model: Model,
+    X: Any,
+    t: ArrayLike,
+    *,
+    loss: str | Loss | Any | None = None,
+    optimizer: str | Update = "adam",
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    batch_size: int = 32,
+    seed: int | None = 0,
+) -> LearningRates:
+    """Try learning rates on a copy of the model, each larger than the last, a step with each.
+
+    The rates grow by the same factor from step to step; the sweep ends when the loss is four times
+    the least one until then, or no number. Smith, "Cyclical learning rates for training neural
+    networks" (WACV 2017), section 3.3. `fastmlp.plot.learning_rates` draws it.
+
+    Parameters
+    ----------
+    model : Model
+        What is to be trained; it stays as it is. It must be built.
+    X, t
+        Data, as for `fit`; X an array, a SciPy sparse matrix, or a list or dict of such.
+    loss, optimizer
+        As for `fit`; the learning rate of the optimizer does not matter.
+    lowest, highest : float
+        The first and the last learning rate.
+    steps : int, default 100
+        How many steps, at least 10.
+    batch_size : int, default 32
+        Rows of a step.
+    seed : int or None, default 0
+        Makes batches and dropout the same each time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong, or the loss is no number from the beginning.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> data = fm.datasets.load("digits")
+    >>> model = fm.MLP([64, 32, 10], output="softmax", seed=0)
+    >>> found = fm.find_learning_rate(model, data.X_train, data.t_train)
+    >>> 1e-4 < found.suggestion < 1
+    True
+    """
+    lowest = _checks.real(lowest, "lowest", above=0)
+    highest = _checks.real(highest, "highest", above=lowest)
+    steps = _checks.integer(steps, "steps", at_least=10)
+    batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
+    rates = np.geomspace(lowest, highest, steps)
+    rule = replace(optimizers.get(optimizer), learning_rate=lambda numbers: rates[numbers])
+    trainer = model.copy().trainer(loss=loss, optimizer=rule, seed=seed)
+    random = np.random.default_rng(seed)
+    t = np.asarray(t)
+    rows = np.concatenate(
+        [random.permutation(len(t)) for _ in range(-(-steps * batch_size // len(t)))]
+    )
+    losses: list[float] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteLossWarning)
+        for i in range(steps):
+            batch = rows[i * batch_size : (i + 1) * batch_size]
+            found = trainer.step(_rows(X, batch), t[batch])
+            if not np.isfinite(found) or (losses and found > _WORSE * max(min(losses), 1e-12)):
+                break
+            losses.append(found)
+    if len(losses) < 3:
+        raise ValueError(
+            f"the loss was too large or no number after {len(losses)} steps from lowest={lowest:g} "
+            "on: give a smaller lowest, or scaled inputs"
+        )
+    return LearningRates(rates[: len(losses)], np.array(losses))
+
+
+def _rows(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Return these rows of each input."""
+    if isinstance(X, dict):
+        return {name: _rows(each, rows) for name, each in X.items()}
+    if isinstance(X, list | tuple) and X and np.ndim(X[0]) == 2:
+        return [_rows(each, rows) for each in X]
+    if hasattr(X, "tocsr"):
+        return X.tocsr()[rows]
+    return np.asarray(X)[rows]

@@ -1,0 +1,148 @@
+"""A fit on its way, written to a file and read again: all that the epochs to come depend on.
+
+The file is safetensors: the vectors of the parameters' layout, and numbers as JSON in its header.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp.callbacks.base import Callback
+from fastmlp.data import files
+from fastmlp.training.request import Shuffled
+
+if TYPE_CHECKING:
+    from fastmlp.training.epochs import Training
+
+_FORMAT = "fastmlp checkpoint 1"
+
+
+def check(training: Training) -> None:
+    """Raise ValueError if the fit cannot be saved on its way."""
+    request = training.request
+    if request.minimiser is not None:
+        raise ValueError("a fit by L-BFGS cannot be resumed: what it remembers is SciPy's")
+    if request.orders is not None and not isinstance(request.orders, Shuffled):
+        raise ValueError("only fits of models can be resumed, not those of estimators")
+
+
+def save(training: Training, path: Path) -> None:
+    """Write the fit as it is after an epoch."""
+    from safetensors.numpy import save as to_bytes
+
+    request, state = training.request, training.trainer.state
+    assert state is not None
+    arrays = {"parameters": training.trainer.parameters.flat}
+    arrays |= {f"optimizer.{i}": vector for i, vector in enumerate(state.vectors)}
+    numbers: dict[str, Any] = {
+        "format": _FORMAT,
+        "of": _description(training),
+        "history": dict(training.history),
+        "stopped": training.history.stopped,
+        "steps": state.steps,
+        "began": state.began,
+        "orders": request.orders.state if isinstance(request.orders, Shuffled) else None,
+        "noise": training.noise,
+        "listeners": [],
+    }
+    if state.average is not None:
+        averaged, vectors = state.average.state()
+        numbers["average"] = averaged
+        arrays |= {f"average.{name}": vector for name, vector in vectors.items()}
+    for i, listener in enumerate(_remembering(training)):
+        kept = listener.state()
+        own = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
+        arrays |= {f"listener.{i}.{name}": value for name, value in own.items()}
+        plain = {name: value for name, value in kept.items() if name not in own}
+        numbers["listeners"].append({"class": type(listener).__name__, "state": plain})
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    files.write(path, [to_bytes(contiguous, metadata={"fastmlp": json.dumps(numbers)})])
+
+
+def restore(training: Training, path: Path) -> None:
+    """Let a fit that has not begun go on where the one in the file was.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint, or one of another fit; nothing has changed then.
+    """
+    numbers, arrays = _read(path)
+    expected = _description(training)
+    for name, given in expected.items():
+        found = numbers["of"].get(name)
+        if found != given:
+            raise ValueError(
+                f"{str(path)!r} is the checkpoint of another fit, with {name}={found!r} and not "
+                f"{given!r}: give another folder, or resume=False to begin anew"
+            )
+    trainer, request = training.trainer, training.request
+    trainer.state = None
+    state = trainer.state_of(request.optimizer)
+    vectors = [arrays[f"optimizer.{i}"] for i in range(len(state.vectors))]
+    for own, vector in zip(
+        [trainer.parameters.flat, *state.vectors], [arrays["parameters"], *vectors], strict=True
+    ):
+        own[:] = vector
+    state.steps, state.began = int(numbers["steps"]), int(numbers["began"])
+    if state.average is not None and "average" in numbers:
+        own_vectors = {
+            n.removeprefix("average."): a for n, a in arrays.items() if n.startswith("average.")
+        }
+        state.average.restore(numbers["average"], own_vectors)
+    if isinstance(request.orders, Shuffled):
+        request.orders.state = numbers["orders"]
+    training.noise = int(numbers["noise"])
+    for name, values in numbers["history"].items():
+        training.history[name][:] = [float(value) for value in values]
+    training.history.stopped = numbers["stopped"]
+    for i, (listener, kept) in enumerate(
+        zip(_remembering(training), numbers["listeners"], strict=True)
+    ):
+        listener.restore(kept["state"] | _below(f"listener.{i}.", arrays))
+
+
+def _remembering(training: Training) -> list[Callback]:
+    """Return the callbacks that have something to go on from."""
+    return [each for each in training.request.listeners if type(each).state is not Callback.state]
+
+
+def _below(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays whose names begin so, by the rest of their names."""
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+
+def _description(training: Training) -> dict[str, Any]:
+    """Return what has to be the same, as JSON values."""
+    trainer, request = training.trainer, training.request
+    views = trainer.network.views(trainer.parameters.view)
+    memory = trainer.updates_of(request.optimizer).memory
+    return {
+        "parameters": [[name, *view.shape] for name, view in views.items()],
+        "dtype": str(trainer.parameters.dtype),
+        "optimizer": [[kind.__name__, *names] for kind, names in memory],
+        "average": request.optimizer.ema is not None,
+        "rows": request.data.rows,
+        "batch_size": request.batch_size,
+        "shuffle": request.orders is not None,
+        "recorded": list(request.recorded),
+        "callbacks": [type(listener).__name__ for listener in _remembering(training)],
+    }
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "numpy") as file:
+            numbers = json.loads((file.metadata() or {})["fastmlp"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if numbers["format"] != _FORMAT:
+            raise KeyError(numbers["format"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} is no checkpoint of a fit: {error}") from None
+    return numbers, arrays
