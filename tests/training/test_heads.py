@@ -67,7 +67,7 @@ def test_a_step_goes_down_the_gradient_of_the_weighted_sum(form, weights, factor
     trainer = trained.trainer(loss_weights=list(factors), l2=l2, optimizer=fm.SGD(0.1))
     loss, found = trainer.loss_and_gradient(X, t, given)
     assert loss == pytest.approx(J, rel=1e-12)
-    for got, expected in zip(found, gradients, strict=True):
+    for got, expected in zip(trainer.views(found).values(), gradients, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-14)
     scores = trained.evaluate(
         X, t, sample_weight=given, l2=l2, metrics=[], loss_weights=list(factors)
@@ -122,7 +122,7 @@ def test_float32_follows_float64():
 def test_the_heads_share_one_forward_pass_of_the_trunk():
     trainer = model().trainer()
     data = trainer._examples(X, T, None)
-    graph = trainer.compiled(trainer.objective, trainer.optimizer, data).graph
+    graph = trainer.compiled(trainer._objective, trainer.optimizer, data).graph
     ops = [node.op for node in g.topological_order([graph.loss, *graph.metrics])]
     assert ops.count("tanh") == 1
 
