@@ -79,6 +79,19 @@ def test_a_layer_may_be_given_a_muon_and_a_role_settings():
     assert_followed(replace(muon, groups=groups), lambda name: rules.get(name, rest))
 
 
+def test_the_weights_of_each_of_several_outputs_follow_the_rest():
+    x = fm.Input(5)
+    h = fm.Dense(4, "tanh", name="low")(fm.Dense(6, "tanh", name="first")(x))
+    outputs = {"kind": fm.Dense(3, "softmax", name="kind")(h), "size": fm.Dense(2, name="size")(h)}
+    model = fm.Model(x, outputs, seed=0, dtype="float64")
+    before = dict(zip(model.network.parameter_names, model.get_weights(), strict=True))
+    t = {"kind": T, "size": RNG.normal(size=(23, 2))}
+    model.fit(X, t, optimizer=fm.Muon(1.0, rest=fm.SGD(1e-12)), epochs=1, batch_size=None)
+    for name, now in zip(before, model.get_weights(), strict=True):
+        hidden = name in ("first.weights", "low.weights")
+        assert (np.abs(now - before[name]).max() > 0.1) == hidden
+
+
 def test_an_orthogonal_step_has_singular_values_near_one():
     model = network()
     before = model.get_weights()

@@ -61,7 +61,9 @@ class Updates:
         rules: list[Update] = []
         columns = [0]  # where the numbers of each rule begin
         treatments, directions, memory = [], [], []
-        last = _last_weights(network)
+        given = [optimizer, *(v for v in (optimizer.groups or {}).values() if hasattr(v, "parts"))]
+        parted = any(len(each.parts()) > 1 for each in given)
+        last = _last_weights(network) if parted else set()
         for node, name in zip(network.parameter_nodes, names, strict=True):
             matrix = roles[node] == "weight" and min(map(int, node.shape)) > 1
             place = Place(roles[node], _layer(name), name, matrix, node in last)
@@ -119,7 +121,7 @@ def _last_weights(network: Network) -> set[Node]:
     weights = {node for node, role in network.parameter_roles.items() if role == "weight"}
     found: set[Node] = set()
     seen: set[Node] = set()
-    waiting = [network.forward()[0]]
+    waiting = list(network.forward_pass().outputs)
     while waiting:
         node = waiting.pop()
         own = weights.intersection(node.parents)
