@@ -7,6 +7,7 @@ import fastmlp as fm
 from allocations import SUPPORTED, counted
 from fastmlp import _core
 from fastmlp import graph as g
+from fastmlp.training.updates import Updates
 
 RNG = np.random.default_rng(0)
 ROWS = 23
@@ -65,7 +66,8 @@ def test_a_step_goes_down_the_gradient_of_the_weighted_sum(form, weights, factor
     J, L1, L2, gradients = by_hand(before, X, PRICE, KIND, w_price, w_kind, factors, l2)
     t = T if form == "dict" else [PRICE, KIND]
     trainer = trained.trainer(loss_weights=list(factors), l2=l2, optimizer=fm.SGD(0.1))
-    loss, found = trainer.loss_and_gradient(X, t, given)
+    loss, gradient = trainer.loss_and_gradient(X, t, given)
+    found = trainer.views(gradient).values()
     assert loss == pytest.approx(J, rel=1e-12)
     for got, expected in zip(trainer.views(found).values(), gradients, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-14)
@@ -156,6 +158,35 @@ def test_steps_of_several_heads_allocate_nothing():
     assert many == few
 
 
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_lbfgs_minimises_the_weighted_sum(weights):
+    given, *_ = WEIGHTS[weights]
+    trained = model()
+    arguments = {"sample_weight": given, "loss_weights": [0.5, 1], "l2": 0.01}
+    arguments["metrics"] = {"kind": ["accuracy", "auc"], "price": ["mean_squared_error"]}
+    history = trained.fit(X, T, optimizer="lbfgs", batch_size=None, epochs=30, **arguments)
+    scores = trained.evaluate(X, T, **arguments)
+    assert list(history) == list(scores.keys())
+    for name in history:
+        assert history[name][-1] == pytest.approx(scores[name], rel=1e-9), name
+    assert history["loss"][-1] < 0.3 * history["loss"][0]
+    _, gradient = trained.trainer(loss_weights=[0.5, 1], l2=0.01).loss_and_gradient(X, T, given)
+    assert np.abs(gradient).max() < 0.1
+
+
+def test_groups_and_muon_know_the_layers_of_every_output():
+    trained = model()
+    before = dict(zip(trained.network.parameter_names, trained.get_weights(), strict=True))
+    groups = {"kind": {"learning_rate": 1e-30}}
+    trained.fit(X, T, optimizer=fm.SGD(0.01, groups=groups), epochs=2)
+    after = dict(zip(trained.network.parameter_names, trained.get_weights(), strict=True))
+    still = {name for name in after if np.abs(after[name] - before[name]).max() < 1e-20}
+    assert still == {"kind.weights", "kind.biases"}
+    updates = Updates.of(trained.network, fm.Muon())
+    names = dict(zip(trained.network.parameter_nodes, trained.network.parameter_names, strict=True))
+    assert [names[node] for node, _ in updates.directions] == ["trunk.weights"]
+
+
 # --- arguments
 
 
@@ -169,13 +200,13 @@ def test_steps_of_several_heads_allocate_nothing():
     ],
 )
 def test_a_loss_is_of_each_output(loss, names):
-    assert [each.name for each in model().trainer(loss=loss).objective.losses] == names
+    assert [each.name for each in model().trainer(loss=loss)._objective.losses] == names
 
 
 def test_one_loss_is_that_of_all():
     x = fm.Input(4)
     both = fm.Model(x, [fm.Dense(2)(x), fm.Dense(3)(x)], seed=0)
-    losses = both.trainer(loss="hinge").objective.losses
+    losses = both.trainer(loss="hinge")._objective.losses
     assert [each.name for each in losses] == ["hinge", "hinge"]
 
 
@@ -184,7 +215,7 @@ def test_one_loss_is_that_of_all():
     [(None, (1, 1)), (0.5, (0.5, 0.5)), ([2, 0], (2, 0)), ({"kind": 3}, (1, 3))],
 )
 def test_a_weight_is_of_each_output(weights, expected):
-    objective = model().trainer(loss_weights=weights).objective
+    objective = model().trainer(loss_weights=weights)._objective
     assert tuple(head.weight for head in objective.heads) == expected
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmlp.graph.node import topological_order
 from fastmlp.networks.objectives import MeanObjective
+from fastmlp.planner.training_plans import EpochsResult
 from fastmlp.training import progress
 from fastmlp.training.epochs import Call, Training
 from fastmlp.training.minimiser import minimise
@@ -59,6 +60,7 @@ class Minimisation(Training):
         work = self._plan.parameters.flat
         work[:] = self.trainer.parameters.flat
         self.trainer.state = None  # of steps that led elsewhere
+        self._report = None  # what an iteration reports is evaluated, not averaged over batches
         compute = self._plan.loss_function(self._feeds)
         last: tuple[Array, float] = work.copy(), np.nan
 
@@ -103,8 +105,8 @@ class Minimisation(Training):
         request, trainer = self.request, self.trainer
         self._phase = "epoch"
         trainer.parameters.flat[:] = flat
-        result = self._plan.new_result(1)
         names = [name for name in request.names if name not in request.measured]
+        result = EpochsResult(1, len(names))
         result.numbers[0, 0] = loss
         if len(names) > 1:
             assert isinstance(request.objective, MeanObjective)
