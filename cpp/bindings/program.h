@@ -62,7 +62,8 @@ class PyProgram {
                   py::array step_values, std::uint64_t seed, std::uint64_t first_step,
                   py::array scalars, std::optional<py::array> done, double clip_norm,
                   double clip_value, std::optional<py::array> average,
-                  std::optional<py::array> parts, std::vector<py::array> outputs) {
+                  std::optional<py::array> parts, std::vector<py::array> outputs,
+                  std::optional<py::array> sums) {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
@@ -99,6 +100,7 @@ class PyProgram {
     }
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
+    if (sums) call.sums = to_vector<double>(*sums, Index(p.scalars.size()) + 1, "sums");
     std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;
     call.seed = seed;
     call.first_step = first_step;

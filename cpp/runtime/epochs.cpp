@@ -98,6 +98,10 @@ class EpochLoop {
       if (worker.thread == 0) {
         for (std::size_t i = 0; i < sums_.size(); ++i)
           call_.scalars[at.epoch * Index(sums_.size()) + Index(i)] = sums_[i] / weight_;
+        if (call_.sums) {
+          std::copy(sums_.begin(), sums_.end(), call_.sums);
+          call_.sums[sums_.size()] = weight_;
+        }
         result_.epochs = at.epoch + 1;
       }
     }
@@ -106,8 +110,9 @@ class EpochLoop {
 
   bool begin_epoch(const Worker& worker, Place& at) {
     if (worker.thread == 0) {
-      std::fill(sums_.begin(), sums_.end(), 0.0);
-      weight_ = 0.0;
+      const bool goes_on = at.epoch == 0 && call_.sums;
+      for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] = goes_on ? call_.sums[i] : 0.0;
+      weight_ = goes_on ? call_.sums[sums_.size()] : 0.0;
     }
     if (at.since_backup >= kStepsPerBackup) {
       if (!backup(worker)) return false;

@@ -28,6 +28,9 @@ struct TrainingCall {
   std::function<bool()> interrupted;  // asked about every 50 ms by the calling thread
   double* scalars = nullptr;          // out: epochs × the program's scalars, averages over batches
   std::vector<T*> outputs;            // where the program's results go in each step
+  // In and out, or null: of a first epoch whose batches come in several calls, what its averages
+  // are made of so far. Its scalars times the weights of their batches, then these weights.
+  double* sums = nullptr;
 };
 
 struct TrainingResult {

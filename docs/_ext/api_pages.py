@@ -28,6 +28,7 @@ PAGES = {
     "schedules": "Schedules",
     "callbacks": "Callbacks, history and warnings",
     "graph": "The graph",
+    "data": "Data larger than memory",
     "datasets": "Datasets",
     "plot": "Pictures",
     "config": "Threads and versions",

@@ -25,6 +25,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
             module: module
             for module in (
                 "activations",
+                "data",
                 "datasets",
                 "graph",
                 "initializers",
@@ -73,7 +74,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "BCELoss": "write loss='binary_cross_entropy'",
         "BCEWithLogitsLoss": "write loss='binary_cross_entropy' and output='logistic'",
         "MSELoss": "write loss='squared_error'",
-        "DataLoader": "leave it out: fit takes arrays and batch_size=",
+        "DataLoader": "fit takes arrays and batch_size=, or PyTorch's DataLoader",
         "Tensor": "leave it out: data are NumPy arrays",
         "tensor": "leave it out: data are NumPy arrays",
         "from_numpy": "leave it out: data are NumPy arrays",

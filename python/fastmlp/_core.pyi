@@ -69,6 +69,7 @@ class _Program:
         average: _Array | None = None,
         parts: NDArray[np.float64] | None = None,
         outputs: Sequence[_Array] = (),
+        sums: NDArray[np.float64] | None = None,
     ) -> tuple[int, int, bool]: ...
     # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
 

@@ -19,6 +19,8 @@ from fastmlp.data.weights import in_ordinary_unit
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from fastmlp.data.weights import Units
+
     Array = NDArray[Any]
 
 # Rows are checked in blocks of about this many values, so that at most one block of a large memory
@@ -258,8 +260,16 @@ def inputs(
     return result
 
 
-def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample_weight") -> Array:
+def sample_weights(
+    weight: Any,
+    rows: int,
+    dtype: DTypeLike,
+    name: str = "sample_weight",
+    units: Units | None = None,
+) -> Array:
     """Return the weights of the examples as a column, in a unit that suits `dtype`.
+
+    With `units`, those of one batch of several, which may all be zero, in the unit of the others.
 
     Raises
     ------
@@ -281,9 +291,12 @@ def sample_weights(weight: Any, rows: int, dtype: DTypeLike, name: str = "sample
             f"{name} must not be negative, got {int((values < 0).sum())} negative values, the "
             f"first in row {first}: {values.flat[first]}"
         )
+    column = values.reshape(-1, 1)
+    if units is not None:
+        return readable(units.scaled(column, name, dtype), dtype)
     if not values.any():
         raise ValueError(f"{name} is zero for every row: nothing would be learned")
-    return readable(in_ordinary_unit(values.reshape(-1, 1), dtype)[0], dtype)
+    return readable(in_ordinary_unit(column, dtype)[0], dtype)
 
 
 def same_rows(data: Array | CompressedRows, name: str, rows: int, other: str) -> None:

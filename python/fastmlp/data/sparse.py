@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
@@ -49,6 +51,27 @@ class CompressedRows:
             np.ascontiguousarray(matrix.indices, dtype=index),
             np.ascontiguousarray(matrix.indptr),
             (int(matrix.shape[0]), int(matrix.shape[1])),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[CompressedRows]) -> CompressedRows:
+        """Return the rows of all of them, copied, in their order."""
+        index = np.result_type(*(part.indices for part in parts))
+        ends = np.cumsum([0, *(part.indptr[-1] - part.indptr[0] for part in parts)], dtype=np.int64)
+        if ends[-1] > np.iinfo(index).max:
+            index = np.dtype(np.int64)
+        each = [
+            part.indptr[1:] - part.indptr[0] + end
+            for part, end in zip(parts, ends[:-1], strict=True)
+        ]
+        elements = [slice(part.indptr[0], part.indptr[-1]) for part in parts]
+        return cls(
+            np.concatenate([p.data[e] for p, e in zip(parts, elements, strict=True)]),
+            np.concatenate([p.indices[e] for p, e in zip(parts, elements, strict=True)]).astype(
+                index, copy=False
+            ),
+            np.concatenate([[0], *each]).astype(index),
+            (sum(map(len, parts)), parts[0].shape[1]),
         )
 
     def take(self, rows: Array) -> CompressedRows:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # The largest weight may be within 2^±16 of 1: sums of such weights, and their products with losses,
 # stay far from the ends of float32.
 ORDINARY = 16
+# Later batches may have weights up to this.
+MOST = 2.0**64
 
 
 def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
@@ -47,6 +49,48 @@ def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
     info = np.finfo(dtype)
     tiny = (size > 0) & (size < float(largest) * (float(info.tiny) / float(info.eps)))
     return np.where(tiny, 0, weights) if tiny.any() else weights, exponent
+
+
+class Units:
+    """The units of weights that come batch by batch: each that of the first batch with any weight.
+
+    So that weights of different batches can be compared, though each may be in any unit.
+
+    Examples
+    --------
+    >>> units = Units()
+    >>> units.scaled(np.array([2e-39, 0.0]), "sample_weight", np.float32).round(2).tolist()
+    [0.68, 0.0]
+    >>> units.scaled(np.array([4e-39, 0.0]), "sample_weight", np.float32).round(2).tolist()
+    [1.36, 0.0]
+    """
+
+    def __init__(self) -> None:
+        self._exponents: dict[str, int] = {}
+
+    def scaled(self, weights: Array, name: str, dtype: DTypeLike) -> Array:
+        """Return the weights of a batch in the unit of those that had the same `name`.
+
+        Raises
+        ------
+        ValueError
+            If they are more than 2^64 times as large as those of the first batch.
+        """
+        if not weights.any():
+            return weights
+        if name not in self._exponents:
+            scaled, self._exponents[name] = in_ordinary_unit(weights, dtype)
+            return scaled
+        exponent = self._exponents[name]
+        scaled = np.ldexp(weights, -exponent) if exponent else weights
+        if scaled.max() > MOST:
+            raise ValueError(
+                f"{name}: a weight of {weights.max():g} is more than 2^64 times as large as those "
+                "of the first batch; give all batches weights of one unit"
+            )
+        info = np.finfo(dtype)
+        vanishing = (scaled > 0) & (scaled < float(info.tiny) / float(info.eps))
+        return np.where(vanishing, 0, scaled) if vanishing.any() else scaled
 
 
 def balanced(labels: Array, weights: Array | None) -> Array:

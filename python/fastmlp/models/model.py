@@ -7,19 +7,19 @@ not wait for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastmlp import _checks
 from fastmlp.layers.base import Symbol
-from fastmlp.models.habits import OF_EVALUATE, OF_FIT
+from fastmlp.models.evaluations import Evaluated
+from fastmlp.models.habits import OF_FIT
 from fastmlp.models.predictions import not_planned
 from fastmlp.models.solutions import Solvable
-from fastmlp.networks import examples
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
-from fastmlp.training.scores import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
     from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.optimizers import Update
     from fastmlp.training.steps import StepTrainer
-    from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
 
 
-class Model(Solvable):
+class Model(Evaluated, Solvable):
     """A network of layers joined in any way that has no cycle, with its weights.
 
     Parameters
@@ -113,7 +112,6 @@ class Model(Solvable):
         """Set everything but the network."""
         super()._begin(seed, dtype)
         self.history: History | None = None
-        self._trainer: Trainer | None = None
 
     def __call__(self, X: Any, training: bool = False) -> Any:
         """Return `predict` of X: dropout is left out unless `training` is True."""
@@ -128,21 +126,22 @@ class Model(Solvable):
     def fit(
         self,
         X: Any,
-        t: Any,
+        t: Any = None,
         *,
         loss: str | Loss | Any | None = None,
         loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         optimizer: str | Update = "adam",
         epochs: int = 10,
-        batch_size: int | None = 32,
-        validation_data: tuple[Any, ...] | None = None,
+        batch_size: int | Literal["auto"] | None = "auto",
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
         validation_split: float = 0.0,
         sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
         class_weight: Mapping[Any, Any] | Literal["balanced"] | None = None,
         l2: float = 0.0,
         metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] = (),
         callbacks: Iterable[Callback | Any] = (),
-        shuffle: bool = True,
+        shuffle: bool | Literal["auto"] = "auto",
         seed: int | None = None,
         verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
     ) -> History:
@@ -153,12 +152,16 @@ class Model(Solvable):
 
         Parameters
         ----------
-        X : array-like or sparse matrix, shape (rows, columns)
+        X : array-like or sparse matrix, shape (rows, columns), or stream
             Inputs. A list or dict of such for several inputs. float32, float64, uint8 and int64
             arrays with contiguous rows are never copied as a whole; values are taken as they are
             (bytes of an image are 0 to 255). Of SciPy's sparse matrices a first Dense layer reads
             the elements listed alone; CSR is not copied, other formats are converted to it.
-        t : array-like, shape (rows,) or (rows, columns)
+            Without t a stream of batches (X, t) or (X, t, sample_weight), which need not fit in
+            memory: a function that returns an iterator of them, called for each epoch; what can be
+            iterated over again (a PyTorch DataLoader, a list, `fastmlp.data.Parquet`); or a
+            generator, for one epoch. A thread reads ahead and copies them while the core trains.
+        t : array-like, shape (rows,) or (rows, columns), optional
             Targets: class labels from 0 or one-hot rows for losses of classes, numbers otherwise.
             For several outputs a list of such in their order, or a dict by their names.
         loss : str, Loss or function, optional
@@ -174,9 +177,13 @@ class Model(Solvable):
             "adam", "adamw", "sgd", … or one of `fastmlp.optimizers` with settings of your own.
         epochs : int, default 10
             How many times to go through the data.
-        batch_size : int or None, default 32
-            Rows of a step; the last batch of an epoch may be short. None: all rows.
-        validation_data : tuple (X, t) or (X, t, sample_weight), optional
+        batch_size : int or None, default "auto"
+            Rows of a step; the last batch of an epoch may be short. None: all rows. "auto": 32, or
+            those of a stream's batches, which are the steps.
+        steps_per_epoch : int, optional
+            How many batches of a stream are an epoch; the next goes on after them, and the stream
+            begins again where it ends. By default all of them.
+        validation_data : tuple (X, t) or (X, t, sample_weight), or stream, optional
             Evaluated after each epoch, without dropout, its loss and metrics weighted by these
             weights.
         validation_split : float, default 0
@@ -203,8 +210,9 @@ class Model(Solvable):
             outputs such a list is for each of them; a list of lists or a dict has each its own.
         callbacks : sequence of Callback or function, default ()
             Told after each epoch, see `fastmlp.callbacks`.
-        shuffle : bool, default True
-            Whether each epoch has a random order of its own.
+        shuffle : bool, default "auto"
+            Whether each epoch has a random order of its own. "auto": True for arrays; a stream is
+            taken as it comes, `fastmlp.data.shuffled` mixes it in a window.
         seed : int, optional
             Makes orders and dropout the same each time. None: drawn from the model's seed.
         verbose : bool, 0, 1, 2 or "auto", default "auto"
@@ -230,6 +238,8 @@ class Model(Solvable):
             If the loss becomes NaN or infinite: training stops with the last finite weights kept.
         NoSignalWarning
             If no error signal reaches a layer because a hard threshold is above it.
+        UserWarning
+            If a generator ends before the steps asked for; what was done stands.
 
         Notes
         -----
@@ -252,22 +262,26 @@ class Model(Solvable):
         True
         """
         from fastmlp.networks import objectives, signal
+        from fastmlp.training import streams
         from fastmlp.training.request import FitRequest
         from fastmlp.training.warned import NonFiniteLossWarning, warn
 
-        turn = turns.Turn("fit")
+        turn, readers = turns.Turn("fit"), ExitStack()
         try:
             turn.take(self)
             with turns.building:
                 self._predict = not_planned
-            with self._network_of(X) as network:
+            data = readers.enter_context(streams.reading(X, t, steps_per_epoch))
+            held_out = readers.enter_context(streams.reading_validation(validation_data))
+            stream = data if isinstance(data, streams.Reader) else None
+            with self._network_of(X if stream is None else stream.first_inputs) as network:
                 objective = objectives.choose(network, loss, l2, metrics, loss_weights)
                 request = FitRequest.of(
-                    *(network, self.dtype, objective, X, t),
+                    *(network, self.dtype, objective, data, t),
                     optimizer=optimizer,
                     epochs=epochs,
                     batch_size=batch_size,
-                    validation_data=validation_data,
+                    validation_data=held_out,
                     validation_split=validation_split,
                     sample_weight=sample_weight,
                     class_weight=class_weight,
@@ -289,68 +303,12 @@ class Model(Solvable):
         finally:
             turn.live = False
             self._predict = self._predictor
+            readers.close()
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"
             hint = "a smaller learning rate or scaled inputs may help"
             warn(f"{text}: {hint}", NonFiniteLossWarning)
         return history
-
-    @_checks.taught(OF_EVALUATE)
-    def evaluate(
-        self,
-        X: Any,
-        t: Any,
-        *,
-        loss: str | Loss | Any | None = None,
-        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
-        l2: float | None = None,
-        metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] | None = None,
-        sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
-    ) -> Scores:
-        """Return the loss and the metrics on given data, without dropout.
-
-        The loss is J with the same reduction as in `fit`, penalty included.
-
-        Parameters
-        ----------
-        X, t, sample_weight
-            Data, as for `fit`.
-        loss, loss_weights, l2, metrics
-            As for `fit`; by default those of the last fit. A model that was never fitted has the
-            loss of its output and no penalty; where there are no metrics, the accuracy is reported
-            if the targets are classes.
-
-        Returns
-        -------
-        Scores
-            "loss" and the metrics by name; means over the rows are summed in float64. A dict of
-            floats that unpacks into its numbers, ``loss, accuracy = model.evaluate(X, t)``; where
-            there is the loss alone, `float` makes a number of it.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is wrong.
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> model = fm.MLP([2, 3], output="softmax", seed=0)
-        >>> scores = model.evaluate([[0.0, 1.0], [1.0, 0.0]], [0, 2])
-        >>> list(scores.keys())
-        ['loss', 'accuracy']
-        >>> loss, accuracy = scores
-        >>> loss == scores["loss"]
-        True
-        """
-        from fastmlp.networks import objectives
-
-        turns.check(self, "evaluate")
-        with self._network_of(X) as network:
-            last = self._objective
-            objective = objectives.choose(network, loss, l2, metrics, loss_weights, last)
-            data = examples.check(network, self.dtype, objective.losses, X, t, sample_weight)
-        return Scores(self._own_trainer().evaluate(objective, data))
 
     def trainer(
         self,
@@ -401,16 +359,6 @@ class Model(Solvable):
         objective = objectives.choose(self.network, loss, l2, (), loss_weights)
         noise = int(self._seed_sequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
         return StepTrainer(self.network, self.parameters, objective, rule, noise, self)
-
-    def _own_trainer(self) -> Trainer:
-        """Return what trains and evaluates the model, made when first needed."""
-        if self._trainer is None:
-            from fastmlp.training.trainer import Trainer
-
-            with turns.building:
-                if self._trainer is None:
-                    self._trainer = Trainer(self.network, self.parameters)
-        return self._trainer
 
     def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:
         """Return the source of randomness of the next fit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from fastmlp.networks.outputs import ONE
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from fastmlp.data.weights import Units
     from fastmlp.losses import Loss
     from fastmlp.networks.network import Network
     from fastmlp.networks.outputs import Outputs
@@ -99,6 +100,10 @@ class Examples:
         targets = tuple(target[rows] for target in self.targets)
         return replace(self, inputs=inputs, targets=targets, weight=weight, own=own)
 
+    def parts(self) -> Iterable[Examples]:
+        """Return the examples in pieces, of which this is one; a stream has several."""
+        return (self,)
+
     @property
     def rows(self) -> int:
         """How many examples there are."""
@@ -121,10 +126,12 @@ def check(
     t: Any,
     weight: Any,
     names: tuple[str, str, str] = ("X", "t", "sample_weight"),
+    units: Units | None = None,
 ) -> Examples:
     """Return inputs, targets and weights if they fit each other; errors call them by `names`.
 
-    `losses` has one for each output.
+    `losses` has one for each output; `units` is there for a batch of several, and knows the units
+    of their weights.
 
     Raises
     ------
@@ -139,10 +146,12 @@ def check(
         arrays.same_rows(target, title, rows, names[0])
         found.append(target)
     if outputs.form == ONE or not arrays.is_named(weight):
-        common = None if weight is None else arrays.sample_weights(weight, rows, dtype, names[2])
+        common = (
+            None if weight is None else arrays.sample_weights(weight, rows, dtype, names[2], units)
+        )
         return Examples(inputs, tuple(found), common)
     own = [
-        None if one is None else arrays.sample_weights(one, rows, dtype, title)
+        None if one is None else arrays.sample_weights(one, rows, dtype, title, units)
         for one, title in outputs.settings(weight, names[2])
     ]
     return _with_own(Examples(inputs, tuple(found), None), own)
@@ -208,6 +217,7 @@ def weighted_by_class(
     losses: Sequence[Loss],
     dtype: np.dtype[Any],
     outputs: Outputs,
+    units: Units | None = None,
 ) -> Examples:
     """Return examples whose weights are multiplied by those of their classes.
 
@@ -223,6 +233,8 @@ def weighted_by_class(
         Of the model.
     outputs : Outputs
         Those of the network; one of a single column has two classes.
+    units : Units, optional
+        Of the weights, for a batch of several.
 
     Raises
     ------
@@ -246,7 +258,9 @@ def weighted_by_class(
         weight, classes = data.weights[k], max(2, outputs.columns[k])
         if one is not None:
             by_row = _weights_of_rows(one, title, data.targets[k], weight, losses[k], classes)
-            weight = arrays.sample_weights(by_row, data.rows, dtype, title)
+            if units is None and not by_row.any():
+                raise ValueError(f"{title} leaves no row a weight: nothing would be learned")
+            weight = arrays.sample_weights(by_row, data.rows, dtype, title, units)
         own.append(weight)
     return _with_own(data, own)
 
@@ -268,10 +282,7 @@ def _weights_of_rows(
         by_row = _class_weights(given, name, classes)[labels]
     else:
         raise TypeError(f'{name} must be a dict or "balanced", got {given!r}')
-    result = by_row if rows is None else by_row * rows
-    if not result.any():
-        raise ValueError(f"{name} leaves no row a weight: nothing would be learned")
-    return result
+    return by_row if rows is None else by_row * rows
 
 
 def _whole(t: Array) -> bool:

@@ -270,6 +270,10 @@ class TrainingPlan:
         """Return the empty result of a run of `epochs` epochs."""
         return EpochsResult(epochs, self._scalars)
 
+    def new_sums(self) -> Array:
+        """Return what the averages of an epoch are made of at its beginning: zeros."""
+        return np.zeros(self._scalars + 1)
+
     def run_epochs(
         self,
         feeds: Mapping[Node, Array | CompressedRows],
@@ -285,6 +289,7 @@ class TrainingPlan:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         result: EpochsResult | None = None,
+        sums: Array | None = None,
     ) -> EpochsResult:
         """Train for some epochs without returning in between.
 
@@ -311,6 +316,9 @@ class TrainingPlan:
         result : EpochsResult, optional
             What is returned, from `new_result`. Given by callers who need to know what was done
             when an exception ends the call.
+        sums : float64 array, optional
+            From `new_sums`, for an epoch whose batches come in several calls: each of them goes on
+            where the last one was, and its averages are those of the epoch so far.
 
         Raises
         ------
@@ -341,6 +349,7 @@ class TrainingPlan:
             clip_value=math.inf if clip_value is None else clip_value,
             average=None if average is None else average.vector,
             parts=None if average is None else average.parts,
+            sums=sums,
         )
         return result
 

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmlp import callbacks
 from fastmlp.history import History
-from fastmlp.training import progress
+from fastmlp.training import progress, warned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastmlp.networks.examples import Examples
     from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
     from fastmlp.training.trainer import Compiled, Trainer
+
+    Array = NDArray[Any]
 
 # Orders of rows that are made ahead hold at most this many numbers: 8 MB, made in about 15 ms.
 ORDER_NUMBERS = 1 << 20
@@ -27,11 +33,35 @@ BAR_SECONDS = 0.1
 
 
 class Call(NamedTuple):
-    """A call of the core: its result, and after how many steps and epochs it began."""
+    """A call of the core: its result, and after how many steps and epochs it began.
+
+    It is `open` if it ran a part of an epoch, after which others come.
+    """
 
     result: EpochsResult
     first_step: int
     first_epoch: int
+    open: bool = False
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs were run to their end."""
+        return 0 if self.open else self.result.epochs_done
+
+
+class Part(NamedTuple):
+    """What one call of the core is given: whole epochs, or some batches of one."""
+
+    data: Examples
+    batch_size: int
+    epochs: int = 1
+    order: NDArray[np.int64] | None = None
+    open: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many batches there are."""
+        return self.epochs * -(-self.data.rows // self.batch_size)
 
 
 def epochs_next(count: int, seconds: float) -> int:
@@ -94,7 +124,7 @@ class Training:
         self.trainer = trainer
         self._plan = compiled.plan
         self._report = compiled.graph.report
-        self._feeds = compiled.feeds(request.data)
+        self._compiled = compiled
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
@@ -161,6 +191,8 @@ class Training:
     def _most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request
+        if request.stream is not None:
+            return 1
         if request.listeners or request.evaluate is not None or request.measure is not None:
             return 1
         numbers = 1 if request.orders is None else request.data.rows
@@ -177,7 +209,7 @@ class Training:
         if call is None or self._phase == "listeners":
             return
         self._settle(call, validated=self._phase == "epoch")
-        if call.result.epochs_done and self._phase == "epoch":
+        if call.epochs_done and self._phase == "epoch":
             self._tell()
 
     def _numbers(self, epoch: int) -> dict[str, float]:
@@ -208,24 +240,56 @@ class Training:
         return math.prod(listener.rate_factor for listener in self.request.listeners)
 
     def _run_epochs(self, count: int) -> int:
-        """Run `count` epochs in one call of the core; return how many had a finite loss."""
-        request, plan = self.request, self._plan
-        state = self.trainer.state
+        """Run `count` epochs; return how many had a finite loss.
+
+        Arrays are one call of the core, an epoch of a stream is one for each chunk.
+        """
+        sums = None if self.request.stream is None else self._plan.new_sums()
+        for part in self._parts(count):
+            call = self._train(part, sums)
+            if call.result.non_finite or not call.open:
+                return call.epochs_done
+        self._end_stream()
+        return 0
+
+    def _parts(self, count: int) -> Iterator[Part]:
+        """Return what the next calls of the core are given; no last part if a stream has ended."""
+        request = self.request
+        if request.stream is None:
+            order = None if request.orders is None else request.orders(count)
+            yield Part(request.data, request.batch_size, count, order)
+            return
+        for chunk in request.stream.epoch():
+            yield Part(chunk.data, chunk.batch_size, open=not chunk.last)
+
+    def _train(self, part: Part, sums: Array | None) -> Call:
+        """Make one call of the core, and write down what it has done."""
+        plan, state = self._plan, self.trainer.state
         assert state is not None
-        steps = count * request.steps_per_epoch
-        call = Call(plan.new_result(count), state.steps, self.history.epochs)
+        call = Call(plan.new_result(part.epochs), state.steps, self.history.epochs, part.open)
         self._call = call
         plan.run_epochs(
-            self._feeds,
-            **self.trainer.steps_ahead(plan, steps, self._rate_factor),
-            order=None if request.orders is None else request.orders(count),
-            batch_size=request.batch_size,
-            epochs=count,
+            self._compiled.feeds(part.data),
+            **self.trainer.steps_ahead(plan, part.steps, self._rate_factor),
+            order=part.order,
+            batch_size=part.batch_size,
+            epochs=part.epochs,
             seed=self.noise,
             result=call.result,
+            sums=sums,
         )
         self._settle(call, validated=True)
-        return call.result.epochs_done
+        return call
+
+    def _end_stream(self) -> None:
+        """Stop, as a stream that cannot begin again has ended before the epochs asked for."""
+        stream, epoch = self.request.stream, self.history.epochs + 1
+        assert stream is not None
+        self.history.stopped = (
+            f"the stream ended in epoch {epoch}, after {stream.came} of its {stream.stream.steps} "
+            "batches"
+        )
+        warned.warn(self.history.stopped, UserWarning)
 
     def _settle(self, call: Call, *, validated: bool) -> None:
         """Write down what a call of the core has done; a second time changes nothing.
@@ -236,7 +300,8 @@ class Training:
         trainer.settle(call.first_step, result)
         self.non_finite = result.non_finite
         names = [name for name in self.request.names if name not in self.request.measured]
-        for numbers in result.scalars[self.history.epochs - call.first_epoch :].tolist():
+        whole = result.scalars[: call.epochs_done]
+        for numbers in whole[self.history.epochs - call.first_epoch :].tolist():
             if self._evaluated[0] != self.history.epochs:
                 self._validate(skip=not validated)
             reported = numbers if self._report is None else self._report(numbers)

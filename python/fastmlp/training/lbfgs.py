@@ -28,6 +28,8 @@ class _Ended(Exception):  # noqa: N818
 
 def check(network: Network, request: FitRequest) -> None:
     """Raise ValueError unless J is the same function each time it is computed."""
+    if request.stream is not None:
+        raise ValueError("LBFGS needs all rows at once, in arrays; use another optimizer")
     if request.batch_size < request.data.rows:
         raise ValueError(
             f"LBFGS needs all {request.data.rows} rows at once, got batch_size="
@@ -61,7 +63,7 @@ class Minimisation(Training):
         work[:] = self.trainer.parameters.flat
         self.trainer.state = None  # of steps that led elsewhere
         self._report = None  # what an iteration reports is evaluated, not averaged over batches
-        compute = self._plan.loss_function(self._feeds)
+        compute = self._plan.loss_function(self._compiled.feeds(request.data))
         last: tuple[Array, float] = work.copy(), np.nan
 
         def at(flat: Array) -> tuple[float, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,11 +11,13 @@ import numpy as np
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
 from fastmlp.networks import examples, signal
+from fastmlp.networks.batches import BatchCheck
 from fastmlp.training import lbfgs, progress
+from fastmlp.training.streams import Reader
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import LBFGS, Update
     from fastmlp.training.trainer import Trainer
+
+
+# Rows of a batch of arrays, where nobody says.
+BATCH_ROWS = 32
 
 
 class Rule(Protocol):
@@ -106,6 +113,8 @@ class FitRequest:
         What else may end the training.
     minimiser : LBFGS or None
         What is done in the place of steps.
+    stream : Reader or None
+        What `data` is the first batch of; None if they are all the data.
     """
 
     objective: Objective
@@ -124,6 +133,7 @@ class FitRequest:
     measure: Callable[[Trainer], Mapping[str, float]] | None = None
     rule: Rule | None = None
     minimiser: LBFGS | None = None
+    stream: Reader | None = None
 
     @classmethod
     def of(
@@ -157,20 +167,42 @@ class FitRequest:
         rule = optimizers.SGD() if minimiser else optimizers.get(optimizer)
         Updates.of(network, rule)  # raises what its groups get wrong
         epochs = _checks.integer(epochs, "epochs", at_least=1)
-        if batch_size is not None:
+        if batch_size == "auto":
+            batch_size = BATCH_ROWS
+        elif isinstance(X, Reader):
+            raise ValueError(
+                f"batch_size={batch_size}: a stream gives batches of its own; leave it out, or let "
+                f"fastmlp.data.shuffled(stream, batch_size={batch_size}) make others"
+            )
+        elif batch_size is not None:
             batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
+        shuffle = not isinstance(X, Reader) if shuffle == "auto" else shuffle
         shuffle = _checks.flag(shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
         display = progress.display(verbose)
         losses, outputs = objective.losses, network.outputs
-        data = examples.check(network, dtype, losses, X, t, sample_weight)
-        validation = examples.check_validation(network, dtype, losses, validation_data)
-        data, last = examples.held_out(data, validation_split)
-        if validation is not None and last is not None:
-            raise ValueError("validation_data and validation_split are both given: take one")
-        validation = validation or last
-        data = examples.weighted_by_class(data, class_weight, losses, dtype, outputs)
         names, measured = objective.names, objective.at_the_end
+        stream = X if isinstance(X, Reader) else None
+        if stream is None:
+            data = examples.check(network, dtype, losses, X, t, sample_weight)
+        else:
+            _check_passes(stream, epochs)
+            settings = sample_weight, class_weight, validation_split, shuffle, measured
+            _check_streamed(stream, *settings)
+            data = stream.begin(BatchCheck(network, dtype, losses, class_weight))
+        validation: Examples | Reader | None
+        if isinstance(validation_data, Reader):
+            _check_passes(validation_data, epochs + bool(measured))
+            validation_data.begin(BatchCheck(network, dtype, losses))
+            validation = validation_data
+        else:
+            validation = examples.check_validation(network, dtype, losses, validation_data)
+        if stream is None:
+            data, last = examples.held_out(data, validation_split)
+            if validation is not None and last is not None:
+                raise ValueError("validation_data and validation_split are both given: take one")
+            validation = validation or last
+            data = examples.weighted_by_class(data, class_weight, losses, dtype, outputs)
         order_seed, noise_seed = seed.spawn(2)
 
         def evaluate(trainer: Trainer) -> dict[str, float]:
@@ -178,7 +210,7 @@ class FitRequest:
             return trainer.evaluate(objective, validation)
 
         def measure(trainer: Trainer) -> dict[str, float]:
-            return trainer.measure(objective, data)
+            return trainer.measure(objective, stream or data)
 
         request = cls(
             objective=objective,
@@ -196,6 +228,7 @@ class FitRequest:
             measured=measured,
             measure=measure if measured else None,
             minimiser=minimiser,
+            stream=stream,
         )
         if minimiser is not None:
             lbfgs.check(network, request)
@@ -215,3 +248,47 @@ class FitRequest:
     def recorded(self) -> dict[str, bool]:
         """Names of the numbers that every epoch has, and whether more of it is better."""
         return self.names | {f"val_{name}": higher for name, higher in self.held_out.items()}
+
+
+def _check_passes(stream: Reader, passes: int) -> None:
+    """Raise ValueError if a stream has fewer passes than are needed."""
+    if stream.stream.once and stream.stream.steps is None and passes > 1:
+        steps = ", or say steps_per_epoch=" if stream.name == "X" else ""
+        raise ValueError(
+            f"{stream.name} can be gone through once ({stream.stream.kind}), and is needed "
+            f"{passes} times: give a function that returns it{steps}, or write epochs=1"
+        )
+
+
+def _check_streamed(
+    stream: Reader,
+    sample_weight: Any,
+    class_weight: Any,
+    validation_split: Any,
+    shuffle: bool,
+    measured: tuple[str, ...],
+) -> None:
+    """Raise ValueError for what a stream cannot be asked for."""
+    balanced = class_weight.values() if isinstance(class_weight, Mapping) else [class_weight]
+    if any(isinstance(one, str) for one in balanced):
+        raise ValueError(
+            f"class_weight={class_weight!r} needs all rows at once: give a stream the weights of "
+            "its classes as a dict"
+        )
+    if sample_weight is not None:
+        raise ValueError("sample_weight: the weights of a stream are in its batches, (X, t, w)")
+    if validation_split != 0:
+        raise ValueError(
+            f"validation_split={validation_split}: a stream has no last rows; give "
+            "validation_data, which may be another stream"
+        )
+    if shuffle:
+        raise ValueError(
+            "shuffle=True: the order of a stream is its own; shuffle it in a window, "
+            "fastmlp.data.shuffled(stream, window=10_000)"
+        )
+    if measured and (stream.stream.once or stream.stream.steps is not None):
+        raise ValueError(
+            f"metrics: {', '.join(measured)} of a stream need another pass over it after each "
+            "epoch; give a stream that can be gone through again, without steps_per_epoch"
+        )

@@ -26,6 +26,11 @@ def check(training: Training) -> None:
     request = training.request
     if request.minimiser is not None:
         raise ValueError("a fit by L-BFGS cannot be resumed: what it remembers is SciPy's")
+    if request.stream is not None:
+        raise ValueError(
+            "a fit on a stream cannot be resumed: which batches come next is not known; fit an "
+            "epoch at a time and save the model after each"
+        )
     if request.orders is not None and not isinstance(request.orders, Shuffled):
         raise ValueError("only fits of models can be resumed, not those of estimators")
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastmlp.optimizers import Update
     from fastmlp.planner.training_plans import EpochsResult
     from fastmlp.training.request import FitRequest
+    from fastmlp.training.streams import Reader
 
 
 @dataclass
@@ -124,7 +125,7 @@ class Trainer:
         updates = trainer.updates_of(request.optimizer)
         known = trainer.plans.has("training", _kind(request.objective, updates, request.data))
         compiled = trainer.compiled(request.objective, request.optimizer, request.data)
-        if request.measure is not None:
+        if request.measure is not None and request.stream is None:
             # What a function of the user's cannot take it tells now, and not after an epoch.
             request.measure(self)
             if request.evaluate is not None:
@@ -168,7 +169,7 @@ class Trainer:
 
         return self.plans.get("training", _kind(objective, updates, data), make)
 
-    def evaluate(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
+    def evaluate(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
         network, parameters, columns = self.network, self.parameters, data.target_columns
         evaluation = self.plans.get(
@@ -176,15 +177,15 @@ class Trainer:
             (objective, columns),
             lambda: Evaluation(network, parameters, objective, columns),
         )
-        return evaluation(data)
+        return evaluation(data.parts())
 
-    def measure(self, objective: MeanObjective, data: Examples) -> dict[str, float]:
+    def measure(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return the metrics of arrays for some examples, without dropout."""
         network, parameters = self.network, self.parameters
         measurement = self.plans.get(
             "measurement", objective, lambda: Measurement(network, parameters, objective)
         )
-        return measurement(data)
+        return measurement(data.parts())
 
     def updates_of(self, optimizer: Update) -> Updates:
         """Return which optimizer updates which parameter.

@@ -1,0 +1,295 @@
+"""What a stream is, rows mixed in a window, and Parquet files as streams."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+import fastmlp as fm
+from fastmlp.data.stream import Stream, is_sequence_of_batches, is_stream
+from fastmlp.data.weights import Units
+
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+X = np.arange(200, dtype=np.float32).reshape(100, 2)
+T = np.arange(100)
+
+
+def batches(size=10, rows=100):
+    return lambda: ((X[i : i + size], T[i : i + size]) for i in range(0, rows, size))
+
+
+def rows_of(stream):
+    parts = list(stream)
+    for inputs, targets in parts:
+        np.testing.assert_array_equal(inputs[:, 0], 2 * targets)
+    return np.concatenate([targets for _, targets in parts])
+
+
+class Indexed:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return i
+
+
+@pytest.mark.parametrize(
+    ("data", "stream", "sequence"),
+    [
+        (lambda: iter([]), True, False),
+        (iter([]), True, False),
+        ({1, 2}, True, False),
+        (X, False, False),
+        (X.tolist(), False, False),
+        ([(X, T)], False, True),
+        ([(0.0, 1.0)], False, False),
+        ([], False, False),
+        (Indexed(), False, True),
+        (range(3), False, True),
+        (pd.DataFrame(X), False, False),
+        (pd.Series(T), False, False),
+        (pyarrow.table({"a": T}), False, False),
+        (scipy.sparse.csr_matrix(X), False, False),
+        ({"a": X}, False, False),
+        ("text", False, False),
+        (3, False, False),
+    ],
+)
+def test_arrays_are_told_from_streams(data, stream, sequence):
+    assert is_stream(data) is stream
+    assert is_sequence_of_batches(data) is sequence
+
+
+def test_an_object_that_is_indexed_is_gone_through_by_its_length():
+    stream = Stream(Indexed())
+    assert list(stream.batches()) == list(stream.batches()) == [0, 1, 2]
+
+
+def test_weights_of_later_batches_keep_the_unit_of_the_first():
+    units = Units()
+    assert units.scaled(np.zeros(2), "w", np.float32).tolist() == [0, 0]
+    first = units.scaled(np.array([1e-30]), "w", np.float32)
+    later = units.scaled(np.array([3e-30, 0.0, 1e-70]), "w", np.float32)
+    np.testing.assert_allclose(later, [3 * first[0], 0, 0], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"more than 2\^64 times as large as those of the first"):
+        units.scaled(np.array([1.0]), "w", np.float32)
+
+
+@pytest.mark.parametrize("window", [1, 7, 30, 100, 1000])
+@pytest.mark.parametrize("size", [1, 10, 64])
+def test_every_row_comes_once_in_a_random_order_and_no_earlier_than_the_window(window, size):
+    mixed = fm.data.shuffled(batches(size), window=window)
+    first, second = rows_of(mixed), rows_of(mixed)
+    assert sorted(first) == sorted(second) == list(range(100))
+    earlier = first - np.arange(100)  # how far before its place a row has come
+    assert earlier.max() <= window
+    if window > 1:
+        assert (first != second).any()
+        assert (first != np.arange(100)).any()
+
+
+def test_orders_are_the_same_for_the_same_seed_in_each_pass():
+    a, b = (fm.data.shuffled(batches(), window=30, seed=3) for _ in range(2))
+    c = fm.data.shuffled(batches(), window=30, seed=4)
+    for _ in range(2):
+        one, two, other = rows_of(a), rows_of(b), rows_of(c)
+        np.testing.assert_array_equal(one, two)
+        assert (one != other).any()
+
+
+def test_a_window_of_all_rows_gives_every_order_the_same_chance():
+    small = [(np.arange(3.0)[:, None], np.arange(3))]
+    mixed = fm.data.shuffled(small, window=3)
+    counts = dict.fromkeys(itertools.permutations(range(3)), 0)
+    for _ in range(1200):
+        ((_, t),) = mixed
+        counts[tuple(t.tolist())] += 1
+    # χ² of 5 degrees of freedom: 20.5 in one of a thousand draws, and the seed is fixed.
+    assert sum((n - 200) ** 2 / 200 for n in counts.values()) < 20.5
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 10, 99, 100, 300])
+def test_batches_are_made_anew(batch_size):
+    sizes = [len(t) for _, t in fm.data.shuffled(batches(), window=20, batch_size=batch_size)]
+    full, rest = divmod(100, batch_size)
+    assert sizes == [batch_size] * full + [rest] * (rest > 0)
+    assert [len(t) for _, t in fm.data.shuffled(batches(30), window=20)] == [30, 30, 30, 10]
+
+
+def test_several_arrays_are_mixed_alike():
+    def stream():
+        for x, t in batches()():
+            yield {"a": x, "b": x[:, :1]}, [t, t.astype(np.float64)], t.tolist()
+
+    for X_, (t, other), weight in fm.data.shuffled(stream, window=30, batch_size=16):
+        np.testing.assert_array_equal(X_["a"][:, 0], 2 * t)
+        np.testing.assert_array_equal(X_["b"][:, 0], 2 * t)
+        np.testing.assert_array_equal(other, t)
+        np.testing.assert_array_equal(weight, t)
+
+
+def test_a_generator_is_mixed_once_also_if_it_has_no_end():
+    endless = itertools.chain.from_iterable(batches()() for _ in itertools.count())
+    mixed = fm.data.shuffled(endless, window=50)
+    assert is_stream(mixed)
+    assert Stream(mixed).once
+    model = fm.MLP([2, 1], seed=0)
+    history = model.fit(mixed, steps_per_epoch=5, epochs=3, optimizer=fm.SGD(1e-6))
+    assert history.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"stream": X}, TypeError, "stream must be a function .* got ndarray"),
+        ({"window": 0}, ValueError, "window must be at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+    ],
+)
+def test_wrong_arguments_of_shuffled(arguments, error, message):
+    with pytest.raises(error, match=message):
+        fm.data.shuffled(**{"stream": batches(), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        ((X.astype(np.float64), T), ValueError, "other types or columns than the first"),
+        ((X[:, :1], T), ValueError, "other types or columns than the first"),
+        ((X, T[:50]), ValueError, "arrays of .100, 50. rows"),
+        (({"x": X}, T), ValueError, "is not arranged as the first"),
+        ((scipy.sparse.csr_matrix(X), T), TypeError, "is a sparse matrix"),
+        (X, TypeError, "batch 1 of the stream must be"),
+    ],
+)
+def test_batches_that_cannot_be_mixed(batch, error, message):
+    with pytest.raises(error, match=message):
+        list(fm.data.shuffled([(X, T), batch], window=10))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files of 100 rows in row groups of 15, with columns of several types."""
+    for i in range(2):
+        rows = np.arange(100 * i, 100 * i + 100)
+        columns = {
+            "a": 2.0 * rows,
+            "b": (rows % 2).astype(bool),
+            "c": rows.astype(np.int32),
+            "w": rows + 1.0,
+            "y": rows,
+            "text": [str(row) for row in rows],
+        }
+        parquet.write_table(pyarrow.table(columns), tmp_path / f"{i}.parquet", row_group_size=15)
+    return [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+
+
+def opened(files, **settings):
+    return fm.data.Parquet(
+        files, **{"target": "y", "columns": ["a", "b", "c"], "batch_size": 32, **settings}
+    )
+
+
+def test_the_rows_of_files_come_as_they_stand(files):
+    stream = opened(files, weight="w")
+    assert (len(stream), stream.rows) == (7, 200)
+    parts = list(stream)
+    assert [len(t) for _, t, _ in parts] == [32] * 6 + [8]
+    inputs, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    rows = np.arange(200)
+    np.testing.assert_array_equal(targets, rows)
+    np.testing.assert_array_equal(weights, rows + 1)
+    np.testing.assert_array_equal(inputs, np.stack([2 * rows, rows % 2, rows], axis=1))
+    assert inputs.dtype == np.float64
+    assert repr(stream) == "<Parquet: 2 files, 200 rows, 3 columns, batches of 32>"
+
+
+def test_columns_of_one_type_stay_what_they_are(files):
+    X_, t = next(iter(opened(files, columns=["c"], target=["y", "a"])))
+    assert X_.dtype == np.int32
+    assert t.shape == (32, 2)
+    assert next(iter(opened(files, columns=["b"])))[0].dtype == np.uint8
+
+
+def test_the_rows_of_files_are_mixed_across_row_groups(files):
+    stream = opened(files, window=40)
+    first, second = (np.concatenate([t for _, t in stream]) for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(200))
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, np.concatenate([t for _, t in opened(files, window=40)]))
+
+
+def test_a_fit_on_files_is_that_on_their_rows(files):
+    rows = np.arange(200)
+    inputs = np.stack([2.0 * rows, rows % 2, rows], axis=1)
+    a, b = (fm.MLP([3, 4, 1], "tanh", seed=0) for _ in range(2))
+    a.fit(inputs, rows, sample_weight=rows + 1, batch_size=32, shuffle=False, epochs=3, seed=0)
+    b.fit(opened(files, weight="w"), epochs=3, seed=0)
+    assert a.parameters.flat.tobytes() == b.parameters.flat.tobytes()
+    assert b.evaluate(opened(files))["loss"] == pytest.approx(a.evaluate(inputs, rows)["loss"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"target": "z"}, ValueError, "target: .* has no column 'z'"),
+        ({"columns": ["a", "text"]}, TypeError, "columns: 'text' of .* holds string"),
+        ({"columns": None}, TypeError, "columns: 'text' of .* holds string"),
+        ({"columns": "a"}, TypeError, "columns must be names of columns, got 'a'"),
+        ({"columns": ["a", "a"]}, ValueError, "columns names a column twice"),
+        ({"columns": ["a", "y"]}, ValueError, "columns: .'y'. are targets or weights, too"),
+        ({"weight": "a"}, ValueError, "columns: .'a'. are targets or weights, too"),
+        ({"weight": 3}, TypeError, "weight must be names of columns"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"window": 0}, ValueError, "window must be at least 1"),
+        ({"paths": 3}, TypeError, "paths must be a path or a list of paths, got 3"),
+        ({"paths": []}, TypeError, "paths must be a path or a list of paths"),
+        ({"paths": "nowhere.parquet"}, FileNotFoundError, "nowhere.parquet"),
+    ],
+)
+def test_wrong_arguments_of_parquet(files, settings, error, message):
+    with pytest.raises(error, match=message):
+        opened(**{"files": settings.pop("paths", files), **settings})
+
+
+def test_missing_values_are_an_error_of_the_fit(tmp_path):
+    path = tmp_path / "gaps.parquet"
+    parquet.write_table(pyarrow.table({"a": [1, None, 3], "y": [0, 1, 0]}), path)
+    stream = fm.data.Parquet(path, target="y")
+    np.testing.assert_array_equal(next(iter(stream))[0], [[1], [np.nan], [3]])
+    with pytest.raises(ValueError, match="batch 0 of the stream: X must hold finite numbers"):
+        fm.MLP([1, 1], seed=0).fit(stream)
+
+
+def test_an_empty_file_says_so(tmp_path):
+    path = tmp_path / "empty.parquet"
+    parquet.write_table(pyarrow.table({"a": np.zeros(0), "y": np.zeros(0)}), path)
+    with pytest.raises(ValueError, match="paths: there are no rows"):
+        fm.data.Parquet(path, target="y")
+
+
+def test_a_file_is_read_piece_by_piece(tmp_path):
+    path = tmp_path / "large.parquet"
+    columns = {f"x{i}": np.random.default_rng(i).normal(size=300_000) for i in range(20)}
+    columns["y"] = np.zeros(300_000)
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=20_000)
+    stream = fm.data.Parquet(path, target="y", window=5_000)
+    held = pyarrow.total_allocated_bytes()
+    tracemalloc.start()
+    try:
+        most, rows = 0, 0
+        for X_, _ in stream:
+            rows += len(X_)
+            most = max(most, pyarrow.total_allocated_bytes() - held)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows == 300_000
+    assert path.stat().st_size > 40e6
+    assert most + peak < 25e6
