@@ -165,12 +165,12 @@ def test_wrong_arguments_of_shuffled(arguments, error, message):
         ((X, T[:50]), ValueError, "arrays of .100, 50. rows"),
         (({"x": X}, T), ValueError, "is not arranged as the first"),
         ((scipy.sparse.csr_matrix(X), T), TypeError, "is a sparse matrix"),
-        (X, TypeError, "batch 1 of the stream must be"),
+        ((X, T, T, T), TypeError, r"batch 1 of the stream must be \(X, t\)"),
     ],
 )
 def test_batches_that_cannot_be_mixed(batch, error, message):
     with pytest.raises(error, match=message):
-        list(fm.data.shuffled([(X, T), batch], window=10))
+        list(fm.data.shuffled(lambda: iter([(X, T), batch]), window=10))
 
 
 @pytest.fixture

@@ -172,6 +172,8 @@ BAD_TRAININGS: dict[str, dict[str, Any]] = {
     "step values in float32": {"step_values": np.zeros((6, 5), np.float32)},
     "scalars of too few epochs": {"scalars": np.zeros((1, 1))},
     "read-only scalars": {"scalars": read_only(np.zeros((2, 1)))},
+    "sums without that of the weights": {"sums": np.zeros(1)},
+    "read-only sums": {"sums": read_only(np.zeros(2))},
     "a feed too few": {"feeds": [X]},
 }
 
