@@ -52,10 +52,9 @@ class Predicting(Differentiable):
 
     def _forget_plans(self) -> None:
         super()._forget_plans()
-        self._inference: planner.Plan | None = None
-        self._output_nodes: tuple[Node, ...] = ()
-        self._random: planner.Plan | None = None  # of the outputs with dropout
-        self._random_nodes: tuple[Node, ...] = ()
+        self._inference: tuple[planner.Plan, tuple[Node, ...]] | None = None
+        # The same with dropout.
+        self._random: tuple[planner.Plan, tuple[Node, ...]] | None = None
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[[Any, Array | None], Any] = not_planned
         self._predict: Callable[[Any, Array | None], Any] = not_planned
@@ -138,10 +137,10 @@ class Predicting(Differentiable):
         """Check kind and shape of the data, then let the core convert and predict it."""
         turns.check(self, "predict")
         network, feeds, results = self._checked(X, out)
-        plan = self._inference_plan()
-        written = dict(zip(self._output_nodes, results, strict=True))
+        plan, nodes = self._inference_plan()
+        written = dict(zip(nodes, results, strict=True))
         plan.run(feeds, out=[written[node] for node in plan.outputs])
-        _complete(self._output_nodes, results, written)
+        _complete(nodes, results, written)
         return network.outputs.arrange(results)
 
     def _predict_training(self, X: Any, out: Any, training: Any, samples: Any, seed: Any) -> Any:
@@ -155,9 +154,9 @@ class Predicting(Differentiable):
             count = _checks.integer(samples, "samples", at_least=1)
         seeds = self._seeds_of_draws(count, seed)
         network, feeds, results = self._checked(X, out, None if samples is None else count)
-        plan = self._random_plan()
+        plan, nodes = self._random_plan()
         draws = [result[None] if samples is None else result for result in results]
-        written = dict(zip(self._random_nodes, draws, strict=True))
+        written = dict(zip(nodes, draws, strict=True))
         state = None if self._trainer is None else self._trainer.state
         plan.run_each(
             feeds,
@@ -165,7 +164,7 @@ class Predicting(Differentiable):
             seeds=seeds,
             step=0 if state is None else state.steps,
         )
-        _complete(self._random_nodes, draws, written)
+        _complete(nodes, draws, written)
         return network.outputs.arrange(results)
 
     def _seeds_of_draws(self, count: int, seed: int | None) -> list[int]:
@@ -194,25 +193,29 @@ class Predicting(Differentiable):
                 results = [arrays.output(one, s, self.dtype, name) for (one, name), s in given]
         return network, dict(zip(network.input_nodes, inputs, strict=True)), results
 
-    def _inference_plan(self) -> planner.Plan:
-        """Return the plan of the outputs, made when first needed."""
-        if self._inference is None:
+    def _planned(self, *, training: bool) -> tuple[planner.Plan, tuple[Node, ...]]:
+        """Return a plan of the outputs, each node once, and the nodes."""
+        nodes = self.network.forward_pass(training=training).outputs
+        once = list(dict.fromkeys(nodes))
+        return planner.plan(once, parameters=self.parameters, dtype=self.dtype), nodes
+
+    def _inference_plan(self) -> tuple[planner.Plan, tuple[Node, ...]]:
+        """Return the plan of the outputs and their nodes, made when first needed."""
+        inference = self._inference  # once: another thread may be making or forgetting it
+        if inference is None:
             with turns.building:
-                self._output_nodes = self.network.forward_pass().outputs
-                once = list(dict.fromkeys(self._output_nodes))
-                plan = planner.plan(once, parameters=self.parameters, dtype=self.dtype)
+                inference = plan, nodes = self._planned(training=False)
                 if len(self.network.inputs) == 1:
                     one = self.network.outputs.form == ONE
-                    self._predictor = plan.predictor() if one else self._few_rows()
+                    self._predictor = plan.predictor() if one else self._few_rows(nodes)
                 if self._turn is None or not self._turn.live:
                     self._predict = self._predictor
-                self._inference = plan
-        return self._inference
+                self._inference = inference
+        return inference
 
-    def _few_rows(self) -> Callable[[Any, Any], Any]:
+    def _few_rows(self, nodes: Sequence[Node]) -> Callable[[Any, Any], Any]:
         """Return what predicts few rows of several outputs: as columns of one, in microseconds."""
         outputs = self.network.outputs
-        nodes = self._output_nodes
         side_by_side = nodes[0] if len(nodes) == 1 else g.concatenate(*nodes)
         plan = planner.plan([side_by_side], parameters=self.parameters, dtype=self.dtype)
         joined = plan.predictor()
@@ -228,14 +231,13 @@ class Predicting(Differentiable):
 
         return predict
 
-    def _random_plan(self) -> planner.Plan:
-        """Return the plan of the outputs with dropout, made when first needed."""
-        if self._random is None:
+    def _random_plan(self) -> tuple[planner.Plan, tuple[Node, ...]]:
+        """Return the plan of the outputs with dropout and their nodes, made when first needed."""
+        planned = self._random
+        if planned is None:
             with turns.building:
-                self._random_nodes = self.network.forward_pass(training=True).outputs
-                once = list(dict.fromkeys(self._random_nodes))
-                self._random = planner.plan(once, parameters=self.parameters, dtype=self.dtype)
-        return self._random
+                self._random = planned = self._planned(training=True)
+        return planned
 
     def activations(self, X: Any) -> dict[str, Array]:
         """Return what each layer puts out.
