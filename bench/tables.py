@@ -258,7 +258,7 @@ def busy(document: Document) -> str:
 
 
 def memory(document: Document) -> str:
-    """Return the table of bench.memory."""
+    """Return the table of bench.memory, and of bench.streams."""
     return table(
         ["what", "measured", "floor"],
         [
@@ -405,6 +405,7 @@ TABLES: dict[str, Maker] = {
     "threads": threads,
     "busy": busy,
     "memory": memory,
+    "streams": memory,
     "planning": planning,
     "kernels": kernels,
 }

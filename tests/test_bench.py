@@ -25,6 +25,7 @@ from bench import (  # noqa: E402
     planning,
     predict,
     report,
+    streams,
     tables,
     threads,
     train_step,
@@ -309,6 +310,14 @@ def test_a_quick_planning_benchmark_times_every_case(capsys, monkeypatch):
     one, two = (row["steps"] for row in found["results"])
     assert 0 < one < two
     assert "µs a step" in capsys.readouterr().out
+
+
+def test_a_quick_benchmark_of_streams_compares_them_with_arrays(capsys):
+    found = streams.main(["--quick"])
+    arrays, generator, *others = found["rows"]
+    assert (arrays["unit"], generator["unit"], generator["floor"]) == ("ms", "%", "80 %")
+    assert all(row["value"] > 0 for row in others)
+    assert "a generator of slices, of the rate of arrays" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not memory.STATUS.exists(), reason="reads /proc/self/status")

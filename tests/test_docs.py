@@ -60,6 +60,16 @@ def test_the_guide_from_scikit_learn_runs(tmp_path, monkeypatch, capsys):
     assert names["features"].shape[1] == 64
 
 
+def test_the_guide_to_data_larger_than_memory_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pyarrow")
+    names = run("guides/streams.md", tmp_path, monkeypatch)
+    said = capsys.readouterr().out.split("\n")
+    assert float(said[0].split()[0]) > 0.9
+    assert said[0].endswith("True")
+    assert said[1].startswith("<Parquet: 1 file, 5,000 rows, 3 columns, batches of 64>")
+    assert names["history"].epochs == 1
+
+
 def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
     names = run("guides/from_pytorch_keras.md", tmp_path, monkeypatch)
     assert names["model"].evaluate(names["X_val"], names["t_val"], loss="cross_entropy")

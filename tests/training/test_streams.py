@@ -386,6 +386,36 @@ def test_a_batch_is_a_pair_or_a_triple(batch):
         model().fit(lambda: iter([batch]))
 
 
+def test_a_fit_that_needs_all_rows_says_so(tmp_path):
+    with pytest.raises(ValueError, match="LBFGS needs all rows at once, in arrays"):
+        model(dropout=0).fit(batches(X, T), optimizer=fm.LBFGS())
+    with pytest.raises(ValueError, match="a fit on a stream cannot be resumed"):
+        model().fit(batches(X, T), callbacks=[fm.callbacks.Checkpoint(tmp_path)])
+
+
+def test_streams_may_use_other_models_also_while_a_model_is_built():
+    other = fm.Sequential([fm.Dense(6, "tanh")], seed=0)
+
+    def through():
+        for x, t in batches(X, T)():
+            yield other.copy().predict(x), t
+
+    trained = fm.Sequential([fm.Dense(3, "softmax")], seed=0)
+    assert trained.fit(through, epochs=1, validation_data=through).epochs == 1
+
+
+def test_a_stream_that_asks_the_model_itself_gets_an_error():
+    trained = model()
+
+    def asking():
+        for x, t in batches(X, T)():
+            trained.predict(x)
+            yield x, t
+
+    with pytest.raises(RuntimeError, match="predict: another thread is in fit"):
+        trained.fit(asking)
+
+
 def test_the_first_batch_is_checked_before_anything_changes():
     trained = model()
     before = trained.parameters.flat.copy()

@@ -58,6 +58,7 @@ def reading(X: Any, t: Any, steps: Any = None, rest: str = "steps_per_epoch") ->
         return
     steps = None if steps is None else _checks.integer(steps, rest, at_least=1)
     with Reader(Stream(X, steps), "X") as reader:
+        reader.start()
         yield reader
 
 
@@ -69,6 +70,7 @@ def reading_validation(data: Any) -> Iterator[Any]:
         yield data
         return
     with Reader(Stream(data), "validation_data") as reader:
+        reader.start()
         yield reader
 
 
@@ -95,6 +97,7 @@ class Reader:
     Examples
     --------
     >>> with Reader(Stream([([[1.0]], [2.0])]), "X") as reader:
+    ...     reader.start()
     ...     reader.first
     ([[1.0]], [2.0])
     """
@@ -103,7 +106,7 @@ class Reader:
         self.stream, self.name = stream, name
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._first: Any = None  # a list of the first batch, when it is there
+        self._first: list[Any] | None = None  # of the first batch, when it is there
         self._check: BatchCheck | None = None
         self.like: Examples | None = None
         self._ready: deque[Chunk | None] = deque()  # None ends an epoch that has no chunk
@@ -114,22 +117,24 @@ class Reader:
         self._error: BaseException | None = None
         self._cancelled = False
 
-    @property
-    def first(self) -> Any:
-        """The first batch as it is, read when first asked for.
+    def start(self) -> None:
+        """Start the thread and wait for the first batch; not while a lock is held that it may need.
 
         Raises
         ------
         ValueError
             If there is none.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="fastmlp reader", daemon=True)
-            self._thread.start()
+        self._thread = threading.Thread(target=self._run, name="fastmlp reader", daemon=True)
+        self._thread.start()
         with self._changed:
             self._wait(lambda: self._first is not None)
-            (batch,) = self._first or [None]
-            return batch
+
+    @property
+    def first(self) -> Any:
+        """The first batch as it is."""
+        assert self._first is not None
+        return self._first[0]
 
     @property
     def first_inputs(self) -> Any:
