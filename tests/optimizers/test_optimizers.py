@@ -67,7 +67,7 @@ def test_the_momenta_of_nadam_are_the_product_of_all_until_now():
     for decay in (0.0, 1e-9, 0.004, 3.0):
         how, t = Nadam(1.0, beta1=0.999, momentum_decay=decay), np.arange(1.0, 2001.0)
         mu = 0.999 * (1 - 0.5 * 0.96 ** (np.append(t, 2001.0) * decay))
-        numbers, correction = how.numbers(t, np.ones(2000)), np.sqrt(1 - how.beta2**t)
+        numbers, correction = how.numbers(t, np.ones(2000), 0.0), np.sqrt(1 - how.beta2**t)
         momenta = np.cumprod(mu)
         for name, expected in (
             ("ahead", mu[1:] / (1 - momenta[1:])),

@@ -273,3 +273,35 @@ def test_a_layer_with_the_name_of_a_role_is_not_guessed_at():
     with pytest.raises(ValueError, match="'bias' is a role and the name of a layer"):
         model.fit(X, T, optimizer=fm.Adam(groups={"bias": {}}))
     model.fit(X, T, optimizer=fm.Adam(groups={"bias.biases": {"learning_rate": 0.1}}), epochs=1)
+
+
+def test_a_scheduled_decay_is_that_of_each_step():
+    schedule = fm.schedules.FlatCosine(0.5, steps=6)
+    ours, theirs = fm.MLP([3, 4, 1], seed=0), fm.MLP([3, 4, 1], seed=0)
+    X, t = np.random.default_rng(0).normal(size=(20, 3)), np.ones(20)
+    ours.fit(
+        X, t, optimizer=fm.SGD(0.1, weight_decay=schedule), epochs=8, batch_size=None, shuffle=False
+    )
+    for step in range(8):
+        decay = schedule(np.array([step])).item()
+        rule = fm.SGD(0.1, weight_decay=decay)
+        theirs.fit(X, t, optimizer=rule, epochs=1, batch_size=None, shuffle=False)
+    np.testing.assert_array_equal(ours.parameters.flat, theirs.parameters.flat)
+
+
+@pytest.mark.parametrize("kind", list(fm.optimizers.OPTIMIZERS.values()))
+def test_every_optimizer_takes_a_schedule_of_its_decay(kind):
+    rule = kind(weight_decay=lambda steps: 0.1 * (steps < 3))
+    X, t = np.random.default_rng(0).normal(size=(20, 3)), np.ones(20)
+    ours = fm.MLP([3, 4, 1], seed=0, dtype="float64")
+    theirs = ours.copy()
+    ours.fit(X, t, optimizer=rule, epochs=6, batch_size=None, shuffle=False)
+    for decay in (0.1, 0.0):
+        each = replace(rule, weight_decay=decay)
+        theirs.fit(X, t, optimizer=each, epochs=3, batch_size=None, shuffle=False)
+    np.testing.assert_allclose(ours.parameters.flat, theirs.parameters.flat, rtol=1e-12)
+    with pytest.raises(ValueError, match="weight_decay must be a finite number and at least 0"):
+        kind(weight_decay=-1.0)
+    wrong = kind(weight_decay=lambda steps: -1.0 * (steps + 1))
+    with pytest.raises(ValueError, match="returned the weight decay -"):
+        theirs.fit(X, t, optimizer=wrong)

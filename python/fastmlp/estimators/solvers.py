@@ -37,7 +37,7 @@ class PeerAdam(Update):
         """The rule of the core: "adam"."""
         return "adam"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε and no decay."""
         return {
             "rate": rates * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t),
@@ -109,6 +109,6 @@ class PeerSGD(Update):
         rates[1:] = self.later.after(np.arange(1, len(rates)))
         return np.repeat(rates, steps)[:count]
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, μ and no decay."""
         return {"rate": rates, "momentum": self.momentum, "decay": 0.0}

@@ -31,7 +31,7 @@ class Adagrad(Update):
         What the sum of squares begins with, at least 0; Keras has 0.1.
     epsilon : float, default 1e-10
         ε, greater than 0.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -48,24 +48,23 @@ class Adagrad(Update):
     learning_rate: float | Schedule = 0.01
     initial: float = 0.0
     epsilon: float = 1e-10
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _checks.real(self.initial, "initial", at_least=0)
         _checks.real(self.epsilon, "epsilon", above=0)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
     def kernel(self) -> str:
         """The rule of the core: "adagrad"."""
         return "adagrad"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, what s begins with, ε and α·weight_decay."""
         return {
             "rate": rates,
             "initial": self.initial,
             "epsilon": self.epsilon,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

@@ -36,7 +36,7 @@ class Adam(Update):
         Decay rates of the two moments, in [0, 1).
     epsilon : float, default 1e-8
         ε, greater than 0.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
     amsgrad : bool, default False
         Divide by the root of the largest v until now.
@@ -56,7 +56,7 @@ class Adam(Update):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
     amsgrad: bool = False
 
     def __post_init__(self) -> None:
@@ -64,7 +64,6 @@ class Adam(Update):
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
         _checks.flag(self.amsgrad, "amsgrad")
 
     @property
@@ -72,7 +71,7 @@ class Adam(Update):
         """The rule of the core: "adam" or "amsgrad"."""
         return "amsgrad" if self.amsgrad else "adam"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α √(1−β₂ᵗ)/(1−β₁ᵗ), β₁, β₂, ε √(1−β₂ᵗ) and α·weight_decay."""
         correction = np.sqrt(1 - self.beta2**t)
         return {
@@ -80,5 +79,5 @@ class Adam(Update):
             "beta1": self.beta1,
             "beta2": self.beta2,
             "epsilon": self.epsilon * correction,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

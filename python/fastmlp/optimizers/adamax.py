@@ -31,7 +31,7 @@ class Adamax(Update):
         Decay rates of mean and norm, in [0, 1).
     epsilon : float, default 1e-8
         ε, greater than 0.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -49,26 +49,25 @@ class Adamax(Update):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
     def kernel(self) -> str:
         """The rule of the core: "adamax"."""
         return "adamax"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α/(1−β₁ᵗ), β₁, β₂, ε and α·weight_decay."""
         return {
             "rate": rates / (1 - self.beta1**t),
             "beta1": self.beta1,
             "beta2": self.beta2,
             "epsilon": self.epsilon,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fastmlp.optimizers.adam import Adam
+
+if TYPE_CHECKING:
+    from fastmlp.schedules import Schedule
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,7 +23,7 @@ class AdamW(Adam):
     ----------
     learning_rate, beta1, beta2, epsilon, amsgrad
         As in `Adam`.
-    weight_decay : float, default 0.01
+    weight_decay : float or schedule, default 0.01
         Decoupled decay of weights and embeddings, at least 0.
 
     Raises
@@ -34,5 +37,5 @@ class AdamW(Adam):
     0.01
     """
 
-    weight_decay: float = 0.01
+    weight_decay: float | Schedule = 0.01
     decaying: ClassVar[frozenset[str] | None] = frozenset({"weight", "embedding"})

@@ -66,6 +66,7 @@ class Update(ABC):
 
     def __post_init__(self) -> None:
         schedules.check(self.learning_rate)
+        schedules.checked(getattr(self, "weight_decay", 0.0), "weight_decay", at_least=0)
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 _checks.real(getattr(self, name), name, above=0)
@@ -105,7 +106,7 @@ class Update(ABC):
         return schedules.rates(self.learning_rate, steps)
 
     @abstractmethod
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return the rule's numbers by name, each for all steps or one for each.
 
         Parameters
@@ -114,13 +115,30 @@ class Update(ABC):
             Numbers of the steps, counted from 1.
         rates : ndarray of shape (count,)
             Their learning rates.
+        decays : float or ndarray of shape (count,)
+            Their weight decays.
         """
 
-    def step_values(self, first_step: int, count: int, rates: Array) -> Array:
-        """Return the rule's numbers for `count` steps from `first_step` on: a row for each step."""
+    def decays(self, first_step: int, count: int) -> float | Array:
+        """Weight decays of `count` steps, the first of which is number `first_step` (from 0)."""
+        decay = getattr(self, "weight_decay", 0.0)
+        if not callable(decay):
+            return float(decay)
+        steps = np.arange(first_step, first_step + count, dtype=np.int64)
+        return schedules.rates(decay, steps, "weight decay")
+
+    def step_values(
+        self, first_step: int, count: int, rates: Array, decays: float | Array | None = None
+    ) -> Array:
+        """Return the rule's numbers for `count` steps from `first_step` on: a row for each step.
+
+        `decays` are those of the same steps; by default they are counted as these.
+        """
+        if decays is None:
+            decays = self.decays(first_step, count)
         names = _core.format.optimizers[self.kernel].numbers
         t = np.arange(first_step + 1, first_step + count + 1, dtype=np.float64)
-        numbers = self.numbers(t, rates)
+        numbers = self.numbers(t, rates, decays)
         values = np.empty((count, len(names)))
         for column, name in enumerate(names):
             values[:, column] = numbers[name]

@@ -29,7 +29,7 @@ class Lion(Update):
         α, a positive number or a function of step numbers (see `fastmlp.schedules`).
     beta1, beta2 : float, default 0.9 and 0.99
         How much of the mean is in the step, and how much of it stays, in [0, 1).
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -46,24 +46,23 @@ class Lion(Update):
     learning_rate: float | Schedule = 1e-4
     beta1: float = 0.9
     beta2: float = 0.99
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _checks.real(self.beta1, "beta1", at_least=0, below=1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
     def kernel(self) -> str:
         """The rule of the core: "lion"."""
         return "lion"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, β₁, β₂ and α·weight_decay."""
         return {
             "rate": rates,
             "beta1": self.beta1,
             "beta2": self.beta2,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

@@ -87,7 +87,7 @@ class Muon(Update):
         Look ahead, as above; else U is that of m.
     ns_steps : int, default 5
         Newton-Schulz iterations, from 1 to 99.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of the matrices, at least 0.
     scale : "original" or "match_rms_adamw", default "original"
         s: Jordan's, or that of Liu et al. ("Muon is scalable for LLM training", 2025), with which
@@ -114,7 +114,7 @@ class Muon(Update):
     momentum: float = 0.95
     nesterov: bool = True
     ns_steps: int = 5
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
     scale: str = "original"
     rest: Update = _REST
 
@@ -122,7 +122,6 @@ class Muon(Update):
         _checks.real(self.momentum, "momentum", at_least=0, below=1)
         _checks.flag(self.nesterov, "nesterov")
         _checks.integer(self.ns_steps, "ns_steps", at_least=1, at_most=99)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
         _checks.choice(self.scale, "scale", SCALES)
         if not isinstance(self.rest, Update) or isinstance(self.rest, Muon):
             raise TypeError(f"rest must be an optimizer other than Muon, got {self.rest!r}")
@@ -148,10 +147,10 @@ class Muon(Update):
         """Return itself and what trains the other parameters."""
         return (self, self.rest)
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, μ and α·weight_decay; s is in the direction."""
         return {
             "rate": rates,
             "momentum": self.momentum,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

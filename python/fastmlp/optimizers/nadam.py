@@ -37,7 +37,7 @@ class Nadam(Update):
         ε, greater than 0.
     momentum_decay : float, default 0.004
         How fast μₜ rises from about ½ β₁ to β₁, at least 0.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -56,7 +56,7 @@ class Nadam(Update):
     beta2: float = 0.999
     epsilon: float = 1e-8
     momentum_decay: float = 0.004
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,14 +64,13 @@ class Nadam(Update):
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
         _checks.real(self.momentum_decay, "momentum_decay", at_least=0)
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
     def kernel(self) -> str:
         """The rule of the core: "nadam"."""
         return "nadam"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return the factors of mean and gradient, β₁, β₂, ε √(1−β₂ᵗ) and α·weight_decay."""
         correction = np.sqrt(1 - self.beta2**t)
         scaled = rates * correction
@@ -81,7 +80,7 @@ class Nadam(Update):
             "beta1": self.beta1,
             "beta2": self.beta2,
             "epsilon": self.epsilon * correction,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }
 
     def _momentum(self, t: Array) -> Array:

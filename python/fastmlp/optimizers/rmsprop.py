@@ -37,7 +37,7 @@ class RMSprop(Update):
         ε, greater than 0.
     centered : bool, default False
         Divide by the root of the variance rather than of the mean square.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -56,7 +56,7 @@ class RMSprop(Update):
     momentum: float = 0.0
     epsilon: float = 1e-8
     centered: bool = False
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,7 +64,6 @@ class RMSprop(Update):
         _checks.real(self.momentum, "momentum", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
         _checks.flag(self.centered, "centered")
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
 
     @property
     def kernel(self) -> str:
@@ -72,12 +71,12 @@ class RMSprop(Update):
         name = "centered_rmsprop" if self.centered else "rmsprop"
         return f"{name}_momentum" if self.momentum > 0 else name
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, ρ, ε, μ and α·weight_decay."""
         return {
             "rate": rates,
             "rho": self.rho,
             "epsilon": self.epsilon,
             "momentum": self.momentum,
-            "decay": rates * self.weight_decay,
+            "decay": rates * decays,
         }

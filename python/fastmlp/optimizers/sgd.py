@@ -31,7 +31,7 @@ class SGD(Update):
         μ in [0, 1).
     nesterov : bool, default False
         Look ahead; needs momentum.
-    weight_decay : float, default 0
+    weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
 
     Raises
@@ -48,13 +48,12 @@ class SGD(Update):
     learning_rate: float | Schedule = 0.01
     momentum: float = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _checks.real(self.momentum, "momentum", at_least=0, below=1)
         _checks.flag(self.nesterov, "nesterov")
-        _checks.real(self.weight_decay, "weight_decay", at_least=0)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs a momentum greater than 0, got momentum=0")
 
@@ -65,6 +64,6 @@ class SGD(Update):
             return "sgd"
         return "nesterov" if self.nesterov else "momentum"
 
-    def numbers(self, t: Array, rates: Array) -> Mapping[str, float | Array]:
+    def numbers(self, t: Array, rates: Array, decays: float | Array) -> Mapping[str, float | Array]:
         """Return α, μ and α·weight_decay."""
-        return {"rate": rates, "momentum": self.momentum, "decay": rates * self.weight_decay}
+        return {"rate": rates, "momentum": self.momentum, "decay": rates * decays}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,8 +38,8 @@ def check(learning_rate: Any, name: str = "learning_rate") -> None:
         )
 
 
-def rates(learning_rate: float | Schedule, steps: Steps) -> Rates:
-    """Return the learning rate of each step, of a number or a schedule.
+def rates(learning_rate: float | Schedule, steps: Steps, what: str = "learning rate") -> Rates:
+    """Return the learning rate of each step, of a number or a schedule; `what` messages call it.
 
     Raises
     ------
@@ -52,10 +53,10 @@ def rates(learning_rate: float | Schedule, steps: Steps) -> Rates:
     """
     if not callable(learning_rate):
         return np.full(steps.shape, learning_rate, dtype=np.float64)
-    return numbers(learning_rate, steps, "learning rate", at_least=0)
+    return numbers(learning_rate, steps, what, at_least=0)
 
 
-def checked(value: Any, name: str, *, at_least: float, below: float) -> Any:
+def checked(value: Any, name: str, *, at_least: float, below: float = math.inf) -> Any:
     """Return a number within the bounds as a float, and a schedule as it is.
 
     Raises

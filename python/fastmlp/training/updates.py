@@ -105,7 +105,12 @@ class Updates:
         Schedules count from the step `began`; learning rates are multiplied by `rate_factor`.
         """
         values = [
-            rule.step_values(first_step, count, rate_factor * rule.rates(first_step - began, count))
+            rule.step_values(
+                first_step,
+                count,
+                rate_factor * rule.rates(first_step - began, count),
+                rule.decays(first_step - began, count),
+            )
             for rule in self.rules
         ]
         return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
