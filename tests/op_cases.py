@@ -209,6 +209,60 @@ CASES: dict[str, list[Case]] = {
         Case((away_from_zero(b, n),), {"start": i, "columns": columns})
         for b, n, i, columns in [(1, 1, 0, 1), (5, 3, 0, 4), (5, 3, 2, 5), (17, 2, 1, 7)]
     ],
+    "group_rows": [
+        Case((away_from_zero(b, n),), {"groups": k})
+        for b, n, k in [(1, 2, 2), (5, 6, 3), (17, 4, 4)]
+    ],
+    "ungroup_rows": [
+        Case((away_from_zero(b, n),), {"groups": k}, static=(0,))
+        for b, n, k in [(2, 1, 2), (6, 2, 3), (20, 1, 4)]
+    ],
+    "group_matmul": [
+        Case(
+            (
+                away_from_zero(b, k * n),
+                away_from_zero(b, k * m, seed=1)
+                if ta
+                else away_from_zero(k * (m if tb else n), n if tb else m, seed=1),
+            ),
+            {"groups": k, "transpose_a": ta, "transpose_b": tb},
+            static=() if ta else (1,),
+        )
+        for b, k, n, m in [(1, 1, 1, 1), (5, 3, 2, 4), (17, 2, 1, 3), (3, 2, 5, 1), (1, 3, 1, 1)]
+        for ta, tb in [(False, True), (False, False), (True, False)]
+    ],
+    "group_affine": [
+        Case(
+            (
+                away_from_zero(b, k * n),
+                away_from_zero(k * m, n, seed=1),
+                away_from_zero(1, k * m, seed=2),
+            ),
+            {"groups": k},
+            static=(1, 2),
+        )
+        for b, k, n, m in [(1, 1, 1, 1), (5, 3, 2, 4), (17, 2, 1, 3), (3, 2, 5, 1)]
+    ],
+    "take_rows": [
+        Case(
+            (np.hstack([classes(b, len(t)) for t in tables]), *tables),
+            fixed=(0,),
+            static=tuple(range(1, len(tables) + 1)),
+        )
+        for b, tables in [
+            (1, [away_from_zero(1, 1)]),
+            (5, [away_from_zero(3, 4)]),
+            (17, [away_from_zero(5, 2), away_from_zero(1, 3), away_from_zero(20, 1)]),
+        ]
+    ],
+    "add_rows": [
+        Case(
+            (away_from_zero(b, n), np.hstack([classes(b, rows + 1), classes(b, rows)])),
+            {"rows": rows, "columns": columns, "start": start, "column": 1},
+            fixed=(1,),
+        )
+        for b, n, rows, columns, start in [(1, 1, 1, 1, 0), (5, 4, 3, 4, 0), (17, 7, 20, 2, 3)]
+    ],
     "dropout": [
         Case((away_from_zero(*shape),), {"rate": rate, "key": 3})
         for shape in SHAPES
@@ -257,6 +311,17 @@ def spread_value(a: np.ndarray, shape: tuple[int, int], mean: bool) -> np.ndarra
 
 def matmul_value(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool) -> np.ndarray:
     return np.einsum("ki,jk->ij" if transpose_b else "ki,kj->ij", a if transpose_a else a.T, b)
+
+
+def group_matmul_value(
+    a: np.ndarray, b: np.ndarray, groups: int, transpose_a: bool, transpose_b: bool
+) -> np.ndarray:
+    a = a.reshape(len(a), groups, -1)
+    if transpose_a:
+        b = b.reshape(len(b), groups, -1)
+        return np.einsum("bki,bkj->kij", a, b).reshape(-1, b.shape[2])
+    b = b.reshape(groups, -1, b.shape[1])
+    return np.einsum("bki,koi->bko" if transpose_b else "bki,kio->bko", a, b).reshape(len(a), -1)
 
 
 def pad_value(a: np.ndarray, start: int, columns: int) -> np.ndarray:
@@ -360,6 +425,19 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
         a, [j for j in range(a.shape[1]) if not start <= j < stop], axis=1
     ),
     "pad": pad_value,
+    "group_rows": lambda a, groups: np.array([p for row in a for p in np.split(row, groups)]),
+    "ungroup_rows": lambda a, groups: np.hstack([a[j::groups] for j in range(groups)]),
+    "group_matmul": group_matmul_value,
+    "group_affine": lambda x, W, b, groups: group_matmul_value(x, W, groups, False, True) + b,
+    "take_rows": lambda index, *tables: np.array(
+        [
+            [x for number, table in zip(row, tables, strict=True) for x in table[int(number)]]
+            for row in index
+        ]
+    ),
+    "add_rows": lambda a, index, rows, columns, start, column: (
+        np.eye(rows)[:, index[:, column].astype(int)] @ a[:, start : start + columns]
+    ),
     "dropout": dropout_value,
     "dropout_at": lambda a, rate, key: dropout_value(a, rate.item(), key),
     "gaussian_noise": noise_value,

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp.graph import BATCH, Node
+from fastmlp.graph.shapes import per_example
 
 SIDES = (1, 3, 4, 7)
 UNARY = (g.tanh, g.logistic, g.softplus, g.relu, g.sin, g.cos, g.abs, g.threshold, g.negative)
@@ -61,7 +62,8 @@ class RandomGraph:
     def keep(self, node: Node | None) -> None:
         if node is None:
             return
-        value = g.reference.evaluate(node, {**self.feeds, **self.values})
+        fed = {v: x for v, x in self.values.items() if per_example(v.shape[0]) < 2}
+        value = g.reference.evaluate(node, {**self.feeds, **fed})
         if np.isfinite(value).all() and np.abs(value).max() < 20:
             self.values[node] = value
             self.nodes.append(node)
@@ -83,6 +85,8 @@ class RandomGraph:
             self.rows,
             self.norms,
             self.columns,
+            self.groups,
+            self.tables,
         )
         return makers[self.rng.integers(len(makers))](a)
 
@@ -113,12 +117,14 @@ class RandomGraph:
             for ta in (False, True):
                 for tb in (False, True):
                     inner = a.shape[0] if ta else a.shape[1], b.shape[1] if tb else b.shape[0]
-                    if inner[0] == inner[1] and (b.shape[0] if tb else b.shape[1]) != BATCH:
+                    if inner[0] == inner[1] and not isinstance(
+                        b.shape[0] if tb else b.shape[1], str
+                    ):
                         choices.append((b, ta, tb))
         if not choices:
             return None
         b, ta, tb = choices[self.rng.integers(len(choices))]
-        if not ta and tb and b.shape[0] != BATCH and self.rng.random() < 0.5:
+        if not ta and tb and not isinstance(b.shape[0], str) and self.rng.random() < 0.5:
             bias = self.pick(*[v for v in self.nodes if v.shape == (1, b.shape[0])])
             if bias is not None:
                 return g.affine(a, b, bias)
@@ -151,6 +157,34 @@ class RandomGraph:
             return g.slice(a, start, int(self.rng.integers(start, n)) + 1)
         start = int(self.rng.integers(3))
         return g.pad(a, start, start + n + int(self.rng.integers(3)))
+
+    def groups(self, a: Node) -> Node | None:
+        times = per_example(a.shape[0]) or int(a.shape[0])
+        if times > 1 and a.shape[1] * times < 15 and self.rng.random() < 0.5:
+            return g.ungroup_rows(a, times)
+        n = a.shape[1]
+        k = self.pick(*[i for i in range(2, n + 1) if n % i == 0])
+        if k is None or times > 16:
+            return None
+        if self.rng.random() < 0.5:
+            return g.group_rows(a, k)
+        for b in self.rng.permutation(np.array(self.nodes, dtype=object)):
+            rows, columns = b.shape
+            if rows == a.shape[0] and columns % k == 0:
+                return g.group_matmul(a, b, k, transpose_a=True)
+            if isinstance(rows, int) and rows % k == 0 and columns * k == n:
+                bias = self.pick(*[v for v in self.nodes if v.shape == (1, rows)])
+                if bias is not None:
+                    return g.affine(a, b, bias, k)
+                return g.group_matmul(a, b, k, transpose_b=True)
+            if rows == n and columns * k < 15:
+                return g.group_matmul(a, b, k)
+        return None
+
+    def tables(self, a: Node) -> Node | None:
+        fits = [b for b in self.nodes if isinstance(b.shape[0], int) and b.shape[0] >= a.shape[1]]
+        table = self.pick(*fits)
+        return None if table is None else g.take_rows(table, g.argmax(a))
 
     def loss(self) -> Node:
         """Σ of the means of some nodes, so that the graph's gradient has many ways to flow."""

@@ -53,6 +53,7 @@ void bind_format(py::module_& module) {
     optimizers[rule.name] = row(words(rule.state), words(rule.numbers));
   m.attr("optimizers") = optimizers;
   m.attr("batch_rows") = kBatch;
+  m.attr("most_numbers") = kNumbers;
   m.attr("by_its_rows") = kRows;
   m.attr("grain") = kGrain;
   m.attr("block_terms") = kBlockBytes / Index(sizeof(double));

@@ -355,6 +355,7 @@ void bind_kernels(py::module_& module) {
   m.attr("binary_names") = names(binary_names);
   m.def("fma_peak", peak, arg("isa"), arg("dtype"), arg("seconds") = 0.1);
   bind_products(m);
+  bind_tables(m);
   m.def("unary", unary, arg("name"), arg("x"), arg("y"), kw, arg("isa"), arg("c") = 0.0, repeat);
   m.def("binary", binary, arg("name"), arg("a"), arg("b"), arg("y"), kw, arg("isa"), repeat);
   m.def("sum", sum, arg("x"), arg("y"), kw, arg("isa"), repeat);

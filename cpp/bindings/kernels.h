@@ -42,4 +42,7 @@ double timed(Index repeat, F f) {
 // kernels: its products, dense and sparse.
 void bind_products(py::module_& kernels);
 
+// kernels: rows of tables, taken and added to.
+void bind_tables(py::module_& kernels);
+
 }  // namespace fastmlp

@@ -12,7 +12,7 @@ namespace {
 
 using RefTuple = std::tuple<int, Index, Index, Index>;
 using StepTuple = std::tuple<int, int, bool, std::vector<RefTuple>, RefTuple, RefTuple,
-                             std::tuple<Index, Index, Index, Index>, std::tuple<double, bool>>;
+                             std::array<Index, kNumbers>, std::tuple<double, bool>>;
 
 Ref to_ref(const RefTuple& t) {
   Ref r;
@@ -35,7 +35,7 @@ Step to_step(const StepTuple& t) {
   for (std::size_t i = 0; i < in.size(); ++i) s.in[i] = to_ref(in[i]);
   s.out = to_ref(std::get<4>(t));
   s.out2 = to_ref(std::get<5>(t));
-  std::tie(s.numbers[0], s.numbers[1], s.numbers[2], s.numbers[3]) = std::get<6>(t);
+  std::copy_n(std::get<6>(t).data(), kNumbers, s.numbers);
   std::tie(s.scalar.value, s.scalar.per_row) = std::get<7>(t);
   return s;
 }

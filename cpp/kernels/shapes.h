@@ -75,4 +75,29 @@ void scatter(Index rows, Index columns, const T* x, Index x_rs, const T* index, 
   }
 }
 
+template <class T>
+void take_rows(Index rows, Index columns, const T* table, Index ld_table, Index categories,
+               const T* index, Index ld_index, T* y, Index ldy) {
+  for (Index i = 0; i < rows; ++i) {
+    const Index j = column(index[i * ld_index], categories);
+    if (j < 0) {
+      fill(1, columns, T(__builtin_nan("")), y + i * ldy, ldy);
+    } else {
+      const T* row = table + j * ld_table;
+      for (Index k = 0; k < columns; ++k) y[i * ldy + k] = row[k];
+    }
+  }
+}
+
+template <class T>
+void add_rows(Index rows, Index columns, const T* x, Index ldx, const T* index, Index ld_index,
+              T* table, Index ld_table, Index begin, Index end) {
+  for (Index i = 0; i < rows; ++i) {
+    const Index j = column(index[i * ld_index], end);
+    if (j < begin) continue;
+    T* row = table + j * ld_table;
+    for (Index k = 0; k < columns; ++k) row[k] += x[i * ldx + k];
+  }
+}
+
 }  // namespace fastmlp::FASTMLP_ISA

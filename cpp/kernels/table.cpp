@@ -82,6 +82,8 @@ constexpr Kernels<T> kernels() {
   k.spread = spread<T>;
   k.add_scaled = add_scaled<T>;
   k.pick = pick<T>;
+  k.take_rows = take_rows<T>;
+  k.add_rows = add_rows<T>;
   k.scatter = scatter<T>;
   k.dropout = dropout<T>;
   k.noise = noise<T>;

@@ -156,6 +156,14 @@ struct Kernels {
   void (*scatter)(Index rows, Index columns, const T* x, Index x_rs, const T* index, Index ld_index,
                   T* y, Index ldy);
 
+  // Rows of a table of `categories` rows. take_rows: y[i, :] = table[index[i], :], NaN where there
+  // is no such row. add_rows: table[index[i], :] += x[i, :], i ascending, for indices in begin …
+  // end − 1 alone.
+  void (*take_rows)(Index rows, Index columns, const T* table, Index ld_table, Index categories,
+                    const T* index, Index ld_index, T* y, Index ldy);
+  void (*add_rows)(Index rows, Index columns, const T* x, Index ldx, const T* index, Index ld_index,
+                   T* table, Index ld_table, Index begin, Index end);
+
   // y[i] = keep(first + i) ? x[i]/(1−rate) : 0, where keep(n) is a function of (key, n) alone:
   //   u = mix(key + (n+1)·0x9E3779B97F4A7C15), see mix.h
   //   keep = (u >> 32) >= threshold, threshold = floor(rate · 2^32)

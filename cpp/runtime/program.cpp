@@ -17,15 +17,15 @@ constexpr Index kMaxSize = Index(1) << 40;
 
 void check_ref(const Program& p, const Ref& r, std::size_t step) {
   if (!r) return;
-  if (r.columns < 1 || (r.rows < 1 && r.rows != kBatch) || r.offset < 0) fail(step, "empty buffer");
-  if (r.columns > kMaxSide || r.rows > kMaxSide || r.offset > kMaxSize)
+  if (r.columns < 1 || r.rows == 0 || r.offset < 0) fail(step, "empty buffer");
+  if (r.columns > kMaxSide || r.rows > kMaxSide || r.rows < -kMaxSide || r.offset > kMaxSize)
     fail(step, "buffer beyond the end of its space");
-  const bool batch_rows = r.rows == kBatch;
+  const bool batch_rows = r.by_batch();
   Index end = 0, size = 0;
   switch (r.space) {
     case Space::batch:
       if (!batch_rows) fail(step, "a batch buffer needs batch rows");
-      end = r.offset + r.columns, size = p.batch_columns;
+      end = r.offset + r.columns * r.per_example(), size = p.batch_columns;
       break;
     case Space::fixed:
       end = r.offset + r.rows * r.columns, size = p.fixed_size;
@@ -68,8 +68,8 @@ void check_sections(const Program& p) {
     const int own = by_rows ? 1 : s.section == Section::before ? 0 : 2;
     if (own < stage) fail(i, "sections out of order");
     stage = own;
-    bool touches_batch = s.out.rows == kBatch || s.out2.rows == kBatch;
-    for (const Ref& r : s.in) touches_batch = touches_batch || r.rows == kBatch;
+    bool touches_batch = s.out.by_batch() || s.out2.by_batch();
+    for (const Ref& r : s.in) touches_batch = touches_batch || r.by_batch();
     if (touches_batch && !by_rows) fail(i, "rows of the batch outside its section");
     if (touches_batch && row_of(s.kind).whole_batch)
       fail(i, "it needs the whole batch, which is cut");

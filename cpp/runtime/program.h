@@ -10,7 +10,7 @@
 
 namespace fastmlp {
 
-constexpr Index kBatch = -1;  // a number of rows that the run decides
+constexpr Index kBatch = -1;  // a number of rows that the run decides; −k is k times as many
 constexpr Index kRows = -1;   // a batch counts as much as it has rows
 constexpr Index kGrain = 16;  // elements: what begins on a multiple of it begins a cache line
 
@@ -31,8 +31,11 @@ enum class Space : int { FASTMLP_SPACE(FASTMLP_ENUM) };
 struct Ref {
   Space space = Space::none;
   Index offset = 0;
-  Index rows = 0, columns = 0;  // rows: kBatch or a number
+  Index rows = 0, columns = 0;  // rows: a number, kBatch, or a multiple of it
   explicit operator bool() const { return space != Space::none; }
+  bool by_batch() const { return rows < 0; }
+  Index per_example() const { return rows < 0 ? -rows : 0; }  // rows for each of the batch
+  Index rows_of(Index batch) const { return rows < 0 ? -rows * batch : rows; }
 };
 
 // A number known without the data: value, divided by the batch's rows if per_row.
@@ -65,6 +68,8 @@ struct Scalar {
   X(copy)                      \
   X(dropout)                   \
   X(noise)                     \
+  X(take_rows)                 \
+  X(add_rows)                  \
   X(transpose)
 
 #define FASTMLP_ENUM(name) name,
@@ -83,7 +88,7 @@ enum class Section : int { FASTMLP_SECTION(FASTMLP_ENUM) };
 #undef FASTMLP_ENUM
 
 constexpr int kInputs = 5;  // the most that a step has
-constexpr int kNumbers = 4;
+constexpr int kNumbers = 5;
 
 struct Step {
   Kind kind;

@@ -112,6 +112,7 @@ void turn_rows(const SparseRows<T>& x, Index rows, Range part, T* values, std::i
 
 bool turned_a(const Step& product) { return product.numbers[kinds::gemm::transpose_a]; }
 bool turned_b(const Step& product) { return product.numbers[kinds::gemm::transpose_b]; }
+Index groups_of(const Step& s) { return s.kind == Kind::gemm ? s.numbers[kinds::gemm::groups] : 1; }
 bool is_feed(const Ref& r, Index feed) { return r.space == Space::feed && r.offset == feed; }
 
 // Adds to `use` what one step does with the feed.
@@ -121,7 +122,7 @@ void count_use(const Step& s, Index feed, FactorUse& use) {
   if (reads == 0) return;
   const bool gradient = is_turned_gradient(s) && is_feed(s.in[1], feed);
   const bool left = s.kind == Kind::gemm && !turned_b(s) && is_feed(s.in[0], feed);
-  if (reads > 1 || !(left || gradient)) {
+  if (reads > 1 || !(left || gradient) || groups_of(s) > 1) {
     use.only = false;
     return;
   }

@@ -111,6 +111,7 @@ class _Format:
     binary: tuple[str, ...]
     optimizers: dict[str, _Rule]
     batch_rows: int
+    most_numbers: int
     by_its_rows: int
     grain: int
     block_terms: int
@@ -229,6 +230,20 @@ class _Kernels:
     def pick(self, x: _Array, index: _Array, y: _Array, *, isa: str, repeat: int = 1) -> float: ...
     def scatter(
         self, x: _Array, index: _Array, y: _Array, *, isa: str, repeat: int = 1
+    ) -> float: ...
+    def take_rows(
+        self, table: _Array, index: _Array, y: _Array, *, isa: str, repeat: int = 1
+    ) -> float: ...
+    def add_rows(
+        self,
+        x: _Array,
+        index: _Array,
+        table: _Array,
+        *,
+        isa: str,
+        begin: int,
+        end: int,
+        repeat: int = 1,
     ) -> float: ...
     def dropout(
         self,

@@ -14,6 +14,7 @@ from fastmlp.graph import BATCH, Node
 from fastmlp.graph.check import complex_step
 from fastmlp.graph.ops import LEAVES, OPS
 from fastmlp.graph.ops.rows import run_key
+from fastmlp.graph.shapes import number_of_rows, per_example
 from op_cases import ALL_CASES, CASES, VALUES, Case, away_from_zero, classes
 
 TOLERANCE = 1e-12
@@ -21,6 +22,8 @@ TOLERANCE = 1e-12
 
 def weighted(node: Node, feeds: dict[Node, np.ndarray], seed: int) -> Node:
     """Σ c·node with random c, so that no derivative can hide behind a symmetry."""
+    times = per_example(node.shape[0])
+    node = g.ungroup_rows(node, times) if times else node
     shape = g.reference.evaluate(node, feeds).shape
     c = g.input(node.shape[1], "c", rows=node.shape[0])
     feeds[c] = np.random.default_rng(seed).normal(size=shape)
@@ -52,14 +55,15 @@ def test_the_value_has_the_shape_declared_and_the_dtype_asked_for(
     node, _, feeds = case.build(op, batch)
     value = g.reference.evaluate(node, feeds, dtype=dtype)
     rows = {len(array) for fed, array in feeds.items() if fed.shape[0] == BATCH}
-    assert value.shape == (rows.pop() if node.shape[0] == BATCH else node.shape[0], node.shape[1])
+    batch = rows.pop() if rows else None
+    assert value.shape == (number_of_rows(node.shape[0], batch), node.shape[1])
     assert value.dtype == dtype
 
 
 @pytest.mark.parametrize(("op", "case", "batch"), ALL_CASES)
 def test_messages_have_the_shapes_of_the_parents(op: str, case: Case, batch: bool):
     node, arguments, _ = case.build(op, batch)
-    bar = g.input(node.shape[1], "bar", rows=node.shape[0])
+    bar = g.spread(g.input(1, "bar", rows=1), node.shape)
     messages = OPS[op].messages(node, bar)
     assert len(messages) == len(arguments)
     for i, (message, argument) in enumerate(zip(messages, arguments, strict=True)):

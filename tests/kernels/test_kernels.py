@@ -582,6 +582,37 @@ def test_pick_and_scatter_follow_the_columns_that_are_named(isa, dtype):
             assert_is(y, store, 0)
 
 
+@every_table
+def test_rows_of_tables_are_those_that_are_named(isa, dtype):
+    rng = np.random.default_rng(16)
+    for rows, columns in itertools.product((1, 2, 33), SIZES):
+        table = rng.standard_normal((7, columns)).astype(dtype)
+        named = rng.integers(7, size=rows)
+        index = named.astype(dtype)[:, None]
+        y, store = inside(dtype, rows, columns)
+        kernels.take_rows(table, index, y, isa=isa)
+        assert_is(y, store, table[named])
+        x = rng.standard_normal((rows, columns)).astype(dtype)
+        for begin, end in ((0, 7), (2, 5), (3, 3)):
+            y, store = inside(dtype, 7, columns)
+            y[...] = table
+            expected = table.copy()
+            for i, j in enumerate(named):
+                if begin <= j < end:
+                    expected[j] += x[i]
+            kernels.add_rows(x, index, y, isa=isa, begin=begin, end=end)
+            assert_is(y, store, expected)
+        for missing in (-1, 7, np.nan):
+            index[...] = missing
+            y, store = inside(dtype, rows, columns)
+            kernels.take_rows(table, index, y, isa=isa)
+            assert_is(y, store, np.nan)
+            y, store = inside(dtype, 7, columns)
+            y[...] = table
+            kernels.add_rows(x, index, y, isa=isa, begin=0, end=7)
+            assert_is(y, store, table)
+
+
 def mix(u):
     u = (u ^ (u >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     u = (u ^ (u >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

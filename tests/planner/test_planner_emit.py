@@ -12,7 +12,6 @@ from test_planner_place import ALLOWED, cells, planned
 
 from fastmlp import _core
 from fastmlp import graph as g
-from fastmlp.graph import BATCH
 from fastmlp.graph.ops import OPS
 from fastmlp.planner import ir
 from fastmlp.planner.build import plan_program
@@ -22,7 +21,7 @@ from fastmlp.planner.lower import _Lowering
 from fastmlp.planner.lower_rows import ROWS
 from fastmlp.planner.parameters import Parameters
 
-SEEDS = range(30)
+SEEDS = range(40)
 
 
 def test_what_a_result_may_overwrite_is_what_the_kernels_allow():
@@ -72,14 +71,14 @@ def test_a_batch_that_may_be_cut_has_its_rows_between_what_comes_before_and_afte
         assert [*map(order.index, stages(work))] == sorted(map(order.index, stages(work)))
         sums = {b for s in work.steps if s.section == "reduce" for b in s.writes()}
         for step in work.steps:
-            touches_rows = any(b.rows == BATCH for b in step.reads() + step.writes())
+            touches_rows = any(b.by_batch for b in step.reads() + step.writes())
             assert touches_rows == (step.section in ("rows", "reduce"))
             if step.section in ("rows", "reduce"):
                 assert sums.isdisjoint(step.reads()), "a row needs a sum that is not yet whole"
             if step.section == "rows":
-                assert all(b.rows == BATCH for b in step.writes())
+                assert all(b.by_batch for b in step.writes())
             else:
-                assert all(b.rows != BATCH for b in step.writes())
+                assert not any(b.by_batch for b in step.writes())
     assert cut > 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fastmlp import graph as g
-from fastmlp.graph import BATCH, Node
+from fastmlp.graph import Node
 from fastmlp.graph.ops import OPS
 from fastmlp.planner import ir
 from fastmlp.planner.build import plan_program
@@ -169,4 +169,4 @@ def test_every_matrix_of_its_own_begins_on_a_cache_line():
             assert buffer.place is not None
             if buffer.place.space in (ir.FIXED_SPACE, ir.REDUCED_SPACE, ir.PARAMETER_SPACE):
                 assert buffer.place.offset % 16 == 0
-            assert (buffer.place.space == ir.BATCH_SPACE) <= (buffer.rows == BATCH)
+            assert (buffer.place.space == ir.BATCH_SPACE) <= buffer.by_batch

@@ -56,6 +56,9 @@ SMALL = {
     "columns normalized": Net((30, 60, 3), rows=700, batch=300, normalize=0),
     "clipped and averaged": Net((60, 200, 3), rows=250, batch=60, optimizer=BOUND),
     "clipped and averaged, one thread": Net((4, 7, 3), rows=10, batch=4, optimizer=BOUND),
+    "tables": Net((4, 40, 3), rows=250, batch=60, categories=300),
+    "groups": Net((8, 40, 4), rows=250, batch=60, groups=4),
+    "groups of tables, cut in lanes": Net((8, 60, 4), rows=700, batch=300, groups=2, categories=9),
     "sparse rows": Net((500, 60, 3), rows=250, batch=100, density=0.1),
     "sparse rows, cut in lanes": Net((128, 64, 3), rows=700, batch=300, density=0.1),
 }

@@ -54,8 +54,12 @@ class Net:
     data: str = "float32"
     shuffle: bool = True
     density: float = 1.0  # below, the rows are sparse
+    categories: int = 0  # what the columns of x number
+    groups: int = 1
 
     def examples(self, rng: np.random.Generator, dtype: str) -> Any:
+        if self.categories:
+            return rng.integers(self.categories, size=(self.rows, self.sizes[0]))
         if self.data == "uint8":
             return rng.integers(256, size=(self.rows, self.sizes[0])).astype("uint8")
         X = rng.normal(size=(self.rows, self.sizes[0])).astype(dtype)
@@ -101,6 +105,12 @@ NETS = {
     "sparse rows, cut in lanes": Net((128, 64, 10), rows=1300, batch=500, density=0.1),
     "sparse rows, cut in chunks": Net((900, 30, 3), rows=1500, batch=1200, density=0.1),
     "sparse rows, one unit": Net((5000, 1, 2), rows=230, batch=100, density=0.1),
+    "tables, cut in lanes": Net((5, 60, 7), rows=1300, batch=500, categories=9, l2=1e-3),
+    "tables, steps shared": Net((5, 90, 7), rows=700, batch=300, categories=999, rate=0.3),
+    "groups, cut in lanes": Net((12, 32, 4), rows=1300, batch=500, groups=4, rate=0.2),
+    "groups, steps shared": Net((40, 300, 20), rows=300, batch=128, groups=20, l2=1e-3),
+    "few groups": Net((60, 200, 20), rows=300, batch=128, groups=2),
+    "groups of tables": Net((6, 40, 12), rows=500, batch=200, groups=3, categories=50),
     "prime sizes": Net((53, 101, 13), rows=997, batch=337),
     "clipped and averaged": Net((64, 300, 10), rows=250, batch=60, optimizer=BOUND),
     "clipped and averaged, cut in lanes": Net((64, 128, 10), 1300, batch=500, optimizer=BOUND),
@@ -113,10 +123,17 @@ def build(net: Net) -> tuple[Node, Node, Node, list[Node]]:
     x, t = g.input(net.sizes[0], "x"), g.input(1, "t")
     weights, parameters = [], []
     h: Node = x / 255.0 if net.data == "uint8" else x
-    for i, (inputs, outputs) in enumerate(zip(net.sizes, net.sizes[1:], strict=False)):
-        weights.append(g.parameter(rng.normal(size=(outputs, inputs)) / inputs**0.5))
-        parameters += [weights[-1], g.parameter(np.zeros(outputs))]
-        z = g.affine(h, *parameters[-2:])
+    if net.categories:
+        shapes = [(net.categories, 3 + j % 2 * net.groups) for j in range(net.sizes[0])]
+        parameters += [g.parameter(rng.normal(size=shape), by_rows=True) for shape in shapes]
+        h = g.concatenate(*[g.take_rows(parameters, x)] * net.groups)
+    for i, outputs in enumerate(net.sizes[1:]):
+        # The first layer of groups shares its weights, the others have each their own.
+        inputs, shared = h.shape[1] // net.groups, i == 0 and net.groups > 1
+        rows = outputs // net.groups if shared else outputs
+        weights.append(g.parameter(rng.normal(size=(rows, inputs)) / inputs**0.5))
+        parameters += [weights[-1], g.parameter(np.zeros(rows))]
+        z = g.affine(h, *parameters[-2:], net.groups, shared=shared)
         if net.normalize is not None:
             parameters += [g.parameter(np.ones(outputs)), g.parameter(np.zeros(outputs))]
             z = g.normalize(z, net.normalize, 1e-5) * parameters[-2] + parameters[-1]

@@ -170,7 +170,7 @@ struct dropout : KindOfStep {
     const Range rows = r.my_rows(r.rows(s.out), n);
     for (Index i = rows.begin; i < rows.end; ++i)
       r.kernels.dropout(n, x.data + i * x.ld, y.data + i * y.ld, layer_key,
-                        std::uint64_t(r.frame.first_row + i) * std::uint64_t(n), threshold,
+                        std::uint64_t(r.first_row(s.out) + i) * std::uint64_t(n), threshold,
                         T(1.0 / (1.0 - rate)));
   }
 };
@@ -196,17 +196,17 @@ struct noise : KindOfStep {
     const Range rows = r.my_rows(r.rows(s.out), n);
     for (Index i = rows.begin; i < rows.end; ++i)
       r.kernels.noise(n, x.data + i * x.ld, y.data + i * y.ld, layer_key,
-                      std::uint64_t(r.frame.first_row + i) * std::uint64_t(n), r.value());
+                      std::uint64_t(r.first_row(s.out) + i) * std::uint64_t(n), r.value());
   }
 
-  static double flops(const Step& s) { return s.out.rows == kBatch ? 20.0 * s.out.columns : 0; }
+  static double flops(const Step& s) { return 20.0 * double(s.out.per_example() * s.out.columns); }
 };
 
 // out = in0ᵀ.
 struct transpose : KindOfStep {
   static const char* check(const Step& s) {
     const Ref& x = s.in[0];
-    return unless(x && s.out && x.rows != kBatch && shaped(s.out, x.columns, x.rows));
+    return unless(x && s.out && !x.by_batch() && shaped(s.out, x.columns, x.rows));
   }
 
   template <class T>

@@ -42,8 +42,8 @@ struct KindOfStep {
   }
   static double flops(const Step& s) {  // as many as its operands have elements
     double elements = 0;
-    for (const Ref& r : s.in) elements += r.rows == kBatch ? double(r.columns) : 0;
-    for (const Ref& r : {s.out, s.out2}) elements += r.rows == kBatch ? double(r.columns) : 0;
+    for (const Ref& r : s.in) elements += double(r.per_example()) * double(r.columns);
+    for (const Ref& r : {s.out, s.out2}) elements += double(r.per_example()) * double(r.columns);
     return elements;
   }
 };

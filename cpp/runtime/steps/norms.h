@@ -9,7 +9,9 @@ namespace fastmlp::kinds {
 inline bool by_column(const Ref& r, const Ref& x) { return !r || shaped(r, 1, x.columns); }
 
 struct normalization : KindOfStep {
-  static double flops(const Step& s) { return s.in[0].rows == kBatch ? 8.0 * s.in[0].columns : 0; }
+  static double flops(const Step& s) {
+    return 8.0 * double(s.in[0].per_example() * s.in[0].columns);
+  }
 
   template <class T>
   static const T* row(Runner<T>& r, const Ref& ref) {

@@ -1,6 +1,7 @@
 // Products of matrices.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "runtime/sparse.h"
@@ -66,19 +67,26 @@ namespace kinds {
 
 // out = ψ(A·B), see Gemm, with scalar as the addend's factor; out2: column sums of B. The result
 // has either what a message reads (one row for each example) or an addend (a sum over the batch).
+// With `groups`, as many products: the columns of all matrices as they lie are cut into groups, and
+// those of a group are multiplied with one another.
 struct gemm : KindOfStep {
   enum Input { A, B, bias, message_reads, addend };
-  enum Number { transpose_a, transpose_b, activation, derivative };
-  static constexpr std::array numbers{"transpose_a", "transpose_b", "activation", "derivative"};
+  enum Number { transpose_a, transpose_b, activation, derivative, groups };
+  static constexpr std::array numbers{"transpose_a", "transpose_b", "activation", "derivative",
+                                      "groups"};
   static constexpr std::array<int, 1> may_overwrite{message_reads};
 
   static const char* check(const Step& s) {
     const Ref &a = s.in[A], &b = s.in[B], &out = s.out;
     const bool sums_batch = s.section == Section::reduce;
     const bool turned_a = s.numbers[transpose_a], turned_b = s.numbers[transpose_b];
-    const Index m = turned_a ? a.columns : a.rows, k = turned_a ? a.rows : a.columns;
-    const Index n = turned_b ? b.rows : b.columns, kb = turned_b ? b.columns : b.rows;
-    return unless(a && b && out && k == kb && shaped(out, m, n) &&
+    const Index G = s.numbers[groups];
+    if (G < 1 || a.columns % G || b.columns % G || out.columns % G)
+      return "groups that do not cut the columns";
+    const Index a_columns = a.columns / G, b_columns = b.columns / G, n = out.columns;
+    const Index m = turned_a ? a_columns : a.rows, k = turned_a ? a.rows : a_columns;
+    const Index nb = turned_b ? b.rows : b_columns, kb = turned_b ? b_columns : b.rows;
+    return unless(a && b && out && k == kb && nb == n / G && out.rows == m &&
                   (!s.in[bias] || shaped(s.in[bias], 1, n)) &&
                   (!s.in[message_reads] || (!sums_batch && shaped(s.in[message_reads], m, n))) &&
                   (!s.in[addend] || (sums_batch && shaped(s.in[addend], m, n))) &&
@@ -94,8 +102,8 @@ struct gemm : KindOfStep {
     const View<T> c = r.write(s.out);
     const bool turned_a = s.numbers[transpose_a], turned_b = s.numbers[transpose_b];
     Gemm<T> g;
-    g.M = r.rows(s.out), g.N = s.out.columns;
-    g.K = turned_a ? r.rows(s.in[A]) : s.in[A].columns;
+    g.M = r.rows(s.out), g.N = s.out.columns / s.numbers[groups];
+    g.K = turned_a ? r.rows(s.in[A]) : s.in[A].columns / s.numbers[groups];
     g.a_rs = turned_a ? 1 : a.ld, g.a_cs = turned_a ? a.ld : 1;
     g.b_rs = turned_b ? 1 : b.ld, g.b_cs = turned_b ? b.ld : 1;
     g.A = a.data, g.B = b.data, g.C = c.data, g.ldc = c.ld;
@@ -121,9 +129,39 @@ struct gemm : KindOfStep {
       return run_sparse(r, g, x->columns);
     }
     const bool split = splits(r, g);
+    if (s.numbers[groups] == 1) return run_cut(r, g, split);
+    run_groups(r, g, split);
+  }
+
+  template <class T>
+  static void run_cut(Runner<T>& r, Gemm<T>& g, bool split) {
     const Index mr = split ? kSplitSide : r.kernels.mr, nr = split ? kSplitSide : r.kernels.nr;
     if (r.threads > 1 && !cut(r, g, mr, nr)) return;
     (split ? r.kernels.split_gemm : r.kernels.gemm)(g, r.scratch);
+  }
+
+  // Threads have groups of their own if these are as many, else they share each.
+  template <class T>
+  static void run_groups(Runner<T>& r, const Gemm<T>& first, bool split) {
+    const Step& s = r.step;
+    const Index G = s.numbers[groups], n = first.N;
+    const Index a_step = s.in[A].columns / G, b_step = s.in[B].columns / G;
+    const double work = 2.0 * double(first.M) * double(n) * double(first.K) * double(G);
+    if (!r.mine(Index(work), Index(kFlopGrain))) return;
+    const bool whole = G >= r.threads;
+    const Range mine = whole ? part(G, 1, r.thread, r.threads) : Range{0, G};
+    for (Index i = mine.begin; i < mine.end; ++i) {
+      Gemm<T> g = first;
+      g.A += i * a_step, g.B += i * b_step, g.C += i * n;
+      if (g.bias) g.bias += i * n;
+      if (g.u) g.u += i * n;
+      if (g.addend) g.addend += i * n;
+      if (g.b_sums) g.b_sums += i * n;
+      if (whole)
+        (split ? r.kernels.split_gemm : r.kernels.gemm)(g, r.scratch);
+      else
+        run_cut(r, g, split);
+    }
   }
 
   // Of the whole product, not a thread's part, and with the rows that the plan is made for, so that
@@ -132,23 +170,26 @@ struct gemm : KindOfStep {
   static bool splits(const Runner<T>& r, const Gemm<T>& g) {
     if (!r.kernels.split_gemm) return false;
     const Step& s = r.step;
-    const bool rows_of_c = s.out.rows == kBatch;
-    const bool terms = s.numbers[transpose_a] && s.in[A].rows == kBatch;
+    const bool terms = s.numbers[transpose_a] && s.in[A].by_batch();
     const Index capacity = r.frame.capacity;
-    return r.kernels.splits(rows_of_c ? capacity : g.M, g.N, terms ? capacity : g.K);
+    return r.kernels.splits(s.out.rows_of(capacity), g.N, terms ? s.in[A].rows_of(capacity) : g.K);
   }
 
   template <class T>
   static Index scratch(const Step& s, const Kernels<T>& kernels, Index rows) {
-    const auto count = [rows](Index n) { return n == kBatch ? rows : n; };
-    return kernels.gemm_scratch(count(s.out.rows), s.out.columns,
-                                s.numbers[transpose_a] ? count(s.in[A].rows) : s.in[A].columns);
+    const Ref& a = s.in[A];
+    const Index G = s.numbers[groups];
+    return kernels.gemm_scratch(s.out.rows_of(rows), s.out.columns / G,
+                                s.numbers[transpose_a] ? a.rows_of(rows) : a.columns / G);
   }
 
   static double flops(const Step& s) {
     if (KindOfStep::flops(s) == 0) return 0;  // nothing of the batch takes part
-    const Ref& b = s.in[B];
-    return 2 * double(s.in[A].columns) * double(s.numbers[transpose_b] ? b.rows : b.columns);
+    const Ref &a = s.in[A], &b = s.in[B];
+    const double n =
+        s.numbers[transpose_b] ? double(b.rows) : double(b.columns) / double(s.numbers[groups]);
+    const double examples = double(std::max<Index>(a.per_example(), 1));
+    return 2 * examples * double(a.columns) * n;
   }
 };
 

@@ -69,7 +69,8 @@ struct Runner {
   int threads;
   T* const scratch;  // the thread's own
 
-  Index rows(const Ref& r) const { return r.rows == kBatch ? frame.rows : r.rows; }
+  Index rows(const Ref& r) const { return r.rows_of(frame.rows); }
+  Index first_row(const Ref& r) const { return r.per_example() * frame.first_row; }
 
   View<const T> read(const Ref& r) const {
     switch (r.space) {

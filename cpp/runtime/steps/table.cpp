@@ -7,6 +7,7 @@
 #include "runtime/steps/product.h"
 #include "runtime/steps/rows.h"
 #include "runtime/steps/sums.h"
+#include "runtime/steps/tables.h"
 
 namespace fastmlp {
 namespace {

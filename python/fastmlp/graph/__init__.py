@@ -10,8 +10,8 @@
 >>> [v.item().__round__(4) for v in g.reference.evaluate([L, w_bar], {x: 1.5, t: 1.0})]
 [0.0448, -0.0942]
 
-Everything is a matrix (rows, columns); rows is a number or the batch; a scalar is (1, 1); (1, n),
-(b, 1) and (1, 1) broadcast. Names and arguments are NumPy's where it has them.
+Everything is a matrix (rows, columns); rows is a number, the batch or a multiple of it; a scalar is
+(1, 1); (1, n), (b, 1) and (1, 1) broadcast. Names and arguments are NumPy's where it has them.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from fastmlp.graph.ops.elementwise import (
     sqrt,
     subtract,
 )
+from fastmlp.graph.ops.groups import group_matmul, group_rows, ungroup_rows
 from fastmlp.graph.ops.norms import normalize, standardize, variance
 from fastmlp.graph.ops.products import affine, matmul
 from fastmlp.graph.ops.reductions import mean, spread, sum
@@ -63,6 +64,7 @@ from fastmlp.graph.ops.rows import (
     softmax_cross_entropy,
 )
 from fastmlp.graph.ops.scheduled import scheduled
+from fastmlp.graph.ops.tables import take_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,6 +111,8 @@ __all__ = [
     "exp",
     "gaussian_noise",
     "gradient",
+    "group_matmul",
+    "group_rows",
     "identity",
     "input",
     "log",
@@ -140,8 +144,10 @@ __all__ = [
     "standardize",
     "subtract",
     "sum",
+    "take_rows",
     "topological_order",
     "trace",
+    "ungroup_rows",
     "variance",
 ]
 __all__ += ops.activations.__all__

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.node import BATCH, Node, describe
+from fastmlp.graph.shapes import per_example
 
 
 def check_feeds(
@@ -59,7 +60,7 @@ def check_feeds(
             continue
         if node.op == "input":
             raise ValueError(f"feeds: no value for {label(node)} of shape {describe(node.shape)}")
-        if node.shape[0] == BATCH and rows is None:
+        if isinstance(node.shape[0], str) and rows is None:
             raise ValueError(f"feeds: nothing fed tells the rows of {label(node)}")
     return matrices, rows
 
@@ -81,6 +82,11 @@ def _as_matrix(node: Node, array: Any, given: str, kinds: str) -> Any:
             f"feeds: {label(node)} needs real numbers, got {given} of dtype {array.dtype}"
         )
     rows, columns = node.shape
+    if per_example(rows) > 1:
+        raise ValueError(
+            f"feeds: {label(node)} of shape {describe(node.shape)} cannot be fed, as its rows are "
+            "a multiple of the batch's; feed what it is made of"
+        )
     if array.ndim < 2:
         shape = (-1, 1) if columns == 1 else (1, -1)
         matrix = array.reshape(shape)

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from fastmlp.graph.shapes import BATCH as BATCH
+from fastmlp.graph.shapes import Shape as Shape
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 # NumPy's types are names for the reader and the type checker; loading them takes milliseconds.
 Array: TypeAlias = "NDArray[Any]"
-Shape: TypeAlias = "tuple[int | str, int]"
 
-BATCH: Final = "batch"
 LEAVES: Final = frozenset({"input", "parameter", "constant", "scheduled"})
 
 
@@ -41,7 +42,7 @@ class Node:
     attrs : mapping
         What else the operation depends on, e.g. ``{"axis": 0}``.
     shape : (rows, columns)
-        Rows is an int or `BATCH`.
+        Rows is an int, `BATCH`, or a multiple of the batch as `multiple` writes it.
     name : str or None
         Given by the user (`named`), or by `gradient` to the error signals it makes.
     value : ndarray or None
@@ -292,10 +293,11 @@ def input(columns: int, name: str | None = None, rows: int | str = BATCH) -> Nod
     return Node("input", (), {}, (_rows(rows), _positive("columns", columns)), name)
 
 
-def parameter(value: ArrayLike, name: str | None = None) -> Node:
+def parameter(value: ArrayLike, name: str | None = None, *, by_rows: bool = False) -> Node:
     """Return a leaf that training changes, with its initial value.
 
-    `value` is a number, a row of n numbers (1, n), or a matrix (rows, columns).
+    `value` is a number, a row of n numbers (1, n), or a matrix (rows, columns). The core stores a
+    matrix transposed, as products read it; row after row if `by_rows`, as `take_rows` does.
 
     Examples
     --------
@@ -305,7 +307,8 @@ def parameter(value: ArrayLike, name: str | None = None) -> Node:
     """
     _check_name(name)
     matrix = _matrix("parameter", value)
-    return Node("parameter", (), {}, (matrix.shape[0], matrix.shape[1]), name, matrix)
+    attrs = {"by_rows": True} if by_rows else {}
+    return Node("parameter", (), attrs, (matrix.shape[0], matrix.shape[1]), name, matrix)
 
 
 def constant(value: ArrayLike, name: str | None = None) -> Node:

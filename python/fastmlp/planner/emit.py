@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp.graph.node import BATCH
+from fastmlp.graph.shapes import per_example
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
-from fastmlp.planner.kernels import BATCH_ROWS, BY_ITS_ROWS, KINDS, NUMBERS, SECTIONS
+from fastmlp.planner.kernels import BATCH_ROWS, BY_ITS_ROWS, KINDS, MOST_NUMBERS, NUMBERS, SECTIONS
 from fastmlp.planner.place import Sizes
 
 _NONE = (ir.NO_SPACE, 0, 0, 0)
@@ -40,7 +42,7 @@ def _step(step: Step) -> tuple[Any, ...]:
         [_ref(x) for x in step.inputs],
         _ref(step.out),
         _ref(step.out2),
-        tuple(numbers + [0] * (4 - len(numbers))),
+        tuple(numbers + [0] * (MOST_NUMBERS - len(numbers))),
         (step.scalar.value, step.scalar.per_row),
     )
 
@@ -50,12 +52,15 @@ def _ref(operand: Operand | None) -> tuple[int, int, int, int]:
         return _NONE
     place = operand.buffer.place
     assert place is not None
-    rows = BATCH_ROWS if isinstance(operand.rows, str) else operand.rows
+    rows = operand.rows
+    if isinstance(rows, str):
+        rows = BATCH_ROWS * per_example(rows)
     return (place.space, place.offset, rows, operand.columns)
 
 
 def _shape(buffer: Buffer) -> tuple[int, int]:
-    return (BATCH_ROWS if isinstance(buffer.rows, str) else buffer.rows, buffer.columns)
+    assert buffer.rows == BATCH or isinstance(buffer.rows, int)
+    return (buffer.rows if isinstance(buffer.rows, int) else BATCH_ROWS, buffer.columns)
 
 
 def _offset(buffer: Buffer) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
-from fastmlp.graph.node import BATCH
 from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform
 from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
 
@@ -88,10 +87,10 @@ def deliver_in_place(work: Steps, copy: Step) -> Step | None:
     columns = copy.numbers["columns"]
     whole = copy.numbers["from_column"] == copy.numbers["to_column"] == 0
     whole = whole and columns == source.columns == target.columns
-    by_rows = target.home != "output" or isinstance(target.rows, str)
+    by_rows = target.home != "output" or target.by_batch
     if target.home == "temporary" or source.home != "temporary" or not (whole and by_rows):
         return None
-    if len(work.writers(target)) > 1:
+    if len(work.writers(target)) > 1 or (target.home == "output" and _regrouped(work, source)):
         return None
     work.remove(copy)
     work.rename(source, target)
@@ -136,7 +135,7 @@ def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
     def fits(product: Step) -> bool:
         if product.kind != "gemm" or product.out2 is not None or product.out is None:
             return False
-        by_rows = product.out.rows == BATCH  # then it is done for some rows at a time
+        by_rows = product.out.buffer.by_batch  # then it is done for some rows at a time
         return product.inputs[1] == summed and not (product.numbers["transpose_b"] or by_rows)
 
     product = min(filter(fits, work.readers(summed.buffer)), key=_position, default=None)
@@ -334,6 +333,13 @@ def _read_once(work: Steps, buffer: Buffer) -> bool:
     return len(readers) == 1 and 1 in readers.values()
 
 
+def _regrouped(work: Steps, buffer: Buffer) -> bool:
+    """Tell whether a step sees groups of its columns as rows, or rows as groups."""
+    steps = [*work.readers(buffer), *work.writers(buffer)]
+    operands = [x for step in steps for x in (*step.inputs, step.out, step.out2)]
+    return any(x is not None and x.buffer is buffer and x.rows != buffer.rows for x in operands)
+
+
 def _only_reader(work: Steps, step: Step, kind: str) -> Step | None:
     """Return the step of a kind that alone reads a temporary result, as it was written.
 
@@ -360,7 +366,7 @@ def _is_plain(product: Step) -> bool:
 def _sums_batch(step: Step) -> bool:
     """Tell whether the result is a sum over the batch, whole only when every row has been added."""
     assert step.out is not None
-    return step.out.rows != BATCH and any(x is not None and x.rows == BATCH for x in step.inputs)
+    return not step.out.buffer.by_batch and any(buffer.by_batch for buffer in step.reads())
 
 
 def _merge(work: Steps, other: Step, fused: Step, at: Step) -> Step:

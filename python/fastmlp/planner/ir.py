@@ -8,7 +8,8 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from fastmlp.graph.node import BATCH, Array
+from fastmlp.graph.node import Array
+from fastmlp.graph.shapes import per_example
 from fastmlp.planner.kernels import SPACES
 
 Home = Literal["temporary", "feed", "parameter", "constant", "output", "gradient", "scalar"]
@@ -47,12 +48,20 @@ class Buffer:
     @property
     def size(self) -> int:
         """Elements, for each row of the batch if it has batch rows."""
-        return self.columns * (1 if isinstance(self.rows, str) else self.rows)
+        return self.columns * (per_example(self.rows) or int(self.rows))
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether it has rows for each example, whose number the run decides."""
+        return isinstance(self.rows, str)
 
 
 @dataclass(frozen=True)
 class Operand:
-    """A buffer as a step sees it: a vector may be seen as a row or as a column."""
+    """A buffer as a step sees it.
+
+    A vector may be seen as a row or as a column, groups of columns as rows.
+    """
 
     buffer: Buffer
     rows: int | str
@@ -71,7 +80,7 @@ class Operand:
     @property
     def is_vector(self) -> bool:
         """Whether it has one row or one column, and no batch."""
-        return self.rows != BATCH and (self.rows == 1 or self.columns == 1)
+        return not isinstance(self.rows, str) and (self.rows == 1 or self.columns == 1)
 
     def turned(self) -> Operand:
         """Return the same memory with rows and columns exchanged: a vector's transpose."""

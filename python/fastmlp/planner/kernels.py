@@ -24,7 +24,9 @@ UNARY: Final = _numbered(_format.unary)
 BINARY: Final = _numbered(_format.binary)
 OPTIMIZERS: Final = _format.optimizers  # the vectors and the numbers of each rule, by name
 GRAIN: Final = _format.grain  # elements: what begins on a multiple of it begins a cache line
-BATCH_ROWS: Final = _format.batch_rows  # stands for a number of rows that the run decides
+# Stands for a number of rows that the run decides; so many times it for a multiple.
+BATCH_ROWS: Final = _format.batch_rows
+MOST_NUMBERS: Final = _format.most_numbers  # of a step
 BY_ITS_ROWS: Final = _format.by_its_rows  # the weight of a batch is its number of rows
 # Beyond this many terms gemm keeps partial sums in its result, which then cannot be its operand
 # without a copy.

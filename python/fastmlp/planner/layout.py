@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from fastmlp.graph.node import BATCH, Node
+from fastmlp.graph.node import Node
 from fastmlp.planner.kernels import BINARY, UNARY
 
 _ELEMENTWISE = frozenset(UNARY) | frozenset(BINARY)
 _EITHER_WAY = _ELEMENTWISE | {
     "matmul",
+    "group_matmul",
     "spread",
     "constant",
 }  # as easily stored one way as the other
@@ -17,7 +18,11 @@ _EITHER_WAY = _ELEMENTWISE | {
 
 def is_matrix(node: Node) -> bool:
     """Tell whether it has several rows, known in number, and several columns."""
-    return node.shape[0] != BATCH and node.shape[0] != 1 and node.shape[1] != 1
+    return not isinstance(node.shape[0], str) and node.shape[0] != 1 and node.shape[1] != 1
+
+
+def _is_turned_parameter(node: Node) -> bool:
+    return node.op == "parameter" and is_matrix(node) and not node.attrs.get("by_rows")
 
 
 def transposed(
@@ -28,7 +33,7 @@ def transposed(
     Parameters and their gradients are; and what is computed element by element from them or into
     them, so that it needs no copy.
     """
-    turned = {v for v in order if v.op == "parameter" and is_matrix(v) and v not in fed}
+    turned = {v for v in order if _is_turned_parameter(v) and v not in fed}
     turned |= {v for v in gradients if is_matrix(v) and v.op in _EITHER_WAY}
     children: dict[Node, list[Node]] = {}
     for v in order:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from fastmlp.graph.node import BATCH, OPS, Array, Node, topological_order
-from fastmlp.graph.ops.cross_entropy import without_cancellation
+from fastmlp.graph.node import BATCH, Node
+from fastmlp.graph.shapes import Shape, per_example
 from fastmlp.planner import ir
-from fastmlp.planner.ir import ONE, Buffer, Operand, Place, Step, Steps, Uniform, constant_buffer
+from fastmlp.planner.ir import ONE, Buffer, Operand, Place, Step, Steps, Uniform
 from fastmlp.planner.kernels import BINARY, UNARY
-from fastmlp.planner.layout import is_matrix, transposed
+from fastmlp.planner.layout import transposed
 from fastmlp.planner.lower_rows import ROWS, batch_mean
 from fastmlp.planner.parameters import Parameters
-
-Value = Operand | Uniform
+from fastmlp.planner.values import Value, Values
 
 
 def lower(
@@ -53,7 +49,8 @@ def lower(
     """
     gradients, directions = gradients or {}, directions or {}
     others = [node for node in fed if node not in directions]
-    turned = transposed(order, [*gradients.values(), *directions.values()], others)
+    by_columns = [v for p, v in gradients.items() if not p.attrs.get("by_rows")]
+    turned = transposed(order, [*by_columns, *directions.values()], others)
     work = _Lowering(parameters, fed, turned)
     for node in order:
         work.visit(node)
@@ -66,150 +63,15 @@ def lower(
         work.result.weight = work.result.scalars.pop()
     for number, node in enumerate([*outputs, *directions.values()]):
         place, given = Place(ir.OUTPUT_SPACE, number), number < len(outputs)
-        shape = node.shape if given else (node.shape[1], int(node.shape[0]))
-        work.deliver(node, Buffer(*shape, "output", place=place), turned=not given)
+        rows, columns = node.shape if given else (node.shape[1], int(node.shape[0]))
+        if isinstance(rows, str):  # several rows of an example side by side
+            rows, columns = BATCH, columns * per_example(rows)
+        work.deliver(node, Buffer(rows, columns, "output", place=place), turned=not given)
     return work.result
 
 
-class _Lowering:
-    """Values of the nodes visited so far, and the steps that compute them."""
-
-    def __init__(self, parameters: Parameters, fed: Collection[Node], turned: set[Node]) -> None:
-        self.parameters = parameters
-        self.fed = frozenset(fed)
-        self.turned = turned
-        self.values: dict[Node, Value] = {}
-        self.filled: dict[Uniform, Operand] = {}
-        self.turned_copies: dict[Buffer, Operand] = {}
-        self.shared: dict[Hashable, tuple[Operand, ...]] = {}  # of several operations
-        self.result = Steps()
-        for number, node in enumerate(fed):
-            buffer = Buffer(*self.stored_shape(node), "feed", place=Place(ir.FEED_SPACE, number))
-            self.result.feeds.append(buffer)
-            self.values[node] = Operand.of(buffer)
-
-    # Values of nodes.
-
-    def visit(self, node: Node) -> None:
-        if node in self.values:
-            return
-        if node.op == "parameter":
-            if node not in self.parameters.offsets:
-                raise ValueError(f"parameters: {node!r} is not among {self.parameters!r}")
-            place = Place(ir.PARAMETER_SPACE, self.parameters.offsets[node])
-            buffer = Buffer(*self.stored_shape(node), "parameter", place=place)
-            self.values[node] = Operand.of(buffer)
-        elif node.op == "constant":
-            self.values[node] = self.constant(node)
-        else:
-            exact = self.exact(node)
-            self.values[node] = self.uniform(exact) or self.compute(exact)
-
-    def exact(self, node: Node) -> Node:
-        """Return what to compute for a node: nearly always itself."""
-        exact = without_cancellation(node, self.fed)
-        if exact is not node:
-            for part in topological_order(exact.parents, known=self.values):
-                self.visit(part)
-            if node in self.turned:
-                self.turned.add(exact)
-        return exact
-
-    def constant(self, node: Node) -> Value:
-        assert node.value is not None
-        first = float(node.value.flat[0])
-        if np.all(node.value == first) and math.isfinite(first):
-            return Uniform(first)
-        buffer = constant_buffer(node.value.T if node in self.turned else node.value)
-        self.result.constants.append(buffer)
-        return Operand.of(buffer)
-
-    def uniform(self, node: Node) -> Uniform | None:
-        """Return the number that every element is, if that is known here."""
-        parents = [self.values[p] for p in node.parents]
-        if not all(isinstance(p, Uniform) for p in parents):
-            return None
-        u = [p for p in parents if isinstance(p, Uniform)]
-        if node.op == "spread":
-            if not node.attrs["mean"]:
-                return u[0]
-            columns = node.shape[1] // node.parents[0].shape[1]
-            rows = node.shape[0], node.parents[0].shape[0]
-            if rows[0] == rows[1]:
-                return Uniform(u[0].value / columns, u[0].per_row)
-            if rows[0] == BATCH:
-                return None if u[0].per_row else Uniform(u[0].value / columns, True)
-            return Uniform(u[0].value / columns / int(rows[0]), u[0].per_row)
-        if node.op == "mean":  # of equal numbers
-            return u[0]
-        if node.op == "negative":
-            return Uniform(-u[0].value, u[0].per_row)
-        if node.op == "multiply" and not (u[0].per_row and u[1].per_row):
-            return Uniform(u[0].value * u[1].value, u[0].per_row or u[1].per_row)
-        if (node.op in UNARY or node.op in BINARY) and not any(x.per_row for x in u):
-            with np.errstate(all="ignore"):
-                arrays: list[Array] = [np.array([[x.value]]) for x in u]
-                value = OPS[node.op].value(*arrays, **node.attrs).item()
-            return Uniform(value) if math.isfinite(value) else None
-        return None
-
-    def operand(self, node: Node, turned: bool = False) -> Operand:
-        """Return the stored value of a node, transposed or not; a number becomes (1, 1)."""
-        value = self.values[node]
-        if isinstance(value, Uniform):
-            if value not in self.filled:
-                self.filled[value] = self.emit("fill", (), (1, 1), scalar=value)
-            return self.filled[value]
-        if not is_matrix(node):
-            return self.vector(value) if turned and value.is_vector else value
-        return value if (node in self.turned) == turned else self.turned_copy(value)
-
-    def vector(self, value: Operand) -> Operand:
-        """Return a vector turned: the same memory, unless a feed may have gaps between its rows."""
-        return self.turned_copy(value) if value.buffer.home == "feed" else value.turned()
-
-    def turned_copy(self, value: Operand) -> Operand:
-        if value.buffer not in self.turned_copies:
-            shape = (value.columns, int(value.rows))
-            self.turned_copies[value.buffer] = self.emit("transpose", (value,), shape)
-        return self.turned_copies[value.buffer]
-
-    def whole(self, node: Node) -> Operand:
-        """Return the value as its node has it, in full size and not transposed."""
-        value = self.values[node]
-        if isinstance(value, Uniform):
-            return self.emit("fill", (), node.shape, scalar=value)
-        return self.operand(node)
-
-    def stored_shape(self, node: Node) -> tuple[int | str, int]:
-        rows, columns = node.shape
-        return (columns, int(rows)) if node in self.turned else (rows, columns)
-
-    def emit(
-        self,
-        kind: str,
-        inputs: Sequence[Operand | None],
-        shape: tuple[int | str, int],
-        scalar: Uniform = ONE,
-        **numbers: int,
-    ) -> Operand:
-        """Add a step with a result of its own; return that."""
-        out = Operand.of(Buffer(*shape))
-        self.write(kind, inputs, out, scalar, **numbers)
-        return out
-
-    def write(
-        self,
-        kind: str,
-        inputs: Sequence[Operand | None],
-        out: Operand,
-        scalar: Uniform = ONE,
-        **numbers: int,
-    ) -> None:
-        """Add a step with its result in `out`."""
-        self.result.append(Step(kind, tuple(inputs), out, numbers=numbers, scalar=scalar))
-
-    # Steps of operations.
+class _Lowering(Values):
+    """The steps of each operation, and those that bring results where they are wanted."""
 
     def compute(self, node: Node) -> Value:
         if node.op in BINARY:
@@ -220,7 +82,7 @@ class _Lowering:
             return ROWS[node.op](self, node)
         rule = getattr(self, f"op_{node.op}", None)
         if rule is None:
-            raise NotImplementedError(f"the core has no kernel for the operation {node.op!r}")
+            return super().compute(node)
         value: Value = rule(node)
         return value
 
@@ -295,12 +157,53 @@ class _Lowering:
             transpose_b=transpose_b,
             activation=0,
             derivative=0,
+            groups=1,
         )
 
     def op_affine(self, node: Node) -> Value:
         x, W, b = node.parents
         bias = self.operand(b) if not isinstance(self.values[b], Uniform) else self.whole(b)
         return self.product(node, x, False, W, True, bias)
+
+    def op_group_affine(self, node: Node) -> Value:
+        x, W, b = node.parents
+        bias = self.operand(b) if not isinstance(self.values[b], Uniform) else self.whole(b)
+        return self.group_product(node, x, W, False, True, bias)
+
+    def op_group_matmul(self, node: Node) -> Value:
+        a, b = node.parents
+        transposes = node.attrs["transpose_a"], node.attrs["transpose_b"]
+        return self.group_product(node, a, b, *transposes)
+
+    def group_product(
+        self,
+        node: Node,
+        a: Node,
+        b: Node,
+        transpose_a: bool,
+        transpose_b: bool,
+        bias: Operand | None = None,
+    ) -> Operand:
+        """Return the products of groups: side by side in every matrix as it lies."""
+        rows, columns = node.shape
+        shape: Shape
+        if transpose_a:  # (aᵀ b)ᵀ = bᵀ a
+            factors, shape = (self.whole(b), self.whole(a), bias), (columns, int(rows))
+        else:
+            factors, shape = (self.whole(a), self.whole_turned(b), bias), (rows, columns)
+        out = self.emit(
+            "gemm",
+            factors,
+            shape,
+            transpose_a=int(transpose_a),
+            transpose_b=int(not (transpose_a or transpose_b)),
+            activation=0,
+            derivative=0,
+            groups=node.attrs["groups"],
+        )
+        if (node in self.turned) == transpose_a:
+            return out
+        return out.turned() if out.is_vector else self.turned_copy(out)
 
     def op_matmul(self, node: Node) -> Value:
         a, b = node.parents
@@ -314,9 +217,9 @@ class _Lowering:
         factor = 1.0
         if mean and axis != 0:
             factor /= parent.shape[1]
-        if mean and axis != 1 and parent.shape[0] != BATCH:
-            factor /= int(parent.shape[0])
-        per_row = mean and axis != 1 and parent.shape[0] == BATCH
+        if mean and axis != 1:
+            factor /= per_example(parent.shape[0]) or int(parent.shape[0])
+        per_row = mean and axis != 1 and isinstance(parent.shape[0], str)
         along = 2 if axis is None else axis ^ turned
         shape = node.shape if not turned else (node.shape[1], int(node.shape[0]))
         result = self.emit("sum", (x,), shape, Uniform(factor, per_row), axis=along)
@@ -334,9 +237,9 @@ class _Lowering:
         if node.attrs["mean"]:
             divisor = node.shape[1] // parent.shape[1]
             repeats = parent.shape[0] != node.shape[0]
-            if repeats and node.shape[0] != BATCH:
-                divisor *= int(node.shape[0])
-            factor = Uniform(1.0 / divisor, repeats and node.shape[0] == BATCH)
+            if repeats:
+                divisor *= per_example(node.shape[0]) or int(node.shape[0])
+            factor = Uniform(1.0 / divisor, repeats and isinstance(node.shape[0], str))
         turned = node in self.turned
         x = self.operand(parent, turned)
         return self.emit("spread", (x,), self.stored_shape(node), scalar=factor)
@@ -361,6 +264,17 @@ class _Lowering:
         self.result.append(step)
         return z_bar
 
+    def regrouped(self, node: Node) -> Operand:
+        """Return the same memory, unless a feed may have gaps between its rows."""
+        parent = node.parents[0]
+        x = self.whole(parent)
+        if x.buffer.home == "feed":
+            n = parent.shape[1]
+            x = self.emit("copy", (x,), parent.shape, from_column=0, to_column=0, columns=n)
+        return Operand(x.buffer, *node.shape)
+
+    op_group_rows = op_ungroup_rows = regrouped
+
     def op_concatenate(self, node: Node) -> Value:
         out = Operand.of(Buffer(*node.shape))
         start = 0
@@ -382,6 +296,19 @@ class _Lowering:
         self.write("fill", (), out, Uniform(0.0))
         self.write("copy", (x,), out, from_column=0, to_column=start, columns=x.columns)
         return out
+
+    def op_take_rows(self, node: Node) -> Value:
+        index, *tables = node.parents
+        out, i, start = Operand.of(Buffer(*node.shape)), self.whole(index), 0
+        for column, table in enumerate(tables):
+            self.write("take_rows", (i, self.whole(table)), out, column=column, to_column=start)
+            start += table.shape[1]
+        return out
+
+    def op_add_rows(self, node: Node) -> Value:
+        a, index = (self.whole(p) for p in node.parents)
+        start, column = node.attrs["start"], node.attrs["column"]
+        return self.emit("add_rows", (a, index), node.shape, column=column, from_column=start)
 
     def op_dropout_at(self, node: Node) -> Value:
         a, rate = node.parents
@@ -410,4 +337,5 @@ class _Lowering:
             self.write("fill", (), out, value)
         else:
             x = self.operand(node, turned)
+            x = Operand(x.buffer, *out.shape) if buffer.by_batch else x
             self.write("copy", (x,), out, from_column=0, to_column=0, columns=buffer.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from fastmlp.graph.node import BATCH
+from fastmlp.graph.shapes import per_example
 from fastmlp.planner.ir import Buffer, Operand, Step, Uniform
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def normalize_columns_message(work: _Lowering, node: Node) -> Operand:
     to, a = node.parents
     bar, h, centered = work.whole(to), _standard(work, a, node), node.attrs["centered"]
     rows = a.shape[0]
-    share = Uniform(1.0, True) if rows == BATCH else Uniform(1.0 / int(rows))
+    share = Uniform(1.0 / (per_example(rows) or int(rows)), isinstance(rows, str))
     row = (1, a.shape[1])
     if centered:
         mean = work.emit("sum", (bar,), row, share, axis=0)

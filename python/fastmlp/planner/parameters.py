@@ -58,8 +58,8 @@ class Parameters:
     """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
 
     Gradients and the optimizer's state are vectors of the same layout. A matrix W (outputs, inputs)
-    is stored transposed: the forward product x Wᵀ then reads memory in order. Views come back as
-    (rows, columns) whatever the storage.
+    is stored transposed: the forward product x Wᵀ then reads memory in order; one `by_rows` is not.
+    Views come back as (rows, columns) whatever the storage.
 
     Parameters
     ----------
@@ -144,7 +144,10 @@ class Parameters:
             raise ValueError(f"vector: expected shape ({self.size},), got {vector.shape}")
         rows, columns = int(node.shape[0]), node.shape[1]
         start = self.offsets[node]
-        return vector[start : start + rows * columns].reshape(columns, rows).T
+        stored = vector[start : start + rows * columns]
+        if node.attrs.get("by_rows"):
+            return stored.reshape(rows, columns)
+        return stored.reshape(columns, rows).T
 
     def groups(self, how: Mapping[Node, Treatment]) -> list[Group]:
         """Cut the vector into groups; a parameter without treatment is in none of them."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect
 from dataclasses import dataclass
 
-from fastmlp.graph.node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Place, Step, Steps
 from fastmlp.planner.kernels import BLOCK_TERMS, GRAIN, MAY_OVERWRITE
@@ -56,7 +55,7 @@ def _place_added(work: Steps) -> None:
 def _place_fixed(work: Steps, sizes: Sizes) -> None:
     sums = {b for s in work.steps if s.section == "reduce" for b in s.writes()}
     for buffer in _buffers(work):
-        if buffer.place is not None or buffer.rows == BATCH:
+        if buffer.place is not None or buffer.by_batch:
             continue
         if buffer in sums or buffer.home == "scalar":
             buffer.place = Place(ir.REDUCED_SPACE, sizes.reduced)
@@ -75,18 +74,18 @@ def _place_batch(work: Steps, sizes: Sizes) -> None:
     for i, step in enumerate(work.steps):
         dying = [b for b in dict.fromkeys(step.reads()) if _in_arena(b) and last_use[b] == i]
         for buffer in step.writes():
-            if buffer.rows != BATCH or buffer.place is not None:
+            if not buffer.by_batch or buffer.place is not None:
                 continue
             reused = _overwritten(step, buffer, dying)
             if reused is not None:
                 buffer.place = reused.place
                 dying.remove(reused)
             else:
-                buffer.place = Place(ir.BATCH_SPACE, columns.take(buffer.columns))
+                buffer.place = Place(ir.BATCH_SPACE, columns.take(buffer.size))
         unread = [b for b in step.writes() if _in_arena(b) and last_use[b] == i]
         for buffer in dying + unread:
             assert buffer.place is not None
-            columns.give_back(buffer.place.offset, buffer.columns)
+            columns.give_back(buffer.place.offset, buffer.size)
     sizes.batch_columns = columns.end
 
 

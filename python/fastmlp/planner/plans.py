@@ -12,8 +12,9 @@ from fastmlp import _core
 from fastmlp.data.arrays import KINDS, output, readable
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds, check_mapping
-from fastmlp.graph.node import BATCH, Array, Node, topological_order
+from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops.scheduled import values_of
+from fastmlp.graph.shapes import number_of_rows, per_example
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 
@@ -135,7 +136,8 @@ class Plan:
         if out is not None:
             self._check_apart(out, arrays)
         self._follow()
-        program.run(arrays, count, self.parameters.flat, results, seed % WORD, step % WORD, None)
+        flat, written = self.parameters.flat, self._side_by_side(results, count)
+        program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
         return results
 
     def run_each(
@@ -167,9 +169,9 @@ class Plan:
         self._check_apart(out, arrays)
         self._follow()
         for i, seed in enumerate(seeds):
-            results = [given[i] for given in out]
+            written = self._side_by_side([given[i] for given in out], count)
             flat = self.parameters.flat
-            program.run(arrays, count, flat, results, seed % WORD, step % WORD, None)
+            program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
 
     def _prepared(
         self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int
@@ -185,9 +187,13 @@ class Plan:
 
     def _shapes(self, rows: int) -> list[tuple[int, int]]:
         """Return the shapes of the outputs of so many rows."""
+        return [(number_of_rows(node.shape[0], rows), node.shape[1]) for node in self.outputs]
+
+    def _side_by_side(self, results: Sequence[Array], rows: int) -> list[Array]:
+        """Return results as the core writes them: several rows of an example side by side."""
         return [
-            (rows if node.shape[0] == BATCH else int(node.shape[0]), node.shape[1])
-            for node in self.outputs
+            result.reshape(rows, -1) if isinstance(node.shape[0], str) else result
+            for node, result in zip(self.outputs, results, strict=True)
         ]
 
     def _check_apart(self, out: Sequence[Array | None], read: Sequence[Any]) -> None:
@@ -208,6 +214,8 @@ class Plan:
         NaN. The function returns NotImplemented for anything else, and for numbers that have to be
         converted and are not finite then.
         """
+        if any(per_example(v.shape[0]) > 1 for v in self.outputs):
+            raise ValueError("predictor: an output has several rows for each of the batch")
         order = topological_order(self.outputs)
         if any(v.op == "scheduled" for v in order):
             return lambda X, out: NotImplemented  # its number is of a step: `run` knows which

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect, bisect_left
 
-from fastmlp.graph.node import BATCH
 from fastmlp.planner import ir
 from fastmlp.planner.ir import Buffer, Operand, Step, Steps
 from fastmlp.planner.kernels import WHOLE_BATCH
@@ -21,9 +20,9 @@ def assign_sections(work: Steps) -> bool:
     for step in work.steps:
         reads, writes = step.reads(), step.writes()
         needs_sums = not summed.isdisjoint(reads)
-        takes_rows = any(b.rows == BATCH for b in reads)
-        gives_rows = any(b.rows == BATCH for b in writes)
-        gives_sums = any(b.rows != BATCH for b in writes)
+        takes_rows = any(b.by_batch for b in reads)
+        gives_rows = any(b.by_batch for b in writes)
+        gives_sums = any(not b.by_batch for b in writes)
         if takes_rows or gives_rows:
             by_rows = by_rows and not needs_sums and step.kind not in WHOLE_BATCH
             step.section = "rows" if not gives_sums else "reduce"

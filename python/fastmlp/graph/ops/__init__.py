@@ -9,11 +9,13 @@ from fastmlp.graph.ops import (
     columns,
     cross_entropy,
     elementwise,
+    groups,
     norms,
     products,
     reductions,
     rows,
     scheduled,
+    tables,
 )
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "columns",
     "cross_entropy",
     "elementwise",
+    "groups",
     "norms",
     "products",
     "reductions",
     "rows",
     "scheduled",
+    "tables",
 ]

@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp._checks import flag
-from fastmlp.graph.node import BATCH, Array, Node, Operand, Shape, apply, declare, describe
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
+from fastmlp.graph.ops.groups import group_rows, number_of_groups, ungroup_rows
+from fastmlp.graph.shapes import multiple
 
 
-def affine(x: Operand, W: Operand, b: Operand) -> Node:
+def affine(x: Operand, W: Operand, b: Operand, groups: int = 1, *, shared: bool = False) -> Node:
     """Return x Wᵀ + b: x (rows, inputs), W (outputs, inputs), b (1, outputs) → (rows, outputs).
+
+    Parameters
+    ----------
+    x, W, b : node
+    groups : int
+        With k > 1 the columns of x are k groups of as many, and so are those of the result: group i
+        of the result is that of x times Wᵢᵀ, plus its part of b.
+    shared : bool
+        Whether all groups have one W: (outputs of a group, inputs of a group), and b as it is, or
+        with a part for each group. Otherwise each has rows of its own of W, (outputs, inputs of a
+        group), and of b.
 
     Examples
     --------
@@ -17,12 +30,29 @@ def affine(x: Operand, W: Operand, b: Operand) -> Node:
     >>> x, W, b = g.input(2, "x"), g.parameter([[1.0, 2.0]], "W"), g.parameter(3.0, "b")
     >>> g.reference.evaluate(g.affine(x, W, b), {x: [[10.0, 100.0]]})
     array([[213.]])
+    >>> each = g.affine(x, g.parameter([[1.0], [2.0]]), g.parameter([0.0, 3.0]), groups=2)
+    >>> g.reference.evaluate(each, {x: [[10.0, 100.0]]})
+    array([[ 10., 203.]])
     """
-    return apply("affine", x, W, b)
+    groups, shared = number_of_groups(groups), flag(shared, "shared")
+    if groups == 1:
+        return apply("affine", x, W, b)
+    if not shared:
+        return apply("group_affine", x, W, b, groups=groups)
+    W, b = as_node(W), as_node(b)
+    rows = group_rows(x, groups)
+    if b.shape == (1, W.shape[0]):
+        return ungroup_rows(apply("affine", rows, W, b), groups)
+    if b.shape != (1, multiple(W.shape[0], groups)):
+        raise ValueError(
+            f"affine: {groups} groups of W {describe(W.shape)} need b of shape (1, {W.shape[0]}) "
+            f"or (1, {multiple(W.shape[0], groups)}), got {describe(b.shape)}"
+        )
+    return ungroup_rows(matmul(rows, W, transpose_b=True), groups) + b
 
 
 def _affine_shape(x: Shape, W: Shape, b: Shape) -> Shape:
-    if W[0] == BATCH or W[1] != x[1]:
+    if isinstance(W[0], str) or W[1] != x[1]:
         raise ValueError(f"x {describe(x)} needs W of shape (outputs, {x[1]}), got {describe(W)}")
     outputs = int(W[0])
     if b != (1, outputs):

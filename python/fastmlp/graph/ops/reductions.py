@@ -9,7 +9,6 @@ import numpy as np
 
 from fastmlp._checks import flag
 from fastmlp.graph.node import (
-    BATCH,
     Array,
     Node,
     Operand,
@@ -21,6 +20,7 @@ from fastmlp.graph.node import (
     declare,
     describe,
 )
+from fastmlp.graph.shapes import number_of_rows
 
 
 def sum(a: Operand, axis: int | None = None) -> Node:
@@ -73,7 +73,7 @@ declare(
 def spread(a: Operand, shape: Shape, mean: bool = False) -> Node:
     """Return a broadcast to `shape`, divided by the number of copies if `mean`.
 
-    The adjoint of `sum` and, with `mean`, of `mean`. The rows may be `BATCH`.
+    The adjoint of `sum` and, with `mean`, of `mean`. The rows may be those of the batch.
     """
     node = as_node(a)
     mean = flag(mean, "mean")
@@ -94,7 +94,7 @@ def _spread_shape(parent: Shape, shape: Shape, mean: bool) -> Shape:
 
 def _spread_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
     rows, columns = attrs["shape"]
-    return {"shape": (run.rows if rows == BATCH else rows, columns), "mean": attrs["mean"]}
+    return {"shape": (number_of_rows(rows, run.rows), columns), "mean": attrs["mean"]}
 
 
 def _spread_value(a: Array, shape: tuple[int, int], mean: bool) -> Array:

@@ -1,0 +1,40 @@
+"""Shapes (rows, columns) of nodes: rows are a number, the batch, or a multiple of it."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+Shape: TypeAlias = "tuple[int | str, int]"
+
+BATCH: Final = "batch"
+
+
+def per_example(rows: int | str) -> int:
+    """Return how many rows there are for each of the batch; 0 if they are a number."""
+    if not isinstance(rows, str):
+        return 0
+    return 1 if rows == BATCH else int(rows.partition("·")[0])
+
+
+def multiple(rows: int | str, times: int) -> int | str:
+    """Return `times` as many rows: "4·batch" for 4 times the batch."""
+    if not isinstance(rows, str):
+        return rows * times
+    count = per_example(rows) * times
+    return BATCH if count == 1 else f"{count}·{BATCH}"
+
+
+def fraction(rows: int | str, parts: int) -> int | str:
+    """Return the `parts`-th part of the rows; ValueError if they are no multiple of it."""
+    count = per_example(rows) or int(rows)
+    if count % parts:
+        raise ValueError(f"{rows} rows are no multiple of {parts}")
+    return multiple(BATCH, count // parts) if isinstance(rows, str) else count // parts
+
+
+def number_of_rows(rows: int | str, batch: int | None) -> int:
+    """Return how many rows there are in a batch of so many."""
+    if not isinstance(rows, str):
+        return rows
+    assert batch is not None
+    return per_example(rows) * batch
