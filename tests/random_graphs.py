@@ -76,6 +76,7 @@ class RandomGraph:
         assert a is not None
         makers = (
             self.unary,
+            self.unary,
             self.binary,
             self.binary,
             self.product,

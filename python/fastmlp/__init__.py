@@ -40,8 +40,9 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "estimators": "MLPClassifier MLPRegressor from_sklearn",
         "graph.check": "check_gradients",
         "layers": (
-            "Activation Add BatchNorm Concatenate Dense Dropout GaussianNoise Input Lambda "
-            "LayerNorm Multiply PReLU RMSNorm Scale add concat layers multiply"
+            "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "
+            "Lambda LayerNorm Multiply NumericEmbedding PReLU RMSNorm Scale add concat layers "
+            "multiply"
         ),
         "models.direct": "least_squares",
         "models.loading": "load",

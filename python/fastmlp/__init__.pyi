@@ -31,11 +31,13 @@ from fastmlp.layers import BatchNorm as BatchNorm
 from fastmlp.layers import Concatenate as Concatenate
 from fastmlp.layers import Dense as Dense
 from fastmlp.layers import Dropout as Dropout
+from fastmlp.layers import Embedding as Embedding
 from fastmlp.layers import GaussianNoise as GaussianNoise
 from fastmlp.layers import Input as Input
 from fastmlp.layers import Lambda as Lambda
 from fastmlp.layers import LayerNorm as LayerNorm
 from fastmlp.layers import Multiply as Multiply
+from fastmlp.layers import NumericEmbedding as NumericEmbedding
 from fastmlp.layers import PReLU as PReLU
 from fastmlp.layers import RMSNorm as RMSNorm
 from fastmlp.layers import Scale as Scale

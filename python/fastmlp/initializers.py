@@ -24,6 +24,8 @@ __all__ = [
     "He",
     "Initializer",
     "LeCun",
+    "Normal",
+    "Uniform",
     "Zeros",
     "from_config",
     "get",
@@ -168,6 +170,73 @@ class Constant(Initializer):
 
 
 @dataclass(frozen=True)
+class Normal(Initializer):
+    """Normal with mean 0 and standard deviation `std`, whatever the shape: for embeddings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import Normal
+    >>> Normal(0.01)(np.random.default_rng(0), (100, 8)).shape
+    (100, 8)
+    """
+
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "std", real(self.std, "std", at_least=0))
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape`, drawn from `rng`."""
+        return rng.normal(0.0, self.std, shape)
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Uniform on ±`limit`, whatever the shape: for embeddings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import Uniform
+    >>> bool(abs(Uniform(0.1)(np.random.default_rng(0), (100, 8))).max() <= 0.1)
+    True
+    """
+
+    limit: float = 0.05
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limit", real(self.limit, "limit", at_least=0, at_most=1e300))
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape`, drawn from `rng`."""
+        return rng.uniform(-self.limit, self.limit, shape)
+
+
+@dataclass(frozen=True)
+class Stacked(Initializer):
+    """Matrices of a rule one below the other, each drawn by its own shape: for groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastmlp.initializers import He, Stacked
+    >>> W = Stacked(He(), 4)(np.random.default_rng(0), (8, 3))
+    >>> W.shape, bool((W[:2] == He()(np.random.default_rng(0), (2, 3))).all())
+    ((8, 3), True)
+    """
+
+    rule: Initializer
+    matrices: int
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
+        """Return a float64 array of `shape`, as many matrices, drawn from `rng`."""
+        rows, columns = shape
+        each = rows // self.matrices, columns
+        return np.concatenate([self.rule(rng, each) for _ in range(self.matrices)])
+
+
+@dataclass(frozen=True)
 class Zeros(Initializer):
     """Every element is 0: the default of biases.
 
@@ -185,7 +254,7 @@ class Zeros(Initializer):
 
 
 _CLASSES: dict[str, type[Initializer]] = {
-    cls.__name__: cls for cls in (Glorot, He, LeCun, Constant, Zeros)
+    cls.__name__: cls for cls in (Glorot, He, LeCun, Constant, Normal, Uniform, Zeros)
 }
 
 INITIALIZERS: dict[str, Initializer] = {
@@ -195,6 +264,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "he_normal": He("normal"),
     "lecun_uniform": LeCun("uniform"),
     "lecun_normal": LeCun("normal"),
+    "normal": Normal(),
+    "uniform": Uniform(),
     "zeros": Zeros(),
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 from fastmlp import graph as g
 from fastmlp import layers
-from fastmlp.initializers import Glorot, He
+from fastmlp.initializers import Glorot, He, Normal
 from fastmlp.layers import (
     LAYERS,
     Activation,
@@ -15,8 +15,10 @@ from fastmlp.layers import (
     Concatenate,
     Dense,
     Dropout,
+    Embedding,
     Input,
     Layer,
+    NumericEmbedding,
     PReLU,
     add,
     concat,
@@ -50,6 +52,15 @@ EXAMPLES = {
     "Multiply": layers.Multiply(trainable=False),
     "GaussianNoise": layers.GaussianNoise(0.125),
     "Lambda": layers.Lambda("twice", columns=10),
+    "Embedding": Embedding([3, 4, 2, 9, 5], [2, 5, 1, 1, 3], initializer=Normal(0.1), name="towns"),
+    "NumericEmbedding": NumericEmbedding(
+        3,
+        "piecewise",
+        activation="relu",
+        edges=[[0, 1], [0, 0.5, 2], [-1, 1], [0, 3], [1, 2, 3, 4]],
+        keep=True,
+        l2=0.5,
+    ),
 }
 
 

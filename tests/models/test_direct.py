@@ -216,3 +216,12 @@ def test_a_threshold_on_the_features_silences_nothing():
     X, t = regression()
     layers = [fm.Activation("threshold"), fm.Dense(3)]
     fm.Sequential(layers, input_columns=5, seed=0).fit(X, t, epochs=1)  # warnings are errors here
+
+
+def test_layers_of_groups_are_neither_solved_nor_collapsed():
+    model = fm.Sequential([fm.Dense(2), fm.Dense(1, groups=2)], input_columns=3, seed=0)
+    with pytest.raises(ValueError, match=r"must be one group of units, .* is 2"):
+        model.solve_output_layer([[0.0, 1.0, 2.0]], [[1.0, 2.0]])
+    groups = fm.Sequential([fm.Dense(2, groups=2), fm.Dense(1)], input_columns=4, seed=0)
+    with pytest.raises(ValueError, match="is 2 groups: it cannot collapse"):
+        groups.collapse_linear()

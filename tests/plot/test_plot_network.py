@@ -194,3 +194,15 @@ def test_layers_from_each_unit_to_itself_are_written_under_the_units():
     ax = fm.plot.network(fm.Sequential(chain, input_columns=3, seed=0))
     notes = [text.get_text().split() for text in ax.texts]
     assert ["4", "batchnorm(momentum=0.5)", "gaussiannoise(0.1)"] in notes
+
+
+def test_groups_and_embeddings_are_connected_with_what_they_see():
+    layers = [fm.Dense(3, groups=2, bias_initializer=0.5), fm.Dense(1, groups=2, shared=True)]
+    ax = network(fm.Sequential(layers, input_columns=4, seed=0), values=True)
+    assert len(lines(ax)) == 2 * 3 * 2 + 2 * 3
+    assert texts(ax).count("b = 0.5") == 6
+    ax = network(fm.Sequential([fm.Embedding([5, 3], [2, 4])], input_columns=2, seed=0))
+    assert len(lines(ax)) == 2 + 4
+    embedding = fm.NumericEmbedding(3, frequencies=2, keep=True)
+    ax = network(fm.Sequential([embedding], input_columns=2, seed=0))
+    assert len(lines(ax)) == 2 * (3 + 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp.data import frames
+from fastmlp.data.indices import check_indices
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.data.weights import in_ordinary_unit
 
@@ -206,6 +207,7 @@ def inputs(
     name: str = "X",
     *,
     finite: bool = True,
+    categories: Sequence[Sequence[int] | None] = (),
 ) -> list[Any]:
     """Return one matrix for each input of a model, all with the same number of rows.
 
@@ -222,6 +224,8 @@ def inputs(
         What to call `X` in errors.
     finite : bool
         Whether the values are checked to be finite.
+    categories : sequence
+        How many categories each column of each input has, None for an input of other numbers.
 
     Raises
     ------
@@ -257,6 +261,9 @@ def inputs(
     ]
     for part, title in zip(result, titles, strict=True):
         same_rows(part, title, len(result[0]), titles[0])
+    for part, title, limits in zip(result, titles, categories, strict=False):
+        if limits is not None:
+            check_indices(part, title, limits)
     return result
 
 

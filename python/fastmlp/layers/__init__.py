@@ -13,10 +13,12 @@ from fastmlp.layers.activation import Activation
 from fastmlp.layers.base import LAYERS, Input, Layer, ParameterSpec, Symbol
 from fastmlp.layers.dense import Dense
 from fastmlp.layers.dropout import Dropout
+from fastmlp.layers.embedding import Embedding
 from fastmlp.layers.function import Lambda, register
 from fastmlp.layers.join import Add, Concatenate, Multiply, add, concat, multiply
 from fastmlp.layers.noise import GaussianNoise
 from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
+from fastmlp.layers.numeric import NumericEmbedding
 from fastmlp.layers.prelu import PReLU
 from fastmlp.layers.scale import Scale
 
@@ -28,12 +30,14 @@ __all__ = [
     "Concatenate",
     "Dense",
     "Dropout",
+    "Embedding",
     "GaussianNoise",
     "Input",
     "Lambda",
     "Layer",
     "LayerNorm",
     "Multiply",
+    "NumericEmbedding",
     "PReLU",
     "ParameterSpec",
     "RMSNorm",
@@ -60,6 +64,8 @@ _ALL: tuple[type[Layer], ...] = (
     Multiply,
     GaussianNoise,
     Lambda,
+    Embedding,
+    NumericEmbedding,
 )
 LAYERS.update({cls.__name__: cls for cls in _ALL})
 

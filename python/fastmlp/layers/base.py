@@ -213,6 +213,11 @@ class Layer:
     def name(self, name: str | None) -> None:
         self.given_name = name
 
+    @property
+    def index_limits(self) -> tuple[int, ...] | None:
+        """How many categories each column of its input has, None if these are no indices."""
+        return None
+
     # What a layer must say.
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import activations, initializers
 from fastmlp import graph as g
-from fastmlp._checks import flag, integer, real
-from fastmlp.initializers import Initializer
+from fastmlp._checks import choice, flag, integer, real
+from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
 from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, only_input
 
@@ -35,6 +35,11 @@ class Dense(Layer):
         kin and sin, LeCun for selu, Glorot for the others.
     bias_initializer
         What b is drawn from.
+    groups
+        k > 1 cuts the inputs and the outputs into k groups of columns: `units` is the number of
+        units of each, and group i of h is φ(xᵢ Wᵢᵀ + bᵢ) of group i of x.
+    shared
+        Whether all groups have one W and one b. With ``"weights"`` they have one W, and each a b.
     l2
         λ of ½λ‖W‖² for this layer. None takes that of the fit.
     l1
@@ -47,8 +52,15 @@ class Dense(Layer):
     Raises
     ------
     ValueError, TypeError
-        If `units` is not a whole number of at least 1, `l1` or `l2` is negative, or a name is
-        unknown.
+        If `units` is not a whole number of at least 1, `l1` or `l2` is negative, a name is unknown,
+        or the inputs are not `groups` groups of as many columns.
+
+    Notes
+    -----
+    The parameters are ``weights`` (units, inputs) and ``biases`` (units,). With groups, weights are
+    (units, inputs / groups) if shared, else (groups·units, inputs / groups), those of the groups
+    one below the other; biases are (units,) if shared is True, else (groups·units,). One W shared
+    is one product with groups·rows rows: TabM (Gorishniy et al. 2025) is built of such layers.
 
     Examples
     --------
@@ -57,6 +69,9 @@ class Dense(Layer):
     >>> h = hidden(Input(784))
     >>> [spec.shape for spec in hidden.parameter_specs((784,))]
     [(256, 784), (1, 256)]
+    >>> heads = Dense(2, groups=32)
+    >>> [spec.shape for spec in heads.parameter_specs((320,))]
+    [(64, 10), (1, 64)]
     """
 
     activation: activations.Activation
@@ -71,6 +86,8 @@ class Dense(Layer):
         "bias_initializer": Setting(
             lambda value: initializers.get(value, "bias_initializer"), _DRAWN
         ),
+        "groups": Setting(lambda value: integer(value, "groups", at_least=1, at_most=None), _SHAPE),
+        "shared": Setting(lambda value: _checked_shared(value), _SHAPE),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
         "l1": Setting(lambda value: real(value, "l1", at_least=0)),
     }
@@ -83,6 +100,8 @@ class Dense(Layer):
         use_bias: bool = True,
         weights_initializer: str | Initializer | float | None = None,
         bias_initializer: str | Initializer | float = "zeros",
+        groups: int = 1,
+        shared: bool | str = False,
         l2: float | None = None,
         l1: float = 0.0,
         name: str | None = None,
@@ -94,8 +113,14 @@ class Dense(Layer):
         self.use_bias = use_bias
         self.weights_initializer: Initializer | None = weights_initializer  # type: ignore[assignment]
         self.bias_initializer: Initializer = bias_initializer  # type: ignore[assignment]
+        self.groups = groups
+        self.shared = shared
         self.l2 = l2
         self.l1 = l1
+        if self.shared and self.groups == 1:
+            raise ValueError("shared needs groups: with one group there is nothing to share")
+        if self.shared == "weights" and not self.use_bias:
+            raise ValueError('shared="weights" needs biases that are not: write shared=True')
 
     @property
     def weights(self) -> Array:
@@ -116,19 +141,30 @@ class Dense(Layer):
         self._assign("biases", self.biases, values)
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
-        """Return the number of units."""
-        only_input(self, input_columns)
-        return self.units
+        """Return the number of units, of all groups."""
+        self._inputs_of_group(input_columns)
+        return self.groups * self.units
+
+    def _inputs_of_group(self, input_columns: tuple[int, ...]) -> int:
+        inputs = only_input(self, input_columns)
+        if inputs % self.groups:
+            raise ValueError(
+                f"{self!r} takes groups={self.groups} of as many columns, not {inputs} columns"
+            )
+        return inputs // self.groups
 
     def parameter_specs(self, input_columns: tuple[int, ...]) -> tuple[ParameterSpec, ...]:
         """Return those of W, (units, inputs), and b, (1, units)."""
-        inputs = only_input(self, input_columns)
+        inputs = self._inputs_of_group(input_columns)
         draw = self.weights_initializer or initializers.get(self.activation.initializer)
-        shape = (self.units, inputs)
+        matrices = 1 if self.shared else self.groups
+        draw = draw if matrices == 1 else Stacked(draw, matrices)
+        shape = (matrices * self.units, inputs)
         weights = ParameterSpec("weights", "W", shape, draw, self.l2, l1=self.l1)
         if not self.use_bias:
             return (weights,)
-        shape, draw = (1, self.units), self.bias_initializer
+        vectors = 1 if self.shared is True else self.groups
+        shape, draw = (1, vectors * self.units), self.bias_initializer
         return weights, ParameterSpec("biases", "b", shape, draw, role="bias")
 
     def apply(
@@ -136,9 +172,24 @@ class Dense(Layer):
     ) -> g.Node:
         """Return φ(x Wᵀ + b)."""
         (x,) = nodes
+        if self.groups > 1:
+            return self._grouped(x, *parameters)
         if self.use_bias:
-            return self.activation(g.affine(x, *parameters))
+            W, b = parameters
+            return self.activation(g.affine(x, W, b))
         return self.activation(g.matmul(x, parameters[0], transpose_b=True))
+
+    def _grouped(self, x: g.Node, W: g.Node, b: g.Node | None = None) -> g.Node:
+        k = self.groups
+        if self.shared and (b is None or self.shared is True):  # φ, too, on k·b rows
+            rows = g.group_rows(x, k)
+            z = g.matmul(rows, W, transpose_b=True) if b is None else g.affine(rows, W, b)
+            return g.ungroup_rows(self.activation(z), k)
+        if b is None:
+            z = g.group_matmul(x, W, k, transpose_b=True)
+        else:
+            z = g.affine(x, W, b, groups=k, shared=bool(self.shared))
+        return activated(self.activation, z, k)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
@@ -150,7 +201,8 @@ class Dense(Layer):
             "weights_initializer": None if draw is None else draw.config(),
             "bias_initializer": self.bias_initializer.config(),
             "l2": self.l2,
-            **({"l1": self.l1} if self.l1 else {}),  # files without it are read by older versions
+            **({"l1": self.l1} if self.l1 else {}),  # files without these are read by older
+            **({"groups": self.groups, "shared": self.shared} if self.groups > 1 else {}),
         }
 
     @classmethod
@@ -166,8 +218,26 @@ class Dense(Layer):
         said = [str(self.units), repr(self.activation.name)]
         if not self.use_bias:
             said.append("use_bias=False")
+        if self.groups > 1:
+            said.append(f"groups={self.groups}")
+        if self.shared:
+            said.append(f"shared={self.shared!r}")
         if self.l2 is not None:
             said.append(f"l2={self.l2:g}")
         if self.l1:
             said.append(f"l1={self.l1:g}")
         return said
+
+
+def activated(phi: activations.Activation, z: g.Node, groups: int) -> g.Node:
+    """Return φ(z), of each group of columns by itself unless φ works on elements."""
+    by_elements = phi.name != "softmax" and activations.ACTIVATIONS.get(phi.name) is phi
+    if by_elements:
+        return phi(z)
+    return g.ungroup_rows(phi(g.group_rows(z, groups)), groups)
+
+
+def _checked_shared(value: Any) -> bool | str:
+    if isinstance(value, str):
+        return choice(value, "shared", ("weights",))
+    return flag(value, "shared")

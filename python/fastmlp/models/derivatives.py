@@ -157,7 +157,7 @@ class Differentiable(Owner):
         feeds = dict(zip(network.input_nodes, inputs, strict=True))
         if isinstance(chosen, int):
             pullback = self._pullback(place, chosen)
-            if len(inputs) == 1 and part is output:
+            if network.index_limits == (None,) and part is output:
                 self._gradients[output if output is None else int(output)] = pullback.single()
         else:
             name, seeds = ("output", 1) if len(chosen) == 1 else ("outputs", g.BATCH)
@@ -235,7 +235,7 @@ class Differentiable(Owner):
             self._fill_by_parts(place, inputs, results)
         else:
             pullback = self._pullback(place, None)
-            if len(inputs) == 1 and output is None:
+            if network.index_limits == (None,) and output is None:
                 self._jacobian = pullback.single()
             for feeds, parts in self._blocks(inputs, results):
                 pullback.plan.run(feeds, out=[part.reshape(len(part), -1) for part in parts])

@@ -99,7 +99,7 @@ def last_layer(network: Network) -> tuple[Dense, str]:
     Raises
     ------
     ValueError
-        If it is no Dense layer with the identity activation, used once.
+        If it is no Dense layer with the identity activation and one group, used once.
     """
     network.outputs.the_only("solve_output_layer")
     rows = network.summary()
@@ -113,6 +113,8 @@ def last_layer(network: Network) -> tuple[Dense, str]:
             f"only then are its best weights the solution of linear equations; it is {kind}"
             f"{f', used {calls} times' if calls > 1 else ''}"
         )
+    if layer.groups > 1:
+        raise ValueError(f"the last layer must be one group of units, {layer!r} is {layer.groups}")
     (source,) = last.connections
     return layer, source
 
@@ -135,7 +137,8 @@ def collapsed(network: Network) -> tuple[Array, Array, Any]:
     Raises
     ------
     ValueError
-        If a layer but the last has another activation than identity, or they do not stand in a row.
+        If a layer but the last has another activation than identity, or groups, or they do not
+        stand in a row.
     """
     network.outputs.the_only("collapse_linear")
     rows = network.summary()
@@ -147,6 +150,8 @@ def collapsed(network: Network) -> tuple[Array, Array, Any]:
         layer = network.layer(row.name.partition(":")[0])
         _check_linear(row, layer, is_last=row is rows[-1])
         if isinstance(layer, Dense):
+            if layer.groups > 1:
+                raise ValueError(f"layer {row.name!r} is {layer.groups} groups: it cannot collapse")
             weights = layer.weights.astype(np.float64)
             W, b = weights @ W, weights @ b
             if layer.use_bias:

@@ -109,10 +109,10 @@ class Predicting(Differentiable):
         Arrays of numbers go straight to the core, which converts them: about a microsecond for one
         row of a small network.
 
-        Values are not looked at, whatever `X` is: a row with NaN has NaN in its result, a row with
-        infinity (or what is infinite in the model's type) has what arithmetic makes of it, and no
-        other row differs. `fit` and `evaluate` refuse such data, and so do the estimators, as those
-        of scikit-learn do.
+        Values are not looked at, whatever `X` is, but for the indices of an `Embedding`: a row with
+        NaN has NaN in its result, a row with infinity (or what is infinite in the model's type) has
+        what arithmetic makes of it, and no other row differs. `fit` and `evaluate` refuse such
+        data, and so do the estimators, as those of scikit-learn do.
 
         Examples
         --------
@@ -205,7 +205,7 @@ class Predicting(Differentiable):
         if inference is None:
             with turns.building:
                 inference = plan, nodes = self._planned(training=False)
-                if len(self.network.inputs) == 1:
+                if self.network.index_limits == (None,):  # one input; indices are looked at
                     one = self.network.outputs.form == ONE
                     self._predictor = plan.predictor() if one else self._few_rows(nodes)
                 if self._turn is None or not self._turn.live:

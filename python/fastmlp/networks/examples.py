@@ -115,7 +115,15 @@ def network_inputs(
 ) -> list[Any]:
     """Check the inputs of a network, which errors call `name`; their values if `finite`."""
     names = [str(node.name) for node in network.input_nodes]
-    return arrays.inputs(X, names, network.input_columns, dtype, name, finite=finite)
+    return arrays.inputs(
+        X,
+        names,
+        network.input_columns,
+        dtype,
+        name,
+        finite=finite,
+        categories=network.index_limits,
+    )
 
 
 def check(

@@ -45,7 +45,8 @@ def drawn(structure: Structure, seed: Seed, dtype: npt.DTypeLike) -> list[npt.ND
 
 def _argument(layer: Layer, spec: ParameterSpec) -> str:
     """Return the name of the layer's argument that the parameter is drawn from."""
-    found = [name for name, value in vars(layer).items() if value is spec.initializer]
+    rule = getattr(spec.initializer, "rule", spec.initializer)  # of each of several matrices
+    found = [name for name, value in vars(layer).items() if value is rule]
     if not found:  # a default that follows from something else
         return f"the initializer of {spec.name}"
     # One initializer may be given twice: biases are bias_initializer's.
@@ -73,8 +74,11 @@ def parameter_nodes(
 ) -> tuple[g.Node, ...]:
     """Return a node for each parameter, named as in formulas: W1, b1, W2 and so on."""
     numbered = enumerate((needed for needed in specs if needed), start=1)
-    names = [f"{spec.symbol}{number}" for number, needed in numbered for spec in needed]
-    return tuple(g.parameter(value, name) for value, name in zip(values, names, strict=True))
+    every = [(f"{spec.symbol}{number}", spec) for number, needed in numbered for spec in needed]
+    return tuple(
+        g.parameter(value, name, by_rows=spec.role == "embedding")
+        for value, (name, spec) in zip(values, every, strict=True)
+    )
 
 
 def input_nodes(inputs: Sequence[Input]) -> tuple[g.Node, ...]:

@@ -67,6 +67,8 @@ class Network(Portable):
         ``dense_1.weights``, ``dense_1.biases``, …, in the order of the nodes.
     parameter_roles : dict of Node to str
         What each is for, see `ParameterSpec`.
+    index_limits : tuple
+        How many categories each column of each input has; None for an input of other numbers.
     version : int
         How often a setting of a layer has changed: what is made of a graph is of this version.
 
@@ -104,6 +106,7 @@ class Network(Portable):
         self.inputs = structure.inputs
         self.outputs = structure.outputs
         self.layers = structure.layers
+        self.index_limits = structure.index_limits
         for layer, name in zip(structure.layers, structure.names, strict=True):
             if layer.owner is not None:
                 raise ValueError(

@@ -94,6 +94,7 @@ class Structure:
         if joins > MOST_JOINS:
             raise ValueError(f"a network joins {MOST_JOINS:,} values at most, this one {joins:,}")
         self.names = unique_names(self.layers)
+        self.index_limits = tuple(map(self._index_limits, range(len(inputs))))
         self.specs = self._parameter_specs()
         places = tuple(position[symbol] for symbol in found)
         called = self.call_names()
@@ -103,6 +104,12 @@ class Structure:
             places,
             tuple(self.columns[place] for place in places),
         )
+
+    def _index_limits(self, number: int) -> tuple[int, ...] | None:
+        """Return how many categories each column of an input has, if it holds indices."""
+        readers = [self.layers[call.layer] for call in self.calls if number in call.sources]
+        limits = [layer.index_limits for layer in readers if layer.index_limits is not None]
+        return tuple(map(min, zip(*limits, strict=True))) if limits else None
 
     def _parameter_specs(self) -> tuple[tuple[ParameterSpec, ...], ...]:
         specs: dict[int, tuple[ParameterSpec, ...]] = {}

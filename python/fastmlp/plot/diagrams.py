@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import INK, axes
+from fastmlp.plot.wires import wires
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,8 @@ class _Bundle:
 
     sources: list[_Unit]
     target: _Column
-    weights: Array | None  # None: unit i to unit i without a weight
+    weights: Array | None  # None: without a weight
+    links: Array | None = None  # (units, sources), which there are; by default all, or i to i
 
 
 def network(
@@ -189,25 +191,17 @@ def _columns(
         columns.append(column)
         where[row.name] = [(column, i) for i in range(column.units)]
         layer = parts.get(row.name.partition(":")[0])
-        weights = _array(layer, "weights")
-        column.biases = _array(layer, "biases")
+        weights, links, column.biases = wires(layer, column.units, len(joined))
         if row.kind not in ("Input", "Dense"):
             column.notes.append(row.kind.lower())
         if row.activation not in ("", "identity"):
             column.notes.append(row.activation)
-        if weights is not None and weights.shape == (column.units, len(joined)):
-            bundles.append(_Bundle(joined, column, weights))
+        if links is not None or weights is not None:
+            bundles.append(_Bundle(joined, column, weights, links))
         elif joined:
             bundles += [_Bundle(units, column, None) for units in sources]
     several = [unit for row in rows if row.output for unit in where[row.name]]
     return columns, bundles, several or where[rows[-1].name], where
-
-
-def _array(layer: Any, name: str) -> Array | None:
-    try:
-        return np.asarray(getattr(layer, name), dtype=np.float64)
-    except AttributeError:
-        return None
 
 
 def _strongest(column: _Column, bundles: Sequence[_Bundle], most: int) -> Array:
@@ -265,9 +259,11 @@ def _lines(bundle: _Bundle) -> list[tuple[tuple[float, float], tuple[float, floa
     for j, (source, unit) in enumerate(bundle.sources):
         if unit not in source.positions:
             continue
-        targets = [j] if bundle.weights is None else bundle.target.shown.tolist()
+        plain = bundle.weights is None and bundle.links is None
+        targets = [j] if plain else bundle.target.shown.tolist()
         for i in targets:
-            if i in bundle.target.positions:
+            linked = bundle.links is None or bundle.links[i, j]
+            if i in bundle.target.positions and linked:
                 weight = None if bundle.weights is None else float(bundle.weights[i, j])
                 found.append((source.positions[unit], bundle.target.positions[i], weight))
     return found

@@ -1,0 +1,215 @@
+"""Embeddings of categories: a row of a table for each number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from fastmlp import graph as g
+from fastmlp import initializers
+from fastmlp._checks import integer
+from fastmlp.initializers import Initializer
+from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, Symbol, only_input
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_SHAPE = "the shape of its tables depends on it, make a new model"
+_DRAWN = "its tables have been drawn, assign weights"
+# Every index must be exact in float32.
+MOST_CATEGORIES = 1 << 24
+
+
+class Embedding(Layer):
+    """A row of a table for each category: columns of indices become columns of numbers.
+
+    It stands on an `Input` whose columns hold whole numbers, of any type, from 0 to categories − 1;
+    anything else is an error that names row and column before anything changes. Numbers of other
+    kinds go to an `Input` of their own.
+
+    Parameters
+    ----------
+    categories
+        How many categories there are, or a sequence of such for several columns of indices, each
+        with a table of its own. At most 16,777,216.
+    columns
+        How many numbers stand for a category: the columns of its table, or a sequence of such.
+    initializer
+        What the tables are drawn from, see `initializers.get`. By default the standard normal
+        distribution, as in PyTorch; Keras's is ``"uniform"``.
+    name
+        What summaries and files call it; embedding_1, embedding_2, … by default.
+    trainable
+        Whether a fit changes it, see `Layer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is no whole number of at least 1, the sequences differ in length, or it is
+        called with anything but an `Input`.
+
+    Notes
+    -----
+    The parameters are ``weights`` (categories, columns), or ``weights_1``, ``weights_2``, … where
+    `categories` is a sequence. Their role is ``"embedding"``: an l2 penalty leaves them alone. The
+    derivative by the indices is 0.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> model = fm.Sequential([fm.Embedding(7, 4), fm.Dense(1)], input_columns=1, seed=0)
+    >>> model.predict([[0], [6]]).shape
+    (2, 1)
+    >>> fm.Embedding([7, 3, 10], [4, 2, 4])(fm.Input(3)).columns
+    10
+    """
+
+    SETTINGS: ClassVar[dict[str, Setting]] = {
+        "categories": Setting(
+            lambda value: _one_or_several(value, "categories", MOST_CATEGORIES), _SHAPE
+        ),
+        "columns": Setting(lambda value: _one_or_several(value, "columns", None), _SHAPE),
+        "initializer": Setting(lambda value: initializers.get(value, "initializer"), _DRAWN),
+    }
+
+    def __init__(
+        self,
+        categories: int | Sequence[int],
+        columns: int | Sequence[int],
+        *,
+        initializer: str | Initializer | float = "normal",
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self.categories: int | tuple[int, ...] = categories  # type: ignore[assignment]
+        self.columns: int | tuple[int, ...] = columns  # type: ignore[assignment]
+        self.initializer: Initializer = initializer  # type: ignore[assignment]
+        self._tables()
+
+    def _tables(self) -> list[tuple[int, int]]:
+        """Return the shape of each table."""
+        sizes, widths = self.categories, self.columns
+        if isinstance(sizes, int):
+            if isinstance(widths, tuple):
+                raise ValueError(
+                    f"columns must be one number, as categories is, got {list(widths)}"
+                )
+            return [(sizes, widths)]
+        if isinstance(widths, int):
+            widths = (widths,) * len(sizes)
+        if len(widths) != len(sizes):
+            raise ValueError(
+                f"columns must be one number or as many as categories, {len(sizes)}, "
+                f"got {list(widths)}"
+            )
+        return list(zip(sizes, widths, strict=True))
+
+    def __call__(self, symbols: Symbol | Sequence[Symbol]) -> Symbol:
+        """Return the symbol of this layer's output for an `Input`."""
+        result = super().__call__(symbols)
+        if result.sources[0].layer is not None:
+            raise ValueError(
+                f"{self!r} must be called with an Input, whose columns are indices, not with "
+                f"{result.sources[0]!r}"
+            )
+        return result
+
+    @property
+    def index_limits(self) -> tuple[int, ...]:
+        """How many categories each column of the input has."""
+        return tuple(rows for rows, _ in self._tables())
+
+    def spans(self, input_columns: int) -> list[int]:
+        """Return how many columns of the result come of each column of the input."""
+        return [width for _, width in self._tables()]
+
+    @property
+    def weights(self) -> Any:
+        """The table, (categories, columns), or a list of them; writable views."""
+        if isinstance(self.categories, int):
+            return self._view("weights")
+        return [self._view(name) for name in self._names()]
+
+    @weights.setter
+    def weights(self, values: Any) -> None:
+        if isinstance(self.categories, int):
+            self._assign("weights", self._view("weights"), values)
+            return
+        views: list[Array] = self.weights
+        if not isinstance(values, Sequence) or len(values) != len(views):
+            raise ValueError(f"weights of {self!r} must be a list of {len(views)} tables")
+        tables: list[npt.NDArray[Any]] = [view.copy() for view in views]
+        for name, table, value in zip(self._names(), tables, values, strict=True):
+            self._assign(name, table, value)
+        for view, table in zip(views, tables, strict=True):
+            view[...] = table
+
+    def _names(self) -> list[str]:
+        if isinstance(self.categories, int):
+            return ["weights"]
+        return [f"weights_{i}" for i in range(1, len(self.categories) + 1)]
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the columns of all tables."""
+        given, tables = only_input(self, input_columns), self._tables()
+        if given != len(tables):
+            raise ValueError(
+                f"{self!r} takes {len(tables)} columns of indices, one for each number of "
+                f"categories, not {given}"
+            )
+        return sum(self.spans(given))
+
+    def parameter_specs(self, input_columns: tuple[int, ...]) -> tuple[ParameterSpec, ...]:
+        """Return those of the tables, (categories, columns) each."""
+        names = self._names()
+        symbols = ["E"] if len(names) == 1 else [f"E{i}_" for i in range(1, len(names) + 1)]
+        return tuple(
+            ParameterSpec(name, symbol, shape, self.initializer, role="embedding")
+            for name, symbol, shape in zip(names, symbols, self._tables(), strict=True)
+        )
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the rows that the indices name, side by side."""
+        return g.take_rows(list(parameters), nodes[0])
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments but the name, JSON values only."""
+
+        def plain(value: int | tuple[int, ...]) -> int | list[int]:
+            return value if isinstance(value, int) else list(value)
+
+        return {
+            "categories": plain(self.categories),
+            "columns": plain(self.columns),
+            "initializer": self.initializer.config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Embedding:
+        """Return the layer whose `config` this is, without the key ``"class"``."""
+        arguments = dict(config)
+        if arguments.get("initializer") is not None:
+            arguments["initializer"] = initializers.from_config(arguments["initializer"])
+        return cls(**arguments)
+
+    def _arguments(self) -> list[str]:
+        saved = self.settings()
+        return [str(saved["categories"]), str(saved["columns"])]
+
+
+def _one_or_several(value: Any, name: str, at_most: int | None) -> int | tuple[int, ...]:
+    """Return a whole number of at least 1, or several as a tuple."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return integer(value, name, at_least=1, at_most=at_most)
+    if len(value) == 0:
+        raise ValueError(f"{name} must hold one number at least, got none")
+    return tuple(
+        integer(number, f"{name}[{i}]", at_least=1, at_most=at_most)
+        for i, number in enumerate(value)
+    )
