@@ -10,5 +10,6 @@ void bind_format(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);
 void bind_predict(pybind11::module_& m);
 void bind_program(pybind11::module_& m);
+void bind_step(pybind11::module_& m);
 
 }  // namespace fastmlp

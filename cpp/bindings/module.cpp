@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, m) {
   fastmlp::bind_kernels(m);
   fastmlp::bind_program(m);
   fastmlp::bind_predict(m);
+  fastmlp::bind_step(m);
 }
 #undef PyInit__core
 

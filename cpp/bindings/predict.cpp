@@ -2,14 +2,10 @@
 // microsecond counts. It answers NotImplemented to anything but an array whose numbers the core can
 // read and convert; the caller then converts, with its own errors.
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <new>
 #include <optional>
-#include <stdexcept>
-#include <type_traits>
 
 #include "bindings/bindings.h"
+#include "bindings/function.h"
 #include "bindings/program.h"
 
 namespace py = pybind11;
@@ -37,28 +33,6 @@ Extent extent(const Feed& f) {
   const Index last = std::max<Index>(down, 0) + std::max<Index>(across, 0);
   const char* const data = static_cast<const char*>(f.data);
   return {data + first * size_of(f.dtype), data + (last + 1) * size_of(f.dtype)};
-}
-
-// Whether all its numbers are finite in type T.
-template <class T>
-bool all_finite(const Feed& f) {
-  int others = 0;  // no early exit from a row: the loop is vectorised
-  with_type(f.dtype, [&](auto element) {
-    using From = decltype(element);
-    const auto look = [&](auto wrong) {
-      for (Index i = 0; i < f.rows && !others; ++i) {
-        const From* row = static_cast<const From*>(f.data) + i * f.stride;
-        for (Index j = 0; j < f.columns; ++j) others |= int(wrong(row[j * f.step]));
-      }
-    };
-    if constexpr (std::is_same_v<From, Half>) look([](Half x) { return !finite(x); });
-    if constexpr (std::is_floating_point_v<From>) {
-      constexpr From limit =
-          From(std::min<double>(std::numeric_limits<T>::max(), std::numeric_limits<From>::max()));
-      look([](From x) { return !(std::abs(x) <= limit); });
-    }
-  });
-  return !others;
 }
 
 template <class T>
@@ -122,20 +96,7 @@ PyObject* call_predictor(PyObject* self, PyObject* const* arguments, Py_ssize_t 
     return nullptr;
   }
   const auto* predictor = static_cast<const Predictor<T>*>(PyCapsule_GetPointer(self, nullptr));
-  try {
-    return predictor->call(arguments[0], arguments[1]);
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  } catch (const py::builtin_exception& error) {
-    error.set_error();
-    return nullptr;
-  } catch (const std::invalid_argument& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
-    return nullptr;
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-    return nullptr;
-  }
+  return guarded([&] { return predictor->call(arguments[0], arguments[1]); });
 }
 
 template <class T>
@@ -149,14 +110,9 @@ py::object make_predictor(py::object program, py::array parameters) {
   static PyMethodDef method = {
       "predict", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call_predictor<T>)),
       METH_FASTCALL, "predict(X, out) -> array, or NotImplemented"};
-  auto* predictor =
-      new Predictor<T>{program,           parameters,          &held.executor(),  weights,
-                       p.feed_columns[0], p.output_columns[0], py::dtype::of<T>()};
-  const auto capsule =
-      py::reinterpret_steal<py::object>(PyCapsule_New(predictor, nullptr, [](PyObject* self) {
-        delete static_cast<Predictor<T>*>(PyCapsule_GetPointer(self, nullptr));
-      }));
-  return py::reinterpret_steal<py::object>(PyCFunction_NewEx(&method, capsule.ptr(), nullptr));
+  return make_function(
+      &method, new Predictor<T>{program, parameters, &held.executor(), weights, p.feed_columns[0],
+                                p.output_columns[0], py::dtype::of<T>()});
 }
 
 }  // namespace

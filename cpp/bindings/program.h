@@ -65,7 +65,6 @@ class PyProgram {
                   std::optional<py::array> parts, std::vector<py::array> outputs,
                   std::optional<py::array> sums) {
     const Program& p = executor_.program();
-    if (p.scalars.empty()) fail("this program computes no loss");
     check_rows(rows);
     if (batch_rows < 1) fail("batch_rows: expected at least 1");
     if (epochs < 0 || epochs > kMaxElements / rows) fail("epochs: impossible number");
@@ -78,25 +77,12 @@ class PyProgram {
     call.rows = rows;
     call.batch_rows = batch_rows;
     call.epochs = epochs;
-    call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
-    call.updates = to_updates(groups, state);
-    call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
-    if (!(clip_norm > 0 && clip_value > 0)) fail("clip_norm, clip_value: expected more than 0");
-    call.updates.clip_norm = clip_norm;
-    call.updates.clip_value = clip_value;
+    prepare(call, parameters, state, groups, step_values, steps, clip_norm, clip_value, outputs);
     if (average.has_value() != parts.has_value()) fail("average: expected it and its parts");
     if (average) {
       call.updates.average = to_vector<T>(*average, p.parameter_size, "average");
       call.updates.state.push_back(call.updates.average);
       call.updates.parts = to_vector<double>(*parts, steps, "parts");
-    }
-    if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      T* const out = p.output_rows[i] == kBatch
-                         ? nullptr
-                         : to_result<T>(proxy(outputs[i]), p.output_rows[i], p.output_columns[i]);
-      if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
-      call.outputs.push_back(out);
     }
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
@@ -104,7 +90,6 @@ class PyProgram {
     std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;
     call.seed = seed;
     call.first_step = first_step;
-    call.interrupted = [] { return with_gil([] { return PyErr_CheckSignals() != 0; }); };
     TrainingResult result;
     {
       const WithoutGil without;
@@ -119,17 +104,37 @@ class PyProgram {
     return py::make_tuple(result.epochs, result.steps, result.non_finite);
   }
 
-  Executor<T>& executor() { return executor_; }
-
- private:
-  void check_rows(Index rows) const {
-    if (rows < 1) fail("rows: expected at least 1");
-    const Index columns =
-        std::max<Index>(executor_.program().batch_columns + executor_.program().fed_columns(), 1);
-    if (rows > kMaxRows || rows > kMaxElements / columns) fail("rows: too many");
+  // What steps change, and by which numbers: what a training call needs apart from its rows.
+  void prepare(TrainingCall<T>& call, const py::array& parameters,
+               const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
+               const py::array& step_values, Index steps, double clip_norm, double clip_value,
+               const std::vector<py::array>& outputs) const {
+    const Program& p = executor_.program();
+    if (p.scalars.empty()) fail("this program computes no loss");
+    call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
+    call.updates = to_updates(groups, state);
+    call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
+    if (!(clip_norm > 0 && clip_value > 0)) fail("clip_norm, clip_value: expected more than 0");
+    call.updates.clip_norm = clip_norm;
+    call.updates.clip_value = clip_value;
+    if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      T* const out = p.output_rows[i] == kBatch
+                         ? nullptr
+                         : to_result<T>(proxy(outputs[i]), p.output_rows[i], p.output_columns[i]);
+      if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
+      call.outputs.push_back(out);
+    }
+    call.interrupted = [] { return with_gil([] { return PyErr_CheckSignals() != 0; }); };
   }
 
-  // What has no batch rows may come with as many for each of the steps.
+  Index most_rows() const {
+    const Program& p = executor_.program();
+    return std::min(kMaxRows, kMaxElements / std::max<Index>(p.batch_columns + p.fed_columns(), 1));
+  }
+
+  // What has no batch rows may come with as many for each of the steps. Feeds with batch rows are
+  // left out, for whoever has them later, where there are none of these.
   std::vector<Feed> to_feeds(const std::vector<py::object>& arrays, Index rows,
                              Index steps = 1) const {
     const Program& p = executor_.program();
@@ -137,6 +142,10 @@ class PyProgram {
     std::vector<Feed> feeds;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
       const Index each = p.feed_rows[i], columns = p.feed_columns[i];
+      if (each == kBatch && rows == 0) {
+        feeds.emplace_back();
+        continue;
+      }
       const bool by_step = each != kBatch && steps > 1 && each <= kMaxElements / steps &&
                            is_array_of_rows(arrays[i], each * steps);
       const Index of_batch = each == kBatch ? rows : each;
@@ -149,6 +158,14 @@ class PyProgram {
       feed.each_step = each;
     }
     return feeds;
+  }
+
+  Executor<T>& executor() { return executor_; }
+
+ private:
+  void check_rows(Index rows) const {
+    if (rows < 1) fail("rows: expected at least 1");
+    if (rows > most_rows()) fail("rows: too many");
   }
 
   // How many elements a batch of sparse rows lists follows from the order, so a copy is read then;

@@ -80,6 +80,23 @@ class ProgramF64(_Program, metaclass=_Type): ...
 def make_predictor(
     program: ProgramF32 | ProgramF64, parameters: _Array
 ) -> Callable[[Any, _Array | None], Any]: ...
+def make_stepper(
+    *,
+    program: ProgramF32 | ProgramF64,
+    feeds: Sequence[_Array | None],  # None: given in each step
+    sources: Sequence[int],  # of each feed: which of X; −1: t; −2: none of them
+    limits: tuple[float, float, bool],
+    parameters: _Array,
+    state: Sequence[_Array],
+    groups: Sequence[tuple[int, int, str, int, bool]],
+    step_values: NDArray[np.float64],
+    first_step: int,
+    seed: int,
+    clip_norm: float,
+    clip_value: float,
+    outputs: Sequence[_Array],
+    counter: Any,
+) -> Callable[[Any, Any, bool], Any]: ...
 def aligned_zeros(size: int, dtype: np.dtype[Any]) -> _Array: ...
 def set_num_threads(n: int) -> None: ...
 def set_own_threads(n: int) -> int: ...

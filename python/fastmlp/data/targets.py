@@ -7,6 +7,7 @@ row for each example, without a copy where nothing changes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ENCODERS", "as_matrix"]
+__all__ = ["ENCODERS", "as_matrix", "limits"]
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
@@ -159,3 +160,18 @@ ENCODERS: dict[str, Callable[[Array, int, str], Array]] = {
     "binary": encode_binary,
     "class": encode_class,
 }
+
+
+def limits(kind: str, columns: int) -> tuple[float, float, bool]:
+    """Return between which numbers targets are that their encoder leaves as they are.
+
+    Ends included; the third says whether they are whole numbers. Such labels are in one column.
+
+    Examples
+    --------
+    >>> limits("class", 3)
+    (0.0, 2.0, True)
+    """
+    if kind == "class":
+        return 0.0, float(max(columns, 2) - 1), True
+    return (0.0, 1.0, False) if kind == "binary" else (-math.inf, math.inf, False)

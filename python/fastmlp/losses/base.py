@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import graph as g
-from fastmlp._checks import choice
-from fastmlp.data.targets import ENCODERS, as_matrix
+from fastmlp._checks import choice, is_ours
+from fastmlp.data.targets import ENCODERS, as_matrix, limits
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -107,6 +107,24 @@ class Loss:
         ValueError: t has 1 value out of range; the first is 3 at row 1; expected labels 0 … 2
         """
         return ENCODERS[self.target](as_matrix(t, name), output_columns, name)
+
+    def target_limits(self, output_columns: int, columns: int) -> tuple[float, float, bool] | None:
+        """Return which targets of so many columns `encode_targets` leaves as they are.
+
+        Returns
+        -------
+        (low, high, whole) or None
+            The least and the greatest number, and whether they are whole; None if it is not known.
+
+        Examples
+        --------
+        >>> from fastmlp import losses
+        >>> losses.get("cross_entropy").target_limits(3, 1)
+        (0.0, 2.0, True)
+        """
+        if not is_ours(type(self)) or (self.target == "class" and columns != 1):
+            return None  # a class of the user's may read targets in its own way
+        return limits(self.target, output_columns)
 
 
 def _by_name(name: str) -> Loss:

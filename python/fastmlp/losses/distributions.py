@@ -64,6 +64,10 @@ class Poisson(
             raise ValueError(f"poisson needs {name} >= 0; the smallest is {encoded.min()}")
         return encoded
 
+    def target_limits(self, output_columns: int, columns: int) -> tuple[float, float, bool] | None:
+        """Return which targets are left as they are: those that are not negative."""
+        return 0.0, math.inf, False
+
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         require_same_columns(self.name, y, t)

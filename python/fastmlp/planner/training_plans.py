@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from fastmlp import _core
 from fastmlp.data.arrays import KINDS
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds
-from fastmlp.graph.gradients import gradient
-from fastmlp.graph.node import Array, Node, constant, describe, topological_order
-from fastmlp.graph.ops.reductions import spread
+from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops.scheduled import values_of
-from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.build import plan_program
+from fastmlp.planner.changes import Changes
 from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
-from fastmlp.planner.parameters import Group, Parameters, Treatment
+from fastmlp.planner.parameters import Parameters, Treatment
 from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
 
 
@@ -30,65 +28,6 @@ class UpdateRule(Protocol):
     @property
     def kernel(self) -> str:
         """The rule, one of those in `_core.format.optimizers`."""
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What a step does to which parameters; see `plan_training`."""
-
-    gradients: Mapping[Node, Node] | None
-    statistics: Mapping[Node, Node]
-    frozen: frozenset[Node]
-    undecayed: frozenset[Node]
-    treatments: Mapping[Node, Treatment]
-    directions: Mapping[Node, Direction]
-
-    @property
-    def given(self) -> list[Node]:
-        """The nodes that are followed besides the loss's gradient."""
-        return [*(self.gradients or {}).values(), *self.statistics.values()]
-
-    def check(self, parameters: Parameters) -> None:
-        """Raise unless all of it is about these parameters."""
-        _check_nodes("gradients", self.gradients or {}, parameters)
-        _check_nodes("statistics", self.statistics, parameters)
-        for node in self.statistics:
-            if parameters.roles[node] != STATISTIC:
-                raise ValueError(
-                    f"statistics: {node!r} has the role {parameters.roles[node]!r}, "
-                    f"expected {STATISTIC!r}"
-                )
-        for name, nodes in (
-            ("frozen", self.frozen),
-            ("undecayed", self.undecayed),
-            ("treatments", self.treatments),
-            ("directions", self.directions),
-        ):
-            for node in nodes:
-                if node not in parameters.offsets:
-                    raise ValueError(f"{name}: {node!r} is not among the parameters")
-
-    def followed(self, loss: Node, parameters: Parameters) -> dict[Node, Node]:
-        """Return what each parameter follows; those left out stay as they are."""
-        stay = self.frozen | {v for v, role in parameters.roles.items() if role == STATISTIC}
-        trained = [node for node in parameters.nodes if node not in stay]
-        if self.gradients is None:
-            along = gradient(loss, trained)
-        else:
-            zero = constant(0.0)
-            along = [self.gradients.get(node) or spread(zero, node.shape) for node in trained]
-        values = {v: new for v, new in self.statistics.items() if v not in self.frozen}
-        return dict(zip(trained, along, strict=True)) | values
-
-    def groups(self, parameters: Parameters, followed: Iterable[Node], rule: str) -> list[Group]:
-        """Return the groups of the parameters that follow something."""
-        how = {
-            node: Treatment("assign")
-            if node in self.statistics
-            else self.treatments.get(node, Treatment(rule, decays=node not in self.undecayed))
-            for node in followed
-        }
-        return parameters.groups(how)
 
 
 def plan_training(
@@ -337,21 +276,97 @@ class TrainingPlan:
             rows=rows,
             batch_rows=batch_size,
             epochs=epochs,
-            parameters=self.parameters.flat,
-            state=list(state),
-            groups=self.groups,
-            step_values=np.ascontiguousarray(step_values, dtype=np.float64),
+            **self._updates(state, step_values, clip_norm, clip_value),
             seed=seed % WORD,
             first_step=first_step % WORD,
             scalars=result.numbers,
             done=result.counts,
-            clip_norm=math.inf if clip_norm is None else clip_norm,
-            clip_value=math.inf if clip_value is None else clip_value,
             average=None if average is None else average.vector,
             parts=None if average is None else average.parts,
             sums=sums,
         )
         return result
+
+    def _updates(
+        self,
+        state: Sequence[Array],
+        step_values: Array,
+        clip_norm: float | None,
+        clip_value: float | None,
+    ) -> dict[str, Any]:
+        """Return what the core needs to know of the optimizer."""
+        return {
+            "parameters": self.parameters.flat,
+            "state": list(state),
+            "groups": self.groups,
+            "step_values": np.ascontiguousarray(step_values, dtype=np.float64),
+            "clip_norm": math.inf if clip_norm is None else clip_norm,
+            "clip_value": math.inf if clip_value is None else clip_value,
+        }
+
+    @property
+    def schedules(self) -> list[Any]:
+        """The functions of steps in the graph."""
+        return [node.attrs["function"] for node in self._scheduled]
+
+    def stepper(
+        self,
+        X: Sequence[Node],
+        t: Node,
+        limits: tuple[float, float, bool],
+        counter: Any,
+        *,
+        state: Sequence[Array],
+        step_values: Array,
+        seed: int,
+        first_step: int,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> Callable[[Any, Any, bool], Any] | None:
+        """Return single steps as a function of plain arrays, for loops in Python.
+
+        The function ``(X, t, alone)`` takes a step with all rows as one batch and returns the loss,
+        or None if it, the parameters or the state became NaN or infinite: these then are as before.
+        It returns NotImplemented, and has done nothing, if the step is none of those whose numbers
+        are given, if what it is given are not matrices of finite numbers that the core can read,
+        or if the work is so much that other threads shall run meanwhile, unless `alone` says that
+        none of them changes the parameters.
+
+        Parameters
+        ----------
+        X, t : Node
+            The inputs and the targets. X is given as one array where it is one node, else as a list
+            or tuple; vectors are taken for matrices of one column.
+        limits : (low, high, whole)
+            Between which numbers the targets are, ends included, and whether they are whole.
+        counter : object
+            Its attribute `steps` is the number of the next step, read and written.
+        state, step_values, seed, first_step, clip_norm, clip_value
+            As for `run_epochs`; numbers of at least two steps.
+
+        Returns
+        -------
+        callable or None
+            None if the loss does not depend on all of X and t, or on more than these.
+        """
+        if len(self.inputs) != len(X) + 1 or set(self.inputs) != {*X, t}:
+            return None
+        places = {node: place for place, node in enumerate(X)} | {t: -1}
+        means, outputs = self._directions.arrays(state)
+        fixed = values_of(self._scheduled, first_step, len(step_values), self.parameters.dtype)
+        fixed += means
+        function: Callable[[Any, Any, bool], Any] = _core.make_stepper(
+            program=self._program,
+            feeds=[*(None for _ in self.inputs), *fixed],
+            sources=[*(places[node] for node in self.inputs), *(-2 for _ in fixed)],
+            limits=limits,
+            **self._updates(state, step_values, clip_norm, clip_value),
+            first_step=first_step,
+            seed=seed % WORD,
+            outputs=outputs,
+            counter=counter,
+        )
+        return function
 
     def loss_and_gradient(
         self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
@@ -391,16 +406,3 @@ class TrainingPlan:
             raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
         arrays = [as_the_core_reads(matrices[node]) for node in self.inputs]
         return arrays, 1 if rows is None else rows
-
-
-def _check_nodes(name: str, nodes: Mapping[Node, Node], parameters: Parameters) -> None:
-    """Raise unless each is a node of the shape of one of the parameters."""
-    for parameter, node in nodes.items():
-        if parameter not in parameters.offsets:
-            raise ValueError(f"{name}: {parameter!r} is not among the parameters")
-        if not isinstance(node, Node):
-            raise TypeError(f"{name}: expected graph nodes, got {type(node).__name__}")
-        if node.shape != parameter.shape:
-            raise ValueError(
-                f"{name}: expected {describe(parameter.shape)} for {parameter!r}, got {node!r}"
-            )
