@@ -438,7 +438,7 @@ def test_the_first_batch_is_checked_before_anything_changes():
         ({"steps_per_epoch": 2.0}, TypeError, "steps_per_epoch must be an integer"),
         ({"steps_per_epoch": 3, "metrics": ["log_loss"]}, ValueError, "metrics: log_loss"),
         ({"t": T}, TypeError, "X gives batches .function., which have their targets in them"),
-        ({"validation_data": iter([])}, ValueError, "validation_data can be gone through once"),
+        ({"validation_data": iter([(X, T)])}, ValueError, "validation_data can be gone through once"),
         ({"validation_data": lambda: iter([])}, ValueError, "validation_data gave no batch"),
     ],
 )
