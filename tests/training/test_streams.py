@@ -389,8 +389,62 @@ def test_a_batch_is_a_pair_or_a_triple(batch):
 def test_a_fit_that_needs_all_rows_says_so(tmp_path):
     with pytest.raises(ValueError, match="LBFGS needs all rows at once, in arrays"):
         model(dropout=0).fit(batches(X, T), optimizer=fm.LBFGS())
-    with pytest.raises(ValueError, match="a fit on a stream cannot be resumed"):
-        model().fit(batches(X, T), callbacks=[fm.callbacks.Checkpoint(tmp_path)])
+    for stream in (batches(X, T), batches(X, T)()):
+        with pytest.raises(ValueError, match="does not begin again with each epoch cannot be"):
+            model().fit(stream, steps_per_epoch=3, callbacks=[fm.Checkpoint(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: batches(X, T),
+        lambda: fm.data.shuffled(batches(X, T), window=100),
+        lambda: fm.data.shuffled(fm.data.shuffled(batches(X, T), window=50), window=20),
+    ],
+    ids=["function", "shuffled", "twice"],
+)
+@pytest.mark.parametrize("metrics", [["accuracy"], ["accuracy", "log_loss"]])
+def test_a_resumed_fit_has_the_bits_of_one_that_was_never_stopped(make, metrics, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(model, epoch, logs):
+        if epoch == 3:
+            raise KilledError
+
+    settings = {"epochs": 6, "seed": 1, "metrics": metrics}
+    whole, killed, resumed = model(), model(), model()
+    a = whole.fit(make(), **settings)
+    with pytest.raises(KilledError):
+        killed.fit(make(), callbacks=[fm.Checkpoint(tmp_path), kill], **settings)
+    b = resumed.fit(make(), callbacks=[fm.Checkpoint(tmp_path)], **settings)
+    assert same_bits(whole, resumed)
+    assert dict(a) == dict(b)
+
+
+def test_statistics_and_averages_of_weights_go_on_from_chunk_to_chunk(monkeypatch):
+    monkeypatch.setattr("fastmlp.networks.batches.CHUNK_NUMBERS", 1)
+
+    def normed():
+        layers = [fm.Dense(16), fm.BatchNorm(), fm.Activation("relu"), fm.Dense(3, "softmax")]
+        return fm.Sequential(layers, input_columns=6, seed=0)
+
+    optimizer = fm.AdamW(1e-2, ema=0.9, clip_norm=0.5)
+    a, b, of_arrays, of_stream = both(batches(X, T), twin=normed, optimizer=optimizer)
+    assert same_bits(a, b)
+    assert dict(of_arrays) == dict(of_stream)
+
+
+def test_categories_of_an_embedding_are_checked_in_each_batch():
+    rows = RNG.integers(0, 5, (300, 2))
+    net = lambda: fm.Sequential(  # noqa: E731
+        [fm.Embedding([5, 5], 4), fm.Dense(3, "softmax")], input_columns=2, seed=0
+    )
+    a, b, *_ = both(batches(rows, T), twin=net, data=(rows, T))
+    assert same_bits(a, b)
+    rows[200, 1] = 5
+    with pytest.raises(ValueError, match=r"batch 6 of the stream: .* 5 categories, got 5 in row 8"):
+        net().fit(batches(rows, T))
 
 
 def test_streams_may_use_other_models_also_while_a_model_is_built():
@@ -438,7 +492,11 @@ def test_the_first_batch_is_checked_before_anything_changes():
         ({"steps_per_epoch": 2.0}, TypeError, "steps_per_epoch must be an integer"),
         ({"steps_per_epoch": 3, "metrics": ["log_loss"]}, ValueError, "metrics: log_loss"),
         ({"t": T}, TypeError, "X gives batches .function., which have their targets in them"),
-        ({"validation_data": iter([(X, T)])}, ValueError, "validation_data can be gone through once"),
+        (
+            {"validation_data": iter([(X, T)])},
+            ValueError,
+            "validation_data can be gone through once",
+        ),
         ({"validation_data": lambda: iter([])}, ValueError, "validation_data gave no batch"),
     ],
 )

@@ -51,6 +51,8 @@ class Parquet:
         Those of the inputs.
     rows : int
         How many there are in all files.
+    passes : int
+        How many passes were begun; the order of the next follows from it.
 
     Raises
     ------
@@ -94,7 +96,7 @@ class Parquet:
         self._batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
         self._window = None if window is None else _checks.integer(window, "window", at_least=1)
         self._seed = _checks.seed(seed)
-        self._passes = 0
+        self.passes = 0
         given = [paths] if isinstance(paths, (str, PathLike)) else _checks.listed(paths)
         if not given or not all(isinstance(path, (str, PathLike)) for path in given):
             raise TypeError(f"paths must be a path or a list of paths, got {paths!r}")
@@ -150,8 +152,8 @@ class Parquet:
         return -(-self.rows // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
-        random = np.random.default_rng([self._seed, self._passes])
-        self._passes += 1
+        random = np.random.default_rng([self._seed, self.passes])
+        self.passes += 1
         pieces = self._pieces(None if self._window is None else random)
         if self._window is not None:
             pieces = mixed(pieces, min(self._window, self.rows), random)

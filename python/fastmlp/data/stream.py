@@ -60,6 +60,19 @@ class Stream:
         """What was given, for errors."""
         return type(self._given).__name__
 
+    @property
+    def passes(self) -> int | None:
+        """How many passes were begun; None if what was given does not count them.
+
+        It may be assigned where it is counted: orders to come follow from it.
+        """
+        return getattr(self._given, "passes", None)
+
+    @passes.setter
+    def passes(self, passes: int | None) -> None:
+        if passes is not None and self.passes is not None:
+            self._given.passes = passes
+
     def batches(self) -> Iterator[Any]:
         """Return the batches of the next pass; fewer than `steps` where no more come."""
         if self.steps is None:

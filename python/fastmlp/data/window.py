@@ -70,12 +70,28 @@ def shuffled(
 
 
 class Shuffled:
-    """A stream with rows in a random order; made by `shuffled`."""
+    """A stream with rows in a random order; made by `shuffled`.
+
+    Attributes
+    ----------
+    passes : int
+        How many passes were begun; the order of the next follows from it.
+    """
 
     def __init__(self, source: Stream, window: int, batch_size: int | None, seed: int) -> None:
         self._source, self._window = source, window
         self._batch_size, self._seed = batch_size, seed
         self._passes = 0
+
+    @property
+    def passes(self) -> int:
+        """How many passes were begun."""
+        return self._passes
+
+    @passes.setter
+    def passes(self, passes: int) -> None:
+        self._passes = passes
+        self._source.passes = passes  # if it counts them, too
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         random = np.random.default_rng([self._seed, self._passes])

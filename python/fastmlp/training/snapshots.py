@@ -26,10 +26,11 @@ def check(training: Training) -> None:
     request = training.request
     if request.minimiser is not None:
         raise ValueError("a fit by L-BFGS cannot be resumed: what it remembers is SciPy's")
-    if request.stream is not None:
+    stream = None if request.stream is None else request.stream.stream
+    if stream is not None and (stream.once or stream.steps is not None):
         raise ValueError(
-            "a fit on a stream cannot be resumed: which batches come next is not known; fit an "
-            "epoch at a time and save the model after each"
+            "a fit on a stream that does not begin again with each epoch cannot be resumed: give a "
+            "function that returns it, without steps_per_epoch"
         )
     if request.orders is not None and not isinstance(request.orders, Shuffled):
         raise ValueError("only fits of models can be resumed, not those of estimators")
@@ -52,6 +53,7 @@ def save(training: Training, path: Path) -> None:
         "began": state.began,
         "orders": request.orders.state if isinstance(request.orders, Shuffled) else None,
         "noise": training.noise,
+        "passes": None if request.stream is None else request.stream.stream.passes,
         "listeners": [],
     }
     if state.average is not None:
@@ -101,6 +103,8 @@ def restore(training: Training, path: Path) -> None:
         state.average.restore(numbers["average"], own_vectors)
     if isinstance(request.orders, Shuffled):
         request.orders.state = numbers["orders"]
+    if request.stream is not None:
+        request.stream.begin_again(numbers["passes"])
     training.noise = int(numbers["noise"])
     for name, values in numbers["history"].items():
         training.history[name][:] = [float(value) for value in values]
@@ -126,6 +130,7 @@ def _description(training: Training) -> dict[str, Any]:
     trainer, request = training.trainer, training.request
     views = trainer.network.views(trainer.parameters.view)
     memory = trainer.updates_of(request.optimizer).memory
+    stream = request.stream
     return {
         "parameters": [[name, *view.shape] for name, view in views.items()],
         "dtype": str(trainer.parameters.dtype),
@@ -136,7 +141,7 @@ def _description(training: Training) -> dict[str, Any]:
         "shuffle": request.orders is not None,
         "recorded": list(request.recorded),
         "callbacks": [type(listener).__name__ for listener in _remembering(training)],
-    }
+    } | ({} if stream is None else {"stream": stream.stream.kind})
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -116,6 +116,7 @@ class Reader:
         self._idle = False  # whether somebody waits for a chunk
         self._error: BaseException | None = None
         self._cancelled = False
+        self._again = False  # whether the first epoch has to be opened anew
 
     def start(self) -> None:
         """Start the thread and wait for the first batch; not while a lock is held that it may need.
@@ -148,6 +149,13 @@ class Reader:
             self._check = check
             self._changed.notify_all()
         return self.like
+
+    def begin_again(self, passes: int | None) -> None:
+        """Open the first epoch anew, as one after so many passes of the stream."""
+        with self._changed:
+            self.stream.passes = passes
+            self._again = True
+            self._changed.notify_all()
 
     @property
     def target_columns(self) -> tuple[int, ...]:
@@ -245,6 +253,9 @@ class Reader:
             for batch in self.stream.batches():
                 if self._first is None:
                     self._give_first(batch)
+                    if self._again:
+                        self._epoch = 0
+                        return
                 assert self._check is not None
                 examples = self._check(batch, self._read)
                 self._read += 1
@@ -280,7 +291,7 @@ class Reader:
         with self._changed:
             self._first = [batch]
             self._changed.notify_all()
-            self._until(lambda: self._check is not None and self._asked > 0)
+            self._until(lambda: self._check is not None and (self._asked > 0 or self._again))
 
     def _hand_over(self, chunk: Chunk | None) -> None:
         with self._changed:
