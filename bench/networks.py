@@ -6,8 +6,9 @@ its own process and all of them get the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,19 +19,26 @@ Array = NDArray[Any]
 
 SEED = 7
 LEARNING_RATE = 1e-3
+# Of the optimizer "adamw". Only matrices decay: W of each layer, and the tables of embeddings.
+CLIP_NORM, WEIGHT_DECAY = 1.0, 0.01
+# Of both normalizations, and the weight of a new batch in the running statistics of the one.
+NORM_EPSILON, MOMENTUM = 1e-5, 0.1
 
 
 @dataclass(frozen=True)
 class Network:
-    """A multilayer perceptron and how it is trained: with Adam, on batches of equal size.
+    """A multilayer perceptron and how it is trained: on batches of equal size, with Adam.
+
+    A hidden layer is φ(x Wᵀ + b); normalized, it is φ(γ·normalize(x Wᵀ) + β), without the b that a
+    normalization over the batch would take away again. Dropout comes after φ.
 
     Attributes
     ----------
     name : str
         What the command line calls it.
     widths : tuple of int
-        Columns of the input, the hidden layers and the output.
-    activation : "relu" or "tanh"
+        Columns of the first layer's input, the hidden layers and the output.
+    activation : "relu", "tanh" or "gelu"
         Of the hidden layers.
     loss : "cross_entropy" or "squared_error"
         With softmax outputs and class labels, or identity outputs: ½ Σ_k (y_k − t_k)².
@@ -38,6 +46,18 @@ class Network:
         Rows of a step, and steps of an epoch.
     floors : mapping
         Ratios to reach against contenders, and under "peak" the part of the FMA peak.
+    norm : "", "layer" or "batch"
+        What each hidden layer is normalized by.
+    dropout : float
+        Its rate, after each hidden layer.
+    categories : tuple of int
+        How many categories each further column of the input has.
+    embedded : int
+        Columns that stand for a category; the first layer's input is numbers, then these.
+    heads : tuple of (loss, columns)
+        Further outputs of the last hidden layer. J is the sum of the outputs' mean losses.
+    optimizer : "adam" or "adamw"
+        The latter with gradients clipped to a norm and with decay of the matrices.
     """
 
     name: str
@@ -47,6 +67,46 @@ class Network:
     batch: int
     batches: int
     floors: Mapping[str, float] = field(default_factory=dict)
+    norm: str = ""
+    dropout: float = 0.0
+    categories: tuple[int, ...] = ()
+    embedded: int = 0
+    heads: tuple[tuple[str, int], ...] = ()
+    optimizer: str = "adam"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is affine layers and activations alone, with one output and Adam."""
+        parts = self.norm or self.dropout or self.categories or self.heads
+        return not parts and self.activation in {"relu", "tanh"} and self.optimizer == "adam"
+
+    @property
+    def outputs(self) -> tuple[tuple[str, int], ...]:
+        """Loss and columns of each output."""
+        return (self.loss, self.widths[-1]), *self.heads
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of each product of the forward pass, those to the outputs last."""
+        hidden = zip(self.widths[:-2], self.widths[1:-1], strict=True)
+        return [*hidden, *((self.widths[-2], columns) for _, columns in self.outputs)]
+
+    @property
+    def numbers(self) -> int:
+        """Columns of the input that are no categories."""
+        return self.widths[0] - self.embedded * len(self.categories)
+
+    @property
+    def trained(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Kind and shape of each array: tables one below the other, W and b or W, γ and β, …"""
+        found: list[tuple[str, tuple[int, ...]]] = []
+        if self.categories:
+            found.append(("table", (sum(self.categories), self.embedded)))
+        for i, (m, n) in enumerate(self.layers):
+            normalized = self.norm and i < len(self.widths) - 2
+            vectors = ("γ", "β") if normalized else ("b",)
+            found += [("W", (n, m)), *((kind, (n,)) for kind in vectors)]
+        return found
 
     @property
     def rows(self) -> int:
@@ -65,22 +125,23 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """Number of weights and biases."""
-        return sum((m + 1) * n for m, n in zip(self.widths, self.widths[1:], strict=False))
+        """Number of numbers that are trained."""
+        return sum(math.prod(shape) for _, shape in self.trained)
 
     @property
     def forward_flops(self) -> int:
         """Useful multiplications and additions of one row's forward pass, matrix products only."""
-        return sum(2 * m * n for m, n in zip(self.widths, self.widths[1:], strict=False))
+        return sum(2 * m * n for m, n in self.layers)
 
     @property
     def step_flops(self) -> int:
-        """Of one training step: forward, weight gradients, messages; none to the input."""
-        first = 2 * self.widths[0] * self.widths[1]
+        """Of one training step: forward, weight gradients, messages; none to numbers put in."""
+        first = 2 * self.numbers * self.widths[1]
         return self.batch * (3 * self.forward_flops - first)
 
     def __str__(self) -> str:
-        return f"{self.name} {'-'.join(map(str, self.widths))}"
+        further = "".join(f"+{columns}" for _, columns in self.heads)
+        return f"{self.name} {'-'.join(map(str, self.widths))}{further}"
 
 
 NETWORKS: dict[str, Network] = {
@@ -137,6 +198,29 @@ NETWORKS: dict[str, Network] = {
     )
 }
 
+_GOALS = {"jax": 1.5, "pytorch": 3}
+_TABULAR = replace(NETWORKS["tabular"], floors=_GOALS)
+# `tabular` with one part more each: what the part costs is the difference to it.
+TOOLBOX: dict[str, Network] = {
+    network.name: network
+    for network in (
+        replace(_TABULAR, name="layernorm", norm="layer"),
+        replace(_TABULAR, name="batchnorm", norm="batch"),
+        replace(_TABULAR, name="gelu", activation="gelu"),
+        replace(_TABULAR, name="dropout", dropout=0.2),
+        replace(
+            _TABULAR,
+            name="embedding",
+            widths=(54 + 20 * 8, 128, 64, 7),
+            categories=tuple(range(5, 105, 5)),
+            embedded=8,
+        ),
+        replace(_TABULAR, name="adamw", optimizer="adamw"),
+        replace(_TABULAR, name="heads", heads=(("squared_error", 3),)),
+    )
+}
+TRAINED = NETWORKS | TOOLBOX
+
 
 class Problem:
     """A network with its initial weights and its data, the same in every process.
@@ -157,12 +241,42 @@ class Problem:
     def X(self) -> Array:  # noqa: N802
         """Inputs, (rows, columns), standard normal."""
         rng = np.random.default_rng(SEED)
-        shape = self.network.rows, self.network.widths[0]
+        shape = self.network.rows, self.network.numbers
         return rng.standard_normal(shape).astype(self.dtype)
 
     @cached_property
+    def categories(self) -> Array:
+        """Inputs that are categories, (rows, their columns) int64."""
+        rng = np.random.default_rng(SEED + 3)
+        limits = self.network.categories
+        return rng.integers(0, limits, (self.network.rows, len(limits)))
+
+    @property
+    def table_rows(self) -> Array:
+        """The row of each of the categories in all tables, one below the other."""
+        before = np.cumsum([0, *self.network.categories[:-1]])
+        return self.categories + before
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """X, and the rows of the tables if there are any."""
+        return (self.X, self.table_rows) if self.network.categories else (self.X,)
+
+    @cached_property
+    def targets(self) -> tuple[Array, ...]:
+        """The targets of each output; those of a further one depend on X by a linear rule."""
+        rng, (rows, columns) = np.random.default_rng(SEED + 4), self.X.shape
+        found = [self.t]
+        for loss, width in self.network.heads:
+            assert loss == "squared_error", "further outputs are of numbers"
+            rule = rng.standard_normal((columns, width)) / np.sqrt(columns)
+            numbers = self.X.astype(np.float64) @ rule + 0.1 * rng.standard_normal((rows, width))
+            found.append(numbers.astype(self.dtype))
+        return tuple(found)
+
+    @cached_property
     def t(self) -> Array:
-        """Targets: int64 labels (rows,), or numbers (rows, columns)."""
+        """Targets of the first output: int64 labels (rows,), or numbers (rows, columns)."""
         if not self.network.classes:
             return exponential(self.X.astype(np.float64)).astype(self.dtype)
         # Labels that a linear rule gives, one in ten replaced by chance: something to learn, and
@@ -176,13 +290,14 @@ class Problem:
 
     @cached_property
     def weights(self) -> list[Array]:
-        """Initial W (outputs, inputs) and b (outputs,) of each layer in turn."""
+        """Initial values of what is trained, in that order; W are (outputs, inputs)."""
         rng = np.random.default_rng(SEED + 2)
-        gain = 2.0 if self.network.activation == "relu" else 1.0
+        gain = 1.0 if self.network.activation == "tanh" else 2.0
         weights: list[Array] = []
-        for m, n in zip(self.network.widths, self.network.widths[1:], strict=False):
-            weights.append((rng.standard_normal((n, m)) * np.sqrt(gain / m)).astype(self.dtype))
-            weights.append((0.1 * rng.standard_normal(n)).astype(self.dtype))
+        for kind, shape in self.network.trained:
+            spread = {"table": 1.0, "W": np.sqrt(gain / shape[-1])}.get(kind, 0.1)
+            values = rng.standard_normal(shape) * spread + (kind == "γ")
+            weights.append(values.astype(self.dtype))
         return weights
 
     def orders(self, epochs: int) -> Array:

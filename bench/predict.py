@@ -27,7 +27,7 @@ def expected(name: str, rows: int, dtype: str) -> Any:
     problem = Problem(NETWORKS[name], dtype)
     weights = [w.astype(np.float64) for w in problem.weights]
     X = problem.X[:rows].astype(np.float64)
-    logits = reference.forward(problem.network, weights, X)[-1]
+    (logits,), _ = reference.forward(problem.network, weights, (X,))
     return reference.softmax(logits) if problem.network.classes else logits
 
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bench.networks import NETWORKS
+from bench.networks import TRAINED
 from bench.peers import CONTENDERS, peer
 
 Document = dict[str, Any]
@@ -77,7 +77,7 @@ def reach(
 def floor_cell(result: Document, chosen: dict[str, Document]) -> str:
     """Return which floors of the network's are met, and which are not."""
     said, own = [], chosen.get("fastmlp", {}).get("median")
-    for name, floor in NETWORKS[result["network"]].floors.items():
+    for name, floor in TRAINED[result["network"]].floors.items():
         reached = reach(result, chosen, name, own)
         if reached is None:
             continue
@@ -95,7 +95,7 @@ def training(document: Document) -> str:
     for result in results:
         chosen = best(result["entries"])
         own = chosen.get("fastmlp")
-        cells = [str(NETWORKS[result["network"]]), f"{result['batch']:,}", result["dtype"]]
+        cells = [str(TRAINED[result["network"]]), f"{result['batch']:,}", result["dtype"]]
         cells += [time_cell(chosen.get(name), own) for name in contenders]
         part = f"{own['flops'] / result['peak']['all cores']:.0%}" if own else "–"
         rows.append([*cells, part, floor_cell(result, chosen)])
@@ -131,7 +131,7 @@ def training_summary(document: Document) -> str:
     for result in results:
         chosen = best(result["entries"])
         cells = (time_cell(chosen.get(name), chosen.get("fastmlp")) for name in contenders)
-        rows.append([str(NETWORKS[result["network"]]), f"{result['batch']:,}", *cells])
+        rows.append([str(TRAINED[result["network"]]), f"{result['batch']:,}", *cells])
     return table(["network", "batch", *(peer(name).TITLE for name in contenders)], rows)
 
 
@@ -177,7 +177,7 @@ def prediction(document: Document) -> str:
     """Return the tables of bench.predict."""
     rows = []
     for result in document["results"]:
-        network = NETWORKS[result["network"]]
+        network = TRAINED[result["network"]]
         own = best(result["entries"]).get("fastmlp")
         for entry in sorted(result["entries"], key=lambda entry: entry["median"]):
             flops = result["rows"] * network.forward_flops / entry["median"]
@@ -334,7 +334,7 @@ def bounds(document: Document) -> str:
     """Return the tables of bench.bounds."""
     steps, floors = [], []
     for result in document["results"]:
-        network, bound = NETWORKS[result["network"]], result["bound"]
+        network, bound = TRAINED[result["network"]], result["bound"]
         chosen = best(result["entries"])
         own, at_peak = chosen.get("fastmlp"), result["step_flops"] / result["peak"]["all cores"]
         seconds = bound["products"], bound["own products"], bound["tanh"], bound["own tanh"]
@@ -365,7 +365,7 @@ def bounds(document: Document) -> str:
 def bound_rows(result: Document, chosen: dict[str, Document]) -> list[list[str]]:
     """Return, for each floor of a network, whether it is met, within reach, or out of it."""
     rows, least = [], result["bound"]["least"]
-    for name, floor in NETWORKS[result["network"]].floors.items():
+    for name, floor in TRAINED[result["network"]].floors.items():
         reached = reach(result, chosen, name, chosen.get("fastmlp", {}).get("median"))
         possible = reach(result, chosen, name, least)
         if reached is None or possible is None:

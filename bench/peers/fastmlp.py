@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.networks import LEARNING_RATE, SEED, Problem
+from bench.networks import (
+    CLIP_NORM,
+    LEARNING_RATE,
+    NORM_EPSILON,
+    SEED,
+    WEIGHT_DECAY,
+    Problem,
+)
 
 TITLE = "fastmlp"
 PACKAGES = ("fastmlp",)
@@ -22,10 +29,64 @@ def model_of(problem: Problem) -> Any:
     import fastmlp as fm
 
     network = problem.network
-    output = "softmax" if network.classes else "identity"
-    model = fm.MLP(network.widths, network.activation, output, seed=SEED, dtype=problem.dtype)
-    model.set_weights(problem.weights)
+    kinds = [("softmax" if loss == "cross_entropy" else "identity") for loss, _ in network.outputs]
+    if network.plain:
+        model = fm.MLP(network.widths, network.activation, *kinds, seed=SEED, dtype=problem.dtype)
+        model.set_weights(problem.weights)
+        return model
+    x = h = fm.Input(network.numbers)
+    inputs = [x]
+    if network.categories:
+        inputs.append(fm.Input(len(network.categories)))
+        h = fm.Concatenate()([h, fm.Embedding(network.categories, network.embedded)(inputs[1])])
+    for width in network.widths[1:-1]:
+        if network.norm:
+            norm = fm.LayerNorm if network.norm == "layer" else fm.BatchNorm
+            h = norm(epsilon=NORM_EPSILON)(fm.Dense(width, use_bias=False)(h))
+            h = fm.Activation(network.activation)(h)
+        else:
+            h = fm.Dense(width, network.activation)(h)
+        if network.dropout:
+            h = fm.Dropout(network.dropout)(h)
+    ends = zip(network.outputs, kinds, strict=True)
+    outputs = [fm.Dense(columns, kind)(h) for (_, columns), kind in ends]
+    model = fm.Model(
+        inputs[0] if len(inputs) == 1 else inputs,
+        outputs[0] if len(outputs) == 1 else outputs,
+        seed=SEED,
+        dtype=problem.dtype,
+    )
+    given = iter(problem.weights)
+    for layer, name in arrays_of(model):
+        value = next(given)
+        if name == "tables":
+            layer.weights = np.split(value, np.cumsum(network.categories)[:-1])
+        else:
+            setattr(layer, name, value)
     return model
+
+
+def arrays_of(model: Any) -> list[tuple[Any, str]]:
+    """Return layer and attribute of each of the problem's weights, the tables of a layer as one."""
+    import fastmlp as fm
+
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, fm.Dense):
+            found += [(layer, name) for name in ("weights", "biases")[: 1 + layer.use_bias]]
+        elif isinstance(layer, (fm.LayerNorm, fm.BatchNorm)):
+            found += [(layer, "scale"), (layer, "offset")]
+        elif isinstance(layer, fm.Embedding):
+            found.append((layer, "tables"))
+    return found
+
+
+def weights_of(model: Any) -> list[Any]:
+    """Return copies of the problem's weights as they are now."""
+    return [
+        np.concatenate(layer.weights) if name == "tables" else getattr(layer, name).copy()
+        for layer, name in arrays_of(model)
+    ]
 
 
 class Fit:
@@ -34,18 +95,28 @@ class Fit:
     def __init__(self, problem: Problem) -> None:
         import fastmlp as fm
 
+        network = problem.network
         self.problem = problem
         self._model = model_of(problem)
         self._optimizer = fm.Adam(LEARNING_RATE)
+        if network.optimizer == "adamw":
+            self._optimizer = fm.AdamW(
+                LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM
+            )
+        self._inputs, self._targets, self._loss = problem.X, problem.t, network.loss
+        if network.categories:
+            self._inputs = [problem.X, problem.categories]
+        if network.heads:
+            self._targets, self._loss = list(problem.targets), [kind for kind, _ in network.outputs]
 
     def stage(self, epochs: int) -> None:
         self._epochs = epochs
 
     def run(self) -> None:
         self._model.fit(
-            self.problem.X,
-            self.problem.t,
-            loss=self.problem.network.loss,
+            self._inputs,
+            self._targets,
+            loss=self._loss,
             optimizer=self._optimizer,
             epochs=self._epochs,
             batch_size=self.problem.network.batch,
@@ -55,7 +126,7 @@ class Fit:
         )
 
     def weights(self) -> list[Any]:
-        return list(self._model.get_weights())
+        return weights_of(self._model)
 
 
 class Plan:
@@ -67,6 +138,8 @@ class Plan:
         from fastmlp import losses, planner
 
         network = problem.network
+        if not network.plain:
+            raise ValueError("the plan below fit is measured for layers without further parts")
         self.problem = problem
         self._model = model_of(problem)
         loss = losses.get(network.loss)

@@ -1,4 +1,4 @@
-"""PyTorch at its best: the fused Adam, batches by index_select, eager and compiled."""
+"""PyTorch at its best: the fused optimizers, batches by index_select, eager and compiled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench.networks import LEARNING_RATE, Network, Problem
+from bench.networks import (
+    CLIP_NORM,
+    LEARNING_RATE,
+    MOMENTUM,
+    NORM_EPSILON,
+    WEIGHT_DECAY,
+    Network,
+    Problem,
+)
 
 TITLE = "PyTorch"
 PACKAGES = ("torch",)
@@ -15,26 +23,50 @@ PACKAGES = ("torch",)
 ASIDE = ("functional",)
 
 
-def outputs(network: Network, weights: Any, X: Any) -> Any:
-    """Return the logits."""
+def outputs(
+    network: Network, weights: Any, X: Any, rows: Any = None, statistics: Any = None
+) -> tuple[Any, ...]:
+    """Return each output, logits for classes; with `statistics` as in training.
+
+    These are the running mean and variance of each hidden layer, if it is normalized by the batch.
+    """
     import torch
-    from torch.nn.functional import linear
+    from torch.nn import functional
 
-    activation = torch.relu if network.activation == "relu" else torch.tanh
-    h = X
-    for i in range(0, len(weights), 2):
-        h = linear(h, weights[i], weights[i + 1])
-        if i + 2 < len(weights):
-            h = activation(h)
-    return h
+    activation = {"relu": torch.relu, "tanh": torch.tanh, "gelu": functional.gelu}[
+        network.activation
+    ]
+    given, h = iter(weights), X
+    if network.categories:
+        # One lookup in all tables, one below the other: 20 of nn.Embedding take twice as long.
+        h = torch.cat([h, functional.embedding(rows, next(given)).flatten(1)], 1)
+    for i in range(len(network.widths) - 2):
+        h = functional.linear(h, next(given), None if network.norm else next(given))
+        if network.norm == "layer":
+            h = functional.layer_norm(h, h.shape[1:], next(given), next(given), NORM_EPSILON)
+        elif network.norm == "batch":
+            moving, scale, offset = statistics[2 * i : 2 * i + 2], next(given), next(given)
+            h = functional.batch_norm(h, *moving, scale, offset, True, MOMENTUM, NORM_EPSILON)
+        h = activation(h)
+        if network.dropout:
+            h = functional.dropout(h, network.dropout)
+    return tuple(functional.linear(h, next(given), next(given)) for _ in network.outputs)
 
 
-def mean_loss(network: Network, weights: Any, X: Any, t: Any) -> Any:
-    """Return the mean loss."""
+def mean_loss(network: Network, weights: Any, statistics: Any, inputs: Any, targets: Any) -> Any:
+    """Return J, the sum of the outputs' mean losses."""
     from torch.nn.functional import cross_entropy
 
-    y = outputs(network, weights, X)
-    return cross_entropy(y, t) if network.classes else 0.5 * ((y - t) ** 2).sum(1).mean()
+    losses = [
+        cross_entropy(y, t) if kind == "cross_entropy" else 0.5 * ((y - t) ** 2).sum(1).mean()
+        for (kind, _), y, t in zip(
+            network.outputs,
+            outputs(network, weights, *inputs, statistics=statistics),
+            targets,
+            strict=True,
+        )
+    ]
+    return losses[0] if len(losses) == 1 else sum(losses)
 
 
 class Loop:
@@ -43,14 +75,29 @@ class Loop:
     def __init__(self, problem: Problem, compiled: bool = False) -> None:
         import torch
 
+        network = self._network = problem.network
         self.problem = problem
         self._weights = [torch.nn.Parameter(torch.tensor(w)) for w in problem.weights]
-        self._X, self._t = torch.tensor(problem.X), torch.tensor(problem.t)
-        self._loss = partial(mean_loss, problem.network, self._weights)
+        self._inputs = [torch.tensor(a) for a in problem.inputs]
+        self._targets = [torch.tensor(a) for a in problem.targets]
+        kind, statistics = self._inputs[0].dtype, []
+        if network.norm == "batch":
+            for columns in network.widths[1:-1]:
+                statistics += [torch.zeros(columns, dtype=kind), torch.ones(columns, dtype=kind)]
+        self._loss = partial(mean_loss, network, self._weights, statistics)
         if compiled:
             logging.getLogger("torch").setLevel(logging.ERROR)
             self._loss = torch.compile(self._loss)
-        self._adam = torch.optim.Adam(self._weights, lr=LEARNING_RATE, fused=True)
+        if network.optimizer == "adamw":
+            groups = [
+                {"params": [w for w in self._weights if w.ndim == 2]},
+                {"params": [w for w in self._weights if w.ndim == 1], "weight_decay": 0.0},
+            ]
+            self._optimizer: Any = torch.optim.AdamW(
+                groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+            )
+        else:
+            self._optimizer = torch.optim.Adam(self._weights, lr=LEARNING_RATE, fused=True)
 
     def stage(self, epochs: int) -> None:
         import torch
@@ -58,18 +105,25 @@ class Loop:
         self._orders = list(torch.tensor(self.problem.orders(epochs)))
 
     def run(self) -> None:
-        X, t, step = self._X, self._t, self._step
-        if self.problem.network.shuffled:
+        inputs, targets, step = self._inputs, self._targets, self._step
+        if self._network.shuffled:
             for rows in self._orders:
-                step(X.index_select(0, rows), t.index_select(0, rows))
+                step(
+                    [a.index_select(0, rows) for a in inputs],
+                    [a.index_select(0, rows) for a in targets],
+                )
         else:
             for _ in self._orders:
-                step(X, t)
+                step(inputs, targets)
 
-    def _step(self, X: Any, t: Any) -> None:
-        self._adam.zero_grad()
-        self._loss(X, t).backward()
-        self._adam.step()
+    def _step(self, inputs: Any, targets: Any) -> None:
+        self._optimizer.zero_grad()
+        self._loss(inputs, targets).backward()
+        if self._network.optimizer == "adamw":
+            from torch.nn.utils import clip_grad_norm_
+
+            clip_grad_norm_(self._weights, CLIP_NORM)
+        self._optimizer.step()
 
     def weights(self) -> list[Any]:
         return [w.detach().numpy() for w in self._weights]
@@ -82,14 +136,16 @@ class Functional(Loop):
         import torch
 
         super().__init__(problem)
+        if problem.network.optimizer != "adam":
+            raise ValueError("the kernel called directly is Adam's")
         self._m = [torch.zeros_like(w) for w in self._weights]
         self._v = [torch.zeros_like(w) for w in self._weights]
         self._steps = [torch.tensor(0.0) for _ in self._weights]
 
-    def _step(self, X: Any, t: Any) -> None:
+    def _step(self, inputs: Any, targets: Any) -> None:
         import torch
 
-        gradients = torch.autograd.grad(self._loss(X, t), self._weights)
+        gradients = torch.autograd.grad(self._loss(inputs, targets), self._weights)
         with torch.no_grad():
             torch._foreach_add_(self._steps, 1)
             torch._fused_adam_(
@@ -116,7 +172,7 @@ def predict(problem: Problem, X: Any, way: str) -> tuple[str, dict[str, Any]]:
     weights = [torch.tensor(w) for w in problem.weights]
 
     def function(X: Any) -> Any:
-        y = outputs(problem.network, weights, X)
+        (y,) = outputs(problem.network, weights, X)
         return torch.softmax(y, 1) if problem.network.classes else y
 
     if way == "compiled":

@@ -18,6 +18,8 @@ def estimator_of(problem: Problem) -> Any:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     network = problem.network
+    if not network.plain:
+        raise ValueError(f"scikit-learn has no such networks as {network.name}")
     kind = MLPClassifier if network.classes else MLPRegressor
     estimator = kind(
         hidden_layer_sizes=network.widths[1:-1],
