@@ -211,18 +211,34 @@ def test_an_unknown_layer_is_an_error_that_lists_the_names():
         Network.mlp([2, 1]).layer("dense_9")
 
 
-def test_a_layer_belongs_to_one_living_network():
+def test_a_layer_shares_its_parameters_between_living_networks():
     hidden = Dense(3)
     network = Network.sequential([hidden], 2)
-    with pytest.raises(ValueError, match=r"layer 'dense_1', Dense\(3, 'identity'\), belongs to an"):
-        Network.sequential([hidden], 2)
+    other = Network.sequential([Dense(2), hidden, Dense(1)], 5)
+    assert hidden.owners == [network, other]
     assert hidden.owner is network
-    other = Network.sequential([hidden.copy()], 2)
-    assert other.layers[0] is not hidden
+    assert other.parameter_nodes[2:4] == network.parameter_nodes
+    assert (hidden.name, other.layer("dense_2")) == ("dense_1", hidden)
+    alone = Network.sequential([hidden.copy()], 2)
+    assert not set(alone.parameter_nodes) & set(network.parameter_nodes)
     del network
     gc.collect()
+    assert (hidden.owner, hidden.name) == (other, "dense_2")
+    del other
+    gc.collect()
     assert hidden.owner is None
-    assert Network.sequential([hidden], 2).layers[0] is hidden
+    assert Network.sequential([hidden], 4).parameter_nodes[0].shape == (3, 4)
+
+
+def test_a_layer_that_would_need_other_parameters_is_an_error():
+    hidden = Dense(3)
+    network = Network.sequential([hidden], 2)
+    words = r"layer 'dense_1', Dense\(3, 'identity'\), has parameters of the shapes .* copy\(\)"
+    with pytest.raises(ValueError, match=words):
+        Network.sequential([hidden], 4)
+    with pytest.raises(ValueError, match="weights are given, but layer 'dense_1' has those of"):
+        Network.sequential([hidden], 2, weights=network.values())
+    assert hidden.owners == [network]
 
 
 def test_a_network_that_fails_leaves_its_layers_free():

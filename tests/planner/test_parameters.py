@@ -126,3 +126,59 @@ def test_no_parameters_are_an_empty_vector():
     parameters = Parameters([])
     assert parameters.flat.shape == (0,)
     assert "0 numbers" in repr(parameters)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_that_absorb_others_keep_their_places_and_all_values(dtype: str):
+    given = nodes()
+    first, second, third = (Parameters(given[i : i + 2], dtype) for i in (0, 2, 4))
+    values = {node: node.value.astype(dtype) for node in given if node.value is not None}
+    places, before = dict(first.offsets), first.flat
+    moments = third.new_vector()
+    moments[:] = np.arange(third.size)
+    layout = third.offsets
+    second.absorb(third)
+    first.absorb(second)
+    assert first.nodes == tuple(given)
+    assert first.flat is not before
+    assert {node: first.offsets[node] for node in places} == places
+    assert first.flat.ctypes.data % 64 == 0
+    for node in given:
+        np.testing.assert_array_equal(first.view(node), values[node])
+        assert node.value is not None
+        assert np.shares_memory(node.value, first.flat)  # a plan of the node follows
+    for other in (second, third):  # they are the first from now on
+        assert other.flat is first.flat
+        assert (other.size, other.nodes, other.dtype) == (first.size, first.nodes, first.dtype)
+        np.testing.assert_array_equal(other.copy().flat, first.flat)
+    moved = first.put(moments, layout, first.new_vector())
+    for node in given[4:]:
+        old = moments[layout[node] : layout[node] + values[node].size]
+        np.testing.assert_array_equal(first.view(node, moved).T.ravel(), old)
+    assert not any(first.view(node, moved).any() for node in given[:4])
+    with pytest.raises(AttributeError, match="'Parameters' object has no attribute 'other'"):
+        third.other  # noqa: B018
+
+
+def test_parameters_of_another_type_are_not_absorbed():
+    given = nodes()
+    first, second = Parameters(given[:2]), Parameters(given[2:], "float64")
+    flat = first.flat
+    with pytest.raises(ValueError, match="others: expected parameters of float32, got float64"):
+        first.absorb(second)
+    assert first.flat is flat
+    assert second.nodes == tuple(given[2:])
+
+
+def test_a_part_lies_as_parameters_alone_and_goes_back():
+    given = nodes()
+    parameters, alone = Parameters(given), Parameters(given[3:1:-1])
+    part = parameters.part(alone.nodes)
+    np.testing.assert_array_equal(part, alone.flat)
+    expected = parameters.flat.copy()
+    for node in alone.nodes:
+        parameters.view(node, expected)[...] *= 2
+    assert parameters.put_part(alone.nodes, 2 * part) is parameters.flat
+    np.testing.assert_array_equal(parameters.flat, expected)
+    with pytest.raises(ValueError, match=r"part: expected shape \(48,\), got \(47,\)"):
+        parameters.put_part(alone.nodes, part[1:])

@@ -89,7 +89,8 @@ class EarlyStopping(Callback):
         if self._best.improved_by(logs):
             self.best_epoch = epoch
             if self.restore_best:
-                self._weights = model.parameters.flat.copy()
+                # Those of the model alone: others may share its vector, and change.
+                self._weights = model.parameters.part(model.network.parameter_nodes)
         elif epoch - self.best_epoch >= self.patience:
             found = "better" if self.best_epoch else "finite"
             return f"no {found} {self._best.name} for {self.patience} epochs"
@@ -106,7 +107,7 @@ class EarlyStopping(Callback):
                 NonFiniteLossWarning,
             )
         if self._weights is not None:
-            model.parameters.flat[:] = self._weights
+            model.parameters.put_part(model.network.parameter_nodes, self._weights)
             self._weights = None
 
     def state(self) -> dict[str, Any]:

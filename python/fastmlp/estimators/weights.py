@@ -42,6 +42,9 @@ class Weights:
 
     _turn: turns.Turn | None = None
 
+    def _together(self) -> list[Any]:
+        return [self]  # its model has its own turns
+
     def _out_activation(self) -> str:
         raise NotImplementedError
 
@@ -81,6 +84,10 @@ class Weights:
 
     def _show_weights(self) -> None:
         """Let `coefs_` and `intercepts_` be the model's own arrays."""
+        self._model.parameters.pinned = (
+            "they are of an estimator, whose coefs_ and intercepts_ are views of their weights; "
+            "use model_.copy()"
+        )
         layers = network.dense_layers(self._model)
         self.coefs_ = [layer.weights.T for layer in layers]
         self.intercepts_ = [layer.biases for layer in layers]

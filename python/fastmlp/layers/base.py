@@ -6,6 +6,7 @@ import copy
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from fastmlp import _checks, activations
@@ -125,13 +126,14 @@ _ARGUMENTS = {
     "dtype": "the model has a dtype, its layers have not",
 }
 # What the base itself keeps: where a layer belongs.
-_PLACE = frozenset({"_owner", "_place", "_nodes", "_vectors", "_parameters"})
+_PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 
 
 class Layer:
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.
 
-    Called twice, it shares its weights between the places. It belongs to one network at a time.
+    Called twice, it shares its weights between the places, of one model or of several: models over
+    the same layers share these.
 
     Settings (``rate``, ``l2``, ``activation``) may be assigned at any time, with the constructor's
     checks: the next `fit`, `evaluate` or `predict` of the model, its summary and its file follow.
@@ -143,20 +145,20 @@ class Layer:
     parameters as they are and their gradient is not computed. Its weights stay in the penalty of J,
     where they are a constant.
 
-    While a thread fits the model, no other thread can assign attributes of its layers: that is a
+    While a thread fits a model, no other thread can assign attributes of its layers: that is a
     RuntimeError.
     """
 
     activation: activations.Activation | None = None
     trainable: bool = True
     SETTINGS: ClassVar[dict[str, Setting]] = {}
+    # Where it belongs: the networks it is part of, weakly, each with what it calls the layer.
+    _owners: tuple[tuple[Callable[[], Any], str], ...] = ()
+    _nodes: Mapping[str, g.Node] = MappingProxyType({})
+    _vectors: frozenset[str] = frozenset()
+    _parameters: Any = None
 
     def __init__(self, *, name: str | None = None, trainable: bool = True) -> None:
-        self._owner: Callable[[], Any] = _no_owner
-        self._place: str | None = None
-        self._nodes: dict[str, g.Node] = {}
-        self._vectors: frozenset[str] = frozenset()
-        self._parameters: Any = None
         self.given_name = name
         self.trainable = trainable
 
@@ -172,28 +174,31 @@ class Layer:
         if name in _PLACE:
             object.__setattr__(self, name, value)
             return
-        if self.__dict__.get("_parameters") is not None:
-            self._parameters.check_write(f"{name} of {self!r}")
+        owners = self.owners
+        for owner in owners:
+            owner.check_write(name, self)
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
         setting = _OF_ALL.get(name) or self.SETTINGS.get(name)
-        owner = self.__dict__.get("_owner", _no_owner)()
         if setting is not None:
             value = setting.check(value)
-            if owner is not None and setting.fixed:
+            if owners and setting.fixed:
                 raise AttributeError(f"{name} of {self!r} cannot change any more: {setting.fixed}")
         elif is_ours(type(self)):
             raise refusal(self, name, self._assignable(), _INSTEAD)
         before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
-        if owner is None or (setting is not None and before == value):
+        if not owners or (setting is not None and before == value):
             return
         try:
-            owner.changed(check=setting is not None)
+            for owner in owners if setting is not None else ():
+                owner.check()
         except (TypeError, ValueError):
             object.__setattr__(self, name, before)
             raise
+        for owner in owners:
+            owner.changed()
 
     def _assignable(self) -> list[str]:
         """Return the names of the settings and of the arrays."""
@@ -206,8 +211,9 @@ class Layer:
 
     @property
     def name(self) -> str | None:
-        """What the model calls it, or the name it was given; None before there is either."""
-        return self._place or self.given_name
+        """What its (first) model calls it, or the name it was given; None if there is neither."""
+        names = [name for owner, name in self._owners if owner() is not None]
+        return names[0] if names else self.given_name
 
     @name.setter
     def name(self, name: str | None) -> None:
@@ -302,14 +308,7 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies and pickles are descriptions: weights belong to the network, not to the layer.
-        fresh: dict[str, Any] = {
-            "_owner": _no_owner,
-            "_place": None,
-            "_nodes": {},
-            "_vectors": frozenset(),
-            "_parameters": None,
-        }
-        return self.__dict__ | fresh
+        return {name: value for name, value in self.__dict__.items() if name not in _PLACE}
 
     def __repr__(self) -> str:
         arguments = [str(value) for value in self._arguments()]
@@ -326,21 +325,38 @@ class Layer:
 
     @property
     def owner(self) -> Any:
-        """The network it belongs to, or None."""
-        return self._owner()
+        """The network it belongs to, the first of several, or None."""
+        return next(iter(self.owners), None)
+
+    @property
+    def owners(self) -> list[Any]:
+        """The networks it belongs to."""
+        return [owner for known, _ in self._owners if (owner := known()) is not None]
+
+    @property
+    def parameter_nodes(self) -> Mapping[str, g.Node] | None:
+        """Its parameters by name, None before there are any.
+
+        They stay when its models are gone: a new one of it goes on with them.
+        """
+        return None if self._parameters is None and self.owner is None else self._nodes
 
     def join(
-        self, owner: object, name: str, nodes: dict[str, g.Node], vectors: frozenset[str]
+        self, owner: object, name: str, nodes: Mapping[str, g.Node], vectors: frozenset[str]
     ) -> None:
         """Make it part of a network, under this name, with these parameters.
 
-        `vectors` are the names of those that users see as vectors.
+        `vectors` are the names of those that users see as vectors. A layer that has parameters must
+        join with them.
         """
-        self._owner = weakref.ref(owner)
-        self._place = name
         self._nodes = nodes
         self._vectors = vectors
-        self._parameters = None
+        present = (known for known in self._owners if known[0]() is not None)
+        self._owners = (*present, (weakref.ref(owner), name))
+
+    def leave(self, owner: object) -> None:
+        """Make it no part of a network any more."""
+        self._owners = tuple(known for known in self._owners if known[0]() is not owner)
 
     def bind(self, parameters: Any) -> None:
         """Let the layer's arrays be views of `parameters`, the owner of the flat vector."""
@@ -362,7 +378,7 @@ class Layer:
 
 
 def _no_owner() -> None:
-    return None
+    """Be there for pickles of earlier versions, which name it."""
 
 
 # The settings of every layer.

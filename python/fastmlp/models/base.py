@@ -9,11 +9,10 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp._checks import is_ours
-from fastmlp.models import states
+from fastmlp.models import sharing, states
 from fastmlp.models.habits import ASSIGNED, ATTRIBUTES
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
-from fastmlp.planner.parameters import Parameters
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from fastmlp.layers import Input, Layer
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective
+    from fastmlp.planner.parameters import Parameters
 
     Array = NDArray[Any]
 
@@ -39,7 +39,8 @@ class Owner:
     Attributes
     ----------
     parameters : Parameters
-        The flat vector and the views into it, once there is a network.
+        The flat vector and the views into it, once there is a network. Models that share layers
+        have one vector, of the parameters of all of them.
     """
 
     _turn: turns.Turn | None = None
@@ -62,7 +63,6 @@ class Owner:
         self.seed = seed
         self._dtype = _checked_dtype(dtype)
         self.metadata = {}
-        self._parameters: Parameters | None = None
         self._network: Network | None = None
         self._waiting: list[Layer | Input] = []
         self._fits = 0
@@ -70,15 +70,26 @@ class Owner:
         self._objective: MeanObjective | None = None
 
     def _adopt(self, network: Network) -> None:
-        """Take a network, once, and own its parameters."""
-        if self._network is None:
-            self._parameters = Parameters(
-                network.parameter_nodes, self.dtype, network.parameter_roles
-            )
-            self._parameters.on_write(self._check_turn)
-            network.bind(self._parameters)
-            network.on_change(self._forget_plans)
-            self._network = network  # last: other threads may be looking
+        """Take a network, once, and own its parameters; those of shared layers with others."""
+        if self._network is not None:
+            return
+        try:
+            with sharing.one_vector(self, network) as parameters:
+                network.bind(parameters)
+                network.belong_to(self)
+                self._network = network  # last: other threads may be looking
+        except BaseException:
+            network.leave()
+            raise
+        if self._turn is not None and self._turn.live:
+            self._rest()
+
+    def _together(self) -> Sequence[Any]:
+        """Return the models that share the vector of parameters, itself included."""
+        network = self._network
+        if network is None or not network.parameters.shared:  # as nearly always
+            return (self,)
+        return sharing.models_of(network.parameters)
 
     def _check_turn(self, what: str) -> None:
         """Raise RuntimeError if it is the turn of another thread."""
@@ -86,6 +97,9 @@ class Owner:
 
     def _forget_plans(self) -> None:
         """Drop what was compiled of the network as it was."""
+
+    def _rest(self) -> None:
+        """Let every call ask whose turn it is, of all models with the same parameters."""
 
     def _network_for(self, X: Any) -> Network:
         """Return the network, or the one that this data would build."""
@@ -102,7 +116,11 @@ class Owner:
             return
         with turns.building:
             network = self._network_for(X)
-            yield network
+            try:
+                yield network
+            except BaseException:
+                network.leave()
+                raise
             self._adopt(network)
 
     @property
@@ -132,10 +150,15 @@ class Owner:
 
     @property
     def parameters(self) -> Parameters:
-        """The flat vector and the views into it; AttributeError before there is a network."""
-        if self._parameters is None:
+        """The flat vector and the views into it; AttributeError before there is a network.
+
+        Models that share layers have one vector, of the parameters of all of them. A new model of
+        layers of old ones and of others lets them have a new vector: take `flat` again then.
+        """
+        if self._network is None:
             raise AttributeError("the model has no parameters yet: they are made when it is built")
-        return self._parameters
+        found: Parameters = self._network.parameters
+        return found
 
     @property
     def network(self) -> Network:
@@ -198,7 +221,8 @@ class Owner:
     def copy(self) -> Self:
         """Return a model with the same layers and copies of the weights.
 
-        The state of the optimizer is not copied: the next `fit` of the copy starts it anew.
+        The state of the optimizer is not copied: the next `fit` of the copy starts it anew. Copies
+        share no layers with other models; nor do models from pickles, even of one, and from files.
 
         Examples
         --------

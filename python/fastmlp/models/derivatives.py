@@ -156,9 +156,10 @@ class Differentiable(Owner):
             results = _results(network, X, out, shapes, self.dtype)
         feeds = dict(zip(network.input_nodes, inputs, strict=True))
         if isinstance(chosen, int):
-            pullback = self._pullback(place, chosen)
-            if network.index_limits == (None,) and part is output:
-                self._gradients[output if output is None else int(output)] = pullback.single()
+            with turns.building:  # or weights could move before the function is kept
+                pullback = self._pullback(place, chosen)
+                if network.index_limits == (None,) and part is output:
+                    self._gradients[output if output is None else int(output)] = pullback.single()
         else:
             name, seeds = ("output", 1) if len(chosen) == 1 else ("outputs", g.BATCH)
             weights = self._weights_node(f"{name}{network.outputs.of(place)}", count, seeds)
@@ -234,16 +235,18 @@ class Differentiable(Owner):
         if count > PASSES:
             self._fill_by_parts(place, inputs, results)
         else:
-            pullback = self._pullback(place, None)
-            if network.index_limits == (None,) and output is None:
-                self._jacobian = pullback.single()
+            with turns.building:
+                pullback = self._pullback(place, None)
+                if network.index_limits == (None,) and output is None:
+                    self._jacobian = pullback.single()
             for feeds, parts in self._blocks(inputs, results):
                 pullback.plan.run(feeds, out=[part.reshape(len(part), -1) for part in parts])
         return _as_given(network, X, results)
 
     def _pullback(self, place: int, key: int | Node | None) -> Pullback:
         """Return the compiled passes of a column, of weights to feed, or of all columns: None."""
-        if (place, key) not in self._pullbacks:
+        found = self._pullbacks.get((place, key))
+        if found is None:
             n = self.network.outputs.columns[place]
             if isinstance(key, int):
                 seeds = [g.constant(np.eye(n)[key])]
@@ -251,8 +254,9 @@ class Differentiable(Owner):
                 seeds = [key[:, i : i + n] for i in range(0, key.shape[1], n)]
             else:
                 seeds = [g.constant(row) for row in np.eye(n)]
-            self._pullbacks[place, key] = Pullback(self.network, self.parameters, seeds, place)
-        return self._pullbacks[place, key]
+            found = Pullback(self.network, self.parameters, seeds, place)
+            self._pullbacks[place, key] = found
+        return found
 
     def _weights_node(self, name: str, columns: int, rows: int | str) -> Node:
         """Return the node that weights of outputs are fed to, one for each name."""

@@ -16,7 +16,6 @@ from fastmlp import _checks
 from fastmlp.layers.base import Symbol
 from fastmlp.models.evaluations import Evaluated
 from fastmlp.models.habits import OF_FIT
-from fastmlp.models.predictions import not_planned
 from fastmlp.models.solutions import Solvable
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -70,10 +69,17 @@ class Model(Evaluated, Solvable):
     Settings of the layers may be assigned, see `Layer`: ``model.layers[1].rate = 0.5``. No other
     attribute of a model can be.
 
+    Models over the same layers share their weights: whichever is fitted, the others follow. A fit
+    leaves alone what only other models have. They have one `dtype` and one flat vector of
+    parameters, which moves when a model with further layers joins; while a thread fits one of them,
+    other threads can use none. Copies, pickles and files are of one model and share nothing.
+
     Raises
     ------
     TypeError, ValueError
         If the layers do not fit together, or an argument is wrong.
+    RuntimeError
+        If another thread fits a model of the same layers meanwhile.
 
     Examples
     --------
@@ -95,6 +101,16 @@ class Model(Evaluated, Solvable):
     >>> history = model.fit([[1.0, 2.0, 3.0, 4.0]], t, loss_weights={"price": 0.1}, epochs=1)
     >>> list(history)
     ['loss', 'price_loss', 'kind_loss']
+
+    An autoencoder and its encoder:
+
+    >>> code = fm.Dense(2, "tanh")(x)
+    >>> autoencoder = fm.Model(x, fm.Dense(4)(code), seed=0)
+    >>> encoder = fm.Model(x, code)
+    >>> X = [[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]]
+    >>> history = autoencoder.fit(X, X, epochs=5)
+    >>> (encoder.predict(X) == autoencoder.activations(X)["dense_1"]).all().item()
+    True
     """
 
     def __init__(
@@ -106,7 +122,8 @@ class Model(Evaluated, Solvable):
         dtype: DTypeLike = "float32",
     ) -> None:
         self._begin(seed, dtype)
-        self._adopt(Network(inputs, outputs, seed=self.seed, dtype=self.dtype))
+        with turns.building:
+            self._adopt(Network(inputs, outputs, seed=self.seed, dtype=self.dtype))
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
@@ -270,7 +287,7 @@ class Model(Evaluated, Solvable):
         try:
             turn.take(self)
             with turns.building:
-                self._predict = not_planned
+                self._rest()
             data = readers.enter_context(streams.reading(X, t, steps_per_epoch))
             held_out = readers.enter_context(streams.reading_validation(validation_data))
             stream = data if isinstance(data, streams.Reader) else None
@@ -302,7 +319,7 @@ class Model(Evaluated, Solvable):
             training.end()
         finally:
             turn.live = False
-            self._predict = self._predictor
+            self._wake()
             readers.close()
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"

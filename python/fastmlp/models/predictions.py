@@ -59,6 +59,15 @@ class Predicting(Differentiable):
         self._predictor: Callable[[Any, Array | None], Any] = not_planned
         self._predict: Callable[[Any, Array | None], Any] = not_planned
 
+    def _rest(self) -> None:
+        for model in self._together():
+            model._predict = not_planned
+
+    def _wake(self) -> None:
+        """Undo `_rest`."""
+        for model in self._together():
+            model._predict = model._predictor
+
     def predict(
         self,
         X: Any,

@@ -58,7 +58,8 @@ class Sequential(Model):
             return
         self._waiting = _checked_layers(layers)
         if input_columns is not None or isinstance(self._waiting[0], Input):
-            self._adopt(self._drawn(input_columns))
+            with turns.building:
+                self._adopt(self._drawn(input_columns))
 
     def add(self, layer: Layer | Input) -> None:
         """Add a layer behind the others. The model is built when it first sees data.

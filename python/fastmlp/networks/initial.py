@@ -10,7 +10,7 @@ from fastmlp import graph as g
 from fastmlp.data import arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -22,8 +22,10 @@ Weights: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 Seed: TypeAlias = "int | np.random.Generator | None"
 
 
-def drawn(structure: Structure, seed: Seed, dtype: npt.DTypeLike) -> list[npt.NDArray[Any]]:
-    """Return initial values drawn one after the other, in order.
+def drawn(
+    structure: Structure, seed: Seed, dtype: npt.DTypeLike, shared: Collection[int]
+) -> list[npt.NDArray[Any]]:
+    """Return initial values drawn one after the other, in order, but for `shared` layers.
 
     Raises
     ------
@@ -32,8 +34,9 @@ def drawn(structure: Structure, seed: Seed, dtype: npt.DTypeLike) -> list[npt.ND
     """
     rng = np.random.default_rng(seed)
     values = []
-    for layer, name, specs in zip(structure.layers, structure.names, structure.specs, strict=True):
-        for spec in specs:
+    described = zip(structure.layers, structure.names, structure.specs, strict=True)
+    for place, (layer, name, specs) in enumerate(described):
+        for spec in () if place in shared else specs:
             what = f"what {_argument(layer, spec)} of layer {name!r} makes"
             value = arrays.array(spec.initializer(rng, spec.shape), what)
             if value.shape != spec.shape:
@@ -70,15 +73,54 @@ def given(specs: Mapping[str, ParameterSpec], weights: Weights) -> list[npt.NDAr
 
 
 def parameter_nodes(
-    specs: Sequence[Sequence[ParameterSpec]], values: Sequence[npt.NDArray[Any]]
-) -> tuple[g.Node, ...]:
-    """Return a node for each parameter, named as in formulas: W1, b1, W2 and so on."""
-    numbered = enumerate((needed for needed in specs if needed), start=1)
-    every = [(f"{spec.symbol}{number}", spec) for number, needed in numbered for spec in needed]
-    return tuple(
-        g.parameter(value, name, by_rows=spec.role == "embedding")
-        for value, (name, spec) in zip(values, every, strict=True)
-    )
+    specs: Sequence[Sequence[ParameterSpec]],
+    values: Iterable[npt.NDArray[Any]],
+    shared: Mapping[int, Mapping[str, g.Node]],
+) -> list[tuple[g.Node, ...]]:
+    """Return the nodes of each layer, named as in formulas: W1, b1, W2 and so on.
+
+    Those of `shared` layers are there already; `values` are those of the others.
+    """
+    left = iter(values)
+    nodes: list[tuple[g.Node, ...]] = []
+    number = 0
+    for place, needed in enumerate(specs):
+        number += bool(needed)
+        if place in shared:
+            nodes.append(tuple(shared[place].values()))
+        else:
+            made = [
+                g.parameter(next(left), f"{spec.symbol}{number}", by_rows=spec.role == "embedding")
+                for spec in needed
+            ]
+            nodes.append(tuple(made))
+    return nodes
+
+
+def shared_nodes(structure: Structure) -> dict[int, Mapping[str, g.Node]]:
+    """Return the parameters of the layers that have them, by the layers' places.
+
+    Raises
+    ------
+    ValueError
+        If a layer would need others here.
+    """
+    shared = {}
+    described = zip(structure.layers, structure.names, structure.specs, strict=True)
+    for place, (layer, name, specs) in enumerate(described):
+        nodes = layer.parameter_nodes
+        if nodes is None:
+            continue
+        there = {known: node.shape for known, node in nodes.items()}
+        needed: dict[str, Any] = {spec.name: spec.shape for spec in specs}
+        if there != needed:
+            raise ValueError(
+                f"layer {name!r}, {layer!r}, has parameters of the shapes {there} from another "
+                f"model and cannot share them here, where they would be {needed}: make a new layer "
+                "or use its copy()"
+            )
+        shared[place] = nodes
+    return shared
 
 
 def input_nodes(inputs: Sequence[Input]) -> tuple[g.Node, ...]:

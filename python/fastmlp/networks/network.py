@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import activations, losses
 from fastmlp import graph as g
@@ -17,7 +17,15 @@ from fastmlp._checks import hint, real
 from fastmlp.graph.roles import is_vector
 from fastmlp.layers.base import Input, Layer, Symbol
 from fastmlp.networks.forward import Forward, build
-from fastmlp.networks.initial import Seed, Weights, drawn, given, input_nodes, parameter_nodes
+from fastmlp.networks.initial import (
+    Seed,
+    Weights,
+    drawn,
+    given,
+    input_nodes,
+    parameter_nodes,
+    shared_nodes,
+)
 from fastmlp.networks.portable import Portable
 from fastmlp.networks.structure import (
     Structure,
@@ -31,6 +39,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from fastmlp.networks.outputs import Given
+
+
+class Owner(Protocol):
+    """What a network needs to know of its model."""
+
+    def _check_turn(self, what: str) -> None:
+        """Raise what is against changing a layer now."""
+
+    def _forget_plans(self) -> None:
+        """Drop what was compiled of the network as it was."""
 
 
 class Network(Portable):
@@ -70,13 +88,17 @@ class Network(Portable):
     index_limits : tuple
         How many categories each column of each input has; None for an input of other numbers.
     version : int
-        How often a setting of a layer has changed: what is made of a graph is of this version.
+        How often a setting of a layer or the place of a parameter has changed: what is made of a
+        graph is of this version.
+    parameters : Parameters or None
+        What holds the values, perhaps with parameters of other networks, once it is bound.
 
     Raises
     ------
     ValueError
         If an output needs an input that is not given, an input leads nowhere, two layers have one
-        name, a layer belongs to another network, or the initial values do not fit. Nothing changes.
+        name, a layer has parameters from another network that it would need in other shapes here,
+        or the initial values do not fit. Nothing changes.
     TypeError
         If `inputs` or `outputs` are something else, or an initializer makes no numbers.
 
@@ -107,27 +129,25 @@ class Network(Portable):
         self.outputs = structure.outputs
         self.layers = structure.layers
         self.index_limits = structure.index_limits
-        for layer, name in zip(structure.layers, structure.names, strict=True):
-            if layer.owner is not None:
-                raise ValueError(
-                    f"layer {name!r}, {layer!r}, belongs to another model; models do not share "
-                    "weights: make a new layer or use its copy()"
-                )
+        shared = shared_nodes(structure)
         specs = structure.parameters()
         if weights is None:
             structure.check_size()
-            values = drawn(structure, seed, dtype)
+            values = drawn(structure, seed, dtype, shared)
+        elif any(shared.values()):
+            taken = next(structure.names[place] for place, nodes in shared.items() if nodes)
+            raise ValueError(f"weights are given, but layer {taken!r} has those of another model")
         else:
             values = given(specs, weights)
+        self._layer_nodes = parameter_nodes(structure.specs, values, shared)
         self.parameter_names = tuple(specs)
-        self.parameter_nodes = parameter_nodes(structure.specs, values)
+        self.parameter_nodes = tuple(node for nodes in self._layer_nodes for node in nodes)
         roles = (spec.role for spec in specs.values())
         self.parameter_roles = dict(zip(self.parameter_nodes, roles, strict=True))
         self.input_nodes = input_nodes(structure.inputs)
-        nodes = iter(self.parameter_nodes)
-        self._layer_nodes = [tuple(next(nodes) for _ in specs) for specs in structure.specs]
         self.version = 0
-        self._listener: weakref.WeakMethod[Callable[[], None]] | None = None
+        self.parameters: Any = None
+        self._model: Callable[[], Owner | None] = lambda: None
         self.forward_pass()  # raises what does not fit
         for i, (layer, name) in enumerate(zip(self.layers, self._structure.names, strict=True)):
             named = [spec.name for spec in self._structure.specs[i]]
@@ -256,28 +276,41 @@ class Network(Portable):
     def bind(self, parameters: Any) -> None:
         """Let the layers' arrays and the values of the nodes be views of `parameters`."""
         parameters.own()
+        parameters.add_user(self)
+        self.parameters = parameters
         for layer in self.layers:
             layer.bind(parameters)
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call a method of the model that owns the network when a layer changes."""
-        self._listener = weakref.WeakMethod(listener)
+    def belong_to(self, model: Owner) -> None:
+        """Be the network of a model from now on, which is told of changes."""
+        self._model = weakref.ref(model)
 
-    def changed(self, *, check: bool) -> None:
-        """Note that a layer has changed: graphs made until now are not those of the network.
+    @property
+    def model(self) -> Any:
+        """The model whose network it is, if there is one."""
+        return self._model()
 
-        Raises
-        ------
-        TypeError, ValueError
-            If the layers do not fit together any more, where `check` says to look; then nothing is
-            noted.
-        """
-        if check:
-            self.forward_pass(training=True)
+    def leave(self) -> None:
+        """Let the layers be no part of the network any more; it is of no use then."""
+        for layer in self.layers:
+            layer.leave(self)
+
+    def check_write(self, name: str, layer: Layer) -> None:
+        """Raise what the model has against assigning this attribute of a layer now."""
+        model = self._model()
+        if model is not None:
+            model._check_turn(f"{name} of {layer!r}")
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError if the layers do not fit together any more."""
+        self.forward_pass(training=True)
+
+    def changed(self) -> None:
+        """Note that a layer has changed: graphs made until now are not those of the network."""
         self.version += 1
-        listener = None if self._listener is None else self._listener()
-        if listener is not None:
-            listener()
+        model = self._model()
+        if model is not None:
+            model._forget_plans()
 
     def forward(
         self, inputs: g.Node | Sequence[g.Node] | None = None, *, training: bool = False

@@ -104,4 +104,6 @@ def _unpickled(
     outputs: Any,
     weights: Weights,
 ) -> Any:
-    return kind(*replay(inputs, used, steps, outputs), weights=weights)
+    # Models that share layers are pickled as models on their own: the first keeps the layers.
+    own = [layer if layer.owner is None else layer.copy() for layer in used]
+    return kind(*replay(inputs, own, steps, outputs), weights=weights)

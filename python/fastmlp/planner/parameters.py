@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary, WeakMethod, ref
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -54,6 +55,15 @@ class Group(NamedTuple):
     decays: bool
 
 
+def layout_of(nodes: Iterable[Node]) -> tuple[dict[Node, int], int]:
+    """Return where each parameter begins in the flat vector of these alone, and its size."""
+    offsets, end = {}, 0
+    for node in nodes:
+        offsets[node] = end
+        end += -(-math.prod(map(int, node.shape)) // _GRAIN) * _GRAIN
+    return offsets, end
+
+
 class Parameters:
     """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
 
@@ -74,9 +84,11 @@ class Parameters:
     flat : ndarray of shape (size,)
         The values; each matrix begins on a cache line, what pads them is zero.
     offsets : dict of Node to int
-        Where each begins.
+        Where each begins: another dict when `absorb` has changed the layout.
     roles : dict of Node to str
         The role of each.
+    pinned : str
+        Why others hold views of `flat`, which therefore has to stay; empty if it may move.
 
     Raises
     ------
@@ -95,6 +107,8 @@ class Parameters:
     array([1., 4., 2., 5.], dtype=float32)
     """
 
+    _successor: Parameters  # what absorbed them
+
     def __init__(
         self,
         nodes: Sequence[Node],
@@ -105,22 +119,21 @@ class Parameters:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
-        self.offsets: dict[Node, int] = {}
-        end = 0
+        seen: set[Node] = set()
         for node in self.nodes:
             if not isinstance(node, Node) or node.op != "parameter" or node.value is None:
                 raise TypeError(f"nodes: expected parameters, got {node!r}")
-            if node in self.offsets:
+            if node in seen:
                 raise ValueError(f"nodes: {node!r} is given twice")
-            self.offsets[node] = end
-            end += -(-node.value.size // _GRAIN) * _GRAIN
-        self.size = end
+            seen.add(node)
+        self.offsets, self.size = layout_of(self.nodes)
         roles = roles or {}
         self.roles = {
             node: _checks.choice(roles.get(node, "weight"), "role", ROLES) for node in self.nodes
         }
         self.flat = self.new_vector()
-        self._guard: WeakMethod[Callable[[str], None]] | None = None
+        self.pinned = ""
+        self._users: list[ref[Any]] = []
         for node in self.nodes:
             try:
                 with np.errstate(over="raise"):
@@ -148,6 +161,23 @@ class Parameters:
         if node.attrs.get("by_rows"):
             return stored.reshape(rows, columns)
         return stored.reshape(columns, rows).T
+
+    def part(self, nodes: Sequence[Node], vector: Array | None = None) -> Array:
+        """Return a copy of some parameters in `flat` or `vector`, as they would lie alone."""
+        vector = self.flat if vector is None else vector
+        layout, size = layout_of(nodes)
+        part = aligned_zeros(size, self.dtype)
+        for node, start in layout.items():
+            place, count = self.offsets[node], math.prod(map(int, node.shape))
+            part[start : start + count] = vector[place : place + count]
+        return part
+
+    def put_part(self, nodes: Sequence[Node], part: Array, into: Array | None = None) -> Array:
+        """Write what `part` returned where it came from, in `flat` or in the vector returned."""
+        layout, size = layout_of(nodes)
+        if part.shape != (size,):
+            raise ValueError(f"part: expected shape ({size},), got {part.shape}")
+        return self.put(part, layout, self.flat if into is None else into)
 
     def groups(self, how: Mapping[Node, Treatment]) -> list[Group]:
         """Cut the vector into groups; a parameter without treatment is in none of them."""
@@ -185,19 +215,97 @@ class Parameters:
             object.__setattr__(node, "value", value)  # a node is immutable to everybody else
             _OWNERS[node] = ref(self)
 
-    def on_write(self, guard: Callable[[str], None]) -> None:
-        """Ask a method of the model they belong to before anybody writes by the name of a layer.
+    def add_user(self, user: Any) -> None:
+        """Remember, weakly, a network that computes with them."""
+        if user not in self.users:
+            self._users = [*(known for known in self._users if known() is not None), ref(user)]
 
-        It is called with what is to be written, and may raise. Who writes into `flat` or a view of
-        it is asked nothing: these are plain arrays.
+    @property
+    def users(self) -> list[Any]:
+        """The networks that compute with them and still are there, in the order they came."""
+        return [user for known in self._users if (user := known()) is not None]
+
+    @property
+    def shared(self) -> bool:
+        """Whether several networks have computed with them."""
+        return len(self._users) > 1
+
+    def absorb(self, *others: Parameters) -> None:
+        """Own the parameters of others too: they follow the present ones, which keep their places.
+
+        `flat` is a new vector then, and `offsets` a new dict. The others are these from now on:
+        whoever holds one of them has all there is here.
+
+        Raises
+        ------
+        ValueError
+            If one of them has another dtype; then nothing changes.
+
+        Examples
+        --------
+        >>> from fastmlp import graph as g
+        >>> v, w = g.parameter(2.0, "v"), g.parameter(3.0, "w")
+        >>> first, other = Parameters([v]), Parameters([w])
+        >>> first.absorb(other)
+        >>> first.nodes == (v, w) and other.flat is first.flat
+        True
         """
-        self._guard = WeakMethod(guard)
+        offsets, size = dict(self.offsets), self.size
+        for other in others:
+            if other.dtype != self.dtype:
+                raise ValueError(f"others: expected parameters of {self.dtype}, got {other.dtype}")
+            offsets |= {node: size + start for node, start in other.offsets.items()}
+            size += other.size
+        flat = aligned_zeros(size, self.dtype)
+        np.concatenate([self.flat, *(other.flat for other in others)], out=flat)
+        roles, users = dict(self.roles), list(self._users)
+        for other in others:
+            roles |= other.roles
+            users += other._users
+        # In one step: other threads may be planning.
+        vars(self).update(
+            nodes=tuple(offsets), offsets=offsets, size=size, flat=flat, roles=roles, _users=users
+        )
+        self.own()
+        for other in others:
+            other._successor = self
+            for name in vars(other).keys() - {"_successor"}:
+                delattr(other, name)
 
-    def check_write(self, what: str) -> None:
-        """Raise what the model has against writing this now."""
-        guard = None if self._guard is None else self._guard()
-        if guard is not None:
-            guard(what)
+    if not TYPE_CHECKING:  # which takes every name then
+
+        def __getattr__(self, name: str) -> Any:
+            # Asked for what `absorb` took away.
+            successor = vars(self).get("_successor")
+            if successor is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return getattr(successor, name)
+
+    def put(self, vector: Array, layout: Mapping[Node, int], into: Array) -> Array:
+        """Copy the parts of a vector of another layout to where they are in this one.
+
+        Parameters
+        ----------
+        vector : ndarray
+            What to copy.
+        layout : mapping of Node to int
+            Where the parameters begin in it. Those that are not here are left out.
+        into : ndarray of shape (size,)
+            Where to; returned.
+
+        Examples
+        --------
+        >>> from fastmlp import graph as g
+        >>> v, w = g.parameter(2.0, "v"), g.parameter(3.0, "w")
+        >>> one, both = Parameters([w]), Parameters([v, w])
+        >>> one.put(both.flat, both.offsets, one.new_vector())[0].item()
+        3.0
+        """
+        for node, start in layout.items():
+            if node in self.offsets:
+                place, count = self.offsets[node], math.prod(map(int, node.shape))
+                into[place : place + count] = vector[start : start + count]
+        return into
 
     def copy(self) -> Parameters:
         """Return the same parameters with values of their own."""

@@ -70,7 +70,7 @@ class Plan:
                 parameters = Parameters(used, dtype)
                 self._followed = tuple(v for v in used if owner_of([v]) is not None)
         self.parameters = parameters
-        self._programs: dict[tuple[Node, ...], Any] = {}
+        self._programs: dict[tuple[Node, ...], tuple[Array, Any]] = {}
         self._orders: dict[frozenset[Node], list[Node]] = {}
 
     def _order(self, fed: frozenset[Node]) -> list[Node]:
@@ -84,12 +84,15 @@ class Plan:
         for node in self._followed:
             self.parameters.view(node)[...] = node.value
 
-    def _program(self, fed: tuple[Node, ...]) -> Any:
-        """Return the program for these fed nodes."""
-        if fed not in self._programs:
+    def _program(self, fed: tuple[Node, ...]) -> tuple[Array, Any]:
+        """Return the program for these fed nodes, and the vector whose layout it knows."""
+        known = self._programs.get(fed)
+        while known is None or known[0] is not self.parameters.flat:
+            flat = self.parameters.flat  # another thread may let it move while this one plans
             arguments, _ = plan_program(self.outputs, parameters=self.parameters, fed=fed)
-            self._programs[fed] = make_program(arguments, self.parameters)
-        return self._programs[fed]
+            known = flat, make_program(arguments, self.parameters)
+            self._programs[fed] = known
+        return known
 
     def run(
         self,
@@ -125,7 +128,7 @@ class Plan:
         check_mapping(feeds)
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
-        program, arrays, count = self._prepared(feeds, step)
+        flat, program, arrays, count = self._prepared(feeds, step)
         results = []
         for i, shape in enumerate(self._shapes(count)):
             given = None if out is None else out[i]
@@ -134,9 +137,9 @@ class Plan:
             else:
                 results.append(output(given, shape, self.parameters.dtype))
         if out is not None:
-            self._check_apart(out, arrays)
+            _check_apart(out, arrays, flat)
         self._follow()
-        flat, written = self.parameters.flat, self._side_by_side(results, count)
+        written = self._side_by_side(results, count)
         program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
         return results
 
@@ -162,28 +165,27 @@ class Plan:
             Of the random numbers.
         """
         check_mapping(feeds)
-        program, arrays, count = self._prepared(feeds, step)
+        flat, program, arrays, count = self._prepared(feeds, step)
         shapes, dtype = self._shapes(count), self.parameters.dtype
         for given, shape in zip(out, shapes, strict=True):
             output(given, (len(seeds), *shape), dtype)
-        self._check_apart(out, arrays)
+        _check_apart(out, arrays, flat)
         self._follow()
         for i, seed in enumerate(seeds):
             written = self._side_by_side([given[i] for given in out], count)
-            flat = self.parameters.flat
             program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
 
     def _prepared(
         self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int
-    ) -> tuple[Any, list[Any], int]:
-        """Return the program for such feeds, the feeds as it reads them, and how many rows."""
+    ) -> tuple[Array, Any, list[Any], int]:
+        """Return vector and program for such feeds, these as it reads them, and how many rows."""
         order = self._order(frozenset(feeds))
         matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
         scheduled = tuple(v for v in order if v.op == "scheduled" and v not in matrices)
-        program = self._program((*matrices, *scheduled))
+        flat, program = self._program((*matrices, *scheduled))
         arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
         arrays += values_of(scheduled, step, 1, self.parameters.dtype)
-        return program, arrays, 1 if rows is None else rows
+        return flat, program, arrays, 1 if rows is None else rows
 
     def _shapes(self, rows: int) -> list[tuple[int, int]]:
         """Return the shapes of the outputs of so many rows."""
@@ -196,15 +198,6 @@ class Plan:
             for node, result in zip(self.outputs, results, strict=True)
         ]
 
-    def _check_apart(self, out: Sequence[Array | None], read: Sequence[Any]) -> None:
-        """Raise if a result would be written where something is read or another result stands."""
-        parts = [part for array in read for part in _parts(array)]
-        apart = [*parts, self.parameters.flat]
-        given = [array for array in out if array is not None]
-        for i, array in enumerate(given):
-            if any(np.may_share_memory(array, other) for other in [*apart, *given[:i]]):
-                raise ValueError("out: shares memory with a feed, the parameters or another output")
-
     def predictor(self, x: Node | None = None) -> Callable[[Any, Array | None], Any]:
         """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
 
@@ -212,7 +205,7 @@ class Plan:
         (rows, columns) of numbers that the core knows, wherever they lie; out an array like the
         result, or None. A C-contiguous X of the plan's dtype is read in place and not checked for
         NaN. The function returns NotImplemented for anything else, and for numbers that have to be
-        converted and are not finite then.
+        converted and are not finite then. It is of the vector that the parameters have now.
         """
         if any(per_example(v.shape[0]) > 1 for v in self.outputs):
             raise ValueError("predictor: an output has several rows for each of the batch")
@@ -220,10 +213,8 @@ class Plan:
         if any(v.op == "scheduled" for v in order):
             return lambda X, out: NotImplemented  # its number is of a step: `run` knows which
         used = tuple(v for v in order if v.op == "input")
-        program = self._program(used if x is None else (x,))
-        function: Callable[[Any, Array | None], Any] = _core.make_predictor(
-            program, self.parameters.flat
-        )
+        flat, program = self._program(used if x is None else (x,))
+        function: Callable[[Any, Array | None], Any] = _core.make_predictor(program, flat)
         if not self._followed:
             return function
 
@@ -250,6 +241,15 @@ def as_the_core_reads(matrix: Any) -> Any:
 def _parts(given: Any) -> tuple[Array, ...]:
     """Return the arrays of what `as_the_core_reads` returned."""
     return given if isinstance(given, tuple) else (given,)
+
+
+def _check_apart(out: Sequence[Array | None], read: Sequence[Any], flat: Array) -> None:
+    """Raise if a result would be written where something is read or another result stands."""
+    apart = [part for array in read for part in _parts(array)]
+    given = [array for array in out if array is not None]
+    for i, array in enumerate(given):
+        if any(np.may_share_memory(array, other) for other in [flat, *apart, *given[:i]]):
+            raise ValueError("out: shares memory with a feed, the parameters or another output")
 
 
 def _new(shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:

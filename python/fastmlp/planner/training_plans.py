@@ -178,6 +178,7 @@ class TrainingPlan:
             if node.shape != (1, 1):
                 raise ValueError(f"{name}: expected a node of shape (1, 1), got {node!r}")
         self.parameters = parameters
+        self._layout = parameters.offsets
         changes.check(parameters)
         self._order = topological_order([loss, *metrics, *weights, *changes.given])
         self.inputs = tuple(v for v in self._order if v.op == "input")
@@ -296,7 +297,7 @@ class TrainingPlan:
     ) -> dict[str, Any]:
         """Return what the core needs to know of the optimizer."""
         return {
-            "parameters": self.parameters.flat,
+            "parameters": self._flat,
             "state": list(state),
             "groups": self.groups,
             "step_values": np.ascontiguousarray(step_values, dtype=np.float64),
@@ -392,12 +393,22 @@ class TrainingPlan:
 
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
-            loss = self._program.run(arrays, rows, self.parameters.flat, outputs, seed, step, flat)
+            loss = self._program.run(arrays, rows, self._flat, outputs, seed, step, flat)
             for node in self._assigned:  # what stands there is its new value
                 self.parameters.view(node, flat)[...] = 0
             return loss, flat
 
         return loss_and_gradient
+
+    @property
+    def _flat(self) -> Array:
+        """The parameters; ValueError if they are not where the program looks for them."""
+        if self.parameters.offsets is not self._layout:
+            raise ValueError(
+                "the parameters have moved since this was planned, as a model of their layers and "
+                "of others was made: plan again"
+            )
+        return self.parameters.flat
 
     def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
         matrices, rows = check_feeds(feeds, self._order, KINDS, sparse=True)

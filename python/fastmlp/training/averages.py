@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
+    from fastmlp.graph.node import Node
     from fastmlp.planner.parameters import Parameters
 
 
@@ -19,8 +22,6 @@ class WeightAverage:
     ----------
     parameters : Parameters
         Whose weights: those trained while steps are taken, else their average.
-    step : int
-        The number of the first step to come.
     step : int
         The number of the first step to come.
 
@@ -60,14 +61,17 @@ class WeightAverage:
         # What the parameters are: the average; either, the weights being saved; the weights.
         self._now: Literal["average", "saved", "trained"] = "average"
 
-    def begin(self, step: int) -> None:
+    def begin(self, step: int, others: Sequence[slice] = ()) -> None:
         """Give the parameters the weights that the steps from this one on change.
 
         They are those of the last step if the parameters still are the average; else somebody has
-        changed these, steps go on from there, and the average begins anew.
+        changed these, steps go on from there, and the average begins anew. `others` are the parts
+        of the vector that no step changes: they are, trained and averaged, what they are by now.
         """
         flat = self._parameters.flat
         if self._now == "average":
+            for part in others:
+                self._trained[part] = self.vector[part] = flat[part]
             if not np.array_equal(flat, self.vector):
                 self._trained[:] = flat
                 self.began = step
@@ -86,6 +90,12 @@ class WeightAverage:
         if self._now == "saved":
             flat[:] = self.vector
             self._now = "average"
+
+    def move(self, layout: Mapping[Node, int]) -> None:
+        """Bring the vectors from this layout to the present one of the parameters."""
+        new = self._parameters
+        self.vector = new.put(self.vector, layout, new.new_vector())
+        self._trained = new.put(self._trained, layout, new.new_vector())
 
     def parts(self, ema: float, first_step: int, count: int) -> NDArray[np.float64]:
         """Return how far each of the next steps brings the average to the weights."""

@@ -59,8 +59,9 @@ class Minimisation(Training):
         request, history = self.request, self.history
         settings = request.minimiser
         assert settings is not None
-        work = self._plan.parameters.flat
-        work[:] = self.trainer.parameters.flat
+        own, shared = self._plan.parameters, self.trainer.parameters
+        work = own.flat
+        work[:] = shared.part(own.nodes)
         self.trainer.state = None  # of steps that led elsewhere
         self._report = None  # what an iteration reports is evaluated, not averaged over batches
         compute = self._plan.loss_function(self._compiled.feeds(request.data))
@@ -106,7 +107,7 @@ class Minimisation(Training):
         """Write down an iteration and tell of it, as of an epoch."""
         request, trainer = self.request, self.trainer
         self._phase = "epoch"
-        trainer.parameters.flat[:] = flat
+        trainer.parameters.put_part(self._plan.parameters.nodes, flat)
         names = [name for name in request.names if name not in request.measured]
         result = EpochsResult(1, len(names))
         result.numbers[0, 0] = loss

@@ -44,6 +44,12 @@ def save(training: Training, path: Path) -> None:
     assert state is not None
     arrays = {"parameters": training.trainer.parameters.flat}
     arrays |= {f"optimizer.{i}": vector for i, vector in enumerate(state.vectors)}
+    if state.average is not None:
+        averaged, vectors = state.average.state()
+        arrays |= {f"average.{name}": vector for name, vector in vectors.items()}
+    # As of a model on its own: what others have in a vector that they share is theirs.
+    parameters, nodes = training.trainer.parameters, training.trainer.network.parameter_nodes
+    arrays = {name: parameters.part(nodes, vector) for name, vector in arrays.items()}
     numbers: dict[str, Any] = {
         "format": _FORMAT,
         "of": _description(training),
@@ -57,9 +63,7 @@ def save(training: Training, path: Path) -> None:
         "listeners": [],
     }
     if state.average is not None:
-        averaged, vectors = state.average.state()
         numbers["average"] = averaged
-        arrays |= {f"average.{name}": vector for name, vector in vectors.items()}
     for i, listener in enumerate(_remembering(training)):
         kept = listener.state()
         own = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
@@ -91,14 +95,17 @@ def restore(training: Training, path: Path) -> None:
     trainer.state = None
     state = trainer.state_of(request.optimizer)
     vectors = [arrays[f"optimizer.{i}"] for i in range(len(state.vectors))]
+    parameters, nodes = trainer.parameters, trainer.network.parameter_nodes
     for own, vector in zip(
-        [trainer.parameters.flat, *state.vectors], [arrays["parameters"], *vectors], strict=True
+        [parameters.flat, *state.vectors], [arrays["parameters"], *vectors], strict=True
     ):
-        own[:] = vector
+        parameters.put_part(nodes, vector, own)
     state.steps, state.began = int(numbers["steps"]), int(numbers["began"])
     if state.average is not None and "average" in numbers:
         own_vectors = {
-            n.removeprefix("average."): a for n, a in arrays.items() if n.startswith("average.")
+            n.removeprefix("average."): parameters.put_part(nodes, a, parameters.flat.copy())
+            for n, a in arrays.items()
+            if n.startswith("average.")
         }
         state.average.restore(numbers["average"], own_vectors)
     if isinstance(request.orders, Shuffled):

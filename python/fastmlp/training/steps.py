@@ -292,11 +292,12 @@ class StepTrainer(Trainer):
         """
         turns.check(self._model, "loss_and_gradient")
         evaluate = self._loss_function(self._examples(X, t, sample_weight))
-        average = None if self.state is None else self.state.average
+        state = self._present_state()
+        average = None if state is None else state.average
         if average is None:
             return evaluate()
         try:
-            average.begin(self.steps)
+            average.begin(self.steps, self.untouched())
             return evaluate()
         finally:
             average.end()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
 from fastmlp.networks import signal
-from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.parameters import Parameters, Treatment
 from fastmlp.planner.training_plans import Average
 from fastmlp.training.averages import WeightAverage
 from fastmlp.training.epochs import Training
@@ -109,6 +109,7 @@ class Trainer:
         self.state: OptimizerState | None = None
         self.plans = Plans(network)
         self._updates: Updates | None = None
+        self._layout = parameters.offsets  # that of the vectors of the state
 
     def begin(self, request: FitRequest, model: Any) -> Training:
         """Compile a fit and tell its listeners, one of which may raise.
@@ -139,10 +140,11 @@ class Trainer:
 
     def in_float64(self) -> Trainer:
         """Return a trainer of parameters of its own, in float64, for whoever gives them values."""
-        own = self.parameters
 
         def make() -> Trainer:
-            return Trainer(self.network, Parameters(own.nodes, "float64", own.roles))
+            network = self.network
+            own = Parameters(network.parameter_nodes, "float64", network.parameter_roles)
+            return Trainer(network, own)
 
         return self.plans.get("trainer in float64", None, make)
 
@@ -161,13 +163,18 @@ class Trainer:
                 weight=graph.batch_weight,
                 gradients=graph.gradients,
                 statistics=graph.statistics,
-                frozen=self.network.frozen,
+                frozen=self.left_alone,
                 treatments=dict(updates.treatments),
                 directions=dict(updates.directions),
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
         return self.plans.get("training", _kind(objective, updates, data), make)
+
+    @property
+    def left_alone(self) -> frozenset[Node]:
+        """The parameters that no step changes: frozen ones, and those of other networks alone."""
+        return self.network.frozen | (self.parameters.roles.keys() - self.network.parameter_roles)
 
     def evaluate(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
@@ -206,7 +213,7 @@ class Trainer:
         keep the same vectors: other settings take effect, moments and step count stay, and a new
         learning rate begins with its step 0. Else nothing is remembered yet.
         """
-        state = self.state
+        state = self._present_state()
         if state is not None and state.optimizer == optimizer:
             return state
         before = None if state is None else self.updates_of(state.optimizer)
@@ -222,6 +229,27 @@ class Trainer:
         elif state.average is None:
             state.average = WeightAverage(self.parameters, state.steps)
         return state
+
+    def _present_state(self) -> OptimizerState | None:
+        """Return the state, its vectors in the present layout of the parameters."""
+        state, parameters = self.state, self.parameters
+        if self._layout is not parameters.offsets:
+            old, self._layout = self._layout, parameters.offsets
+            if state is not None:
+                moved = [parameters.put(v, old, parameters.new_vector()) for v in state.vectors]
+                state.vectors = moved
+                if state.average is not None:
+                    state.average.move(old)
+        return state
+
+    def untouched(self) -> list[slice]:
+        """Return the parts of the vector that no step changes."""
+
+        def make() -> list[slice]:
+            how = dict.fromkeys(self.left_alone, Treatment(""))
+            return [slice(group.begin, group.end) for group in self.parameters.groups(how)]
+
+        return self.plans.get("untouched", None, make)
 
     def steps_ahead(
         self, plan: planner.TrainingPlan, count: int, rate_factor: float = 1.0
@@ -240,7 +268,7 @@ class Trainer:
         )
         mean = None
         if average is not None and optimizer.ema is not None:
-            average.begin(state.steps)
+            average.begin(state.steps, self.untouched())
             parts = average.parts(optimizer.ema, state.steps, count)
             mean = Average(average.vector, parts)
         return {

@@ -4,22 +4,30 @@ Nothing waits here, so nothing can deadlock: a call out of turn gets a RuntimeEr
 exception is the first use of a model that is not built yet: one thread builds it, the others wait.
 
 Other threads are refused by the calls of a model and by assignments to its attributes, to those of
-its layers and to those of an estimator. The arrays themselves (`parameters.flat`, `weights` of a
-layer, `coefs_[0]`) are plain NumPy arrays: what another thread writes there during a fit is
-trained on, and which step sees it is chance. Likewise what it reads there may be of two steps.
+its layers and to those of an estimator; models that share layers have their turns together. The
+arrays themselves (`parameters.flat`, `weights` of a layer, `coefs_[0]`) are plain NumPy arrays:
+what another thread writes there during a fit is trained on, and which step sees it is chance.
+Likewise what it reads there may be of two steps.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 class Held(Protocol):
     """What turns are of: a model or an estimator."""
 
     _turn: Turn | None  # the last one, which may be over
+
+    def _together(self) -> Sequence[Held]:
+        """Return it and all that share weights with it: they have their turns together."""
 
 
 class Turn:
@@ -62,7 +70,9 @@ class Turn:
         with _guard:
             holder = _holder(model)
             if holder is None:
-                self.live, model._turn = True, self
+                self.live = True
+                for one in model._together():
+                    one._turn = self
                 return
         if holder.thread == self.thread:
             if nested:
@@ -88,6 +98,45 @@ def check(model: Held, what: str) -> None:
         holder = _holder(model)
     if holder is not None and holder.thread != threading.get_ident():
         raise RuntimeError(_in_use(what, holder))
+
+
+@contextmanager
+def joining(model: Held, others: Sequence[Held], *, moving: bool) -> Iterator[None]:
+    """Let a new model have its turns together with others, whose layers it shares from now on.
+
+    Nobody begins a turn meanwhile. Whose turn it is goes on: that of a fit of the new model, which
+    is built by it, is one of all; that of a fit of the others, with a callback that builds, too.
+
+    Parameters
+    ----------
+    model : Held
+        The new model.
+    others : sequence of Held
+        All that share weights with it from now on.
+    moving : bool
+        Whether the weights of the others get another place, which no fit of theirs survives.
+
+    Raises
+    ------
+    RuntimeError
+        If another thread has the turn of one of them, or weights would move in a fit.
+    """
+    what = "building a model of the same layers"
+    with _guard:
+        mine = _holder(model)
+        theirs = [turn for turn in map(_holder, others) if turn is not None]
+        for turn in theirs:
+            if turn.thread != threading.get_ident():
+                raise RuntimeError(_in_use(what, turn))
+            if moving or mine is not None:
+                raise RuntimeError(
+                    f"{what} is not possible inside {turn.what}, by a callback: build it before, "
+                    "or of copies of the layers"
+                )
+        yield
+        for turn in theirs if mine is None else [mine]:
+            for one in (model, *others):
+                one._turn = turn
 
 
 def _holder(model: Held) -> Turn | None:
