@@ -154,7 +154,28 @@ def test_a_sweep_is_the_same_each_time_and_takes_other_inputs():
     assert len(fm.find_learning_rate(two, [X, X], T, steps=30).losses) > 10
 
 
+@pytest.mark.parametrize("form", [list, dict])
+def test_a_sweep_takes_several_outputs(form):
+    x, labels = fm.Input(3), np.arange(len(X)) % 2
+    h = fm.Dense(4, "tanh")(x)
+    outputs = {"number": fm.Dense(1)(h), "kind": fm.Dense(2, "softmax")(h)}
+    targets = {"number": T, "kind": labels}
+    if form is list:
+        outputs, targets = list(outputs.values()), list(targets.values())
+    net = fm.Model(x, outputs, seed=0)
+    found = fm.find_learning_rate(net, X, targets, loss_weights=[1.0, 0.0], steps=30)
+    alone = fm.find_learning_rate(net, X, targets, loss_weights=[1.0, 2.0], steps=30)
+    assert len(found.losses) > 10
+    assert found.losses[0] < alone.losses[0]
+
+
 def test_a_sweep_that_cannot_be_made_is_told():
+    with pytest.raises(ValueError, match="t must have as many rows as X"):
+        fm.find_learning_rate(model(), X, T[:-1])
+    with pytest.raises(ValueError, match="X is empty"):
+        fm.find_learning_rate(model(), X[:0], T[:0])
+    with pytest.raises(TypeError, match="model must be a Model, such as an MLP, got MLPRegressor"):
+        fm.find_learning_rate(fm.MLPRegressor(), X, T)
     with pytest.raises(ValueError, match="highest must be"):
         fm.find_learning_rate(model(), X, T, lowest=1.0, highest=0.5)
     with pytest.raises(ValueError, match="the loss was too large or no number after"):

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, optimizers
+from fastmlp.models.model import Model
+from fastmlp.networks import examples, objectives
 from fastmlp.training.warned import NonFiniteLossWarning
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from fastmlp.losses import Loss
-    from fastmlp.models.model import Model
     from fastmlp.optimizers import Update
 
 _SMOOTH = 4.0  # steps on either side within which two thirds of the weight of a mean lie
@@ -68,9 +71,10 @@ class LearningRates:
 def find_learning_rate(
     model: Model,
     X: Any,
-    t: ArrayLike,
+    t: Any,
     *,
     loss: str | Loss | Any | None = None,
+    loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
     optimizer: str | Update = "adam",
     lowest: float = 1e-6,
     highest: float = 10.0,
@@ -89,8 +93,8 @@ def find_learning_rate(
     model : Model
         What is to be trained; it stays as it is. It must be built.
     X, t
-        Data, as for `fit`; X an array, a SciPy sparse matrix, or a list or dict of such.
-    loss, optimizer
+        Data, as for `fit`, in arrays: of several inputs or outputs a list or dict of such.
+    loss, loss_weights, optimizer
         As for `fit`; the learning rate of the optimizer does not matter.
     lowest, highest : float
         The first and the last learning rate.
@@ -115,24 +119,30 @@ def find_learning_rate(
     >>> 1e-4 < found.suggestion < 1
     True
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a Model, such as an MLP, got {type(model).__name__}")
     lowest = _checks.real(lowest, "lowest", above=0)
     highest = _checks.real(highest, "highest", above=lowest)
     steps = _checks.integer(steps, "steps", at_least=10)
     batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
     rates = np.geomspace(lowest, highest, steps)
     rule = replace(optimizers.get(optimizer), learning_rate=lambda numbers: rates[numbers])
-    trainer = model.copy().trainer(loss=loss, optimizer=rule, seed=seed)
+    trainer = model.copy().trainer(loss=loss, loss_weights=loss_weights, optimizer=rule, seed=seed)
+    losses_of = objectives.choose(model.network, loss, 0.0, (), loss_weights).losses
+    count = examples.check(model.network, model.dtype, losses_of, X, t, None).rows
+    outputs = model.network.outputs
+    targets = [np.asarray(each) for each, _ in outputs.values(t, "t")]
     random = np.random.default_rng(seed)
-    t = np.asarray(t)
     rows = np.concatenate(
-        [random.permutation(len(t)) for _ in range(-(-steps * batch_size // len(t)))]
+        [random.permutation(count) for _ in range(-(-steps * batch_size // count))]
     )
     losses: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteLossWarning)
         for i in range(steps):
             batch = rows[i * batch_size : (i + 1) * batch_size]
-            found = trainer.step(_rows(X, batch), t[batch])
+            parts = [target[batch] for target in targets]
+            found = trainer.step(_rows(X, batch), outputs.arrange(parts))
             if not np.isfinite(found) or (losses and found > _WORSE * max(min(losses), 1e-12)):
                 break
             losses.append(found)
