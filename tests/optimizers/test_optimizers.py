@@ -135,6 +135,13 @@ def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
         (lambda: Adagrad(epsilon=0), ValueError, "epsilon must be"),
         (lambda: Lion(beta2=1.0), ValueError, "beta2 must be"),
         (lambda: Lion(0), ValueError, "learning_rate must be"),
+        (lambda: Adam(lr=0.1), TypeError, "Adam has no argument 'lr'; write learning_rate="),
+        (lambda: AdamW(betas=(0.9, 0.99)), TypeError, "AdamW has .* write beta1= and beta2="),
+        (
+            lambda: SGD(momentm=0.9),
+            TypeError,
+            "SGD has no argument 'momentm'; did you mean 'momentum'",
+        ),
         (lambda: optimizers.get("adma"), ValueError, "did you mean 'adam'"),
         (lambda: optimizers.get(None), TypeError, "optimizer must be a name in"),
         (lambda: optimizers.get(Adam), TypeError, r"got the class: write Adam\(\)"),

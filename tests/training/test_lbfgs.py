@@ -120,10 +120,19 @@ def test_a_loss_that_is_not_finite_ends_it():
         np.testing.assert_array_equal(now, w)
 
 
+def test_it_takes_all_rows_unless_told_otherwise():
+    one, other = network(), network()
+    one.fit(X, T, optimizer="lbfgs", epochs=3)
+    other.fit(X, T, optimizer="lbfgs", epochs=3, batch_size=None)
+    np.testing.assert_array_equal(one.parameters.flat, other.parameters.flat)
+    with pytest.raises(ValueError, match="did you mean 'lbfgs'"):
+        one.fit(X, T, optimizer="l-bfgs")
+
+
 def test_what_it_cannot_do_is_said_before_anything_changes():
     model = network()
     with pytest.raises(ValueError, match="LBFGS needs all 40 rows at once, got batch_size=32"):
-        model.fit(X, T, optimizer=fm.LBFGS())
+        model.fit(X, T, optimizer=fm.LBFGS(), batch_size=32)
     assert model.history is None
     noisy = fm.Sequential([fm.Dense(4, "tanh"), fm.Dropout(0.5), fm.Dense(1)], input_columns=3)
     with pytest.raises(ValueError, match="a loss that is the same each time"):

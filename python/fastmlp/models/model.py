@@ -196,7 +196,7 @@ class Model(Evaluated, Solvable):
             How many times to go through the data.
         batch_size : int or None, default "auto"
             Rows of a step; the last batch of an epoch may be short. None: all rows. "auto": 32, or
-            those of a stream's batches, which are the steps.
+            those of a stream's batches, which are the steps; all rows for L-BFGS.
         steps_per_epoch : int, optional
             How many batches of a stream are an epoch; the next goes on after them, and the stream
             begins again where it ends. By default all of them.

@@ -57,6 +57,22 @@ OPTIMIZERS: dict[str, Callable[[], Update]] = {
     "rmsprop": RMSprop,
     "sgd": SGD,
 }
+# What their arguments are called elsewhere.
+_ARGUMENTS = {
+    "lr": "write learning_rate=",
+    "betas": "write beta1= and beta2=",
+    "beta_1": "write beta1=",
+    "beta_2": "write beta2=",
+    "eps": "write epsilon=",
+    "clipnorm": "write clip_norm=",
+    "global_clipnorm": "write clip_norm=",
+    "clipvalue": "write clip_value=",
+    "use_ema": "write ema=0.99",
+    "ema_momentum": "write ema=",
+    "decay": "give a schedule as learning_rate=",
+}
+for _class in (*OPTIMIZERS.values(), LBFGS):
+    _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)  # type: ignore[misc]
 
 
 def get(spec: Any) -> Update:
@@ -82,12 +98,12 @@ def get(spec: Any) -> Update:
             "of any other optimizer to scipy.optimize.minimize"
         )
     if isinstance(spec, str):
-        return OPTIMIZERS[_checks.choice(spec, "optimizer", OPTIMIZERS)]()
+        return OPTIMIZERS[_checks.choice(spec, "optimizer", [*OPTIMIZERS, "lbfgs"])]()
     if isinstance(spec, type) and issubclass(spec, Update | LBFGS):
         raise TypeError(f"optimizer must be an object, got the class: write {spec.__name__}()")
     raise TypeError(
-        f"optimizer must be a name in {list(OPTIMIZERS)} or an optimizer such as Adam(1e-3), got "
-        f"{spec!r} ({type(spec).__name__})"
+        f"optimizer must be a name in {[*OPTIMIZERS, 'lbfgs']} or an optimizer such as Adam(1e-3), "
+        f"got {spec!r} ({type(spec).__name__})"
     )
 
 

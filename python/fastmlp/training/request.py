@@ -168,7 +168,7 @@ class FitRequest:
         Updates.of(network, rule)  # raises what its groups get wrong
         epochs = _checks.integer(epochs, "epochs", at_least=1)
         if batch_size == "auto":
-            batch_size = BATCH_ROWS
+            batch_size = None if minimiser else BATCH_ROWS
         elif isinstance(X, Reader):
             raise ValueError(
                 f"batch_size={batch_size}: a stream gives batches of its own; leave it out, or let "
