@@ -246,7 +246,9 @@ def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P,
                     known = [n for n in names if n != "self"]
                     advice = f"; {instead[name]}" if name in instead else hint(name, known)
                     advice = advice or f"; there are: {', '.join(known)}"
-                    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                    called = function.__name__
+                    if called == "__init__":  # which a subclass may have inherited
+                        called = type(args[0]).__name__
                     raise TypeError(f"{called} has no argument {name!r}{advice}")
             return function(*args, **kwargs)
 

@@ -217,6 +217,13 @@ def test_float32_learns_as_float64_does(kind):
     ("make", "error", "words"),
     [
         (lambda: fm.LayerNorm(0), ValueError, "epsilon must be"),
+        (lambda: fm.LayerNorm(64), ValueError, "epsilon must be .* at most 1, got 64"),
+        (
+            lambda: fm.LayerNorm(eps=1e-3),
+            TypeError,
+            "LayerNorm has no argument 'eps'; write epsilon=",
+        ),
+        (lambda: fm.BatchNorm(affine=False), TypeError, "write use_scale= and use_offset="),
         (lambda: fm.LayerNorm(use_scale=1), TypeError, "use_scale must be True or False"),
         (lambda: fm.BatchNorm(momentum=1.5), ValueError, "momentum must be"),
         (lambda: fm.RMSNorm("small"), TypeError, "epsilon must be a number"),

@@ -121,8 +121,9 @@ _ARGUMENTS = {
     "p": "write rate=",
     "eps": "write epsilon=",
     "stddev": "write std=",
-    "elementwise_affine": "write scale= and offset=",
-    "affine": "write scale= and offset=",
+    "elementwise_affine": "write use_scale= and use_offset=",
+    "affine": "write use_scale= and use_offset=",
+    "center": "write use_offset=",
     "dtype": "the model has a dtype, its layers have not",
 }
 # What the base itself keeps: where a layer belongs.

@@ -18,7 +18,7 @@ class Normalization(Layer):
     """What the layers of this file have in common: ε, and a scale and an offset for each column."""
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "epsilon": Setting(lambda value: real(value, "epsilon", above=0)),
+        "epsilon": Setting(lambda value: real(value, "epsilon", above=0, at_most=1)),
         "use_scale": Setting(lambda value: flag(value, "use_scale"), _SHAPE),
         "use_offset": Setting(lambda value: flag(value, "use_offset"), _SHAPE),
     }
@@ -78,7 +78,7 @@ class LayerNorm(Normalization):
     Parameters
     ----------
     epsilon
-        ε > 0, by default that of PyTorch; Keras has 1e-3.
+        ε in (0, 1], by default that of PyTorch; Keras has 1e-3.
     use_scale, use_offset
         Whether there is a γ, which begins as 1, and a β, which begins as 0.
     name
@@ -109,8 +109,8 @@ class RMSNorm(Normalization):
     Parameters
     ----------
     epsilon
-        ε > 0, by default 2⁻²³, what float32 can tell from 1: as `torch.nn.RMSNorm`, which takes
-        2⁻⁵² for float64; Keras has 1e-6.
+        ε in (0, 1], by default 2⁻²³, what float32 can tell from 1: as `torch.nn.RMSNorm`, which
+        takes 2⁻⁵² for float64; Keras has 1e-6.
     use_scale, use_offset
         Whether there is a γ, which begins as 1, and a β, which begins as 0; the original has no β.
     name
@@ -166,7 +166,7 @@ class BatchNorm(Normalization):
         Weight of the new batch in [0, 1], as in PyTorch; in Keras momentum is what the old keeps,
         its 0.99 is 0.01 here.
     epsilon
-        ε > 0, by default that of PyTorch; Keras has 1e-3.
+        ε in (0, 1], by default that of PyTorch; Keras has 1e-3.
     use_scale, use_offset
         Whether there is a γ, which begins as 1, and a β, which begins as 0.
     name
