@@ -210,6 +210,10 @@ def get(
     if isinstance(spec, str):
         chosen = choice(spec, name, [*ACTIVATIONS, *ALIASES])
         return ACTIVATIONS[ALIASES.get(chosen, chosen)]
+    from fastmlp.layers.base import Layer  # which imports this module
+
+    if issubclass(spec if isinstance(spec, type) else type(spec), Layer):
+        raise TypeError(f"{name}: {spec!r} is a layer: put it after this one, as the next layer")
     if callable(spec):
         for known in _REGISTERED.values():
             if known.function == spec:

@@ -131,6 +131,12 @@ def assign(name, value):
         (lambda: fm.PReLU(shared=1), TypeError, "shared must be"),
         (lambda: fm.PReLU(slopes_initializer="quarter"), ValueError, "slopes_initializer must be"),
         (lambda: fm.PReLU(slopes_initializer=np.nan), ValueError, "slopes_initializer"),
+        (
+            lambda: fm.Dense(3, fm.PReLU()),
+            TypeError,
+            r"activation: PReLU\(\) is a layer: put it after",
+        ),
+        (lambda: fm.Activation(fm.PReLU), TypeError, "is a layer: put it after"),
         (lambda: assign("shared", True), AttributeError, "make a new model"),
         (lambda: assign("slopes", [1.0, 2.0]), ValueError, "slopes of"),
         (lambda: assign("slope", 1.0), AttributeError, "cannot be assigned"),
