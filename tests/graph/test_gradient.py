@@ -249,6 +249,11 @@ v = g.input(1, "v")
 BAD = {
     "a number as loss": (lambda: g.gradient(1.0, [v]), TypeError, "got float"),
     "a name as wrt": (lambda: g.gradient(v, ["w"]), TypeError, "got str"),
+    "a model as loss": (
+        lambda: g.check_gradients(object(), {}),
+        TypeError,
+        "loss must be a graph node, got object; a model's output is model.graph",
+    ),
     "no parameters": (lambda: g.check_gradients(v, {v: 1.0}), ValueError, "on no parameter"),
     "an intermediate fed": (
         lambda: g.check_gradients(g.parameter(1.0) * v, {v + v: 1.0}),

@@ -163,7 +163,8 @@ def test_output_says_of_which_output_derivatives_are(form):
     ("call", "message"),
     [
         (lambda m: m.gradient(X), r"output must name one of the outputs \['price', 'kind'\]"),
-        (lambda m: m.gradient(X, 1), "output must name one of the outputs"),
+        (lambda m: m.gradient(X, 1), "output must name one of the outputs .* got 1"),
+        (lambda m: m.gradient(X, {"kind": X}), "output must name one of the outputs .* got dict"),
         (lambda m: m.jacobian(X), "output must name one of the outputs"),
         (lambda m: m.gradient(X, "knd"), "output names the output 'knd'.*did you mean 'kind'"),
         (lambda m: m.gradient(X, "kind"), "which of the 3 outputs, columns of output 'kind'"),

@@ -81,6 +81,10 @@ def check_gradients(
     ----------
     Squire and Trapp (1998), Using complex variables to estimate derivatives of real functions.
     """
+    if not isinstance(loss, Node):
+        raise TypeError(
+            f"loss must be a graph node, got {type(loss).__name__}; a model's output is model.graph"
+        )
     for fed in feeds:
         if isinstance(fed, Node) and fed.parents:
             raise ValueError(f"feeds: expected leaves only, got the value of {fed!r}")

@@ -296,9 +296,10 @@ def _which(network: Network, output: Any) -> tuple[int, Any]:
     if isinstance(name, str):
         return network.outputs.place(name, "output"), part
     if len(network.outputs) > 1:
+        got = repr(output) if output is None or isinstance(output, int) else type(output).__name__
         raise ValueError(
             f"output must name one of the outputs {list(network.outputs.names)}, or be a pair of a "
-            f"name and a column or weights, got {output!r}"
+            f"name and a column or weights, got {got}"
         )
     return 0, output
 
