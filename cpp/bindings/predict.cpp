@@ -91,10 +91,15 @@ struct Predictor {
 
 template <class T>
 PyObject* call_predictor(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) {
-    PyErr_Format(PyExc_TypeError, "expected (X, out), got %zd arguments", count);
+  if (count != 2 && count != 5) {
+    PyErr_Format(PyExc_TypeError, "expected (X, out) or (X, out, training, samples, seed), got %zd",
+                 count);
     return nullptr;
   }
+  // Random numbers are not for a program that has none.
+  if (count == 5 &&
+      (arguments[2] != Py_False || arguments[3] != Py_None || arguments[4] != Py_None))
+    return Py_NewRef(Py_NotImplemented);
   const auto* predictor = static_cast<const Predictor<T>*>(PyCapsule_GetPointer(self, nullptr));
   return guarded([&] { return predictor->call(arguments[0], arguments[1]); });
 }
@@ -109,7 +114,8 @@ py::object make_predictor(py::object program, py::array parameters) {
   const T* weights = to_vector<T>(parameters, p.parameter_size, "parameters");
   static PyMethodDef method = {
       "predict", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call_predictor<T>)),
-      METH_FASTCALL, "predict(X, out) -> array, or NotImplemented"};
+      METH_FASTCALL,
+      "predict(X, out, training=False, samples=None, seed=None) -> array, or NotImplemented"};
   return make_function(
       &method, new Predictor<T>{program, parameters, &held.executor(), weights, p.feed_columns[0],
                                 p.output_columns[0], py::dtype::of<T>()});

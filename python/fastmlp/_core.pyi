@@ -79,7 +79,7 @@ class ProgramF64(_Program, metaclass=_Type): ...
 
 def make_predictor(
     program: ProgramF32 | ProgramF64, parameters: _Array
-) -> Callable[[Any, _Array | None], Any]: ...
+) -> Callable[..., Any]: ...  # of (X, out), or also (…, training, samples, seed)
 def make_stepper(
     *,
     program: ProgramF32 | ProgramF64,

@@ -33,7 +33,7 @@ FEW_ROWS = 64
 _DRAWS = 1
 
 
-def not_planned(X: Any, out: Any) -> Any:
+def not_planned(*given: Any) -> Any:
     """Stand in for the plan of `predict` until there is one."""
     return NotImplemented
 
@@ -56,8 +56,8 @@ class Predicting(Differentiable):
         # The same with dropout.
         self._random: tuple[planner.Plan, tuple[Node, ...]] | None = None
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
-        self._predictor: Callable[[Any, Array | None], Any] = not_planned
-        self._predict: Callable[[Any, Array | None], Any] = not_planned
+        self._predictor: Callable[..., Any] = not_planned
+        self._predict: Callable[..., Any] = not_planned
 
     def _rest(self) -> None:
         for model in self._together():
@@ -137,10 +137,12 @@ class Predicting(Differentiable):
         >>> y.shape, (y.std(axis=0) > 0).all().item()
         ((100, 2, 1), True)
         """
-        if training is not False or samples is not None or seed is not None:
-            return self._predict_training(X, out, training, samples, seed)
-        result = self._predict(X, out)
-        return result if result is not NotImplemented else self._predict_any(X, out)
+        result = self._predict(X, out, training, samples, seed)  # which looks at the last three
+        if result is not NotImplemented:
+            return result
+        if training is False and samples is None and seed is None:
+            return self._predict_any(X, out)
+        return self._predict_training(X, out, training, samples, seed)
 
     def _predict_any(self, X: Any, out: Any) -> Any:
         """Check kind and shape of the data, then let the core convert and predict it."""
@@ -222,7 +224,7 @@ class Predicting(Differentiable):
                 self._inference = inference
         return inference
 
-    def _few_rows(self, nodes: Sequence[Node]) -> Callable[[Any, Any], Any]:
+    def _few_rows(self, nodes: Sequence[Node]) -> Callable[..., Any]:
         """Return what predicts few rows of several outputs: as columns of one, in microseconds."""
         outputs = self.network.outputs
         side_by_side = nodes[0] if len(nodes) == 1 else g.concatenate(*nodes)
@@ -231,11 +233,11 @@ class Predicting(Differentiable):
         ends = list(accumulate(outputs.columns, initial=0))
         columns = [slice(begin, end) for begin, end in pairwise(ends)]
 
-        def predict(X: Any, out: Any) -> Any:
+        def predict(X: Any, out: Any, *how: Any) -> Any:
             given = isinstance(X, np.ndarray) and X.ndim == 2 and len(X) <= FEW_ROWS
             if out is not None or not given:
                 return NotImplemented
-            y = joined(X, None)
+            y = joined(X, None, *how)
             return y if y is NotImplemented else outputs.arrange([y[:, c].copy() for c in columns])
 
         return predict
