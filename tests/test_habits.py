@@ -46,7 +46,7 @@ def test_a_habit_works_or_is_told_what_to_write(typed, here, tmp_path, monkeypat
         (lambda m: m.fit([[0.0] * 4], [0.0], epoch=3), "did you mean 'epochs'"),
         (lambda m: m.evaluate([[0.0] * 4], [0.0], metric=[]), "did you mean 'metrics'"),
         (lambda m: fm.Dense(3, unit=4), "did you mean 'units'"),
-        (lambda m: m.fit([[0.0] * 4], [0.0], foo=3), "there are: X, t, loss, optimizer, epochs"),
+        (lambda m: m.fit([[0.0] * 4], [0.0], foo=3), "there are: X, t, loss, loss_weights, "),
     ],
 )
 def test_a_misspelt_argument_is_told_its_name(wrong, message):

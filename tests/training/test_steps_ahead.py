@@ -1,6 +1,7 @@
 """Steps that the core takes without Python are the same steps, and it takes none it should not."""
 
 import itertools
+import os
 import signal
 import threading
 import time
@@ -280,6 +281,41 @@ def test_what_the_core_does_not_take_as_it_is_goes_its_own_way(monkeypatch):
     halved = Halved("halved", "", lambda y, t: (y - t) ** 2, "real")
     numbers = lambda: network(output="identity", columns=1)  # noqa: E731
     check_same(numbers, [(X, X[:, :1])] * 3, monkeypatch, alone=3, loss=halved)
+
+
+def test_steps_follow_parameters_that_move():
+    def run(keep):
+        x = fm.Input(5)
+        code = fm.Dense(4, "tanh")(x)
+        model = fm.Model(x, fm.Dense(3, "softmax")(code), seed=0)
+        trainer = keep(model.trainer(seed=0))
+        losses = [trainer.step(X, T) for _ in range(3)]
+        other = fm.Model(x, fm.Dense(2)(code), seed=1)  # its layers make the vector longer
+        losses += [trainer.step(X, T) for _ in range(3)]
+        other.fit(X, X[:, :2], epochs=1, seed=0)
+        losses += [trainer.step(X, T) for _ in range(3)]
+        return losses, [w.tolist() for w in model.get_weights()]
+
+    assert run(lambda trainer: trainer) == run(slow)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_steps_go_on_in_a_forked_process():
+    trainer, twin = network().trainer(seed=0), network().trainer(seed=0)
+    for _ in range(3):
+        trainer.step(X, T)
+        twin.step(X, T)
+    expected = twin.step(X, T)
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, repr(trainer.step(X, T)).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        assert answer.read() == repr(expected)
+    os.wait()
+    assert trainer.step(X, T) == expected  # its own weights are as they were
 
 
 def test_statistics_of_batches_are_kept(monkeypatch):
