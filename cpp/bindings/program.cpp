@@ -95,7 +95,8 @@ void bind_program_of(py::module_& m, const char* name) {
            py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none(),
            py::arg("clip_norm") = kUnbounded, py::arg("clip_value") = kUnbounded,
            py::arg("average") = py::none(), py::arg("parts") = py::none(),
-           py::arg("outputs") = std::vector<py::array>(), py::arg("sums") = py::none());
+           py::arg("outputs") = std::vector<py::array>(), py::arg("sums") = py::none(),
+           py::arg("max_norms") = std::vector<BoundTuple>());
 }
 
 }  // namespace

@@ -21,6 +21,9 @@ constexpr Index kMaxElements = Index(1) << (sizeof(void*) == 8 ? 45 : 26);
 // begin, end, rule, column, decays
 using GroupTuple = std::tuple<Index, Index, std::string, Index, bool>;
 
+// offset, inputs, units, limit
+using BoundTuple = std::tuple<Index, Index, Index, double>;
+
 template <class T>
 class PyProgram {
  public:
@@ -63,7 +66,7 @@ class PyProgram {
                   py::array scalars, std::optional<py::array> done, double clip_norm,
                   double clip_value, std::optional<py::array> average,
                   std::optional<py::array> parts, std::vector<py::array> outputs,
-                  std::optional<py::array> sums) {
+                  std::optional<py::array> sums, const std::vector<BoundTuple>& max_norms) {
     const Program& p = executor_.program();
     check_rows(rows);
     if (batch_rows < 1) fail("batch_rows: expected at least 1");
@@ -77,7 +80,8 @@ class PyProgram {
     call.rows = rows;
     call.batch_rows = batch_rows;
     call.epochs = epochs;
-    prepare(call, parameters, state, groups, step_values, steps, clip_norm, clip_value, outputs);
+    prepare(call, parameters, state, groups, step_values, steps, clip_norm, clip_value, max_norms,
+            outputs);
     if (average.has_value() != parts.has_value()) fail("average: expected it and its parts");
     if (average) {
       call.updates.average = to_vector<T>(*average, p.parameter_size, "average");
@@ -108,6 +112,7 @@ class PyProgram {
   void prepare(TrainingCall<T>& call, const py::array& parameters,
                const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
                const py::array& step_values, Index steps, double clip_norm, double clip_value,
+               const std::vector<BoundTuple>& max_norms,
                const std::vector<py::array>& outputs) const {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
@@ -117,6 +122,7 @@ class PyProgram {
     if (!(clip_norm > 0 && clip_value > 0)) fail("clip_norm, clip_value: expected more than 0");
     call.updates.clip_norm = clip_norm;
     call.updates.clip_value = clip_value;
+    call.updates.bounds = to_bounds(max_norms);
     if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       T* const out = p.output_rows[i] == kBatch
@@ -203,6 +209,25 @@ class PyProgram {
       fail("state: expected as many vectors as the rules keep, " + std::to_string(vectors) +
            ", got " + std::to_string(state.size()));
     return updates;
+  }
+
+  std::vector<NormBound> to_bounds(const std::vector<BoundTuple>& given) const {
+    const Index n = executor_.program().parameter_size;
+    std::vector<NormBound> bounds;
+    Index end = 0;
+    for (const BoundTuple& t : given) {
+      NormBound b;
+      std::tie(b.offset, b.inputs, b.units, b.limit) = t;
+      if (b.offset < end || b.offset > n || b.inputs < 1 || b.units < 1 ||
+          b.units > (n - b.offset) / b.inputs)
+        fail("max_norms: expected matrices among " + std::to_string(n) +
+             " parameters, in order and apart");
+      if (!(b.limit > 0 && b.limit < kUnbounded))
+        fail("max_norms: expected finite numbers of more than 0");
+      end = b.offset + b.inputs * b.units;
+      bounds.push_back(b);
+    }
+    return bounds;
   }
 
   static Group to_group(const GroupTuple& t) {

@@ -74,7 +74,8 @@ class Stepper {
           std::tuple<double, double, bool> limits, py::array parameters,
           const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
           py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
-          double clip_value, const std::vector<py::array>& outputs, py::object counter)
+          double clip_value, const std::vector<BoundTuple>& max_norms,
+          const std::vector<py::array>& outputs, py::object counter)
       : sources_(std::move(sources)),
         limits_{std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)},
         counter_(std::move(counter)),
@@ -88,7 +89,7 @@ class Stepper {
       fail("step_values: expected those of at least two steps");
     steps_ = step_values.shape(0);
     held.prepare(call_, parameters, state, groups, step_values, steps_, clip_norm, clip_value,
-                 outputs);
+                 max_norms, outputs);
     call_.feeds = held.to_feeds(feeds, 0, steps_);
     template_ = call_.feeds;
     numbers_ = call_.updates.numbers;
@@ -250,11 +251,12 @@ void bind_step(py::module_& m) {
          std::tuple<double, double, bool> limits, py::array parameters,
          const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
          py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
-         double clip_value, const std::vector<py::array>& outputs, py::object counter) {
+         double clip_value, const std::vector<BoundTuple>& max_norms,
+         const std::vector<py::array>& outputs, py::object counter) {
         const auto make = [&](auto zero) {
           return make_stepper<decltype(zero)>(program, feeds, sources, limits, parameters, state,
                                               groups, step_values, first_step, seed, clip_norm,
-                                              clip_value, outputs, counter);
+                                              clip_value, max_norms, outputs, counter);
         };
         if (py::isinstance<PyProgram<float>>(program)) return make(float{});
         if (py::isinstance<PyProgram<double>>(program)) return make(double{});
@@ -263,7 +265,7 @@ void bind_step(py::module_& m) {
       py::kw_only(), py::arg("program"), py::arg("feeds"), py::arg("sources"), py::arg("limits"),
       py::arg("parameters"), py::arg("state"), py::arg("groups"), py::arg("step_values"),
       py::arg("first_step"), py::arg("seed"), py::arg("clip_norm"), py::arg("clip_value"),
-      py::arg("outputs"), py::arg("counter"));
+      py::arg("max_norms"), py::arg("outputs"), py::arg("counter"));
 }
 
 }  // namespace fastmlp

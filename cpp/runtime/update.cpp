@@ -12,6 +12,9 @@ constexpr Index kUpdateGrain = 4096;  // fewer parameters than this are not wort
 constexpr Index kNormBlock = 4096;    // elements whose squares one thread adds up
 constexpr Index kUpdateBlock = 1024;  // elements that are clipped, updated and averaged at a time
 
+constexpr Index kBoundBlock = 256;  // units whose norms are taken in one pass over the inputs
+constexpr Index kBoundGrain = 16;   // units that one thread brings back to their norm
+
 constexpr Index most(Index (Rule::*count)() const) {
   Index found = 1;  // no array is empty
   for (const Rule& rule : kRules)
@@ -53,6 +56,51 @@ T norm_factor(const Updates<T>& updates, const Kernels<T>& kernels, Index n, con
   return factor < 1.0 ? T(factor) : factor == factor ? T(1) : T(factor);  // NaN stays
 }
 
+// ‖w‖ of n elements whose squares are beyond the range of double, or below it.
+template <class T>
+double scaled_norm(Index n, const T* w, Index stride) {
+  double largest = 0.0, sum = 0.0;
+  for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(double(w[i * stride])));
+  if (!(largest > 0.0 && largest < kUnbounded)) return largest;
+  for (Index i = 0; i < n; ++i) {
+    const double x = double(w[i * stride]) / largest;
+    sum += x * x;
+  }
+  return largest * std::sqrt(sum);
+}
+
+// w ← w · min(1, c / ‖w‖) for the weights into each unit of this thread's part. A unit's squares
+// are added up by one thread, in the order of the inputs. What is not finite stays.
+template <class T>
+void keep_in(const NormBound& bound, T* weights, int thread, int threads) {
+  constexpr double kSmall = 1e-140;  // its square is a normal number
+  T* const w = weights + bound.offset;
+  const Range mine = part(bound.units, kBoundGrain, thread, threads);
+  for (Index first = mine.begin; first < mine.end; first += kBoundBlock) {
+    const Index count = std::min(kBoundBlock, mine.end - first);
+    double sums[kBoundBlock] = {};
+    for (Index i = 0; i < bound.inputs; ++i) {
+      const T* const row = w + i * bound.units + first;
+      for (Index u = 0; u < count; ++u) sums[u] += double(row[u]) * double(row[u]);
+    }
+    T factors[kBoundBlock];
+    bool all_inside = true;
+    for (Index u = 0; u < count; ++u) {
+      const bool exact = sums[u] < kUnbounded && bound.limit > kSmall;
+      const double norm =
+          exact ? std::sqrt(sums[u]) : scaled_norm(bound.inputs, w + first + u, bound.units);
+      const bool inside = !(norm > bound.limit && norm < kUnbounded);
+      factors[u] = inside ? T(1) : T(bound.limit / norm);
+      all_inside = all_inside && inside;
+    }
+    if (all_inside) continue;
+    for (Index i = 0; i < bound.inputs; ++i) {
+      T* const row = w + i * bound.units + first;
+      for (Index u = 0; u < count; ++u) row[u] *= factors[u];
+    }
+  }
+}
+
 }  // namespace
 
 Index norm_sums(Index parameters) { return (parameters + kNormBlock - 1) / kNormBlock; }
@@ -67,6 +115,7 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
   const T factor = by_norm ? norm_factor(updates, kernels, n, g, sums, threads, worker) : T(1);
   const T bound = T(updates.clip_value);
   const Range mine = part(n, 64, worker.thread, threads);
+  const bool averages_at_once = updates.average && updates.bounds.empty();
   for (const Group& group : updates.groups) {
     const Index begin = std::max(mine.begin, group.begin), end = std::min(mine.end, group.end);
     if (begin >= end) continue;
@@ -77,7 +126,7 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
     for (Index i = 0; i < rule.width(); ++i) numbers[i] = T(given[i]);
     if (rule.decays() && !group.decays) numbers[rule.width() - 1] = T(0);
     // What is clipped or averaged goes through the caches once, block by block.
-    const Index length = clips || updates.average ? kUpdateBlock : end - begin;
+    const Index length = clips || averages_at_once ? kUpdateBlock : end - begin;
     for (Index i = begin; i < end; i += length) {
       const Index count = std::min(length, end - i);
       T* state[most(&Rule::vectors)];
@@ -86,9 +135,20 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
       if (clips && !told) kernels.clip(count, g + i, factor, bound, clipped);
       kernels.update[int(group.rule)](count, w + i, clips && !told ? clipped : g + i, state,
                                       numbers);
-      if (updates.average)
+      if (averages_at_once)
         kernels.approach(count, w + i, told ? T(1) : T(updates.parts[step]), updates.average + i);
     }
+  }
+  if (updates.bounds.empty()) return;
+  if (threads > 1) worker.wait();
+  for (const NormBound& bound : updates.bounds) keep_in(bound, w, worker.thread, threads);
+  if (!updates.average) return;
+  if (threads > 1) worker.wait();
+  for (const Group& group : updates.groups) {
+    const Index begin = std::max(mine.begin, group.begin), end = std::min(mine.end, group.end);
+    if (begin >= end) continue;
+    const T step_part = group.rule == Optimizer::assign ? T(1) : T(updates.parts[step]);
+    kernels.approach(end - begin, w + begin, step_part, updates.average + begin);
   }
 }
 

@@ -50,6 +50,13 @@ struct Group {
   const Rule& format() const { return kRules[int(rule)]; }
 };
 
+// A matrix of weights, stored (inputs, units), whose columns are brought back to a norm of at most
+// `limit` after each step.
+struct NormBound {
+  Index offset = 0, inputs = 0, units = 0;
+  double limit = kUnbounded;
+};
+
 template <class T>
 struct Updates {
   std::vector<Group> groups;        // in the order of the vector, apart from each other
@@ -59,6 +66,7 @@ struct Updates {
   // Bounds of the gradient: of its norm over all groups that are not told their value, then of its
   // elements.
   double clip_norm = kUnbounded, clip_value = kUnbounded;
+  std::vector<NormBound> bounds;  // apart from each other
   T* average = nullptr;           // of the parameters, or null; the last vector of `state` then
   const double* parts = nullptr;  // how far each step brings it to the parameters
 };
@@ -66,8 +74,8 @@ struct Updates {
 // How many numbers update() needs for itself.
 Index norm_sums(Index parameters);
 
-// This thread's part of one step on the n parameters at w, along g. `sums`: norm_sums(n) numbers
-// that all threads share.
+// This thread's part of one step on the n parameters at w, along g; the average is taken last.
+// `sums`: norm_sums(n) numbers that all threads share.
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
             const T* g, double* sums, const Worker& worker);

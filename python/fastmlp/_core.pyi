@@ -70,6 +70,7 @@ class _Program:
         parts: NDArray[np.float64] | None = None,
         outputs: Sequence[_Array] = (),
         sums: NDArray[np.float64] | None = None,
+        max_norms: Sequence[tuple[int, int, int, float]] = (),  # offset, inputs, units, limit
     ) -> tuple[int, int, bool]: ...
     # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
 
@@ -94,6 +95,7 @@ def make_stepper(
     seed: int,
     clip_norm: float,
     clip_value: float,
+    max_norms: Sequence[tuple[int, int, int, float]],
     outputs: Sequence[_Array],
     counter: Any,
 ) -> Callable[[Any, Any, bool], Any]: ...

@@ -174,6 +174,18 @@ BAD_TRAININGS: dict[str, dict[str, Any]] = {
     "read-only scalars": {"scalars": read_only(np.zeros((2, 1)))},
     "sums without that of the weights": {"sums": np.zeros(1)},
     "read-only sums": {"sums": read_only(np.zeros(2))},
+    "a bound beyond the end": {"max_norms": [(SIZE - 8, 3, 4, 1.0)]},
+    "a bound before the beginning": {"max_norms": [(-1, 1, 1, 1.0)]},
+    "a bound from beyond the end on": {"max_norms": [(2**63 - 1, 1, 1, 1.0)]},
+    "a bound of no inputs": {"max_norms": [(0, 0, 4, 1.0)]},
+    "a bound of no units": {"max_norms": [(0, 3, 0, 1.0)]},
+    "a bound of units that overflow": {"max_norms": [(0, 2**32, 2**32, 1.0)]},
+    "bounds that overlap": {"max_norms": [(0, 3, 4, 1.0), (11, 1, 1, 1.0)]},
+    "bounds in disorder": {"max_norms": [(16, 1, 4, 1.0), (0, 3, 4, 1.0)]},
+    "a bound of 0": {"max_norms": [(0, 3, 4, 0.0)]},
+    "a bound of NaN": {"max_norms": [(0, 3, 4, np.nan)]},
+    "an infinite bound": {"max_norms": [(0, 3, 4, np.inf)]},
+    "a bound without a limit": {"max_norms": [(0, 3, 4)]},
     "a feed too few": {"feeds": [X]},
 }
 
@@ -327,6 +339,9 @@ def train_two_batches(
         Group(0, n // 2 // 16 * 16, rule, 0, True),
         Group(n // 2 // 16 * 16, n, rule, 0, False),
     ]
+    max_norms = [(0, 3, n // 6, 0.5)] if n >= 6 else []
+    if rng.random() < 0.3:
+        max_norms = spoilt(max_norms, rng)
     vectors, columns = len(OPTIMIZERS[rule].state), len(OPTIMIZERS[rule].numbers)
     if rng.random() < 0.3:
         groups = [Group(*group) for group in spoilt(groups, rng)]
@@ -346,6 +361,7 @@ def train_two_batches(
         0,
         0,
         np.zeros((1, scalars)),
+        max_norms=max_norms,
     )
 
 

@@ -24,7 +24,9 @@ class Trainer:
         self.net, self.dtype = net, dtype
         self.x, self.t, loss, nodes = build(net)
         self.parameters = Parameters(nodes, dtype)
-        self.training: TrainingPlan = plan_training(loss, self.parameters, net.optimizer)
+        self.training: TrainingPlan = plan_training(
+            loss, self.parameters, net.optimizer, max_norms=net.max_norms(nodes)
+        )
         self.state = self.training.new_state()
         rng = np.random.default_rng(1)
         labels = rng.integers(net.sizes[-1], size=(net.rows, 1))
@@ -59,6 +61,8 @@ SMALL = {
     "tables": Net((4, 40, 3), rows=250, batch=60, categories=300),
     "groups": Net((8, 40, 4), rows=250, batch=60, groups=4),
     "groups of tables, cut in lanes": Net((8, 60, 4), rows=700, batch=300, groups=2, categories=9),
+    "norms bound": Net((60, 200, 3), rows=250, batch=60, optimizer=BOUND, max_norm=0.5),
+    "norms bound, one thread": Net((4, 7, 3), rows=10, batch=4, max_norm=0.5),
     "sparse rows": Net((500, 60, 3), rows=250, batch=100, density=0.1),
     "sparse rows, cut in lanes": Net((128, 64, 3), rows=700, batch=300, density=0.1),
 }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ class Net:
     density: float = 1.0  # below, the rows are sparse
     categories: int = 0  # what the columns of x number
     groups: int = 1
+    max_norm: float | None = None  # of each unit's weights
+
+    def max_norms(self, nodes: Sequence[Node]) -> dict[Node, float]:
+        return {} if self.max_norm is None else dict.fromkeys(nodes[::2], self.max_norm)
 
     def examples(self, rng: np.random.Generator, dtype: str) -> Any:
         if self.categories:
@@ -115,6 +119,9 @@ NETS = {
     "clipped and averaged": Net((64, 300, 10), rows=250, batch=60, optimizer=BOUND),
     "clipped and averaged, cut in lanes": Net((64, 128, 10), 1300, batch=500, optimizer=BOUND),
     "clipped and averaged, small": Net((3, 5, 2), rows=20, batch=7, optimizer=BOUND),
+    "norms bound": Net((64, 300, 10), rows=250, batch=60, max_norm=0.8),
+    "norms bound, cut in lanes": Net((64, 128, 10), rows=1300, batch=500, max_norm=0.8),
+    "norms bound and averaged": Net((53, 301, 13), 250, batch=60, optimizer=BOUND, max_norm=0.8),
 }
 
 
@@ -154,7 +161,7 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
     X = net.examples(rng, dtype)
     labels = rng.integers(net.sizes[-1], size=(net.rows, 1))
     parameters = Parameters(nodes, dtype)
-    training = plan_training(loss, parameters, net.optimizer)
+    training = plan_training(loss, parameters, net.optimizer, max_norms=net.max_norms(nodes))
     state = training.new_state()
     count = epochs * -(-net.rows // net.batch)
     more = common(net.optimizer, parameters, count)

@@ -478,6 +478,7 @@ def test_the_core_takes_only_arguments_that_fit():
             seed=0,
             clip_norm=1.0,
             clip_value=1.0,
+            max_norms=[],
             outputs=[],
             counter=None,
         )

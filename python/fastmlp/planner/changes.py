@@ -10,7 +10,7 @@ from fastmlp.graph.node import Node, constant, describe
 from fastmlp.graph.ops.reductions import spread
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.directions import Direction
-from fastmlp.planner.parameters import Group, Parameters, Treatment
+from fastmlp.planner.parameters import Bound, Group, Parameters, Treatment
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Changes:
     undecayed: frozenset[Node]
     treatments: Mapping[Node, Treatment]
     directions: Mapping[Node, Direction]
+    max_norms: Mapping[Node, float]
 
     @property
     def given(self) -> list[Node]:
@@ -44,10 +45,17 @@ class Changes:
             ("undecayed", self.undecayed),
             ("treatments", self.treatments),
             ("directions", self.directions),
+            ("max_norms", self.max_norms),
         ):
             for node in nodes:
                 if node not in parameters.offsets:
                     raise ValueError(f"{name}: {node!r} is not among the parameters")
+
+    def bounds(self, parameters: Parameters, followed: Iterable[Node]) -> list[Bound]:
+        """Return the bounds of the matrices that follow something."""
+        return parameters.bounds(
+            {node: self.max_norms[node] for node in followed if node in self.max_norms}
+        )
 
     def followed(self, loss: Node, parameters: Parameters) -> dict[Node, Node]:
         """Return what each parameter follows; those left out stay as they are."""

@@ -55,6 +55,15 @@ class Group(NamedTuple):
     decays: bool
 
 
+class Bound(NamedTuple):
+    """A matrix whose rows a step keeps at a norm of at most a limit, as the core takes it."""
+
+    offset: int
+    inputs: int
+    units: int
+    limit: float
+
+
 def layout_of(nodes: Iterable[Node]) -> tuple[dict[Node, int], int]:
     """Return where each parameter begins in the flat vector of these alone, and its size."""
     offsets, end = {}, 0
@@ -191,6 +200,17 @@ class Parameters:
                 begin = groups.pop().begin
             groups.append(Group(begin, end, *treatment))
         return groups
+
+    def bounds(self, max_norms: Mapping[Node, float]) -> list[Bound]:
+        """Return where the matrices lie whose rows have a norm of at most a limit."""
+        for node in max_norms:
+            if node.attrs.get("by_rows"):
+                raise ValueError(f"max_norms: {node!r} is stored by rows, expected by columns")
+        return [
+            Bound(self.offsets[node], node.shape[1], int(node.shape[0]), max_norms[node])
+            for node in self.nodes
+            if node in max_norms
+        ]
 
     def own(self) -> None:
         """Let the nodes have these values from now on, instead of those they were made with.

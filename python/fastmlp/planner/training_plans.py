@@ -43,6 +43,7 @@ def plan_training(
     undecayed: Collection[Node] = (),
     treatments: Mapping[Node, Treatment] | None = None,
     directions: Mapping[Node, Direction] | None = None,
+    max_norms: Mapping[Node, float] | None = None,
 ) -> TrainingPlan:
     """Return a plan that trains the parameters to make a loss small.
 
@@ -75,6 +76,9 @@ def plan_training(
     directions : mapping of matrix to function of nodes, optional
         For parameters of the rule "muon": what makes the direction of a step of the mean of
         gradients until now, and the gradient.
+    max_norms : mapping of matrix to float, optional
+        c: after each step every row w of the matrix becomes w · min(1, c / ‖w‖), before the average
+        is taken. Rows of what stays as it is are left alone.
     """
     changes = Changes(
         gradients,
@@ -83,6 +87,7 @@ def plan_training(
         frozenset(undecayed),
         treatments or {},
         directions or {},
+        max_norms or {},
     )
     return TrainingPlan(loss, parameters, update, metrics, weight, changes)
 
@@ -189,6 +194,7 @@ class TrainingPlan:
         self.vectors = max((len(rule.state) for _, rule in rules), default=0)
         self.columns = max((begin + len(rule.numbers) for begin, rule in rules), default=0)
         self._assigned = [node for node in changes.statistics if node in followed]
+        self._max_norms = changes.bounds(parameters, followed)
         self._directions = Directions(changes.directions, followed, parameters)
         arguments, self.steps = plan_program(
             (),
@@ -303,6 +309,7 @@ class TrainingPlan:
             "step_values": np.ascontiguousarray(step_values, dtype=np.float64),
             "clip_norm": math.inf if clip_norm is None else clip_norm,
             "clip_value": math.inf if clip_value is None else clip_value,
+            "max_norms": self._max_norms,
         }
 
     @property
