@@ -44,7 +44,7 @@ class ParameterSpec:
     l2
         λ of its penalty ½λ‖W‖²; None is the model's, 0 (the default) none.
     l1
-        λ₁ of its penalty λ₁ Σ ``|w|``.
+        λ₁ of its penalty λ₁ Σ ``|w|``; None is the model's, 0 (the default) none.
     role
         What it is for: ``"weight"``, ``"bias"``, ``"scale"``, ``"statistic"`` (told by a training,
         see `Layer.statistics`), ``"embedding"``. A bias, scale or statistic of one row is a vector
@@ -63,7 +63,7 @@ class ParameterSpec:
     initializer: Initializer
     l2: float | None = 0.0
     role: str = ""
-    l1: float = 0.0
+    l1: float | None = 0.0
 
     def __post_init__(self) -> None:
         role = self.role or ("bias" if self.name == "biases" else "weight")
@@ -108,7 +108,7 @@ _INSTEAD = {
 # And of arguments of their constructors.
 _ARGUMENTS = {
     "kernel_initializer": "write weights_initializer=",
-    "kernel_regularizer": "write l2=, where λ·½‖W‖² is what is added",
+    "kernel_regularizer": "write l1= or l2=, where λ₁ Σ|w| and λ·½‖W‖² are what is added",
     "bias_regularizer": "biases are not penalised",
     "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
     "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",

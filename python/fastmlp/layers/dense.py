@@ -43,7 +43,8 @@ class Dense(Layer):
     l2
         λ of ½λ‖W‖² for this layer. None takes that of the fit.
     l1
-        λ₁ of λ₁ Σ ``|w|`` over the weights of this layer, beside l2 (both: the elastic net).
+        λ₁ of λ₁ Σ ``|w|`` for this layer, beside l2 (both: the elastic net). None takes that of the
+        fit.
     name
         What summaries and files call it; dense_1, dense_2, … by default.
     trainable
@@ -89,7 +90,7 @@ class Dense(Layer):
         "groups": Setting(lambda value: integer(value, "groups", at_least=1, at_most=None), _SHAPE),
         "shared": Setting(lambda value: _checked_shared(value), _SHAPE),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
-        "l1": Setting(lambda value: real(value, "l1", at_least=0)),
+        "l1": Setting(lambda value: None if value is None else real(value, "l1", at_least=0)),
     }
 
     def __init__(
@@ -103,7 +104,7 @@ class Dense(Layer):
         groups: int = 1,
         shared: bool | str = False,
         l2: float | None = None,
-        l1: float = 0.0,
+        l1: float | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -201,7 +202,8 @@ class Dense(Layer):
             "weights_initializer": None if draw is None else draw.config(),
             "bias_initializer": self.bias_initializer.config(),
             "l2": self.l2,
-            **({"l1": self.l1} if self.l1 else {}),  # files without these are read by older
+            # Files without these are read by older versions.
+            **({} if self.l1 is None else {"l1": self.l1}),
             **({"groups": self.groups, "shared": self.shared} if self.groups > 1 else {}),
         }
 
@@ -224,7 +226,7 @@ class Dense(Layer):
             said.append(f"shared={self.shared!r}")
         if self.l2 is not None:
             said.append(f"l2={self.l2:g}")
-        if self.l1:
+        if self.l1 is not None:
             said.append(f"l1={self.l1:g}")
         return said
 

@@ -38,6 +38,7 @@ class Evaluated(Predicting):
         loss: str | Loss | Any | None = None,
         loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         l2: float | None = None,
+        l1: float | None = None,
         metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] | None = None,
         sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Scores:
@@ -50,7 +51,7 @@ class Evaluated(Predicting):
         X, t, sample_weight
             Data, as for `fit`: arrays, or a stream of batches alone, whose scores are those of all
             its rows.
-        loss, loss_weights, l2, metrics
+        loss, loss_weights, l2, l1, metrics
             As for `fit`; by default those of the last fit. A model that was never fitted has the
             loss of its output and no penalty; where there are no metrics, the accuracy is reported
             if the targets are classes.
@@ -89,7 +90,8 @@ class Evaluated(Predicting):
                 raise ValueError("sample_weight: the weights of a stream are in its batches")
             with self._network_of(X if stream is None else stream.first_inputs) as network:
                 last = self._objective
-                objective = objectives.choose(network, loss, l2, metrics, loss_weights, last)
+                chosen = loss, l2, metrics, loss_weights, last, l1
+                objective = objectives.choose(network, *chosen)
                 losses = objective.losses
                 if stream is None:
                     data = examples.check(network, self.dtype, losses, X, t, sample_weight)

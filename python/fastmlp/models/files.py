@@ -10,7 +10,7 @@ fastmlp         version of this format, "1"
 architecture    JSON: inputs, layers and how they are joined (``Network.config``)
 dtype           "float32" or "float64"
 seed, fits      JSON: the model's seed, how often it was fitted
-objective       JSON: loss, l2 and metrics of the last fit; null if there is none
+objective       JSON: loss, metrics, l2 and, if not 0, l1 of the last fit; null if there is none
 metadata        JSON: the user's own
 ==============  ===================================================================
 
@@ -234,18 +234,21 @@ def _named(objective: MeanObjective | None) -> dict[str, Any] | None:
         {"loss": losses.config(head.loss), "metrics": [metric.name for metric in head.metrics]}
         for head in objective.heads
     ]
+    penalty = {"l2": objective.l2}
+    if objective.l1:  # files without it are read by older versions
+        penalty["l1"] = objective.l1
     if len(heads) == 1 and objective.heads[0].weight == 1:
-        return heads[0] | {"l2": objective.l2}
+        return heads[0] | penalty
     for described, head in zip(heads, objective.heads, strict=True):
         described["weight"] = head.weight
-    return {"outputs": heads, "l2": objective.l2}
+    return {"outputs": heads} | penalty
 
 
 def _objective_of(network: Network, named: Any) -> MeanObjective | None:
     if named is None:
         return None
     wanted = {"loss", "l2", "metrics"}
-    if not isinstance(named, dict) or set(named) not in (wanted, {"outputs", "l2"}):
+    if not isinstance(named, dict) or set(named) - {"l1"} not in (wanted, {"outputs", "l2"}):
         raise ValueError("its objective must have a loss, an l2 and metrics")
     heads = named["outputs"] if "outputs" in named else [named | {"weight": 1.0}]
     if not isinstance(heads, list) or len(heads) != len(network.outputs):
@@ -256,8 +259,9 @@ def _objective_of(network: Network, named: Any) -> MeanObjective | None:
         if not isinstance(head["metrics"], list):
             raise ValueError("the metrics of its objective must be a list")
     l2 = _checks.real(named["l2"], "its l2", at_least=0)
+    l1 = _checks.real(named.get("l1", 0.0), "its l1", at_least=0)
     parts = [[head[key] for head in heads] for key in ("loss", "metrics", "weight")]
     parts[0] = [losses.from_config(loss) for loss in parts[0]]
     if network.outputs.form == ONE:
         parts = [part[0] for part in parts]
-    return objectives.choose(network, parts[0], l2, parts[1], parts[2])
+    return objectives.choose(network, parts[0], l2, parts[1], parts[2], l1=l1)

@@ -11,7 +11,7 @@ ASSIGNED = {
     "network": "make a new model",
     "layers": "make a new model; settings of a layer can be assigned",
     "name": "keep it in metadata",
-    **dict.fromkeys(("loss", "optimizer", "metrics", "l2"), "it is an argument of fit"),
+    **dict.fromkeys(("loss", "optimizer", "metrics", "l2", "l1"), "it is an argument of fit"),
     **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
     **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
 }

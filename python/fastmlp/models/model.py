@@ -156,13 +156,14 @@ class Model(Evaluated, Solvable):
         sample_weight: ArrayLike | Mapping[str, ArrayLike] | None = None,
         class_weight: Mapping[Any, Any] | Literal["balanced"] | None = None,
         l2: float = 0.0,
+        l1: float = 0.0,
         metrics: Sequence[str | Metric | ArrayMetric | Any] | Mapping[str, Any] = (),
         callbacks: Iterable[Callback | Any] = (),
         shuffle: bool | Literal["auto"] = "auto",
         seed: int | None = None,
         verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
     ) -> History:
-        """Train the model: minimise J = mean loss + l2·½‖W‖² on batches of the data.
+        """Train the model: minimise J = mean loss + l2·½‖W‖² + l1·Σ``|w|`` on batches.
 
         A second call goes on from the present weights, and with an optimizer of the same class also
         with its moments and step count: settings may change. A new schedule begins with its step 0.
@@ -219,6 +220,9 @@ class Model(Evaluated, Solvable):
         l2 : float, default 0
             λ of the penalty λ·½‖W‖² on the weights, not the biases; layers with an l2 of their own
             use that.
+        l1 : float, default 0
+            λ₁ of the penalty λ₁ Σ ``|w|`` on the same weights (Tibshirani 1996), likewise. With l2
+            it is the elastic net of Zou & Hastie (2005). `LBFGS` expects a smooth J.
         metrics : sequence of str or function, default ()
             "accuracy", "zero_one", "mean_squared_error", names of losses, or functions of the
             nodes (y, t), all of them means over the rows of an epoch; "auc", "f1", "r2" and others,
@@ -292,7 +296,7 @@ class Model(Evaluated, Solvable):
             held_out = readers.enter_context(streams.reading_validation(validation_data))
             stream = data if isinstance(data, streams.Reader) else None
             with self._network_of(X if stream is None else stream.first_inputs) as network:
-                objective = objectives.choose(network, loss, l2, metrics, loss_weights)
+                objective = objectives.choose(network, loss, l2, metrics, loss_weights, l1=l1)
                 request = FitRequest.of(
                     *(network, self.dtype, objective, data, t),
                     optimizer=optimizer,
@@ -334,13 +338,14 @@ class Model(Evaluated, Solvable):
         loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         optimizer: str | Update = "adam",
         l2: float = 0.0,
+        l1: float = 0.0,
         seed: int | None = None,
     ) -> StepTrainer:
         """Return what trains the model one step at a time, for a loop of your own.
 
         Parameters
         ----------
-        loss, loss_weights, optimizer, l2
+        loss, loss_weights, optimizer, l2, l1
             As for `fit`.
         seed : int, optional
             Makes dropout the same each time. None: drawn from the model's seed.
@@ -373,7 +378,7 @@ class Model(Evaluated, Solvable):
         from fastmlp.training.steps import StepTrainer
 
         rule = optimizers.get(optimizer)
-        objective = objectives.choose(self.network, loss, l2, (), loss_weights)
+        objective = objectives.choose(self.network, loss, l2, (), loss_weights, l1=l1)
         noise = int(self._seed_sequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
         return StepTrainer(self.network, self.parameters, objective, rule, noise, self)
 

@@ -368,23 +368,24 @@ class Network(Portable):
             )
         return nodes
 
-    def penalty(self, l2: float = 0.0) -> g.Node | None:
+    def penalty(self, l2: float = 0.0, l1: float = 0.0) -> g.Node | None:
         """Return the regularizer λ·½ Σ‖W‖² + λ₁ Σ ``|w|``, or None where nothing is penalised.
 
         Parameters
         ----------
-        l2
-            λ of the layers that have none of their own. Biases are not penalised.
+        l2, l1
+            λ and λ₁ of the layers that have none of their own. Biases are not penalised.
 
         Raises
         ------
         ValueError, TypeError
-            If `l2` is negative or no number.
+            If one of them is negative or no number.
         """
-        l2 = real(l2, "l2", at_least=0)
+        l2, l1 = real(l2, "l2", at_least=0), real(l1, "l1", at_least=0)
         specs = self._structure.present_specs()
         l2s = [l2 if spec.l2 is None else spec.l2 for spec in specs]
-        return losses.elastic_penalty(self.parameter_nodes, [spec.l1 for spec in specs], l2s)
+        l1s = [l1 if spec.l1 is None else spec.l1 for spec in specs]
+        return losses.elastic_penalty(self.parameter_nodes, l1s, l2s)
 
     def summary(self) -> list[SummaryRow]:
         """Return a row for each input and each call of a layer, in topological order."""

@@ -95,9 +95,9 @@ class Head:
 
 @dataclass(frozen=True)
 class MeanObjective:
-    """The choice of a loss, a weight and metrics for each output, and an L2 penalty.
+    """The choice of a loss, a weight and metrics for each output, and a penalty.
 
-    J = Σₖ weightₖ · mean Lₖ + λ·½‖W‖².
+    J = Σₖ weightₖ · mean Lₖ + λ·½‖W‖² + λ₁ Σ ``|w|``.
 
     Attributes
     ----------
@@ -105,10 +105,13 @@ class MeanObjective:
         One for each output of the network.
     l2 : float
         λ of the penalty λ·½‖W‖² on the weights.
+    l1 : float
+        λ₁ of the penalty λ₁ Σ ``|w|`` on them.
     """
 
     heads: tuple[Head, ...]
     l2: float
+    l1: float = 0.0
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -167,7 +170,7 @@ class MeanObjective:
             {name: losses.mean_loss(value, w, total) for name, value in values.items()}
             for values, w, total in zip(each, weights, totals, strict=True)
         ]
-        penalty = network.penalty(self.l2)
+        penalty = network.penalty(self.l2, self.l1)
         J = self._sum([m[head.loss_name] for m, head in zip(means, self.heads, strict=True)])
         J = J if penalty is None else J + penalty
         scalars = {name: mean for of_head in means for name, mean in of_head.items()}
@@ -204,7 +207,7 @@ class MeanObjective:
         values = [
             head.values(y, t) for head, y, t in zip(self.heads, outputs, targets, strict=True)
         ]
-        return EvaluationGraph(targets, values, network.penalty(self.l2), outputs)
+        return EvaluationGraph(targets, values, network.penalty(self.l2, self.l1), outputs)
 
     def reported(self, means: dict[str, float], penalty: float) -> dict[str, float]:
         """Return what is reported, in its order, but for the metrics of all rows at once.
@@ -292,12 +295,13 @@ def choose(
     chosen: Any,
     loss_weights: Any = None,
     last: MeanObjective | None = None,
+    l1: Any = None,
 ) -> MeanObjective:
     """Check the arguments of `fit` and `evaluate` and return what they mean.
 
     What is None is that of `last`, if it has the same losses. Else a loss of None is the one that
     suits the output, metrics of None are the accuracy where the targets are classes and otherwise
-    none, weights of None are 1, and an l2 of None is 0.
+    none, weights of None are 1, and an l2 or l1 of None is 0.
 
     Raises
     ------
@@ -338,7 +342,9 @@ def choose(
         raise ValueError("loss_weights are zero for every output: nothing would be learned")
     heads = [replace(head, weight=weight) for head, weight in zip(heads, weights, strict=True)]
     l2 = (0.0 if last is None else last.l2) if l2 is None else l2
-    objective = MeanObjective(tuple(heads), _checks.real(l2, "l2", at_least=0))
+    l1 = (0.0 if last is None else last.l1) if l1 is None else l1
+    penalty = _checks.real(l2, "l2", at_least=0), _checks.real(l1, "l1", at_least=0)
+    objective = MeanObjective(tuple(heads), *penalty)
     _check_names(objective, outputs)
     return objective
 

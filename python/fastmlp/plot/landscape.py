@@ -95,6 +95,7 @@ def landscape(
     directions: str | tuple[Direction, Direction] = "auto",
     loss: Any = None,
     l2: float | None = None,
+    l1: float | None = None,
     span: float | tuple[tuple[float, float], tuple[float, float]] | None = None,
     resolution: int = 41,
     seed: int = 0,
@@ -123,7 +124,7 @@ def landscape(
 
     def value(theta: Array) -> float:
         moved.set_weights(_lists(theta, shapes))
-        return moved.evaluate(X, t, loss=loss, l2=l2, metrics=())["loss"]
+        return moved.evaluate(X, t, loss=loss, l2=l2, l1=l1, metrics=())["loss"]
 
     grid = [[value(centre + plane @ (alpha, beta)) for alpha in across] for beta in up]
     if not np.isfinite(grid).any():

@@ -31,6 +31,7 @@ def loss_surface(
     directions: str | tuple[Direction, Direction] = "auto",
     loss: Any = None,
     l2: float | None = None,
+    l1: float | None = None,
     span: float | tuple[tuple[float, float], tuple[float, float]] | None = None,
     resolution: int = 41,
     seed: int = 0,
@@ -53,7 +54,7 @@ def loss_surface(
         each unit's weights scaled to the norm of the model's, biases left alone. A pair: arrays
         like those of `Model.get_weights`, for each direction. "auto": the coordinates themselves
         if the model has just two parameters, else principal with a path, random without one.
-    loss, l2
+    loss, l2, l1
         As for `Model.evaluate`: by default those of the last fit.
     span : float or ((low, high), (low, high)), optional
         How far to go: so far to either side, or from where to where along each direction. By
@@ -95,6 +96,7 @@ def loss_surface(
         directions=directions,
         loss=loss,
         l2=l2,
+        l1=l1,
         span=span,
         resolution=resolution,
         seed=seed,
