@@ -45,6 +45,8 @@ class ParameterSpec:
         λ of its penalty ½λ‖W‖²; None is the model's, 0 (the default) none.
     l1
         λ₁ of its penalty λ₁ Σ ``|w|``; None is the model's, 0 (the default) none.
+    max_norm
+        What a step keeps the norm of each of its rows at; None is no bound.
     role
         What it is for: ``"weight"``, ``"bias"``, ``"scale"``, ``"statistic"`` (told by a training,
         see `Layer.statistics`), ``"embedding"``. A bias, scale or statistic of one row is a vector
@@ -54,7 +56,7 @@ class ParameterSpec:
     Raises
     ------
     ValueError
-        If the role is another, or a bias is no row.
+        If the role is another, a bias is no row, or a max_norm is not more than 0.
     """
 
     name: str
@@ -64,10 +66,14 @@ class ParameterSpec:
     l2: float | None = 0.0
     role: str = ""
     l1: float | None = 0.0
+    max_norm: float | None = None
 
     def __post_init__(self) -> None:
         role = self.role or ("bias" if self.name == "biases" else "weight")
         object.__setattr__(self, "role", _checks.choice(role, "role", ROLES))
+        if self.max_norm is not None:
+            limit = _checks.real(self.max_norm, f"max_norm of {self.name}", above=0)
+            object.__setattr__(self, "max_norm", limit)
         if role == "bias" and self.shape[0] != 1:
             raise ValueError(f"{self.name}: a bias must be one row, got the shape {self.shape}")
 
@@ -103,12 +109,14 @@ _INSTEAD = {
     "requires_grad_": "write trainable",
     "frozen": "write trainable",
     "kernel_regularizer": "write l1 or l2",
+    "kernel_constraint": "write max_norm",
     "weight_decay": "write l2, or give it to the optimizer",
 }
 # And of arguments of their constructors.
 _ARGUMENTS = {
     "kernel_initializer": "write weights_initializer=",
     "kernel_regularizer": "write l1= or l2=, where λ₁ Σ|w| and λ·½‖W‖² are what is added",
+    "kernel_constraint": "write max_norm= for the norm of the weights into each unit",
     "bias_regularizer": "biases are not penalised",
     "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
     "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",

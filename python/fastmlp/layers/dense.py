@@ -45,6 +45,10 @@ class Dense(Layer):
     l1
         λ₁ of λ₁ Σ ``|w|`` for this layer, beside l2 (both: the elastic net). None takes that of the
         fit.
+    max_norm
+        c: after each step of a fit the weights into a unit are multiplied by min(1, c / ‖w‖), so
+        that their norm is at most c (Srivastava et al. 2014). Weights that were drawn or assigned
+        are so after the first step; those of a frozen layer stay. None is no bound.
     name
         What summaries and files call it; dense_1, dense_2, … by default.
     trainable
@@ -53,8 +57,8 @@ class Dense(Layer):
     Raises
     ------
     ValueError, TypeError
-        If `units` is not a whole number of at least 1, `l1` or `l2` is negative, a name is unknown,
-        or the inputs are not `groups` groups of as many columns.
+        If `units` is not a whole number of at least 1, `l1` or `l2` is negative, `max_norm` is not
+        more than 0, a name is unknown, or the inputs are not `groups` groups of as many columns.
 
     Notes
     -----
@@ -91,6 +95,9 @@ class Dense(Layer):
         "shared": Setting(lambda value: _checked_shared(value), _SHAPE),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
         "l1": Setting(lambda value: None if value is None else real(value, "l1", at_least=0)),
+        "max_norm": Setting(
+            lambda value: None if value is None else real(value, "max_norm", above=0)
+        ),
     }
 
     def __init__(
@@ -105,6 +112,7 @@ class Dense(Layer):
         shared: bool | str = False,
         l2: float | None = None,
         l1: float | None = None,
+        max_norm: float | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -118,6 +126,7 @@ class Dense(Layer):
         self.shared = shared
         self.l2 = l2
         self.l1 = l1
+        self.max_norm = max_norm
         if self.shared and self.groups == 1:
             raise ValueError("shared needs groups: with one group there is nothing to share")
         if self.shared == "weights" and not self.use_bias:
@@ -161,7 +170,9 @@ class Dense(Layer):
         matrices = 1 if self.shared else self.groups
         draw = draw if matrices == 1 else Stacked(draw, matrices)
         shape = (matrices * self.units, inputs)
-        weights = ParameterSpec("weights", "W", shape, draw, self.l2, l1=self.l1)
+        weights = ParameterSpec(
+            "weights", "W", shape, draw, self.l2, l1=self.l1, max_norm=self.max_norm
+        )
         if not self.use_bias:
             return (weights,)
         vectors = 1 if self.shared is True else self.groups
@@ -195,6 +206,8 @@ class Dense(Layer):
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         draw = self.weights_initializer
+        later = {"l1": self.l1, "max_norm": self.max_norm}
+        later = {name: value for name, value in later.items() if value is not None}
         return {
             "units": self.units,
             "activation": saved_name(self.activation),
@@ -203,7 +216,7 @@ class Dense(Layer):
             "bias_initializer": self.bias_initializer.config(),
             "l2": self.l2,
             # Files without these are read by older versions.
-            **({} if self.l1 is None else {"l1": self.l1}),
+            **later,
             **({"groups": self.groups, "shared": self.shared} if self.groups > 1 else {}),
         }
 
@@ -228,6 +241,8 @@ class Dense(Layer):
             said.append(f"l2={self.l2:g}")
         if self.l1 is not None:
             said.append(f"l1={self.l1:g}")
+        if self.max_norm is not None:
+            said.append(f"max_norm={self.max_norm:g}")
         return said
 
 

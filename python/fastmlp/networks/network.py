@@ -357,6 +357,12 @@ class Network(Portable):
         both = zip(self.layers, self._layer_nodes, strict=True)
         return frozenset(node for layer, own in both if not layer.trainable for node in own)
 
+    @property
+    def max_norms(self) -> dict[g.Node, float]:
+        """The largest norm of the weights into each unit, of the weights that have one."""
+        both = zip(self.parameter_nodes, self._structure.present_specs(), strict=True)
+        return {node: spec.max_norm for node, spec in both if spec.max_norm is not None}
+
     def _checked_nodes(self, inputs: g.Node | Sequence[g.Node] | None) -> Sequence[g.Node]:
         if inputs is None:
             return self.input_nodes

@@ -41,6 +41,11 @@ def check(network: Network, request: FitRequest) -> None:
             "LBFGS needs a loss that is the same each time, but a layer draws random numbers, as "
             "dropout does: set its rate to 0, or use another optimizer"
         )
+    if network.max_norms.keys() - network.frozen:
+        raise ValueError(
+            "LBFGS cannot keep the norm of weights at a bound: set max_norm of the layers to None, "
+            "or use another optimizer"
+        )
     if graph.statistics:
         raise ValueError(
             "LBFGS cannot train a network with statistics of batches, as those of BatchNorm: "

@@ -166,6 +166,7 @@ class Trainer:
                 frozen=self.left_alone,
                 treatments=dict(updates.treatments),
                 directions=dict(updates.directions),
+                max_norms=self.network.max_norms,
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
