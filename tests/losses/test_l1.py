@@ -140,6 +140,16 @@ def test_scales_biases_and_slopes_are_not_penalised():
     assert with_l1 - each.evaluate(X, T)["loss"] == pytest.approx(penalty)
 
 
+def test_weights_of_embedded_numbers_are_penalised():
+    layers = [fm.NumericEmbedding(3), fm.Dense(2)]
+    each = fm.Sequential(layers, input_columns=4, seed=0, dtype="float64")
+    nodes = [node for node, role in each.network.parameter_roles.items() if role == "weight"]
+    penalty = 0.5 * sum(np.abs(node.value).sum() for node in nodes)
+    with_l1 = each.evaluate(X, T, l1=0.5)["loss"]
+    assert len(nodes) == 2
+    assert with_l1 - each.evaluate(X, T)["loss"] == pytest.approx(penalty)
+
+
 def test_several_outputs_are_penalised_once():
     x = fm.Input(4)
     h = fm.Dense(3, "tanh")(x)

@@ -175,6 +175,16 @@ def test_a_shared_layer_is_bound_once():
     assert np.linalg.norm(shared.weights, axis=1).max() <= 0.4 * (1 + 1e-15)
 
 
+@pytest.mark.parametrize("shared", [False, "weights", True])
+def test_units_of_groups_are_bound_each(shared):
+    layer = fm.Dense(4, "tanh", groups=3, shared=shared, max_norm=0.3)
+    model = fm.Sequential([layer, fm.Dense(3, "softmax")], input_columns=6, seed=0, dtype="float64")
+    model.fit(X, T, optimizer=fm.SGD(0.5), epochs=3)
+    sizes = np.linalg.norm(layer.weights, axis=1)
+    assert sizes.shape == ((4,) if shared else (12,))
+    assert sizes.max() <= 0.3 * (1 + 1e-15)
+
+
 def test_a_bound_is_copied_saved_and_shown(tmp_path):
     model = network(0.6)
     model.save(tmp_path / "model.safetensors")
@@ -219,5 +229,8 @@ def test_a_bound_that_is_none_is_an_error(limit, error):
 def test_a_bound_of_what_is_no_parameter_is_an_error():
     W = g.parameter([[1.0]], "W")
     other = g.parameter([[1.0]], "V")
+    table = g.parameter([[1.0]], "E", by_rows=True)
+    with pytest.raises(ValueError, match=r"max_norms: .* is stored by rows"):
+        plan_training(g.sum(table), Parameters([table]), fm.SGD(), max_norms={table: 1.0})
     with pytest.raises(ValueError, match=r"max_norms: .* is not among the parameters"):
         plan_training(g.sum(W), Parameters([W]), fm.SGD(), max_norms={other: 1.0})

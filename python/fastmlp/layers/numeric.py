@@ -62,7 +62,7 @@ class NumericEmbedding(Layer):
     keep
         Whether x stands in front of the result.
     l2
-        λ of ½λ‖W‖² for this layer. None takes that of the fit.
+        λ of ½λ‖W‖² for this layer. None takes that of the fit, whose l1 holds for W too.
     name
         What summaries and files call it; numericembedding_1, … by default.
     trainable
@@ -288,7 +288,7 @@ class NumericEmbedding(Layer):
                 specs.append(ParameterSpec("shifts", "p", row, Uniform(math.pi), role="bias"))
         within = Uniform(1 / math.sqrt(d if self.linear else m))
         weights = Zeros() if self.linear else within
-        specs.append(ParameterSpec("weights", "W", (n * d, m), weights, self.l2))
+        specs.append(ParameterSpec("weights", "W", (n * d, m), weights, self.l2, l1=None))
         if self.linear:
             specs.append(ParameterSpec("slopes", "a", (1, n * d), within, role="scale"))
         specs.append(ParameterSpec("biases", "b", (1, n * d), within, role="bias"))
