@@ -13,7 +13,7 @@ from fastmlp.graph import Node
 from fastmlp.optimizers import SGD, Adam, Update
 from fastmlp.planner import plan_training
 from fastmlp.planner.parameters import Parameters
-from fastmlp.planner.training_plans import EpochsResult
+from fastmlp.planner.results import EpochsResult
 from optimizer_formulas import CASES
 
 

@@ -25,7 +25,7 @@ from fastmlp.graph import Node
 from fastmlp.optimizers import SGD, Adam, Update
 from fastmlp.planner import plan, plan_training
 from fastmlp.planner.parameters import Parameters
-from fastmlp.planner.training_plans import Average
+from fastmlp.planner.results import Average
 
 
 @pytest.fixture(autouse=True)

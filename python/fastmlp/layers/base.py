@@ -15,6 +15,7 @@ from fastmlp._checks import is_ours, refusal
 from fastmlp.data import arrays
 from fastmlp.graph.roles import ROLES, is_vector
 from fastmlp.initializers import Initializer
+from fastmlp.layers.habits import ARGUMENTS, ATTRIBUTES
 from fastmlp.layers.symbols import Input, Symbol, checked_name
 
 if TYPE_CHECKING:
@@ -99,41 +100,6 @@ class Setting:
     fixed: str = ""
 
 
-# What to say of attributes of layers elsewhere.
-_INSTEAD = {
-    "bias": "write biases",
-    "kernel": "write weights",
-    "weight": "write weights",
-    "p": "write rate",
-    "requires_grad": "write trainable",
-    "requires_grad_": "write trainable",
-    "frozen": "write trainable",
-    "kernel_regularizer": "write l1 or l2",
-    "kernel_constraint": "write max_norm",
-    "weight_decay": "write l2, or give it to the optimizer",
-}
-# And of arguments of their constructors.
-_ARGUMENTS = {
-    "kernel_initializer": "write weights_initializer=",
-    "kernel_regularizer": "write l1= or l2=, where λ₁ Σ|w| and λ·½‖W‖² are what is added",
-    "kernel_constraint": "write max_norm= for the norm of the weights into each unit",
-    "bias_regularizer": "biases are not penalised",
-    "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
-    "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",
-    "in_features": "a layer finds out what it is called with: give units alone",
-    "out_features": "write units=",
-    "num_features": "a layer finds out what it is called with: leave it out",
-    "normalized_shape": "a layer finds out what it is called with: leave it out",
-    "num_embeddings": "write categories=",
-    "embedding_dim": "write columns=",
-    "p": "write rate=",
-    "eps": "write epsilon=",
-    "stddev": "write std=",
-    "elementwise_affine": "write use_scale= and use_offset=",
-    "affine": "write use_scale= and use_offset=",
-    "center": "write use_offset=",
-    "dtype": "the model has a dtype, its layers have not",
-}
 # What the base itself keeps: where a layer belongs.
 _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 
@@ -174,10 +140,10 @@ class Layer:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if is_ours(cls) and "__init__" in vars(cls):
-            cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _checks.taught(ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
 
     def __getattr__(self, name: str) -> Any:
-        return _checks.missing(self, name, _INSTEAD)
+        return _checks.missing(self, name, ATTRIBUTES)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _PLACE:
@@ -195,7 +161,7 @@ class Layer:
             if owners and setting.fixed:
                 raise AttributeError(f"{name} of {self!r} cannot change any more: {setting.fixed}")
         elif is_ours(type(self)):
-            raise refusal(self, name, self._assignable(), _INSTEAD)
+            raise refusal(self, name, self._assignable(), ATTRIBUTES)
         before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
         if not owners or (setting is not None and before == value):

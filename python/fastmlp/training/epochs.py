@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.networks.examples import Examples
-    from fastmlp.planner.training_plans import EpochsResult
+    from fastmlp.planner.results import EpochsResult
     from fastmlp.training.request import FitRequest
     from fastmlp.training.trainer import Compiled, Trainer
 

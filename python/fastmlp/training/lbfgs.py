@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp.graph.node import topological_order
 from fastmlp.networks.objectives import MeanObjective
-from fastmlp.planner.training_plans import EpochsResult
+from fastmlp.planner.results import EpochsResult
 from fastmlp.training import progress
 from fastmlp.training.epochs import Call, Training
 from fastmlp.training.minimiser import minimise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import planner
 from fastmlp.networks import signal
 from fastmlp.planner.parameters import Parameters, Treatment
-from fastmlp.planner.training_plans import Average
+from fastmlp.planner.results import Average
 from fastmlp.training.averages import WeightAverage
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation, Measurement
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
-    from fastmlp.planner.training_plans import EpochsResult
+    from fastmlp.planner.results import EpochsResult
     from fastmlp.training.request import FitRequest
     from fastmlp.training.streams import Reader
 

@@ -1,0 +1,39 @@
+"""What people bring from Keras and PyTorch to layers, and what to write here instead."""
+
+from __future__ import annotations
+
+# What to say of attributes of layers elsewhere.
+ATTRIBUTES = {
+    "bias": "write biases",
+    "kernel": "write weights",
+    "weight": "write weights",
+    "p": "write rate",
+    "requires_grad": "write trainable",
+    "requires_grad_": "write trainable",
+    "frozen": "write trainable",
+    "kernel_regularizer": "write l1 or l2",
+    "kernel_constraint": "write max_norm",
+    "weight_decay": "write l2, or give it to the optimizer",
+}
+# And of arguments of their constructors.
+ARGUMENTS = {
+    "kernel_initializer": "write weights_initializer=",
+    "kernel_regularizer": "write l1= or l2=, where λ₁ Σ|w| and λ·½‖W‖² are what is added",
+    "kernel_constraint": "write max_norm= for the norm of the weights into each unit",
+    "bias_regularizer": "biases are not penalised",
+    "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
+    "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",
+    "in_features": "a layer finds out what it is called with: give units alone",
+    "out_features": "write units=",
+    "num_features": "a layer finds out what it is called with: leave it out",
+    "normalized_shape": "a layer finds out what it is called with: leave it out",
+    "num_embeddings": "write categories=",
+    "embedding_dim": "write columns=",
+    "p": "write rate=",
+    "eps": "write epsilon=",
+    "stddev": "write std=",
+    "elementwise_affine": "write use_scale= and use_offset=",
+    "affine": "write use_scale= and use_offset=",
+    "center": "write use_offset=",
+    "dtype": "the model has a dtype, its layers have not",
+}
