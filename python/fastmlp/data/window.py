@@ -178,11 +178,16 @@ class Form:
 
 
 def mixed(pieces: Iterable[Leaves], window: int, random: np.random.Generator) -> Iterator[Leaves]:
-    """Give the rows of pieces in a random order, while `window` of them are kept."""
+    """Give the rows of pieces in a random order, while at most `window` of them are kept.
+
+    Only whole pieces fill the window, so that those that come out are as long as those that go in.
+    """
     kept: Leaves = []
     filled = 0
     for piece in pieces:
         kept = kept or [np.empty((window, *array.shape[1:]), array.dtype) for array in piece]
+        if filled and filled + len(piece[0]) > window:
+            window = filled  # full
         begin = min(len(piece[0]), window - filled)
         for room, array in zip(kept, piece, strict=True):
             room[filled : filled + begin] = array[:begin]
@@ -203,6 +208,9 @@ def rebatched(pieces: Iterable[Leaves], rows: Callable[[], int]) -> Iterator[Lea
     waiting: list[Leaves] = []
     count = 0
     for piece in pieces:
+        if not count and len(piece[0]) == rows():
+            yield piece
+            continue
         waiting.append(piece)
         count += len(piece[0])
         if count < rows():
@@ -211,7 +219,7 @@ def rebatched(pieces: Iterable[Leaves], rows: Callable[[], int]) -> Iterator[Lea
         end = count - count % rows()
         for at in range(0, end, rows()):
             yield [array[at : at + rows()] for array in whole]
-        waiting, count = [[array[end:] for array in whole]], count - end
+        waiting, count = [[array[end:] for array in whole]] if count > end else [], count - end
     if count:
         yield [np.concatenate(parts) for parts in zip(*waiting, strict=True)]
 

@@ -198,8 +198,8 @@ class Reader:
 
     def close(self) -> None:
         """End the thread, which may be in the midst of a batch: then it ends after it."""
+        self._cancelled = True  # first: an interrupt may come before the thread is told
         with self._changed:
-            self._cancelled = True
             self._ready.clear()
             self._changed.notify_all()
         if self._thread is not None:
@@ -239,7 +239,7 @@ class Reader:
     def _until(self, come: Callable[[], bool]) -> None:
         """Wait, with the lock held, until something has come about."""
         while not (come() or self._cancelled):
-            self._changed.wait()
+            self._changed.wait(1.0)
         if self._cancelled:
             raise CancelledError
 
