@@ -76,7 +76,7 @@ FIT = [
     ({"loss": lambda y, t: 1.0}, TypeError, "must return a graph node"),
     ({"loss": lambda y, t: g.constant([[1.0, 2.0]])}, ValueError, "must return"),
     ({"loss": "binary_cross_entropy"}, ValueError, "needs .10, 3.; for one class out of"),
-    ({"optimizer": "adamw"}, ValueError, "optimizer must be one of .* did you mean 'adam'"),
+    ({"optimizer": "adan"}, ValueError, "optimizer must be one of .* did you mean 'adam'"),
     ({"optimizer": fm.Adam}, TypeError, r"write Adam\(\)"),
     ({"optimizer": 0.1}, TypeError, "optimizer must be a name"),
     ({"l2": -1e-3}, ValueError, "l2 must be .* at least 0, got -0.001"),
