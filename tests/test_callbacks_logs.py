@@ -122,6 +122,8 @@ def test_a_wrong_setting_of_the_plateau_is_named(wrong, message):
         fm.ReduceLROnPlateau(**wrong)
     with pytest.raises(ValueError, match="monitor='val_loss' is not recorded"):
         model().fit(X, T, callbacks=[fm.ReduceLROnPlateau("val_loss")])
+    with pytest.raises(ValueError, match="LBFGS has no learning rate to lower"):
+        model().fit(X, T, optimizer="lbfgs", callbacks=[fm.ReduceLROnPlateau("loss")])
 
 
 # ------------------------------------------------------------------------------ learning rates

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.history import History
+    from fastmlp.training.epochs import Training
 
 
 class EarlyStopping(Callback):
@@ -208,6 +209,11 @@ class ReduceLROnPlateau(Callback):
                 self.rate_factor = lower
                 self.epochs.append(epoch)
             self._since = epoch
+
+    def on_training(self, training: Training) -> None:
+        """Raise ValueError for a fit that has no rate."""
+        if training.request.minimiser is not None:
+            raise ValueError("ReduceLROnPlateau: LBFGS has no learning rate to lower: leave it out")
 
     def state(self) -> dict[str, Any]:
         """Return the factor and how it came about."""
