@@ -185,6 +185,8 @@ def test_an_embedding_stands_on_an_input_of_as_many_columns():
         fm.Embedding(3, 4)(fm.Dense(1)(fm.Input(2)))
     with pytest.raises(ValueError, match="takes 2 columns of indices"):
         fm.Embedding([3, 4], 4)(fm.Input(3))
+    with pytest.raises(ValueError, match=r"not 2: write Embedding\(\[3\] \* 2, …\)"):
+        fm.Embedding(3, 4)(fm.Input(2))
     with pytest.raises(ValueError, match="takes one input"):
         fm.Embedding(3, 4)([fm.Input(1), fm.Input(1)])
 

@@ -156,9 +156,11 @@ class Embedding(Layer):
         """Return the columns of all tables."""
         given, tables = only_input(self, input_columns), self._tables()
         if given != len(tables):
+            one = isinstance(self.categories, int)
+            advice = f": write Embedding([{self.categories}] * {given}, …)" if one else ""
             raise ValueError(
                 f"{self!r} takes {len(tables)} columns of indices, one for each number of "
-                f"categories, not {given}"
+                f"categories, not {given}{advice}"
             )
         return sum(self.spans(given))
 

@@ -166,7 +166,9 @@ class NumericEmbedding(Layer):
             if given:
                 raise ValueError(f"{name} does not belong to the kind {self.kind!r}")
         if self.kind == "piecewise" and self.edges is None:
-            raise ValueError("edges must be given for the kind 'piecewise'; see bins")
+            raise ValueError(
+                "edges must be given for the kind 'piecewise', as NumericEmbedding.bins(X)"
+            )
         if self.columns is None:
             if self.kind == "periodic":
                 raise ValueError("columns must be given for the kind 'periodic'")
