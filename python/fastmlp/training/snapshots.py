@@ -88,8 +88,8 @@ def restore(training: Training, path: Path) -> None:
         found = numbers["of"].get(name)
         if found != given:
             raise ValueError(
-                f"{str(path)!r} is the checkpoint of another fit, with {name}={found!r} and not "
-                f"{given!r}: give another folder, or resume=False to begin anew"
+                f"{str(path)!r} is the checkpoint of another fit, with {name}={_once(found)!r} and "
+                f"not {_once(given)!r}: give another folder, or resume=False to begin anew"
             )
     trainer, request = training.trainer, training.request
     trainer.state = None
@@ -149,6 +149,11 @@ def _description(training: Training) -> dict[str, Any]:
         "recorded": list(request.recorded),
         "callbacks": [type(listener).__name__ for listener in _remembering(training)],
     } | ({} if stream is None else {"stream": stream.stream.kind})
+
+
+def _once(value: Any) -> Any:
+    """Return a list without what it repeats, as the rule of each parameter's optimizer."""
+    return [v for i, v in enumerate(value) if v not in value[:i]] if type(value) is list else value
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
