@@ -470,6 +470,12 @@ def test_a_stream_that_asks_the_model_itself_gets_an_error():
         trained.fit(asking)
 
 
+@pytest.mark.parametrize("stream", [batches(X, T), batches(X, T)(), Loader()])
+def test_predict_says_how_to_predict_batches(stream):
+    with pytest.raises(TypeError, match="predict takes arrays, and X gives batches"):
+        model().predict(stream)
+
+
 def test_the_first_batch_is_checked_before_anything_changes():
     trained = model()
     before = trained.parameters.flat.copy()

@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import _checks, planner
 from fastmlp import graph as g
 from fastmlp.data import arrays
+from fastmlp.data.stream import is_stream
 from fastmlp.models.derivatives import Differentiable
 from fastmlp.networks import examples
 from fastmlp.networks.outputs import ONE
@@ -194,6 +195,11 @@ class Predicting(Differentiable):
         self, X: Any, out: Any, samples: int | None = None
     ) -> tuple[Network, dict[Node, Any], list[Array]]:
         """Return the network, what to feed it, and where each of its outputs goes."""
+        if is_stream(X):
+            raise TypeError(
+                f"predict takes arrays, and X gives batches ({type(X).__name__}): predict each of "
+                "them, np.concatenate([model.predict(X) for X, t in batches])"
+            )
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             outputs, lead = network.outputs, () if samples is None else (samples,)
