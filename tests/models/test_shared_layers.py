@@ -366,6 +366,25 @@ def test_statistics_of_a_shared_layer_are_those_of_the_last_fit_of_any_model():
     assert same(weights(other)[:4], before)
 
 
+def test_penalties_and_bounds_of_a_shared_layer_hold_in_the_fits_of_all_its_models():
+    a = Autoencoder(max_norm=0.5, l1=0.01, l2=0.1)
+    for model in (a.model, a.classifier(), a.model):
+        fit(model)
+        norms = np.linalg.norm(a.layers[0].weights, axis=1)
+        assert 0.3 < norms.max() < 0.5 + 1e-12
+    classifier = a.classifier()
+    alone = classifier.copy()
+    for model in (classifier, alone):
+        fit(model)
+    assert same(weights(classifier), weights(alone))
+    rest = weights(a.model)[4:]
+    a.layers[0].trainable = False
+    before = a.layers[0].weights.copy()
+    fit(classifier)
+    np.testing.assert_array_equal(a.layers[0].weights, before)
+    assert same(weights(a.model)[4:], rest)
+
+
 def test_a_layer_shared_within_one_model_is_shared_with_another():
     x = fm.Input(3)
     square = fm.Dense(3, "tanh")
@@ -629,6 +648,12 @@ def test_layers_keep_their_weights_when_their_models_are_gone():
     del a.model
     gc.collect()
     np.testing.assert_array_equal(a.encoder().predict(X), expected)
+    gc.collect()
+    a.layers[0].units = 4  # as long as there is no model, which would need the weights
+    x = fm.Input(6)
+    other = fm.Model(x, a.layers[0](x), seed=0, dtype="float64")
+    assert a.layers[0].weights.shape == (4, 6) == other.get_weights()[0].shape
+    assert a.layers[1].weights.shape == (2, 5)
 
 
 # -------------------------------------------------------------------------------------- whose turn

@@ -312,7 +312,7 @@ class Layer:
     def parameter_nodes(self) -> Mapping[str, g.Node] | None:
         """Its parameters by name, None before there are any.
 
-        They stay when its models are gone: a new one of it goes on with them.
+        They stay when its models are gone: a new one of it goes on with them if they fit there.
         """
         return None if self._parameters is None and self.owner is None else self._nodes
 
@@ -321,9 +321,11 @@ class Layer:
     ) -> None:
         """Make it part of a network, under this name, with these parameters.
 
-        `vectors` are the names of those that users see as vectors. A layer that has parameters must
-        join with them.
+        `vectors` are the names of those that users see as vectors. A layer that has parameters and
+        belongs to a network must join with them.
         """
+        if nodes != self._nodes:
+            self._parameters = None
         self._nodes = nodes
         self._vectors = vectors
         present = (known for known in self._owners if known[0]() is not None)

@@ -114,6 +114,8 @@ def shared_nodes(structure: Structure) -> dict[int, Mapping[str, g.Node]]:
         there = {known: node.shape for known, node in nodes.items()}
         needed: dict[str, Any] = {spec.name: spec.shape for spec in specs}
         if there != needed:
+            if layer.owner is None:
+                continue  # its models are gone, and what it had does not fit any more
             raise ValueError(
                 f"layer {name!r}, {layer!r}, has parameters of the shapes {there} from another "
                 f"model and cannot share them here, where they would be {needed}: make a new layer "
