@@ -355,6 +355,7 @@ def test_a_model_in_a_file_or_a_pickle_keeps_its_loss(loss, tmp_path):
         (lambda: losses.CrossEntropy(class_weight={}), ValueError, "one of them above 0"),
         (lambda: losses.CrossEntropy(class_weight=3), TypeError, "a dict from class to weight"),
         (lambda: losses.BinaryCrossEntropy(class_weight=[1, 1, 1]), ValueError, "2 columns"),
+        (lambda: losses.BinaryCrossEntropy(class_weight=[2]), ValueError, "has 1 weights"),
         (lambda: losses.BinaryCrossEntropy(columns="max"), ValueError, "columns must be one of"),
         (lambda: losses.Focal(-1), ValueError, "gamma must be"),
         (lambda: losses.Focal(alpha="a"), TypeError, "alpha must be a number"),
@@ -489,3 +490,13 @@ def test_a_linear_output_fitted_to_0_and_1_decides_at_a_half(loss):
     model.layers[0].biases = [0.0]
     scores = model.evaluate([[0.4], [0.6]], [0, 1], loss=loss, metrics=["accuracy"])
     assert scores["accuracy"] == 1
+
+
+def test_a_list_of_weights_has_one_for_each_class():
+    loss = losses.CrossEntropy(class_weight=[1, 2])
+    y = g.softmax(g.input(3, "z"))
+    with pytest.raises(ValueError, match="class_weight has 2 weights; the output has 3 columns"):
+        loss(y, g.input(1, "t"))
+    assert loss(g.softmax(g.input(2, "z")), g.input(1, "t")).shape == ("batch", 1)
+    assert losses.CrossEntropy(class_weight={0: 1, 1: 2})(y, g.input(1, "t")).shape[1] == 1
+    assert losses.from_config(losses.config(loss)) == loss

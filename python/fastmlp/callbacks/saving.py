@@ -126,14 +126,15 @@ class Checkpoint(Callback):
     Raises
     ------
     ValueError
-        In `fit`, before training: if what is there is of another network, optimizer, batch size or
-        data of another size, or of a fit by L-BFGS, whose state is SciPy's.
+        In `fit`, before training: if what is there is of another network, optimizer, loss, batch
+        size, of other targets or weights, or of a fit by L-BFGS, whose state is SciPy's.
     OSError
         In `fit`: if the folder cannot be written to.
 
     Notes
     -----
-    Data and architecture are not kept: give the same ones. Callbacks of your own go on from there
+    Data and architecture are not kept: give the same ones. Targets and weights that differ are
+    noticed, inputs are not. Callbacks of your own go on from there
     too if they have `state` and `restore`. A file is written whole or not at all.
 
     Examples

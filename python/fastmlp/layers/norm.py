@@ -11,6 +11,8 @@ from fastmlp._checks import flag, real
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
 
+# The least ε, a normal number of float32: a column that never changes is divided by its root.
+_LEAST = 2.0**-126
 _SHAPE = "the parameters depend on it, make a new model"
 
 
@@ -18,7 +20,7 @@ class Normalization(Layer):
     """What the layers of this file have in common: ε, and a scale and an offset for each column."""
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "epsilon": Setting(lambda value: real(value, "epsilon", above=0, at_most=1)),
+        "epsilon": Setting(lambda value: real(value, "epsilon", at_least=_LEAST, at_most=1)),
         "use_scale": Setting(lambda value: flag(value, "use_scale"), _SHAPE),
         "use_offset": Setting(lambda value: flag(value, "use_offset"), _SHAPE),
     }

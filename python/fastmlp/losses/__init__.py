@@ -12,13 +12,12 @@ from __future__ import annotations
 from fastmlp.losses.base import LOSSES, Loss, one_number_per_row
 from fastmlp.losses.classes import (
     BinaryCrossEntropy,
-    BinaryFocal,
     CrossEntropy,
-    Focal,
     Hinge,
     LogLoss,
 )
 from fastmlp.losses.distributions import GaussianNLL, KLDivergence, Poisson
+from fastmlp.losses.focal import BinaryFocal, Focal
 from fastmlp.losses.numbers import (
     AbsoluteError,
     CosineSimilarity,

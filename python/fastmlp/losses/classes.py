@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastmlp import graph as g
 from fastmlp import schedules
@@ -12,7 +12,7 @@ from fastmlp._checks import choice, integer, listed, real
 from fastmlp.losses.base import Configured, mean_columns, require_same_columns, sum_columns
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 
 _BOUNDS = {"at_least": 0.0, "below": 1.0}  # of label smoothing
@@ -33,7 +33,8 @@ def require_softmax(name: str, y: g.Node) -> None:
         )
 
 
-def _require_logistic(name: str, y: g.Node, t: g.Node) -> None:
+def require_logistic(name: str, y: g.Node, t: g.Node) -> None:
+    """Refuse outputs that are no probabilities of yes, and targets of another width."""
     if y.op != "logistic":
         raise ValueError(
             f"{name} needs probabilities: an output of 'logistic', not {y.op!r}; "
@@ -42,8 +43,12 @@ def _require_logistic(name: str, y: g.Node, t: g.Node) -> None:
     require_same_columns(name, y, t)
 
 
-def _checked_weights(given: Any, name: str) -> tuple[tuple[int, float], ...] | None:
-    """Return weights of classes as pairs in the order of the classes."""
+# Of all classes, or of those that are named.
+_Weights: TypeAlias = "tuple[float, ...] | tuple[tuple[int, float], ...]"
+
+
+def checked_weights(given: Any, name: str) -> _Weights | None:
+    """Return weights of all classes as numbers, and of some as pairs in the classes' order."""
     if given is None:
         return None
     pairs = list(given.items()) if isinstance(given, Mapping) else listed(given)
@@ -55,7 +60,8 @@ def _checked_weights(given: Any, name: str) -> tuple[tuple[int, float], ...] | N
             f"{name} must be a dict from class to weight or a list of weights, got {given!r}"
             f"{advice}"
         )
-    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+    of_all = not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
+    if of_all:
         pairs = list(enumerate(pairs))
     checked = {
         integer(label, f"a class of {name}", at_least=0): real(
@@ -65,11 +71,18 @@ def _checked_weights(given: Any, name: str) -> tuple[tuple[int, float], ...] | N
     }
     if len(checked) < len(pairs) or not any(checked.values()):
         raise ValueError(f"{name} must name each class once, one of them above 0, got {given!r}")
-    return tuple(sorted(checked.items()))
+    return tuple(checked.values()) if of_all else tuple(sorted(checked.items()))
 
 
-def _row(weights: tuple[tuple[int, float], ...], columns: int, name: str) -> list[float]:
+def row_of(weights: Any, columns: int, name: str) -> list[float]:
     """Return the weights of all classes: 1 for those that are not named."""
+    if not isinstance(weights[0], tuple):
+        if len(weights) != columns:
+            raise ValueError(
+                f"{name} has {len(weights)} weights; the output has {columns} columns: give one "
+                "for each, or a dict of some"
+            )
+        return list(weights)
     if weights[-1][0] >= columns:
         raise ValueError(
             f"{name} has a weight for class {weights[-1][0]}; the output has {columns} columns"
@@ -78,7 +91,7 @@ def _row(weights: tuple[tuple[int, float], ...], columns: int, name: str) -> lis
     return [named.get(label, 1.0) for label in range(columns)]
 
 
-def _one_hot(t: g.Node, columns: int, height: float | g.Node = 1.0) -> g.Node:
+def one_hot(t: g.Node, columns: int, height: float | g.Node = 1.0) -> g.Node:
     """Return `height` times the targets as rows of probabilities, (b, columns)."""
     if t.shape[1] == columns:
         return t if height == 1 else height * t
@@ -99,7 +112,7 @@ class _Weighted(Configured):
 
     def __post_init__(self) -> None:
         smoothing = schedules.checked(self.label_smoothing, "label_smoothing", **_BOUNDS)
-        weights = _checked_weights(self.class_weight, "class_weight")
+        weights = checked_weights(self.class_weight, "class_weight")
         self._set(label_smoothing=smoothing, class_weight=weights)
 
 
@@ -151,11 +164,11 @@ class CrossEntropy(
         z, columns, smoothing = y.parents[0], y.shape[1], self.smoothing()
         if smoothing == 0 and self.class_weight is None:
             return g.softmax_cross_entropy(z, t)
-        t = _one_hot(t, columns, 1.0 - smoothing)
+        t = one_hot(t, columns, 1.0 - smoothing)
         if smoothing != 0:
             t = t + smoothing / columns
         if self.class_weight is not None:
-            t = t * g.constant([_row(self.class_weight, columns, "class_weight")])
+            t = t * g.constant([row_of(self.class_weight, columns, "class_weight")])
         return g.softmax_cross_entropy(z, t)
 
 
@@ -200,18 +213,18 @@ class BinaryCrossEntropy(
         super().__post_init__()
         choice(self.columns, "columns", ("sum", "mean"))
         if self.class_weight is not None:
-            _row(self.class_weight, 2, "class_weight of yes and no")
+            row_of(self.class_weight, 2, "class_weight of yes and no")
 
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
-        _require_logistic(self.name, y, t)
+        require_logistic(self.name, y, t)
         z, smoothing = y.parents[0], self.smoothing()
         if smoothing != 0:
             t = (1.0 - smoothing) * t + 0.5 * smoothing
         if self.class_weight is None:
             each = g.logistic_cross_entropy(z, t)
         else:
-            no, yes = _row(self.class_weight, 2, "class_weight")
+            no, yes = row_of(self.class_weight, 2, "class_weight")
             each = (yes * t) * g.softplus(-z) + (no * (1.0 - t)) * g.softplus(z)
         return mean_columns(each) if self.columns == "mean" else sum_columns(each)
 
@@ -276,136 +289,8 @@ class Hinge(
             return g.relu(1.0 - (2.0 * t - 1.0) * y)
         label = t if t.shape[1] == 1 else g.argmax(t)
         # max(0, 1 + max_{j≠t} yⱼ − yₜ) = maxⱼ (yⱼ + [j ≠ t]) − yₜ: at j = t the difference is 0.
-        margins = y + 1.0 - _one_hot(label, columns)
+        margins = y + 1.0 - one_hot(label, columns)
         return g.pick(margins, g.argmax(margins)) - g.pick(y, label)
-
-
-@dataclass(frozen=True, repr=False)
-class Focal(
-    Configured,
-    name="focal",
-    formula="−αₜ (1 − yₜ)^γ log yₜ",
-    target="class",
-):
-    """L = −αₜ (1 − yₜ)^γ log yₜ of a softmax output, t the right class.
-
-    Lin et al. 2017, Focal loss for dense object detection: what is answered well already counts
-    little. With γ = 0 and without α it is the cross-entropy. Computed from the margin
-    m = zₜ − log Σ_{j≠t} e^zⱼ of the right class, by which yₜ = logistic(m): no digit is lost.
-
-    Parameters
-    ----------
-    gamma
-        γ ≥ 0.
-    alpha
-        α ≥ 0 of all classes, or a list or dict of one for each; None: 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is no such number; from targets that are neither labels nor one-hot.
-
-    Examples
-    --------
-    >>> from fastmlp import graph as g
-    >>> from fastmlp.losses import Focal
-    >>> y = g.softmax(g.constant([[0.0, 0.0]]))
-    >>> round(g.run(Focal(gamma=2.0)(y, g.constant(1)), {}).item(), 4)
-    0.1733
-    """
-
-    gamma: float = 2.0
-    alpha: Any = None
-
-    def __post_init__(self) -> None:
-        alpha = self.alpha
-        if not isinstance(alpha, str) and (isinstance(alpha, Mapping) or listed(alpha) is not None):
-            alpha = _checked_weights(alpha, "alpha")
-        elif alpha is not None:
-            alpha = real(alpha, "alpha", at_least=0)
-        self._set(gamma=real(self.gamma, "gamma", at_least=0), alpha=alpha)
-
-    def encode_targets(
-        self, t: npt.ArrayLike, output_columns: int, *, name: str = "t"
-    ) -> npt.NDArray[Any]:
-        """Check labels or one-hot rows and return the labels."""
-        encoded = super().encode_targets(t, output_columns, name=name)
-        if encoded.shape[1] > 1:
-            raise ValueError(f"focal needs labels or one-hot rows, {name} has probabilities")
-        return encoded
-
-    def each(self, y: g.Node, t: g.Node) -> g.Node:
-        """Return L of each example."""
-        require_softmax(self.name, y)
-        z, columns = y.parents[0], y.shape[1]
-        label = t if t.shape[1] == 1 else g.argmax(t)
-        # log Σ_{j≠t} e^zⱼ = z_r + the cross-entropy at r, where r is the largest of the others.
-        far = 1e30  # more than any zⱼ, and finite in float32
-        others = z - _one_hot(label, columns, far)
-        rival = g.argmax(others)
-        m = g.pick(z, label) - g.pick(others, rival) - g.softmax_cross_entropy(others, rival)
-        each = _focused(m, self.gamma)
-        if isinstance(self.alpha, tuple):
-            alpha = g.constant([_row(self.alpha, columns, "alpha")])
-            return g.sum(_one_hot(label, columns) * alpha, axis=1) * each
-        return each if self.alpha is None else self.alpha * each
-
-
-@dataclass(frozen=True, repr=False)
-class BinaryFocal(
-    Configured,
-    name="binary_focal",
-    formula="−meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ))",
-    target="binary",
-):
-    """L = −meanₖ (α tₖ (1 − yₖ)^γ log yₖ + (1 − α) (1 − tₖ) yₖ^γ log(1 − yₖ)), y logistic.
-
-    Lin et al. 2017, Focal loss for dense object detection, as in Keras and torchvision. Targets
-    between 0 and 1 mix the losses of both answers. Computed from the argument of the logistic
-    function: no digit is lost.
-
-    Parameters
-    ----------
-    gamma
-        γ ≥ 0.
-    alpha
-        α in [0, 1], 0.25 in the paper; None: both answers count 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is no such number.
-
-    Examples
-    --------
-    >>> from fastmlp import graph as g
-    >>> from fastmlp.losses import BinaryFocal
-    >>> y = g.logistic(g.constant(0.0))
-    >>> round(g.run(BinaryFocal(gamma=2.0)(y, g.constant(1.0)), {}).item(), 4)
-    0.1733
-    """
-
-    gamma: float = 2.0
-    alpha: float | None = None
-
-    def __post_init__(self) -> None:
-        self._set(gamma=real(self.gamma, "gamma", at_least=0))
-        if self.alpha is not None:
-            self._set(alpha=real(self.alpha, "alpha", at_least=0, at_most=1))
-
-    def each(self, y: g.Node, t: g.Node) -> g.Node:
-        """Return L of each example."""
-        _require_logistic(self.name, y, t)
-        z = y.parents[0]
-        yes, no = (1.0, 1.0) if self.alpha is None else (self.alpha, 1.0 - self.alpha)
-        right, wrong = _focused(z, self.gamma), _focused(-z, self.gamma)
-        return mean_columns((yes * t) * right + (no * (1.0 - t)) * wrong)
-
-
-def _focused(m: g.Node, gamma: float) -> g.Node:
-    """Return −(1 − p)^γ log p with p = logistic(m): −log p is softplus(−m), and so on."""
-    loss = g.softplus(-m)
-    return loss if gamma == 0 else g.exp(-gamma * g.softplus(m)) * loss
 
 
 CLASSES = (
@@ -413,6 +298,4 @@ CLASSES = (
     BinaryCrossEntropy(),
     LogLoss(),
     Hinge(),
-    Focal(),
-    BinaryFocal(),
 )

@@ -11,9 +11,10 @@ from fastmlp._checks import choice
 from fastmlp.losses.base import LOSSES, Configured, Loss
 from fastmlp.losses.classes import CLASSES, BinaryCrossEntropy
 from fastmlp.losses.distributions import DISTRIBUTIONS
+from fastmlp.losses.focal import FOCAL
 from fastmlp.losses.numbers import NUMBERS
 
-LOSSES.update({loss.name: loss for loss in (*NUMBERS, *CLASSES, *DISTRIBUTIONS)})
+LOSSES.update({loss.name: loss for loss in (*NUMBERS, *CLASSES, *FOCAL, *DISTRIBUTIONS)})
 OWN: dict[str, Any] = {loss.name: type(loss) for loss in LOSSES.values()}
 
 # What Keras, PyTorch and scikit-learn call them: small letters, without underscores.

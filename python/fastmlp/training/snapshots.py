@@ -6,6 +6,7 @@ The file is safetensors: the vectors of the parameters' layout, and numbers as J
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import files
+from fastmlp.networks.objectives import MeanObjective
 from fastmlp.training.request import Shuffled
 
 if TYPE_CHECKING:
@@ -147,8 +149,27 @@ def _description(training: Training) -> dict[str, Any]:
         "batch_size": request.batch_size,
         "shuffle": request.orders is not None,
         "recorded": list(request.recorded),
+        **_objective(training),
         "callbacks": [type(listener).__name__ for listener in _remembering(training)],
     } | ({} if stream is None else {"stream": stream.stream.kind})
+
+
+def _objective(training: Training) -> dict[str, Any]:
+    """Return what is minimised: losses, penalties, and a checksum of targets and weights."""
+    objective, data = training.request.objective, training.request.data
+    found: dict[str, Any] = {}
+    if isinstance(objective, MeanObjective):
+        found = {
+            "losses": [[head.loss.name, head.weight] for head in objective.heads],
+            "penalties": [objective.l2, objective.l1],
+        }
+    if training.request.stream is None:
+        checksum = 0
+        for array in (*data.targets, *data.fed):
+            if array is not None:
+                checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
+        found["checksum of targets and weights"] = checksum
+    return found
 
 
 def _once(value: Any) -> Any:
