@@ -2,7 +2,7 @@
 
 A loss is a function of two nodes, the output y (b, n) and the target t, that returns a node with
 one number for each example. `mean_loss` is the only reduction: training, evaluation and gradient
-use it. The objective is J = mean L + λ·½‖W‖², weights only.
+use it. The objective is J = mean L + λ·½‖W‖² + λ₁Σ|w|, weights only.
 
 Each has a name for `fit(..., loss="huber")` and a class for its settings, `Huber(delta=2.0)`.
 """
