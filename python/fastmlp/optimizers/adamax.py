@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Adamax(Update):
     """Adamax (Kingma and Ba, ICLR 2015, section 7.1): Adam by the infinity norm.
 
-    m ← β₁ m + (1−β₁) w̄,  u ← max(β₂ u, |w̄| + ε),  w ← w − α / (1−β₁ᵗ) · m / u − α·weight_decay·w.
+    m ← β₁ m + (1−β₁) w̄,  u ← max(β₂ u, ``|w̄|`` + ε),
+    w ← w − α / (1−β₁ᵗ) · m / u − α·weight_decay·w.
 
     This is PyTorch's, whose ε the paper lacks; `weight_decay` is decoupled here, as in the other
     optimizers, and not added to w̄.
