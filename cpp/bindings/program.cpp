@@ -64,7 +64,6 @@ Program make_program(const std::vector<StepTuple>& steps,
   p.reduced_size = reduced_size;
   p.parameter_size = parameter_size;
   p.by_rows = by_rows;
-  p.count_flops();
   return p;
 }
 

@@ -51,6 +51,7 @@ template <class T>
 Executor<T>::Executor(Program program, const Kernels<T>& kernels)
     : program_(std::move(program)), kernels_(kernels) {
   program_.check();
+  program_.count_flops();  // of sizes that are checked
   uses_ = factor_uses(program_);
   const auto& steps = program_.steps;
   while (before_end_ < steps.size() && steps[before_end_].section == Section::before) ++before_end_;
