@@ -367,7 +367,16 @@ _OF_ALL = {
 }
 
 
-def array_of(name: str, what: str) -> Any:
+class _LayersArray(property):
+    """A property of a layer that is one of its arrays; only type checkers need the class."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: type | None = None, /) -> Array: ...  # type: ignore[override]
+        def __set__(self, instance: Any, value: npt.ArrayLike, /) -> None: ...
+
+
+def array_of(name: str, what: str) -> _LayersArray:
     """Return the property of a layer that is one of its arrays: a writable view, or assigned."""
 
     def get(self: Layer) -> Array:
@@ -376,8 +385,8 @@ def array_of(name: str, what: str) -> Any:
     def put(self: Layer, values: npt.ArrayLike) -> None:
         self._assign(name, self._view(name), values)
 
-    doc = f"{what}: a writable view; AttributeError before there is a model."
-    return property(get, put, doc=doc)
+    doc = f"{what}: a writable view; AttributeError before there is a model, or if it has none."
+    return _LayersArray(get, put, doc=doc)
 
 
 def only_input(layer: Layer, input_columns: tuple[int, ...]) -> int:

@@ -10,10 +10,10 @@ from fastmlp import graph as g
 from fastmlp._checks import choice, flag, integer, real
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 _SHAPE = "the shape of its weights depends on it, make a new model"
 _DRAWN = "its weights have been drawn, assign them"
@@ -100,6 +100,9 @@ class Dense(Layer):
         ),
     }
 
+    weights = array_of("weights", "W, (units, inputs)")
+    biases = array_of("biases", "b, (units,)")
+
     def __init__(
         self,
         units: int,
@@ -131,24 +134,6 @@ class Dense(Layer):
             raise ValueError("shared needs groups: with one group there is nothing to share")
         if self.shared == "weights" and not self.use_bias:
             raise ValueError('shared="weights" needs biases that are not: write shared=True')
-
-    @property
-    def weights(self) -> Array:
-        """W, (units, inputs): a writable view; AttributeError before there is a model."""
-        return self._view("weights")
-
-    @weights.setter
-    def weights(self, values: npt.ArrayLike) -> None:
-        self._assign("weights", self.weights, values)
-
-    @property
-    def biases(self) -> Array:
-        """b, (units,): a writable view; AttributeError before there is a model."""
-        return self._view("biases")
-
-    @biases.setter
-    def biases(self, values: npt.ArrayLike) -> None:
-        self._assign("biases", self.biases, values)
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the number of units, of all groups."""

@@ -16,7 +16,7 @@ from fastmlp.data import arrays
 from fastmlp.graph.shapes import multiple
 from fastmlp.initializers import Normal, Uniform, Zeros
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
 from fastmlp.layers.dense import activated
 
 if TYPE_CHECKING:
@@ -123,6 +123,12 @@ class NumericEmbedding(Layer):
         "l2": Setting(lambda v: None if v is None else real(v, "l2", at_least=0)),
     }
 
+    weights = array_of("weights", "W, (n·d, m)")
+    biases = array_of("biases", "b, (n·d,)")
+    slopes = array_of("slopes", "Those of the linear part, (n·d,)")
+    coefficients = array_of("coefficients", "The frequencies, (n·l,)")
+    shifts = array_of("shifts", "The phases, (n·l,)")
+
     def __init__(
         self,
         columns: int | None,
@@ -208,51 +214,6 @@ class NumericEmbedding(Layer):
                 )
             found.append(edges.tolist())
         return found
-
-    @property
-    def weights(self) -> Array:
-        """W, (n·d, m): a writable view; AttributeError before there is a model."""
-        return self._view("weights")
-
-    @weights.setter
-    def weights(self, values: npt.ArrayLike) -> None:
-        self._assign("weights", self.weights, values)
-
-    @property
-    def biases(self) -> Array:
-        """b, (n·d,): a writable view; AttributeError before there is a model."""
-        return self._view("biases")
-
-    @biases.setter
-    def biases(self, values: npt.ArrayLike) -> None:
-        self._assign("biases", self.biases, values)
-
-    @property
-    def slopes(self) -> Array:
-        """Those of the linear part, (n·d,): a writable view; AttributeError if there is none."""
-        return self._view("slopes")
-
-    @slopes.setter
-    def slopes(self, values: npt.ArrayLike) -> None:
-        self._assign("slopes", self.slopes, values)
-
-    @property
-    def coefficients(self) -> Array:
-        """The frequencies, (n·l,): a writable view; AttributeError if there are none."""
-        return self._view("coefficients")
-
-    @coefficients.setter
-    def coefficients(self, values: npt.ArrayLike) -> None:
-        self._assign("coefficients", self.coefficients, values)
-
-    @property
-    def shifts(self) -> Array:
-        """The phases, (n·l,): a writable view; AttributeError if there are none."""
-        return self._view("shifts")
-
-    @shifts.setter
-    def shifts(self, values: npt.ArrayLike) -> None:
-        self._assign("shifts", self.shifts, values)
 
     def _encoded(self) -> int:
         """Return the columns of an encoding, as the weights have them."""

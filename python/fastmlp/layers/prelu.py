@@ -9,10 +9,10 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import flag
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 
 class PReLU(Layer):
@@ -59,6 +59,8 @@ class PReLU(Layer):
         ),
     }
 
+    slopes = array_of("slopes", "a, (columns,), or (1,) if shared")
+
     def __init__(
         self,
         *,
@@ -70,15 +72,6 @@ class PReLU(Layer):
         super().__init__(name=name, trainable=trainable)
         self.shared = shared
         self.slopes_initializer: Initializer = slopes_initializer  # type: ignore[assignment]
-
-    @property
-    def slopes(self) -> Array:
-        """a, (columns,), or (1,) if shared: a writable view; AttributeError without a model."""
-        return self._view("slopes")
-
-    @slopes.setter
-    def slopes(self, values: npt.ArrayLike) -> None:
-        self._assign("slopes", self.slopes, values)
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the input's number of columns."""
