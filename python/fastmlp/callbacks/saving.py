@@ -155,6 +155,7 @@ class Checkpoint(Callback):
         self.folder = Path(folder)
         self.every = _checks.integer(every, "every", at_least=1)
         self.resume = _checks.flag(resume, "resume")
+        self._described: dict[str, Any] = {}  # the fit, in terms that stay the same
 
     @property
     def path(self) -> Path:
@@ -167,9 +168,9 @@ class Checkpoint(Callback):
 
         self.folder.mkdir(parents=True, exist_ok=True)
         files.check_place(self.path)
-        snapshots.check(training)
+        self._described = snapshots.describe(training)
         if self.resume and self.path.exists():
-            snapshots.restore(training, self.path)
+            snapshots.restore(training, self._described, self.path)
 
     def after_epoch(self, training: Training) -> None:
         """Keep the fit, if it is time."""
@@ -177,7 +178,7 @@ class Checkpoint(Callback):
 
         history = training.history
         if history.epochs % self.every == 0 or training.is_over:
-            snapshots.save(training, self.path)
+            snapshots.save(training, self._described, self.path)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, every={self.every}, resume={self.resume})"

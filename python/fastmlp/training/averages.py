@@ -55,9 +55,7 @@ class WeightAverage:
         self.vector = parameters.new_vector()
         self.vector[:] = parameters.flat
         self.began = step
-        self._trained: NDArray[Any] = (
-            parameters.flat.copy()
-        )  # the weights to go on from, where they are saved
+        self._trained: NDArray[Any] = parameters.flat.copy()  # to go on from, where they are saved
         # What the parameters are: the average; either, the weights being saved; the weights.
         self._now: Literal["average", "saved", "trained"] = "average"
 

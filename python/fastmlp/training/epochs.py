@@ -191,9 +191,8 @@ class Training:
     def _most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request
-        if request.stream is not None:
-            return 1
-        if request.listeners or request.evaluate is not None or request.measure is not None:
+        asked = (request.stream, request.evaluate, request.measure)
+        if request.listeners or any(each is not None for each in asked):
             return 1
         numbers = 1 if request.orders is None else request.data.rows
         most = max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // request.steps_per_epoch))

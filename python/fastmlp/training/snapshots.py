@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 _FORMAT = "fastmlp checkpoint 1"
 
 
-def check(training: Training) -> None:
-    """Raise ValueError if the fit cannot be saved on its way."""
+def describe(training: Training) -> dict[str, Any]:
+    """Return what has to be the same when a fit goes on, as JSON values.
+
+    Raises
+    ------
+    ValueError
+        If the fit cannot be saved on its way.
+    """
     request = training.request
     if request.minimiser is not None:
         raise ValueError("a fit by L-BFGS cannot be resumed: what it remembers is SciPy's")
@@ -36,25 +42,39 @@ def check(training: Training) -> None:
         )
     if request.orders is not None and not isinstance(request.orders, Shuffled):
         raise ValueError("only fits of models can be resumed, not those of estimators")
+    trainer = training.trainer
+    views = trainer.network.views(trainer.parameters.view)
+    memory = trainer.updates_of(request.optimizer).memory
+    return {
+        "parameters": [[name, *view.shape] for name, view in views.items()],
+        "dtype": str(trainer.parameters.dtype),
+        "optimizer": [[kind.__name__, *names] for kind, names in memory],
+        "average": request.optimizer.ema is not None,
+        "rows": request.data.rows,
+        "batch_size": request.batch_size,
+        "shuffle": request.orders is not None,
+        "recorded": list(request.recorded),
+        **_objective(training),
+        "callbacks": [type(listener).__name__ for listener in _remembering(training)],
+    } | ({} if stream is None else {"stream": stream.kind})
 
 
-def save(training: Training, path: Path) -> None:
-    """Write the fit as it is after an epoch."""
+def save(training: Training, described: dict[str, Any], path: Path) -> None:
+    """Write the fit as it is after an epoch, with what `describe` returned."""
     from safetensors.numpy import save as to_bytes
 
     request, state = training.request, training.trainer.state
     assert state is not None
     arrays = {"parameters": training.trainer.parameters.flat}
     arrays |= {f"optimizer.{i}": vector for i, vector in enumerate(state.vectors)}
-    if state.average is not None:
-        averaged, vectors = state.average.state()
-        arrays |= {f"average.{name}": vector for name, vector in vectors.items()}
+    averaged, vectors = (None, {}) if state.average is None else state.average.state()
+    arrays |= {f"average.{name}": vector for name, vector in vectors.items()}
     # As of a model on its own: what others have in a vector that they share is theirs.
     parameters, nodes = training.trainer.parameters, training.trainer.network.parameter_nodes
     arrays = {name: parameters.part(nodes, vector) for name, vector in arrays.items()}
     numbers: dict[str, Any] = {
         "format": _FORMAT,
-        "of": _description(training),
+        "of": described,
         "history": dict(training.history),
         "stopped": training.history.stopped,
         "steps": state.steps,
@@ -62,10 +82,9 @@ def save(training: Training, path: Path) -> None:
         "orders": request.orders.state if isinstance(request.orders, Shuffled) else None,
         "noise": training.noise,
         "passes": None if request.stream is None else request.stream.stream.passes,
+        "average": averaged,
         "listeners": [],
     }
-    if state.average is not None:
-        numbers["average"] = averaged
     for i, listener in enumerate(_remembering(training)):
         kept = listener.state()
         own = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
@@ -76,8 +95,8 @@ def save(training: Training, path: Path) -> None:
     files.write(path, [to_bytes(contiguous, metadata={"fastmlp": json.dumps(numbers)})])
 
 
-def restore(training: Training, path: Path) -> None:
-    """Let a fit that has not begun go on where the one in the file was.
+def restore(training: Training, described: dict[str, Any], path: Path) -> None:
+    """Let a fit that has not begun go on where the one in the file was, if it is described alike.
 
     Raises
     ------
@@ -85,8 +104,7 @@ def restore(training: Training, path: Path) -> None:
         If the file is no checkpoint, or one of another fit; nothing has changed then.
     """
     numbers, arrays = _read(path)
-    expected = _description(training)
-    for name, given in expected.items():
+    for name, given in described.items():
         found = numbers["of"].get(name)
         if found != given:
             raise ValueError(
@@ -103,13 +121,12 @@ def restore(training: Training, path: Path) -> None:
     ):
         parameters.put_part(nodes, vector, own)
     state.steps, state.began = int(numbers["steps"]), int(numbers["began"])
-    if state.average is not None and "average" in numbers:
-        own_vectors = {
-            n.removeprefix("average."): parameters.put_part(nodes, a, parameters.flat.copy())
-            for n, a in arrays.items()
-            if n.startswith("average.")
+    if state.average is not None:
+        averages = {
+            name: parameters.put_part(nodes, vector, parameters.flat.copy())
+            for name, vector in _below("average.", arrays).items()
         }
-        state.average.restore(numbers["average"], own_vectors)
+        state.average.restore(numbers["average"], averages)
     if isinstance(request.orders, Shuffled):
         request.orders.state = numbers["orders"]
     if request.stream is not None:
@@ -134,26 +151,6 @@ def _below(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
-def _description(training: Training) -> dict[str, Any]:
-    """Return what has to be the same, as JSON values."""
-    trainer, request = training.trainer, training.request
-    views = trainer.network.views(trainer.parameters.view)
-    memory = trainer.updates_of(request.optimizer).memory
-    stream = request.stream
-    return {
-        "parameters": [[name, *view.shape] for name, view in views.items()],
-        "dtype": str(trainer.parameters.dtype),
-        "optimizer": [[kind.__name__, *names] for kind, names in memory],
-        "average": request.optimizer.ema is not None,
-        "rows": request.data.rows,
-        "batch_size": request.batch_size,
-        "shuffle": request.orders is not None,
-        "recorded": list(request.recorded),
-        **_objective(training),
-        "callbacks": [type(listener).__name__ for listener in _remembering(training)],
-    } | ({} if stream is None else {"stream": stream.stream.kind})
-
-
 def _objective(training: Training) -> dict[str, Any]:
     """Return what is minimised: losses, penalties, and a checksum of targets and weights."""
     objective, data = training.request.objective, training.request.data
@@ -167,7 +164,7 @@ def _objective(training: Training) -> dict[str, Any]:
         checksum = 0
         for array in (*data.targets, *data.fed):
             if array is not None:
-                checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
+                checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
         found["checksum of targets and weights"] = checksum
     return found
 
