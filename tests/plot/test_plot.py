@@ -76,7 +76,34 @@ def draw_learning_rates(ax=None):
     return plot.learning_rates(LearningRates(rates, 1 / (1 + 50 * rates)), ax=ax)
 
 
-DRAW = [draw_learning_rates, draw_history, draw_features, draw_boundary, draw_network, draw_surface]
+def draw_confusion(ax=None):
+    return plot.confusion([0, 0, 1], [0, 1, 1], ax=ax)
+
+
+def draw_calibration(ax=None):
+    return plot.calibration([0, 1, 1], [0.2, 0.4, 0.9], bins=2, ax=ax)
+
+
+def draw_predicted(ax=None):
+    return plot.predicted([1.0, 2.0], [1.5, 2.0], ax=ax)
+
+
+def draw_importance(ax=None):
+    return plot.importance([0.5, 0.1], ax=ax)
+
+
+DRAW = [
+    draw_learning_rates,
+    draw_history,
+    draw_features,
+    draw_boundary,
+    draw_network,
+    draw_surface,
+    draw_confusion,
+    draw_calibration,
+    draw_predicted,
+    draw_importance,
+]
 # Several panels, an animation, a callback: they have tests of their own.
 ELSEWHERE = {"activations", "descent", "WeightPath"}
 

@@ -7,18 +7,24 @@ its own through pyplot. None changes matplotlib's settings, and none calls ``sho
 from fastmlp.plot.charts import decision_boundary, features, history
 from fastmlp.plot.curves import activations
 from fastmlp.plot.diagrams import network
+from fastmlp.plot.importances import importance
 from fastmlp.plot.landscape import WeightPath
+from fastmlp.plot.outcomes import calibration, confusion, predicted
 from fastmlp.plot.surfaces import descent, loss_surface
 from fastmlp.plot.sweeps import learning_rates
 
 __all__ = [
     "WeightPath",
     "activations",
+    "calibration",
+    "confusion",
     "decision_boundary",
     "descent",
     "features",
     "history",
+    "importance",
     "learning_rates",
     "loss_surface",
     "network",
+    "predicted",
 ]
