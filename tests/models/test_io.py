@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 import fastmlp as fm
 import fuzz_files
-from fastmlp.models import files
+from fastmlp.models import container
 
 
 def several_inputs():
@@ -461,13 +461,13 @@ def test_a_file_that_is_longer_than_its_numbers_is_not_read_to_its_end(saved):
 
 def test_a_file_cut_short_while_it_is_read_is_an_error(saved, monkeypatch):
     path, *_ = saved
-    cut = files._check_size
+    cut = container._check_size
 
     def check(file, expected):
         cut(file, expected)
         os.truncate(path, 2000)
 
-    monkeypatch.setattr("fastmlp.models.files._check_size", check)
+    monkeypatch.setattr("fastmlp.models.container._check_size", check)
     with pytest.raises(ValueError, match="cannot load"):
         fm.load(path)
 

@@ -1,7 +1,6 @@
 """Models in files: one safetensors file, weights and architecture in it.
 
-A file is data: reading one parses JSON and copies numbers, and runs no code whatever is in it. What
-it claims is compared with what it holds before anything is built.
+What a file claims is compared with what it holds before anything is built.
 
 The header's metadata has, as text:
 
@@ -15,40 +14,32 @@ metadata        JSON: the user's own
 ==============  ===================================================================
 
 and a tensor for each parameter: "dense_1.weights" (units, inputs), "dense_1.biases" (units,).
-
-The file is written here and not by safetensors, which leaves it readable by its owner alone and
-orders the metadata anew each time: a model has one file, byte for byte.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp import _checks, losses
-from fastmlp.data import arrays, files
+from fastmlp.data import files
+from fastmlp.models import container
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import objectives
 from fastmlp.networks.network import Network
 from fastmlp.networks.outputs import ONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from os import PathLike
 
     from numpy.typing import NDArray
 
+    from fastmlp.models.container import Contents
     from fastmlp.networks.objectives import MeanObjective
 
-FORMAT = 1
-# The longest header that safetensors takes, and the longest words of an error.
-MOST_HEADER, MOST_WORDS = 100_000_000, 500
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 
@@ -64,7 +55,6 @@ def save(state: ModelState, path: str | PathLike[str]) -> None:
     if network is None:
         raise ValueError(NOT_BUILT)
     header = {
-        "fastmlp": str(FORMAT),
         "architecture": json.dumps(network.config()),
         "dtype": state.dtype,
         "seed": json.dumps(state.seed),
@@ -74,128 +64,38 @@ def save(state: ModelState, path: str | PathLike[str]) -> None:
     }
     values = dict(zip(network.parameter_nodes, network.values().values(), strict=True))
     tensors = network.views(values.__getitem__)
-    files.write(path, _parts(header, tensors))
-
-
-def _parts(header: dict[str, str], tensors: dict[str, NDArray[Any]]) -> Iterator[Any]:
-    """Return what is in the file: the length of the JSON that describes it, the JSON, the data.
-
-    The format is that of https://github.com/huggingface/safetensors#format.
-    """
-    described: dict[str, Any] = {"__metadata__": header}
-    end = 0
-    for name, array in tensors.items():
-        start, end = end, end + array.nbytes
-        described[name] = {
-            "dtype": DTYPES[str(array.dtype)],
-            "shape": array.shape,
-            "data_offsets": (start, end),
-        }
-    text = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # the data begin where any type may
-    yield struct.pack("<Q", len(text))
-    yield text
-    for array in tensors.values():
-        yield np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data
+    container.write(path, header, tensors)
 
 
 def read(path: Path) -> ModelState:
-    """Return what is in a file, every part of it checked before it is used; see `fastmlp.load`."""
-    from safetensors import SafetensorError
-
-    try:
-        # Read, not mapped: if a mapped file were truncated meanwhile, the process would be killed.
-        with path.open("rb") as file:
-            return _read(file)
-    except (SafetensorError, TypeError, ValueError, RecursionError) as error:
-        owner = files.foreign(path)
-        hint = f"; {path.suffix!r} is the ending of another format ({owner})"
-        said = str(error)
-        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
-        why = f"{said}{hint if owner else ''}"
-        raise ValueError(f"cannot load {str(path)!r}: {why}") from None
+    """Return what is in a file of a model; see `fastmlp.load`."""
+    return container.read(path, state_of)
 
 
-def _read(file: BinaryIO) -> ModelState:
-    from safetensors import deserialize
-
-    beginning = _beginning(file)
-    described = json.loads(beginning[8:])
-    if not isinstance(described, dict):
-        raise ValueError("its header must be a JSON object")
-    header = described.pop("__metadata__", {})
-    if not isinstance(header, dict) or not all(isinstance(s, str) for s in header.values()):
-        raise ValueError("its metadata must be texts")
-    _check_version(header)
+def state_of(contents: Contents) -> ModelState:
+    """Return the model in a file, every part of it checked before it is used."""
+    header = contents.header
     if header.get("dtype") not in DTYPES:
         raise ValueError(f"its dtype must be in {list(DTYPES)}, not {header.get('dtype')!r}")
-    architecture = _parse(header, "architecture")
+    architecture = contents.parsed("architecture")
     specs = Network.specs_in(architecture)
     shapes = {name: spec.array_shape for name, spec in specs.items()}
-    _check_tensors(described, shapes, DTYPES[header["dtype"]])
-    numbers = sum(math.prod(shape) for shape in shapes.values())
-    _check_size(file, len(beginning) + numbers * np.dtype(header["dtype"]).itemsize)
-    tensors = deserialize(beginning + file.read())  # type: ignore[no-untyped-call]
-    weights = {
-        name: np.frombuffer(tensor["data"], np.dtype(header["dtype"]).newbyteorder("<"))
-        .reshape(tensor["shape"])
-        .astype(header["dtype"], copy=False)
-        for name, tensor in tensors
-    }
-    for name, values in weights.items():
-        arrays.check_finite(values, f"tensor {name!r}", values.dtype)
-    user = _parse(header, "metadata")
+    _check_tensors(contents.described, shapes, DTYPES[header["dtype"]])
+    weights = contents.tensors()
+    user = contents.parsed("metadata")
     if not isinstance(user, dict):
         raise ValueError(f"its metadata must be a JSON object, not {type(user).__name__}")
-    seed = _parse(header, "seed")
+    seed = contents.parsed("seed")
     network = Network.from_config(architecture, weights=_as_rows(weights))
     return ModelState(
         seed=None if seed is None else _checks.seed(seed, "its seed"),
         dtype=header["dtype"],
         metadata=user,
-        fits=_checks.integer(_parse(header, "fits"), "its fits", at_least=0),
-        objective=_objective_of(network, _parse(header, "objective")),
+        fits=_checks.integer(contents.parsed("fits"), "its fits", at_least=0),
+        objective=_objective_of(network, contents.parsed("objective")),
         waiting=[],
         network=network,
     )
-
-
-def _beginning(file: BinaryIO) -> bytes:
-    """Return what comes before the numbers: eight bytes for a length, and a header so long."""
-    size = os.fstat(file.fileno()).st_size
-    prefix = file.read(8)
-    length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
-    if not 2 <= length <= min(size - 8, MOST_HEADER):
-        raise ValueError(
-            f"it is no safetensors file: it has {size} bytes, and its header would have {length}"
-        )
-    return prefix + file.read(length)
-
-
-def _check_size(file: BinaryIO, expected: int) -> None:
-    size = os.fstat(file.fileno()).st_size
-    if size != expected:
-        raise ValueError(f"its architecture asks for {expected} bytes in all, it has {size}")
-
-
-def _check_version(header: dict[str, str]) -> None:
-    version = header.get("fastmlp")
-    if version is None:
-        raise ValueError("it is a safetensors file without 'fastmlp' metadata: no model of fastmlp")
-    if version != str(FORMAT):
-        raise ValueError(
-            f"its format is version {version[:20]!r}, this fastmlp reads version {FORMAT}: a newer "
-            "fastmlp may have written it"
-        )
-
-
-def _parse(header: dict[str, str], key: str) -> Any:
-    if key not in header:
-        raise ValueError(f"its header has no {key!r}")
-    try:
-        return json.loads(header[key])
-    except ValueError as error:
-        raise ValueError(f"{key!r} in its header is no JSON: {error}") from None
 
 
 def _as_rows(weights: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
