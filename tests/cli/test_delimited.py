@@ -182,15 +182,15 @@ def test_a_file_that_cannot_be_unpacked_says_why(read, name):
 
 
 def test_an_error_about_a_value_names_its_row_and_its_line(folder):
-    from fastmlp.data.columns import as_numbers
+    from fastmlp.data.columns.values import read
 
     (folder / "inf.csv").write_text('a,b\n\n1,"x\ny"\n\n2,z\n-inf,z\n')
     table = read_table(folder / "inf.csv")
     for rows in (table, table.iloc[::-1], table.iloc[[2]]):
         with pytest.raises(ValueError, match=r"1 infinite value, the first in row 3 \(line 7\)"):
-            as_numbers("a", rows["a"])
+            read("a", rows["a"]).numbers()
         with pytest.raises(ValueError, match=r"'b' must hold .* in row [13] \(line [37]\)"):
-            as_numbers("b", rows["b"])
+            read("b", rows["b"]).numbers()
 
 
 # --- what fields say -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What is learned from a table gives scikit-learn's numbers, also after a trip through JSON."""
+"""A table becomes finite numbers in the agreed order, whoever made it, and files keep how."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
-from fastmlp.data.table import (
-    MAX_CATEGORIES,
-    ClassTarget,
-    NumberColumn,
-    Preprocessing,
-    RealTarget,
-    TextColumn,
-    infer_task,
-)
+from fastmlp.data.columns.category import CategoryColumn, FlagColumn
+from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.table import Layout, Preprocessing
 
 nan = math.nan
-
-
-def learn(table, task="regression", **options):
-    table = dict(table)
-    rows = len(next(iter(table.values())))
-    return Preprocessing.learn(
-        {**table, "t": np.arange(rows, dtype=float)}, target="t", task=task, **options
-    )
 
 
 def through_json(prepare):
@@ -42,65 +29,42 @@ def messy_table(rows=53, seed=0):
         "count": rng.integers(0, 9, rows),
         "kind": rng.choice(["ash", "oak", "elm"], rows).astype(object),
         "colour": np.array(["red" if i % 5 else None for i in range(rows)], dtype=object),
+        "street": np.array([f"s{i % 20}" for i in range(rows)], dtype=object),
         "sold": rng.random(rows) < 0.3,
+        "when": np.datetime64("2026-01-01") + rng.integers(0, 400, rows).astype("m8[D]"),
     }
 
 
-def test_features_are_those_of_scikit_learns_own_pipeline():
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    pd = pytest.importorskip("pandas")
-    table = pd.DataFrame(messy_table())
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    theirs = ColumnTransformer(
-        [
-            ("numbers", numbers, ["size", "count", "sold"]),
-            ("texts", OneHotEncoder(sparse_output=False), ["kind", "colour"]),
-            ("missing", "passthrough", ["absent"]),
-        ]
-    ).fit_transform(
-        table.assign(
-            sold=table["sold"].astype(float),
-            colour=table["colour"].fillna(""),
-            absent=table["size"].isna().astype(float),
-        )
-    )
-    ours = learn(messy_table()).transform(table)
-    # ours: size, its indicator, count, kind ×3, colour ×2, sold
-    order = [0, 8, 1, 3, 4, 5, 6, 7, 2]
-    np.testing.assert_allclose(ours, theirs[:, order], rtol=0, atol=1e-6)
+def test_numbers_come_first_then_flags_then_codes():
+    prepare = Preprocessing.learn(messy_table())
+    # flags: size is missing; ash, elm, oak; red or missing; sold; month, weekday and day twice each
+    assert prepare.layout == Layout(numbers=3, flags=1 + 3 + 1 + 1 + 6, codes=(21,))
+    X = prepare.transform(messy_table())
+    assert X.shape == (53, prepare.layout.width)
+    assert X.dtype == np.float32
+    assert X.flags.c_contiguous
+    assert np.isfinite(X).all()
+    assert (np.abs(X[:, :3]) <= 3).all()
+    assert (np.abs(X[:, 3:-1]) <= 1).all()
+    assert set(X[:, -1]) == set(range(1, 21))
+    assert sorted(i for places in prepare.places.values() for i in places) == [*range(16)]
 
 
 def test_a_number_column_by_pencil_and_paper():
-    prepare = learn({"a": [1.0, nan, 3.0, 8.0]})
-    # median 3; 1 3 3 8 has mean 3.75 and variance (2.75² + 2·0.75² + 4.25²) / 4
-    scale = math.sqrt((2.75**2 + 2 * 0.75**2 + 4.25**2) / 4)
-    assert prepare.columns == (NumberColumn("a", 3.0, 3.75, pytest.approx(scale), True),)
-    np.testing.assert_allclose(
-        prepare.transform({"a": [8.0, nan]}), [[4.25 / scale, 0], [-0.75 / scale, 1]], rtol=1e-6
-    )
+    prepare = Preprocessing.learn({"a": [1.0, nan, 3.0, 8.0, 4.0]})
+    # 1 3 4 8: median 3.5, quartiles 2.5 and 5
+    clipped = [x / math.sqrt(1 + x * x / 9) for x in (-1.0, -0.2, 0.2, 1.8)]
+    mean = sum(clipped) / 4
+    assert prepare.columns == (NumberColumn("a", 3.5, 2.5, pytest.approx(mean), True),)
+    assert_allclose(prepare.transform({"a": [8.0, nan]}), [[clipped[3], 0], [mean, 1]], rtol=1e-6)
 
 
 def test_json_brings_back_the_same_preprocessing():
-    table = messy_table()
-    for task in ("regression", "classification"):
-        prepare = learn(table, task)
-        assert through_json(prepare) == prepare
-        np.testing.assert_array_equal(
-            through_json(prepare).transform(table), prepare.transform(table)
-        )
-
-
-def test_rows_do_not_depend_on_one_another():
-    table = messy_table()
-    prepare = learn(table)
-    together = prepare.transform(table)
-    for row in (0, 1, 7, 52):
-        alone = prepare.transform({name: values[row : row + 1] for name, values in table.items()})
-        np.testing.assert_array_equal(alone, together[row : row + 1])
+    prepare = Preprocessing.learn(messy_table())
+    assert through_json(prepare) == prepare
+    assert_array_equal(
+        through_json(prepare).transform(messy_table()), prepare.transform(messy_table())
+    )
 
 
 def test_columns_that_cannot_help_are_left_out_and_named():
@@ -111,174 +75,47 @@ def test_columns_that_cannot_help_are_left_out_and_named():
         "empty": [nan] * 4,
         "id": ["a1", "a2", "a3", "a4"],
         "same": ["x", "x", "x", "x"],
+        "twin": [1, 2, 3, 4],
     }
-    prepare = learn(table, note=notes.append)
-    assert [column.name for column in prepare.columns] == ["good"]
-    assert len(notes) == 4
-    for name, note in zip(["constant", "empty", "id", "same"], notes, strict=True):
-        assert f"column {name!r} is left out" in note
-    with pytest.raises(ValueError, match="no column is left to predict 't' from"):
-        learn({"same": ["x", "x"]})
-
-
-def test_a_column_that_is_constant_where_it_is_there_still_says_what_is_missing():
-    prepare = learn({"a": [5.0, nan, 5.0, nan]})
-    np.testing.assert_array_equal(prepare.transform({"a": [5.0, nan]}), [[0, 0], [0, 1]])
-
-
-def test_an_unseen_category_counts_as_one_of_the_rare_ones():
-    prepare = learn({"kind": ["a", "a", "b", "b", "once"]})
-    assert prepare.columns == (TextColumn("kind", ("a", "b"), others=True),)
-    notes = []
-    X = prepare.transform({"kind": ["b", "once", "never"]}, notes.append)
-    np.testing.assert_array_equal(X, [[0, 1, 0], [0, 0, 1], [0, 0, 1]])
-    assert not notes
-
-
-def test_an_unseen_category_without_rare_ones_is_none_of_them_and_is_reported():
-    prepare = learn({"kind": ["a", "a", "b", "b"]})
-    notes = []
-    X = prepare.transform({"kind": ["b", "c", None, "c"]}, notes.append)
-    np.testing.assert_array_equal(X, [[0, 1], [0, 0], [0, 0], [0, 0]])
+    prepare = Preprocessing.learn(table, note=notes.append)
+    assert prepare.names == ("good",)
     assert notes == [
-        "column 'kind': 3 values not seen in training ('c', ''), taken as none of its categories"
+        "column 'constant' is left out: it is 5 in every row",
+        "column 'empty' is left out: it is empty",
+        "column 'id' is left out: 4 different texts in 4 rows ('a1', 'a2', 'a3', …)",
+        "column 'same' is left out: it is 'x' in every row",
+        "column 'twin' is left out: it holds the values of column 'good'",
+    ]
+    with pytest.raises(ValueError, match="no column is left to learn from, of the 1 there are"):
+        Preprocessing.learn({"same": ["x", "x"]})
+
+
+def test_flags_of_two_are_one_and_unknown_values_are_between_them():
+    prepare = Preprocessing.learn({"kind": ["a", "a", "b", "b"], "sold": ["yes", "no"] * 2})
+    assert prepare.columns == (
+        CategoryColumn("kind", ("a", "b"), others=False),
+        FlagColumn("sold", "no", "yes"),
+    )
+    notes = []
+    X = prepare.transform({"kind": ["b", "c", "a"], "sold": [True, None, "?"]}, notes.append)
+    assert_array_equal(X, [[1, 1], [0, 0], [-1, 0]])
+    assert notes == [
+        "column 'kind': 1 value not seen in training ('c'), taken as none of its categories"
     ]
 
 
-def test_a_missing_text_is_a_category_of_its_own():
-    prepare = learn({"kind": ["a", None, "a", nan]})
-    assert prepare.columns[0].categories == ("", "a")
-    np.testing.assert_array_equal(prepare.transform({"kind": [nan, "a"]}), [[1, 0], [0, 1]])
-
-
-def test_a_number_missing_for_the_first_time_becomes_the_median_and_is_reported():
-    prepare = learn({"a": [1.0, 2.0, 9.0]})
-    notes = []
-    X = prepare.transform({"a": [nan, 2.0]}, notes.append)
-    assert X[0] == X[1]
-    assert "column 'a': 1 value missing" in notes[0]
-
-
-def test_a_text_column_keeps_no_more_than_its_largest_categories():
-    texts = [f"k{i}" for i in range(3 * MAX_CATEGORIES) for _ in range(2)] + ["k7"] * 500
-    (column,) = learn({"kind": texts}).columns
-    assert column.width == MAX_CATEGORIES
-    assert "k7" in column.categories
-    assert column.others
-
-
 def test_a_prediction_table_needs_the_columns_of_training_and_no_others():
-    prepare = learn({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    prepare = Preprocessing.learn({"a": [1.0, 2.0], "b": [1.0, 3.0]})
     with pytest.raises(ValueError, match=r"lacks 1 of the 2 columns.*: 'b'"):
         prepare.transform({"a": [1.0], "c": [2.0]})
-    prepare.transform({"c": [0.0], "b": [1.0], "a": [1.0]})
+    X = prepare.transform({"c": [0.0], "b": [3.0], "a": [1.0]})
+    assert_array_equal(X, prepare.transform({"a": [1.0], "b": [3.0]}))
 
 
-def test_texts_and_infinities_among_numbers_are_errors_that_name_the_column():
-    prepare = learn({"a": [1.0, 2.0]})
-    with pytest.raises(ValueError, match="column 'a' must hold numbers, but 1 of its 2 values do"):
-        prepare.transform({"a": ["3", "three"]})
-    with pytest.raises(ValueError, match="column 'a' holds 1 infinite value, the first in row 2"):
-        prepare.transform({"a": [3.0, math.inf]})
-
-
-@pytest.mark.parametrize("task", ["regression", "classification"])
-def test_a_target_with_gaps_and_labels_of_no_class_are_errors_that_name_the_row(task):
-    table = {"a": [1.0, 2.0, 3.0], "t": [1.0, nan, 2.0]}
-    with pytest.raises(
-        ValueError, match="target 't' lacks 1 value, the first in row 2; leave such"
-    ):
-        Preprocessing.learn(table, target="t", task=task)
-    target = ClassTarget("t", ("x", "y"))
-    with pytest.raises(ValueError, match="column 't' holds 'z' in row 2, which is none of the 2"):
-        target.encode(["x", "z"])
-
-
-def test_columns_of_pandas_that_may_miss_values_are_read_like_any_other():
-    pd = pytest.importorskip("pandas")
-    table = pd.DataFrame(
-        {
-            "n": pd.array([1, None, 3, 4], dtype="Int64"),
-            "b": pd.array([True, None, False, True], dtype="boolean"),
-            "s": pd.array(["x", None, "x", "y"], dtype="string"),
-            "c": pd.Categorical(["x", None, "x", "x"]),
-        }
-    )
-    plain = {"n": [1, nan, 3, 4], "b": [True, None, False, True]}
-    plain |= {"s": ["x", None, "x", "y"], "c": ["x", None, "x", "x"]}
-    np.testing.assert_array_equal(learn(table).transform(table), learn(plain).transform(plain))
-
-
-def test_numbers_that_no_float32_can_hold_are_errors_that_name_the_row():
-    prepare = learn({"a": [1.0, 2.0]})
-    with pytest.raises(ValueError, match=r"column 'a': 1e\+300 in row 2 is too far from what"):
-        prepare.transform({"a": [1.0, 1e300]})
-
-
-def test_a_missing_word_is_a_category_if_training_saw_it_and_missing_if_not():
-    table = {"kind": ["NA", "x", "", "NA", "x", ""]}
-    prepare = learn(table)
-    X = prepare.transform({"kind": ["NA", "None", "", "x"]})
-    np.testing.assert_array_equal(X, [[0, 1, 0], [1, 0, 0], [1, 0, 0], [0, 0, 1]])
-
-
-@pytest.mark.parametrize(
-    ("values", "task"),
-    [
-        (["a", "b"], "classification"),
-        ([True, False], "classification"),
-        (np.array([True, False]), "classification"),
-        ([0, 1] * 5, "classification"),
-        ([0.0, 1.0, 2.0] * 5, "classification"),
-        ([0, 1], "regression"),
-        (list(range(100)), "regression"),
-        ([0.5, 1.5] * 50, "regression"),
-        (list(range(21)) * 50, "regression"),
-    ],
-)
-def test_the_task_follows_from_the_target(values, task):
-    assert infer_task(values) == task
-
-
-@pytest.mark.parametrize(
-    ("values", "labels"),
-    [
-        (["no", "yes", "no"], ("no", "yes")),
-        ([2, 1, 2], (1, 2)),
-        ([3.0, 1.0], (1, 3)),
-        ([0.5, 1.0], (0.5, 1)),
-        ([True, False], (False, True)),
-    ],
-)
-def test_labels_keep_their_kind_through_json_and_come_back_from_outputs(values, labels):
-    table = {"a": np.arange(len(values)), "t": values}
-    target = through_json(Preprocessing.learn(table, target="t", task="classification")).target
-    assert target == ClassTarget("t", labels)
-    assert [type(label) for label in target.labels] == [type(label) for label in labels]
-    assert target.decode(np.eye(len(labels))[target.encode(values)]) == list(values)
-
-
-def test_a_real_target_is_standardized_and_returns_to_its_units():
-    table = {"a": [1, 2, 3], "t": [10.0, 20.0, 60.0]}
-    target = Preprocessing.learn(table, target="t", task="regression").target
-    t = target.encode(table["t"])
-    assert isinstance(target, RealTarget)
-    assert t.shape == (3, 1)
-    assert t.dtype == np.float32
-    assert t.mean() == pytest.approx(0, abs=1e-6)
-    assert t.std() == pytest.approx(1)
-    assert target.decode(t) == pytest.approx(table["t"])
-
-
-@pytest.mark.parametrize("task", ["regression", "classification"])
-def test_a_target_with_one_value_is_an_error(task):
-    with pytest.raises(ValueError, match=r"the target 't' is .* in every row"):
-        Preprocessing.learn({"a": [1, 2], "t": [3, 3]}, target="t", task=task)
-
-
-NUMBER = {"kind": "number", "name": "a", "median": 0.0, "mean": 0.0, "scale": 1.0}
+NUMBER = {"kind": "robust", "name": "a", "median": 0.0, "scale": 1.0, "fill_value": 0.0}
 NUMBER["indicator"] = False
-CLASSES = {"kind": "class", "name": "t", "labels": ["x", "y"]}
+CATEGORY = {"kind": "category", "name": "c", "categories": ["x", "y"], "others": False}
+DATE = {**NUMBER, "kind": "date", "parts": ["month"]}
 
 
 @pytest.mark.parametrize(
@@ -287,19 +124,26 @@ CLASSES = {"kind": "class", "name": "t", "labels": ["x", "y"]}
         None,
         [],
         {},
-        {"columns": [NUMBER]},
-        {"columns": [], "target": CLASSES},
-        {"columns": "abc", "target": CLASSES},
-        {"columns": [CLASSES], "target": CLASSES},
-        {"columns": [NUMBER], "target": NUMBER},
-        {"columns": [{**NUMBER, "kind": "os.system"}], "target": CLASSES},
-        {"columns": [{**NUMBER, "scale": 0.0}], "target": CLASSES},
-        {"columns": [{**NUMBER, "scale": math.inf}], "target": CLASSES},
-        {"columns": [{**NUMBER, "mean": "0"}], "target": CLASSES},
-        {"columns": [{**NUMBER, "extra": 1}], "target": CLASSES},
-        {"columns": [{**NUMBER, "name": ["a"]}], "target": CLASSES},
-        {"columns": [NUMBER], "target": {**CLASSES, "labels": ["only"]}},
-        {"columns": [NUMBER], "target": {**CLASSES, "labels": [["x"], ["y"]]}},
+        {"columns": []},
+        {"columns": "abc"},
+        {"columns": [{"kind": "class", "name": "t", "labels": ["x", "y"]}]},
+        {"columns": [{**NUMBER, "kind": "os.system"}]},
+        {"columns": [{**NUMBER, "kind": ["robust"]}]},
+        {"columns": [{**NUMBER, "scale": -1.0}]},
+        {"columns": [{**NUMBER, "scale": math.inf}]},
+        {"columns": [{**NUMBER, "scale": 10**400}]},
+        {"columns": [{**NUMBER, "median": "0"}]},
+        {"columns": [{**NUMBER, "median": True}]},
+        {"columns": [{**NUMBER, "extra": 1}]},
+        {"columns": [{**NUMBER, "name": ["a"]}]},
+        {"columns": [{**CATEGORY, "categories": ["x", "x"]}]},
+        {"columns": [{**CATEGORY, "categories": ["x", 1]}]},
+        {"columns": [{**DATE, "parts": ["century"]}]},
+        {"columns": [{**DATE, "parts": ["month", "month"]}]},
+        {"columns": [NUMBER, NUMBER]},
+        {"columns": [NUMBER], "seen": ["b"]},
+        {"columns": [NUMBER], "seen": "a"},
+        {"columns": [NUMBER], "named": 1},
     ],
 )
 def test_json_that_we_did_not_write_is_an_error(data):

@@ -14,11 +14,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fastmlp.data.columns import Column, Note, TextColumn, examples
+from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.older import OneHotColumn
+from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import as_objects, values
 
 if TYPE_CHECKING:
-    from fastmlp.data.table import Preprocessing
+    from fastmlp.cli.preparing import Prepared
     from fastmlp.models.model import Model
 
 
@@ -145,7 +147,7 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
             raise ValueError(f"--output {output} would overwrite what is read")
 
 
-def load_trained(path: Path) -> tuple[Model, Preprocessing]:
+def load_trained(path: Path) -> tuple[Model, Prepared]:
     """Read a model that ``fastmlp train`` has saved, and what turns a table into its inputs.
 
     Raises
@@ -154,7 +156,8 @@ def load_trained(path: Path) -> tuple[Model, Preprocessing]:
         There is no such file; it is no model, or holds none of the command's preprocessing.
     """
     import fastmlp as fm
-    from fastmlp.data.table import ClassTarget, Preprocessing
+    from fastmlp.cli.preparing import Prepared
+    from fastmlp.data.columns.targets import ClassTarget
 
     model = fm.load(path)
     if "preprocessing" not in model.metadata:
@@ -162,7 +165,7 @@ def load_trained(path: Path) -> tuple[Model, Preprocessing]:
             f"{path} does not say how to read a table: it was not written by `fastmlp train`; "
             "use fastmlp.load in Python"
         )
-    prepare = _without_blanks(Preprocessing.from_json(model.metadata["preprocessing"]))
+    prepare = _without_blanks(Prepared.from_json(model.metadata["preprocessing"]))
     target = prepare.target
     outputs = len(target.labels) if isinstance(target, ClassTarget) else 1
     sizes = model.network.input_columns, model.network.output_columns
@@ -174,15 +177,15 @@ def load_trained(path: Path) -> tuple[Model, Preprocessing]:
     return model, prepare
 
 
-def _without_blanks(prepare: Preprocessing) -> Preprocessing:
+def _without_blanks(prepare: Prepared) -> Prepared:
     """Name columns and categories as tables are read now: files of version 0.1 may hold blanks."""
     columns: list[Column] = []
     for column in prepare.columns:
         name = column.name.strip()
-        if isinstance(column, TextColumn):
+        if isinstance(column, OneHotColumn):
             texts = column.categories
             stripped = (text if text.strip() in texts else text.strip() for text in texts)
             columns.append(replace(column, name=name, categories=tuple(stripped)))
         else:
             columns.append(replace(column, name=name))
-    return replace(prepare, columns=tuple(columns))
+    return prepare.of(columns, prepare.target)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from fastmlp.cli.files import load_trained
-from fastmlp.data.table import ClassTarget, TextColumn
+from fastmlp.data.columns.older import OneHotColumn
+from fastmlp.data.columns.targets import ClassTarget
 
 
 def run(options: argparse.Namespace) -> None:
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"from {len(prepare.columns)} columns:")
     shown = prepare.columns[:20]
     for column in shown:
-        kind = f"{len(column.categories)} texts" if isinstance(column, TextColumn) else "a number"
+        kind = f"{len(column.categories)} texts" if isinstance(column, OneHotColumn) else "a number"
         print(f"  {column.name}: {kind}")
     if len(shown) < len(prepare.columns):
         print(f"  … and {len(prepare.columns) - len(shown)} more")

@@ -11,7 +11,8 @@ from typing import Any
 
 from fastmlp.cli.files import check_output, load_trained, read_table, warn
 from fastmlp.data import files
-from fastmlp.data.table import ClassTarget, TextColumn
+from fastmlp.data.columns.older import OneHotColumn
+from fastmlp.data.columns.targets import ClassTarget
 
 
 def run(options: argparse.Namespace) -> None:
@@ -23,15 +24,15 @@ def run(options: argparse.Namespace) -> None:
     if options.output is not None:
         check_output(options.output, inputs=[options.model, options.table])
     columns = [column.name for column in prepare.columns]
-    texts = [column.name for column in prepare.columns if isinstance(column, TextColumn)]
+    texts = [column.name for column in prepare.columns if isinstance(column, OneHotColumn)]
     X = prepare.transform(read_table(options.table, texts, columns), note=warn)
     y = model.predict(X)
     header = [target.name]
     rows: Iterator[list[Any]]
     if isinstance(target, ClassTarget):
-        rows = ([label] for label in target.decode(y))
+        rows = ([label] for label in target.decode(y).tolist())
     else:
-        rows = ([f"{number:.7g}"] for number in target.decode(y))  # all that float32 knows
+        rows = ([f"{number:.7g}"] for number in target.decode(y[:, 0]))  # all that float32 knows
     if options.probabilities and isinstance(target, ClassTarget):
         header += [f"probability_{label}" for label in target.labels]
         rows = ([*row, *(f"{p:.6g}" for p in y_row)] for row, y_row in zip(rows, y, strict=True))

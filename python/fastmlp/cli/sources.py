@@ -13,8 +13,11 @@ import numpy as np
 
 from fastmlp import _checks, datasets
 from fastmlp.cli.files import read_table, table_name, warn
-from fastmlp.data.columns import Label, as_labels, as_numbers, comma_hint, count, examples
-from fastmlp.data.table import ClassTarget, NumberColumn, Preprocessing, infer_task
+from fastmlp.cli.preparing import Prepared
+from fastmlp.data.columns.older import StandardColumn
+from fastmlp.data.columns.targets import ClassTarget, Label, infer_task
+from fastmlp.data.columns.values import read
+from fastmlp.data.columns.words import comma_hint, count, examples
 from fastmlp.data.texts import MISSING, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
 
@@ -47,7 +50,7 @@ class Source:
     name: str
     description: str
     task: Task
-    prepare: Preprocessing
+    prepare: Prepared
     training: Part
     test: Part
     image_shape: tuple[int, int] | None = None
@@ -104,14 +107,14 @@ def _from_dataset(data: datasets.Dataset, note: Note) -> Source:
     if data.image_shape:
         # Pixels all have one scale, which `load` has brought to 0 … 1.
         columns = tuple(
-            NumberColumn(name, median=0.0, mean=0.0, scale=1.0, indicator=False)
+            StandardColumn(name, median=0.0, mean=0.0, scale=1.0, indicator=False)
             for name in data.feature_names
         )
-        prepare = Preprocessing(columns, ClassTarget(target, data.target_names))
+        prepare = Prepared.of(columns, ClassTarget(target, data.target_names))
         X_train, X_test = data.X_train, data.X_test
     else:
         table = dict(zip(data.feature_names, data.X_train.T, strict=True))
-        prepare = Preprocessing.learn(
+        prepare = Prepared.learn(
             {**table, target: t_train},
             target=target,
             task=data.task,
@@ -120,7 +123,7 @@ def _from_dataset(data: datasets.Dataset, note: Note) -> Source:
         )
         X_train = prepare.transform(table)
         X_test = prepare.transform(dict(zip(data.feature_names, data.X_test.T, strict=True)))
-    encode = prepare.target.encode if data.task == "regression" else np.asarray
+    encode = prepare.encode if data.task == "regression" else np.asarray
     return Source(
         data.name,
         data.description,
@@ -156,13 +159,13 @@ def _from_table(options: argparse.Namespace, note: Note) -> Source:
     if task == "classification":
         labels = _sorted_labels(table[target], target)
         number = {label: index for index, label in enumerate(labels)}
-        classes = np.array([number[label] for label in as_labels(table[target])])
+        classes = np.array([number[label] for label in table[target].tolist()])
     train, test = _split(len(table), TEST_FRACTION, options.seed, classes)
     training = table.iloc[train]
-    prepare = Preprocessing.learn(training, target=target, task=task, labels=labels, note=note)
+    prepare = Prepared.learn(training, target=target, task=task, labels=labels, note=note)
 
     def part(rows: Any) -> Part:
-        return Part(prepare.transform(rows, note), prepare.target.encode(rows[target]))
+        return Part(prepare.transform(rows, note), prepare.encode(rows[target]))
 
     return Source(
         table_name(path),
@@ -195,7 +198,7 @@ def _read_target(table: Any, target: str, task: Task | None, note: Note) -> tupl
     are lost to such a word are told of even with --quiet, for they may be a class.
     """
     texts = table[target].to_numpy(dtype=object)
-    typed = as_numbers(target, table[target]) if task == "regression" else values(texts)
+    typed = read(target, table[target]).numbers() if task == "regression" else values(texts)
     empty = texts == ""
     missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
     words = ~empty & np.isin(texts, list(MISSING))
@@ -221,7 +224,7 @@ def _read_target(table: Any, target: str, task: Task | None, note: Note) -> tupl
 
 def _sorted_labels(values: Any, target: str) -> list[Label]:
     """List the classes, in the order of their numbers where they have some."""
-    found = set(as_labels(values))
+    found = set(values.tolist())
     texts = {str(label) for label in found}
     numbers = numbers_of(texts)
     if len(found) > len(values) / 2:

@@ -16,7 +16,7 @@ import numpy as np
 from fastmlp.cli.files import check_output, table_name
 from fastmlp.cli.sources import Part, Source, open_source, split_validation
 from fastmlp.data import files
-from fastmlp.data.table import ClassTarget
+from fastmlp.data.columns.targets import ClassTarget
 
 if TYPE_CHECKING:
     from fastmlp.history import History

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -33,19 +33,135 @@ def columns(data: Any) -> dict[str, Any] | None:
     >>> list(columns(pd.DataFrame({"a": [1], "b": [True]})))
     ["'a'", "'b'"]
     """
-    each: Iterable[tuple[Any, Any]]
-    if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas: names may come twice
-        each = ((name, data.iloc[:, i]) for i, name in enumerate(data.columns))
-    elif hasattr(data, "get_columns"):  # polars
-        each = ((column.name, column) for column in data.get_columns())
-    elif hasattr(data, "column_names") and hasattr(data, "itercolumns"):  # Arrow
-        each = zip(data.column_names, data.itercolumns(), strict=True)
-    else:
+    each = _pairs(data)
+    if each is None:
         return None
     named: dict[str, Any] = {}
     for i, (name, column) in enumerate(each):
         named[repr(name) if repr(name) not in named else f"{name!r} (number {i})"] = column
     return named
+
+
+def _pairs(data: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return names and columns of a table; None if it is none."""
+    if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas: names may come twice
+        return ((name, data.iloc[:, i]) for i, name in enumerate(data.columns))
+    if hasattr(data, "get_columns"):  # polars
+        return ((column.name, column) for column in data.get_columns())
+    if hasattr(data, "column_names") and hasattr(data, "itercolumns"):  # Arrow
+        return zip(data.column_names, data.itercolumns(), strict=True)
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The columns of a table by name, as whoever made it holds them.
+
+    Attributes
+    ----------
+    columns : dict
+    rows : int
+    named : bool
+        Whether the table names its columns; else they are x0, x1 and so on.
+    """
+
+    columns: dict[str, Any]
+    rows: int
+    named: bool
+
+
+def named(data: Any, name: str = "X") -> Table:
+    """Read any table: of pandas, polars or Arrow, a dict of columns, a matrix, a list of rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no table, two columns have one name, or they differ in length.
+
+    Examples
+    --------
+    >>> list(named([[1, "a"], [2, "b"]]).columns)
+    ['x0', 'x1']
+    >>> named({"size": [1, 2, 3]}).rows
+    3
+    """
+    if isinstance(data, Table):
+        return data
+    if hasattr(type(data), "toarray") and hasattr(type(data), "nnz"):
+        raise TypeError(
+            f"{name} is a sparse matrix ({type(data).__name__}); expected a table: {name}.toarray()"
+        )
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):  # a lazy frame of polars
+        data = data.collect()
+    pairs = _pairs(data)
+    if pairs is None and hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__array__"):
+        import pyarrow
+
+        pairs = _pairs(pyarrow.table(data))
+    if pairs is None:
+        pairs = _pairs_of_rows(data, name)
+    if pairs is None:
+        each = _unnamed(data, name)
+        return Table({f"x{i}": column for i, column in enumerate(each)}, len(each[0]), named=False)
+    columns: dict[str, Any] = {}
+    for key, column in pairs:
+        if str(key) in columns:
+            raise ValueError(f"{name} has two columns {str(key)!r}; rename or drop one of them")
+        if isinstance(column, (str, bytes)) or not hasattr(column, "__len__"):
+            raise ValueError(
+                f"{name}[{key!r}] must be a column, got the value {column!r}; for one row use a "
+                f"list: [{column!r}]"
+            )
+        columns[str(key)] = column
+    lengths = {key: len(column) for key, column in columns.items()}
+    for key, length in lengths.items():
+        if length != (rows := next(iter(lengths.values()))):
+            raise ValueError(
+                f"{name} must have columns of one length: {next(iter(lengths))!r} has {rows} rows, "
+                f"{key!r} has {length}"
+            )
+    return Table(columns, next(iter(lengths.values()), 0), named=True)
+
+
+def _pairs_of_rows(data: Any, name: str) -> Iterable[tuple[Any, Any]] | None:
+    """Return names and columns of a dict of columns, and of rows that have names."""
+    if isinstance(data, Mapping):
+        return data.items()
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return ((field, data[field]) for field in data.dtype.names)
+    if isinstance(data, (list, tuple)) and data:
+        if all(isinstance(row, Mapping) for row in data):
+            keys = dict.fromkeys(key for row in data for key in row)
+            return ((key, [row.get(key) for row in data]) for key in keys)
+        if fields := getattr(data[0], "_fields", None):  # named tuples
+            _check_lengths(data, name)
+            return zip(fields, map(list, zip(*data, strict=True)), strict=True)
+    return None
+
+
+def _unnamed(data: Any, name: str) -> list[Any]:
+    """Return the columns of a matrix or of a list of rows, each of a kind of its own."""
+    is_rows = isinstance(data, (list, tuple)) and len(data) > 0
+    if is_rows and all(isinstance(row, (list, tuple)) for row in data):
+        _check_lengths(data, name)
+        columns = [list(column) for column in zip(*data, strict=True)]
+        if not columns:
+            raise ValueError(f"{name} has no columns; expected at least one")
+        return columns
+    matrix = data if isinstance(data, np.ndarray) else np.asarray(data)
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        hint = f"; for one row use {name}.reshape(1, -1)" if matrix.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape (rows, columns), got shape {matrix.shape}{hint}")
+    return [matrix[:, i] for i in range(matrix.shape[1])]
+
+
+def _check_lengths(rows: Sequence[Any], name: str) -> None:
+    for i, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise ValueError(
+                f"{name} must have rows of one length: row 1 has {len(rows[0])} values, row "
+                f"{i + 1} has {len(row)}"
+            )
 
 
 def as_array(data: Any, name: str) -> Array:

@@ -1,274 +1,263 @@
-"""From the columns of a table to the numbers a network trains on, and back to labels.
+"""From the columns of a table to the numbers a network trains on.
 
-What is learned from the training rows (medians, means, spreads, categories, labels) becomes plain
-JSON, so that a model file can predict from a new table without a pickle. scikit-learn learns it;
-one function, `Preprocessing.transform`, applies it in training and in prediction alike.
+What is learned from the training rows (medians, spreads, categories, calendars) is plain JSON, so
+that a model file can predict from a new table without a pickle. One function,
+`Preprocessing.transform`, applies it in training and in prediction alike.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from fastmlp.data.columns import (
-    ClassTarget,
-    Column,
-    Label,
-    Note,
-    NumberColumn,
-    RealTarget,
-    Target,
-    TextColumn,
-    as_labels,
-    as_numbers,
-    as_texts,
-    comma_hint,
-    count,
-    describe,
-    examples,
-    holds_numbers,
-    is_missing,
-    place,
-    rebuild,
-)
+from fastmlp import _checks
+from fastmlp.data import frames
+from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.learning import KINDS, learn_column
+from fastmlp.data.columns.saved import COLUMNS, describe, rebuild
+from fastmlp.data.columns.values import Values, read
+from fastmlp.data.columns.words import Note, listed
 from fastmlp.data.texts import Array
 
-__all__ = [
-    "ClassTarget",
-    "NumberColumn",
-    "Preprocessing",
-    "RealTarget",
-    "TextColumn",
-    "infer_task",
-]
+#: What `kinds` may say of a column.
+IGNORE = "ignore"
 
-#: The most categories that a text column keeps, and in how many rows each must occur; the rest are
-#: one category together.
-MAX_CATEGORIES = 40
-MIN_ROWS_OF_A_CATEGORY = 2
-#: Whole numbers as a target are classes if there are at most this many, with this many rows each on
-#: average.
-MAX_INFERRED_CLASSES = 20
-MIN_ROWS_OF_A_CLASS = 5
-#: Numbers beyond this power of two, or below its inverse, are scaled before they are squared.
-SAFE_EXPONENT = 400
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of the matrix are: first numbers, then flags, then codes.
+
+    Attributes
+    ----------
+    numbers : int
+        Columns of numbers within -3 … 3, which a network may embed.
+    flags : int
+        Columns of numbers within -1 … 1, which are used as they are.
+    codes : tuple of int
+        For each column of codes, how many there are, with 0 for what is missing or unknown.
+    """
+
+    numbers: int
+    flags: int
+    codes: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return self.numbers + self.flags + len(self.codes)
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What turns a table into features and outputs into predictions.
+    """What turns a table into the numbers of a network.
 
     Attributes
     ----------
-    columns : tuple of NumberColumn or TextColumn
-        The columns used, in the order of the features.
-    target : ClassTarget or RealTarget
+    columns : tuple of Column
+        The columns used: `NumberColumn`, `CategoryColumn`, `FlagColumn` or `DateColumn`.
+    seen : tuple of str
+        The names of all columns of the table that was learned from, in its order.
+    named : bool
+        Whether that table named its columns; else they are x0, x1 and so on.
 
     Examples
     --------
-    >>> table = {"size": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"], "price": [3.0, 5.0, 7.0]}
-    >>> prepare = Preprocessing.learn(table, target="price", task="regression")
-    >>> prepare.transform({"size": [2.0], "kind": ["a"]})
-    array([[0., 1., 0.]], dtype=float32)
+    >>> table = {"size": [1.0, 2.0, 3.0, 4.0], "kind": ["a", "b", "a", "b"]}
+    >>> prepare = Preprocessing.learn(table)
+    >>> prepare.transform({"kind": ["a"], "size": [2.5]})
+    array([[ 0., -1.]], dtype=float32)
+    >>> prepare.layout
+    Layout(numbers=1, flags=1, codes=())
     >>> Preprocessing.from_json(prepare.to_json()) == prepare
     True
     """
 
     columns: tuple[Column, ...]
-    target: Target
+    seen: tuple[str, ...]
+    named: bool = True
 
     @classmethod
     def learn(
         cls,
-        table: Mapping[str, Any],
+        table: Any,
         *,
-        target: str,
-        task: Literal["classification", "regression"],
-        labels: Sequence[Label] | None = None,
+        kinds: Mapping[Any, str] | None = None,
         note: Note = lambda text: None,
     ) -> Preprocessing:
-        """Learn medians, means, spreads, categories and labels from the training rows.
+        """Learn medians, spreads, categories and calendars from the training rows.
 
         Parameters
         ----------
-        table : mapping from column names to values
-            A pandas DataFrame, or a dictionary of arrays of one length.
-        target : str
-            The column to predict. All others are features, except those that cannot help:
-            a single value in every row, or texts that hardly ever occur twice.
-        task : {"classification", "regression"}
-        labels : sequence, optional
-            The classes; those in the target column by default. Rows outside `table` may know more.
+        table : DataFrame, dict of columns, matrix or list of rows
+            The features, see `frames.named`.
+        kinds : mapping, optional
+            The kind of some columns by name: "number", "category", "flag", "date", or "ignore";
+            others are found, see `find_kind`.
         note : function of a str, optional
-            Is told of every column that is left out, and why.
+            Is told of every column that is left out, and why: one value in every row, texts that
+            hardly ever occur twice, the values of another column.
 
         Raises
         ------
-        ValueError
-            A column holds infinities, the target has a single value or lacks some, no column is
-            left.
+        TypeError, ValueError
+            `kinds` names no column or kind; a column holds infinities or is not of the kind it is
+            said to be; no column is left.
         """
-        columns = [
-            column
-            for name in table
-            if name != target and (column := _learn_column(str(name), table[name], note))
-        ]
+        given = frames.named(table)
+        if not given.columns or not given.rows:
+            raise ValueError(
+                f"X has {len(given.columns)} columns and {given.rows} rows; expected at least one "
+                "of each"
+            )
+        kinds = _check_kinds(kinds, given)
+        columns: list[Column] = []
+        found: dict[Any, str] = {}
+        for name, values in given.columns.items():
+            if kinds.get(name) == IGNORE:
+                continue
+            read_values = read(name, values)
+            column = learn_column(read_values, kinds.get(name), note)
+            if column is None:
+                continue
+            twin = found.setdefault(_identity(column, read_values), name)
+            if twin != name:
+                note(f"column {name!r} is left out: it holds the values of column {twin!r}")
+                continue
+            columns.append(column)
         if not columns:
-            raise ValueError(f"no column is left to predict {target!r} from")
-        return cls(tuple(columns), _learn_target(target, table[target], task, labels))
+            raise ValueError(
+                f"no column is left to learn from, of the {len(given.columns)} there are: "
+                "each holds one value, is empty, or holds texts that hardly ever occur twice"
+            )
+        return cls(tuple(columns), tuple(given.columns), given.named)
 
     @property
-    def width(self) -> int:
-        """The number of features."""
-        return sum(column.width for column in self.columns)
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns used."""
+        return tuple(column.name for column in self.columns)
 
-    def transform(self, table: Mapping[str, Any], note: Note = lambda text: None) -> Array:
-        """Turn rows of a table into features, float32 of shape (rows, width).
+    @property
+    def layout(self) -> Layout:
+        """What the columns of the matrix are."""
+        return Layout(
+            numbers=sum(column.numbers for column in self.columns),
+            flags=sum(column.flags for column in self.columns),
+            codes=tuple(codes for column in self.columns for codes in column.codes),
+        )
+
+    @property
+    def places(self) -> dict[str, tuple[int, ...]]:
+        """The columns of the matrix that each column of the table became, by name."""
+        layout = self.layout
+        ends = [0, layout.numbers, layout.numbers + layout.flags]
+        places = {}
+        for column in self.columns:
+            found: list[int] = []
+            for i, width in enumerate((column.numbers, column.flags, len(column.codes))):
+                found += range(ends[i], ends[i] + width)
+                ends[i] += width
+            places[column.name] = tuple(found)
+        return places
+
+    def transform(self, table: Any, note: Note = lambda text: None) -> Array:
+        """Turn rows of a table into numbers, float32 of shape (rows, layout.width).
+
+        Columns are found by name, in any order; others are not looked at. A matrix without names
+        must have the columns of training in their order.
 
         Raises
         ------
-        ValueError
-            A column is missing, or holds texts or infinities where numbers are expected.
+        TypeError, ValueError
+            A column is missing, or holds what cannot be read as learned: infinities, texts among
+            numbers.
         """
-        absent = [column.name for column in self.columns if column.name not in table]
+        given = self._matched(frames.named(table))
+        layout = self.layout
+        X = np.zeros((given.rows, layout.width), dtype=np.float32)
+        parts = np.split(X, [layout.numbers, layout.numbers + layout.flags], axis=1)
+        at = [0, 0, 0]
+        for column in self.columns:
+            widths = (column.numbers, column.flags, len(column.codes))
+            ends = [begin + width for begin, width in zip(at, widths, strict=True)]
+            numbers, flags, codes = (
+                part[:, a:b] for part, a, b in zip(parts, at, ends, strict=True)
+            )
+            values = read(column.name, given.columns[column.name])
+            column.fill(values, numbers, flags, codes, note)
+            at = ends
+        return X
+
+    def _matched(self, table: frames.Table) -> frames.Table:
+        """Return a table with the names of training."""
+        if not (table.named and self.named):
+            if len(table.columns) == len(self.seen):
+                named = dict(zip(self.seen, table.columns.values(), strict=True))
+                return frames.Table(named, table.rows, self.named)
+            if not table.named:
+                raise ValueError(
+                    f"X must have the {len(self.seen)} columns of training, in their order, or "
+                    f"name its columns; got {len(table.columns)} columns without names"
+                )
+        absent = [column.name for column in self.columns if column.name not in table.columns]
         if absent:
             raise ValueError(
                 f"the table lacks {len(absent)} of the {len(self.columns)} columns the model "
-                f"was trained on: {', '.join(map(repr, absent[:10]))}"
-                + (", …" if len(absent) > 10 else "")
+                f"was trained on: {listed(absent)}"
             )
-        X = np.empty((len(table[self.columns[0].name]), self.width), dtype=np.float32)
-        at = 0
-        for column in self.columns:
-            column.fill(table[column.name], X[:, at : at + column.width], note)
-            at += column.width
-        return X
+        return table
 
     def to_json(self) -> dict[str, Any]:
         """Describe everything in dictionaries, lists, texts and numbers."""
         return {
             "columns": [describe(column) for column in self.columns],
-            "target": describe(self.target),
+            "seen": list(self.seen),
+            "named": self.named,
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Preprocessing:
-        """Rebuild from `to_json`; anything that could not come from there is a ValueError."""
+        """Rebuild from `to_json`; anything that could not come from there is a ValueError.
+
+        Older files of the command line, which know only the columns used, are read too.
+        """
         try:
-            columns = tuple(rebuild(part, (NumberColumn, TextColumn)) for part in data["columns"])
-            target = rebuild(data["target"], (ClassTarget, RealTarget))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            columns = tuple(rebuild(part, COLUMNS) for part in data["columns"])
+            names = [column.name for column in columns]
+            seen, named = data.get("seen", names), data.get("named", True)
+            if not (isinstance(seen, list) and all(isinstance(name, str) for name in seen)):
+                raise ValueError(f"seen is {seen!r}")
+            if not isinstance(named, bool):
+                raise ValueError(f"named is {named!r}")
+            if not columns or not set(names) <= set(seen) or len(set(names)) < len(names):
+                raise ValueError("it has no columns, or two of one name, or some it has not seen")
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError(f"not a description of preprocessing: {error}") from None
-        if not columns:
-            raise ValueError("not a description of preprocessing: it has no columns")
-        return cls(columns, target)
+        return cls(columns, tuple(seen), named)
 
 
-def _learn_column(name: str, values: Any, note: Note) -> Column | None:
-    if holds_numbers(values):
-        return _learn_numbers(name, as_numbers(name, values), note)
-    return _learn_texts(name, as_texts(values), note)
+def _check_kinds(kinds: Mapping[Any, str] | None, table: frames.Table) -> dict[str, str]:
+    if kinds is None:
+        return {}
+    if not isinstance(kinds, Mapping):
+        raise TypeError(f"kinds must be a dict of kinds by column, got {type(kinds).__name__}")
+    found = {str(name): kind for name, kind in kinds.items()}
+    for name, kind in found.items():
+        if name not in table.columns:
+            hint = _checks.hint(name, list(table.columns))
+            raise ValueError(f"kinds names {name!r}, but X has no such column{hint}")
+        if kind not in (*KINDS, IGNORE):
+            raise ValueError(
+                f"kinds[{name!r}] must be one of {', '.join(map(repr, (*KINDS, IGNORE)))}, got "
+                f"{kind!r}"
+            )
+    return found
 
 
-def _learn_numbers(name: str, numbers: Array, note: Note) -> NumberColumn | None:
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import StandardScaler
-
-    missing = np.isnan(numbers)
-    if missing.all():
-        note(f"column {name!r} is left out: it is empty")
-        return None
-    if (numbers == numbers[0]).all():
-        note(f"column {name!r} is left out: it is {numbers[0]:g} in every row")
-        return None
-    exponent = _exponent(numbers)
-    imputer = SimpleImputer(strategy="median")
-    filled = imputer.fit_transform(np.ldexp(numbers, -exponent)[:, None])
-    scaler = StandardScaler().fit(filled)
-    return NumberColumn(
-        name,
-        median=math.ldexp(imputer.statistics_[0], exponent),
-        mean=math.ldexp(scaler.mean_[0], exponent),
-        scale=math.ldexp(scaler.scale_[0], exponent),
-        indicator=bool(missing.any()),
-    )
-
-
-def _exponent(numbers: Array) -> int:
-    """Find the power of two that keeps squares in range: 0 for numbers that need none.
-
-    Divided by it, numbers keep all their digits.
-    """
-    exponent = int(np.frexp(np.nanmax(np.abs(numbers)))[1])
-    return exponent if abs(exponent) > SAFE_EXPONENT else 0
-
-
-def _learn_texts(name: str, texts: Array, note: Note) -> TextColumn | None:
-    from sklearn.preprocessing import OneHotEncoder
-
-    encoder = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        min_frequency=MIN_ROWS_OF_A_CATEGORY,
-        max_categories=MAX_CATEGORIES,
-    ).fit(texts[:, None])
-    rare = encoder.infrequent_categories_[0]
-    rare = set() if rare is None else set(rare.tolist())
-    categories = tuple(text for text in encoder.categories_[0].tolist() if text not in rare)
-    distinct = len(categories) + len(rare)
-    if distinct == 1:
-        note(f"column {name!r} is left out: it is {texts[0]!r} in every row")
-        return None
-    if np.isin(texts, list(rare)).sum() > len(texts) / 2:
-        note(
-            f"column {name!r} is left out: {distinct} different texts in {len(texts)} rows "
-            f"({examples(texts)}){comma_hint(texts)}"
-        )
-        return None
-    if hint := comma_hint(categories):
-        note(f"column {name!r} is taken as texts, not numbers ({examples(categories)}){hint}")
-    return TextColumn(name, categories, others=bool(rare))
-
-
-def _learn_target(name: str, values: Any, task: str, labels: Sequence[Label] | None) -> Target:
-    missing = [is_missing(value) for value in values]
-    if any(missing):
-        raise ValueError(
-            f"the target {name!r} lacks {count(sum(missing), 'value')}, the first in "
-            f"{place(values, missing.index(True))}; leave such rows out"
-        )
-    if task == "regression":
-        numbers = as_numbers(name, values)
-        if (numbers == numbers[0]).all():
-            raise ValueError(f"the target {name!r} is {numbers[0]:g} in every row")
-        exponent = _exponent(numbers)
-        numbers = np.ldexp(numbers, -exponent)
-        mean, scale = math.ldexp(numbers.mean(), exponent), math.ldexp(numbers.std(), exponent)
-        return RealTarget(name, mean=mean, scale=scale)
-    found = sorted(set(as_labels(values))) if labels is None else labels
-    if len(found) < 2:
-        raise ValueError(f"the target {name!r} is {found[0]!r} in every row")
-    return ClassTarget(name, tuple(found))
-
-
-def infer_task(values: Any) -> Literal["classification", "regression"]:
-    """Decide from the target column whether classes or a number are to be predicted.
-
-    Texts and true/false are classes. Whole numbers are classes if there are at most
-    ``MAX_INFERRED_CLASSES`` of them with ``MIN_ROWS_OF_A_CLASS`` rows each on average.
-    Everything else is a number.
-
-    Examples
-    --------
-    >>> infer_task(["yes", "no"]), infer_task([0.5, 0.7]), infer_task([0, 1] * 5)
-    ('classification', 'regression', 'classification')
-    """
-    if not holds_numbers(values) or np.asarray(values).dtype.kind == "b":
-        return "classification"
-    numbers = as_numbers(str(getattr(values, "name", "target")), values)
-    distinct = len(np.unique(numbers))
-    few = distinct <= MAX_INFERRED_CLASSES and len(numbers) >= MIN_ROWS_OF_A_CLASS * distinct
-    return "classification" if few and (numbers % 1 == 0).all() else "regression"
+def _identity(column: Column, values: Values) -> Any:
+    """Return what only columns of equal values share."""
+    digest = hashlib.blake2b(values.data.tobytes()).digest()
+    return type(column), values.kind, values.texts, digest

@@ -1,0 +1,105 @@
+"""What every column knows: how many numbers it becomes, and how to write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.words import Note, count, examples
+from fastmlp.data.texts import Array
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, with what was learned of it.
+
+    Attributes
+    ----------
+    kind : str
+        What it is called in files.
+    name : str
+    numbers, flags : int
+        How many numbers it becomes, to be embedded, and how many within -1 … 1, taken as they are.
+    categories_coded : tuple of int
+        For a column of codes, how many there are; else empty.
+    """
+
+    kind: ClassVar[str]
+    name: str
+
+    @property
+    def numbers(self) -> int:
+        """The width in numbers."""
+        return 0
+
+    @property
+    def flags(self) -> int:
+        """The width in flags."""
+        return 0
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The number of codes, 0 among them, of each column of codes."""
+        return ()
+
+    def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
+        """Write what `values` become into its columns of numbers, flags and codes."""
+        raise NotImplementedError
+
+    def tell_missing(self, missing: Array, taken: str, note: Note) -> None:
+        """Note that values are missing, which training never saw."""
+        if missing.any():
+            note(
+                f"column {self.name!r}: {count(missing.sum(), 'value')} missing, which training "
+                f"never saw; taken as {taken}"
+            )
+
+    def tell_unknown(self, values: Values, unknown: Array, taken: str, note: Note) -> None:
+        """Note that values are none of those training saw."""
+        if unknown.any():
+            codes, texts = values.coded()
+            seen = [texts[code] if code >= 0 else "" for code in codes[unknown][:1000]]
+            note(
+                f"column {self.name!r}: {count(unknown.sum(), 'value')} not seen in training "
+                f"({examples(seen)}), taken as {taken}"
+            )
+
+
+def robust(numbers: Array) -> tuple[float, float]:
+    """Return median and scale: the distance of the quartiles, or half of the range if that is 0.
+
+    Examples
+    --------
+    >>> robust(np.array([1.0, 2.0, 3.0, 4.0, 1000.0]))
+    (3.0, 2.0)
+    """
+    shrink = _shrink(float(np.abs(numbers).max()))
+    low, q25, median, q75, high = np.quantile(numbers * shrink, (0, 0.25, 0.5, 0.75, 1))
+    scale = (q75 - q25 or (high - low) / 2) / shrink
+    return float(median / shrink), float(min(scale, np.finfo(np.float64).max))
+
+
+def clipped(numbers: Array, median: float, scale: float) -> Array:
+    """Return x/√(1 + (x/3)²) of x = (numbers - median) / scale: smooth, within -3 … 3.
+
+    The clipping of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3.2).
+
+    Examples
+    --------
+    >>> clipped(np.array([3.0, 5.0, 1e300]), 3.0, 2.0).round(3)
+    array([0.   , 0.949, 3.   ])
+    """
+    shrink = _shrink(scale)
+    with np.errstate(over="ignore"):
+        third = (numbers * shrink - median * shrink) / (scale * shrink) / 3
+    third = np.clip(third, -1e150, 1e150)  # whose squares are finite
+    result: Array = 3 * third / np.sqrt(1 + third * third)
+    return result
+
+
+def _shrink(size: float) -> float:
+    """Return a factor that keeps the differences of numbers of such a size in range."""
+    return 0.25 if size > 1e300 else 1.0

@@ -1,0 +1,190 @@
+"""Columns of categories, and of true and false."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.words import Note
+from fastmlp.data.texts import MISSING, Array, numbers_of
+
+#: Up to this many categories are flags, more are codes, which a network embeds.
+MAX_ONE_HOT = 9
+#: In how many rows a category must occur to be one of its own.
+MIN_ROWS_OF_A_CATEGORY = 2
+#: Texts that say true or false, in any case.
+TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"), ("0", "1"))
+
+
+@dataclass(frozen=True)
+class CategoryColumn(Column):
+    """A flag for each category, or one code if there are more than `MAX_ONE_HOT`.
+
+    What is missing, rare in training or unknown is none of the categories: code 0, or with `others`
+    a flag of its own; without it, all flags are 0. Two flags are written as one, -1 or 1.
+
+    Attributes
+    ----------
+    name : str
+    categories : tuple of str
+        The texts, sorted; numbers as 3 or 0.5, whether the table held them as 3, 3.0 or "3".
+    others : bool
+        Whether training saw values that are missing or rare.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> CategoryColumn.learn("a", read("a", ["x", "y", "x", "y", "z"]))
+    CategoryColumn(name='a', categories=('x', 'y'), others=True)
+    """
+
+    kind = "category"
+
+    categories: tuple[str, ...]
+    others: bool
+
+    @classmethod
+    def learn(cls, name: str, values: Values) -> CategoryColumn:
+        """Learn the categories that occur often enough."""
+        codes, texts = values.coded()
+        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        kept = [text for text, n in zip(texts, counts, strict=True) if n >= MIN_ROWS_OF_A_CATEGORY]
+        return cls(name, tuple(kept), others=bool(len(kept) < len(texts) or (codes < 0).any()))
+
+    @property
+    def _slots(self) -> int:
+        return len(self.categories) + self.others
+
+    @property
+    def flags(self) -> int:
+        """The number of flags, 0 if it becomes a code."""
+        if self.codes:
+            return 0
+        return 1 if self._slots == 2 else self._slots
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The number of categories and 1, if there are so many."""
+        many = len(self.categories) > MAX_ONE_HOT
+        return (len(self.categories) + 1,) if many else ()
+
+    def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
+        """Write the flags or the code."""
+        found = places(values, self.categories)
+        if self.codes:
+            codes[:, 0] = found + 1
+            return
+        unknown = found < 0
+        if self.others:
+            found = np.where(unknown, len(self.categories), found)
+        else:
+            self.tell_unknown(values, unknown, "none of its categories", note)
+        if self._slots == 2:
+            flags[:, 0] = np.array([-1, 1, 0])[found]
+        else:
+            flags[:] = np.eye(self._slots + 1, self._slots)[found]  # -1 is the last row: zeros
+
+
+@dataclass(frozen=True)
+class FlagColumn(Column):
+    """1 for true, -1 for false, 0 where missing.
+
+    Attributes
+    ----------
+    name : str
+    off, on : str
+        The texts of false and true. If they are words for these (no and yes, 0 and 1), any such
+        words are understood, in any case, and so are numbers and true/false.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> FlagColumn.learn("a", read("a", ["yes", "no", "yes", None]))
+    FlagColumn(name='a', off='no', on='yes')
+    """
+
+    kind = "flag"
+
+    off: str
+    on: str
+
+    @classmethod
+    def learn(cls, name: str, values: Values) -> FlagColumn:
+        """Learn which two values there are.
+
+        Raises
+        ------
+        ValueError
+            If there are not two.
+        """
+        if pair := truth_pair(values):
+            return cls(name, *pair)
+        texts = [text for text in values.coded()[1] if text not in MISSING]
+        if len(texts) != 2:
+            raise ValueError(
+                f"column {name!r} is to be a flag, but has {len(texts)} different values; a flag "
+                'has two: use "category" or "number" in kinds'
+            )
+        found = numbers_of(texts)
+        off, on = sorted(texts, key=lambda text: found.get(text, 0.0))
+        return cls(name, off, on)
+
+    @property
+    def flags(self) -> int:
+        """One."""
+        return 1
+
+    def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
+        """Write the flag."""
+        codes_, texts = values.coded()
+        meaning = self._meaning()
+        signs = [meaning.get(text, meaning.get(text.strip().lower(), 0)) for text in texts]
+        flags[:, 0] = np.array([*signs, 0])[codes_]
+        odd = [sign == 0 and text not in MISSING for sign, text in zip(signs, texts, strict=True)]
+        unknown = np.array([*odd, False])[codes_]
+        self.tell_unknown(values, unknown, f"neither {self.off!r} nor {self.on!r}", note)
+
+    def _meaning(self) -> Mapping[str, int]:
+        exact = {self.off: -1, self.on: 1}
+        if (self.off.lower(), self.on.lower()) not in TRUTH:
+            return exact
+        words = {off: -1 for off, _ in TRUTH} | {on: 1 for _, on in TRUTH}
+        return words | exact
+
+
+def truth_pair(values: Values) -> tuple[str, str] | None:
+    """Return the texts for false and true if a column holds two such, and nothing else."""
+    if values.kind == "flag":
+        return "False", "True"
+    if values.kind == "text":
+        texts = [text for text in values.texts if text.strip() not in MISSING]
+        words = {text.strip().lower(): text.strip() for text in texts}
+        for off, on in TRUTH[:-1]:  # texts 0 and 1 are numbers
+            if set(words) == {off, on}:
+                return words[off], words[on]
+    return None
+
+
+def places(values: Values, categories: tuple[str, ...]) -> Array:
+    """Return the place of each value among the categories, -1 if it is none.
+
+    Texts must be equal; numbers need only be equal as numbers.
+    """
+    codes, texts = values.coded()
+    number = {text: i for i, text in enumerate(categories)}
+    found = [number.get(text, -1) for text in texts]
+    if values.kind in ("number", "flag") and -1 in found:
+        by_value = {value: number[text] for text, value in numbers_of(categories).items()}
+        for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):
+            found[i] = number.get(text, by_value.get(value, -1))
+    table = np.array([*found, -1], dtype=np.int64)
+    result: Array = table[codes]
+    return result
+
+
+def _as_numbers(texts: tuple[str, ...]) -> list[float]:
+    return [float(text == "True") if text in ("True", "False") else float(text) for text in texts]

@@ -1,0 +1,107 @@
+"""A column of dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmlp.data.columns.base import Column, clipped, robust
+from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.words import Note
+from fastmlp.data.texts import Array
+
+#: The parts of a calendar, each with how many of its units go round.
+PARTS = {"month": 12, "weekday": 7, "day": 31, "hour": 24}
+
+
+@dataclass(frozen=True)
+class DateColumn(Column):
+    """Days since the median, like a number, and sine and cosine of the parts of the calendar.
+
+    Attributes
+    ----------
+    name : str
+    median, scale, fill_value : float
+        As of `NumberColumn`, of the days since 1970.
+    parts : tuple of str
+        Those of month, weekday, day (of the month) and hour (with its minutes) that differ in
+        training; each is two flags.
+    indicator : bool
+        Whether a last flag says where the date is missing.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> DateColumn.learn("a", read("a", ["2026-01-01", "2026-01-03", "2026-01-02"])).parts
+    ('weekday', 'day')
+    """
+
+    kind = "date"
+
+    median: float
+    scale: float
+    fill_value: float
+    parts: tuple[str, ...]
+    indicator: bool
+
+    @classmethod
+    def learn(cls, name: str, values: Values) -> DateColumn:
+        """Learn where the dates lie and which parts of them differ."""
+        dates = values.dates()
+        missing = np.isnat(dates)
+        present = dates[~missing]
+        days = _days(present)
+        median, scale = robust(days)
+        fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
+        parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
+        return cls(name, median, scale, fill_value, parts, bool(missing.any()))
+
+    @property
+    def numbers(self) -> int:
+        """1, or 0 for a column of one date."""
+        return int(self.scale > 0)
+
+    @property
+    def flags(self) -> int:
+        """Two for each part, and the indicator."""
+        return 2 * len(self.parts) + self.indicator
+
+    def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
+        """Write the trend, the parts and the indicator."""
+        dates = values.dates()
+        missing = np.isnat(dates)
+        if self.indicator:
+            flags[:, -1] = missing
+        else:
+            self.tell_missing(missing, "the mean date", note)
+        dates = np.where(missing, np.datetime64(0, "us"), dates)
+        if self.numbers:
+            trend = clipped(_days(dates), self.median, self.scale)
+            numbers[:, 0] = np.where(missing, self.fill_value, trend)
+        for i, part in enumerate(self.parts):
+            angle = 2 * np.pi * _part(dates, part) / PARTS[part]
+            flags[:, 2 * i] = np.where(missing, 0, np.sin(angle))
+            flags[:, 2 * i + 1] = np.where(missing, 0, np.cos(angle))
+
+
+def _days(dates: Array) -> Array:
+    """Return days since 1970, with fractions."""
+    days: Array = dates.astype(np.int64) / 86_400e6
+    return days
+
+
+def _part(dates: Array, part: str) -> Array:
+    """Return a part of the calendar, from 0."""
+    day = dates.astype("M8[D]")
+    month = day.astype("M8[M]")
+    found: Array
+    if part == "month":
+        found = month.astype(np.int64) % 12
+    elif part == "weekday":
+        found = (day.astype(np.int64) + 3) % 7  # 1970 began with a Thursday
+    elif part == "day":
+        found = (day - month.astype("M8[D]")).astype(np.int64)
+    else:
+        found = (dates - day).astype("m8[m]").astype(np.int64) / 60
+    return found

@@ -1,0 +1,104 @@
+"""Which kind of column each column of a table is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.category import CategoryColumn, FlagColumn, truth_pair
+from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.values import Values, dates_of
+from fastmlp.data.columns.words import Note, comma_hint, count, examples
+from fastmlp.data.texts import MISSING, as_objects, numbers_of, values
+
+KINDS: dict[str, type[Any]] = {
+    "number": NumberColumn,
+    "category": CategoryColumn,
+    "flag": FlagColumn,
+    "date": DateColumn,
+}
+
+
+def learn_column(values: Values, kind: str | None, note: Note) -> Column | None:
+    """Learn a column of a kind, or of the kind that is found; None if it cannot help."""
+    name = values.name
+    if reason := _useless(values):
+        note(f"column {name!r} is left out: {reason}")
+        return None
+    found = kind or find_kind(values, note)
+    column: Column = KINDS[found].learn(name, values)
+    if isinstance(column, CategoryColumn):
+        codes, texts = values.coded()
+        kept = np.isin(as_objects(texts), as_objects(column.categories))
+        rare = int((~np.append(kept, True))[codes].sum())
+        if not column.categories or (kind is None and rare > len(values) / 2):
+            seen = [texts[code] for code in codes[:1000] if code >= 0]
+            note(
+                f"column {name!r} is left out: {len(texts)} different texts in {len(values)} rows "
+                f"({examples(seen)}){comma_hint(seen)}"
+            )
+            return None
+    return column
+
+
+def find_kind(values: Values, note: Note) -> str:
+    """Find the kind of a column.
+
+    Numbers are numbers, however few different ones there are; what a table declares as categories
+    are categories. Texts are flags if they are a pair such as yes and no; numbers if all are, and
+    none is a code such as 007; dates if all are ISO dates; else categories.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> [find_kind(read("a", column), print) for column in ([0, 1], ["a", "b"], ["Yes", "no"])]
+    ['number', 'category', 'flag']
+    """
+    if values.kind != "text":
+        return str(values.kind)
+    if truth_pair(values):
+        return "flag"
+    present = [text for text in values.texts if text not in MISSING]
+    if values.declared or not present:
+        return "category"
+    what, name = examples(present), values.name
+    if _are_numbers(present):
+        note(f"column {name!r} holds texts that are numbers ({what}); taken as numbers")
+        return "number"
+    dates = len(dates_of(present))
+    if dates == len(present):
+        note(f"column {name!r} holds texts that are dates ({what}); taken as dates")
+        return "date"
+    numbers = numbers_of(present)
+    if 2 * len(numbers) > len(present) and not _are_numbers(numbers):
+        return "category"  # codes such as 007
+    if 2 * max(len(numbers), dates) > len(present):
+        kind, some = ("numbers", numbers) if len(numbers) >= dates else ("dates", dates_of(present))
+        odd = [text for text in present if text not in some]
+        note(
+            f"column {name!r} is taken as texts, though most are {kind}: {count(len(odd), 'text')} "
+            f"among them, {examples(odd)}{comma_hint(odd)}"
+        )
+    elif hint := comma_hint(present):
+        note(f"column {name!r} is taken as texts, not numbers ({what}){hint}")
+    return "category"
+
+
+def _are_numbers(texts: Any) -> bool:
+    return values(list(texts)).dtype.kind == "f"
+
+
+def _useless(values: Values) -> str:
+    """Say why a column tells no row from another, "" if it does."""
+    missing = values.missing
+    if missing.all():
+        return "it is empty"
+    if missing.any():
+        return ""
+    if (values.data == values.data[0]).all():
+        (text,) = values.coded()[1]
+        return f"it is {text if values.kind != 'text' else repr(text)} in every row"
+    return ""

@@ -1,0 +1,66 @@
+"""A column of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastmlp.data.columns.base import Column, clipped, robust
+from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.words import Note
+from fastmlp.data.texts import Array
+
+
+@dataclass(frozen=True)
+class NumberColumn(Column):
+    """x = (value - median) / scale, smoothly clipped to -3 … 3; `fill_value` where it is missing.
+
+    With `indicator`, a flag is 1 where the value was missing and 0 elsewhere. A scale of 0 says
+    that training saw one value only: then the indicator alone remains.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> NumberColumn.learn("a", read("a", [1, 2, 3, 4, 1000]))
+    NumberColumn(name='a', median=3.0, scale=2.0, fill_value=0.41..., indicator=False)
+    """
+
+    kind = "robust"  # "number" is that of older files
+
+    median: float
+    scale: float
+    fill_value: float
+    indicator: bool
+
+    @classmethod
+    def learn(cls, name: str, values: Values) -> NumberColumn:
+        """Learn median, scale and the mean of what is there."""
+        numbers = values.numbers()
+        missing = np.isnan(numbers)
+        present = numbers[~missing]
+        median, scale = robust(present)
+        fill_value = float(clipped(present, median, scale).mean()) if scale > 0 else 0.0
+        return cls(name, median, scale, fill_value, bool(missing.any()))
+
+    @property
+    def numbers(self) -> int:
+        """1, or 0 for a column of one value."""
+        return int(self.scale > 0)
+
+    @property
+    def flags(self) -> int:
+        """1 for a column that may miss values."""
+        return int(self.indicator)
+
+    def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
+        """Write the number and the indicator."""
+        found = values.numbers()
+        missing = np.isnan(found)
+        if self.indicator:
+            flags[:, 0] = missing
+        else:
+            self.tell_missing(missing, "its mean", note)
+        if self.numbers:
+            scaled = clipped(found, self.median, self.scale)
+            numbers[:, 0] = np.where(missing, self.fill_value, scaled)

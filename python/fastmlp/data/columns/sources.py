@@ -1,0 +1,229 @@
+"""Columns of pandas, polars, Arrow, NumPy and Python, read into arrays of few kinds.
+
+No library is imported here: who has a column of one has loaded it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from fastmlp.data.texts import Array
+
+#: From here on float64 skips whole numbers.
+_EXACT = 2**53
+_NOTHING = ("NoneType", "NAType", "NaTType")
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Values as places in a list of different ones, -1 where missing."""
+
+    codes: Array
+    values: Sequence[Any]
+    declared: bool = False  # the table says itself that these are categories
+
+
+def plain(column: Any) -> Array | Coded:
+    """Return numbers, bool, datetime64 without a zone, or coded values.
+
+    Raises
+    ------
+    TypeError
+        If it holds something else: complex numbers, records.
+    """
+    package = type(column).__module__.partition(".")[0]
+    found: Any = _READERS.get(package, _of_anything)(column)
+    if isinstance(found, Coded):
+        return found
+    if isinstance(found, np.ma.MaskedArray) and np.ma.is_masked(found):
+        found = found.tolist()  # None where masked
+    if isinstance(found, np.ndarray):
+        if found.ndim == 2 and found.shape[1] == 1:
+            found = found[:, 0]
+        if found.ndim != 1:
+            raise TypeError(f"an array of shape {found.shape}")
+        kind = found.dtype.kind
+        if kind == "m":
+            return _seconds(found)
+        if kind in "iufbM":
+            return np.asarray(found)
+        if kind not in "OUST":
+            raise TypeError(f"values of type {found.dtype}")
+        found = found.tolist()
+    return _of_objects(found)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell None, NaN, NaT and pandas' NA from values."""
+    if type(value).__name__ in _NOTHING:
+        return True
+    same = value == value
+    return isinstance(same, (bool, np.bool_)) and not same
+
+
+def text_of(value: Any) -> str:
+    """Write a value so that the same value of another type is written the same: 3.0 as 3.
+
+    Examples
+    --------
+    >>> text_of(3.0), text_of(0.5), text_of(True), text_of(np.datetime64("2026-01-31"))
+    ('3', '0.5', 'True', '2026-01-31')
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (np.number, np.bool_)):
+        value = value.item()
+    if isinstance(value, float) and value % 1 == 0 and abs(value) < _EXACT:
+        return str(int(value))
+    if isinstance(value, (datetime.date, np.datetime64)):
+        text = str(_wall_clock(value))
+        return text.removesuffix(".000000").removesuffix("T00:00:00")
+    return str(value)
+
+
+# --- libraries -------------------------------------------------------------------------------
+
+
+def _of_pandas(column: Any) -> Any:
+    if not hasattr(column, "iloc"):  # an index or an array of pandas
+        column = sys.modules["pandas"].Series(column)
+    dtype = column.dtype
+    match type(dtype).__name__:
+        case "CategoricalDtype":
+            return Coded(column.cat.codes.to_numpy(), list(column.cat.categories), declared=True)
+        case "DatetimeTZDtype":
+            return column.dt.tz_localize(None).to_numpy()
+        case "PeriodDtype":
+            return column.dt.to_timestamp().to_numpy()
+        case "StringDtype":
+            codes, values = column.factorize()
+            return Coded(codes, values.tolist())
+        case "ArrowDtype":
+            return _of_arrow(column.array.__arrow_array__())
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return column.to_numpy()
+    if getattr(dtype, "kind", "O") in "iuf":  # those that may miss values
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return column.to_numpy(dtype=object)
+
+
+def _of_polars(column: Any) -> Any:
+    dtype = str(column.dtype)
+    if dtype.startswith(("Categorical", "Enum")):
+        found = _of_objects(column.to_list())
+        return Coded(found.codes, found.values, True) if isinstance(found, Coded) else found
+    if dtype.startswith("Datetime"):
+        return column.dt.replace_time_zone(None).to_numpy()
+    if dtype.startswith(("Int", "UInt", "Float", "Duration")) or dtype == "Date":
+        return column.to_numpy()
+    return column.to_list()
+
+
+def _of_arrow(column: Any) -> Any:
+    pa = sys.modules["pyarrow"]
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    types, dtype = pa.types, column.type
+    if types.is_dictionary(dtype) or types.is_string(dtype) or types.is_large_string(dtype):
+        coded = column.dictionary_encode().unify_dictionaries()
+        codes = [part.indices.fill_null(-1).to_numpy() for part in coded.chunks]
+        values = coded.chunk(0).dictionary.to_pylist() if coded.num_chunks else []
+        whole = np.concatenate([np.empty(0, np.int64), *codes]).astype(np.int64)
+        return Coded(whole, values, declared=types.is_dictionary(dtype))
+    if types.is_timestamp(dtype) and dtype.tz is not None:
+        from pyarrow import compute
+
+        column = compute.local_timestamp(column)
+        dtype = column.type
+    if types.is_integer(dtype) or types.is_floating(dtype) or types.is_temporal(dtype):
+        return column.to_numpy()
+    return column.to_pylist()
+
+
+def _of_anything(column: Any) -> Any:
+    if isinstance(column, (list, tuple, range)):
+        return list(column)
+    return column if isinstance(column, np.ndarray) else np.asarray(column)
+
+
+_READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
+
+
+# --- objects of Python -----------------------------------------------------------------------
+
+
+def _of_objects(values: list[Any]) -> Array | Coded:
+    """Find what a list holds: true and false, numbers, dates, durations; all else is coded."""
+    kinds = {kind for kind in set(map(type, values)) if kind.__name__ not in _NOTHING}
+    floats = {kind for kind in kinds if issubclass(kind, (float, np.floating))}
+    if floats != kinds and not any(v == v for v in values if type(v) in floats):
+        kinds -= floats  # beside other values only as what is missing
+
+    def hold(*wanted: type) -> bool:
+        return all(issubclass(kind, wanted) for kind in kinds)
+
+    if not kinds:
+        return np.full(len(values), np.nan)
+    if hold(str):
+        return _factorized([value if isinstance(value, str) else None for value in values])
+    if hold(bool, np.bool_):
+        found = _factorized([None if is_missing(value) else bool(value) for value in values])
+        return found if (found.codes < 0).any() else np.array(found.values)[found.codes]
+    if hold(datetime.timedelta, np.timedelta64):
+        return _seconds(np.array(_filled(values, "NaT", np.timedelta64), dtype="m8[us]"))
+    if hold(datetime.time):
+        return np.array(_filled(values, np.nan, _time_of_day))
+    if hold(datetime.date, np.datetime64):
+        return np.array(_filled(values, "NaT", _wall_clock), dtype="M8[us]")
+    if all(_is_real(kind) for kind in kinds):
+        return np.array(_filled(values, np.nan, _float))
+    return _factorized(_filled(values, None, text_of))
+
+
+def _filled(values: list[Any], missing: Any, read: Callable[[Any], Any]) -> list[Any]:
+    return [missing if is_missing(value) else read(value) for value in values]
+
+
+def _factorized(values: list[Any]) -> Coded:
+    """Code values, None as -1: a dictionary is some ten times faster than sorting."""
+    distinct = [value for value in dict.fromkeys(values) if value is not None]
+    number = {value: i for i, value in enumerate(distinct)}
+    number[None] = -1
+    return Coded(np.fromiter(map(number.__getitem__, values), np.int64, len(values)), distinct)
+
+
+def _is_real(kind: type) -> bool:
+    if issubclass(kind, (np.timedelta64, np.datetime64)):
+        return False
+    return issubclass(kind, (Real, np.bool_)) or kind.__name__ == "Decimal"  # which is no Real
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return np.inf if value > 0 else -np.inf
+
+
+def _seconds(durations: Array) -> Array:
+    seconds = durations.astype("m8[us]").astype(np.float64) / 1e6
+    seconds[np.isnat(durations)] = np.nan
+    return seconds
+
+
+def _time_of_day(time: datetime.time) -> float:
+    return time.hour * 3600 + time.minute * 60 + time.second + time.microsecond / 1e6
+
+
+def _wall_clock(date: Any) -> np.datetime64:
+    """Drop the time zone: what counts is what the clock on the wall said."""
+    if isinstance(date, datetime.datetime):
+        date = date.replace(tzinfo=None)
+    return np.datetime64(date, "us")

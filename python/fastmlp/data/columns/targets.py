@@ -1,0 +1,295 @@
+"""Targets: labels and numbers to what a network is trained on, and its outputs back to them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from fastmlp.data import frames
+from fastmlp.data.columns.sources import text_of
+from fastmlp.data.columns.values import Values, read
+from fastmlp.data.columns.words import count, examples
+from fastmlp.data.texts import Array
+
+Label: TypeAlias = str | int | float | bool
+#: Whole numbers as a target are classes if there are at most this many, with this many rows each on
+#: average.
+MAX_INFERRED_CLASSES = 20
+MIN_ROWS_OF_A_CLASS = 5
+
+
+@dataclass(frozen=True)
+class ClassTarget:
+    """The labels of the classes, in the order of the network's outputs.
+
+    Attributes
+    ----------
+    name : str
+    labels : tuple of str, int, float or bool
+    dtype : str
+        NumPy's letters of the type the labels had; texts are as long as they are.
+
+    Examples
+    --------
+    >>> target = ClassTarget.learn(["no", "yes", "no"])
+    >>> target.encode(["yes"]), target.decode(np.array([[0.9, 0.1]]))
+    (array([1]), array(['no'], dtype='<U3'))
+    """
+
+    name: str
+    labels: tuple[Label, ...]
+    dtype: str = "|O"
+
+    @classmethod
+    def learn(cls, values: Any, name: str = "y") -> ClassTarget:
+        """Learn the labels, sorted.
+
+        Raises
+        ------
+        TypeError
+            For labels of different kinds, and dates.
+        ValueError
+            A label is missing, or there is only one.
+        """
+        column, given = _labels(name, values), np.asarray(values)
+        labels: tuple[Label, ...]
+        if given.dtype.kind in "iuf":
+            labels, kind = tuple(np.unique(given).tolist()), given.dtype.str
+        elif column.kind == "text":
+            labels = column.texts
+            kind = "<U" if given.dtype.kind == "U" else "|O"
+        elif column.kind == "flag":
+            labels, kind = tuple(np.unique(column.data).astype(bool).tolist()), "|b1"
+        else:
+            numbers = np.unique(column.data)  # of objects, such as integers that may be missing
+            numbers = numbers if (numbers % 1).any() else numbers.astype(np.int64)
+            labels, kind = tuple(numbers.tolist()), numbers.dtype.str
+        if len(labels) < 2:
+            raise ValueError(f"the target {name!r} is {labels[0]!r} in every row")
+        return cls(name, labels, kind)
+
+    @property
+    def classes(self) -> Array:
+        """The labels as an array of their own type."""
+        return np.array(self.labels, dtype=self.dtype)
+
+    def encode(self, values: Any) -> Array:
+        """Give each label its number, int64.
+
+        Raises
+        ------
+        ValueError
+            A label is missing, or none of those learned.
+        """
+        column = _labels(self.name, values)
+        codes, texts = column.coded()
+        number = {text_of(label): i for i, label in enumerate(self.labels)}
+        wrong = np.array([text not in number for text in texts], dtype=bool)[codes]
+        if wrong.any():
+            raise ValueError(
+                f"column {self.name!r} holds {texts[codes[wrong.argmax()]]!r} in "
+                f"{column.where(wrong)}, which is none of the {len(number)} classes: "
+                f"{examples(self.labels)}"
+            )
+        result: Array = np.array([number[text] for text in texts], dtype=np.int64)[codes]
+        return result
+
+    def decode(self, y: Array) -> Array:
+        """Name the class with the largest output in each row."""
+        named: Array = self.classes[y.argmax(axis=1)]
+        return named
+
+
+@dataclass(frozen=True)
+class RealTarget:
+    """A number, which the network learns as (number - mean) / scale.
+
+    Attributes
+    ----------
+    name : str
+    mean, scale : float
+        Mean and standard deviation in training.
+    low, high : float or None
+        The range in training, which predictions keep to.
+
+    Examples
+    --------
+    >>> target = RealTarget.learn([1.0, 3.0])
+    >>> target.encode([3.0]), target.decode(np.array([0.0, 9.0]))
+    (array([1.]), array([2., 3.]))
+    """
+
+    name: str
+    mean: float
+    scale: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def learn(cls, values: Any, name: str = "y") -> RealTarget:
+        """Learn mean, standard deviation and range.
+
+        Raises
+        ------
+        ValueError
+            A number is missing, infinite or a text; all are equal.
+        """
+        _, numbers = _numbers(name, values)
+        low, high = float(numbers.min()), float(numbers.max())
+        if low == high:
+            raise ValueError(f"the target {name!r} is {low:g} in every row")
+        # Divided by a power of two, numbers keep all their digits, and their squares are in range.
+        exponent = math.frexp(max(-low, high))[1]
+        unit = np.ldexp(numbers, -exponent)
+        mean, scale = math.ldexp(unit.mean(), exponent), math.ldexp(unit.std(), exponent)
+        return cls(name, mean, max(scale, np.finfo(np.float64).smallest_subnormal), low, high)
+
+    def encode(self, values: Any) -> Array:
+        """Standardize, float64 of shape (rows,).
+
+        Raises
+        ------
+        ValueError
+            A number is missing, infinite, a text, or farther from the mean than float32 can tell.
+        """
+        column, numbers = _numbers(self.name, values)
+        with np.errstate(over="ignore"):
+            standard: Array = (numbers - self.mean) / self.scale
+        beyond = np.abs(standard) > np.finfo(np.float32).max
+        if beyond.any():
+            raise ValueError(
+                f"column {self.name!r}: {numbers[beyond.argmax()]:g} in {column.where(beyond)} is "
+                f"too far from what training saw, {self.mean:g} ± {self.scale:g}"
+            )
+        return standard
+
+    def decode(self, y: Array) -> Array:
+        """Return to the target's own units, float64 of the shape of `y`, within the range."""
+        with np.errstate(over="ignore"):
+            numbers: Array = y.astype(np.float64) * self.scale + self.mean
+        return numbers if self.low is None else np.clip(numbers, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class RealTargets:
+    """One number or several for each row, each standardized for itself.
+
+    Attributes
+    ----------
+    targets : tuple of RealTarget
+    one : bool
+        Whether they came as a vector, and predictions are one.
+
+    Examples
+    --------
+    >>> target = RealTargets.learn([[1.0, 10.0], [3.0, 30.0]])
+    >>> target.encode([[3.0, 10.0]])
+    array([[ 1., -1.]])
+    >>> target.decode(np.zeros((1, 2)))
+    array([[ 2., 20.]])
+    """
+
+    targets: tuple[RealTarget, ...]
+    one: bool
+
+    @classmethod
+    def learn(cls, values: Any, name: str = "y") -> RealTargets:
+        """Learn each: of a vector, of the columns of a matrix or of a table.
+
+        Raises
+        ------
+        ValueError
+            As of `RealTarget.learn`.
+        """
+        columns, one = _target_columns(values, name)
+        return cls(tuple(RealTarget.learn(each, key) for key, each in columns.items()), one)
+
+    def encode(self, values: Any) -> Array:
+        """Standardize, float64 of shape (rows, targets).
+
+        Raises
+        ------
+        ValueError
+            As of `RealTarget.encode`; there are more or fewer targets than learned.
+        """
+        columns, _ = _target_columns(values, "y")
+        if len(columns) != len(self.targets):
+            raise ValueError(
+                f"y must have {count(len(self.targets), 'target')}, as in training, got "
+                f"{len(columns)}"
+            )
+        pairs = zip(self.targets, columns.values(), strict=True)
+        return np.column_stack([target.encode(each) for target, each in pairs])
+
+    def decode(self, y: Array) -> Array:
+        """Return outputs (rows, targets) to the targets' own units; a vector if it was one."""
+        pairs = zip(self.targets, y.T, strict=True)
+        numbers = np.column_stack([target.decode(each) for target, each in pairs])
+        return numbers[:, 0] if self.one else numbers
+
+
+def _target_columns(values: Any, name: str) -> tuple[dict[str, Any], bool]:
+    if frames.columns(values) is None and not hasattr(values, "iloc"):
+        if getattr(values, "ndim", None) != 1:
+            array = np.asarray(values)
+            if array.ndim == 2:
+                return {f"{name}{i}": array[:, i] for i in range(array.shape[1])}, False
+        return {name: values}, True
+    if getattr(values, "ndim", 2) == 1:
+        return {name: values}, True
+    return frames.named(values, name).columns, False
+
+
+def _labels(name: str, values: Any) -> Values:
+    """Read labels; those of a declared category are what its values are."""
+    column = read(name, values)
+    if column.declared:
+        column = replace(read(name, np.asarray(values)), source=values)
+    if column.kind == "date":
+        raise TypeError(f"the target {name!r} must hold labels, got dates; make them texts")
+    if column.kind == "number" and (np.abs(column.data) >= 2**53).any():
+        # float64 skips some of such integers
+        column = replace(read(name, list(map(text_of, np.asarray(values).tolist()))), source=values)
+    _refuse_missing(column, column.missing)
+    return column
+
+
+def _numbers(name: str, values: Any) -> tuple[Values, Array]:
+    column = read(name, values)
+    numbers = column.numbers()
+    _refuse_missing(column, np.isnan(numbers))
+    return column, numbers
+
+
+def _refuse_missing(column: Values, missing: Array) -> None:
+    if missing.any():
+        raise ValueError(
+            f"the target {column.name!r} lacks {count(missing.sum(), 'value')}, the first in "
+            f"{column.where(missing)}; leave such rows out"
+        )
+    if not len(column):
+        raise ValueError(f"the target {column.name!r} is empty; give at least one row")
+
+
+def infer_task(values: Any) -> Literal["classification", "regression"]:
+    """Decide from the target column whether classes or a number are to be predicted.
+
+    Texts and true/false are classes. Whole numbers are classes if there are at most
+    ``MAX_INFERRED_CLASSES`` of them with ``MIN_ROWS_OF_A_CLASS`` rows each on average.
+    Everything else is a number.
+
+    Examples
+    --------
+    >>> infer_task(["yes", "no"]), infer_task([0.5, 0.7]), infer_task([0, 1] * 5)
+    ('classification', 'regression', 'classification')
+    """
+    column = read("target", values)
+    if column.kind != "number":
+        return "classification"
+    numbers = column.numbers()
+    distinct = len(np.unique(numbers))
+    few = distinct <= MAX_INFERRED_CLASSES and len(numbers) >= MIN_ROWS_OF_A_CLASS * distinct
+    return "classification" if few and (numbers % 1 == 0).all() else "regression"

@@ -1,0 +1,220 @@
+"""One column of any table as this package computes with it, whoever made the table.
+
+Nothing here knows what was learned; nothing but pandas' own columns needs pandas, and so on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from fastmlp.data.columns.sources import Coded, plain, text_of
+from fastmlp.data.columns.words import comma_hint, count, examples, place
+from fastmlp.data.texts import MISSING, Array, numbers_of
+
+Kind: TypeAlias = Literal["number", "flag", "date", "text"]
+
+ISO_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """The values of one column.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "flag", "date", "text"}
+    data : array of shape (rows,)
+        Numbers and flags (0, 1): float64, NaN where missing. Dates: datetime64[us], NaT where
+        missing. Texts: int64, the place in `texts`, -1 where missing.
+    texts : tuple of str
+        The different texts, sorted.
+    declared : bool
+        Whether the table itself says that it holds categories.
+    source
+        What the table had; its index may know the lines of a file.
+    """
+
+    name: str
+    kind: Kind
+    data: Array
+    texts: tuple[str, ...] = ()
+    declared: bool = False
+    source: Any = None
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @cached_property
+    def missing(self) -> Array:
+        """Where nothing is."""
+        if self.kind == "text":
+            return self.data < 0
+        return np.isnat(self.data) if self.kind == "date" else np.isnan(self.data)
+
+    def where(self, wrong: Array) -> str:
+        """Name the first row of those marked."""
+        return place(self.source, int(wrong.argmax()))
+
+    def numbers(self) -> Array:
+        """Return float64, NaN where missing; texts must be numbers.
+
+        Raises
+        ------
+        ValueError
+            For dates, texts that are no numbers, and infinities.
+        """
+        if self.kind == "date":
+            if self.missing.all():
+                return np.full(len(self), np.nan)
+            raise ValueError(
+                f"column {self.name!r} must hold numbers, but holds dates, the first in "
+                f"{self.where(~self.missing)}; give numbers as in training, or learn again"
+            )
+        numbers = self.data
+        if self.kind == "text":
+            found = numbers_of(self.texts)
+            self._refuse(found, "numbers", "; correct them or leave them empty")
+            numbers = self._spread([found[text] for text in self.texts], np.nan)
+        infinite = np.isinf(numbers)
+        if infinite.any():
+            raise ValueError(
+                f"column {self.name!r} holds {count(infinite.sum(), 'infinite value')}, the first "
+                f"in {self.where(infinite)}; give finite numbers, or none where there is none"
+            )
+        return numbers
+
+    def dates(self) -> Array:
+        """Return datetime64[us], NaT where missing; texts must be ISO dates.
+
+        Raises
+        ------
+        ValueError
+            For numbers, and for texts that are no dates.
+        """
+        if self.kind == "date":
+            return self.data
+        if self.missing.all():
+            return np.full(len(self), "NaT", dtype="M8[us]")
+        advice = "; write them as 2026-01-31 or 2026-01-31T18:30, or leave them empty"
+        if self.kind != "text":
+            raise ValueError(
+                f"column {self.name!r} must hold dates, but holds numbers, the first in "
+                f"{self.where(~self.missing)}{advice}"
+            )
+        found = dates_of(self.texts)
+        self._refuse(found, "dates", advice)
+        nat = np.datetime64("NaT", "us")
+        return self._spread([found[text] for text in self.texts], nat)
+
+    def coded(self) -> tuple[Array, tuple[str, ...]]:
+        """Return the place of each value in the sorted texts of all, -1 where missing; the texts.
+
+        Examples
+        --------
+        >>> read("a", [2.0, None, 10]).coded()
+        (array([ 1, -1,  0]), ('10', '2'))
+        """
+        if self.kind == "text":
+            return self.data, self.texts
+        codes = np.full(len(self), -1)
+        present = ~self.missing
+        distinct, codes[present] = np.unique(self.data[present], return_inverse=True)
+        if self.kind == "flag":
+            texts = [str(bool(value)) for value in distinct]
+        elif self.kind == "date":
+            texts = [text_of(value) for value in distinct]
+        else:
+            texts = [text_of(value) for value in distinct.tolist()]
+        return sorted_texts(codes, texts)
+
+    def _spread(self, values: Sequence[Any], missing: Any) -> Array:
+        """Give each row the value of its text."""
+        return np.array([*values, missing])[self.data]  # -1 is the last
+
+    def _refuse(self, found: dict[str, Any], what: str, advice: str) -> None:
+        """Raise if texts are not among those found."""
+        bad = np.array([*(text not in found for text in self.texts), False])
+        if not bad.any():
+            return
+        wrong = bad[self.data]
+        culprits = [self.texts[code] for code in self.data[wrong][:1000]]
+        raise ValueError(
+            f"column {self.name!r} must hold {what}, but {wrong.sum()} of its {len(self)} values "
+            f"do not: {examples(culprits)}, the first in {self.where(wrong)}"
+            f"{comma_hint(culprits) or advice}"
+        )
+
+
+def dates_of(texts: Sequence[str]) -> dict[str, np.datetime64]:
+    """Read every text that is an ISO date, or stands for a missing one; others are left out.
+
+    What a text says of its time zone is not read: 18:30 is 18:30.
+
+    Examples
+    --------
+    >>> dates_of(["2026-01-31", "soon"])
+    {'2026-01-31': np.datetime64('2026-01-31T00:00:00.000000')}
+    """
+    found: dict[str, np.datetime64] = {}
+    for text in texts:
+        if text in MISSING:
+            found[text] = np.datetime64("NaT", "us")
+        elif match := ISO_DATE.fullmatch(text.strip()):
+            try:
+                found[text] = np.datetime64(match[1].replace(" ", "T"), "us")
+            except ValueError:  # the 30th of February
+                continue
+    return found
+
+
+def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
+    """Sort the texts that occur and code them anew; "" is missing, equal ones are one."""
+    used = np.zeros(len(texts) + 1, dtype=bool)
+    used[codes] = True
+    kept = sorted({text for text, there in zip(texts, used, strict=False) if there} - {""})
+    number = {text: i for i, text in enumerate(kept)}
+    table = np.array([*(number.get(text, -1) for text in texts), -1], dtype=np.int64)
+    return table[codes], tuple(kept)
+
+
+def read(name: str, column: Any) -> Values:
+    """Read a column of pandas, polars, Arrow, NumPy, or a list of values.
+
+    Time zones are left out: dates say what a clock on the wall said. Durations and times of day
+    become seconds.
+
+    Raises
+    ------
+    TypeError
+        If its values are none of a table: complex numbers, records, rows of an array.
+
+    Examples
+    --------
+    >>> read("a", [True, None]).kind, read("a", ["x", "y"]).texts
+    ('flag', ('x', 'y'))
+    """
+    try:
+        found = plain(column)
+    except TypeError as error:
+        raise TypeError(
+            f"column {name!r} must hold a number, text, date or true/false in each row, got {error}"
+        ) from None
+    if isinstance(found, Coded):
+        if not found.declared and found.values and {*map(type, found.values)} == {bool}:
+            data = np.array([*found.values, np.nan], dtype=np.float64)[found.codes]
+            return Values(name, "flag", data, source=column)
+        codes, texts = sorted_texts(found.codes, [text_of(value) for value in found.values])
+        return Values(name, "text", codes, texts, found.declared, column)
+    if found.dtype.kind == "M":
+        return Values(name, "date", found.astype("M8[us]"), source=column)
+    kind: Kind = "flag" if found.dtype.kind == "b" else "number"
+    return Values(name, kind, found.astype(np.float64), source=column)

@@ -1,0 +1,66 @@
+"""What is said of columns: places of values, counts, examples, remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+Note: TypeAlias = Callable[[str], None]
+
+
+def place(values: Any, row: int) -> str:
+    """Name a row: that of the table and its line in the file, where the values' index has them.
+
+    Examples
+    --------
+    >>> place([1, 2], 0)
+    'row 1'
+    """
+    index = getattr(values, "index", None)
+    if list(getattr(index, "names", ())) == ["row", "line"]:
+        number, line = index[row]  # type: ignore[index]
+        return f"row {number:,} (line {line:,})"
+    return f"row {row + 1}"
+
+
+def count(number: int, thing: str) -> str:
+    """Say how many.
+
+    Examples
+    --------
+    >>> count(1, "value"), count(1200, "value")
+    ('1 value', '1,200 values')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def examples(texts: Any) -> str:
+    """Quote the first three different texts.
+
+    Examples
+    --------
+    >>> examples(["b", "a", "b"])
+    "'b', 'a'"
+    """
+    distinct = list(dict.fromkeys(texts))
+    return ", ".join(map(repr, distinct[:3])) + (", …" if len(distinct) > 3 else "")
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Quote names, not too many of them.
+
+    Examples
+    --------
+    >>> listed("abc", most=2)
+    "'a', 'b', …"
+    """
+    names = list(names)
+    return ", ".join(map(repr, names[:most])) + (", …" if len(names) > most else "")
+
+
+def comma_hint(texts: Iterable[str]) -> str:
+    """Say how to write numbers if texts look like numbers with commas, 1,5 or 1,234.5."""
+    for text in texts:
+        if "," in text and text.lstrip("+-").replace(",", "").replace(".", "").isdecimal():
+            return "; write numbers such as 1.234,5 or 1,234.5 as 1234.5"
+    return ""
