@@ -271,8 +271,8 @@ double update_parameters(const std::string& rule, const py::object& w, const py:
     const int number = index_of(rule_names, rule, "rule");
     const Index n = view<T>(w, "w", Access::write).columns;
     const Matrix<T> W = vector<T>(w, "w", n, Access::write), G = vector<T>(g, "g", n, Access::read);
-    require(Index(state.size()) == kRules[number].vectors(), "state: wrong number of vectors");
-    require(Index(numbers.size()) == kRules[number].width(), "numbers: wrong number of them");
+    require(Index(state.size()) == kRules[number].vectors, "state: wrong number of vectors");
+    require(Index(numbers.size()) == kRules[number].width, "numbers: wrong number of them");
     std::vector<T*> vectors;
     for (const py::object& s : state) {
       not_none(s, "state");

@@ -201,8 +201,8 @@ class PyProgram {
         fail("groups: expected parts of " + std::to_string(n) + " parameters, in order, each from" +
              " a multiple of " + std::to_string(kGrain) + " on");
       end = group.end;
-      vectors = std::max(vectors, group.format().vectors());
-      updates.columns = std::max(updates.columns, group.column + group.format().width());
+      vectors = std::max(vectors, group.format().vectors);
+      updates.columns = std::max(updates.columns, group.column + group.format().width);
       updates.groups.push_back(group);
     }
     if (Index(state.size()) != vectors)

@@ -12,9 +12,13 @@ template <class From, class T>
 void gather_from(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
                  T* dst) {
   const From* data = static_cast<const From*>(feed.data);
-  const Index n = feed.columns, step = feed.step;
+  const Index n = feed.columns, step = feed.step, rows = feed.rows, stride = feed.stride;
+  if (n == 1) {  // targets
+    for (Index i = begin; i < end; ++i) dst[i] = T(data[row_at(order, first + i, rows) * stride]);
+    return;
+  }
   for (Index i = begin; i < end; ++i) {
-    const From* row = data + row_at(order, first + i, feed.rows) * feed.stride;
+    const From* row = data + row_at(order, first + i, rows) * stride;
     T* out = dst + i * n;
     if (step == 1) {  // in vectors
       for (Index j = 0; j < n; ++j) out[j] = T(row[j]);
@@ -41,9 +45,9 @@ template <class T>
 void gather_same(const Feed& feed, const std::int64_t* order, Index first, Index begin, Index end,
                  T* dst) {
   const T* data = static_cast<const T*>(feed.data);
-  const Index n = feed.columns, stride = feed.stride;
+  const Index n = feed.columns, rows = feed.rows, stride = feed.stride;
   for (Index i = begin; i < end; ++i)
-    copy_row(n, data + row_at(order, first + i, feed.rows) * stride, dst + i * n);
+    copy_row(n, data + row_at(order, first + i, rows) * stride, dst + i * n);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Data as the caller has it, and its rows brought into the arena in the program's type.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "kernels/table.h"
@@ -37,7 +38,7 @@ constexpr DType dtype_of() {
 inline Index row_at(const std::int64_t* order, Index i, Index rows) {
   if (!order) return i;
   const Index row = static_cast<const volatile std::int64_t*>(order)[i];
-  return row >= 0 && row < rows ? row : 0;
+  return std::uint64_t(row) < std::uint64_t(rows) ? row : 0;
 }
 
 // dst[i, :] = feed[order ? order[first + i] : first + i, :] for i in [begin, end); sparse rows

@@ -15,10 +15,10 @@ constexpr Index kUpdateBlock = 1024;  // elements that are clipped, updated and 
 constexpr Index kBoundBlock = 256;  // units whose norms are taken in one pass over the inputs
 constexpr Index kBoundGrain = 16;   // units that one thread brings back to their norm
 
-constexpr Index most(Index (Rule::*count)() const) {
+constexpr Index most(Index Rule::* count) {
   Index found = 1;  // no array is empty
   for (const Rule& rule : kRules)
-    if ((rule.*count)() > found) found = (rule.*count)();
+    if (rule.*count > found) found = rule.*count;
   return found;
 }
 
@@ -123,14 +123,14 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
     const bool told = group.rule == Optimizer::assign;
     T numbers[most(&Rule::width)];
     const double* const given = updates.numbers + step * updates.columns + group.column;
-    for (Index i = 0; i < rule.width(); ++i) numbers[i] = T(given[i]);
-    if (rule.decays() && !group.decays) numbers[rule.width() - 1] = T(0);
+    for (Index i = 0; i < rule.width; ++i) numbers[i] = T(given[i]);
+    if (rule.decays && !group.decays) numbers[rule.width - 1] = T(0);
     // What is clipped or averaged goes through the caches once, block by block.
     const Index length = clips || averages_at_once ? kUpdateBlock : end - begin;
     for (Index i = begin; i < end; i += length) {
       const Index count = std::min(length, end - i);
       T* state[most(&Rule::vectors)];
-      for (Index k = 0; k < rule.vectors(); ++k) state[k] = updates.state[std::size_t(k)] + i;
+      for (Index k = 0; k < rule.vectors; ++k) state[k] = updates.state[std::size_t(k)] + i;
       alignas(64) T clipped[kUpdateBlock];
       if (clips && !told) kernels.clip(count, g + i, factor, bound, clipped);
       kernels.update[int(group.rule)](count, w + i, clips && !told ? clipped : g + i, state,

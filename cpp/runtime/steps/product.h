@@ -102,8 +102,10 @@ struct gemm : KindOfStep {
     const View<T> c = r.write(s.out);
     const bool turned_a = s.numbers[transpose_a], turned_b = s.numbers[transpose_b];
     Gemm<T> g;
-    g.M = r.rows(s.out), g.N = s.out.columns / s.numbers[groups];
-    g.K = turned_a ? r.rows(s.in[A]) : s.in[A].columns / s.numbers[groups];
+    const Index G = s.numbers[groups];
+    const auto one_of = [G](Index columns) { return G == 1 ? columns : columns / G; };  // divisions
+    g.M = r.rows(s.out), g.N = one_of(s.out.columns);                                   // are slow
+    g.K = turned_a ? r.rows(s.in[A]) : one_of(s.in[A].columns);
     g.a_rs = turned_a ? 1 : a.ld, g.a_cs = turned_a ? a.ld : 1;
     g.b_rs = turned_b ? 1 : b.ld, g.b_cs = turned_b ? b.ld : 1;
     g.A = a.data, g.B = b.data, g.C = c.data, g.ldc = c.ld;
@@ -129,7 +131,7 @@ struct gemm : KindOfStep {
       return run_sparse(r, g, x->columns);
     }
     const bool split = splits(r, g);
-    if (s.numbers[groups] == 1) return run_cut(r, g, split);
+    if (G == 1) return run_cut(r, g, split);
     run_groups(r, g, split);
   }
 
