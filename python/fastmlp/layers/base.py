@@ -104,6 +104,7 @@ class Setting:
 _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 
 
+@_checks.has_not(ATTRIBUTES)
 class Layer:
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.
 
@@ -141,9 +142,6 @@ class Layer:
         super().__init_subclass__()
         if is_ours(cls) and "__init__" in vars(cls):
             cls.__init__ = _checks.taught(ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
-
-    def __getattr__(self, name: str) -> Any:
-        return _checks.missing(self, name, ATTRIBUTES)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _PLACE:

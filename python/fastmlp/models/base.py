@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _ASSIGNABLE = ("seed", "metadata", "history")
 
 
+@_checks.has_not(ATTRIBUTES)
 class Owner:
     """Owns a network and one flat vector with all its parameters; the base of `Model`.
 
@@ -54,9 +55,6 @@ class Owner:
         if name in _ASSIGNABLE:
             turns.check(self, name)
         object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        return _checks.missing(self, name, ATTRIBUTES)
 
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
