@@ -69,6 +69,8 @@ Program make_program(const std::vector<StepTuple>& steps,
 
 template <class T>
 void bind_program_of(py::module_& m, const char* name) {
+  const std::string job = std::string("Job") + (sizeof(T) == 4 ? "F32" : "F64");
+  py::class_<Job<T>>(m, job.c_str());
   py::class_<PyProgram<T>>(m, name)
       .def(py::init([](const std::vector<StepTuple>& steps,
                        const std::vector<std::tuple<Index, Index>>& feeds,
@@ -88,7 +90,10 @@ void bind_program_of(py::module_& m, const char* name) {
                              [](PyProgram<T>& p) { return p.executor().program().flops_per_row; })
       .def("run", &PyProgram<T>::run, py::arg("feeds"), py::arg("rows"), py::arg("parameters"),
            py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true))
-      .def("train", &PyProgram<T>::train, py::arg("feeds"), py::arg("order").none(true),
+      .def("run_each", &PyProgram<T>::run_each, py::arg("feeds"), py::arg("rows"),
+           py::arg("parameters"), py::arg("outputs"), py::arg("seeds"), py::arg("step"))
+      .def("train_each", &PyProgram<T>::train_each, py::arg("jobs"))
+      .def("job", &PyProgram<T>::job, py::arg("feeds"), py::arg("order").none(true),
            py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("parameters"),
            py::arg("state"), py::arg("groups"), py::arg("step_values"), py::arg("seed"),
            py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none(),

@@ -24,6 +24,16 @@ using GroupTuple = std::tuple<Index, Index, std::string, Index, bool>;
 // offset, inputs, units, limit
 using BoundTuple = std::tuple<Index, Index, Index, double>;
 
+// A training of one member, with what it refers to.
+template <class T>
+struct Job {
+  const Executor<T>* executor = nullptr;
+  TrainingCall<T> call;
+  std::vector<std::int64_t> order;  // a copy, where one is needed
+  std::int64_t* counts = nullptr;   // out: epochs, steps, whether the loss was not finite
+  py::object kept;
+};
+
 template <class T>
 class PyProgram {
  public:
@@ -37,14 +47,7 @@ class PyProgram {
     const Program& p = executor_.program();
     check_rows(rows);
     const std::vector<Feed> in = to_feeds(feeds, rows);
-    if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
-    std::vector<T*> out;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const Index n = p.output_rows[i] == kBatch ? rows : p.output_rows[i];
-      out.push_back(to_result<T>(proxy(outputs[i]), n, p.output_columns[i]));
-      if (!out.back())
-        fail("outputs: array " + std::to_string(i) + " has the wrong shape, dtype or layout");
-    }
+    const std::vector<T*> out = to_outputs(outputs, rows);
     const T* w = to_vector<T>(parameters, p.parameter_size, "parameters");
     std::vector<T> results(p.scalars.size());
     if (gradient && p.reduced_size < p.parameter_size) fail("this program computes no gradient");
@@ -57,26 +60,28 @@ class PyProgram {
     return py::float_(double(results[0]));
   }
 
-  // Returns (epochs, steps, non_finite). The same is written into `done`, where it also stands if a
-  // signal's exception ends the call, or comes between its end and the caller's next line.
-  py::tuple train(const std::vector<py::object>& feeds, std::optional<py::array> order, Index rows,
-                  Index batch_rows, Index epochs, py::array parameters,
-                  std::vector<py::array> state, const std::vector<GroupTuple>& groups,
-                  py::array step_values, std::uint64_t seed, std::uint64_t first_step,
-                  py::array scalars, std::optional<py::array> done, double clip_norm,
-                  double clip_value, std::optional<py::array> average,
-                  std::optional<py::array> parts, std::vector<py::array> outputs,
-                  std::optional<py::array> sums, const std::vector<BoundTuple>& max_norms) {
+  // What `train_each` does for one member, every argument of it checked. What it refers to lives as
+  // long as it does.
+  std::unique_ptr<Job<T>> job(const std::vector<py::object>& feeds, std::optional<py::array> order,
+                              Index rows, Index batch_rows, Index epochs, py::array parameters,
+                              std::vector<py::array> state, const std::vector<GroupTuple>& groups,
+                              py::array step_values, std::uint64_t seed, std::uint64_t first_step,
+                              py::array scalars, std::optional<py::array> done, double clip_norm,
+                              double clip_value, std::optional<py::array> average,
+                              std::optional<py::array> parts, std::vector<py::array> outputs,
+                              std::optional<py::array> sums,
+                              const std::vector<BoundTuple>& max_norms) const {
     const Program& p = executor_.program();
     check_rows(rows);
     if (batch_rows < 1) fail("batch_rows: expected at least 1");
     if (epochs < 0 || epochs > kMaxElements / rows) fail("epochs: impossible number");
     batch_rows = std::min(batch_rows, rows);
-    TrainingCall<T> call;
+    auto made = std::make_unique<Job<T>>();
+    made->executor = &executor_;
+    TrainingCall<T>& call = made->call;
     const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
     call.feeds = to_feeds(feeds, rows, steps);
-    std::vector<std::int64_t> copy_of_order;
-    if (order) call.order = safe_order(*order, epochs, rows, call.feeds, copy_of_order);
+    if (order) call.order = safe_order(*order, epochs, rows, call.feeds, made->order);
     call.rows = rows;
     call.batch_rows = batch_rows;
     call.epochs = epochs;
@@ -91,21 +96,68 @@ class PyProgram {
     call.scalars = to_doubles(scalars, epochs, Index(p.scalars.size()), "scalars");
     if (!scalars.writeable()) fail("scalars: expected a writable array");
     if (sums) call.sums = to_vector<double>(*sums, Index(p.scalars.size()) + 1, "sums");
-    std::int64_t* counts = done ? to_vector<std::int64_t>(*done, 3, "done") : nullptr;
+    if (done) made->counts = to_vector<std::int64_t>(*done, 3, "done");
     call.seed = seed;
     call.first_step = first_step;
-    TrainingResult result;
+    made->kept = py::make_tuple(py::cast(this), feeds, order, parameters, state, step_values,
+                                scalars, done, average, parts, outputs, sums);
+    return made;
+  }
+
+  // Returns (epochs, steps, non_finite) of each. The same is written into its `done`, where it also
+  // stands if a signal's exception ends the call, or comes between its end and the caller's next
+  // line.
+  std::vector<std::tuple<Index, Index, bool>> train_each(const std::vector<const Job<T>*>& jobs) {
+    std::vector<TrainingCall<T>> calls;
+    for (const Job<T>* job : jobs) {
+      if (!job || job->executor != &executor_) fail("jobs: expected jobs of this program");
+      calls.push_back(job->call);
+    }
+    check_apart(calls);
+    std::vector<TrainingResult> results;
     {
       const WithoutGil without;
-      result = executor_.train(call);
+      results = executor_.train_each(calls);
     }
-    if (counts) {
-      counts[0] = result.epochs;
-      counts[1] = result.steps;
-      counts[2] = result.non_finite;
+    std::vector<std::tuple<Index, Index, bool>> done;
+    bool interrupted = false;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const TrainingResult& r = results[i];
+      done.emplace_back(r.epochs, r.steps, r.non_finite);
+      if (Index* const counts = jobs[i]->counts) {
+        counts[0] = r.epochs;
+        counts[1] = r.steps;
+        counts[2] = r.non_finite;
+      }
+      interrupted = interrupted || r.interrupted;
     }
-    if (result.interrupted) throw py::error_already_set();
-    return py::make_tuple(result.epochs, result.steps, result.non_finite);
+    if (interrupted) throw py::error_already_set();
+    return done;
+  }
+
+  // The outputs of the same rows for each of some parameters: outputs[i] are those of
+  // parameters[i].
+  void run_each(const std::vector<py::object>& feeds, Index rows,
+                const std::vector<py::array>& parameters,
+                const std::vector<std::vector<py::array>>& outputs,
+                const std::vector<std::uint64_t>& seeds, std::uint64_t step) {
+    check_rows(rows);
+    const std::vector<Feed> in = to_feeds(feeds, rows);
+    if (outputs.size() != parameters.size() || seeds.size() != parameters.size())
+      fail("parameters, outputs, seeds: expected as many of each");
+    std::vector<RunCall<T>> calls(parameters.size());
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      calls[i].parameters =
+          to_vector<T>(parameters[i], executor_.program().parameter_size, "parameters");
+      calls[i].outputs = to_outputs(outputs[i], rows);
+      calls[i].seed = seeds[i];
+    }
+    bool whole;
+    {
+      const WithoutGil without;
+      whole = executor_.run_each(in, rows, calls, step, asks_for_signals());
+    }
+    if (!whole) throw py::error_already_set();
   }
 
   // What steps change, and by which numbers: what a training call needs apart from its rows.
@@ -131,7 +183,7 @@ class PyProgram {
       if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
       call.outputs.push_back(out);
     }
-    call.interrupted = [] { return with_gil([] { return PyErr_CheckSignals() != 0; }); };
+    call.interrupted = asks_for_signals();
   }
 
   Index most_rows() const {
@@ -169,6 +221,45 @@ class PyProgram {
   Executor<T>& executor() { return executor_; }
 
  private:
+  static std::function<bool()> asks_for_signals() {
+    return [] { return with_gil([] { return PyErr_CheckSignals() != 0; }); };
+  }
+
+  std::vector<T*> to_outputs(const std::vector<py::array>& arrays, Index rows) const {
+    const Program& p = executor_.program();
+    if (arrays.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
+    std::vector<T*> out;
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      const Index n = p.output_rows[i] == kBatch ? rows : p.output_rows[i];
+      out.push_back(to_result<T>(proxy(arrays[i]), n, p.output_columns[i]));
+      if (!out.back())
+        fail("outputs: array " + std::to_string(i) + " has the wrong shape, dtype or layout");
+    }
+    return out;
+  }
+
+  // Members write at once: what each changes must be its own.
+  void check_apart(const std::vector<TrainingCall<T>>& calls) const {
+    const Program& p = executor_.program();
+    std::vector<std::pair<const char*, const char*>> places;
+    const auto add = [&](const auto* begin, Index count) {
+      if (begin && count)
+        places.emplace_back(reinterpret_cast<const char*>(begin),
+                            reinterpret_cast<const char*>(begin + count));
+    };
+    const Index scalars = Index(p.scalars.size());
+    for (const TrainingCall<T>& c : calls) {
+      add(c.parameters, p.parameter_size);
+      for (const T* s : c.updates.state) add(s, p.parameter_size);
+      add(c.scalars, c.epochs * scalars);
+      add(c.sums, scalars + 1);
+    }
+    std::sort(places.begin(), places.end());
+    for (std::size_t i = 1; i < places.size(); ++i)
+      if (places[i].first < places[i - 1].second)
+        fail("jobs: expected parameters, state and results of each job apart from all others");
+  }
+
   void check_rows(Index rows) const {
     if (rows < 1) fail("rows: expected at least 1");
     if (rows > most_rows()) fail("rows: too many");

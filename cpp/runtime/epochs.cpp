@@ -10,6 +10,8 @@ namespace fastmlp {
 namespace {
 
 constexpr Index kStepsPerBackup = 32;  // steps after which an epoch begins with a new backup
+// Members whose gradients are longer leave a core's own cache: threads better share each of them.
+constexpr Index kDealtBytes = 512 * 1024;
 constexpr double kFlopsPerPoll = 1e7;  // some 0.1 ms: a look at the clock is nothing beside it
 
 // NaN and infinity have all exponent bits set; x − x is zero for every other number.
@@ -30,16 +32,21 @@ bool finite(const T* x, Range r) {
 template <class T>
 class EpochLoop {
  public:
-  EpochLoop(Executor<T>& executor, const TrainingCall<T>& call)
+  using Workspace = typename Executor<T>::Workspace;
+
+  // members: null, or those of which this is one, for one thread.
+  EpochLoop(Executor<T>& executor, const TrainingCall<T>& call,
+            std::unique_ptr<Workspace> workspace, Members* members = nullptr)
       : executor_(executor),
         call_(call),
         program_(executor.program_),
-        w_(executor.take_workspace()),
+        w_(std::move(workspace)),
+        members_(members),
         batches_((call.rows + call.batch_rows - 1) / call.batch_rows),
-        listener_(call.interrupted) {
+        listener_(members ? members->stopped() : call.interrupted) {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
     batches_per_poll_ = 1 + Index(kFlopsPerPoll / (flops + 1.0));
-    executor_.prepare(*w_, call.feeds, {call.order, call.rows, call.batch_rows, call.epochs});
+    executor_.prepare(*w_, call.feeds, call.batches(), members != nullptr);
     w_->backup.reserve(std::size_t(program_.parameter_size) * (1 + call.updates.state.size()) + 1);
     sums_.resize(program_.scalars.size());
     if (call.updates.clip_norm < kUnbounded)
@@ -48,15 +55,22 @@ class EpochLoop {
 
   TrainingResult run() {
     while (!ended_) {
-      listener_.restart();
-      leave_at_ = std::numeric_limits<Index>::max();
-      run_team(w_->threads, w_->time_alone, [this](const Worker& worker) {
-        if (!loop(worker)) return;
-        if (worker.thread == 0) ended_ = true;
-        worker.wait();  // the last update is done
-        check_finite(worker);
-      });
+      restart();
+      run_team(w_->threads, w_->time_alone,
+               [this](const Worker& worker) { go_on(worker, worker); });
     }
+    return finish();
+  }
+
+  // As a member, on the thread of `worker`. False if it had to let go before the end.
+  bool run_alone(const Worker& worker) {
+    Barrier barrier;
+    restart();
+    go_on(Worker{0, 1, barrier}, worker);
+    return ended_;
+  }
+
+  TrainingResult finish() {
     result_.interrupted = listener_.heard();
     // At the end, by the last loss and by the parameters (with the optimizer's state):
     //   loss finite, parameters finite           every step counts
@@ -66,9 +80,10 @@ class EpochLoop {
     // Without a step, parameters that are non-finite were given so.
     if (non_finite_ && result_.steps > 0) result_.non_finite = true;
     if (non_finite_ && result_.non_finite) restore();
-    executor_.give_back(std::move(w_));
     return result_;
   }
+
+  std::unique_ptr<Workspace> workspace() { return std::move(w_); }
 
  private:
   struct Place {
@@ -76,8 +91,21 @@ class EpochLoop {
     Index since_backup = kStepsPerBackup, since_poll = 0;  // in steps
   };
 
+  void restart() {
+    listener_.restart();
+    leave_at_ = std::numeric_limits<Index>::max();
+  }
+
+  // With the team of `worker`; `all` is the team of all members, where this is one.
+  void go_on(const Worker& worker, const Worker& all) {
+    if (!loop(worker, all)) return;
+    if (worker.thread == 0) ended_ = true;
+    worker.wait();  // the last update is done
+    check_finite(worker);
+  }
+
   // Batches from place_ on. False if the team had better end before the last one.
-  bool loop(const Worker& worker) {
+  bool loop(const Worker& worker, const Worker& all) {
     Place at = place_;
     for (; at.epoch < call_.epochs; ++at.epoch, at.batch = 0) {
       if (at.batch == 0 && !begin_epoch(worker, at)) return true;
@@ -92,7 +120,8 @@ class EpochLoop {
           at.since_poll = 0;
         }
         if (listener_.stops(worker)) return true;
-        if (worker.outlived()) leave_at_ = number + 1;  // the others see it after a barrier
+        // The others see it after a barrier.
+        if (members_ ? members_->leaves(all) : worker.outlived()) leave_at_ = number + 1;
         if (!step(worker, at.epoch, at.batch)) return true;
       }
       if (worker.thread == 0) {
@@ -192,7 +221,8 @@ class EpochLoop {
   Executor<T>& executor_;
   const TrainingCall<T>& call_;
   const Program& program_;
-  std::unique_ptr<typename Executor<T>::Workspace> w_;
+  std::unique_ptr<Workspace> w_;
+  Members* const members_;
   const Index batches_;
   std::vector<double> sums_;  // of the epoch: scalars times weights of their batches
   double weight_ = 0.0;       // of the epoch's batches
@@ -207,10 +237,51 @@ class EpochLoop {
 
 template <class T>
 TrainingResult Executor<T>::train(const TrainingCall<T>& call) {
-  return EpochLoop<T>(*this, call).run();
+  EpochLoop<T> loop(*this, call, take_workspace());
+  const TrainingResult result = loop.run();
+  give_back(loop.workspace());
+  return result;
+}
+
+template <class T>
+std::vector<TrainingResult> Executor<T>::train_each(const std::vector<TrainingCall<T>>& calls) {
+  std::vector<TrainingResult> results(calls.size());
+  if (calls.empty()) return results;
+  double steps = 0;
+  for (const TrainingCall<T>& c : calls)
+    steps += double(c.epochs) * double((c.rows + c.batch_rows - 1) / c.batch_rows);
+  Members members(calls[0].interrupted);
+  const Dealing dealing =
+      deal(calls[0].feeds, calls[0].batches(), Index(calls.size()), steps, kDealtBytes);
+  if (dealing.dealt) {
+    std::unique_ptr<Spares> spares = take_spares();
+    std::vector<std::unique_ptr<EpochLoop<T>>> loops(calls.size());
+    members.run(dealing, [&](Index number, const Worker& worker) {
+      const std::size_t i = std::size_t(number);
+      if (!loops[i])
+        loops[i] = std::make_unique<EpochLoop<T>>(*this, calls[i], spares->take(*this), &members);
+      if (!loops[i]->run_alone(worker)) return false;
+      results[i] = loops[i]->finish();
+      spares->give_back(loops[i]->workspace());
+      loops[i].reset();
+      return true;
+    });
+    give_back(std::move(spares));
+  }
+  bool stopped = members.poll();
+  for (std::size_t i = std::size_t(dealing.dealt); i < calls.size(); ++i) {
+    if (!stopped) results[i] = train(calls[i]);
+    stopped = stopped || results[i].interrupted || members.poll();
+  }
+  for (TrainingResult& result : results) result.interrupted = stopped;
+  return results;
 }
 
 template TrainingResult Executor<float>::train(const TrainingCall<float>&);
 template TrainingResult Executor<double>::train(const TrainingCall<double>&);
+template std::vector<TrainingResult> Executor<float>::train_each(
+    const std::vector<TrainingCall<float>>&);
+template std::vector<TrainingResult> Executor<double>::train_each(
+    const std::vector<TrainingCall<double>>&);
 
 }  // namespace fastmlp

@@ -14,10 +14,7 @@ constexpr double kFlopsPerSum = 250.0;      // of a lane's work for each of its 
 constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own cache
 constexpr double kLaneFlops = 2e6;          // below, lanes cost more than they gain
 constexpr double kShareFlops = 1e6;         // of a batch for each thread, who meet at barriers
-// ns. One call of 24 µs takes 34 with two threads, of 130 µs 0.6 to 1.0 times as long, and with a
-// neighbour up to 200 times.
-constexpr double kAloneTime = 150e3;
-constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
+constexpr Index kChunkBytes = 192 * 1024;   // a chunk's buffers stay in a core's own cache
 
 Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
 Index round_up(Index n, Index grain) { return parts_of(n, grain) * grain; }
@@ -63,23 +60,32 @@ Executor<T>::Executor(Program program, const Kernels<T>& kernels)
 template <class T>
 Executor<T>::~Executor() {
   delete idle_.load();
+  delete idle_spares_.load();
+}
+
+template <class T>
+std::unique_ptr<typename Executor<T>::Workspace> Executor<T>::make_workspace() const {
+  auto w = std::make_unique<Workspace>();
+  w->fixed.reserve(std::size_t(program_.fixed_size + program_.fed_size()) + 1);
+  for (std::size_t i = 0; i < program_.constants.size(); ++i)
+    w->fixed.data()[i] = T(program_.constants[i]);
+  return w;
 }
 
 template <class T>
 std::unique_ptr<typename Executor<T>::Workspace> Executor<T>::take_workspace() {
   std::unique_ptr<Workspace> w(idle_.exchange(nullptr));
-  if (!w) {
-    w = std::make_unique<Workspace>();
-    w->fixed.reserve(std::size_t(program_.fixed_size + program_.fed_size()) + 1);
-    for (std::size_t i = 0; i < program_.constants.size(); ++i)
-      w->fixed.data()[i] = T(program_.constants[i]);
-  }
-  return w;
+  return w ? std::move(w) : make_workspace();
 }
 
 template <class T>
 void Executor<T>::give_back(std::unique_ptr<Workspace> workspace) {
   delete idle_.exchange(workspace.release());
+}
+
+template <class T>
+double Executor<T>::time_of(double flops, double steps) const {
+  return flops * steps / kernels_.flops_per_ns;
 }
 
 // Tells the workspace the time that one thread would take for all batches, and returns how many are
@@ -88,7 +94,7 @@ template <class T>
 int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches) const {
   if (flops < 2.0 * kShareFlops) return 1;
   const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
-  const double time = flops * double(count) / kernels_.flops_per_ns;
+  const double time = time_of(flops, double(count));
   if (time < kAloneTime) return 1;
   w.time_alone = Nanoseconds(std::int64_t(std::min(time, 1e18)));
   return int(std::min<double>(max_threads(), flops / kShareFlops));
@@ -133,11 +139,12 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
 }
 
 template <class T>
-void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds,
-                          const Batches& batches) const {
+void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
+                          bool alone) const {
   const Index rows = std::min(batches.rows, batches.batch_rows), columns = w.columns;
   w.cut = cut_batch(program_, rows, Index(sizeof(T)));
-  const int threads = threads_for(w, prepare_feeds(w, feeds, batches), batches);
+  w.flops = prepare_feeds(w, feeds, batches);
+  const int threads = alone ? 1 : threads_for(w, w.flops, batches);
   const Index pieces = w.cut.lanes ? threads : 1;
   const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kGrain);
   for (std::size_t i = 0; i < feeds.size(); ++i)

@@ -9,6 +9,7 @@
 #include "runtime/arena.h"
 #include "runtime/batches.h"
 #include "runtime/feeds.h"
+#include "runtime/members.h"
 #include "runtime/program.h"
 #include "runtime/sparse.h"
 #include "runtime/steps/table.h"
@@ -31,6 +32,15 @@ struct TrainingCall {
   // In and out, or null: of a first epoch whose batches come in several calls, what its averages
   // are made of so far. Its scalars times the weights of their batches, then these weights.
   double* sums = nullptr;
+  Batches batches() const { return {order, rows, batch_rows, epochs}; }
+};
+
+// One member's part of a call for several: its parameters, and where its results go.
+template <class T>
+struct RunCall {
+  const T* parameters = nullptr;
+  std::vector<T*> outputs;
+  std::uint64_t seed = 0;
 };
 
 struct TrainingResult {
@@ -57,14 +67,31 @@ class Executor {
 
   TrainingResult train(const TrainingCall<T>& call);
 
+  // Members: each has the bits that it would have alone. What is too small for two threads is dealt
+  // out to them whole; else one comes after the other, with the whole team.
+  std::vector<TrainingResult> train_each(const std::vector<TrainingCall<T>>& calls);
+  // False if it was interrupted: then some results are not there.
+  bool run_each(const std::vector<Feed>& feeds, Index rows, const std::vector<RunCall<T>>& calls,
+                std::uint64_t step, const std::function<bool()>& interrupted);
+
  private:
   struct Workspace;
+  struct Spares;
   struct Batch;
+  std::unique_ptr<Workspace> make_workspace() const;
   std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);
+  // The same for the threads of members: all that there are.
+  std::unique_ptr<Spares> take_spares();
+  void give_back(std::unique_ptr<Spares> spares);
+  Dealing deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs, double steps,
+               Index most_bytes);
+  double time_of(double flops, double steps) const;
   int threads_for(Workspace& w, double flops, const Batches& batches) const;
   void run_prepared(Workspace& w, const Batch& batch) const;
-  void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
+  // alone: for one thread, however much it is.
+  void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
+               bool alone = false) const;
   double prepare_feeds(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
   // False if the listener stopped it: then what was computed is of no use.
   bool run_batch(Workspace& w, const Batch& batch, const Worker& worker) const;
@@ -84,6 +111,7 @@ class Executor {
   std::vector<FactorUse> uses_;                   // of each feed
   std::size_t before_end_ = 0, after_begin_ = 0;  // steps [0, before_end_) and [after_begin_, …)
   std::atomic<Workspace*> idle_{nullptr};
+  std::atomic<Spares*> idle_spares_{nullptr};
   template <class U>
   friend class EpochLoop;
 };

@@ -49,7 +49,7 @@ class _Program:
         step: int,
         gradient: _Array | None,
     ) -> Any: ...  # the first scalar as a float, or None if the program has none
-    def train(
+    def job(
         self,
         feeds: Sequence[_Array | _Sparse],
         order: NDArray[np.int64] | None,
@@ -71,10 +71,22 @@ class _Program:
         outputs: Sequence[_Array] = (),
         sums: NDArray[np.float64] | None = None,
         max_norms: Sequence[tuple[int, int, int, float]] = (),  # offset, inputs, units, limit
-    ) -> tuple[int, int, bool]: ...
-    # Epochs and steps done, whether the loss was not finite; after Ctrl-C they are in `done`.
+    ) -> JobF32 | JobF64: ...
+    def train_each(self, jobs: Sequence[JobF32 | JobF64]) -> list[tuple[int, int, bool]]: ...
+    # Of each: epochs and steps done, whether the loss was not finite; after Ctrl-C in its `done`.
+    def run_each(
+        self,
+        feeds: Sequence[_Array | _Sparse],
+        rows: int,
+        parameters: Sequence[_Array],
+        outputs: Sequence[Sequence[_Array]],
+        seeds: Sequence[int],
+        step: int,
+    ) -> None: ...
 
 class _Type(type): ...  # pybind11's
+class JobF32(metaclass=_Type): ...  # a training of one member, checked
+class JobF64(metaclass=_Type): ...
 class ProgramF32(_Program, metaclass=_Type): ...
 class ProgramF64(_Program, metaclass=_Type): ...
 

@@ -93,7 +93,7 @@ def train(**changes: Any) -> Any:
         "first_step": 0,
         "scalars": np.zeros((2, 1)),
     }
-    return TRAIN.train(**{**call, **changes})
+    return TRAIN.train_each([TRAIN.job(**{**call, **changes})])[0]
 
 
 def test_the_calls_that_are_then_spoilt_work():
@@ -208,9 +208,7 @@ def test_a_bad_argument_of_train_raises_before_anything_is_written(what: str):
 
 def test_a_program_without_a_loss_cannot_train():
     with pytest.raises(ValueError, match="computes no loss"):
-        PREDICT.train(
-            [X], None, 5, 5, 1, vector(), [], [], np.zeros((1, 0)), 0, 0, np.zeros((1, 0))
-        )
+        PREDICT.job([X], None, 5, 5, 1, vector(), [], [], np.zeros((1, 0)), 0, 0, np.zeros((1, 0)))
 
 
 @pytest.mark.parametrize("place", [-2, 10**6])
@@ -348,7 +346,7 @@ def train_two_batches(
     dtype = np.float32 if "F32" in type(program).__name__ else np.float64
     batch = -(-rows // 2)
     order = rng.choice([None, np.arange(rows)[::-1].copy()[None]])
-    program.train(
+    job = program.job(
         feeds,
         order,
         rows,
@@ -363,6 +361,7 @@ def train_two_batches(
         np.zeros((1, scalars)),
         max_norms=max_norms,
     )
+    program.train_each([job])
 
 
 def fuzz(seeds: range) -> dict[str, int]:

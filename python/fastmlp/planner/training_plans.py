@@ -166,6 +166,33 @@ class TrainingPlan:
         self,
         feeds: Mapping[Node, Array | CompressedRows],
         *,
+        epochs: int,
+        result: EpochsResult | None = None,
+        **how: Any,
+    ) -> EpochsResult:
+        """Train for some epochs without returning in between.
+
+        Parameters
+        ----------
+        feeds, epochs, **how
+            As for `job`.
+        result : EpochsResult, optional
+            What is returned, from `new_result`. Given by callers who need to know what was done
+            when an exception ends the call.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The parameters are then those after the last whole step, and `result` says which.
+        """
+        result = result or self.new_result(epochs)
+        self.run_jobs([self.job(feeds, epochs=epochs, result=result, **how)])
+        return result
+
+    def job(
+        self,
+        feeds: Mapping[Node, Array | CompressedRows],
+        *,
         state: Sequence[Array],
         order: Array | None,
         batch_size: int,
@@ -173,13 +200,14 @@ class TrainingPlan:
         step_values: Array,
         seed: int,
         first_step: int,
+        result: EpochsResult,
         average: Average | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        result: EpochsResult | None = None,
         sums: Array | None = None,
-    ) -> EpochsResult:
-        """Train for some epochs without returning in between.
+        parameters: Parameters | None = None,
+    ) -> Any:
+        """Return epochs of a training for `run_jobs`, all arguments checked.
 
         Parameters
         ----------
@@ -196,36 +224,31 @@ class TrainingPlan:
             The optimizer's numbers for each step, see `optimizers`.
         seed, first_step : int
             Of the random numbers of dropout; the first step's number, for what is scheduled.
+        result : EpochsResult
+            From `new_result`, filled in.
         average : Average, optional
             What the parameters are averaged in, changed in place.
         clip_norm, clip_value : float, optional
             Bounds of the gradient: of its norm over all parameters that are trained, and of each
             element then; see `optimizers.Update`.
-        result : EpochsResult, optional
-            What is returned, from `new_result`. Given by callers who need to know what was done
-            when an exception ends the call.
         sums : float64 array, optional
             From `new_sums`, for an epoch whose batches come in several calls: each of them goes on
             where the last one was, and its averages are those of the epoch so far.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            The parameters are then those after the last whole step, and `result` says which.
+        parameters : Parameters, optional
+            What is trained instead of those of the plan, in the same layout.
         """
         arrays, rows = self._arrays(feeds)
         steps = epochs * -(-rows // batch_size)
         arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype)
-        result = result or self.new_result(epochs)
         means, outputs = self._directions.arrays(state)
-        self._program.train(
+        return self._program.job(
             feeds=[*arrays, *means],
             outputs=outputs,
             order=order,
             rows=rows,
             batch_rows=batch_size,
             epochs=epochs,
-            **self._updates(state, step_values, clip_norm, clip_value),
+            **self._updates(state, step_values, clip_norm, clip_value, parameters),
             seed=seed % WORD,
             first_step=first_step % WORD,
             scalars=result.numbers,
@@ -234,7 +257,19 @@ class TrainingPlan:
             parts=None if average is None else average.parts,
             sums=sums,
         )
-        return result
+
+    def run_jobs(self, jobs: Sequence[Any]) -> None:
+        """Do jobs, each with parameters and a state of its own, in one call of the core.
+
+        Each ends with the bits that it would have alone. Small ones are dealt out to threads whole,
+        large ones come one after the other and use them all.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The `result` of each job says how far it came.
+        """
+        self._program.train_each(jobs)
 
     def _updates(
         self,
@@ -242,10 +277,12 @@ class TrainingPlan:
         step_values: Array,
         clip_norm: float | None,
         clip_value: float | None,
+        parameters: Parameters | None = None,
     ) -> dict[str, Any]:
         """Return what the core needs to know of the optimizer."""
+        own = self._flat
         return {
-            "parameters": self._flat,
+            "parameters": own if parameters is None else parameters.flat,
             "state": list(state),
             "groups": self.groups,
             "step_values": np.ascontiguousarray(step_values, dtype=np.float64),

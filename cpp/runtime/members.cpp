@@ -1,0 +1,164 @@
+#include "runtime/members.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "runtime/executor.h"
+#include "runtime/workspace.h"
+
+namespace fastmlp {
+
+bool Members::poll() {
+  if (std::this_thread::get_id() == caller_ && interrupted_ && !stop_) {
+    const auto now = Clock::now();
+    if (now - last_ >= std::chrono::milliseconds(50)) {
+      last_ = now;
+      if (interrupted_()) stop_ = true;
+    }
+  }
+  return stop_;
+}
+
+// A job, −1 if there is none. Those that have begun come first, and to their end: they stop by
+// themselves.
+Index Members::take() {
+  const std::lock_guard<std::mutex> lock(guard_);
+  if (leave_) return -1;
+  Index job = -1;
+  if (!waiting_.empty()) {
+    job = waiting_.back();
+    waiting_.pop_back();
+  } else if (next_ < jobs_ && !stop_) {
+    job = next_++;
+  }
+  busy_ += job >= 0;
+  return job;
+}
+
+void Members::done(Index job, bool whole) {
+  const std::lock_guard<std::mutex> lock(guard_);
+  if (!whole) waiting_.push_back(job);
+  --busy_;
+  finished_.set(finished_.load() + 1);
+}
+
+void Members::work(const std::function<bool(Index, const Worker&)>& job, const Worker& worker) {
+  for (Index i = take(); i >= 0; i = take()) {
+    bool whole = true;
+    try {
+      whole = job(i, worker);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(guard_);
+      if (!error_) error_ = std::current_exception();
+      stop_ = true;
+    }
+    done(i, whole);
+    if (worker.thread == 0) poll();
+    leaves(worker);
+  }
+  if (worker.thread != 0) return;
+  // The calling thread waits for the others here, where it can be interrupted.
+  for (;;) {
+    const int seen = finished_.load();
+    {
+      const std::lock_guard<std::mutex> lock(guard_);
+      if (busy_ == 0) return;
+    }
+    worker.waited += finished_.wait_while(seen, kAwake, std::chrono::milliseconds(20));
+    poll();
+  }
+}
+
+void Members::run(const Dealing& dealing, const std::function<bool(Index, const Worker&)>& job) {
+  jobs_ = dealing.dealt;
+  waiting_.reserve(std::size_t(dealing.threads));
+  while (!waiting_.empty() || (next_ < jobs_ && !poll())) {
+    leave_ = false;
+    run_team(dealing.threads, dealing.alone, [&](const Worker& worker) { work(job, worker); });
+  }
+  if (error_) std::rethrow_exception(error_);
+}
+
+template <class T>
+std::unique_ptr<typename Executor<T>::Spares> Executor<T>::take_spares() {
+  std::unique_ptr<Spares> spares(idle_spares_.exchange(nullptr));
+  return spares ? std::move(spares) : std::make_unique<Spares>();
+}
+
+template <class T>
+void Executor<T>::give_back(std::unique_ptr<Spares> spares) {
+  delete idle_spares_.exchange(spares.release());
+}
+
+// How members are dealt out that all are about like one with these feeds and batches: `steps` of
+// its batches in all. Members that would use several threads themselves are, where the sums of each
+// stay in a core's own cache: as many as threads can do at once, the rest one after another.
+template <class T>
+Dealing Executor<T>::deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs,
+                          double steps, Index most_bytes) {
+  Dealing dealing;
+  const int most = max_threads();
+  if (jobs < 2 || most < 2) return dealing;
+  std::unique_ptr<Workspace> w = take_workspace();
+  prepare(*w, feeds, batches);
+  const bool large = w->threads > 1;
+  const double time = time_of(w->flops, steps);
+  give_back(std::move(w));
+  if (time < kAloneTime) return dealing;
+  if (large && (jobs < most || program_.reduced_size * Index(sizeof(T)) > most_bytes))
+    return dealing;
+  dealing.threads = int(std::min<Index>(most, jobs));
+  dealing.dealt = large ? jobs - jobs % most : jobs;
+  dealing.alone = Nanoseconds(std::int64_t(std::min(time, 1e18)));
+  return dealing;
+}
+
+template <class T>
+bool Executor<T>::run_each(const std::vector<Feed>& feeds, Index rows,
+                           const std::vector<RunCall<T>>& calls, std::uint64_t step,
+                           const std::function<bool()>& interrupted) {
+  constexpr Index any = std::numeric_limits<Index>::max();  // what is cut stays in a cache anyway
+  Members members(interrupted);
+  const auto batch = [&](std::size_t i) {
+    const RunCall<T>& c = calls[i];
+    return Batch{&feeds, nullptr, 0, rows, c.parameters, &c.outputs, run_key(c.seed, step)};
+  };
+  const Batches batches{nullptr, rows, rows};
+  const Dealing dealing = deal(feeds, batches, Index(calls.size()), double(calls.size()), any);
+  if (dealing.dealt) {
+    std::unique_ptr<Spares> spares = take_spares();
+    members.run(dealing, [&](Index i, const Worker&) {
+      std::unique_ptr<Workspace> w = spares->take(*this);
+      prepare(*w, feeds, batches, true);
+      Barrier barrier;
+      run_batch(*w, batch(std::size_t(i)), Worker{0, 1, barrier});
+      spares->give_back(std::move(w));
+      return true;
+    });
+    give_back(std::move(spares));
+  }
+  std::unique_ptr<Workspace> w = take_workspace();
+  for (std::size_t i = std::size_t(dealing.dealt); i < calls.size() && !members.poll(); ++i) {
+    prepare(*w, feeds, batches);
+    run_prepared(*w, batch(i));
+  }
+  give_back(std::move(w));
+  return !members.poll();
+}
+
+template std::unique_ptr<Executor<float>::Spares> Executor<float>::take_spares();
+template void Executor<float>::give_back(std::unique_ptr<Spares>);
+template Dealing Executor<float>::deal(const std::vector<Feed>&, const Batches&, Index, double,
+                                       Index);
+template bool Executor<float>::run_each(const std::vector<Feed>&, Index,
+                                        const std::vector<RunCall<float>>&, std::uint64_t,
+                                        const std::function<bool()>&);
+template std::unique_ptr<Executor<double>::Spares> Executor<double>::take_spares();
+template void Executor<double>::give_back(std::unique_ptr<Spares>);
+template Dealing Executor<double>::deal(const std::vector<Feed>&, const Batches&, Index, double,
+                                        Index);
+template bool Executor<double>::run_each(const std::vector<Feed>&, Index,
+                                         const std::vector<RunCall<double>>&, std::uint64_t,
+                                         const std::function<bool()>&);
+
+}  // namespace fastmlp
