@@ -41,8 +41,8 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "
-            "Lambda LayerNorm Multiply NumericEmbedding PReLU RMSNorm Scale add concat layers "
-            "multiply"
+            "Lambda LayerNorm Multiply NumericEmbedding PReLU ParametricActivation RMSNorm Scale "
+            "Tile add concat layers multiply"
         ),
         "models.direct": "least_squares",
         "models.loading": "load",

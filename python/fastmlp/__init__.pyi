@@ -38,9 +38,11 @@ from fastmlp.layers import Lambda as Lambda
 from fastmlp.layers import LayerNorm as LayerNorm
 from fastmlp.layers import Multiply as Multiply
 from fastmlp.layers import NumericEmbedding as NumericEmbedding
+from fastmlp.layers import ParametricActivation as ParametricActivation
 from fastmlp.layers import PReLU as PReLU
 from fastmlp.layers import RMSNorm as RMSNorm
 from fastmlp.layers import Scale as Scale
+from fastmlp.layers import Tile as Tile
 from fastmlp.layers import add as add
 from fastmlp.layers import concat as concat
 from fastmlp.layers import multiply as multiply

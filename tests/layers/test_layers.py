@@ -50,6 +50,8 @@ EXAMPLES = {
     "BatchNorm": layers.BatchNorm(0.25, name="batch"),
     "Scale": layers.Scale(0.5),
     "Multiply": layers.Multiply(trainable=False),
+    "Tile": layers.Tile(3),
+    "ParametricActivation": layers.ParametricActivation("mish", share_initializer=0.5),
     "GaussianNoise": layers.GaussianNoise(0.125),
     "Lambda": layers.Lambda("twice", columns=10),
     "Embedding": Embedding([3, 4, 2, 9, 5], [2, 5, 1, 1, 3], initializer=Normal(0.1), name="towns"),

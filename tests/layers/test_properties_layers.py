@@ -16,6 +16,7 @@ from properties import REFUSED, anything, attempt, good_arguments, one_replaced
 layers.register("same", graph.identity)
 SEED = {"seed": 0, "dtype": "float32"}
 GOOD = {
+    "copies": 2,
     "units": 3,
     "activation": "tanh",
     "rate": 0.5,

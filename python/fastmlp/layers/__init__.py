@@ -19,8 +19,10 @@ from fastmlp.layers.join import Add, Concatenate, Multiply, add, concat, multipl
 from fastmlp.layers.noise import GaussianNoise
 from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
 from fastmlp.layers.numeric import NumericEmbedding
+from fastmlp.layers.parametric import ParametricActivation
 from fastmlp.layers.prelu import PReLU
 from fastmlp.layers.scale import Scale
+from fastmlp.layers.tile import Tile
 
 __all__ = [
     "LAYERS",
@@ -40,9 +42,11 @@ __all__ = [
     "NumericEmbedding",
     "PReLU",
     "ParameterSpec",
+    "ParametricActivation",
     "RMSNorm",
     "Scale",
     "Symbol",
+    "Tile",
     "add",
     "concat",
     "from_config",
@@ -66,6 +70,8 @@ _ALL: tuple[type[Layer], ...] = (
     Lambda,
     Embedding,
     NumericEmbedding,
+    Tile,
+    ParametricActivation,
 )
 LAYERS.update({cls.__name__: cls for cls in _ALL})
 
