@@ -1,0 +1,231 @@
+"""The recipe of tables, its measures, splits and weights: numbers that follow from the rows."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, mean_pinball_loss, roc_auc_score
+
+from fastmlp.estimators.tabular import measures, weighing
+from fastmlp.estimators.tabular.recipe import METRICS, Recipe, choose
+from fastmlp.estimators.tabular.splits import deal
+
+RNG = np.random.default_rng(0)
+
+
+def recipe(metric, **more):
+    task = next(task for task, known in METRICS.items() if metric in known)
+    return choose(100, task, metric=metric, **more)
+
+
+@pytest.mark.parametrize("metric", [m for known in METRICS.values() for m in known])
+@pytest.mark.parametrize("quality", ["fast", "best"])
+def test_a_recipe_comes_back_from_json(metric, quality):
+    made = recipe(metric, quality=quality, quantiles=(0.1, 0.9) if metric == "quantile" else ())
+    assert Recipe.from_config(json.loads(json.dumps(made.config()))) == made
+
+
+def test_fast_has_fewer_networks_than_best_and_numbers_can_be_asked_for():
+    fast, best = recipe("rmse", quality="fast"), recipe("rmse")
+    count = [each.members * len(each.designs) for each in (fast, best)]
+    assert count[0] < count[1]
+    assert recipe("rmse", n_members=3).members == 3
+    assert recipe("rmse", validation_fraction=0.25).folds == 4
+
+
+@pytest.mark.parametrize("rows", [1, 200, 2_000, 20_000, 200_000, 5_000_000])
+def test_steps_are_bounded_however_many_rows_there_are(rows):
+    made = choose(rows, "numbers", metric="rmse")
+    for design in made.designs:
+        steps = design.epochs * -(-rows // design.batch)
+        assert design.epochs >= 12
+        assert steps <= max(10_000, 12 * -(-rows // design.batch))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"metric": "rmse"}, "metric"),
+        ({"quality": "good"}, "quality"),
+        ({"n_members": 0}, "n_members"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"quantiles": (0.5,)}, "quantiles"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong, name):
+    with pytest.raises(ValueError, match=name):
+        choose(100, "classes", **{"metric": "accuracy"} | wrong)
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.9, 0.1), (0.5, 0.5), (0.0, 0.5)])
+def test_quantiles_must_rise_between_0_and_1(quantiles):
+    with pytest.raises(ValueError, match="quantiles"):
+        recipe("quantile", quantiles=quantiles)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c.pop("folds"),
+        lambda c: c.update(more=1),
+        lambda c: c.update(task="cooking"),
+        lambda c: c.update(designs=[]),
+        lambda c: c.update(designs="none"),
+        lambda c: c["designs"][0].update(width=0),
+        lambda c: c["designs"][0].update(width="wide"),
+        lambda c: c["designs"][0].update(rate=math.nan),
+        lambda c: c["designs"][0].update(activation="sloth"),
+        lambda c: c["designs"][0].pop("rate"),
+        lambda c: c.update(quantiles=[0.5]),
+        lambda c: c.update(members=True),
+    ],
+)
+def test_a_config_that_is_none_is_refused(spoil):
+    config = recipe("rmse").config()
+    spoil(config)
+    with pytest.raises(ValueError, match=r"."):
+        Recipe.from_config(config)
+
+
+# --- splits -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folds", [2, 5, 8])
+def test_folds_have_equal_sizes_and_their_share_of_every_class(folds):
+    t = RNG.choice(4, size=403, p=[0.6, 0.3, 0.08, 0.02])
+    fold = deal(t, folds, np.random.default_rng(1), classes=True)
+    for label in range(4):
+        counts = np.bincount(fold[t == label], minlength=folds)
+        assert np.ptp(counts) <= 2
+    assert np.ptp(np.bincount(fold)) <= 2
+
+
+def test_every_fold_of_numbers_has_small_and_large_ones():
+    t = RNG.lognormal(size=(500, 2))
+    fold = deal(t, 5, np.random.default_rng(1), classes=False)
+    means = [t[fold == i, 0].mean() for i in range(5)]
+    assert np.ptp(means) < 0.5 * t[:, 0].std()
+    assert np.ptp(np.bincount(fold)) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_holds_rows_out_has_seen_every_class(seed):
+    t = np.array([0] * 7 + [1, 2, 2, 3, 3, 3])
+    fold = deal(t, 3, np.random.default_rng(seed), classes=True)
+    assert fold[7] == -1
+    for i in range(3):
+        assert set(t[fold != i]) == {0, 1, 2, 3}
+        assert (fold == i).any()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_too_few_rows_are_held_out_by_nobody(rows):
+    assert (deal(np.zeros((rows, 1)), 5, np.random.default_rng(0), classes=False) == -1).all()
+
+
+# --- measures -----------------------------------------------------------------------------------
+
+WEIGHTS = RNG.uniform(0.5, 3, 60)
+LABELS = RNG.integers(0, 3, 60)
+P = RNG.dirichlet(np.ones(3), 60)
+
+
+@pytest.mark.parametrize("w", [None, WEIGHTS])
+def test_log_loss_and_auc_are_those_of_scikit_learn(w):
+    loss = log_loss(LABELS, P, sample_weight=w)
+    assert measures.badness(recipe("log_loss"), LABELS, P, w) == pytest.approx(loss, rel=1e-12)
+    each = [
+        roc_auc_score(k == LABELS, P[:, k].round(1), sample_weight=w)  # with ties
+        for k in range(3)
+    ]
+    bad = measures.badness(recipe("auc"), LABELS, P.round(1), w)
+    rest = measures.TIE * measures.badness(recipe("log_loss"), LABELS, P.round(1), w)
+    assert bad - rest == pytest.approx(1 - np.mean(each), rel=1e-9)
+    yes = (LABELS == 1).astype(np.int64)
+    two = np.stack([1 - P[:, 0], P[:, 0]], axis=1)
+    bad = measures.badness(recipe("auc"), yes, two, w)
+    rest = measures.TIE * measures.badness(recipe("log_loss"), yes, two, w)
+    area = roc_auc_score(yes, P[:, 0], sample_weight=w)
+    assert bad - rest == pytest.approx(1 - area, rel=1e-9)
+
+
+def test_accuracy_counts_wrong_answers_and_then_how_sure_they_are():
+    right = np.array([[0.9, 0.1], [0.2, 0.8]])
+    surer = np.array([[0.95, 0.05], [0.1, 0.9]])
+    wrong = np.array([[0.4, 0.6], [0.0, 1.0]])
+    bad = [
+        measures.badness(recipe("accuracy"), np.array([0, 1]), P, None)
+        for P in (surer, right, wrong)
+    ]
+    assert bad == sorted(bad)
+    assert bad[2] > 0.5 > bad[1]
+
+
+@pytest.mark.parametrize("w", [None, WEIGHTS])
+def test_the_measures_of_numbers_are_those_of_scikit_learn(w):
+    t, y = RNG.normal(size=(60, 2)), RNG.normal(size=(60, 2))
+    share = np.ones(60) if w is None else w
+    rmse = np.sqrt(np.average(np.mean((y - t) ** 2, axis=1), weights=share))
+    assert measures.badness(recipe("rmse"), t, y, w) == pytest.approx(rmse, rel=1e-12)
+    mae = np.average(np.mean(np.abs(y - t), axis=1), weights=share)
+    assert measures.badness(recipe("mae"), t, y, w) == pytest.approx(mae, rel=1e-12)
+    q = (0.1, 0.6, 0.9)
+    guess = RNG.normal(size=(60, 6))  # of each target all quantiles
+    expected = np.mean(
+        [
+            mean_pinball_loss(t[:, j], guess[:, 3 * j + i], alpha=q[i], sample_weight=w)
+            for j in range(2)
+            for i in range(3)
+        ]
+    )
+    got = measures.badness(recipe("quantile", quantiles=q), t, guess, w)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_auc_of_one_class_is_a_half():
+    bad = measures.badness(recipe("auc"), np.zeros(4, np.int64), np.full((4, 2), 0.5), None)
+    assert bad == pytest.approx(0.5 + measures.TIE * math.log(2))
+
+
+# --- weighing -----------------------------------------------------------------------------------
+
+
+def test_the_better_of_two_counts_more_and_equal_ones_alike():
+    t = RNG.normal(size=(2000, 1))
+    noise = [RNG.normal(size=(2000, 1)) for _ in range(2)]
+    rmse = recipe("rmse")
+    even = weighing.weights_of(rmse, [t + noise[0], t + noise[1]], t, None)
+    assert even == pytest.approx([0.5, 0.5], abs=0.1)
+    better = weighing.weights_of(rmse, [t + 0.5 * noise[0], t + noise[1]], t, None)
+    assert better == pytest.approx([0.8, 0.2], abs=0.1)  # 1/σ² of each
+    assert weighing.weights_of(rmse, [t, t + noise[0]], t, None).tolist() == [1.0, 0.0]
+
+
+def test_probabilities_are_weighed_by_their_log_loss_and_rows_by_their_weight():
+    t = RNG.integers(0, 2, 500)
+    good = np.where(np.eye(2)[t] == 1, 0.9, 0.1)
+    bad = good[:, ::-1]
+    accuracy = recipe("accuracy")
+    assert weighing.weights_of(accuracy, [bad, good], t, None).tolist() == [0.0, 1.0]
+    mixed = np.concatenate([good[:250], bad[250:]])
+    other = np.concatenate([bad[:250], good[250:]])
+    w = np.where(np.arange(500) < 250, 9.0, 1e-3)
+    assert weighing.weights_of(accuracy, [mixed, other], t, w).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_a_temperature_is_found_again(temperature):
+    z = 2 * RNG.normal(size=(20_000, 3))
+    right = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    t = (right.cumsum(axis=1) < RNG.uniform(size=(20_000, 1))).sum(axis=1)
+    said = weighing.tempered(right, 1 / temperature)
+    assert said.sum(axis=1) == pytest.approx(1.0)
+    found = weighing.temperature_of(t, said, None)
+    assert found == pytest.approx(temperature, rel=0.05)
+
+
+def test_few_rows_change_a_temperature_little():
+    P = np.array([[0.99, 0.01], [0.99, 0.01]])
+    assert 0.7 < weighing.temperature_of(np.array([0, 1]), P, None) < 2
+    assert np.isfinite(weighing.tempered(np.array([[1.0, 0.0]]), 0.5)).all()
