@@ -1,0 +1,163 @@
+"""A model's graph made ready to be written as a program: what no input changes is computed."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from fastmlp.graph.node import Node, constant, parameter, topological_order
+from fastmlp.graph.ops.cross_entropy import without_cancellation
+from fastmlp.graph.reference import evaluate
+from fastmlp.training import turns
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fastmlp.networks.network import Network
+
+# Words that mean something in C, C++, JavaScript or Python, and what the programs call their own.
+_WORDS: Final = """
+    auto bool boolean case catch char const constexpr debugger default delete do double else enum
+    export extends extern false float function goto implements inline instanceof int interface let
+    long namespace new null operator package private protected public register short signed sizeof
+    static struct super switch template this throw true typedef typename typeof union unsigned
+    using var virtual void volatile
+    np base64 rows scratch predict len NUMBERS
+"""
+RESERVED: Final = frozenset(keyword.kwlist) | frozenset(_WORDS.split())
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A graph whose leaves are inputs, parameters and constants.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of Node
+        (b, columns) each.
+    input_names, output_names : tuple of str
+        Words that a program may call them; each once.
+    names : dict of Node to str
+        What other nodes are called in the model: parameters and results of layers.
+    dtype : numpy.dtype
+    title : str
+        A line that tells which network it is.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    names: dict[Node, str]
+    dtype: np.dtype[Any]
+    title: str
+
+
+def prepared(model: Any) -> Prepared:
+    """Return the graph of `Model.predict` with its present weights.
+
+    Raises
+    ------
+    ValueError
+        If the model is not built yet, or an operation draws random numbers or follows the step.
+    """
+    turns.check(model, "export")
+    network: Network = model.network
+    passed = network.forward_pass()
+    names = {node: name for name, node in passed.by_layer.items()}
+    names |= dict(zip(network.parameter_nodes, network.parameter_names, strict=True))
+    return of_nodes(
+        {str(node.name): node for node in network.input_nodes},
+        list(zip(network.outputs.names, passed.outputs, strict=True)),
+        names,
+        dtype=model.dtype,
+        title=repr(model).strip("<>"),
+    )
+
+
+def of_nodes(
+    inputs: Mapping[str, Node],
+    outputs: Sequence[tuple[str, Node]],
+    names: Mapping[Node, str],
+    *,
+    dtype: np.dtype[Any],
+    title: str,
+) -> Prepared:
+    """Return the graph of some nodes; an input or an output alone is called x or y."""
+    known = _folded([node for _, node in outputs], list(inputs.values()))
+    given = ("x",) if len(inputs) == 1 else distinct_words(inputs)
+    gives = ("y",) if len(outputs) == 1 else distinct_words((n for n, _ in outputs), given)
+    return Prepared(
+        tuple(inputs.values()),
+        tuple(known[node] for _, node in outputs),
+        given,
+        gives,
+        {known[node]: name for node, name in names.items() if node in known},
+        dtype,
+        title,
+    )
+
+
+def _folded(outputs: Sequence[Node], inputs: Sequence[Node]) -> dict[Node, Node]:
+    """Return for each node the one to compute: a parameter where no input changes its value."""
+    known: dict[Node, Node] = {node: node for node in inputs}
+    changing = set(inputs)
+    for node in _exact_order(outputs, inputs):
+        if node in known:
+            continue
+        if "key" in node.attrs or node.op == "scheduled":
+            kind = "follows the step of a training" if node.op == "scheduled" else "is random"
+            raise ValueError(f"the operation {node.op!r} {kind}: it cannot be exported as source")
+        exact = without_cancellation(node, ())
+        if not exact.parents:
+            known[node] = exact
+        elif any(parent in changing for parent in exact.parents):
+            changing.add(node)
+            parents = [known[parent] for parent in exact.parents]
+            same = exact is node and tuple(parents) == node.parents
+            made = Node(exact.op, parents, exact.attrs, exact.shape, node.name)
+            known[node] = node if same else made
+        else:
+            value = evaluate(exact, {})
+            known[node] = (constant if value.size == 1 else parameter)(value)
+    return known
+
+
+def _exact_order(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
+    """Return the nodes after their parents, those of what is computed instead of them too."""
+    order: dict[Node, None] = dict.fromkeys(inputs)
+    for node in topological_order(outputs, known=set(inputs)):
+        exact = without_cancellation(node, ())
+        if exact is not node:
+            order |= dict.fromkeys(topological_order(exact.parents, known=order))
+        order[node] = None
+    return list(order)
+
+
+def distinct_words(names: Iterable[str], taken: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return an identifier for each name, none of them twice or among those taken.
+
+    Examples
+    --------
+    >>> distinct_words(["dense 1", "dense-1", "2nd"])
+    ('dense_1', 'dense_1_2', '_2nd')
+    """
+    used, found = set(taken), []
+    for name in names:
+        word = base = as_word(name)
+        count = 1
+        while word in used or word in RESERVED:
+            count += 1
+            word = f"{base}_{count}"
+        used.add(word)
+        found.append(word)
+    return tuple(found)
+
+
+def as_word(name: str) -> str:
+    """Return a name as an identifier of ASCII letters, digits and underscores."""
+    word = re.sub(r"[^A-Za-z0-9_]+", "_", name) or "_"
+    return f"_{word}" if word[0].isdigit() else word
