@@ -105,9 +105,33 @@ def test_every_item_of_the_lecture_has_its_page_and_its_test():
 
 
 @pytest.fixture
-def api_pages(monkeypatch):
+def extensions(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(DOCS / "_ext"), *sys.path])
+
+
+@pytest.fixture
+def api_pages(extensions):
     return importlib.import_module("api_pages")
+
+
+@pytest.mark.parametrize(
+    ("tex", "drawn"),
+    [
+        (r"\bar v", "<mover><mi>v</mi>{bar}</mover>"),
+        (r"\bar v_i", "<msub><mover><mi>v</mi>{bar}</mover><mi>i</mi></msub>"),
+        (r"\bar y_k^2", "<msubsup><mover><mi>y</mi>{bar}</mover><mi>k</mi><mn>2</mn></msubsup>"),
+        (r"\hat y_k", "<msub><mover><mi>y</mi>{hat}</mover><mi>k</mi></msub>"),
+        (r"v_i^2", "<msubsup><mi>v</mi><mi>i</mi><mn>2</mn></msubsup>"),
+    ],
+)
+def test_accents_stand_above_their_letters_and_indices_beside_them(extensions, tex, drawn):
+    pytest.importorskip("sphinx")
+    mathml = importlib.import_module("mathml")
+    marks = {
+        name: f'<mo stretchy="false">{c}</mo>' for name, c in (("bar", "\u203e"), ("hat", "\u02c6"))
+    }
+    made = mathml.drawn_right(mathml.tex2mathml(tex, as_block=False))
+    assert drawn.format(**marks) in made
 
 
 def test_no_public_name_is_left_out_of_the_api_pages(api_pages):
