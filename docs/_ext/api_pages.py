@@ -155,8 +155,9 @@ def _link(app: Any, env: Any, node: Any, content: Any) -> Any:
 
 
 def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what scikit-learn adds to every estimator for its metadata routing."""
-    return True if name.startswith("set_") and name.endswith("_request") else None
+    """Leave out what scikit-learn adds to every estimator, with links into its own pages."""
+    routing = name.startswith("set_") and name.endswith("_request")
+    return True if routing or name in ("get_metadata_routing", "set_output") else None
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -30,7 +32,8 @@ def drawn_right(mathml: str) -> str:
     <math><msub><mover><mi>v</mi><mo stretchy="false">\u203e</mo></mover><mi>i</mi></msub></math>
     """
     ElementTree.register_namespace("", NAMESPACE)
-    tree = ElementTree.fromstring(mathml)
+    named = re.sub(r"&(?!amp;|lt;|gt;)\w+;", lambda entity: unescape(entity[0]), mathml)
+    tree = ElementTree.fromstring(named)
     for element in list(tree.iter()):
         element.text = (element.text or "").strip()
         element.tail = None

@@ -36,8 +36,8 @@ class ParameterSpec:
 
     Attributes
     ----------
-    name, symbol
-        What code calls it (``"weights"``) and what formulas call it (``"W"``).
+    symbol
+        What formulas call it (``"W"``); ``name`` is what code calls it (``"weights"``).
     shape
         (rows, columns).
     initializer

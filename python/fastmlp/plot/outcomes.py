@@ -151,8 +151,8 @@ def calibration(
 
     Notes
     -----
-    The number in the title is the expected calibration error, Σ n_b / n · |share − mean
-    probability| over the bins b (Naeini et al., AAAI 2015).
+    The number in the title is the expected calibration error,
+    ``Σ n_b / n · |share − mean probability|`` over the bins b (Naeini et al., AAAI 2015).
 
     Examples
     --------
