@@ -70,6 +70,13 @@ def test_the_guide_to_data_larger_than_memory_runs(tmp_path, monkeypatch, capsys
     assert names["history"].epochs == 1
 
 
+def test_the_guide_to_small_networks_solves_its_equations(tmp_path, monkeypatch):
+    pytest.importorskip("scipy")
+    names = run("guides/small_networks.md", tmp_path, monkeypatch)
+    assert names["error_of_decay"] < 2e-3
+    assert names["error_of_wave"] < 0.05
+
+
 def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
     names = run("guides/from_pytorch_keras.md", tmp_path, monkeypatch)
     assert names["model"].evaluate(names["X_val"], names["t_val"], loss="cross_entropy")
