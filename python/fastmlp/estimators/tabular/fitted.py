@@ -1,0 +1,241 @@
+"""An average of networks that predicts for a table: what a fit leaves, and what files hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import config
+from fastmlp.data.table import Layout
+from fastmlp.estimators.tabular import weighing
+from fastmlp.estimators.tabular.member import Predictor
+from fastmlp.estimators.tabular.network import Edges, Shape, build, inputs_of
+from fastmlp.estimators.tabular.recipe import Recipe
+from fastmlp.estimators.tabular.splits import NEVER
+from fastmlp.models.states import write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.models.model import Model
+
+    Array = NDArray[Any]
+
+#: Rows that are predicted at once.
+CHUNK = 8192
+
+
+@dataclass
+class Fitted:
+    """An average of networks; holds no training rows.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    layout : Layout
+    outputs : int
+        Columns of what it predicts.
+    models : list of list of Model
+        The networks of each design.
+    edges : list of Edges or None
+        Of the bins of each design's embedding.
+    weights : ndarray
+        What the mean of each design counts; they sum to 1.
+    temperature : float
+        What the logarithms of probabilities are divided by; 1 for numbers.
+    low, high : ndarray
+        Between which numbers predictions stay: those of the training rows.
+    holdouts : list of list of int
+        Which fold each network did not learn from.
+    scores, epochs : list of list of number
+        Of each network: its metric on the rows it held out, made small, and its best epoch.
+    folds : ndarray of int or None
+        Which fold each training row is in, -1 none; not in files.
+    held_out : ndarray or None
+        Predictions for the training rows by networks that did not learn from them (NaN where there
+        are none), or for the rows of `eval`; not in files.
+    stopped : str
+        Why it ended early, if it did.
+    """
+
+    recipe: Recipe
+    layout: Layout
+    outputs: int
+    models: list[list[Model]]
+    edges: list[Edges | None]
+    weights: Array
+    temperature: float
+    low: Array
+    high: Array
+    holdouts: list[list[int]]
+    scores: list[list[float]]
+    epochs: list[list[int]]
+    folds: NDArray[np.int64] | None = None
+    held_out: Array | None = None
+    stopped: str = ""
+
+    @property
+    def members(self) -> int:
+        """How many networks there are."""
+        return sum(map(len, self.models))
+
+    @property
+    def shape(self) -> Shape:
+        """What each network is made for."""
+        return shape_of(self.recipe, self.layout, self.outputs)
+
+    def predict(self, X: Array, *, n_threads: int | None = None) -> Array:
+        """Return predictions (rows, outputs): probabilities, or standardised numbers.
+
+        Quantiles come target by target, rising.
+        """
+        everywhere = np.ones(len(X), dtype=bool)
+        with config.own_threads(n_threads):
+            return self._predict(X, lambda design, member: everywhere)
+
+    def predict_held_out(self, X: Array, *, n_threads: int | None = None) -> Array:
+        """Return predictions for the training rows, by networks that did not learn from them.
+
+        Rows that all networks learned from are NaN.
+
+        Parameters
+        ----------
+        X : ndarray (rows, width)
+            The training rows in the same order, whose columns may be changed.
+
+        Raises
+        ------
+        ValueError
+            If there were no folds, or X has another number of rows.
+        """
+        folds = self.folds
+        if folds is None or len(folds) != len(X):
+            known = "none are known" if folds is None else f"it was fitted to {len(folds)}"
+            raise ValueError(f"X must hold the training rows, {known}, got {len(X)}")
+        with config.own_threads(n_threads):
+            return self.by_others(X, folds)
+
+    def by_others(self, X: Array, folds: NDArray[np.int64]) -> Array:
+        """Return predictions for rows in these folds, by networks that held the row's fold out."""
+        known = folds != NEVER
+        return self._predict(X, lambda d, m: known & (folds == self.holdouts[d][m]))
+
+    def _predict(self, X: Array, asked: Callable[[int, int], Array]) -> Array:
+        """Return the weighed mean over those networks that are asked about each row."""
+        means = []
+        for d, (design, models) in enumerate(zip(self.recipe.designs, self.models, strict=True)):
+            total = np.zeros((len(X), self.outputs))
+            count = np.zeros((len(X), 1))
+            for m, model in enumerate(models):
+                rows = np.flatnonzero(asked(d, m))
+                predictor = Predictor(model, design, self.shape)
+                for begin in range(0, len(rows), CHUNK):
+                    part = rows[begin : begin + CHUNK]
+                    total[part] += predictor(inputs_of(X[part], self.layout))
+                count[rows] += 1
+            with np.errstate(invalid="ignore"):
+                means.append(total / count)
+        return self.joined(means)
+
+    def joined(self, means: list[Array]) -> Array:
+        """Return one prediction of the means of the designs: weighed, calibrated, in range."""
+        used = [(w, mean) for w, mean in zip(self.weights, means, strict=True) if w > 0]
+        P = sum((w * mean for w, mean in used[1:]), start=used[0][0] * used[0][1])
+        if self.recipe.task == "classes":
+            return weighing.tempered(P, self.temperature)
+        P = np.clip(P, self.low, self.high)
+        q = self.shape.quantiles
+        return np.sort(P.reshape(len(P), -1, q), axis=2).reshape(P.shape) if q else P
+
+    def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return all that predictions need: JSON values, and arrays by name."""
+        arrays: dict[str, Array] = {}
+        for d, models in enumerate(self.models):
+            for m, model in enumerate(models):
+                for name, value in model.network.views(model.parameters.view).items():
+                    arrays[f"{d}.{m}.{name}"] = value
+        values = {
+            "recipe": self.recipe.config(),
+            "layout": asdict(self.layout) | {"codes": list(self.layout.codes)},
+            "outputs": self.outputs,
+            "edges": [None if edges is None else [list(e) for e in edges] for edges in self.edges],
+            "weights": self.weights.tolist(),
+            "temperature": self.temperature,
+            "low": self.low.tolist(),
+            "high": self.high.tolist(),
+            "holdouts": self.holdouts,
+            "scores": self.scores,
+            "epochs": self.epochs,
+            "stopped": self.stopped,
+        }
+        return values, arrays
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Mapping[str, Array]) -> Fitted:
+        """Return what `to_arrays` returned; anything else is a ValueError."""
+        try:
+            return _rebuilt(config, arrays)
+        except (TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f"the networks of the table do not fit: {error!r}") from None
+
+
+def shape_of(recipe: Recipe, layout: Layout, outputs: int) -> Shape:
+    """Return what the networks of a recipe are made for."""
+    return Shape(layout, outputs, recipe.task == "classes", len(recipe.quantiles))
+
+
+def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
+    recipe = Recipe.from_config(config["recipe"])
+    given = config["layout"]
+    layout = Layout(int(given["numbers"]), int(given["flags"]), tuple(map(int, given["codes"])))
+    outputs = int(config["outputs"])
+    shape = shape_of(recipe, layout, outputs)
+    designs = recipe.designs
+    holdouts = [[int(fold) for fold in each] for each in config["holdouts"]]
+    edges = [None if each is None else [list(map(float, e)) for e in each] for each in config["edges"]]
+    if len(holdouts) != len(designs) or len(edges) != len(designs):
+        raise ValueError(f"the table has {len(designs)} designs, and networks of others")
+    models: list[list[Model]] = []
+    taken: set[str] = set()
+    for d, (design, folds) in enumerate(zip(designs, holdouts, strict=True)):
+        models.append([])
+        for m in range(len(folds)):
+            prefix = f"{d}.{m}."
+            own = {n[len(prefix) :]: a for n, a in arrays.items() if n.startswith(prefix)}
+            taken |= {prefix + name for name in own}
+            model = build(design, shape, edges[d], seed=0)
+            views = model.network.views(model.parameters.view)
+            if set(views) != set(own):
+                raise ValueError(f"network {prefix[:-1]} must have {', '.join(views)}")
+            write(views, own, f"network {prefix[:-1]}")
+            models[d].append(model)
+    unknown = set(arrays) - taken
+    if unknown:
+        raise ValueError(f"the table has no network for {sorted(unknown)[0]!r}")
+    weights, low, high = (_vector(config[name], name) for name in ("weights", "low", "high"))
+    temperature = float(config["temperature"])
+    if not (len(weights) == len(designs) and weights.min() >= 0 and 0 < temperature < math.inf):
+        raise ValueError("the weights of the designs, or the temperature, are not in their range")
+    if abs(weights.sum() - 1) > 1e-6 or any(
+        w > 0 and not each for w, each in zip(weights, models, strict=True)
+    ):
+        raise ValueError("the weights of the designs do not fit their networks")
+    if len(low) != outputs or len(high) != outputs:
+        raise ValueError(f"low and high must be of {outputs} outputs")
+    return Fitted(
+        *(recipe, layout, outputs, models, edges, weights, temperature, low, high, holdouts),
+        scores=[[float(s) for s in each] for each in config["scores"]],
+        epochs=[[int(e) for e in each] for each in config["epochs"]],
+        stopped=str(config["stopped"]),
+    )
+
+
+def _vector(given: Any, name: str) -> Array:
+    values = np.array([float(value) for value in given])
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite numbers")
+    return values

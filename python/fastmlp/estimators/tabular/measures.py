@@ -1,0 +1,80 @@
+"""How good predictions are, by the metric of a recipe: less is better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.estimators.tabular.recipe import Recipe
+
+    Array = NDArray[Any]
+
+#: The least probability that a log loss counts with.
+LEAST = 1e-7
+#: What the log loss counts beside metrics that have steps, or that no scale changes.
+TIE = 1e-2
+
+
+def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
+    """Return what is to be made small: 1 − the metric where more is better.
+
+    Accuracy and AUC have a hundredth of the log loss added, which decides between epochs that are
+    equally right.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of task and metric.
+    t : ndarray
+        Classes (rows,), or numbers (rows, targets).
+    P : ndarray (rows, outputs)
+        Probabilities, or numbers.
+    w : ndarray (rows,), optional
+        Weights of the rows.
+    """
+    if recipe.task == "numbers":
+        return _of_numbers(recipe, t, P, w)
+    log_loss = float(np.average(-np.log(np.maximum(P[np.arange(len(t)), t], LEAST)), weights=w))
+    if recipe.metric == "accuracy":
+        return float(np.average(P.argmax(axis=1) != t, weights=w)) + TIE * log_loss
+    if recipe.metric == "auc":
+        return 1 - _auc(t, P, w) + TIE * log_loss
+    return log_loss
+
+
+def _of_numbers(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
+    if recipe.metric == "rmse":
+        return float(np.sqrt(np.average(np.mean((P - t) ** 2, axis=1), weights=w)))
+    if recipe.metric == "mae":
+        return float(np.average(np.mean(np.abs(P - t), axis=1), weights=w))
+    q = np.tile(recipe.quantiles, t.shape[1])
+    e = np.repeat(t, len(recipe.quantiles), axis=1) - P
+    return float(np.average(np.mean(np.maximum(q * e, (q - 1) * e), axis=1), weights=w))
+
+
+def _auc(t: Array, P: Array, w: Array | None) -> float:
+    """Return the area under the ROC curve, of several classes the mean of each against the rest.
+
+    Classes that do not occur, or alone, count for nothing; ½ if there is no other.
+    """
+    labels = range(P.shape[1]) if P.shape[1] > 2 else (1,)
+    areas = [_area(t == label, P[:, label], w) for label in labels]
+    known = [area for area in areas if area is not None]
+    return float(np.mean(known)) if known else 0.5
+
+
+def _area(yes: Array, score: Array, w: Array | None) -> float | None:
+    """Return the share of pairs of a yes and a no that are in order, ties as half."""
+    weight = np.ones(len(yes)) if w is None else w
+    _, rank = np.unique(score, return_inverse=True)
+    up = np.bincount(rank, weights=weight * yes)
+    down = np.bincount(rank, weights=weight * ~yes)
+    pairs = up.sum() * down.sum()
+    if pairs == 0:
+        return None
+    below = np.cumsum(down) - 0.5 * down
+    return float((up * below).sum() / pairs)

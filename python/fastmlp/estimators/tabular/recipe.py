@@ -1,0 +1,273 @@
+"""The recipe of the estimators of tables: every number of networks and training, and why it is so.
+
+A `Recipe` is data: what `choose` makes of the number of rows, the task, the metric and the quality.
+The numbers were chosen on rows that no test saw; docs/tables_recipe.md has what each of them brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from fastmlp import _checks, activations
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "classes": ("accuracy", "log_loss", "auc"),
+    "numbers": ("rmse", "mae", "quantile"),
+}
+QUALITIES = ("fast", "best")
+EMBEDDINGS = ("none", "periodic", "piecewise")
+SCHEDULES = ("coslog4", "constant")
+
+#: Steps that a network of many rows is trained for at most: 128 epochs of 10,000 rows.
+MOST_STEPS = 5_000
+FEWEST_EPOCHS = 12
+
+
+@dataclass(frozen=True)
+class Design:
+    """One kind of network and how it is trained.
+
+    Attributes
+    ----------
+    embedding : str
+        Of numbers: "periodic", "piecewise" or "none".
+    embedded, encoding : int
+        Numbers that become of each, and frequencies or bins they are made of.
+    copies : int
+        Members of a TabM, which share all weights but those of their first scale and their output;
+        1 is an ordinary network.
+    width, depth : int
+        Units of a hidden layer, and how many of these there are.
+    activation : str
+        Of the hidden layers.
+    parametric : bool
+        Whether each unit learns how bent its activation is.
+    dropout : float
+        After each hidden layer.
+    schedule : str
+        Of the rate: "coslog4" or "constant".
+    rate : float
+        The learning rate: of "coslog4" in the NTK parametrisation, where a weight of a layer of n
+        inputs has rate / √n.
+    beta2 : float
+        Of Adam.
+    decay : float
+        Of weights, as the share of a step of the rate.
+    clip : float
+        What the norm of the gradient is bounded by; 0 is no bound.
+    smoothing : float
+        Share of a target that all classes share.
+    batch, epochs, patience : int
+        Rows of a step, epochs, and after how many of these without a better validation it ends.
+    """
+
+    embedding: str
+    embedded: int
+    encoding: int
+    copies: int
+    width: int
+    depth: int
+    activation: str
+    parametric: bool
+    dropout: float
+    schedule: str
+    rate: float
+    beta2: float
+    decay: float
+    clip: float
+    smoothing: float
+    batch: int
+    epochs: int
+    patience: int
+
+    def __post_init__(self) -> None:
+        _checks.choice(self.embedding, "embedding", EMBEDDINGS)
+        _checks.choice(self.activation, "activation", activations.NAMES)
+        _checks.choice(self.schedule, "schedule", SCHEDULES)
+        _checks.flag(self.parametric, "parametric")
+        for name in (
+            *("embedded", "encoding", "copies", "width", "depth"),
+            *("batch", "epochs", "patience"),
+        ):
+            _checks.integer(getattr(self, name), name, at_least=1, at_most=1 << 20)
+        for name in ("dropout", "smoothing", "beta2"):
+            _checks.real(getattr(self, name), name, at_least=0, below=1)
+        for name in ("decay", "clip"):
+            _checks.real(getattr(self, name), name, at_least=0)
+        _checks.real(self.rate, "rate", above=0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `fit_tables` does.
+
+    Attributes
+    ----------
+    task : str
+        "classes" or "numbers".
+    metric : str
+        What the best epoch is chosen by: one of `METRICS` of the task.
+    quantiles : tuple of float
+        Of the metric "quantile", rising; else none.
+    designs : tuple of Design
+        The kinds of networks, whose predictions are weighed by what they say of held-out rows.
+    members : int
+        How many networks of each design there are.
+    folds : int
+        Parts of the rows, of which each member holds another out to find its best epoch.
+    """
+
+    task: str
+    metric: str
+    quantiles: tuple[float, ...]
+    designs: tuple[Design, ...]
+    members: int
+    folds: int
+
+    def __post_init__(self) -> None:
+        _checks.choice(self.task, "task", METRICS)
+        _checks.choice(self.metric, "metric", METRICS[self.task])
+        _checks.integer(self.members, "members", at_least=1, at_most=1 << 16)
+        _checks.integer(self.folds, "folds", at_least=2, at_most=1 << 16)
+        if (self.metric == "quantile") != bool(self.quantiles):
+            raise ValueError(
+                f"quantiles go with the metric 'quantile', got {list(self.quantiles)} with "
+                f"{self.metric!r}"
+            )
+        for i, q in enumerate(self.quantiles):
+            _checks.real(q, f"quantiles[{i}]", above=0, below=1)
+        if list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError(f"quantiles must rise, got {list(self.quantiles)}")
+        if not self.designs:
+            raise ValueError("designs must hold one design at least")
+
+    def config(self) -> dict[str, Any]:
+        """Return the recipe as JSON values."""
+        return asdict(self) | {
+            "quantiles": list(self.quantiles),
+            "designs": [asdict(design) for design in self.designs],
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> Recipe:
+        """Return the recipe whose `config` this is; anything else is a ValueError.
+
+        Examples
+        --------
+        >>> recipe = choose(1000, "classes", metric="accuracy")
+        >>> Recipe.from_config(recipe.config()) == recipe
+        True
+        """
+        values = _known(config, cls, "recipe")
+        if not isinstance(values["designs"], list) or not isinstance(values["quantiles"], list):
+            raise ValueError("designs and quantiles of a recipe must be lists")
+        try:
+            designs = tuple(Design(**_known(d, Design, "design")) for d in values["designs"])
+            return cls(**values | {"designs": designs, "quantiles": tuple(values["quantiles"])})
+        except TypeError as error:
+            raise ValueError(f"a recipe does not fit: {error}") from None
+
+
+def _known(config: Any, kind: Any, what: str) -> dict[str, Any]:
+    names = [field.name for field in fields(kind)]
+    if not isinstance(config, Mapping) or set(config) != set(names):
+        raise ValueError(f"a {what} must hold {', '.join(names)}, got {config!r:.200}")
+    return dict(config)
+
+
+#: RealMLP-TD of half the width and half the epochs: a fifth of its time, and as good in an average
+#: of several. Best where the target is smooth in the numbers, or noisy.
+_SMOOTH = Design(
+    embedding="periodic",
+    embedded=3,
+    encoding=16,
+    copies=1,
+    width=128,
+    depth=3,
+    activation="selu",
+    parametric=True,
+    dropout=0.15,
+    schedule="coslog4",
+    rate=0.04,
+    beta2=0.95,
+    decay=0.02,
+    clip=0.0,
+    smoothing=0.0,
+    batch=256,
+    epochs=128,
+    patience=128,
+)
+#: The same with piecewise-linear embeddings: best where trees are, on targets with steps.
+_STEPPED = replace(_SMOOTH, embedding="piecewise", embedded=16, encoding=48, rate=0.05)
+
+
+def choose(
+    rows: int,
+    task: str,
+    *,
+    metric: str,
+    quality: str = "best",
+    n_members: int | None = None,
+    quantiles: Sequence[float] = (),
+    validation_fraction: float | None = None,
+) -> Recipe:
+    """Return the recipe for a table.
+
+    Parameters
+    ----------
+    rows : int
+        Training rows, those held out included.
+    task, metric : str
+        See `METRICS`.
+    quality : "fast" or "best"
+        One network of each design or several.
+    n_members : int, optional
+        How many networks of each design there are, instead.
+    quantiles : sequence of float
+        Of the metric "quantile".
+    validation_fraction : float, optional
+        Share of the rows that each network holds out; by default one of as many parts as there
+        are members, between a tenth and a fifth.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be.
+
+    Examples
+    --------
+    >>> choose(1000, "numbers", metric="rmse").members
+    8
+    >>> choose(1000, "numbers", metric="rmse", quality="fast").members
+    1
+    """
+    _checks.integer(rows, "rows", at_least=1)
+    _checks.choice(task, "task", METRICS)
+    _checks.choice(quality, "quality", QUALITIES)
+    members = 1 if quality == "fast" else _members_of(rows)
+    if n_members is not None:
+        members = _checks.integer(n_members, "n_members", at_least=1, at_most=1 << 10)
+    folds = max(5, min(members, 10))
+    if validation_fraction is not None:
+        share = _checks.real(validation_fraction, "validation_fraction", above=0, below=1)
+        folds = max(2, round(1 / share))
+    designs = tuple(_for_rows(design, rows, task) for design in (_SMOOTH, _STEPPED))
+    return Recipe(task, metric, tuple(map(float, quantiles)), designs, members, folds)
+
+
+def _members_of(rows: int) -> int:
+    """Return how many networks of each design are averaged: fewer where each is sure and slow."""
+    return 8 if rows <= 20_000 else 4 if rows <= 100_000 else 2
+
+
+def _for_rows(design: Design, rows: int, task: str) -> Design:
+    """Return a design with the steps that fit the rows and the rate that fits the task."""
+    steps = -(-rows // design.batch)
+    epochs = max(FEWEST_EPOCHS, min(design.epochs, MOST_STEPS // steps))
+    if task == "numbers":
+        # RealMLP's own choice; with bins a fifth of its rate was better.
+        rate = 0.2 if design.embedding == "periodic" else design.rate
+        return replace(design, epochs=epochs, rate=rate, activation="mish")
+    return replace(design, epochs=epochs)
