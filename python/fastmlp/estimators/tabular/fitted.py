@@ -196,7 +196,9 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
     shape = shape_of(recipe, layout, outputs)
     designs = recipe.designs
     holdouts = [[int(fold) for fold in each] for each in config["holdouts"]]
-    edges = [None if each is None else [list(map(float, e)) for e in each] for each in config["edges"]]
+    edges = [
+        None if each is None else [list(map(float, e)) for e in each] for each in config["edges"]
+    ]
     if len(holdouts) != len(designs) or len(edges) != len(designs):
         raise ValueError(f"the table has {len(designs)} designs, and networks of others")
     models: list[list[Model]] = []

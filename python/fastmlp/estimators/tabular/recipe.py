@@ -1,7 +1,8 @@
 """The recipe of the estimators of tables: every number of networks and training, and why it is so.
 
 A `Recipe` is data: what `choose` makes of the number of rows, the task, the metric and the quality.
-The numbers were chosen on rows that no test saw; docs/tables_recipe.md has what each of them brings.
+The numbers were chosen on rows that no test saw; docs/tables_recipe.md has what each of them
+brings.
 """
 
 from __future__ import annotations
