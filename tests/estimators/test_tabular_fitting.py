@@ -10,14 +10,14 @@ import time
 
 import numpy as np
 import pytest
+
+from fastmlp import graph as g
+from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
 from fastmlp.estimators.tabular.member import Rows
 from fastmlp.estimators.tabular.network import Shape, build, edges_for, inputs_of, loss_of
 from fastmlp.estimators.tabular.recipe import METRICS, choose
-
-from fastmlp import graph as g
-from fastmlp.data.table import Layout
 
 LAYOUT = Layout(3, 2, (4, 11))
 

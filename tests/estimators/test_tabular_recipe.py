@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from fastmlp.estimators.tabular.recipe import METRICS, Recipe, choose
-from fastmlp.estimators.tabular.splits import deal
 from sklearn.metrics import log_loss, mean_pinball_loss, roc_auc_score
 
 from fastmlp.estimators.tabular import measures, weighing
+from fastmlp.estimators.tabular.recipe import METRICS, Recipe, choose
+from fastmlp.estimators.tabular.splits import deal
 
 RNG = np.random.default_rng(0)
 
