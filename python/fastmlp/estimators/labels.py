@@ -32,6 +32,38 @@ def _is_missing(label: Any) -> bool:
     return isinstance(label, float) and label != label
 
 
+def check_kinds_of_labels(y: Any, name: str) -> None:
+    """Raise for labels that are missing, and for texts among other labels.
+
+    Raises
+    ------
+    TypeError
+        If they are of two kinds.
+    ValueError
+        If one is missing.
+
+    Examples
+    --------
+    >>> check_kinds_of_labels(["yes", "no"], "y")
+    """
+    if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
+        return
+    labels = np.asarray(y).ravel().tolist()
+    missing = [i for i, label in enumerate(labels) if _is_missing(label)]
+    if missing:
+        raise ValueError(
+            f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
+            f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
+        )
+    texts = sum(isinstance(label, str) for label in labels)
+    if 0 < texts < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        raise TypeError(
+            f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
+            f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
+        )
+
+
 class LabelledMLP(BaseMLP):
     """The part of `MLPClassifier` that knows labels."""
 
@@ -109,22 +141,7 @@ class LabelledMLP(BaseMLP):
         return 0.0 if self.out_activation_ == "identity" else 0.5
 
     def _check_targets(self, y: Any, name: str) -> None:
-        if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
-            return
-        labels = np.asarray(y).ravel().tolist()
-        missing = [i for i, label in enumerate(labels) if _is_missing(label)]
-        if missing:
-            raise ValueError(
-                f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
-                f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
-            )
-        texts = sum(isinstance(label, str) for label in labels)
-        if 0 < texts < len(labels):
-            other = next(label for label in labels if not isinstance(label, str))
-            raise TypeError(
-                f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
-                f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
-            )
+        check_kinds_of_labels(y, name)
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""
