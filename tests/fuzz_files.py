@@ -28,6 +28,9 @@ VALUES = [
     *("\ud800", "ü" * 300, "NaN", "Infinity", "[" * 2000),
     *([], [0], [0, 0], [[]], {}, {"class": "Dense"}, {"units": 3}),
 ]
+# Texts of a header, those that say most several times.
+KEYS = ["architecture"] * 4 + ["objective", "metadata", "seed", "fits", "dtype"]
+KEYS += ["kind"] + ["estimator"] * 4 + ["networks"] * 3
 SECONDS = 10  # none of these small files may take so long
 
 
@@ -51,6 +54,33 @@ def originals():
         for model in (joined, fitted, double, several):
             model.save(Path(folder) / "m")
             files.append((Path(folder) / "m").read_bytes())
+    return files
+
+
+def estimators():
+    """Return good files of estimators of tables."""
+    table = {
+        "size": [1.0, 2.5, None, 4.0] * 10,
+        "kind": [f"k{i % 12}" for i in range(40)],
+        "day": [f"2026-01-{1 + i % 28:02}" for i in range(40)],
+        "sold": ["yes", "no"] * 20,
+    }
+    label, price = ["a", "b"] * 20, np.arange(40.0)
+    two = np.column_stack([price, -price])
+    fast = {"quality": "fast", "random_state": 0, "time_limit": 0.2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is nothing to learn
+        fitted = [
+            fm.TabularClassifier(class_weight={"a": 2.0, "b": 1.0}, **fast).fit(table, label),
+            fm.TabularRegressor("quantile", kinds={"size": "number"}, **fast).fit(table, price),
+            fm.TabularRegressor(**fast).fit(list(zip(*table.values(), strict=True)), two),
+        ]
+    fitted[0].metadata_ = {"nested": {"ü": [True, None]}}
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for estimator in fitted:
+            estimator.save(Path(folder) / "e")
+            files.append((Path(folder) / "e").read_bytes())
     return files
 
 
@@ -110,7 +140,7 @@ def spoil_header(rng, whole):
             if not isinstance(meta, dict):
                 break
             continue
-        key = rng.choice(["architecture"] * 4 + ["objective", "metadata", "seed", "fits", "dtype"])
+        key = rng.choice([key for key in KEYS if key in meta] or ["dtype"])
         try:
             meta[str(key)] = json.dumps(spoil(rng, json.loads(meta[str(key)])))
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -179,6 +209,8 @@ def verdict(path):
         # The first words, without what differs from file to file.
         return " ".join(re.sub(r"'.*?'|[^\sa-zA-Z]+", "_", text.partition(": ")[2]).split()[:4])
     assert time.monotonic() - begin < SECONDS, "it took too long"
+    if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
+        return verdict_of_estimator(model, path)
     assert np.isfinite(model.parameters.flat).all()
     columns = model.network.input_columns
     if sum(columns) + sum(model.network.outputs.columns) < 10**6:
@@ -192,13 +224,32 @@ def verdict(path):
     return "loaded"
 
 
+def verdict_of_estimator(estimator, path):
+    """Return that it was loaded, if it is an estimator that works."""
+    names = estimator.preprocessing_.seen
+    rows = {name: [None, None] for name in names}
+    if not hasattr(estimator, "feature_names_in_"):
+        rows = np.full((2, len(names)), None)
+    predict = getattr(estimator, "predict_proba", estimator.predict)
+    known = predict(rows)
+    assert np.isfinite(known).all()
+    if not hasattr(estimator, "classes_"):
+        assert np.isfinite(estimator.predict_interval(rows, 0.01)).all()
+    twin = Path(f"{path}.twin")
+    estimator.save(twin)
+    again = fm.load(twin)
+    np.testing.assert_array_equal(getattr(again, predict.__name__)(rows), known)
+    return "loaded"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     warnings.simplefilter("error")
-    rng, files, found = np.random.default_rng(options.seed), originals(), collections.Counter()
+    rng, found = np.random.default_rng(options.seed), collections.Counter()
+    files = originals() + estimators()
     kept = Path(tempfile.mkdtemp(prefix="fuzz-files-"))
     print(f"seed {options.seed}; what goes wrong is kept in {kept}", flush=True)
     end, wrong = time.monotonic() + options.seconds, 0

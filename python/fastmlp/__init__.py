@@ -37,7 +37,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "callbacks": "CSVLogger Callback Checkpoint EarlyStopping ModelCheckpoint "
         "ReduceLROnPlateau TensorBoard",
         "config": "__version__ get_num_threads set_num_threads show_versions",
-        "estimators": "MLPClassifier MLPRegressor from_sklearn",
+        "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor from_sklearn",
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "

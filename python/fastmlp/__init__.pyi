@@ -22,6 +22,8 @@ from fastmlp.config import set_num_threads as set_num_threads
 from fastmlp.config import show_versions as show_versions
 from fastmlp.estimators import MLPClassifier as MLPClassifier
 from fastmlp.estimators import MLPRegressor as MLPRegressor
+from fastmlp.estimators import TabularClassifier as TabularClassifier
+from fastmlp.estimators import TabularRegressor as TabularRegressor
 from fastmlp.estimators import from_sklearn as from_sklearn
 from fastmlp.graph.check import check_gradients as check_gradients
 from fastmlp.history import History as History

@@ -9,5 +9,13 @@ their loss curves follow scikit-learn's. What is beyond scikit-learn is off by d
 from fastmlp.estimators.classifier import MLPClassifier
 from fastmlp.estimators.peer import from_sklearn
 from fastmlp.estimators.regressor import MLPRegressor
+from fastmlp.estimators.tabular.classifier import TabularClassifier
+from fastmlp.estimators.tabular.regressor import TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+    "from_sklearn",
+]

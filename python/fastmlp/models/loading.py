@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastmlp.models import files
+from fastmlp.models import container, files
 from fastmlp.models.model import Model
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from fastmlp.models.container import Contents
 
-def load(path: str | PathLike[str]) -> Model:
-    """Read a model from a file written by `Model.save`.
+
+def load(path: str | PathLike[str]) -> Any:
+    """Read a model from a file written by `Model.save`, or an estimator of tables.
 
     Parameters
     ----------
@@ -22,9 +24,10 @@ def load(path: str | PathLike[str]) -> Model:
 
     Returns
     -------
-    Model
-        With the weights, `metadata` and seed of the one saved; its next `fit` starts the optimizer
-        anew.
+    Model, TabularClassifier or TabularRegressor
+        What was saved. A model has the weights, `metadata` and seed of the one saved, and its next
+        `fit` starts the optimizer anew; an estimator predicts as the one saved, and has no rows of
+        its training data.
 
     Raises
     ------
@@ -41,6 +44,17 @@ def load(path: str | PathLike[str]) -> Model:
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.safetensors'
     """
+    return container.read(Path(path), _built)
+
+
+def _built(contents: Contents) -> Any:
+    kind = contents.header.get("kind")
+    if kind == "tabular":
+        from fastmlp.estimators.tabular import files as tabular
+
+        return tabular.estimator_of(contents)
+    if kind is not None:
+        raise ValueError(f"it holds {kind[:20]!r}, which this fastmlp does not know")
     model = object.__new__(Model)
-    model._restore(files.read(Path(path)))
+    model._restore(files.state_of(contents))
     return model

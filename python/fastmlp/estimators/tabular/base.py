@@ -1,0 +1,352 @@
+"""What the estimators of tables have in common: tables in, fitting, importances, files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from fastmlp import _checks
+from fastmlp.data.table import Preprocessing
+from fastmlp.estimators.tabular import judging, tables
+from fastmlp.estimators.tabular.fitted import Fitted
+from fastmlp.estimators.tabular.fitting import fit_tables
+from fastmlp.estimators.tabular.importances import MOST_ROWS, REPEATS, HeldOut, Judge, permuted
+from fastmlp.estimators.tabular.recipe import QUALITIES, choose
+from fastmlp.estimators.tabular.watching import Watch
+from fastmlp.training import warned
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from fastmlp.data.columns.words import Note
+    from fastmlp.data.frames import Table
+
+    Array = NDArray[Any]
+
+
+class BaseTabular(BaseEstimator):  # type: ignore[misc]
+    """Base of `TabularClassifier` and `TabularRegressor`; not for use by itself."""
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
+        "quality": [StrOptions(set(QUALITIES))],
+        "n_members": [Interval(Integral, 1, None, closed="left"), None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "kinds": [dict, None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "random_state": ["random_state"],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["verbose", StrOptions({"auto"})],
+    }
+
+    # Of the estimators.
+    metric: str
+    quality: str
+    n_members: int | None
+    time_limit: float | None
+    kinds: dict[str, str] | None
+    validation_fraction: float | None
+    random_state: Any
+    n_threads: int | None
+    verbose: Any
+    _importances: Array | None
+    _held_out: HeldOut
+
+    # What the two kinds of estimators decide.
+
+    _task: str
+
+    def _quantiles(self) -> tuple[float, ...]:
+        return ()
+
+    def _check_targets(self, y: Any, name: str) -> Any:
+        """Return targets that can be indexed by rows, or raise."""
+        raise NotImplementedError
+
+    def _learn_targets(self, y: Any) -> dict[str, Any]:
+        """Return what is learned of targets, as attributes."""
+        raise NotImplementedError
+
+    def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
+        """Return targets as networks are trained on them."""
+        raise NotImplementedError
+
+    def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
+        """Return what networks put out, or targets they are trained on, in the targets' units."""
+        raise NotImplementedError
+
+    def _weigh(self, y: Any, weights: Array | None, found: Mapping[str, Any]) -> Array | None:
+        return weights
+
+    def _also_learned(self, rows: HeldOut, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what else is learned of held-out rows, as attributes."""
+        return {}
+
+    def _nothing(self, found: Mapping[str, Any]) -> str:
+        """Say what predicts without a model."""
+        raise NotImplementedError
+
+    # Fitting.
+
+    def _fit(
+        self, X: Any, y: Any, weight: Any, eval_set: Any, X_val: Any, y_val: Any, weight_val: Any
+    ) -> None:
+        begin = time.monotonic()
+        quantiles = self._quantiles()
+        fraction = self.validation_fraction
+        given = tables.validation(eval_set, X_val, y_val, weight_val, fraction)
+        rows = self._rows(X, y, weight, "")
+        if rows.table.rows < 2:
+            raise ValueError("X has 1 sample, of weight above 0; at least 2 rows are needed")
+        notes: list[str] = []
+        prepare = Preprocessing.learn(rows.table, kinds=self.kinds, note=notes.append)
+        names = list(rows.table.columns)
+        found: dict[str, Any] = {
+            "preprocessing_": prepare,
+            "n_features_in_": len(names),
+            **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
+            **self._learn_targets(rows.y),
+        }
+        X, t = prepare.transform(rows.table), self._encode(rows.y, found)
+        weights = self._weigh(rows.y, rows.weights, found)
+        held = None if given is None else self._held(given, found)
+        classes = len(found.get("classes_", ()))
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        recipe = choose(
+            len(t),
+            self._task,
+            metric=self.metric,
+            quality=self.quality,
+            n_members=self.n_members,
+            quantiles=quantiles,
+            validation_fraction=fraction,
+        )
+        with Watch(self.verbose) as watch:
+            fitted = fit_tables(
+                X,
+                prepare.layout,
+                t,
+                weights,
+                recipe,
+                seed,
+                classes=classes,
+                eval=held,
+                deadline=None if self.time_limit is None else begin + self.time_limit,
+                n_threads=self.n_threads,
+                progress=watch if watch.shows else None,
+            )
+        found |= {
+            "n_members_": fitted.members,
+            "stopped_": fitted.stopped,
+            "notes_": tuple(notes),
+            "metadata_": {},
+            "_fitted": fitted,
+            "_seed": seed,
+            "_importances": None,
+        }
+        data = (X, t, weights) if held is None else held
+        seen = self._seen(fitted, data, found, given=held is not None)
+        found |= self._judged(seen, t, weights, found)
+        fitted.folds = fitted.held_out = None  # as long as the table
+        self._adopt(found)
+
+    def _adopt(self, found: dict[str, Any]) -> None:
+        """Take attributes in the place of those of an earlier fit."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # such as the names of columns, if the new table has none
+        self.__dict__.update(found)
+
+    def _rows(self, X: Any, y: Any, weight: Any, suffix: str) -> tables.Rows:
+        owner = type(self).__name__
+        return tables.rows_of(X, y, weight, suffix, self._check_targets, owner)
+
+    def _held(
+        self, given: tuple[Any, Any, Any], found: Mapping[str, Any], suffix: str = "_val"
+    ) -> tuple[Array, Array, Array | None]:
+        """Return rows that are not trained on, prepared as those that are."""
+        rows = self._rows(*given, suffix)
+        self._check_columns(rows.table, rows.has_names, found, f"X{suffix}")
+        t = self._encode(rows.y, found)
+        X = found["preprocessing_"].transform(rows.table)
+        return X, t, self._weigh(rows.y, rows.weights, found)
+
+    def _seen(
+        self, fitted: Fitted, rows: tuple[Any, Any, Any], found: dict[str, Any], *, given: bool
+    ) -> HeldOut:
+        """Return the rows that were held out."""
+        X, t, weights = rows
+        folds, y = None if given else fitted.folds, np.asarray(fitted.held_out)
+        held = HeldOut(X, self._decode(t, found), y, weights, fitted, folds)
+        return held.at(np.flatnonzero(np.isfinite(y).all(axis=1)))
+
+    def _judged(
+        self, rows: HeldOut, t: Array, weights: Array | None, found: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return what held-out rows say, as attributes; warn if the networks say nothing."""
+        judge = self._judge(found)
+        nothing = judging.constant(
+            self.metric,
+            self._decode(t, found),
+            weights,
+            judge.quantiles,
+            classes=len(found.get("classes_", ())),
+        )
+        constant = np.broadcast_to(nothing, (len(rows), nothing.shape[1]))
+        score = judge(rows.t, rows.y, rows.weights)
+        baseline = judging.score(self.metric, rows.t, constant, rows.weights, judge.quantiles)
+        if not (np.isnan(score) or judging.is_better(self.metric, score, baseline)):
+            warned.warn(
+                f"the model is no better than {self._nothing(found)}: {self.metric} {score:.4g} on "
+                f"{len(rows):,} held-out rows, and {baseline:.4g} without a model; the columns may "
+                "say nothing of the target",
+                UserWarning,
+            )
+        return {
+            "validation_score_": score,
+            "baseline_score_": baseline,
+            "_held_out": rows.some(MOST_ROWS, found["_seed"]),
+            **self._also_learned(rows, found),
+        }
+
+    def _judge(self, found: Mapping[str, Any]) -> Judge:
+        recipe = found["_fitted"].recipe  # parameters may have been set anew since
+        return Judge(recipe.metric, recipe.quantiles, lambda y: self._decode(y, found))
+
+    # Predicting.
+
+    def _check_columns(
+        self, table: Table, has_names: bool, found: Mapping[str, Any], name: str
+    ) -> None:
+        """Raise or warn, as scikit-learn does, where columns go by their position."""
+        had_names = "feature_names_in_" in found
+        if has_names and had_names:
+            return
+        wanted, kind = found["n_features_in_"], type(self).__name__
+        if len(table.columns) != wanted:
+            raise ValueError(
+                f"{name} has {len(table.columns)} features, but {kind} is expecting {wanted} "
+                "features as input"
+            )
+        if has_names != had_names:
+            has = "has feature names" if has_names else "does not have valid feature names"
+            was = "with" if had_names else "without"
+            warned.warn(
+                f"{name} {has}, but {kind} was fitted {was} feature names: columns are taken by "
+                "their position",
+                UserWarning,
+            )
+
+    def _features(self, X: Any, note: Note = lambda text: None) -> Array:
+        """Return the numbers that the networks read."""
+        check_is_fitted(self, "preprocessing_")
+        table, has_names = tables.read(X)
+        self._check_columns(table, has_names, vars(self), "X")
+        features: Array = self.preprocessing_.transform(table, note)
+        return features
+
+    def _outputs(self, X: Any) -> Array:
+        """Return what the networks put out for a table, in the targets' units."""
+        features = self._features(X)
+        y = self._fitted.predict(features, n_threads=self.n_threads)
+        return self._decode(y, vars(self))
+
+    # What the predictions rest on.
+
+    @property
+    def feature_importances_(self) -> Array:
+        """How much worse `metric` is on held-out rows when a column is permuted: (n_features,).
+
+        In the order of `feature_names_in_`, the mean of 5 permutations of at most 1,000 rows.
+        Computed when first asked for, from rows that the fit has kept, or when the estimator is
+        pickled or saved, since these rows do not go into files.
+        """
+        check_is_fitted(self, "preprocessing_")
+        if self._importances is None:
+            self._importances = self._permuted(self._held_out, REPEATS).mean(axis=1)
+        found: Array = self._importances.copy()
+        return found
+
+    def importances(
+        self, X: Any, y: Any, sample_weight: Any = None, *, n_repeats: int = REPEATS
+    ) -> Array:
+        """Return how much worse `metric` is on these rows when a column is permuted.
+
+        Parameters
+        ----------
+        X : table
+            Rows that were not trained on; of trained ones it would be what the networks have
+            learnt by heart.
+        y : array-like or str
+            Their targets, or the name of their column in X.
+        sample_weight : array-like of shape (rows,), optional
+        n_repeats : int, default 5
+            How often each column is permuted.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_repeats)
+            In the order of `feature_names_in_`: accuracy or AUC lost; log loss, RMSE, absolute
+            error or pinball loss gained, in the target's units. 0 for columns that are not used.
+        """
+        check_is_fitted(self, "preprocessing_")
+        n_repeats = _checks.integer(n_repeats, "n_repeats", at_least=1)
+        found = vars(self)
+        features, t, weights = self._held((X, y, sample_weight), found, "")
+        outputs = self._fitted.predict(features, n_threads=self.n_threads)
+        t = self._decode(t, found)
+        return self._permuted(HeldOut(features, t, outputs, weights, self._fitted, None), n_repeats)
+
+    def _permuted(self, rows: HeldOut, repeats: int) -> Array:
+        found = self.preprocessing_.places
+        columns = [found.get(name, ()) for name in self.preprocessing_.seen]
+        judge = self._judge(vars(self))
+        return permuted(rows, columns, judge, self._seed, repeats, self.n_threads)
+
+    # Objects and files.
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**super().__getstate__()}
+        if state.get("_held_out") is not None:
+            state["_importances"] = self.feature_importances_
+            state["_held_out"] = None  # rows of the training data
+        return state
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted estimator to a file, from which `fastmlp.load` reads it.
+
+        One safetensors file with all that predictions need: how columns become numbers, networks,
+        labels, intervals, importances and `metadata_`; no rows of the training data, no pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; the name must not end as other formats do.
+
+        Raises
+        ------
+        ValueError
+            If `metadata_` is not JSON, or the name promises another format.
+        OSError
+            If the file cannot be written; then what was there is as before.
+        """
+        from fastmlp.estimators.tabular import files
+
+        check_is_fitted(self, "preprocessing_")
+        files.save(self, path)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,129 @@
+"""The rows that a fit has held out: what they say of the networks, and of each column."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp.estimators.tabular import judging
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastmlp.estimators.tabular.fitted import Fitted
+
+    Array = NDArray[Any]
+
+# How many rows to permute at most, and how often.
+MOST_ROWS, REPEATS = 1000, 5
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A metric in the targets' own units.
+
+    Attributes
+    ----------
+    metric : str
+    quantiles : tuple of float
+    decode : function of an array
+        From what the networks put out to predictions.
+    """
+
+    metric: str
+    quantiles: tuple[float, ...]
+    decode: Callable[[Array], Array]
+
+    def __call__(self, t: Array, y: Array, weights: Array | None) -> float:
+        """Return the metric of what the networks put out."""
+        return judging.score(self.metric, t, self.decode(y), weights, self.quantiles)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows, each with what networks that were not trained on it say.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (rows, features)
+    t : ndarray
+        Targets in their units, or numbers of classes.
+    y : ndarray of shape (rows, outputs)
+        What the networks put out.
+    weights : ndarray of shape (rows,) or None
+    fitted : Fitted
+    folds : ndarray of shape (rows,) or None
+        Which fold each row is in; None if no network was trained on any.
+    """
+
+    X: Array
+    t: Array
+    y: Array
+    weights: Array | None
+    fitted: Fitted
+    folds: Array | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def at(self, rows: Array) -> HeldOut:
+        """Return some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        folds = None if self.folds is None else self.folds[rows]
+        return HeldOut(self.X[rows], self.t[rows], self.y[rows], weights, self.fitted, folds)
+
+    def some(self, most: int, seed: int) -> HeldOut:
+        """Return at most so many of the rows, by chance."""
+        if len(self) <= most:
+            return self
+        chosen = np.random.default_rng(seed).choice(len(self), most, replace=False)
+        return self.at(np.sort(chosen))
+
+    def predict(self, X: Array, n_threads: int | None = None) -> Array:
+        """Return what the networks put out for other features of these rows."""
+        if self.folds is None:
+            return self.fitted.predict(X, n_threads=n_threads)
+        fitted = copy.copy(self.fitted)
+        fitted.folds = self.folds
+        return fitted.predict_held_out(X, n_threads=n_threads)
+
+
+def permuted(
+    rows: HeldOut,
+    columns: Sequence[Sequence[int]],
+    judge: Judge,
+    seed: int,
+    repeats: int = REPEATS,
+    n_threads: int | None = None,
+) -> Array:
+    """Return how much worse the metric is when a column is permuted: (columns, repeats).
+
+    Permutation importance (Breiman, Machine Learning 45, 2001; Fisher, Rudin and Dominici, JMLR 20,
+    2019): what a model gets from a column is lost when the rows exchange its values.
+
+    Parameters
+    ----------
+    rows : HeldOut
+    columns : sequence of sequences of int
+        The features of each column; one without any has importance 0.
+    judge : Judge
+    seed : int
+    repeats : int
+    n_threads : int, optional
+    """
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(rows)) for _ in range(repeats)]
+    before = judge(rows.t, rows.y, rows.weights)
+    found = np.zeros((len(columns), repeats))
+    sign = 1 if judge.metric in judging.RISING else -1
+    for c, features in enumerate(map(list, columns)):
+        for r, order in enumerate(orders if features else ()):
+            X = rows.X.copy()
+            X[:, features] = X[order][:, features]
+            after = judge(rows.t, rows.predict(X, n_threads), rows.weights)
+            found[c, r] = sign * (before - after)
+    return found

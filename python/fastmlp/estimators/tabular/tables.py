@@ -1,0 +1,190 @@
+"""Tables and targets as `fit` gets them, checked in scikit-learn's words where it has some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length
+
+from fastmlp.data import frames
+from fastmlp.estimators.base import checked_weight, naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table with their targets, checked; those of weight 0 are left out.
+
+    Attributes
+    ----------
+    table : frames.Table
+    has_names : bool
+        Whether the columns' names are texts of the user's.
+    y
+        Targets as the user gave them.
+    weights : ndarray of shape (rows,) or None
+    """
+
+    table: frames.Table
+    has_names: bool
+    y: Any
+    weights: Array | None
+
+
+def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
+    """Return the columns of any table, and whether their names are texts of the user's.
+
+    Names that are no texts, as those that pandas gives to a frame made of a matrix, are none.
+
+    Parameters
+    ----------
+    X
+        A table of pandas, polars or pyarrow, a mapping of names to columns, an array, or rows in a
+        list.
+    name : str
+        Of the argument, for errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no table, or there are no columns or rows.
+
+    Examples
+    --------
+    >>> table, has_names = read({"size": [1.0, 2.5], "kind": ["a", "b"]})
+    >>> list(table.columns), table.rows, has_names
+    (['size', 'kind'], 2, True)
+    >>> list(read([[1, "a"], [2, "b"]])[0].columns)
+    ['x0', 'x1']
+    """
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(f"{name} has masked values; make them NaN with {name}.filled(np.nan)")
+    is_matrix = isinstance(X, np.ndarray) and X.dtype.names is None
+    if is_matrix or (hasattr(X, "__array__") and frames.columns(X) is None):
+        with naming(name):
+            X = check_array(X, dtype=None, ensure_all_finite=False)
+    table = frames.named(X, name)
+    if not table.columns:
+        raise ValueError(f"{name} has no columns; expected at least one")
+    if not table.rows:
+        shape = (0, len(table.columns))
+        raise ValueError(
+            f"{name}: Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required"
+        )
+    labels = X.columns if hasattr(X, "iloc") else ()
+    return table, table.named and all(isinstance(label, str) for label in labels)
+
+
+def rows_of(
+    X: Any, y: Any, weight: Any, suffix: str, check_targets: Callable[[Any, str], Any], owner: str
+) -> Rows:
+    """Check a table with its targets and weights.
+
+    Parameters
+    ----------
+    X, y, weight
+        As the user gave them; y may be the name of a column of X.
+    suffix : str
+        What follows X, y and sample_weight in the names of these arguments.
+    check_targets : function of targets and their name
+        Returns them, or raises.
+    owner : str
+        The estimator, for errors.
+    """
+    X, y = split(X, y, f"y{suffix}", owner)
+    table, has_names = read(X, f"X{suffix}")
+    frames.refuse_dates(y, f"y{suffix}")
+    y = check_targets(y, f"y{suffix}")
+    check_consistent_length(np.empty(table.rows), y)
+    weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
+    if weights is None:
+        return Rows(table, has_names, y, None)
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight{suffix} must not be negative, got {weights.min():g}")
+    kept = np.flatnonzero(weights)
+    if len(kept) == len(weights):
+        return Rows(table, has_names, y, weights)
+    columns = {key: _safe_indexing(column, kept) for key, column in table.columns.items()}
+    table = frames.Table(columns, len(kept), table.named)
+    return Rows(table, has_names, _safe_indexing(y, kept), weights[kept])
+
+
+def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
+    """Return a table and its targets; a text in their place is the name of a column in the table.
+
+    Raises
+    ------
+    TypeError
+        If there is a name, but X has none.
+    ValueError
+        If there are no targets, or no column of that name.
+
+    Examples
+    --------
+    >>> X, y = split({"a": [1, 2], "cost": [3, 4]}, "cost", "y", "TabularRegressor")
+    >>> list(X.columns), y
+    (['a'], [3, 4])
+    """
+    if y is None:
+        raise ValueError(
+            f"{owner} requires {name} to be passed, but the target {name} is None; give the "
+            "targets, or the name of their column in the table"
+        )
+    if not isinstance(y, str):
+        return X, y
+    table = frames.named(X)
+    if not table.named:
+        raise TypeError(
+            f"{name}={y!r} is the name of a column, but the table has no names: give a data frame, "
+            "or the targets themselves"
+        )
+    if y not in table.columns:
+        known = list(table.columns)
+        more = ", …" if len(known) > 20 else ""
+        raise ValueError(
+            f"{name}={y!r} is no column of the table, which has "
+            f"{', '.join(map(repr, known[:20]))}{more}"
+        )
+    columns = {key: column for key, column in table.columns.items() if key != y}
+    return frames.Table(columns, table.rows, True), table.columns[y]
+
+
+def validation(
+    eval_set: Any, X: Any, y: Any, weight: Any, fraction: float | None
+) -> tuple[Any, Any, Any] | None:
+    """Return rows to validate on and their weights, from either way to give them; None if none.
+
+    Examples
+    --------
+    >>> validation(([[1]], [2]), None, None, None, None)
+    ([[1]], [2], None)
+    """
+    if eval_set is not None:
+        if X is not None or y is not None:
+            raise ValueError("give eval_set=(X, y), or X_val= and y_val=, not both")
+        pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
+        if not isinstance(pairs, list) or len(pairs) != 1 or len(pairs[0]) != 2:
+            many = f" of {len(pairs)}" if isinstance(pairs, list) else ""
+            raise ValueError(
+                "eval_set must be one pair (X, y) of rows to validate on, or a list of one pair, "
+                f"got {type(eval_set).__name__}{many}"
+            )
+        ((X, y),) = pairs
+    if (X is None) != (y is None) or (X is None and weight is not None):
+        raise ValueError("X_val and y_val go together, and sample_weight_val with them")
+    if X is None:
+        return None
+    if fraction is not None:
+        raise ValueError(
+            "validation_fraction is the share of rows to hold out, but rows to validate on are "
+            "given: leave one of them out"
+        )
+    return X, y, weight

@@ -1,0 +1,572 @@
+"""Estimators of tables: whatever the table, what goes in comes out right, or an error says why."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import d2_pinball_score, log_loss, r2_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastmlp as fm
+import messy_tables
+from fastmlp.estimators.tabular import judging
+
+TABLES = {
+    "customers": (fm.TabularClassifier, messy_tables.customers),
+    "wines": (fm.TabularClassifier, messy_tables.wines),
+    "patients": (fm.TabularRegressor, messy_tables.patients),
+}
+
+
+def fast(kind, *arguments, **settings):
+    return kind(*arguments, quality="fast", random_state=0, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return each table with its targets, and an estimator fitted to three quarters of it."""
+    found = {}
+    for name, (kind, make) in TABLES.items():
+        X, y = make()
+        test = np.arange(len(X)) % 4 == 0
+        found[name] = X, y, test, fast(kind).fit(X[~test], y[~test])
+    return found
+
+
+@pytest.fixture(params=TABLES)
+def case(request, fitted):
+    return fitted[request.param]
+
+
+def outputs(estimator, X):
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(X)
+    return estimator.predict(X)
+
+
+# --- messy tables ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "least"), [("customers", 0.7), ("wines", 0.9), ("patients", 0.2)])
+def test_a_messy_table_is_learned_from_without_anything_to_prepare(fitted, name, least):
+    X, y, test, estimator = fitted[name]
+    assert estimator.score(X[test], y[test]) > least
+    assert judging.is_better(
+        estimator.metric, estimator.validation_score_, estimator.baseline_score_
+    )
+
+
+def test_what_was_noticed_of_the_columns_is_told(fitted):
+    *_, estimator = fitted["customers"]
+    told = "\n".join(estimator.notes_)
+    for left_out in ("'country'", "'fax'", "'age again'", "'id'"):
+        assert f"column {left_out} is left out" in told
+    assert estimator.preprocessing_.names == ("age", "spent", "member", "city", "plan", "since")
+
+
+def test_columns_in_another_order_and_more_columns_change_nothing(case):
+    X, _, _, estimator = case
+    other = X[X.columns[::-1]].assign(more=1.0)
+    np.testing.assert_array_equal(outputs(estimator, other), outputs(estimator, X))
+
+
+def test_another_dtype_of_the_same_values_changes_nothing(fitted):
+    X, _, _, estimator = fitted["customers"]
+    other = X.assign(
+        age=X["age"].astype("Int64"),
+        spent=pd.to_numeric(X["spent"], errors="coerce"),
+        member=X["member"] == "Yes",
+        city=X["city"].astype(str),
+        plan=X["plan"].astype("category").cat.set_categories(["pro", "plus", "basic", "new"]),
+        since=pd.to_datetime(X["since"]),
+    )
+    np.testing.assert_array_equal(outputs(estimator, other), outputs(estimator, X))
+
+
+def test_a_column_that_is_missing_is_named(case):
+    X, _, _, estimator = case
+    gone = estimator.preprocessing_.names[1]
+    with pytest.raises(ValueError, match=f"lacks 1 of the .* columns .*: '{gone}'"):
+        estimator.predict(X.drop(columns=gone))
+
+
+def test_unknown_categories_and_missing_values_are_predicted(case):
+    X, _, _, estimator = case
+    strange = X.astype(object).where(np.zeros(X.shape, bool), None)
+    assert np.isfinite(outputs(estimator, X.head(3).assign(city="nowhere"))).all()
+    assert np.isfinite(outputs(estimator, strange)).all()
+
+
+@pytest.mark.parametrize("kind", ["polars", "arrow", "dict", "records"])
+def test_any_kind_of_table_gives_the_same_model(kind):
+    X, y = messy_tables.wines()
+    X = X.drop(columns=["hue"]).astype({"strength": str})
+    known = fast(fm.TabularClassifier).fit(X, y).predict_proba(X)
+    if kind == "polars":
+        other = pytest.importorskip("polars").from_pandas(X)
+    elif kind == "arrow":
+        other = pytest.importorskip("pyarrow").Table.from_pandas(X)
+    else:
+        other = {name: X[name].tolist() for name in X}
+        if kind == "records":
+            other = [
+                dict(zip(other, row, strict=True)) for row in zip(*other.values(), strict=True)
+            ]
+    estimator = fast(fm.TabularClassifier).fit(other, y)
+    np.testing.assert_array_equal(estimator.predict_proba(other), known)
+    assert estimator.feature_names_in_.tolist() == X.columns.tolist()
+
+
+def test_kinds_of_columns_can_be_said():
+    X, y = messy_tables.patients()
+    estimator = fast(fm.TabularRegressor, kinds={"s4": "category", "age": "ignore"}).fit(X, y)
+    kinds = {column.name: column.kind for column in estimator.preprocessing_.columns}
+    assert kinds["s4"] == "category"
+    assert "age" not in kinds
+    assert estimator.feature_importances_[0] == 0
+
+
+@pytest.mark.parametrize("kinds", [{"age": "float"}, {"agee": "number"}])
+def test_unknown_kinds_and_columns_are_errors(kinds):
+    X, y = messy_tables.patients()
+    with pytest.raises(ValueError, match=next(iter(kinds))):
+        fast(fm.TabularRegressor, kinds=kinds).fit(X, y)
+
+
+# --- targets ---------------------------------------------------------------------------------
+
+
+def two_blobs(rows=80):
+    rng = np.random.default_rng(0)
+    t = np.arange(rows) % 2
+    return rng.normal(size=(rows, 3)) + 2 * t[:, None], t
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["no", "yes"],
+        np.array(["no", "yes"]),
+        [False, True],
+        [3, 7],
+        np.array([3, 7], np.int8),
+        [0.0, 1.0],
+        pd.array([3, 7], "Int64"),
+        pd.Categorical(["yes", "no"]),
+    ],
+    ids=str,
+)
+def test_labels_of_any_kind_come_back_as_they_are(labels):
+    X, t = two_blobs()
+    y = pd.Series(labels)[t] if hasattr(labels, "isna") else np.asarray(labels)[t]
+    estimator = fast(fm.TabularClassifier).fit(X, y)
+    assert sorted(estimator.classes_.tolist()) == sorted(labels)
+    predicted = estimator.predict(X)
+    assert predicted.dtype == estimator.classes_.dtype
+    assert (predicted == np.asarray(y)).mean() > 0.9
+    assert estimator.score(X, y) > 0.9
+
+
+def test_the_columns_of_probabilities_are_in_the_order_of_classes():
+    X, t = two_blobs()
+    estimator = fast(fm.TabularClassifier).fit(X, np.array(["z", "a"])[t])
+    assert estimator.classes_.tolist() == ["a", "z"]
+    probabilities = estimator.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (estimator.classes_[probabilities.argmax(axis=1)] == estimator.predict(X)).all()
+    np.testing.assert_allclose(np.exp(estimator.predict_log_proba(X)), probabilities)
+
+
+def test_the_target_may_be_a_column_of_the_table():
+    X, y = messy_tables.patients()
+    table = X.assign(progression=y)
+    estimator = fast(fm.TabularRegressor).fit(table, "progression")
+    same = fast(fm.TabularRegressor).fit(X, y)
+    np.testing.assert_array_equal(estimator.predict(table), same.predict(X))
+    assert estimator.score(table, "progression") == same.score(X, y)
+    assert "progression" not in estimator.feature_names_in_
+
+
+def test_a_target_that_is_no_column_is_an_error():
+    X, y = messy_tables.patients()
+    with pytest.raises(ValueError, match="y='bmj' is no column of the table, which has 'age'"):
+        fm.TabularRegressor().fit(X, "bmj")
+    with pytest.raises(TypeError, match="the table has no names"):
+        fm.TabularRegressor().fit(y.to_numpy()[:, None], "y")
+
+
+def test_several_targets_are_predicted_each_in_its_own_unit():
+    X, y = messy_tables.patients()
+    both = np.column_stack([y, 1e6 - 1000 * y])
+    estimator = fast(fm.TabularRegressor).fit(X, both)
+    predicted = estimator.predict(X)
+    assert predicted.shape == both.shape
+    assert estimator.n_outputs_ == 2
+    assert estimator.score(X, both) > 0.35
+    assert estimator.predict_interval(X).shape == (*both.shape, 2)
+    frame = fast(fm.TabularRegressor).fit(X, pd.DataFrame(both, columns=["a", "b"]))
+    np.testing.assert_array_equal(frame.predict(X), predicted)
+
+
+def test_several_columns_of_labels_are_for_multi_output_classifier():
+    X, t = two_blobs()
+    Y = np.column_stack([t, 1 - t])
+    with pytest.raises(ValueError, match=r"y has 2 columns of labels.*MultiOutputClassifier"):
+        fm.TabularClassifier().fit(X, Y)
+    several = MultiOutputClassifier(fast(fm.TabularClassifier)).fit(X, Y)
+    assert (several.predict(X) == Y).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "error", "message"),
+    [
+        (
+            fm.TabularClassifier,
+            ["a", None] * 40,
+            ValueError,
+            "40 missing labels, the first in row 1",
+        ),
+        (fm.TabularClassifier, ["a", 1] * 40, TypeError, "mixes texts"),
+        (fm.TabularClassifier, ["a"] * 80, ValueError, "one class only, 'a'"),
+        (fm.TabularClassifier, np.linspace(0, 1, 80), ValueError, "Unknown label type: continuous"),
+        (
+            fm.TabularClassifier,
+            ["a", "b"],
+            ValueError,
+            r"inconsistent numbers of samples: \[80, 2\]",
+        ),
+        (fm.TabularRegressor, ["a", "b"] * 40, ValueError, "must hold numbers"),
+        (
+            fm.TabularRegressor,
+            [1.0, np.nan] * 40,
+            ValueError,
+            "lacks 40 values, the first in row 2",
+        ),
+        (fm.TabularRegressor, [1.0, np.inf] * 40, ValueError, "40 infinite values"),
+        (fm.TabularRegressor, [1.0] * 80, ValueError, "is 1 in every row"),
+        (fm.TabularRegressor, None, ValueError, "the target y is None"),
+        (fm.TabularRegressor, np.ones((80, 2, 2)), ValueError, r"got \(80, 2, 2\)"),
+    ],
+)
+def test_wrong_targets_are_errors_that_leave_the_estimator_as_it_was(kind, y, error, message):
+    X, t = two_blobs()
+    estimator = fast(kind).fit(X, t + 0.0 if kind is fm.TabularRegressor else t)
+    before, known = dict(vars(estimator)), outputs(estimator, X)
+    with pytest.raises(error, match=message):
+        estimator.fit(X, y)
+    assert vars(estimator) == before
+    np.testing.assert_array_equal(outputs(estimator, X), known)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.ones((0, 2)), ValueError, r"0 sample\(s\)"),
+        (np.ones((5, 0)), ValueError, r"0 feature\(s\)"),
+        (np.ones((5, 2)), ValueError, "no column is left to learn from"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, ValueError, "columns of one length"),
+        ({}, ValueError, "no columns"),
+        ([[1.0, np.inf], [2.0, 3.0], [3.0, 4.0]], ValueError, "'x1' holds 1 infinite value"),
+        (np.ma.masked_equal([[1.0, 2.0], [3.0, 4.0]], 1), ValueError, "masked values"),
+    ],
+)
+def test_wrong_tables_are_errors_that_say_what_is_wrong(X, error, message):
+    with pytest.raises(error, match=message):
+        fm.TabularRegressor().fit(X, [1.0, 2.0, 3.0, 4.0, 5.0][: len(X) or 5])
+
+
+# --- metrics ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "auc"])
+def test_metrics_of_classes_are_scikit_learns(metric):
+    rng = np.random.default_rng(0)
+    t, w = rng.integers(0, 3, 200), rng.random(200)
+    y = rng.dirichlet(np.ones(3), 200)
+    known = {
+        "accuracy": np.average(y.argmax(1) == t, weights=w),
+        "log_loss": log_loss(t, y, sample_weight=w),
+        "auc": roc_auc_score(t, y, multi_class="ovr", sample_weight=w),
+    }
+    assert judging.score(metric, t, y, w) == pytest.approx(known[metric])
+
+
+def test_the_area_of_a_single_class_is_not_defined():
+    assert np.isnan(judging.score("auc", np.zeros(3, int), np.full((3, 2), 0.5)))
+
+
+def test_no_constant_is_better_than_the_one_that_is_compared_with():
+    rng = np.random.default_rng(0)
+    t, w = rng.gamma(1.0, 1.0, (300, 1)), rng.random(300)
+    for metric, quantiles in (("rmse", ()), ("mae", ()), ("quantile", (0.2, 0.9))):
+        best = judging.constant(metric, t, w, quantiles)
+        score = judging.score(metric, t, np.repeat(best, 300, axis=0), w, quantiles)
+        for shift in (-0.05, 0.05):
+            other = judging.score(metric, t, np.repeat(best + shift, 300, axis=0), w, quantiles)
+            assert score < other
+
+
+def test_the_error_asked_for_is_the_one_that_is_small():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2))
+    y = X[:, 0] + rng.exponential(2.0, 600)  # the mean is 2 above, the median 1.39
+    mean = fast(fm.TabularRegressor, "rmse").fit(X, y).predict(X) - X[:, 0]
+    median = fast(fm.TabularRegressor, "mae").fit(X, y).predict(X) - X[:, 0]
+    assert mean.mean() == pytest.approx(2.0, abs=0.25)
+    assert median.mean() == pytest.approx(1.39, abs=0.25)
+
+
+def test_quantiles_ascend_and_have_the_shares_below_them():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(800, 2))
+    y = X[:, 0] + rng.normal(size=800) * (0.5 + (X[:, 1] > 0))
+    estimator = fast(fm.TabularRegressor, "quantile", quantiles=[0.1, 0.5, 0.9]).fit(X, y)
+    predicted = estimator.predict(X)
+    assert predicted.shape == (800, 3)
+    assert (np.diff(predicted, axis=1) >= 0).all()
+    np.testing.assert_allclose((y[:, None] <= predicted).mean(axis=0), [0.1, 0.5, 0.9], atol=0.07)
+    d2 = [d2_pinball_score(y, predicted[:, i], alpha=q) for i, q in enumerate([0.1, 0.5, 0.9])]
+    assert estimator.score(X, y) == pytest.approx(np.mean(d2))
+    one = fast(fm.TabularRegressor, "quantile", quantiles=[0.5]).fit(X, y)
+    assert one.predict(X).shape == (800,)
+    assert one.score(X, y) == pytest.approx(r2_score(y, one.predict(X)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metric": "rmse", "quantiles": [0.5]}, "quantiles are predicted with metric='quantile'"),
+        ({"metric": "quantile", "quantiles": [0.5, 0.1]}, "must be ascending"),
+        ({"metric": "quantile", "quantiles": []}, "must be ascending"),
+        ({"metric": "quantile", "quantiles": [0.0]}, "quantiles must be .* greater than 0"),
+        ({"metric": "accuracy"}, "'metric' parameter of TabularRegressor"),
+        ({"quality": "good"}, "'quality' parameter"),
+        ({"n_members": 0}, "'n_members' parameter"),
+        ({"time_limit": -1.0}, "'time_limit' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+        ({"verbose": "loud"}, "'verbose' parameter"),
+    ],
+)
+def test_wrong_parameters_are_errors_of_fit(settings, message):
+    X, t = two_blobs()
+    with pytest.raises(ValueError, match=message):
+        fm.TabularRegressor(**settings).fit(X, t)
+
+
+def test_a_model_that_is_no_better_than_none_warns():
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(120, 2)), rng.random(120) < 0.2
+    with pytest.warns(UserWarning, match="no better than the largest class: accuracy") as said:
+        fast(fm.TabularClassifier).fit(X, t)
+    assert said[0].filename == __file__
+    with pytest.warns(UserWarning, match="no better than the mean: rmse"):
+        fast(fm.TabularRegressor).fit(X, rng.normal(size=120))
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+def test_rows_of_weight_0_are_as_if_they_were_not_there():
+    X, y = messy_tables.wines()
+    keep = np.arange(len(X)) % 3 > 0
+    X.iloc[0, 0] = 1e6  # would move the scale of its column
+    wrong = np.where(keep, y, "barbera")
+    weighted = fast(fm.TabularClassifier).fit(X, wrong, sample_weight=keep.astype(float))
+    fewer = fast(fm.TabularClassifier).fit(X[keep], y[keep])
+    np.testing.assert_allclose(weighted.predict_proba(X), fewer.predict_proba(X), atol=1e-5)
+
+
+def test_weights_move_predictions_and_their_unit_does_not():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 1))
+    y = (rng.random(300) < 0.5).astype(float)
+    weight = np.where(y == 1, 9.0, 1.0)
+    heavy = fast(fm.TabularRegressor).fit(X, y, sample_weight=weight).predict(X).mean()
+    assert heavy == pytest.approx(0.9, abs=0.08)
+
+
+@pytest.mark.parametrize("weight", [np.zeros(80), -np.ones(80), np.ones(79), np.full(80, np.nan)])
+def test_wrong_weights_are_errors(weight):
+    X, t = two_blobs()
+    with pytest.raises(ValueError, match="sample_weight"):
+        fm.TabularClassifier().fit(X, t, sample_weight=weight)
+
+
+def test_class_weights_are_weights_of_rows():
+    X, t = two_blobs()
+    t[:20] = 0
+    balanced = fast(fm.TabularClassifier, class_weight="balanced").fit(X, t)
+    weight = len(t) / (2 * np.bincount(t))[t]
+    same = fast(fm.TabularClassifier).fit(X, t, sample_weight=weight)
+    np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), rtol=1e-5)
+
+
+def test_rows_to_validate_on_may_be_given_in_three_ways():
+    X, y = messy_tables.wines()
+    test = np.arange(len(X)) % 3 == 0
+    arguments = [
+        {"eval_set": (X[test], y[test])},
+        {"eval_set": [(X[test], y[test])]},
+        {"X_val": X[test], "y_val": y[test]},
+    ]
+    found = [fast(fm.TabularClassifier).fit(X[~test], y[~test], **a) for a in arguments]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.predict_proba(X), found[0].predict_proba(X))
+    assert found[0].validation_score_ == pytest.approx(found[0].score(X[test], y[test]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X_val": [[1.0]]}, "X_val and y_val go together"),
+        ({"sample_weight_val": [1.0]}, "sample_weight_val with them"),
+        ({"eval_set": ([[1.0]], [0]), "X_val": [[1.0]], "y_val": [0]}, "not both"),
+        ({"eval_set": [([[1.0]], [0]), ([[1.0]], [0])]}, "a list of one pair, got list of 2"),
+        ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1, which is none of the 2 classes"),
+        (
+            {"eval_set": ([[1.0]], [0])},
+            "X_val has 1 features, but TabularClassifier is expecting 3",
+        ),
+    ],
+)
+def test_wrong_rows_to_validate_on_are_errors(arguments, message):
+    X, t = two_blobs()
+    with pytest.raises(ValueError, match=message):
+        fm.TabularClassifier().fit(X, t, **arguments)
+
+
+def test_a_share_to_hold_out_beside_rows_to_validate_on_is_an_error():
+    X, t = two_blobs()
+    with pytest.raises(ValueError, match="leave one of them out"):
+        fm.TabularClassifier(validation_fraction=0.2).fit(X, t, eval_set=(X, t))
+
+
+def test_two_threads_and_another_fit_give_the_same_numbers(case):
+    X, y, test, estimator = case
+    other = clone(estimator).set_params(n_threads=1).fit(X[~test], y[~test])
+    np.testing.assert_array_equal(outputs(other, X), outputs(estimator, X))
+    assert other.validation_score_ == estimator.validation_score_
+
+
+def test_a_time_limit_ends_the_training_with_a_model_that_works():
+    X, y = messy_tables.patients()
+    estimator = fm.TabularRegressor(time_limit=0.05, random_state=0).fit(X, y)
+    assert estimator.stopped_ == "time limit"
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+@pytest.mark.parametrize(("verbose", "said"), [(0, ""), (2, "network 1/"), (1, "fit: 100%")])
+def test_progress_is_shown_where_it_is_asked_for(verbose, said, capfd):
+    X, t = two_blobs()
+    fast(fm.TabularClassifier, verbose=verbose).fit(X, t)
+    out, err = capfd.readouterr()
+    assert said in out + err
+    assert bool(out + err) == bool(verbose)
+
+
+# --- scikit-learn ----------------------------------------------------------------------------
+
+
+def test_matrices_go_by_position_and_frames_by_name():
+    X, t = two_blobs()
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    by_name = fast(fm.TabularClassifier).fit(frame, t)
+    by_position = fast(fm.TabularClassifier).fit(X, t)
+    assert not hasattr(by_position, "feature_names_in_")
+    np.testing.assert_array_equal(by_name.predict_proba(frame), by_position.predict_proba(X))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        by_name.predict(X)
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        by_position.predict(frame)
+    unnamed = fast(fm.TabularClassifier).fit(pd.DataFrame(X), t)  # columns 0, 1, 2
+    assert not hasattr(unnamed, "feature_names_in_")
+    np.testing.assert_array_equal(unnamed.predict_proba(X), by_position.predict_proba(X))
+    with pytest.raises(ValueError, match="X has 2 features, but TabularClassifier is expecting 3"):
+        by_position.predict(X[:, :2])
+
+
+def test_an_estimator_fitted_again_forgets_the_names_of_columns():
+    X, t = two_blobs()
+    estimator = fast(fm.TabularClassifier).fit(pd.DataFrame(X, columns=["a", "b", "c"]), t)
+    estimator.fit(X, t)
+    assert not hasattr(estimator, "feature_names_in_")
+
+
+def test_pipelines_searches_and_cross_validation_work():
+    X, y = messy_tables.patients()
+    scaled = make_column_transformer(
+        (StandardScaler(), make_column_selector(dtype_include=float)),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(scaled, fast(fm.TabularRegressor))
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.3
+    search = GridSearchCV(fast(fm.TabularRegressor), {"metric": ["rmse", "mae"]}, cv=2).fit(X, y)
+    assert search.best_score_ > 0.3
+    assert clone(search.best_estimator_).get_params() == search.best_estimator_.get_params()
+
+
+def test_what_is_not_fitted_says_so():
+    for call in ("predict", "predict_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(fm.TabularClassifier(), call)([[1.0]])
+    with pytest.raises(NotFittedError):
+        fm.TabularRegressor().predict_interval([[1.0]])
+    with pytest.raises(NotFittedError):
+        fm.TabularRegressor().save("nowhere.safetensors")
+    assert not hasattr(fm.TabularRegressor(), "feature_importances_")
+
+
+# --- importances -----------------------------------------------------------------------------
+
+
+def test_importances_find_the_columns_that_matter():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 3)), columns=["noise", "strong", "weak"])
+    X["kind"] = rng.choice(["a", "b", "c"], 400)
+    y = 3 * X["strong"] + X["weak"] + 2 * (X["kind"] == "b")
+    estimator = fast(fm.TabularRegressor).fit(X, y)
+    noise, strong, weak, kind = estimator.feature_importances_
+    assert strong > kind > abs(noise)
+    assert strong > weak > abs(noise)
+    # permuting x adds 2 var(x) = 18 to a squared error near 0, so about √18 to its root
+    assert strong == pytest.approx(np.sqrt(18), rel=0.2)
+    given = estimator.importances(X, y, n_repeats=2)
+    assert given.shape == (4, 2)
+    assert given.mean(axis=1).argmax() == 1
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "auc"])
+def test_importances_are_what_the_metric_loses(metric):
+    X, t = two_blobs(200)
+    X[:, 1:] = np.random.default_rng(1).normal(size=(200, 2))
+    estimator = fast(fm.TabularClassifier, metric).fit(X, t)
+    assert estimator.feature_importances_[0] > 0.05
+    assert estimator.feature_importances_[0] > 2 * abs(estimator.feature_importances_[1:]).max()
+
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_copies_predict_the_same_and_have_no_training_rows(case, copied):
+    X, _, _, estimator = case
+    other = copied(estimator)
+    np.testing.assert_array_equal(outputs(other, X), outputs(estimator, X))
+    np.testing.assert_array_equal(other.feature_importances_, estimator.feature_importances_)
+    assert other.get_params() == estimator.get_params()
+    assert other._held_out is None
+
+
+def test_a_pickle_does_not_grow_with_the_rows():
+    X, t = two_blobs(2000)
+    sizes = [len(pickle.dumps(fast(fm.TabularClassifier).fit(X[:n], t[:n]))) for n in (200, 2000)]
+    assert sizes[1] < sizes[0] + 2000 * 3
