@@ -131,6 +131,28 @@ def test_headers_compile_as_cpp_of_every_standard(compiler, tmp_path):
 
 
 @needs_a_compiler
+@every_compiler
+@pytest.mark.parametrize("level", ["-Os", "-O2", "-O3"])
+def test_optimizers_have_nothing_to_complain_of(level, compiler, tmp_path):
+    names = ["Dense", "BatchNorm", "LayerNorm", "several", "activation mish", "Embedding", "Tile"]
+    made = {name: header_of(name, "float32") for name in names}
+    found = run([header for header, _ in made.values()], tmp_path, compiler, "-std=c99", level)
+    for (name, (_, wanted)), values in zip(made.items(), found, strict=True):
+        compare(values, wanted, "float32", name)
+
+
+@needs_a_compiler
+@every_compiler
+def test_a_name_of_a_layer_may_be_any_text(compiler, tmp_path):
+    name = 'a */ int /* \\ " ??/ ` ${x} \n \u2028 é'
+    layers = [fm.Dense(3, "tanh", name=name), fm.Dense(2)]
+    model = fm.Sequential(layers, input_columns=5, seed=0)
+    text, _ = c.source(model, "net")
+    (found,) = run([Header(text, "net", [X], [2])], tmp_path, compiler, "-std=c99")
+    compare(found, model.predict(X), "float32", name)
+
+
+@needs_a_compiler
 def test_headers_are_clean_under_the_sanitizers(tmp_path):
     names = [name for name in MODELS if not name.startswith("activation") or "softmax" in name]
     made = [header_of(name, dtype) for dtype in DTYPES[:1] for name in names]
@@ -182,7 +204,7 @@ def test_inputs_and_outputs_have_the_names_of_the_model_as_words():
     arguments = (
         "const float *left_side, const float *right, float *kind, float *size, float *float_2"
     )
-    assert f"m_several_predict({arguments}) {{" in text
+    assert f"m_several_predict({arguments}) {{" in " ".join(text.split())
     for size in ("INPUTS_LEFT_SIDE 5", "INPUTS_RIGHT 2", "OUTPUTS_KIND 3", "OUTPUTS_FLOAT_2 2"):
         assert f"#define M_SEVERAL_{size} " in text
 

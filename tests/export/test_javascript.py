@@ -114,6 +114,13 @@ def test_a_module_of_a_million_weights_is_read(tmp_path):
     compare(np.reshape(found["y"]["y"], (12, 2)), model.predict(X), "float32", "large")
 
 
+def test_a_name_of_a_layer_may_be_any_text(tmp_path):
+    name = "a */ ` ${x} \\ \n \u2028 é"
+    model = fm.Sequential([fm.Dense(3, "tanh", name=name), fm.Dense(2)], input_columns=5, seed=0)
+    (found,) = run({"net": (javascript.source(model), {"x": X})}, tmp_path).values()
+    compare(np.reshape(found["y"]["y"], (12, 2)), model.predict(X), "float32", name)
+
+
 def test_a_module_is_written_where_it_is_asked_to(tmp_path):
     model = fm.MLP([2, 1], seed=0)
     assert javascript.export(model, tmp_path / "net.js") is None

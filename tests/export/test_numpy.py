@@ -103,6 +103,13 @@ def test_lines_have_the_names_of_layers_and_parameters():
     assert text.endswith("    return dense_2\n")
 
 
+def test_a_name_of_a_layer_may_be_any_text():
+    name = 'a """ \\ import os \n \u2028 é {x}'
+    model = fm.Sequential([fm.Dense(3, "tanh", name=name), fm.Dense(2)], input_columns=5, seed=0)
+    found = run(exporter.source(model))["predict"](X)
+    compare(found, model.predict(X), "float32", name)
+
+
 def test_what_no_input_changes_is_computed_beforehand():
     layer = fm.layers.Lambda(lambda x: x * g.exp(g.constant([[1.0, 2.0]])), columns=2)
     model = fm.Sequential([layer, fm.Dense(1)], input_columns=2, seed=0)

@@ -11,7 +11,7 @@ from fastmlp import _checks
 from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Constant, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
-from fastmlp.export.source.prepared import Prepared, as_word, prepared
+from fastmlp.export.source.prepared import Prepared, as_word, prepared, wrapped
 from fastmlp.export.source.steps import listing
 from fastmlp.networks.examples import network_inputs
 from fastmlp.planner.parameters import Parameters
@@ -250,7 +250,7 @@ class _Header:
     def _call(self, call: Call) -> str:
         prefix = "" if call.kind == "loop" else f"{call.kind}_"
         arguments = ", ".join(map(self._argument, call.arguments))
-        return f"  {self.name}_{prefix}{call.name}({arguments});"
+        return wrapped(f"  {self.name}_{prefix}{call.name}({arguments});")
 
     def _predict(self) -> str:
         arguments = [f"const {self.kind} *{name}" for name in self.calls.inputs]
@@ -264,4 +264,4 @@ class _Header:
         lines += [f"  (void){name};" for name in self.calls.inputs if name not in named]
         lines += map(self._call, self.calls.calls)
         head = f"static inline void {self.name}_predict({', '.join(arguments)}) {{"
-        return "\n".join([head, *lines, "}"])
+        return "\n".join([wrapped(head), *lines, "}"])

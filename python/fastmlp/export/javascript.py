@@ -11,7 +11,7 @@ from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
 from fastmlp.export.source.erfc import JAVASCRIPT as ERFC
-from fastmlp.export.source.prepared import Prepared, prepared
+from fastmlp.export.source.prepared import Prepared, prepared, wrapped
 from fastmlp.export.source.steps import listing
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class _Module:
 
     def _call(self, call: Call) -> str:
         prefix = "" if call.kind == "loop" else f"{call.kind}_"
-        return f"  _{prefix}{call.name}({', '.join(map(self._argument, call.arguments))});"
+        arguments = ", ".join(map(self._argument, call.arguments))
+        return wrapped(f"  _{prefix}{call.name}({arguments});")
 
     def _predict(self) -> str:
         """Return the function that is exported: all rows, one after the other."""

@@ -10,6 +10,7 @@ from typing import Final
 from fastmlp.export.source.calls import Call
 from fastmlp.export.source.formulas import BINARY, HELPERS, UNARY, WITH_NUMBER
 from fastmlp.export.source.loops import LOOPS
+from fastmlp.export.source.prepared import wrapped
 
 # Of libm, by its names for double.
 MATH: Final = (
@@ -107,7 +108,7 @@ class Dialect:
             arguments=", ".join(arguments),
         )
         lines = [*unused, *self._translated(body).split("\n")]
-        return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+        return wrapped("\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"]))
 
     def _argument(self, marked: str) -> str:
         name = marked.rstrip("*#")

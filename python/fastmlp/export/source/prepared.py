@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -95,9 +96,9 @@ def of_nodes(
         tuple(known[node] for _, node in outputs),
         given,
         gives,
-        {known[node]: name for node, name in names.items() if node in known},
+        {known[node]: plain(name) for node, name in names.items() if node in known},
         dtype,
-        title,
+        plain(title),
     )
 
 
@@ -155,6 +156,37 @@ def distinct_words(names: Iterable[str], taken: Iterable[str] = ()) -> tuple[str
         used.add(word)
         found.append(word)
     return tuple(found)
+
+
+def plain(text: str) -> str:
+    """Return a text that a comment of any language may have in it.
+
+    Examples
+    --------
+    >>> plain('a */ "name"')
+    "a *·/ 'name'"
+    """
+    text = "".join(c if c.isprintable() else " " for c in text).replace('"', "'")
+    for mark in ("*/", "/*", "??"):  # the last begins what C has for other characters
+        text = text.replace(mark, f"{mark[0]}·{mark[1]}")
+    return text.replace("\\", "/")
+
+
+def wrapped(text: str, width: int = 98) -> str:
+    """Return lines of code with those that are too long broken at spaces.
+
+    Examples
+    --------
+    >>> print(wrapped("  call(first, second);", 15))
+      call(first,
+          second);
+    """
+    lines = []
+    for line in text.split("\n"):
+        margin = " " * (len(line) - len(line.lstrip()) + 4)
+        broken = textwrap.wrap(line, width, subsequent_indent=margin, break_long_words=False)
+        lines += broken if len(line) > width else [line]
+    return "\n".join(lines)
 
 
 def as_word(name: str) -> str:
