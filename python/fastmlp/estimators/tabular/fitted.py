@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +77,7 @@ class Fitted:
     folds: NDArray[np.int64] | None = None
     held_out: Array | None = None
     stopped: str = ""
+    _predictors: dict[tuple[int, int], Predictor] = field(default_factory=dict, repr=False)
 
     @property
     def members(self) -> int:
@@ -127,12 +128,15 @@ class Fitted:
     def _predict(self, X: Array, asked: Callable[[int, int], Array]) -> Array:
         """Return the weighed mean over those networks that are asked about each row."""
         means = []
-        for d, (design, models) in enumerate(zip(self.recipe.designs, self.models, strict=True)):
+        for d, models in enumerate(self.models):
+            if self.weights[d] == 0:
+                means.append(np.empty((0, self.outputs)))
+                continue
             total = np.zeros((len(X), self.outputs))
             count = np.zeros((len(X), 1))
-            for m, model in enumerate(models):
+            for m in range(len(models)):
                 rows = np.flatnonzero(asked(d, m))
-                predictor = Predictor(model, design, self.shape)
+                predictor = self._predictor(d, m)
                 for begin in range(0, len(rows), CHUNK):
                     part = rows[begin : begin + CHUNK]
                     total[part] += predictor(inputs_of(X[part], self.layout))
@@ -140,6 +144,18 @@ class Fitted:
             with np.errstate(invalid="ignore"):
                 means.append(total / count)
         return self.joined(means)
+
+    def _predictor(self, d: int, m: int) -> Predictor:
+        """Return what predicts by a network, planned at its first use."""
+        made = self._predictors.get((d, m))
+        if made is None:
+            made = Predictor(self.models[d][m], self.recipe.designs[d], self.shape)
+            self._predictors[d, m] = made
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: without plans, which are made again."""
+        return vars(self) | {"_predictors": {}}
 
     def joined(self, means: list[Array]) -> Array:
         """Return one prediction of the means of the designs: weighed, calibrated, in range."""
