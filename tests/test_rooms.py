@@ -39,8 +39,14 @@ MAY_IMPORT = [
     ({"models"} | DOORS, BELOW_DOORS),
     ({"cli"}, BELOW_DOORS | DOORS | DATA),
 ]
-# Inside a function: `g.run` plans and runs, `load` reads estimators, too.
-INSIDE = {("graph", "planner"), ("models", "estimators")}
+# Inside a function: `g.run` plans and runs; `load` reads estimators, too; models and estimators are
+# written as other files.
+INSIDE = {
+    ("graph", "planner"),
+    ("models", "estimators"),
+    ("models", "export"),
+    ("estimators", "export"),
+}
 # Who may import by a text, which this test cannot read: lazy names, and the module of a command.
 BY_TEXT = {"_lazy.py", "cli/arguments.py"}
 

@@ -38,3 +38,8 @@ def attach(
         return sorted({*vars(sys.modules[package]), *home})
 
     return get, names, home
+
+
+def load(module: str) -> Any:
+    """Return the module of this whole name, which a table has, loading it if it is not."""
+    return import_module(module)

@@ -305,6 +305,48 @@ class Owner:
         turns.check(self, "save")
         files.save(self._state(), path)
 
+    def export(self, path: str | PathLike[str], **settings: Any) -> Any:
+        """Write what `predict` computes as a file that other programs run.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; its ending says the format. A file that is there is replaced, whole or not at
+            all.
+
+            =========  =========================================================================
+            ``.onnx``  ONNX of operator set 17, for any number of rows, in the model's type, with
+                       the names of inputs and outputs; one output alone is ``y``. It needs the
+                       package onnx, ``pip install 'fastmlp[onnx]'``.
+            =========  =========================================================================
+        **settings
+            Those of the format.
+
+        Raises
+        ------
+        ValueError
+            If the ending is of no format, the model is not built yet, or the format has no way to
+            say one of its operations, which is named.
+        TypeError
+            If the format has no such setting.
+        ImportError
+            If a package is missing that the format needs.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> fm.MLP([4, 8, 3], output="softmax", seed=0).export("classes.pt")
+        Traceback (most recent call last):
+            ...
+        ValueError: path='classes.pt': its ending says the format, one of '.onnx' (ONNX)
+        """
+        from fastmlp.export import formats
+
+        turns.check(self, "export")
+        return formats.export(self, path, **settings)
+
     def summary(self) -> summaries.Summary:
         """Return the table of the layers; print it, or end a notebook's cell with it.
 

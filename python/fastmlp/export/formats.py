@@ -1,0 +1,41 @@
+"""Which endings of names there are, and who writes such files."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastmlp import _checks, _lazy
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+# Ending of the file's name -> the module of this room whose `export(model, path, *, …)` writes it,
+# and what it is. Loaded when first used.
+FORMATS: dict[str, tuple[str, str]] = {
+    ".onnx": ("onnx.writing", "ONNX"),
+}
+
+
+def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
+    """Write a model in the format that the name's ending says, see `Model.export`."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(f"{ending!r} ({what})" for ending, (_, what) in FORMATS.items())
+        advice = f"; {str(path)!r} can be written by save" if suffix == ".safetensors" else ""
+        hint = _checks.hint(suffix, FORMATS)
+        raise ValueError(
+            f"path={str(path)!r}: its ending says the format, one of {known}{hint}{advice}"
+        )
+    module, what = FORMATS[suffix]
+    write = _lazy.load(f"fastmlp.export.{module}").export
+    taken = [
+        name
+        for name, parameter in inspect.signature(write).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    if unknown := [name for name in settings if name not in taken]:
+        can = f"takes {', '.join(taken)}" if taken else "takes none"
+        raise TypeError(f"export to {what} has no setting {unknown[0]!r}: it {can}")
+    return write(model, path, **settings)

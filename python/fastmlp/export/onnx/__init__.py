@@ -1,0 +1,1 @@
+"""ONNX: networks as graphs of its operators, and back."""

@@ -1,0 +1,126 @@
+"""A model as an ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import onnx.checker
+from onnx import helper
+
+from fastmlp import config
+from fastmlp.data import files
+from fastmlp.export.onnx import builder as build
+from fastmlp.export.onnx.builder import Builder
+from fastmlp.export.onnx.operations import operator_of
+from fastmlp.graph.node import LEAVES, Node, topological_order
+from fastmlp.training import turns
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from fastmlp.networks.network import Network
+
+
+def export(model: Any, path: str | PathLike[str]) -> None:
+    """Write a model as an ONNX file, see `Model.export`.
+
+    Parameters
+    ----------
+    model : Model
+    path : path-like
+    """
+    files.check_place(path)
+    files.write(path, [written(model).SerializeToString()])
+
+
+def written(model: Any) -> onnx.ModelProto:
+    """Return a model as ONNX has it.
+
+    Raises
+    ------
+    ValueError
+        If it is not built yet, or an operation has no pattern.
+    """
+    turns.check(model, "export")
+    network: Network = model.network
+    names = [str(node.name) for node in network.input_nodes]
+    b = Builder(model.dtype, names)
+    values = network_values(b, network, names)
+    outputs = zip(values, network.outputs.columns, strict=True)
+    inputs = zip(names, network.input_columns, strict=True)
+    return as_model(
+        b,
+        [b.value_info(name, columns) for name, columns in inputs],
+        [b.value_info(name, columns) for name, columns in outputs],
+    )
+
+
+def network_values(b: Builder, network: Network, inputs: Sequence[str]) -> list[str]:
+    """Write a network on values, and return those of its outputs.
+
+    An output alone is called y, several as `predict` calls them; values within as their layers.
+    """
+    passed = network.forward_pass()
+    names = ["y"] if len(network.outputs) == 1 else network.outputs.names
+    titles = [b.unique(name) for name in names]  # before any layer gets one of them
+    wanted: dict[Node, str] = {node: name for name, node in passed.by_layer.items()}
+    wanted |= dict(zip(network.parameter_nodes, network.parameter_names, strict=True))
+    wanted = {node: b.unique(name) for node, name in wanted.items() if node not in passed.outputs}
+    wanted |= dict(zip(passed.outputs, titles, strict=True))
+    known = dict(zip(network.input_nodes, inputs, strict=True))
+    values = graph_values(b, passed.outputs, known, wanted)
+    for place, (value, title) in enumerate(zip(values, titles, strict=True)):
+        if value != title:  # an input or a constant, or the same as another output
+            values[place] = b.rename(value, title)
+    return values
+
+
+def graph_values(
+    b: Builder, outputs: Sequence[Node], known: dict[Node, str], wanted: Mapping[Node, str]
+) -> list[str]:
+    """Write what nodes depend on, and return their values.
+
+    Parameters
+    ----------
+    b : Builder
+    outputs : sequence of Node
+    known : dict of Node to str
+        Values of nodes; what is written is entered.
+    wanted : mapping of Node to str
+        What nodes are to be called: names got by `Builder.unique`.
+    """
+    for node in topological_order(outputs, known):
+        if node in known:
+            continue
+        if node.op in LEAVES:
+            known[node] = _leaf(b, node, wanted.get(node))
+            continue
+        value = operator_of(b, node, [known[parent] for parent in node.parents])
+        if isinstance(value, Node):
+            (value,) = graph_values(b, [value], known, {})
+        known[node] = b.rename(value, wanted[node]) if node in wanted else value
+    return [known[node] for node in outputs]
+
+
+def _leaf(b: Builder, node: Node, name: str | None) -> str:
+    if node.op == "scheduled":
+        raise ValueError(f"{node.name!r} follows the number of the step, which ONNX does not know")
+    if node.value is None:
+        raise ValueError(f"the input {node.name!r} is none of the network's")
+    return b.array(node.value, name)
+
+
+def as_model(b: Builder, inputs: Sequence[Any], outputs: Sequence[Any]) -> onnx.ModelProto:
+    """Return the checked model of what was written."""
+    graph = helper.make_graph(b.nodes, "fastmlp", inputs, outputs, b.initializers)
+    versions = {"": build.OPSET, "ai.onnx.ml": 3}
+    model = helper.make_model(
+        graph,
+        producer_name="fastmlp",
+        producer_version=config.__version__,
+        ir_version=build.IR_VERSION,
+        opset_imports=[helper.make_opsetid(d, versions[d]) for d in ("", *sorted(b.domains))],
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model

@@ -1,0 +1,56 @@
+"""`Model.export`: the ending of the name says the format."""
+
+import pytest
+
+import fastmlp as fm
+from fastmlp import _lazy
+from fastmlp.export.formats import FORMATS
+
+
+def model():
+    return fm.MLP([2, 3, 1], seed=0)
+
+
+@pytest.mark.parametrize("name", ["m", "m.pt", "m.onnxx", "m.safetensors"])
+def test_another_ending_is_refused_with_all_there_are(tmp_path, name):
+    with pytest.raises(ValueError, match="its ending says the format, one of ") as error:
+        model().export(tmp_path / name)
+    assert all(f"'{ending}'" in str(error.value) for ending in FORMATS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_advice_is_given_where_there_is_some(tmp_path):
+    with pytest.raises(ValueError, match=r"did you mean '[.]onnx'"):
+        model().export(tmp_path / "m.onx")
+    with pytest.raises(ValueError, match="can be written by save"):
+        model().export(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_refuses_settings_it_has_not_and_models_not_built(tmp_path, suffix):
+    pytest.importorskip({".onnx": "onnx", ".keras": "h5py"}.get(suffix, "numpy"))
+    path = tmp_path / f"m{suffix}"
+    with pytest.raises(TypeError, match=r"has no setting 'precision': it takes "):
+        model().export(path, precision=3)
+    with pytest.raises(ValueError, match="does not know its number of input columns"):
+        fm.Sequential([fm.Dense(1)]).export(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_replaces_a_file_whole_or_not_at_all(tmp_path, suffix):
+    pytest.importorskip({".onnx": "onnx", ".keras": "h5py"}.get(suffix, "numpy"))
+    path = tmp_path / f"m{suffix.upper()}"
+    path.write_bytes(b"before")
+    layers = [fm.layers.Lambda(lambda x: fm.graph.dropout(x, 0.5, key=1)), fm.Dense(1)]
+    with pytest.raises(ValueError, match="'dropout' draws"):
+        fm.Sequential(layers, input_columns=2).export(path)
+    assert path.read_bytes() == b"before"
+    model().export(path)
+    assert path.read_bytes() != b"before"
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        model().export(tmp_path / "nowhere" / f"m{suffix}")
+
+
+def test_a_module_is_loaded_by_its_name():
+    assert _lazy.load("fastmlp.export.formats").FORMATS is FORMATS
