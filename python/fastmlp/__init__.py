@@ -46,6 +46,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         ),
         "models.direct": "least_squares",
         "models.loading": "load",
+        "models.members": "Members",
         "models.model": "Model",
         "models.sequential": "MLP Sequential",
         "models.sweeps": "find_learning_rate",

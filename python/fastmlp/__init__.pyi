@@ -50,6 +50,7 @@ from fastmlp.layers import concat as concat
 from fastmlp.layers import multiply as multiply
 from fastmlp.models.direct import least_squares as least_squares
 from fastmlp.models.loading import load as load
+from fastmlp.models.members import Members as Members
 from fastmlp.models.model import Model as Model
 from fastmlp.models.sequential import MLP as MLP
 from fastmlp.models.sequential import Sequential as Sequential

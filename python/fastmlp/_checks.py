@@ -9,7 +9,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,6 +212,15 @@ def refusal(
     return AttributeError(f"{name!r} of a {kind} cannot be assigned{advice}{can}")
 
 
+def no_argument(
+    called: str, name: str, known: Sequence[str], instead: Mapping[str, str]
+) -> TypeError:
+    """Return the error for a keyword that a function does not have, with what to write instead."""
+    advice = f"; {instead[name]}" if name in instead else hint(name, known)
+    advice = advice or f"; there are: {', '.join(known)}"
+    return TypeError(f"{called} has no argument {name!r}{advice}")
+
+
 def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function say what to write for keywords that it does not have.
 
@@ -243,13 +252,11 @@ def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P,
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             for name in kwargs:
                 if name not in names:
-                    known = [n for n in names if n != "self"]
-                    advice = f"; {instead[name]}" if name in instead else hint(name, known)
-                    advice = advice or f"; there are: {', '.join(known)}"
                     called = function.__name__
                     if called == "__init__":  # which a subclass may have inherited
                         called = type(args[0]).__name__
-                    raise TypeError(f"{called} has no argument {name!r}{advice}")
+                    known = [n for n in names if n != "self"]
+                    raise no_argument(called, name, known, instead)
             return function(*args, **kwargs)
 
         return checked

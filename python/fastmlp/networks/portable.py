@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastmlp.networks.structure import Structure, replay, symbols
 
 if TYPE_CHECKING:
@@ -74,12 +76,48 @@ class Portable:
         """
         return Structure(*symbols(config)).parameters()
 
-    def copy(self, *, seed: Seed = None, weights: Weights | None = None) -> Self:
+    def copy(
+        self,
+        *,
+        seed: Seed = None,
+        weights: Weights | None = None,
+        dtype: npt.DTypeLike = "float64",
+    ) -> Self:
         """Return a network of copied layers, with initial values of its own."""
         copied = [layer.copy() for layer in self.layers]
         outputs = self._structure.outputs.described()
         made = replay(self.inputs, copied, self._structure.steps(), outputs)
-        return type(self)(*made, seed=seed, weights=weights)  # type: ignore[call-arg]
+        return type(self)(*made, seed=seed, weights=weights, dtype=dtype)  # type: ignore[call-arg]
+
+    def difference(self, other: Portable) -> str:
+        """Return in what another network differs from this one, values of parameters aside.
+
+        Empty if it does not: then both have the same graphs.
+
+        Examples
+        --------
+        >>> from fastmlp.layers import Dense, Dropout
+        >>> from fastmlp.networks.network import Network
+        >>> one, other = (Network.sequential([Dropout(p), Dense(1)], 2) for p in (0.1, 0.2))
+        >>> one.difference(other)
+        "rate of layer 'dropout_1' is 0.2, not 0.1"
+        """
+        mine, theirs = self._structure, other._structure
+        columns = [[x.columns for x in network.inputs] for network in (self, other)]
+        if columns[0] != columns[1]:
+            return f"its inputs have {columns[1]} columns, not {columns[0]}"
+        if mine.names != theirs.names:
+            return f"it has the layers {list(theirs.names)}, not {list(mine.names)}"
+        if mine.steps() != theirs.steps() or mine.outputs != theirs.outputs:
+            return "its layers are joined in another way"
+        for name, a, b in zip(mine.names, self.layers, other.layers, strict=True):
+            if type(a) is not type(b):
+                return f"layer {name!r} is {b!r}, not {a!r}"
+            ours, others = a.__getstate__(), b.__getstate__()
+            for key in ours | others:
+                if key != "given_name" and not _same(ours.get(key), others.get(key)):
+                    return f"{key} of layer {name!r} is {others.get(key)!r}, not {ours.get(key)!r}"
+        return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         structure = self._structure
@@ -94,6 +132,13 @@ class Portable:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]
+
+
+def _same(a: Any, b: Any) -> bool:
+    try:
+        return a is b or bool(a == b)
+    except ValueError:  # arrays
+        return bool(np.array_equal(a, b))
 
 
 def _unpickled(

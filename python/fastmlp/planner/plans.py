@@ -175,50 +175,33 @@ class Plan:
             written = self._side_by_side([given[i] for given in out], count)
             program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
 
-    def run_members(
-        self,
-        feeds: Mapping[Node, ArrayLike | CompressedRows],
-        vectors: Sequence[Array],
-        *,
-        out: Sequence[Array],
-        seeds: Sequence[int] | None = None,
-        step: int = 0,
-    ) -> None:
-        """Compute the outputs for each of some vectors of parameters, from the same feeds.
+    def of_members(
+        self, feeds: Mapping[Node, ArrayLike | CompressedRows], vectors: Sequence[Array]
+    ) -> dict[Node, Array]:
+        """Return the outputs for each of some vectors of parameters, from the same feeds.
 
         The bits are those of a `run` with each, and threads share the work: small ones are dealt
         out to them whole.
 
         Parameters
         ----------
-        feeds, step
+        feeds
             As for `run`.
         vectors : sequence of array
             In the layout of the plan's parameters, in the place of these.
-        out : sequence of array
-            Where to write each output: (vectors, rows, columns), C-contiguous, of the plan's dtype.
-        seeds : sequence of int, optional
-            Of the random numbers of each; 0 by default.
 
-        Raises
-        ------
-        KeyboardInterrupt
-            Some of the outputs are not written then.
+        Returns
+        -------
+        dict of Node to ndarray
+            (vectors, rows, columns) for each output.
         """
         check_mapping(feeds)
-        _, program, arrays, count = self._prepared(feeds, step)
-        for given, shape in zip(out, self._shapes(count), strict=True):
-            output(given, (len(vectors), *shape), self.parameters.dtype)
-        for vector in vectors:
-            _check_apart(out, arrays, vector)
-        program.run_each(
-            arrays,
-            count,
-            list(vectors),
-            [self._side_by_side(results, count) for results in zip(*out, strict=True)],
-            [0] * len(vectors) if seeds is None else [seed % WORD for seed in seeds],
-            step % WORD,
-        )
+        _, program, arrays, count = self._prepared(feeds, 0)
+        k, dtype = len(vectors), self.parameters.dtype
+        found = [_new((k * rows, n), dtype).reshape(k, rows, n) for rows, n in self._shapes(count)]
+        written = [self._side_by_side(results, count) for results in zip(*found, strict=True)]
+        program.run_each(arrays, count, list(vectors), written, [0] * k, 0)
+        return dict(zip(self.outputs, found, strict=True))
 
     def _prepared(
         self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int

@@ -136,6 +136,11 @@ class Training:
         """Whether no epoch is to come."""
         return self.history.epochs >= self.request.epochs or bool(self.history.stopped)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the core has done something that is not written down yet."""
+        return self._call is not None
+
     def run(self) -> None:
         """Run the epochs and tell the listeners after each.
 
@@ -159,16 +164,20 @@ class Training:
         try:
             yield
         except BaseException as error:
-            history = self.history
-            try:
-                self._finish()
-            finally:
-                n = history.epochs
-                place = f"in epoch {n + 1}" if self._phase == "epoch" else f"after epoch {n}"
-                key = isinstance(error, KeyboardInterrupt)
-                why = "interrupted" if key else f"ended by {type(error).__name__}"
-                history.stopped = history.stopped or f"{why} {place}"
+            self.give_up(error)
             raise
+
+    def give_up(self, error: BaseException) -> None:
+        """Write down what the core has done, and that this exception ended the training."""
+        history = self.history
+        try:
+            self._finish()
+        finally:
+            n = history.epochs
+            place = f"in epoch {n + 1}" if self._phase == "epoch" else f"after epoch {n}"
+            key = isinstance(error, KeyboardInterrupt)
+            why = "interrupted" if key else f"ended by {type(error).__name__}"
+            history.stopped = history.stopped or f"{why} {place}"
 
     def _run(self) -> None:
         request, history = self.request, self.history
@@ -178,7 +187,7 @@ class Training:
             while not self.is_over:
                 self._phase = "epoch"
                 left = request.epochs - history.epochs
-                count = min(left, self._most_epochs(), count if shown.often else left)
+                count = min(left, self.most_epochs(), count if shown.often else left)
                 start = time.perf_counter()
                 done = self._run_epochs(count)
                 seconds = max(time.perf_counter() - start, 1e-6)
@@ -188,7 +197,7 @@ class Training:
                 self._call = None
                 count = epochs_next(count, seconds)
 
-    def _most_epochs(self) -> int:
+    def most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request
         asked = (request.stream, request.evaluate, request.measure)
@@ -261,24 +270,54 @@ class Training:
         for chunk in request.stream.epoch():
             yield Part(chunk.data, chunk.batch_size, open=not chunk.last)
 
+    def next_epochs(self, count: int) -> Any:
+        """Return the next epochs as a job, for `TrainingPlan.run_jobs` of members.
+
+        `took` then has to be called, or `give_up` if an exception came.
+        """
+        self._phase = "epoch"
+        (part,) = self._parts(count)
+        call, how = self._next(part, None)
+        return self._plan.job(self._compiled.feeds(part.data), **how, result=call.result)
+
+    def settle_weights(self) -> None:
+        """Give the model the weights that it has after the epochs of a job, if they are done."""
+        if self._call is not None:
+            self.trainer.settle(self._call.first_step, self._call.result)
+
+    def took(self) -> list[dict[str, float]]:
+        """Write down what a job has done and tell of it; return the numbers of its epochs."""
+        call = self._call
+        assert call is not None
+        self._settle(call, validated=True)
+        if call.epochs_done:
+            self._tell()
+        self._call = None
+        return [self._numbers(i) for i in range(-call.epochs_done, 0)]
+
     def _train(self, part: Part, sums: Array | None) -> Call:
         """Make one call of the core, and write down what it has done."""
-        plan, state = self._plan, self.trainer.state
+        call, how = self._next(part, sums)
+        self._plan.run_epochs(self._compiled.feeds(part.data), **how, result=call.result)
+        self._settle(call, validated=True)
+        return call
+
+    def _next(self, part: Part, sums: Array | None) -> tuple[Call, dict[str, Any]]:
+        """Return a call of the core that is to come, and what it is told besides its data."""
+        plan, trainer = self._plan, self.trainer
+        state = trainer.state
         assert state is not None
         call = Call(plan.new_result(part.epochs), state.steps, self.history.epochs, part.open)
         self._call = call
-        plan.run_epochs(
-            self._compiled.feeds(part.data),
-            **self.trainer.steps_ahead(plan, part.steps, self._rate_factor),
-            order=part.order,
-            batch_size=part.batch_size,
-            epochs=part.epochs,
-            seed=self.noise,
-            result=call.result,
-            sums=sums,
-        )
-        self._settle(call, validated=True)
-        return call
+        return call, {
+            **trainer.steps_ahead(plan, part.steps, self._rate_factor),
+            "order": part.order,
+            "batch_size": part.batch_size,
+            "epochs": part.epochs,
+            "seed": self.noise,
+            "sums": sums,
+            "parameters": trainer.parameters,
+        }
 
     def _end_stream(self) -> None:
         """Stop, as a stream that cannot begin again has ended before the epochs asked for."""

@@ -9,10 +9,11 @@ import numpy as np
 from fastmlp import planner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from fastmlp.graph.node import Node
     from fastmlp.networks.examples import Examples
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective
@@ -34,6 +35,17 @@ class Evaluation:
         Loss, penalty and metrics.
     target_columns : tuple of int
         Columns of the encoded targets of each output.
+
+    Attributes
+    ----------
+    network, objective
+        As given.
+    values : list of dict of str to Node
+        Of each output the loss of each row, and its metrics, by name.
+    outputs : tuple of Node
+        The outputs, where metrics of arrays read them.
+    plan : Plan
+        What computes them.
     """
 
     def __init__(
@@ -44,15 +56,15 @@ class Evaluation:
         target_columns: tuple[int, ...],
     ) -> None:
         graph = objective.evaluation_graph(network, target_columns)
-        self._network = network
-        self._objective = objective
+        self.network = network
+        self.objective = objective
         self._inputs = network.input_nodes
         self._targets = graph.targets
-        self._values = graph.values
-        self._outputs = graph.outputs if objective.at_the_end else ()
-        nodes = [*(node for values in graph.values for node in values.values()), *self._outputs]
+        self.values = graph.values
+        self.outputs = graph.outputs if objective.at_the_end else ()
+        nodes = [*(node for values in graph.values for node in values.values()), *self.outputs]
         once = list(dict.fromkeys(nodes))
-        self._plan = planner.plan(once, parameters=parameters, dtype=parameters.dtype)
+        self.plan = planner.plan(once, parameters=parameters, dtype=parameters.dtype)
         self._penalty = (
             None
             if graph.penalty is None
@@ -69,35 +81,77 @@ class Evaluation:
         ValueError
             If no row has a weight.
         """
-        sums = [np.zeros(len(values)) for values in self._values]
-        totals = [0.0] * len(sums)
-        said = Said()
+        tally = _Tally(self)
         for data in parts:
-            feeds = dict(zip(self._inputs, data.inputs, strict=True))
-            feeds.update(zip(self._targets, data.targets, strict=True))
-            computed = dict(zip(self._plan.outputs, self._plan.run(feeds), strict=True))
-            for k, (values, weight) in enumerate(zip(self._values, data.weights, strict=True)):
-                columns = np.empty((len(values), data.rows))
-                for column, node in zip(columns, values.values(), strict=True):
-                    column[:] = computed[node].ravel()
-                if weight is not None:
-                    columns *= weight[:, 0]
-                sums[k] += columns.sum(axis=1)
-                totals[k] += data.rows if weight is None else weight[:, 0].sum(dtype=np.float64)
-            if self._outputs:
-                said.add([computed[node] for node in self._outputs], data)
-        if not all(totals):
+            computed = self.plan.run(self._feeds(data))
+            tally.add(dict(zip(self.plan.outputs, computed, strict=True)), data)
+        penalty = 0.0 if self._penalty is None else self._penalty.run({})[0].item()
+        return tally.scores(penalty)
+
+    def each(self, data: Sequence[Examples], vectors: Sequence[Array]) -> list[dict[str, float]]:
+        """Return the same for each of some vectors of parameters, as members of a network have.
+
+        Parameters
+        ----------
+        data : sequence of Examples
+            For each vector. They have inputs and targets in common, and weights of their own.
+        vectors : sequence of ndarray
+            In the layout of the parameters.
+        """
+        computed = self.plan.of_members(self._feeds(data[0]), vectors)
+        penalties = [0.0] * len(vectors)
+        if self._penalty is not None:
+            (found,) = self._penalty.of_members({}, vectors).values()
+            penalties = found[:, 0, 0].tolist()
+        scores = []
+        for i, (own, penalty) in enumerate(zip(data, penalties, strict=True)):
+            tally = _Tally(self)
+            tally.add({node: values[i] for node, values in computed.items()}, own)
+            scores.append(tally.scores(penalty))
+        return scores
+
+    def _feeds(self, data: Examples) -> dict[Node, Any]:
+        feeds = dict(zip(self._inputs, data.inputs, strict=True))
+        feeds.update(zip(self._targets, data.targets, strict=True))
+        return feeds
+
+
+class _Tally:
+    """Loss and metrics of some rows, added up part by part."""
+
+    def __init__(self, of: Evaluation) -> None:
+        self._of = of
+        self._sums = [np.zeros(len(values)) for values in of.values]
+        self._totals = [0.0] * len(self._sums)
+        self._said = Said()
+
+    def add(self, computed: Mapping[Node, Array], data: Examples) -> None:
+        """Add what was computed for some rows."""
+        for k, (values, weight) in enumerate(zip(self._of.values, data.weights, strict=True)):
+            columns = np.empty((len(values), data.rows))
+            for column, node in zip(columns, values.values(), strict=True):
+                column[:] = computed[node].ravel()
+            if weight is not None:
+                columns *= weight[:, 0]
+            self._sums[k] += columns.sum(axis=1)
+            self._totals[k] += data.rows if weight is None else weight[:, 0].sum(dtype=np.float64)
+        if self._of.outputs:
+            self._said.add([computed[node] for node in self._of.outputs], data)
+
+    def scores(self, penalty: float) -> dict[str, float]:
+        """Return loss and metrics of all rows; ValueError if none has a weight."""
+        of = self._of
+        if not all(self._totals):
             raise ValueError("sample_weight is zero for every row: there is nothing to average")
         means = {
             name: mean
-            for values, total, of_head in zip(self._values, totals, sums, strict=True)
+            for values, total, of_head in zip(of.values, self._totals, self._sums, strict=True)
             for name, mean in zip(values, (of_head / total).tolist(), strict=True)
         }
-        penalty = 0.0 if self._penalty is None else self._penalty.run({})[0].item()
-        found = self._objective.reported(means, penalty)
-        if self._outputs:
-            found |= said.measured(self._objective, self._network)
-        return {name: found[name] for name in self._objective.names}
+        found = of.objective.reported(means, penalty)
+        if of.outputs:
+            found |= self._said.measured(of.objective, of.network)
+        return {name: found[name] for name in of.objective.names}
 
 
 class Said:
@@ -154,3 +208,14 @@ class Measurement:
             computed = dict(zip(self._plan.outputs, self._plan.run(feeds), strict=True))
             said.add([computed[node] for node in self._outputs], data)
         return said.measured(self._objective, self._network)
+
+    def each(self, data: Sequence[Examples], vectors: Sequence[Array]) -> list[dict[str, float]]:
+        """Return the same for each of some vectors of parameters, see `Evaluation.each`."""
+        feeds = dict(zip(self._network.input_nodes, data[0].inputs, strict=True))
+        computed = self._plan.of_members(feeds, vectors)
+        found = []
+        for i, own in enumerate(data):
+            said = Said()
+            said.add([computed[node][i] for node in self._outputs], own)
+            found.append(said.measured(self._objective, self._network))
+        return found

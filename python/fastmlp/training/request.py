@@ -12,6 +12,7 @@ from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
 from fastmlp.networks import examples, signal
 from fastmlp.networks.batches import BatchCheck
+from fastmlp.networks.examples import Examples
 from fastmlp.training import lbfgs, progress
 from fastmlp.training.streams import Reader
 from fastmlp.training.updates import Updates
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from fastmlp.callbacks import Callback
     from fastmlp.history import History
-    from fastmlp.networks.examples import Examples
     from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
@@ -158,6 +158,8 @@ class FitRequest:
     ) -> FitRequest:
         """Check the arguments of `Model.fit` with this objective.
 
+        X and `validation_data` may be `Examples`, which have been checked.
+
         Raises
         ------
         TypeError, ValueError
@@ -183,7 +185,9 @@ class FitRequest:
         losses, outputs = objective.losses, network.outputs
         names, measured = objective.names, objective.at_the_end
         stream = X if isinstance(X, Reader) else None
-        if stream is None:
+        if isinstance(X, Examples):
+            data = X
+        elif stream is None:
             data = examples.check(network, dtype, losses, X, t, sample_weight)
         else:
             _check_passes(stream, epochs)
@@ -194,6 +198,8 @@ class FitRequest:
         if isinstance(validation_data, Reader):
             _check_passes(validation_data, epochs + bool(measured))
             validation_data.begin(BatchCheck(network, dtype, losses))
+            validation = validation_data
+        elif isinstance(validation_data, Examples):
             validation = validation_data
         else:
             validation = examples.check_validation(network, dtype, losses, validation_data)

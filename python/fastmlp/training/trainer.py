@@ -111,7 +111,7 @@ class Trainer:
         self._updates: Updates | None = None
         self._layout = parameters.offsets  # that of the vectors of the state
 
-    def begin(self, request: FitRequest, model: Any) -> Training:
+    def begin(self, request: FitRequest, model: Any, compiled: Compiled | None = None) -> Training:
         """Compile a fit and tell its listeners, one of which may raise.
 
         Parameters
@@ -120,12 +120,17 @@ class Trainer:
             What is asked for.
         model
             What the listeners are told of.
+        compiled : Compiled, optional
+            The same for a network like this one, to be used in the place of one of its own.
         """
         by_steps = request.minimiser is None
         kind, trainer = (Training, self) if by_steps else (Minimisation, self.in_float64())
         updates = trainer.updates_of(request.optimizer)
-        known = trainer.plans.has("training", _kind(request.objective, updates, request.data))
-        compiled = trainer.compiled(request.objective, request.optimizer, request.data)
+        known = compiled is not None or trainer.plans.has(
+            "training", _kind(request.objective, updates, request.data)
+        )
+        if compiled is None:
+            compiled = trainer.compiled(request.objective, request.optimizer, request.data)
         if request.measure is not None and request.stream is None:
             # What a function of the user's cannot take it tells now, and not after an epoch.
             request.measure(self)
@@ -179,21 +184,27 @@ class Trainer:
 
     def evaluate(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
-        network, parameters, columns = self.network, self.parameters, data.target_columns
-        evaluation = self.plans.get(
+        return self.evaluation(objective, data.target_columns)(data.parts())
+
+    def evaluation(self, objective: MeanObjective, columns: tuple[int, ...]) -> Evaluation:
+        """Return what evaluates an objective for targets of these numbers of columns."""
+        return self.plans.get(
             "evaluation",
             (objective, columns),
-            lambda: Evaluation(network, parameters, objective, columns),
+            lambda: Evaluation(self.network, self.parameters, objective, columns),
         )
-        return evaluation(data.parts())
 
     def measure(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return the metrics of arrays for some examples, without dropout."""
-        network, parameters = self.network, self.parameters
-        measurement = self.plans.get(
-            "measurement", objective, lambda: Measurement(network, parameters, objective)
+        return self.measurement(objective)(data.parts())
+
+    def measurement(self, objective: MeanObjective) -> Measurement:
+        """Return what takes the metrics of arrays of an objective."""
+        return self.plans.get(
+            "measurement",
+            objective,
+            lambda: Measurement(self.network, self.parameters, objective),
         )
-        return measurement(data.parts())
 
     def updates_of(self, optimizer: Update) -> Updates:
         """Return which optimizer updates which parameter.

@@ -1,0 +1,452 @@
+"""Members: each is what `Model.fit` alone would make of it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from fastmlp import _core
+from fastmlp.training import turns
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 6)).astype(np.float32)
+LABELS = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int) + (X[:, 2] > 1)
+Y = np.stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]], axis=1)
+WEIGHTS = RNG.random(90)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Any:
+    before = _core.get_num_threads()
+    _core.set_num_threads(2)
+    yield
+    _core.set_num_threads(before)
+
+
+def classifier(seed: int | None = 0, dtype: str = "float32") -> fm.Sequential:
+    layers = [fm.Dense(12, "relu"), fm.Dropout(0.3), fm.Dense(3, "softmax")]
+    return fm.Sequential(layers, input_columns=6, seed=seed, dtype=dtype)
+
+
+def joined(seed: int | None = 0, dtype: str = "float32") -> fm.Model:
+    x = fm.Input(6)
+    h = fm.BatchNorm()(fm.Dense(10, "silu")(x))
+    outputs = {"real": fm.Dense(2)(h), "kind": fm.Dense(3, "softmax")(fm.concat([h, x]))}
+    return fm.Model(x, outputs, seed=seed, dtype=dtype)
+
+
+def same_bits(one: fm.Model, other: fm.Model) -> bool:
+    return one.parameters.flat.tobytes() == other.parameters.flat.tobytes()
+
+
+CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "plain": (classifier, LABELS, {}),
+    "sgd on all rows": (classifier, LABELS, {"optimizer": "sgd", "batch_size": None}),
+    "averages, clipped": (
+        classifier,
+        LABELS,
+        {"optimizer": fm.Adam(0.01, ema=0.9, clip_norm=0.1), "l2": 1e-3, "l1": 1e-4},
+    ),
+    "schedules and groups": (
+        classifier,
+        LABELS,
+        {"optimizer": fm.AdamW(fm.CosineDecay(0.01, 40), groups={"bias": {"weight_decay": 0}})},
+    ),
+    "muon": (classifier, LABELS, {"optimizer": fm.Muon(0.02)}),
+    "weights and classes": (
+        classifier,
+        LABELS,
+        {"sample_weight": WEIGHTS, "class_weight": "balanced", "metrics": ["accuracy"]},
+    ),
+    "validation": (
+        classifier,
+        LABELS,
+        {"validation_data": (X[:30], LABELS[:30], WEIGHTS[:30]), "metrics": ["accuracy", "f1"]},
+    ),
+    "a split": (classifier, LABELS, {"validation_split": 0.2, "sample_weight": WEIGHTS}),
+    "in order": (classifier, LABELS, {"shuffle": False}),
+    "two outputs, normalized": (
+        joined,
+        {"real": Y, "kind": LABELS},
+        {"loss_weights": {"real": 0.5}, "metrics": {"kind": ["accuracy"]}, "l2": 1e-3},
+    ),
+    "two outputs, weights of one": (
+        joined,
+        {"real": Y, "kind": LABELS},
+        {"sample_weight": {"real": WEIGHTS}, "validation_split": 0.3},
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CASES)
+def test_each_member_is_what_a_fit_alone_makes_of_it(name, dtype):
+    build, t, how = CASES[name]
+    members = fm.Members(build(7, dtype), 3)
+    histories = members.fit(X, t, epochs=4, **how)
+    again = members.fit(X, t, epochs=2, **how)
+    for i, member in enumerate(members):
+        alone = build(7 + i, dtype)
+        assert alone.fit(X, t, epochs=4, **how) == histories[i]
+        assert alone.fit(X, t, epochs=2, **how) == again[i] == member.history
+        assert same_bits(alone, member)
+        assert alone.evaluate(X, t) == members.evaluate(X, t)[i] == member.evaluate(X, t)
+    assert len({member.parameters.flat.tobytes() for member in members}) == 3
+
+
+def test_a_fit_of_one_member_goes_on_where_that_of_all_ended():
+    members = fm.Members(classifier(), 2)
+    members.fit(X, LABELS, epochs=3)
+    members[1].fit(X, LABELS, epochs=2)
+    alone = classifier(1)
+    alone.fit(X, LABELS, epochs=3)
+    alone.fit(X, LABELS, epochs=2)
+    assert same_bits(alone, members[1])
+
+
+def test_members_may_have_optimizers_weights_and_seeds_of_their_own():
+    optimizers = [
+        fm.Adam(0.003),
+        fm.Adam(fm.ExponentialDecay(0.01, 0.9, 3)),
+        fm.Adam(0.03, ema=0.9),
+    ]
+    weights = RNG.random((3, 90)) * (RNG.random((3, 90)) > 0.3)
+    held_out = RNG.random((3, 30))
+    members = fm.Members(classifier(), seeds=[5, 5, 5])
+    histories = members.fit(
+        X,
+        LABELS,
+        epochs=4,
+        optimizer=optimizers,
+        sample_weight=weights,
+        validation_data=(X[:30], LABELS[:30], held_out),
+        seeds=[3, 4, 4],
+    )
+    for i, member in enumerate(members):
+        alone = classifier(5)
+        history = alone.fit(
+            X,
+            LABELS,
+            epochs=4,
+            optimizer=optimizers[i],
+            sample_weight=weights[i],
+            validation_data=(X[:30], LABELS[:30], held_out[i]),
+            seed=[3, 4, 4][i],
+        )
+        assert history == histories[i]
+        assert same_bits(alone, member)
+
+
+def test_each_member_stops_early_alone_with_its_best_weights():
+    how: dict[str, Any] = {"epochs": 60, "optimizer": fm.Adam(0.03), "validation_split": 0.3}
+    members = fm.Members(classifier(), 4)
+    stopping = fm.EarlyStopping(patience=3)
+    histories = members.fit(X, LABELS, callbacks=[stopping], **how)
+    assert len({history.epochs for history in histories}) > 1
+    assert stopping.best_epoch == 0  # the members have copies
+    for i, member in enumerate(members):
+        alone = classifier(i)
+        history = alone.fit(X, LABELS, callbacks=[fm.EarlyStopping(patience=3)], **how)
+        assert history == histories[i]
+        assert history.stopped == histories[i].stopped
+        assert same_bits(alone, member)
+
+
+def test_callbacks_may_be_a_function_of_the_number_and_are_told_of_their_member(tmp_path):
+    heard: list[tuple[int, int]] = []
+    members = fm.Members(classifier(), 2)
+
+    def callbacks(i: int) -> list[Any]:
+        def hear(model: fm.Model, epoch: int, logs: Any) -> None:
+            assert model is members[i]
+            heard.append((i, epoch))
+
+        return [hear, fm.ModelCheckpoint(tmp_path / f"{i}.safetensors")]
+
+    members.fit(X, LABELS, epochs=2, callbacks=callbacks)
+    assert sorted(heard) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert {path.name for path in tmp_path.iterdir()} == {"0.safetensors", "1.safetensors"}
+    with pytest.raises(ValueError, match="2 members would write to the place of one ModelCheck"):
+        members.fit(X, LABELS, callbacks=[fm.ModelCheckpoint(tmp_path / "one.safetensors")])
+
+
+def test_a_member_whose_loss_is_not_finite_ends_alone_and_says_so():
+    optimizers = [fm.SGD(0.01), fm.SGD(1e30), fm.SGD(0.02)]
+    layers = [fm.Dense(8, "relu"), fm.Dense(2)]
+    members = fm.Members(fm.Sequential(layers, input_columns=6, seed=0), 3)
+    with pytest.warns(fm.NonFiniteLossWarning, match="member 1: the loss became NaN or infinite"):
+        histories = members.fit(X, Y, epochs=5, optimizer=optimizers)
+    assert [history.epochs for history in histories] == [5, 0, 5]
+    assert "became NaN" in str(histories[1].stopped)
+    assert histories[0].stopped is histories[2].stopped is None
+    assert all(np.isfinite(member.parameters.flat).all() for member in members)
+    alone = fm.Sequential([fm.Dense(8, "relu"), fm.Dense(2)], input_columns=6, seed=2)
+    alone.fit(X, Y, epochs=5, optimizer=fm.SGD(0.02))
+    assert same_bits(alone, members[2])
+
+
+def test_a_sequential_is_built_with_the_data():
+    layers = [fm.Dense(8, "relu"), fm.Dense(3, "softmax")]
+    members = fm.Members(fm.Sequential(layers, seed=4), 2)
+    with pytest.raises(ValueError, match="t has"):
+        members.fit(X, LABELS[:-1])
+    assert all(member._network is None for member in members)
+    members.fit(X, LABELS, epochs=2)
+    alone = fm.Sequential([fm.Dense(8, "relu"), fm.Dense(3, "softmax")], seed=5)
+    alone.fit(X, LABELS, epochs=2)
+    assert same_bits(alone, members[1])
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_the_seeds_are_those_of_the_model_and_the_next_ones(seed):
+    template = classifier(seed)
+    before = template.parameters.flat.copy()
+    members = fm.Members(template, 3)
+    if seed is not None:
+        assert [member.seed for member in members] == [3, 4, 5]
+        assert same_bits(members[0], template)
+    assert len({member.seed for member in members}) == 3
+    members.fit(X, LABELS, epochs=1)
+    assert (template.parameters.flat == before).all()
+
+
+def test_members_may_be_made_by_a_function_or_be_models_that_are_there():
+    made = fm.Members(classifier, seeds=range(2, 5))
+    assert [member.seed for member in made] == [2, 3, 4]
+    models = [classifier(8), classifier(9)]
+    members = fm.Members(models)
+    members.fit(X, LABELS, epochs=1)
+    assert members[1] is models[1]
+    alone = classifier(9)
+    alone.fit(X, LABELS, epochs=1)
+    assert same_bits(models[1], alone)
+    assert [*members[:1]] == models[:1]
+    assert len(fm.Members(classifier, 2)) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 90])
+@pytest.mark.parametrize("build", [classifier, joined])
+def test_predictions_are_those_of_each_and_their_mean(build, rows):
+    members = fm.Members(build(), 4)
+    for _ in range(2):
+        each = members.predict(X[:rows], each=True)
+        mean = members.predict(X[:rows])
+        for name in each if isinstance(each, dict) else [None]:
+            found, own = (y if name is None else y[name] for y in (each, mean))
+            alone = [member.predict(X[:rows]) for member in members]
+            alone = [y if name is None else y[name] for y in alone]
+            assert found.tobytes() == np.stack(alone).tobytes()
+            np.testing.assert_allclose(own, np.mean(alone, axis=0), rtol=1e-6)
+            assert own.dtype == np.float32
+
+
+def test_copies_and_pickles_are_apart():
+    members = fm.Members(classifier(), 2)
+    members.fit(X, LABELS, epochs=1)
+    for other in (members.copy(), pickle.loads(pickle.dumps(members))):
+        assert isinstance(other, fm.Members)
+        assert (other.predict(X) == members.predict(X)).all()
+        other.fit(X, LABELS, epochs=1)
+        assert not (other.predict(X) == members.predict(X)).all()
+
+
+# ----------------------------------------------------------------------------- a loop's say
+
+
+def test_a_loop_may_predict_keep_weights_and_stop_members():
+    members = fm.Members(classifier(), 3)
+    seen = []
+    with members.course(X, LABELS, epochs=6) as course:
+        for epoch in course:
+            seen.append((epoch, tuple(course.live)))
+            assert members.predict(X, each=True).shape == (3, 90, 3)
+            if epoch == 2:
+                course.stop(1, "enough")
+                kept = members[1].get_weights()
+    assert seen == [(i, (0, 1, 2) if i < 3 else (0, 2)) for i in range(1, 6)] + [(6, ())]
+    assert [history.epochs for history in members.histories] == [6, 2, 6]
+    assert members[1].history.stopped == "enough"
+    assert all((a == b).all() for a, b in zip(kept, members[1].get_weights(), strict=True))
+    alone = classifier(2)
+    alone.fit(X, LABELS, epochs=6)
+    assert same_bits(alone, members[2])
+
+
+def test_a_loop_may_be_left():
+    members = fm.Members(classifier(), 2)
+    with members.course(X, LABELS, epochs=6) as course:
+        for epoch in course:
+            if epoch == 2:
+                break
+    assert [h.stopped for h in members.histories] == ["the loop was left after epoch 2"] * 2
+    members.fit(X, LABELS, epochs=1)
+
+
+def test_an_exception_of_the_loop_goes_on_and_the_histories_say_so():
+    members = fm.Members(classifier(), 2)
+
+    def loop() -> None:
+        with members.course(X, LABELS, epochs=6) as course:
+            for _ in course:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
+    assert [h.epochs for h in members.histories] == [1, 1]
+    assert all("ended by ZeroDivisionError" in str(h.stopped) for h in members.histories)
+    members.fit(X, LABELS, epochs=1)
+
+
+def test_an_exception_of_one_members_callback_ends_all_and_loses_no_epoch():
+    members = fm.Members(classifier(), 3)
+
+    def callbacks(i: int) -> list[Any]:
+        def fail(model: Any, epoch: int, logs: Any) -> None:
+            if i == 1 and epoch == 2:
+                raise ZeroDivisionError
+
+        return [fail]
+
+    with pytest.raises(ZeroDivisionError):
+        members.fit(X, LABELS, epochs=6, callbacks=callbacks)
+    assert [h.epochs for h in members.histories] == [2, 2, 2]
+    for i, member in enumerate(members):
+        alone = classifier(i)
+        alone.fit(X, LABELS, epochs=2)
+        assert same_bits(alone, member)
+
+
+def test_an_interrupt_ends_all_with_their_histories():
+    members = fm.Members(classifier(), 3)
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        members.fit(X, LABELS, epochs=10_000_000, verbose=False)
+    timer.join()
+    for member in members:
+        history = member.history
+        assert history is not None
+        assert str(history.stopped).startswith("interrupted in epoch")
+        assert len(history["loss"]) == history.epochs
+    members.fit(X, LABELS, epochs=1)
+    assert [h and h.epochs for h in members.histories] == [1, 1, 1]
+
+
+# ------------------------------------------------------------------------------------ turns
+
+
+def test_a_fit_of_members_is_a_turn_of_each():
+    members = fm.Members(classifier(), 2)
+    turn = turns.Turn("fit")
+    turn.take(members[1])
+    with pytest.raises(RuntimeError, match="inside fit of the same model"):
+        members.fit(X, LABELS, epochs=1)
+    turn.live = False
+    members.fit(X, LABELS, epochs=1)  # the turn of the first was given back
+
+    def nested(model: Any, epoch: int, logs: Any) -> None:
+        members.fit(X, LABELS, epochs=1)
+
+    with pytest.raises(RuntimeError, match="by a callback"):
+        members.fit(X, LABELS, epochs=1, callbacks=[nested])
+
+
+# ----------------------------------------------------------------------------------- errors
+
+
+def test_what_are_no_members_is_refused():
+    with pytest.raises(TypeError, match="k is missing"):
+        fm.Members(classifier())
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        fm.Members(classifier(), 0)
+    with pytest.raises(ValueError, match="expected 3 of them"):
+        fm.Members(classifier(), 3, seeds=[1, 2])
+    with pytest.raises(TypeError, match="model must be a model"):
+        fm.Members("classifier", 3)
+    with pytest.raises(TypeError, match="seeds must be a list"):
+        fm.Members(classifier(), seeds=3)
+    with pytest.raises(ValueError, match="at least one model"):
+        fm.Members([])
+    with pytest.raises(ValueError, match="these are the members"):
+        fm.Members([classifier()], 1)
+    with pytest.raises(TypeError, match=r"members\[1\] must be a model"):
+        fm.Members([classifier(), 3])
+    with pytest.raises(TypeError, match=r"members\[0\] must be a model"):
+        fm.Members(lambda seed: seed, 2)
+    one = classifier()
+    with pytest.raises(ValueError, match="there twice"):
+        fm.Members([one, one])
+    with pytest.raises(ValueError, match="is of float64"):
+        fm.Members([one, classifier(1, "float64")])
+
+
+def test_members_that_differ_in_more_than_weights_are_refused():
+    other = classifier(1)
+    members = fm.Members([classifier(0), other])
+    other.layers[1].rate = 0.5
+    for call in (members.predict, lambda X: members.fit(X, LABELS)):
+        with pytest.raises(ValueError, match=r"rate of layer 'dropout_1' is 0\.5, not 0\.3"):
+            call(X)
+    with pytest.raises(ValueError, match="has the layers"):
+        fm.Members([classifier(), fm.MLP([6, 8, 3], output="softmax", seed=0)])
+    wide = fm.MLP([6, 9, 3], seed=0)
+    with pytest.raises(ValueError, match="units of layer 'dense_1' is 9, not 8"):
+        fm.Members([fm.MLP([6, 8, 3], seed=0), wide])
+    with pytest.raises(ValueError, match="inputs have"):
+        fm.Members([fm.MLP([6, 8, 3], seed=0), fm.MLP([5, 8, 3], seed=0)])
+    x = fm.Input(6)
+    h = fm.Dense(8)(x)
+    first = fm.Model(x, fm.Dense(3)(h), seed=0)
+    second = fm.Model(x, fm.Dense(3)(h), seed=0)
+    with pytest.raises(ValueError, match=r"members\[1\] shares layers with another model"):
+        fm.Members([first, second])
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "optimizers of another number": ({"optimizer": ["adam"] * 3}, "one for all or a list of 2"),
+    "optimizers of two kinds": ({"optimizer": ["adam", "sgd"]}, "updates by other rules"),
+    "L-BFGS": ({"optimizer": "lbfgs"}, "L-BFGS minimises one function"),
+    "weights of other members": ({"sample_weight": np.ones((3, 90))}, r"\(2, 90\)"),
+    "weights of other rows": ({"sample_weight": np.ones((2, 80))}, r"\(2, 90\)"),
+    "negative weights": ({"sample_weight": [np.ones(90), -np.ones(90)]}, r"sample_weight\[1\]"),
+    "no weights in one": ({"sample_weight": [np.ones(90), np.zeros(90)]}, r"sample_weight\[1\]"),
+    "seeds of another number": ({"seeds": [1, 2, 3]}, "seeds: expected"),
+    "both validations": (
+        {"validation_data": (X, LABELS), "validation_split": 0.1},
+        "are both given",
+    ),
+    "validation data that are none": ({"validation_data": 3}, "validation_data must be"),
+    "callbacks that are none": ({"callbacks": 3}, "callbacks must be a list"),
+    "an unknown argument": ({"lr": 3}, "give it to the optimizer"),
+    "no epochs": ({"epochs": 0}, "epochs must be"),
+    "a loss that is none": ({"loss": "nothing"}, "nothing"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_argument_raises_before_anything_changes(what):
+    members = fm.Members(classifier(), 2)
+    before = [member.parameters.flat.tobytes() for member in members]
+    how, said = BAD[what]
+    with pytest.raises((ValueError, TypeError), match=said):
+        members.fit(X, LABELS, **how)
+    with pytest.raises((ValueError, TypeError), match=said), members.course(X, LABELS, **how):
+        pass
+    assert [member.parameters.flat.tobytes() for member in members] == before
+    assert members.histories == [None, None]
+    members.fit(X, LABELS, epochs=1)
+
+
+def test_streams_are_for_single_models():
+    members = fm.Members(classifier(), 2)
+    with pytest.raises(TypeError, match="members are trained on arrays"):
+        members.fit(iter([(X, LABELS)]), None)
+    with pytest.raises(TypeError, match="members are trained on arrays"):
+        members.fit(X, LABELS, validation_data=(iter([X]), LABELS))
