@@ -12,7 +12,7 @@ from op_cases import Case
 
 # Operations whose results are no function of one row, and what the error says of them.
 REFUSED = {
-    **dict.fromkeys(("dropout", "dropout_at", "gaussian_noise"), "is random"),
+    **dict.fromkeys(("dropout", "dropout_at", "gaussian_noise"), "draws random numbers"),
     **dict.fromkeys(
         ("normalize_columns", "normalize_columns_message", "column_variance", "add_rows"),
         "other rows of its batch",

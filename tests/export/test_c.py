@@ -247,7 +247,5 @@ def test_wrong_settings_of_int8_are_refused(tmp_path):
 def test_a_function_that_is_random_is_refused():
     layer = fm.layers.Lambda(lambda x: g.dropout(x, 0.5, 3), columns=2)
     model = fm.Sequential([layer, fm.Dense(1)], input_columns=2, seed=0)
-    with pytest.raises(
-        ValueError, match="the operation 'dropout' is random: it cannot be exported"
-    ):
+    with pytest.raises(ValueError, match="the operation 'dropout' draws random numbers: it cannot"):
         c.source(model, "net")

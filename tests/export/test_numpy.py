@@ -55,7 +55,9 @@ def test_a_module_computes_every_operation(op, dtype):
 
 @pytest.mark.parametrize("op", RANDOM)
 def test_a_random_operation_is_refused_by_name(op):
-    with pytest.raises(ValueError, match=f"the operation '{op}' is random: it cannot be exported"):
+    with pytest.raises(
+        ValueError, match=f"the operation '{op}' draws random numbers: it cannot be exported"
+    ):
         graph_of(op, CASES[op][1], "float32")
 
 

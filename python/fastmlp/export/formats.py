@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # and what it is. Loaded when first used.
 FORMATS: dict[str, tuple[str, str]] = {
     ".onnx": ("onnx.writing", "ONNX"),
+    ".h": ("c", "C"),
+    ".js": ("javascript", "JavaScript"),
+    ".mjs": ("javascript", "JavaScript"),
+    ".py": ("numpy", "NumPy"),
 }
 
 

@@ -318,9 +318,15 @@ class Owner:
             ``.onnx``  ONNX of operator set 17, for any number of rows, in the model's type, with
                        the names of inputs and outputs; one output alone is ``y``. It needs the
                        package onnx, ``pip install 'fastmlp[onnx]'``.
+            ``.h``     One header of C99, also C++, with a function of one row,
+                       ``<name>_predict(x, y)``: no memory is allocated, libm is all it needs.
+            ``.js``    One ES module with ``predict(x, rows)`` on typed arrays; also ``.mjs``.
+            ``.py``    One module of Python with ``predict(x)`` that needs NumPy alone, to read too.
             =========  =========================================================================
         **settings
-            Those of the format.
+            Those of the format. Of ``.h``: `name` begins the names in the header, by default that
+            of the file; with ``quantize="int8"`` weights are int8 with a scale for each output, and
+            the error that this makes on the rows `data` is returned and stands in the header.
 
         Raises
         ------
@@ -337,10 +343,10 @@ class Owner:
         Examples
         --------
         >>> import fastmlp as fm
-        >>> fm.MLP([4, 8, 3], output="softmax", seed=0).export("classes.pt")
+        >>> fm.MLP([4, 8, 3], output="softmax", seed=0).export("classes.pt")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        ValueError: path='classes.pt': its ending says the format, one of '.onnx' (ONNX)
+        ValueError: path='classes.pt': its ending says the format, one of '.onnx' (ONNX), ...
         """
         from fastmlp.export import formats
 

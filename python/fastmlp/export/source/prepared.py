@@ -110,8 +110,9 @@ def _folded(outputs: Sequence[Node], inputs: Sequence[Node]) -> dict[Node, Node]
         if node in known:
             continue
         if "key" in node.attrs or node.op == "scheduled":
-            kind = "follows the step of a training" if node.op == "scheduled" else "is random"
-            raise ValueError(f"the operation {node.op!r} {kind}: it cannot be exported as source")
+            what = "follows the step of a training"
+            what = what if node.op == "scheduled" else "draws random numbers"
+            raise ValueError(f"the operation {node.op!r} {what}: it cannot be exported as source")
         exact = without_cancellation(node, ())
         if not exact.parents:
             known[node] = exact
