@@ -94,7 +94,7 @@ def named(data: Any, name: str = "X") -> Table:
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):  # a lazy frame of polars
         data = data.collect()
     pairs = _pairs(data)
-    if pairs is None and hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__array__"):
+    if pairs is None and hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns"):
         import pyarrow
 
         pairs = _pairs(pyarrow.table(data))

@@ -17,7 +17,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.base import Column
-from fastmlp.data.columns.learning import KINDS, learn_column
+from fastmlp.data.columns.learning import KINDS, LeftOut, learn_column, tell_left_out
 from fastmlp.data.columns.saved import COLUMNS, describe, rebuild
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, listed
@@ -115,19 +115,24 @@ class Preprocessing:
             )
         kinds = _check_kinds(kinds, given)
         columns: list[Column] = []
+        left: list[LeftOut] = []
         found: dict[Any, str] = {}
         for name, values in given.columns.items():
             if kinds.get(name) == IGNORE:
                 continue
             read_values = read(name, values)
             column = learn_column(read_values, kinds.get(name), note)
-            if column is None:
-                continue
-            twin = found.setdefault(_identity(column, read_values), name)
-            if twin != name:
-                note(f"column {name!r} is left out: it holds the values of column {twin!r}")
-                continue
-            columns.append(column)
+            if not isinstance(column, LeftOut):
+                twin = found.setdefault(_identity(column, read_values), name)
+                if twin != name:
+                    column = LeftOut(
+                        name, f"it holds the values of column {twin!r}", "like another"
+                    )
+            if isinstance(column, LeftOut):
+                left.append(column)
+            else:
+                columns.append(column)
+        tell_left_out(left, note)
         if not columns:
             raise ValueError(
                 f"no column is left to learn from, of the {len(given.columns)} there are: "

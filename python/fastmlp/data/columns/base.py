@@ -76,7 +76,7 @@ def robust(numbers: Array) -> tuple[float, float]:
     >>> robust(np.array([1.0, 2.0, 3.0, 4.0, 1000.0]))
     (3.0, 2.0)
     """
-    shrink = _shrink(float(np.abs(numbers).max()))
+    shrink = shrinking(float(np.abs(numbers).max()))
     low, q25, median, q75, high = np.quantile(numbers * shrink, (0, 0.25, 0.5, 0.75, 1))
     scale = (q75 - q25 or (high - low) / 2) / shrink
     return float(median / shrink), float(min(scale, np.finfo(np.float64).max))
@@ -92,7 +92,7 @@ def clipped(numbers: Array, median: float, scale: float) -> Array:
     >>> clipped(np.array([3.0, 5.0, 1e300]), 3.0, 2.0).round(3)
     array([0.   , 0.949, 3.   ])
     """
-    shrink = _shrink(scale)
+    shrink = shrinking(scale)
     with np.errstate(over="ignore"):
         third = (numbers * shrink - median * shrink) / (scale * shrink) / 3
     third = np.clip(third, -1e150, 1e150)  # whose squares are finite
@@ -100,6 +100,12 @@ def clipped(numbers: Array, median: float, scale: float) -> Array:
     return result
 
 
-def _shrink(size: float) -> float:
-    """Return a factor that keeps the differences of numbers of such a size in range."""
+def shrinking(size: float) -> float:
+    """Return a factor that keeps differences of numbers of such a size in range.
+
+    Examples
+    --------
+    >>> shrinking(1.0), shrinking(1.7e308)
+    (1.0, 0.25)
+    """
     return 0.25 if size > 1e300 else 1.0

@@ -75,14 +75,14 @@ class CategoryColumn(Column):
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the flags or the code."""
         found = places(values, self.categories)
+        unknown = found < 0
+        if not self.others:
+            self.tell_unknown(values, unknown, "none of its categories", note)
         if self.codes:
             codes[:, 0] = found + 1
             return
-        unknown = found < 0
         if self.others:
             found = np.where(unknown, len(self.categories), found)
-        else:
-            self.tell_unknown(values, unknown, "none of its categories", note)
         if self._slots == 2:
             flags[:, 0] = np.array([-1, 1, 0])[found]
         else:
@@ -172,11 +172,12 @@ def truth_pair(values: Values) -> tuple[str, str] | None:
 def places(values: Values, categories: tuple[str, ...]) -> Array:
     """Return the place of each value among the categories, -1 if it is none.
 
-    Texts must be equal; numbers need only be equal as numbers.
+    Texts must be equal, numbers need only be equal as numbers; the text 3.0 is also looked for as
+    3, for so integers are written once some are missing.
     """
     codes, texts = values.coded()
     number = {text: i for i, text in enumerate(categories)}
-    found = [number.get(text, -1) for text in texts]
+    found = [number.get(text, number.get(text.removesuffix(".0"), -1)) for text in texts]
     if values.kind in ("number", "flag") and -1 in found:
         by_value = {value: number[text] for text, value in numbers_of(categories).items()}
         for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastmlp.data.columns.category import CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, dates_of
-from fastmlp.data.columns.words import Note, comma_hint, count, examples
+from fastmlp.data.columns.words import Note, comma_hint, count, examples, listed
 from fastmlp.data.texts import MISSING, as_objects, numbers_of, values
 
 KINDS: dict[str, type[Any]] = {
@@ -21,27 +22,47 @@ KINDS: dict[str, type[Any]] = {
     "date": DateColumn,
 }
 
+#: More columns than these that are left out are told of in one note.
+MAX_SINGLE_NOTES = 5
 
-def learn_column(values: Values, kind: str | None, note: Note) -> Column | None:
-    """Learn a column of a kind, or of the kind that is found; None if it cannot help."""
-    name = values.name
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Why a column is left out: in words, and which of a few reasons it is."""
+
+    name: str
+    words: str
+    reason: Literal["empty", "of one value", "of texts that hardly repeat", "like another"]
+
+
+def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftOut:
+    """Learn a column of a kind, or of the kind that is found, unless it cannot help."""
     if reason := _useless(values):
-        note(f"column {name!r} is left out: {reason}")
-        return None
+        return reason
     found = kind or find_kind(values, note)
-    column: Column = KINDS[found].learn(name, values)
+    column: Column = KINDS[found].learn(values.name, values)
     if isinstance(column, CategoryColumn):
         codes, texts = values.coded()
         kept = np.isin(as_objects(texts), as_objects(column.categories))
         rare = int((~np.append(kept, True))[codes].sum())
         if not column.categories or (kind is None and rare > len(values) / 2):
             seen = [texts[code] for code in codes[:1000] if code >= 0]
-            note(
-                f"column {name!r} is left out: {len(texts)} different texts in {len(values)} rows "
-                f"({examples(seen)}){comma_hint(seen)}"
-            )
-            return None
+            words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"
+            return LeftOut(values.name, words + comma_hint(seen), "of texts that hardly repeat")
     return column
+
+
+def tell_left_out(left: list[LeftOut], note: Note) -> None:
+    """Note which columns are left out: each for itself, or together if they are many."""
+    if len(left) <= MAX_SINGLE_NOTES:
+        for column in left:
+            note(f"column {column.name!r} is left out: {column.words}")
+        return
+    names: dict[str, list[str]] = {}
+    for column in left:
+        names.setdefault(column.reason, []).append(column.name)
+    parts = [f"{len(found)} {reason} ({listed(found, 3)})" for reason, found in names.items()]
+    note(f"{len(left)} columns are left out: {', '.join(parts)}")
 
 
 def find_kind(values: Values, note: Note) -> str:
@@ -91,14 +112,13 @@ def _are_numbers(texts: Any) -> bool:
     return values(list(texts)).dtype.kind == "f"
 
 
-def _useless(values: Values) -> str:
-    """Say why a column tells no row from another, "" if it does."""
+def _useless(values: Values) -> LeftOut | None:
+    """Find whether a column tells no row from another."""
     missing = values.missing
     if missing.all():
-        return "it is empty"
-    if missing.any():
-        return ""
-    if (values.data == values.data[0]).all():
+        return LeftOut(values.name, "it is empty", "empty")
+    if not missing.any() and (values.data == values.data[0]).all():
         (text,) = values.coded()[1]
-        return f"it is {text if values.kind != 'text' else repr(text)} in every row"
-    return ""
+        shown = repr(text) if values.kind == "text" else text
+        return LeftOut(values.name, f"it is {shown} in every row", "of one value")
+    return None

@@ -18,6 +18,7 @@ from fastmlp.data.texts import Array
 
 #: From here on float64 skips whole numbers.
 _EXACT = 2**53
+_TIMES = (np.datetime64, np.timedelta64)
 _NOTHING = ("NoneType", "NAType", "NaTType")
 
 
@@ -78,13 +79,20 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, (np.number, np.bool_)):
+    if isinstance(value, (np.number, np.bool_)) and not isinstance(value, _TIMES):
         value = value.item()
-    if isinstance(value, float) and value % 1 == 0 and abs(value) < _EXACT:
-        return str(int(value))
+    if isinstance(value, float):
+        whole = value % 1 == 0 and abs(value) < _EXACT
+        return str(int(value)) if whole else repr(float(value))
     if isinstance(value, (datetime.date, np.datetime64)):
         text = str(_wall_clock(value))
         return text.removesuffix(".000000").removesuffix("T00:00:00")
+    if isinstance(value, (datetime.timedelta, np.timedelta64)):
+        return text_of(float(_seconds(np.array([value], dtype="m8[us]"))[0]))
+    if isinstance(value, datetime.time):
+        return text_of(_time_of_day(value))
+    if not isinstance(value, (bool, int)) and _is_real(type(value)):
+        return text_of(_float(value))  # a decimal, a fraction
     return str(value)
 
 
@@ -162,9 +170,12 @@ _READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
 def _of_objects(values: list[Any]) -> Array | Coded:
     """Find what a list holds: true and false, numbers, dates, durations; all else is coded."""
     kinds = {kind for kind in set(map(type, values)) if kind.__name__ not in _NOTHING}
-    floats = {kind for kind in kinds if issubclass(kind, (float, np.floating))}
-    if floats != kinds and not any(v == v for v in values if type(v) in floats):
-        kinds -= floats  # beside other values only as what is missing
+    # NaN and NaT may stand beside other values for what is missing.
+    open_ = {kind for kind in kinds if issubclass(kind, (float, np.floating, *_TIMES))}
+    if open_ and len(kinds) > 1:
+        kinds -= open_ - {
+            type(value) for value in values if type(value) in open_ and value == value
+        }
 
     def hold(*wanted: type) -> bool:
         return all(issubclass(kind, wanted) for kind in kinds)
@@ -200,7 +211,7 @@ def _factorized(values: list[Any]) -> Coded:
 
 
 def _is_real(kind: type) -> bool:
-    if issubclass(kind, (np.timedelta64, np.datetime64)):
+    if issubclass(kind, _TIMES):
         return False
     return issubclass(kind, (Real, np.bool_)) or kind.__name__ == "Decimal"  # which is no Real
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from fastmlp.data import frames
+from fastmlp.data.columns.base import shrinking
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import count, examples
@@ -60,7 +61,8 @@ class ClassTarget:
             labels, kind = tuple(np.unique(given).tolist()), given.dtype.str
         elif column.kind == "text":
             labels = column.texts
-            kind = "<U" if given.dtype.kind == "U" else "|O"
+            whole = tuple(np.array(labels).tolist()) == labels  # NumPy drops NUL at their ends
+            kind = "<U" if given.dtype.kind == "U" and whole else "|O"
         elif column.kind == "flag":
             labels, kind = tuple(np.unique(column.data).astype(bool).tolist()), "|b1"
         else:
@@ -156,8 +158,9 @@ class RealTarget:
             A number is missing, infinite, a text, or farther from the mean than float32 can tell.
         """
         column, numbers = _numbers(self.name, values)
+        shrink = shrinking(self.scale)
         with np.errstate(over="ignore"):
-            standard: Array = (numbers - self.mean) / self.scale
+            standard: Array = (numbers * shrink - self.mean * shrink) / (self.scale * shrink)
         beyond = np.abs(standard) > np.finfo(np.float32).max
         if beyond.any():
             raise ValueError(

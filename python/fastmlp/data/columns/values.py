@@ -77,7 +77,7 @@ class Values:
                 return np.full(len(self), np.nan)
             raise ValueError(
                 f"column {self.name!r} must hold numbers, but holds dates, the first in "
-                f"{self.where(~self.missing)}; give numbers as in training, or learn again"
+                f"{self.where(~self.missing)}; give numbers, or learn it as a date"
             )
         numbers = self.data
         if self.kind == "text":
@@ -215,6 +215,12 @@ def read(name: str, column: Any) -> Values:
         codes, texts = sorted_texts(found.codes, [text_of(value) for value in found.values])
         return Values(name, "text", codes, texts, found.declared, column)
     if found.dtype.kind == "M":
-        return Values(name, "date", found.astype("M8[us]"), source=column)
+        dates = found.astype("M8[us]")
+        if (beyond := ~np.isnat(found) & (dates.astype("M8[Y]") != found.astype("M8[Y]"))).any():
+            raise ValueError(
+                f"column {name!r} holds dates beyond the year 294247, the first in "
+                f"{place(column, int(beyond.argmax()))}; leave such dates empty"
+            )
+        return Values(name, "date", dates, source=column)
     kind: Kind = "flag" if found.dtype.kind == "b" else "number"
     return Values(name, kind, found.astype(np.float64), source=column)
