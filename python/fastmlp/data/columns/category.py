@@ -77,7 +77,9 @@ class CategoryColumn(Column):
         found = places(values, self.categories)
         unknown = found < 0
         if not self.others:
-            self.tell_unknown(values, unknown, "none of its categories", note)
+            taken = "none of its categories"
+            self.tell_missing(values.missing, taken, note)
+            self.tell_unknown(values, unknown & ~values.missing, taken, note)
         if self.codes:
             codes[:, 0] = found + 1
             return

@@ -79,20 +79,20 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, (np.number, np.bool_)) and not isinstance(value, _TIMES):
-        value = value.item()
-    if isinstance(value, float):
-        whole = value % 1 == 0 and abs(value) < _EXACT
-        return str(int(value)) if whole else repr(float(value))
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
     if isinstance(value, (datetime.date, np.datetime64)):
         text = str(_wall_clock(value))
         return text.removesuffix(".000000").removesuffix("T00:00:00")
     if isinstance(value, (datetime.timedelta, np.timedelta64)):
-        return text_of(float(_seconds(np.array([value], dtype="m8[us]"))[0]))
-    if isinstance(value, datetime.time):
-        return text_of(_time_of_day(value))
-    if not isinstance(value, (bool, int)) and _is_real(type(value)):
-        return text_of(_float(value))  # a decimal, a fraction
+        value = float(_seconds(np.array([value], dtype="m8[us]"))[0])
+    elif isinstance(value, datetime.time):
+        value = _time_of_day(value)
+    elif isinstance(value, (np.number, np.bool_)):
+        value = value.item()
+    if not isinstance(value, (bool, int)) and _is_real(type(value)):  # a decimal, too
+        number = _float(value)
+        return str(int(number)) if number % 1 == 0 and abs(number) < _EXACT else repr(number)
     return str(value)
 
 

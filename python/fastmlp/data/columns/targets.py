@@ -61,6 +61,12 @@ class ClassTarget:
             labels, kind = tuple(np.unique(given).tolist()), given.dtype.str
         elif column.kind == "text":
             labels = column.texts
+            odd = [label for label in given.tolist() if not isinstance(label, str)]
+            if odd:
+                raise TypeError(
+                    f"the target {name!r} must hold labels of one kind, texts, numbers or "
+                    f"true/false; got {odd[0]!r} ({type(odd[0]).__name__}) among them"
+                )
             whole = tuple(np.array(labels).tolist()) == labels  # NumPy drops NUL at their ends
             kind = "<U" if given.dtype.kind == "U" and whole else "|O"
         elif column.kind == "flag":
