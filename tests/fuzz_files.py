@@ -49,9 +49,10 @@ def originals():
     trunk = fm.Dense(3, "relu")(a)
     several = fm.Model(a, {"c": fm.Dense(2, "softmax")(trunk), "d": fm.Dense(1)(trunk)}, seed=0)
     several.fit(np.eye(2), {"c": [0, 1], "d": [0, 1]}, epochs=1, loss_weights=[1, 0.5])
+    members = fm.Members([fitted.copy(), fitted.copy(), fitted.copy()])
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for model in (joined, fitted, double, several):
+        for model in (joined, fitted, double, several, members):
             model.save(Path(folder) / "m")
             files.append((Path(folder) / "m").read_bytes())
     return files
@@ -182,7 +183,7 @@ def splice(rng, whole, other):
     if rng.random() < 0.5:
         return joined(mine, others)
     key = rng.choice(list(mine["__metadata__"]))
-    mine["__metadata__"][str(key)] = theirs["__metadata__"][str(key)]
+    mine["__metadata__"][str(key)] = theirs["__metadata__"].get(str(key), "")
     return joined(mine, numbers)
 
 
@@ -211,16 +212,18 @@ def verdict(path):
     assert time.monotonic() - begin < SECONDS, "it took too long"
     if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
         return verdict_of_estimator(model, path)
-    assert np.isfinite(model.parameters.flat).all()
-    columns = model.network.input_columns
-    if sum(columns) + sum(model.network.outputs.columns) < 10**6:
+    each = model if isinstance(model, fm.Members) else [model]
+    assert all(np.isfinite(one.parameters.flat).all() for one in each)
+    columns = each[0].network.input_columns
+    if sum(columns) + sum(each[0].network.outputs.columns) < 10**6:
         model.predict(
             [np.ones((2, n)) for n in columns] if len(columns) > 1 else np.ones((2, *columns))
         )
     twin = Path(f"{path}.twin")
     model.save(twin)
     again = fm.load(twin)
-    assert again.parameters.flat.tobytes() == model.parameters.flat.tobytes()
+    pairs = zip(each, again if isinstance(model, fm.Members) else [again], strict=True)
+    assert all(a.parameters.flat.tobytes() == b.parameters.flat.tobytes() for a, b in pairs)
     return "loaded"
 
 

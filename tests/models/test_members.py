@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import fastmlp as fm
 from fastmlp import _core
@@ -255,6 +257,78 @@ def test_copies_and_pickles_are_apart():
         assert (other.predict(X) == members.predict(X)).all()
         other.fit(X, LABELS, epochs=1)
         assert not (other.predict(X) == members.predict(X)).all()
+
+
+# -------------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("build", [classifier, joined])
+def test_members_come_back_from_their_file(build, dtype, tmp_path):
+    members = fm.Members(build(0, dtype), 3)
+    t = LABELS if build is classifier else {"real": Y, "kind": LABELS}
+    members.fit(X, t, epochs=2, l2=1e-3)
+    members[2].fit(X, t, epochs=1)
+    members[1].metadata["note"] = ["ü", None]
+    path = tmp_path / "m.safetensors"
+    members.save(path)
+    loaded = fm.load(path)
+    assert isinstance(loaded, fm.Members)
+    assert [same_bits(a, b) for a, b in zip(members, loaded, strict=True)] == [True] * 3
+    assert [one.metadata for one in loaded] == [{}, {"note": ["ü", None]}, {}]
+    assert [one.seed for one in loaded] == [0, 1, 2]
+    assert loaded.evaluate(X, t) == members.evaluate(X, t)
+    loaded.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    copied, histories = members.copy(), loaded.fit(X, t, epochs=1)
+    assert copied.fit(X, t, epochs=1) == histories  # the third member has an order of its own
+
+
+def test_what_is_no_file_of_members_is_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    members = fm.Members(classifier(), 2)
+    members.save(path)
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        header = file.metadata()
+    assert tensors["dense_1.weights"].shape == (2, 12, 6)
+    for changes, said in (
+        ({"fits": "[0]"}, "lists with an element for each member"),
+        ({"fits": "0"}, "lists with an element for each member"),
+        (dict.fromkeys(("seed", "fits", "objective", "metadata"), "[]"), "lists with an"),
+        ({"seed": "[0, -1]"}, "seed"),
+        ({"metadata": "[{}, 3]"}, "metadata must be a JSON object"),
+        (
+            {
+                "seed": "[0, 1, 2]",
+                "fits": "[0, 0, 0]",
+                "objective": "[null, null, null]",
+                "metadata": "[{}, {}, {}]",
+            },
+            r"must have shape \(3, ",
+        ),
+        ({"kind": "crowd"}, "holds 'crowd'"),
+        ({"dtype": "int8"}, "dtype must be in"),
+    ):
+        save_file(tensors, path, header | changes)
+        with pytest.raises(ValueError, match=said):
+            fm.load(path)
+    save_file(tensors, path, {name: text for name, text in header.items() if name != "kind"})
+    with pytest.raises(ValueError, match="must have shape"):
+        fm.load(path)
+
+
+def test_members_that_cannot_be_written_are_refused(tmp_path):
+    members = fm.Members(classifier(), 2)
+    with pytest.raises(ValueError, match="onnx"):
+        members.save(tmp_path / "m.onnx")
+    members[1].metadata["f"] = members
+    with pytest.raises(ValueError, match="metadata must hold JSON"):
+        members.save(tmp_path / "m.safetensors")
+    unbuilt = fm.Members(fm.Sequential([fm.Dense(2)]), 2)
+    with pytest.raises(ValueError, match="does not know its number of input columns"):
+        unbuilt.save(tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
 # ----------------------------------------------------------------------------- a loop's say

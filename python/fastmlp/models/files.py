@@ -14,6 +14,10 @@ metadata        JSON: the user's own
 ==============  ===================================================================
 
 and a tensor for each parameter: "dense_1.weights" (units, inputs), "dense_1.biases" (units,).
+
+Members of one network have besides ``kind``, "members". Architecture and dtype are those of all;
+seed, fits, objective and metadata are lists with an element for each, and tensors have an axis of
+members in front: "dense_1.weights" (members, units, inputs).
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from fastmlp.networks.network import Network
 from fastmlp.networks.outputs import ONE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from numpy.typing import NDArray
@@ -41,30 +46,58 @@ if TYPE_CHECKING:
     from fastmlp.networks.objectives import MeanObjective
 
 DTYPES = {"float32": "F32", "float64": "F64"}
+MEMBERS = "members"  # the kind of their files
+OWN = ("seed", "fits", "objective", "metadata")
 
 
 def save(state: ModelState, path: str | PathLike[str]) -> None:
     """Write a model to a file; see `Model.save`."""
     files.check_model_name(path)
     files.check_place(path)
+    own = {name: json.dumps(value) for name, value in _own(state).items()}
+    container.write(path, _common(state) | own, _tensors(state))
+
+
+def save_members(states: Sequence[ModelState], path: str | PathLike[str]) -> None:
+    """Write models that are alike but for their weights; see `Members.save`."""
+    files.check_model_name(path)
+    files.check_place(path)
+    each = [_own(state) for state in states]
+    own = {name: json.dumps([one[name] for one in each]) for name in OWN}
+    header = {"kind": MEMBERS} | _common(states[0]) | own
+    tensors = [_tensors(state) for state in states]
+    container.write(
+        path, header, {name: np.stack([one[name] for one in tensors]) for name in tensors[0]}
+    )
+
+
+def _common(state: ModelState) -> dict[str, str]:
+    """Return the texts that members have in common."""
+    if state.network is None:
+        raise ValueError(NOT_BUILT)
+    return {"architecture": json.dumps(state.network.config()), "dtype": state.dtype}
+
+
+def _own(state: ModelState) -> dict[str, Any]:
+    """Return what each member has of its own besides its weights: JSON values."""
     try:
-        user = json.dumps(state.metadata, allow_nan=False)
+        json.dumps(state.metadata, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"metadata must hold JSON values only: {error}") from None
-    network = state.network
-    if network is None:
-        raise ValueError(NOT_BUILT)
-    header = {
-        "architecture": json.dumps(network.config()),
-        "dtype": state.dtype,
-        "seed": json.dumps(state.seed),
-        "fits": json.dumps(state.fits),
-        "objective": json.dumps(_named(state.objective)),
-        "metadata": user,
+    return {
+        "seed": state.seed,
+        "fits": state.fits,
+        "objective": _named(state.objective),
+        "metadata": state.metadata,
     }
+
+
+def _tensors(state: ModelState) -> dict[str, NDArray[Any]]:
+    """Return the weights by name, as users see them."""
+    network = state.network
+    assert network is not None
     values = dict(zip(network.parameter_nodes, network.values().values(), strict=True))
-    tensors = network.views(values.__getitem__)
-    container.write(path, header, tensors)
+    return network.views(values.__getitem__)
 
 
 def read(path: Path) -> ModelState:
@@ -74,25 +107,56 @@ def read(path: Path) -> ModelState:
 
 def state_of(contents: Contents) -> ModelState:
     """Return the model in a file, every part of it checked before it is used."""
-    header = contents.header
-    if header.get("dtype") not in DTYPES:
-        raise ValueError(f"its dtype must be in {list(DTYPES)}, not {header.get('dtype')!r}")
+    own = {name: contents.parsed(name) for name in OWN}
+    architecture, dtype, weights = _read(contents, ())
+    return _state(architecture, dtype, own, weights)
+
+
+def states_of(contents: Contents) -> list[ModelState]:
+    """Return the members in a file, every part of it checked before it is used."""
+    lists = {name: contents.parsed(name) for name in OWN}
+    counts = {len(values) if isinstance(values, list) else 0 for values in lists.values()}
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError(f"its {', '.join(OWN)} must be lists with an element for each member")
+    architecture, dtype, weights = _read(contents, tuple(counts))
+    return [
+        _state(
+            architecture,
+            dtype,
+            {name: values[i] for name, values in lists.items()},
+            {name: values[i] for name, values in weights.items()},
+        )
+        for i in range(*counts)
+    ]
+
+
+def _read(contents: Contents, lead: tuple[int, ...]) -> tuple[Any, str, dict[str, NDArray[Any]]]:
+    """Return architecture, dtype and weights, whose shapes begin with `lead`."""
+    dtype = contents.header.get("dtype", "")
+    if dtype not in DTYPES:
+        raise ValueError(
+            f"its dtype must be in {list(DTYPES)}, not {contents.header.get('dtype')!r}"
+        )
     architecture = contents.parsed("architecture")
     specs = Network.specs_in(architecture)
-    shapes = {name: spec.array_shape for name, spec in specs.items()}
-    _check_tensors(contents.described, shapes, DTYPES[header["dtype"]])
-    weights = contents.tensors()
-    user = contents.parsed("metadata")
+    shapes = {name: (*lead, *spec.array_shape) for name, spec in specs.items()}
+    _check_tensors(contents.described, shapes, DTYPES[dtype])
+    return architecture, dtype, contents.tensors()
+
+
+def _state(
+    architecture: Any, dtype: str, own: dict[str, Any], weights: dict[str, NDArray[Any]]
+) -> ModelState:
+    user, seed = own["metadata"], own["seed"]
     if not isinstance(user, dict):
         raise ValueError(f"its metadata must be a JSON object, not {type(user).__name__}")
-    seed = contents.parsed("seed")
     network = Network.from_config(architecture, weights=_as_rows(weights))
     return ModelState(
         seed=None if seed is None else _checks.seed(seed, "its seed"),
-        dtype=header["dtype"],
+        dtype=dtype,
         metadata=user,
-        fits=_checks.integer(contents.parsed("fits"), "its fits", at_least=0),
-        objective=_objective_of(network, contents.parsed("objective")),
+        fits=_checks.integer(own["fits"], "its fits", at_least=0),
+        objective=_objective_of(network, own["objective"]),
         waiting=[],
         network=network,
     )

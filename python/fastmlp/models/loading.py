@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from fastmlp.models.container import Contents
+    from fastmlp.models.states import ModelState
 
 
 def load(path: str | PathLike[str]) -> Any:
-    """Read a model from a file written by `Model.save`, or an estimator of tables.
+    """Read a model from a file written by `Model.save`, members or an estimator of tables.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    Model, TabularClassifier or TabularRegressor
+    Model, Members, TabularClassifier or TabularRegressor
         What was saved. A model has the weights, `metadata` and seed of the one saved, and its next
         `fit` starts the optimizer anew; an estimator predicts as the one saved, and has no rows of
         its training data.
@@ -53,8 +54,16 @@ def _built(contents: Contents) -> Any:
         from fastmlp.estimators.tabular import files as tabular
 
         return tabular.estimator_of(contents)
+    if kind == files.MEMBERS:
+        from fastmlp.models.members import Members
+
+        return Members([_model(state) for state in files.states_of(contents)])
     if kind is not None:
         raise ValueError(f"it holds {kind[:20]!r}, which this fastmlp does not know")
+    return _model(files.state_of(contents))
+
+
+def _model(state: ModelState) -> Model:
     model = object.__new__(Model)
-    model._restore(files.state_of(contents))
+    model._restore(state)
     return model

@@ -15,6 +15,7 @@ from fastmlp.training import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from os import PathLike
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -297,6 +298,33 @@ shuffle, verbose
             one._objective = objective
             one._fits += 1
         return course
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all members to one safetensors file, which `fastmlp.load` reads.
+
+        Parameters
+        ----------
+        path : path-like
+            As for `Model.save`.
+
+        Raises
+        ------
+        ValueError
+            As `Model.save`, and if the members differ in more than their weights.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        fastmlp.load
+        """
+        from fastmlp.models import files
+
+        for one in self._models:
+            turns.check(one, "save")
+        if self._models[0]._network is not None:
+            self.check_alike([one.network for one in self._models])
+        files.save_members([one._state() for one in self._models], path)
 
 
 # What `fit` and `course` are given where nobody says.
