@@ -21,6 +21,8 @@ MISSING = frozenset(
 TRUE, FALSE = frozenset(("True", "TRUE", "true")), frozenset(("False", "FALSE", "false"))
 #: The type of a column of texts: 16 bytes for each of up to 15 characters.
 TEXT = np.dtypes.StringDType()
+#: How the text of a number may begin, infinity and NaN among them.
+_BEGINS = frozenset("+-.0123456789iInN")
 #: From here on float64 skips whole numbers.
 _EXACT = 2**53
 
@@ -74,7 +76,8 @@ def numbers_of(texts: Iterable[str]) -> dict[str, float]:
     if present <= TRUE | FALSE:
         found = {text: float(text in TRUE) for text in present}
     else:
-        found = {text: value for text in present if (value := _number(text)) is not None}
+        maybe = [text for text in present if text.lstrip()[:1] in _BEGINS]
+        found = {text: value for text in maybe if (value := _number(text)) is not None}
     return {**dict.fromkeys(kinds & MISSING, math.nan), **found}
 
 

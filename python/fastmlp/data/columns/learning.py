@@ -13,7 +13,7 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, dates_of
 from fastmlp.data.columns.words import Note, comma_hint, count, examples, listed
-from fastmlp.data.texts import MISSING, as_objects, numbers_of, values
+from fastmlp.data.texts import MISSING, numbers_of, values
 
 KINDS: dict[str, type[Any]] = {
     "number": NumberColumn,
@@ -43,8 +43,8 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     column: Column = KINDS[found].learn(values.name, values)
     if isinstance(column, CategoryColumn):
         codes, texts = values.coded()
-        kept = np.isin(as_objects(texts), as_objects(column.categories))
-        rare = int((~np.append(kept, True))[codes].sum())
+        kept = {*column.categories}
+        rare = int(np.array([*(text not in kept for text in texts), False])[codes].sum())
         if not column.categories or (kind is None and rare > len(values) / 2):
             seen = [texts[code] for code in codes[:1000] if code >= 0]
             words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"

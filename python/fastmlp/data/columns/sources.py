@@ -169,7 +169,10 @@ _READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
 
 def _of_objects(values: list[Any]) -> Array | Coded:
     """Find what a list holds: true and false, numbers, dates, durations; all else is coded."""
-    kinds = {kind for kind in set(map(type, values)) if kind.__name__ not in _NOTHING}
+    types = set(map(type, values))
+    if str in types and types <= {str, type(None)}:
+        return _factorized(values)
+    kinds = {kind for kind in types if kind.__name__ not in _NOTHING}
     # NaN and NaT may stand beside other values for what is missing.
     open_ = {kind for kind in kinds if issubclass(kind, (float, np.floating, *_TIMES))}
     if open_ and len(kinds) > 1:
