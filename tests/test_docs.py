@@ -60,6 +60,19 @@ def test_the_guide_from_scikit_learn_runs(tmp_path, monkeypatch, capsys):
     assert names["features"].shape[1] == 64
 
 
+def test_the_guide_to_tables_in_python_runs_and_what_it_promises_comes(
+    tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("pandas")
+    names = run("guides/data_frames.md", tmp_path, monkeypatch)
+    score, share, same = (line.split()[0] for line in capsys.readouterr().out.splitlines())
+    assert float(score) > 0.9
+    assert 0.68 < float(share) < 0.92
+    assert same == "True"
+    kinds = {column.name: column.kind for column in names["clf"].preprocessing_.columns}
+    assert (kinds["strength"], kinds["tasted"]) == ("category", "date")
+
+
 def test_the_guide_to_data_larger_than_memory_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pyarrow")
     names = run("guides/streams.md", tmp_path, monkeypatch)

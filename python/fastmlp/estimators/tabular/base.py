@@ -265,7 +265,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
     def feature_importances_(self) -> Array:
         """How much worse `metric` is on held-out rows when a column is permuted: (n_features,).
 
-        In the order of `feature_names_in_`, the mean of 5 permutations of at most 1,000 rows.
+        In the order of `feature_names_in_`, the mean of 3 permutations of at most 1,000 rows.
         Computed when first asked for, from rows that the fit has kept, or when the estimator is
         pickled or saved, since these rows do not go into files.
         """
@@ -276,7 +276,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         return found
 
     def importances(
-        self, X: Any, y: Any, sample_weight: Any = None, *, n_repeats: int = REPEATS
+        self, X: Any, y: Any, sample_weight: Any = None, *, n_repeats: int = 5
     ) -> Array:
         """Return how much worse `metric` is on these rows when a column is permuted.
 

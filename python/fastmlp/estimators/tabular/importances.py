@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 # How many rows to permute at most, and how often.
-MOST_ROWS, REPEATS = 1000, 5
+MOST_ROWS, REPEATS = 1000, 3
 
 
 @dataclass(frozen=True)
