@@ -40,12 +40,13 @@ MAY_IMPORT = [
     ({"cli"}, BELOW_DOORS | DOORS | DATA),
 ]
 # Inside a function: `g.run` plans and runs; `load` reads estimators, too; models and estimators are
-# written as other files.
+# written as other files, and skl2onnx is told of the estimators.
 INSIDE = {
     ("graph", "planner"),
     ("models", "estimators"),
     ("models", "export"),
     ("estimators", "export"),
+    ("export", "estimators"),
 }
 # Who may import by a text, which this test cannot read: lazy names, and the module of a command.
 BY_TEXT = {"_lazy.py", "cli/arguments.py"}

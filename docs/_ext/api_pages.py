@@ -30,6 +30,7 @@ PAGES = {
     "graph": "The graph",
     "data": "Data larger than memory",
     "datasets": "Datasets",
+    "export": "Export and import",
     "plot": "Pictures",
     "config": "Threads and versions",
 }

@@ -43,3 +43,37 @@ def attach(
 def load(module: str) -> Any:
     """Return the module of this whole name, which a table has, loading it if it is not."""
     return import_module(module)
+
+
+class _Awaited:
+    """Stands first among the finders of modules until the one it waits for is imported."""
+
+    def __init__(self, module: str, then: Callable[[], None]) -> None:
+        self.module = module
+        self.then = then
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name != self.module or self not in sys.meta_path:
+            return None
+        from importlib.util import find_spec
+
+        sys.meta_path.remove(self)  # the other finders know where it is
+        spec = find_spec(name)
+        loader: Any = None if spec is None else spec.loader
+        if loader is not None:
+            run = loader.exec_module
+
+            def run_then(module: Any) -> None:
+                run(module)
+                self.then()
+
+            loader.exec_module = run_then
+        return spec
+
+
+def after_import(module: str, then: Callable[[], None]) -> None:
+    """Call a function as soon as a module is imported: now, if it is; it is not imported here."""
+    if module in sys.modules:
+        then()
+    else:
+        sys.meta_path.insert(0, _Awaited(module, then))

@@ -6,6 +6,7 @@ With the same `random_state` and float64 they draw the same random numbers in th
 their loss curves follow scikit-learn's. What is beyond scikit-learn is off by default.
 """
 
+from fastmlp._lazy import after_import
 from fastmlp.estimators.classifier import MLPClassifier
 from fastmlp.estimators.peer import from_sklearn
 from fastmlp.estimators.regressor import MLPRegressor
@@ -19,3 +20,13 @@ __all__ = [
     "TabularRegressor",
     "from_sklearn",
 ]
+
+
+def _convertible() -> None:
+    """Tell skl2onnx of the estimators."""
+    from fastmlp.export import skl2onnx
+
+    skl2onnx.register_skl2onnx()
+
+
+after_import("skl2onnx", _convertible)

@@ -21,6 +21,7 @@ from fastmlp.data import arrays, frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.examples import as_feed, examples
+from fastmlp.estimators.exporting import Exported
 from fastmlp.estimators.trained import Trained
 from fastmlp.training import turns
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class BaseMLP(Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)

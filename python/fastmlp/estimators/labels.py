@@ -126,6 +126,18 @@ class LabelledMLP(BaseMLP):
                 f"classes need {wanted}"
             )
 
+    def _labels(self, numbered: bool = False) -> Any:
+        """Return how outputs become labels for an ONNX file; `numbered` for places of classes."""
+        from fastmlp.export.onnx.estimating import Labels
+
+        self._complete_labels()
+        self._check_classes()
+        several = self._label_binarizer.y_type_.startswith("multilabel")
+        classes = np.asarray(self.classes_)
+        if numbered:
+            classes = np.arange(len(classes))
+        return Labels(classes, several, scores=self.out_activation_ == "identity")
+
     def _out_activation(self) -> str:
         if self.loss == "hinge":
             return "identity"

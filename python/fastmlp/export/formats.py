@@ -22,6 +22,15 @@ FORMATS: dict[str, tuple[str, str]] = {
 }
 
 
+def check_estimator_path(path: str | PathLike[str]) -> None:
+    """Raise ValueError unless the ending is that of a format that holds an estimator's labels."""
+    suffix = Path(path).suffix.lower()
+    if suffix != ".onnx":
+        advice = "; its network alone is written by model_.export" if suffix in FORMATS else ""
+        hint = _checks.hint(suffix, [".onnx"])
+        raise ValueError(f"path={str(path)!r}: estimators are written as '.onnx'{hint}{advice}")
+
+
 def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
     """Write a model in the format that the name's ending says, see `Model.export`."""
     suffix = Path(path).suffix.lower()

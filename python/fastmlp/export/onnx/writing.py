@@ -46,7 +46,8 @@ def written(model: Any) -> onnx.ModelProto:
     network: Network = model.network
     names = [str(node.name) for node in network.input_nodes]
     b = Builder(model.dtype, names)
-    values = network_values(b, network, names)
+    titles = ["y"] if len(network.outputs) == 1 else network.outputs.names
+    values = network_values(b, network, names, titles)
     outputs = zip(values, network.outputs.columns, strict=True)
     inputs = zip(names, network.input_columns, strict=True)
     return as_model(
@@ -56,14 +57,16 @@ def written(model: Any) -> onnx.ModelProto:
     )
 
 
-def network_values(b: Builder, network: Network, inputs: Sequence[str]) -> list[str]:
+def network_values(
+    b: Builder, network: Network, inputs: Sequence[str], outputs: Sequence[str]
+) -> list[str]:
     """Write a network on values, and return those of its outputs.
 
-    An output alone is called y, several as `predict` calls them; values within as their layers.
+    Outputs get the names that are given here, values within those of their layers; where a name is
+    taken, it gets a number behind it.
     """
     passed = network.forward_pass()
-    names = ["y"] if len(network.outputs) == 1 else network.outputs.names
-    titles = [b.unique(name) for name in names]  # before any layer gets one of them
+    titles = [b.unique(name) for name in outputs]  # before any layer gets one of them
     wanted: dict[Node, str] = {node: name for name, node in passed.by_layer.items()}
     wanted |= dict(zip(network.parameter_nodes, network.parameter_names, strict=True))
     wanted = {node: b.unique(name) for node, name in wanted.items() if node not in passed.outputs}
