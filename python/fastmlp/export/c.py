@@ -11,9 +11,8 @@ from fastmlp import _checks
 from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Constant, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
-from fastmlp.export.source.prepared import Prepared, as_word, prepared, wrapped
+from fastmlp.export.source.prepared import Prepared, as_word, noted, prepared, wrapped
 from fastmlp.export.source.steps import listing
-from fastmlp.networks.examples import network_inputs
 from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.plans import plan
 
@@ -101,7 +100,7 @@ def source(
         raise ValueError("data is for quantize='int8' alone: leave it out")
     graph = prepared(model)
     calls = listing(graph, int8=int8)
-    error = _error(model, graph, calls, data) if int8 else None
+    error = _error(graph, calls, data) if int8 else None
     return header(graph, calls, name, error), error
 
 
@@ -110,10 +109,9 @@ def header(graph: Prepared, calls: Listing, name: str, error: Int8Error | None =
     return _Header(graph, calls, name, error).text()
 
 
-def _error(model: Any, graph: Prepared, calls: Listing, data: Any) -> Int8Error:
+def _error(graph: Prepared, calls: Listing, data: Any) -> Int8Error:
     """Compare the model with itself when its weights are what int8 makes of them."""
-    given = network_inputs(model.network, model.dtype, data, finite=True)
-    feeds = dict(zip(graph.inputs, given, strict=True))
+    feeds = dict(zip(graph.inputs, graph.feeds(data), strict=True))
     expected, found = (
         np.concatenate(
             [y.astype(np.float64) for y in plan(graph.outputs, parameters=p).run(feeds)], 1
@@ -189,6 +187,7 @@ class _Header:
             "once. Everything is static: include the header where it is used, and link libm (-lm).",
             f"Weights are {count} bytes of constants; {self._memory()}.",
         ]
+        lines += noted(self.graph.notes)
         if self.error is not None:
             lines += ["", "Weights are int8, with a scale for each output. What that changes:"]
             lines += [f"{self.error}."]

@@ -31,6 +31,21 @@ def check_estimator_path(path: str | PathLike[str]) -> None:
         raise ValueError(f"path={str(path)!r}: estimators are written as '.onnx'{hint}{advice}")
 
 
+# Of these, those that are source code.
+SOURCES = (".h", ".js", ".mjs", ".py")
+
+
+def check_source(path: str | PathLike[str], what: str) -> None:
+    """Raise ValueError unless the ending of a file's name is that of source code."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SOURCES:
+        known = ", ".join(map(repr, SOURCES))
+        raise ValueError(
+            f"path={str(path)!r}: {what} is written as one of {known}"
+            f"{_checks.hint(suffix, SOURCES)}"
+        )
+
+
 def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
     """Write a model in the format that the name's ending says, see `Model.export`."""
     suffix = Path(path).suffix.lower()

@@ -11,7 +11,7 @@ from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
 from fastmlp.export.source.erfc import JAVASCRIPT as ERFC
-from fastmlp.export.source.prepared import Prepared, prepared, wrapped
+from fastmlp.export.source.prepared import Prepared, noted, prepared, wrapped
 from fastmlp.export.source.steps import listing
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class _Module:
             "",
             f"predict(x, rows): x is {given} of all rows, one after the other; it returns {gives}",
             "likewise. By default there are as many rows as x has.",
+            *noted(self.graph.notes),
         ]
         return "\n".join(f"// {line}".rstrip() for line in lines)
 

@@ -12,7 +12,7 @@ import numpy as np
 from fastmlp.data.files import write
 from fastmlp.export.source import arrays
 from fastmlp.export.source.erfc import NUMPY as ERFC
-from fastmlp.export.source.prepared import Prepared, distinct_words, prepared
+from fastmlp.export.source.prepared import Prepared, distinct_words, noted, prepared
 from fastmlp.graph.node import LEAVES, Node, topological_order
 from fastmlp.graph.shapes import per_example
 
@@ -74,6 +74,8 @@ def _spread(node: Node, a: str) -> str:
     return f"{text} / ({' * '.join(copies) or 1})"
 
 
+# Beside an array, Python's numbers leave its type as it is.
+_WITH_NUMBERS: Final = {"add", "subtract", "multiply", "divide", "maximum"}
 # What the functions of `arrays` call, and what the module may have as functions.
 _FUNCTIONS: Final = {
     "erfc",
@@ -95,8 +97,10 @@ class _Module:
 
     def _name_everything(self) -> None:
         names, count = {}, 0
+        arrays_of = {p for node in self.order if node.op not in _WITH_NUMBERS for p in node.parents}
         for node in self.order:
-            if node in self.words or (node.op == "constant" and _is_number(node)):
+            number = node.op == "constant" and node.shape == (1, 1) and node not in arrays_of
+            if node in self.words or number:
                 continue
             if node.op in ("parameter", "constant"):
                 self.arrays.append(node)
@@ -123,7 +127,9 @@ class _Module:
     def _comment(self) -> str:
         from fastmlp.config import __version__
 
-        return f'"""{self.graph.title}; written by fastmlp {__version__}."""'
+        title = f'"""{self.graph.title}; written by fastmlp {__version__}.'
+        lines = noted(self.graph.notes)
+        return "\n".join([title, *lines, '"""']) if lines else f'{title}"""'
 
     def _weights(self) -> list[str]:
         """Return the text of all arrays, one after the other, and the names of each."""
@@ -224,7 +230,3 @@ class _Module:
                 f"    return {results[0] if one_out else f'{{{every}}}'}",
             ]
         )
-
-
-def _is_number(node: Node) -> bool:
-    return node.shape == (1, 1)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import _checks
 from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.tabular import judging, tables
+from fastmlp.estimators.tabular.exporting import ExportedTable
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
 from fastmlp.estimators.tabular.importances import MOST_ROWS, REPEATS, HeldOut, Judge, permuted
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class BaseTabular(BaseEstimator):  # type: ignore[misc]
+class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     """Base of `TabularClassifier` and `TabularRegressor`; not for use by itself."""
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)

@@ -209,6 +209,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         encoded: Array = target.encode(y)
         return encoded
 
+    def _units(self) -> None:
+        return None
+
+    def _said(self) -> list[str]:
+        return [f"the probability of {label!r}" for label in self.classes_.tolist()]
+
     def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
         return y
 

@@ -207,6 +207,23 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         target: RealTargets = found["_target"]
         return target.encode(y)
 
+    def _units(self) -> Array:
+        count = max(1, len(self._fitted.recipe.quantiles))
+        units = [
+            (
+                target.scale,
+                target.mean,
+                -np.inf if target.low is None else target.low,
+                np.inf if target.high is None else target.high,
+            )
+            for target in self._target.targets
+        ]
+        return np.repeat(np.array(units).T, count, axis=1)
+
+    def _said(self) -> list[str]:
+        quantiles = [f", its quantile {q:g}" for q in self._fitted.recipe.quantiles] or [""]
+        return [f"{target.name}{q}" for target in self._target.targets for q in quantiles]
+
     def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
         targets = found["_target"].targets
         pairs = zip(targets, np.split(y, len(targets), axis=1), strict=True)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import keyword
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from fastmlp.graph.node import Node, constant, parameter, topological_order
 from fastmlp.graph.ops.cross_entropy import without_cancellation
 from fastmlp.graph.reference import evaluate
+from fastmlp.networks.examples import network_inputs
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fastmlp.networks.network import Network
 
 # Words that mean something in C, C++, JavaScript or Python, and what the programs call their own.
@@ -46,6 +47,10 @@ class Prepared:
     dtype : numpy.dtype
     title : str
         A line that tells which network it is.
+    notes : tuple of str
+        What else people should know.
+    feeds : callable
+        From rows as the user gives them to the values of the inputs.
     """
 
     inputs: tuple[Node, ...]
@@ -55,16 +60,29 @@ class Prepared:
     names: dict[Node, str]
     dtype: np.dtype[Any]
     title: str
+    notes: tuple[str, ...]
+    feeds: Callable[[Any], list[Any]]
 
 
 def prepared(model: Any) -> Prepared:
-    """Return the graph of `Model.predict` with its present weights.
+    """Return the graph of `Model.predict`, or of an estimator of tables, with its present weights.
 
     Raises
     ------
     ValueError
         If the model is not built yet, or an operation draws random numbers or follows the step.
     """
+    if hasattr(model, "_export_nodes"):
+        nodes = model._export_nodes()
+        return of_nodes(
+            nodes.inputs,
+            nodes.outputs,
+            nodes.names,
+            dtype=np.dtype(np.float32),
+            title=nodes.title,
+            notes=nodes.notes,
+            feeds=nodes.feeds,
+        )
     turns.check(model, "export")
     network: Network = model.network
     passed = network.forward_pass()
@@ -76,6 +94,7 @@ def prepared(model: Any) -> Prepared:
         names,
         dtype=model.dtype,
         title=repr(model).strip("<>"),
+        feeds=lambda data: network_inputs(network, model.dtype, data, "data"),
     )
 
 
@@ -86,6 +105,8 @@ def of_nodes(
     *,
     dtype: np.dtype[Any],
     title: str,
+    notes: Sequence[str] = (),
+    feeds: Callable[[Any], list[Any]] = list,
 ) -> Prepared:
     """Return the graph of some nodes; an input or an output alone is called x or y."""
     known = _folded([node for _, node in outputs], list(inputs.values()))
@@ -99,6 +120,8 @@ def of_nodes(
         {known[node]: plain(name) for node, name in names.items() if node in known},
         dtype,
         plain(title),
+        tuple(map(plain, notes)),
+        feeds,
     )
 
 
@@ -171,6 +194,12 @@ def plain(text: str) -> str:
     for mark in ("*/", "/*", "??"):  # the last begins what C has for other characters
         text = text.replace(mark, f"{mark[0]}·{mark[1]}")
     return text.replace("\\", "/")
+
+
+def noted(notes: Sequence[str]) -> list[str]:
+    """Return notes as lines of a comment, after an empty one."""
+    lines = [line for note in notes for line in textwrap.wrap(note, 94, subsequent_indent="  ")]
+    return ["", *lines] if lines else []
 
 
 def wrapped(text: str, width: int = 98) -> str:
