@@ -150,16 +150,14 @@ def test_log_loss_and_auc_are_those_of_scikit_learn(w):
     assert bad - rest == pytest.approx(1 - area, rel=1e-9)
 
 
-def test_accuracy_counts_wrong_answers_and_then_how_sure_they_are():
-    right = np.array([[0.9, 0.1], [0.2, 0.8]])
-    surer = np.array([[0.95, 0.05], [0.1, 0.9]])
-    wrong = np.array([[0.4, 0.6], [0.0, 1.0]])
-    bad = [
-        measures.badness(recipe("accuracy"), np.array([0, 1]), P, None)
-        for P in (surer, right, wrong)
-    ]
-    assert bad == sorted(bad)
-    assert bad[2] > 0.5 > bad[1]
+def test_the_epoch_for_accuracy_is_chosen_by_the_log_loss():
+    chosen = [measures.badness(recipe(m), LABELS, P, WEIGHTS) for m in ("accuracy", "log_loss")]
+    assert chosen[0] == chosen[1]
+
+
+def test_targets_are_smoothed_for_accuracy_alone():
+    for metric, smoothing in {"accuracy": 0.1, "log_loss": 0.0, "auc": 0.0}.items():
+        assert {design.smoothing for design in recipe(metric).designs} == {smoothing}
 
 
 @pytest.mark.parametrize("w", [None, WEIGHTS])

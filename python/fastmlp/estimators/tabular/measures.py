@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 #: The least probability that a log loss counts with.
 LEAST = 1e-7
-#: What the log loss counts beside metrics that have steps, or that no scale changes.
+#: What the log loss counts beside the area under the ROC curve, which no scale changes.
 TIE = 1e-2
 
 
 def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
     """Return what is to be made small: 1 − the metric where more is better.
 
-    Accuracy and AUC have a hundredth of the log loss added, which decides between epochs that are
-    equally right.
+    For accuracy it is the log loss: an epoch that was chosen by accuracy itself is right by luck as
+    much as by merit, and was less accurate on other rows. AUC has a hundredth of the log loss
+    added, which decides between epochs whose order of rows is as good.
 
     Parameters
     ----------
@@ -39,8 +40,6 @@ def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
     if recipe.task == "numbers":
         return _of_numbers(recipe, t, P, w)
     log_loss = float(np.average(-np.log(np.maximum(P[np.arange(len(t)), t], LEAST)), weights=w))
-    if recipe.metric == "accuracy":
-        return float(np.average(P.argmax(axis=1) != t, weights=w)) + TIE * log_loss
     if recipe.metric == "auc":
         return 1 - _auc(t, P, w) + TIE * log_loss
     return log_loss
