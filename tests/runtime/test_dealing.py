@@ -342,7 +342,7 @@ def test_what_does_not_fit_predictions_is_refused():
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_an_interrupt_stops_all_members_soon_after_whole_steps(sizes, threads):
     script = f"""
-        from test_members import *
+        from test_dealing import *
         _core.set_num_threads({threads})
         net = Net({sizes}, 250, batch=250)
         members = Members(net, 5, epochs=20_000)
@@ -378,7 +378,7 @@ def test_an_interrupt_stops_all_members_soon_after_whole_steps(sizes, threads):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_can_train_members_after_its_parent_has():
     script = """
-        from test_members import *
+        from test_dealing import *
         _core.set_num_threads(2)
         expected = Members(DEALT["clipped and averaged"], 4).together().bits
         child = os.fork()
@@ -395,7 +395,7 @@ def test_a_forked_child_can_train_members_after_its_parent_has():
 
 def test_two_python_threads_train_members_of_one_plan_at_once():
     script = """
-        from test_members import *
+        from test_dealing import *
         _core.set_num_threads(2)
         net = DEALT["clipped and averaged"]
         expected = Members(net, 4).together().bits
