@@ -83,19 +83,48 @@ def test_texts_that_are_numbers_are_numbers_with_a_note_unless_they_are_codes():
     )
 
 
-def test_texts_among_numbers_are_told_in_training_and_refused_in_prediction():
+def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note():
     notes = []
-    learn({"a": ["1", "2", "3", "soon"] * 2}, note=notes.append)
+    days = [f"2026-01-{day:02}" for day in range(1, 29)]
+    table = {"n": [*map(str, range(27)), "soon"], "d": [*days[:26], "soon", "NA"]}
+    prepare = learn(table, note=notes.append)
     assert notes == [
-        "column 'a' is taken as texts, though most are numbers: 1 text among them, 'soon'"
+        "column 'n' holds texts that are no numbers, taken as missing: 'soon'",
+        "column 'd' holds texts that are no dates, taken as missing: 'soon'",
     ]
+    assert [column.words for column in prepare.columns] == [("soon",)] * 2
+    assert Preprocessing.from_json(prepare.to_json()) == prepare
+    gaps = {"n": [*range(27), None], "d": [*days[:26], None, None]}
+    assert_array_equal(prepare.transform(table), prepare.transform(gaps))
+    with pytest.raises(ValueError, match=r"'n' must hold numbers, .*'later', .* row 2; correct"):
+        prepare.transform({"n": ["soon", "later"], "d": ["2026-01-01"] * 2})
+
+
+def test_texts_among_few_numbers_are_categories_unless_kinds_say_numbers():
+    table = {"a": ["1", "2", "3", "4 or more"] * 2}
+    assert learn(table).columns == (CategoryColumn("a", ("1", "2", "3", "4 or more"), False),)
+    (column,) = learn(table, kinds={"a": "number"}).columns
+    assert column == NumberColumn("a", 2.0, 1.5, pytest.approx(0), True, ("4 or more",))
+
+
+def test_texts_and_dates_among_numbers_are_errors_that_name_the_row():
+    prepare = learn({"a": [1, 2]})
     with pytest.raises(
-        ValueError,
-        match=r"'a' must hold numbers, but 1 of its 2 values do not: 'soon', .*row 2",
+        ValueError, match=r"'a' must hold numbers, but 1 of its 2 values do not: 'soon', .*row 2"
     ):
-        learn({"a": [1, 2]}).transform({"a": ["3", "soon"]})
+        prepare.transform({"a": ["3", "soon"]})
     with pytest.raises(ValueError, match=r"'a' must hold numbers, but holds dates, .* row 2"):
-        learn({"a": [1, 2]}).transform({"a": [None, NOON]})
+        prepare.transform({"a": [None, NOON]})
+
+
+def test_blanks_are_missing():
+    for blank in ("", " ", "\t"):
+        table = {"a": ["1.5", blank, "2.5"], "c": ["x", blank, "x"], "f": ["no", "yes", blank]}
+        prepare = learn(table)
+        assert prepare.columns[0].indicator
+        assert prepare.columns[1].others
+        X = prepare.transform({"a": [blank], "c": [blank], "f": [blank]})
+        assert_array_equal(X[0, 1:], [1, 1, 0])
 
 
 # --- categories and flags --------------------------------------------------------------------

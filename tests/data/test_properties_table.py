@@ -8,6 +8,7 @@ import math
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -179,3 +180,22 @@ def test_numbers_come_back_from_what_the_network_learns(values):
 
 def test_decimals_are_numbers():
     assert_array_equal(read("a", [Decimal("1.5"), None]).numbers(), [1.5, math.nan])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [
+            -1.7e308,
+            -1.7e308,
+            9.8e306,
+            9.8e306,
+        ],  # quartiles too far apart
+        [datetime.time(0), np.datetime64("NaT"), None],
+    ],
+)
+def test_columns_that_once_went_wrong(column):
+    table = {"a": column}
+    X = Preprocessing.learn(table).transform(table)
+    assert np.isfinite(X).all()
+    assert len(np.unique(X, axis=0)) == 2

@@ -78,8 +78,8 @@ def robust(numbers: Array) -> tuple[float, float]:
     """
     shrink = shrinking(float(np.abs(numbers).max()))
     low, q25, median, q75, high = np.quantile(numbers * shrink, (0, 0.25, 0.5, 0.75, 1))
-    scale = (q75 - q25 or (high - low) / 2) / shrink
-    return float(median / shrink), float(min(scale, np.finfo(np.float64).max))
+    scale = float(q75 - q25 or (high - low) / 2) / shrink
+    return float(median) / shrink, min(scale, float(np.finfo(np.float64).max))
 
 
 def clipped(numbers: Array, median: float, scale: float) -> Array:

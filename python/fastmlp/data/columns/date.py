@@ -29,6 +29,8 @@ class DateColumn(Column):
         training; each is two flags.
     indicator : bool
         Whether a last flag says where the date is missing.
+    words : tuple of str
+        Texts that stood among the dates in training, and count as missing.
 
     Examples
     --------
@@ -44,18 +46,19 @@ class DateColumn(Column):
     fill_value: float
     parts: tuple[str, ...]
     indicator: bool
+    words: tuple[str, ...] = ()
 
     @classmethod
-    def learn(cls, name: str, values: Values) -> DateColumn:
+    def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> DateColumn:
         """Learn where the dates lie and which parts of them differ."""
-        dates = values.dates()
+        dates = values.dates(words)
         missing = np.isnat(dates)
         present = dates[~missing]
         days = _days(present)
         median, scale = robust(days)
         fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
         parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
-        return cls(name, median, scale, fill_value, parts, bool(missing.any()))
+        return cls(name, median, scale, fill_value, parts, bool(missing.any()), words)
 
     @property
     def numbers(self) -> int:
@@ -69,7 +72,7 @@ class DateColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the trend, the parts and the indicator."""
-        dates = values.dates()
+        dates = values.dates(self.words)
         missing = np.isnat(dates)
         if self.indicator:
             flags[:, -1] = missing

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from fastmlp.data.columns.base import Column
-from fastmlp.data.columns.category import CategoryColumn, FlagColumn, truth_pair
+from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, dates_of
-from fastmlp.data.columns.words import Note, comma_hint, count, examples, listed
+from fastmlp.data.columns.words import Note, comma_hint, examples, listed
 from fastmlp.data.texts import MISSING, numbers_of, values
 
 KINDS: dict[str, type[Any]] = {
@@ -22,6 +23,8 @@ KINDS: dict[str, type[Any]] = {
     "date": DateColumn,
 }
 
+#: In which part of the rows texts must be numbers, or dates, for the others to count as missing.
+LEAST_READ = 0.9
 #: More columns than these that are left out are told of in one note.
 MAX_SINGLE_NOTES = 5
 
@@ -40,7 +43,16 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if reason := _useless(values):
         return reason
     found = kind or find_kind(values, note)
-    column: Column = KINDS[found].learn(values.name, values)
+    column: Column
+    odd = _words(values, found)
+    if odd:
+        note(
+            f"column {values.name!r} holds texts that are no {found}s, taken as missing: "
+            f"{examples(odd)}{comma_hint(odd)}"
+        )
+        column = KINDS[found].learn(values.name, values, odd)
+    else:
+        column = KINDS[found].learn(values.name, values)
     if isinstance(column, CategoryColumn):
         codes, texts = values.coded()
         kept = {*column.categories}
@@ -69,8 +81,9 @@ def find_kind(values: Values, note: Note) -> str:
     """Find the kind of a column.
 
     Numbers are numbers, however few different ones there are; what a table declares as categories
-    are categories. Texts are flags if they are a pair such as yes and no; numbers if all are, and
-    none is a code such as 007; dates if all are ISO dates; else categories.
+    are categories. Texts are flags if they are a pair such as yes and no; numbers if all are, or
+    nearly all of many, and none is a code such as 007; dates likewise, if they are ISO dates; else
+    categories.
 
     Examples
     --------
@@ -86,26 +99,35 @@ def find_kind(values: Values, note: Note) -> str:
     if values.declared or not present:
         return "category"
     what, name = examples(present), values.name
-    if _are_numbers(present):
-        note(f"column {name!r} holds texts that are numbers ({what}); taken as numbers")
-        return "number"
-    dates = len(dates_of(present))
-    if dates == len(present):
-        note(f"column {name!r} holds texts that are dates ({what}); taken as dates")
-        return "date"
-    numbers = numbers_of(present)
-    if 2 * len(numbers) > len(present) and not _are_numbers(numbers):
-        return "category"  # codes such as 007
-    if 2 * max(len(numbers), dates) > len(present):
-        kind, some = ("numbers", numbers) if len(numbers) >= dates else ("dates", dates_of(present))
-        odd = [text for text in present if text not in some]
-        note(
-            f"column {name!r} is taken as texts, though most are {kind}: {count(len(odd), 'text')} "
-            f"among them, {examples(odd)}{comma_hint(odd)}"
-        )
-    elif hint := comma_hint(present):
+    numbers, dates = numbers_of(present), dates_of(present)
+    if numbers and not _are_numbers(numbers):
+        return "category"
+    for kind, read in (("number", numbers), ("date", dates)):
+        if len(read) == len(present):
+            note(f"column {name!r} holds texts that are {kind}s ({what}); taken as {kind}s")
+            return kind
+        if len(read) > MAX_ONE_HOT and _share(values, read) >= LEAST_READ:
+            return kind
+    if hint := comma_hint(present):
         note(f"column {name!r} is taken as texts, not numbers ({what}){hint}")
     return "category"
+
+
+def _words(values: Values, kind: str) -> tuple[str, ...]:
+    """Return the few texts that are none of the numbers or dates which most texts are."""
+    if values.kind != "text" or kind not in ("number", "date"):
+        return ()
+    found = numbers_of(values.texts) if kind == "number" else dates_of(values.texts)
+    if _share(values, found) <= 0.5:
+        return ()
+    return tuple(text for text in values.texts if text not in found)
+
+
+def _share(values: Values, texts: Collection[str]) -> float:
+    """Return in which part of the rows that are there one of the texts stands."""
+    counts = np.bincount(values.data[values.data >= 0], minlength=len(values.texts))
+    found = np.array([text in texts or text in MISSING for text in values.texts])
+    return float(counts[found].sum() / counts.sum())
 
 
 def _are_numbers(texts: Any) -> bool:

@@ -17,13 +17,14 @@ class NumberColumn(Column):
     """x = (value - median) / scale, smoothly clipped to -3 … 3; `fill_value` where it is missing.
 
     With `indicator`, a flag is 1 where the value was missing and 0 elsewhere. A scale of 0 says
-    that training saw one value only: then the indicator alone remains.
+    that training saw one value only: then the indicator alone remains. The `words` are texts that
+    stood among the numbers in training, and count as missing.
 
     Examples
     --------
     >>> from fastmlp.data.columns.values import read
     >>> NumberColumn.learn("a", read("a", [1, 2, 3, 4, 1000]))
-    NumberColumn(name='a', median=3.0, scale=2.0, fill_value=0.41..., indicator=False)
+    NumberColumn(name='a', median=3.0, scale=2.0, fill_value=0.41..., indicator=False, words=())
     """
 
     kind = "robust"  # "number" is that of older files
@@ -32,16 +33,17 @@ class NumberColumn(Column):
     scale: float
     fill_value: float
     indicator: bool
+    words: tuple[str, ...] = ()
 
     @classmethod
-    def learn(cls, name: str, values: Values) -> NumberColumn:
+    def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> NumberColumn:
         """Learn median, scale and the mean of what is there."""
-        numbers = values.numbers()
+        numbers = values.numbers(words)
         missing = np.isnan(numbers)
         present = numbers[~missing]
         median, scale = robust(present)
         fill_value = float(clipped(present, median, scale).mean()) if scale > 0 else 0.0
-        return cls(name, median, scale, fill_value, bool(missing.any()))
+        return cls(name, median, scale, fill_value, bool(missing.any()), words)
 
     @property
     def numbers(self) -> int:
@@ -55,7 +57,7 @@ class NumberColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""
-        found = values.numbers()
+        found = values.numbers(self.words)
         missing = np.isnan(found)
         if self.indicator:
             flags[:, 0] = missing

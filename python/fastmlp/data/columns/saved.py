@@ -92,8 +92,8 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
         and len({*map(text_of, value)}) == len(value) >= 2
         and all(isinstance(label, (str, bool)) or _is_finite(label) for label in value)
     ),
+    "tuple[str, ...]": _are_categories,
     "class.dtype": _is_dtype,
-    "category.categories": _are_categories,
     "text.categories": _are_texts,
     "date.parts": lambda value: _are_categories(value) and set(value) <= set(PARTS),
     "robust.scale": lambda value: _is_finite(value) and value >= 0,

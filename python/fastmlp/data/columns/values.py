@@ -64,8 +64,8 @@ class Values:
         """Name the first row of those marked."""
         return place(self.source, int(wrong.argmax()))
 
-    def numbers(self) -> Array:
-        """Return float64, NaN where missing; texts must be numbers.
+    def numbers(self, words: Sequence[str] = ()) -> Array:
+        """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Values:
             )
         numbers = self.data
         if self.kind == "text":
-            found = numbers_of(self.texts)
+            found = {**dict.fromkeys(words, np.nan), **numbers_of(self.texts)}
             self._refuse(found, "numbers", "; correct them or leave them empty")
             numbers = self._spread([found[text] for text in self.texts], np.nan)
         infinite = np.isinf(numbers)
@@ -92,8 +92,8 @@ class Values:
             )
         return numbers
 
-    def dates(self) -> Array:
-        """Return datetime64[us], NaT where missing; texts must be ISO dates.
+    def dates(self, words: Sequence[str] = ()) -> Array:
+        """Return datetime64[us], NaT where missing; texts must be ISO dates, or such words.
 
         Raises
         ------
@@ -110,9 +110,9 @@ class Values:
                 f"column {self.name!r} must hold dates, but holds numbers, the first in "
                 f"{self.where(~self.missing)}{advice}"
             )
-        found = dates_of(self.texts)
-        self._refuse(found, "dates", advice)
         nat = np.datetime64("NaT", "us")
+        found = {**dict.fromkeys(words, nat), **dates_of(self.texts)}
+        self._refuse(found, "dates", advice)
         return self._spread([found[text] for text in self.texts], nat)
 
     def coded(self) -> tuple[Array, tuple[str, ...]]:
@@ -177,10 +177,11 @@ def dates_of(texts: Sequence[str]) -> dict[str, np.datetime64]:
 
 
 def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
-    """Sort the texts that occur and code them anew; "" is missing, equal ones are one."""
+    """Sort the texts that occur and code them anew; blanks are missing, equal ones are one."""
     used = np.zeros(len(texts) + 1, dtype=bool)
     used[codes] = True
-    kept = sorted({text for text, there in zip(texts, used, strict=False) if there} - {""})
+    there = {text for text, is_used in zip(texts, used, strict=False) if is_used}
+    kept = sorted(text for text in there if text and not text.isspace())
     number = {text: i for i, text in enumerate(kept)}
     table = np.array([*(number.get(text, -1) for text in texts), -1], dtype=np.int64)
     return table[codes], tuple(kept)
