@@ -196,6 +196,8 @@ def test_the_target_may_be_a_column_of_the_table():
     np.testing.assert_array_equal(estimator.predict(table), same.predict(X))
     assert estimator.score(table, "progression") == same.score(X, y)
     assert "progression" not in estimator.feature_names_in_
+    with pytest.raises(ValueError, match="the target 'progression' lacks 2 values"):
+        estimator.fit(table.assign(progression=y.where(y.index > 1)), "progression")
 
 
 def test_a_target_that_is_no_column_is_an_error():
@@ -239,6 +241,7 @@ def test_several_columns_of_labels_are_for_multi_output_classifier():
         ),
         (fm.TabularClassifier, ["a", 1] * 40, TypeError, "mixes texts"),
         (fm.TabularClassifier, ["a"] * 80, ValueError, "one class only, 'a'"),
+        (fm.TabularClassifier, np.full(80, "a"), ValueError, "one class only, 'a'"),
         (fm.TabularClassifier, np.linspace(0, 1, 80), ValueError, "Unknown label type: continuous"),
         (
             fm.TabularClassifier,

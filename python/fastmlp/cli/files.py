@@ -160,7 +160,7 @@ def load_trained(path: Path) -> tuple[Model, Prepared]:
     from fastmlp.data.columns.targets import ClassTarget
 
     model = fm.load(path)
-    if "preprocessing" not in model.metadata:
+    if not isinstance(model, fm.Model) or "preprocessing" not in model.metadata:
         raise ValueError(
             f"{path} does not say how to read a table: it was not written by `fastmlp train`; "
             "use fastmlp.load in Python"

@@ -17,6 +17,9 @@ def run(options: argparse.Namespace) -> None:
         fm.show_versions()
         return
     model = fm.load(options.model)
+    if not isinstance(model, fm.Model):
+        print(f"{model!r}\nnot a file of `fastmlp train`: use fastmlp.load in Python")
+        return
     print(model.summary())
     if "preprocessing" not in model.metadata:
         print("no preprocessing: not a file of `fastmlp train`")

@@ -73,7 +73,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return targets that can be indexed by rows, or raise."""
         raise NotImplementedError
 
-    def _learn_targets(self, y: Any) -> dict[str, Any]:
+    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
         """Return what is learned of targets, as attributes."""
         raise NotImplementedError
 
@@ -115,7 +115,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             "preprocessing_": prepare,
             "n_features_in_": len(names),
             **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
-            **self._learn_targets(rows.y),
+            **self._learn_targets(rows.y, rows.target),
         }
         X, t = prepare.transform(rows.table), self._encode(rows.y, found)
         weights = self._weigh(rows.y, rows.weights, found)

@@ -197,11 +197,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             check_classification_targets(given)
         return y
 
-    def _learn_targets(self, y: Any) -> dict[str, Any]:
-        given = np.asarray(y)
-        if len(given) and (given == given[0]).all():
-            raise ValueError(f"y has one class only, {given[0]!r}: there is nothing to tell apart")
-        target = ClassTarget.learn(y)
+    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
+        labels = list(dict.fromkeys(np.asarray(y).tolist()))
+        if len(labels) == 1:
+            raise ValueError(
+                f"{name} has one class only, {labels[0]!r}: there is nothing to tell apart"
+            )
+        target = ClassTarget.learn(y, name)
         return {"_target": target, "classes_": target.classes}
 
     def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:

@@ -199,8 +199,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             )
         return y if given.ndim == 1 else given
 
-    def _learn_targets(self, y: Any) -> dict[str, Any]:
-        target = RealTargets.learn(y)
+    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
+        target = RealTargets.learn(y, name)
         return {"_target": target, "n_outputs_": len(target.targets)}
 
     def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
@@ -294,9 +294,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         where errors are usually large. Of new rows like those trained on, `coverage` of all
         intervals hold the truth, whatever the distribution; of rows of one kind it may be fewer
         (Lei et al., JASA 2018). With metric="quantile" they begin at the lowest and the highest
-        quantile (Romano, Patterson and Candès, NeurIPS 2019). The error of a held-out row is that
-        of networks not trained on it, which are fewer than those that predict: so intervals tend to
-        be a little too wide.
+        quantile (Romano, Patterson and Candès, NeurIPS 2019). That held-out rows also choose each
+        network's best epoch makes intervals a little too narrow, that fewer networks predict such a
+        row than a new one makes them a little too wide: on three tables, with 1,000 rows to train
+        on, intervals of 0.9 held 0.89 to 0.90 of new rows, and 0.88 to 0.89 with quality="fast".
 
         Examples
         --------

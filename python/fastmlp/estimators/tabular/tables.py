@@ -30,12 +30,15 @@ class Rows:
         Whether the columns' names are texts of the user's.
     y
         Targets as the user gave them.
+    target : str
+        What they are called: the name of their column, or of the argument.
     weights : ndarray of shape (rows,) or None
     """
 
     table: frames.Table
     has_names: bool
     y: Any
+    target: str
     weights: Array | None
 
 
@@ -99,6 +102,7 @@ def rows_of(
     owner : str
         The estimator, for errors.
     """
+    target = y if isinstance(y, str) else f"y{suffix}"
     X, y = split(X, y, f"y{suffix}", owner)
     table, has_names = read(X, f"X{suffix}")
     frames.refuse_dates(y, f"y{suffix}")
@@ -106,15 +110,15 @@ def rows_of(
     check_consistent_length(np.empty(table.rows), y)
     weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
     if weights is None:
-        return Rows(table, has_names, y, None)
+        return Rows(table, has_names, y, target, None)
     if (weights < 0).any():
         raise ValueError(f"sample_weight{suffix} must not be negative, got {weights.min():g}")
     kept = np.flatnonzero(weights)
     if len(kept) == len(weights):
-        return Rows(table, has_names, y, weights)
+        return Rows(table, has_names, y, target, weights)
     columns = {key: _safe_indexing(column, kept) for key, column in table.columns.items()}
     table = frames.Table(columns, len(kept), table.named)
-    return Rows(table, has_names, _safe_indexing(y, kept), weights[kept])
+    return Rows(table, has_names, _safe_indexing(y, kept), target, weights[kept])
 
 
 def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
