@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +90,24 @@ def test_the_guide_to_small_networks_solves_its_equations(tmp_path, monkeypatch)
     names = run("guides/small_networks.md", tmp_path, monkeypatch)
     assert names["error_of_decay"] < 2e-3
     assert names["error_of_wave"] < 0.05
+
+
+def test_the_guide_to_deployment_runs_and_its_c_says_what_the_model_does(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = run("guides/deployment.md", tmp_path, monkeypatch)
+    assert capsys.readouterr().out.strip() == str(names["error"])
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no compiler of C")
+    text = (DOCS / "guides/deployment.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "main.c").write_text(code, encoding="utf-8")
+    subprocess.run([compiler, "-std=c99", "-O2", "main.c", "-o", "main", "-lm"], check=True)
+    said = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
+    y = names["model"].predict([[5.1, 3.5, 1.4, 0.2]])[0]
+    np.testing.assert_allclose(np.array(said.split(), dtype=float), y, atol=6e-4)
 
 
 def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
