@@ -258,7 +258,7 @@ def busy(document: Document) -> str:
 
 
 def memory(document: Document) -> str:
-    """Return the table of bench.memory, and of bench.streams."""
+    """Return the table of bench.memory, bench.streams and bench.members."""
     return table(
         ["what", "measured", "floor"],
         [
@@ -406,6 +406,7 @@ TABLES: dict[str, Maker] = {
     "busy": busy,
     "memory": memory,
     "streams": memory,
+    "members": memory,
     "planning": planning,
     "kernels": kernels,
 }

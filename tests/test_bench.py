@@ -20,6 +20,7 @@ from bench import (  # noqa: E402
     estimators,
     kernels,
     machine,
+    members,
     memory,
     parts,
     planning,
@@ -290,6 +291,13 @@ def test_a_quick_planning_benchmark_times_every_case(capsys, monkeypatch):
     one, two = (row["steps"] for row in found["results"])
     assert 0 < one < two
     assert "µs a step" in capsys.readouterr().out
+
+
+def test_a_quick_benchmark_of_members_compares_them_with_models_one_by_one(capsys):
+    found = members.main(["--quick", "--cases", "tiny", "--threads", "2"])
+    assert len(found["rows"]) == 8
+    assert all(row["value"] > 0 for row in found["rows"])
+    assert "fit, at once, 2 threads against 1" in capsys.readouterr().out
 
 
 def test_a_quick_benchmark_of_streams_compares_them_with_arrays(capsys):

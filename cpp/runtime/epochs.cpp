@@ -10,8 +10,6 @@ namespace fastmlp {
 namespace {
 
 constexpr Index kStepsPerBackup = 32;  // steps after which an epoch begins with a new backup
-// Members whose gradients are longer leave a core's own cache: threads better share each of them.
-constexpr Index kDealtBytes = 512 * 1024;
 constexpr double kFlopsPerPoll = 1e7;  // some 0.1 ms: a look at the clock is nothing beside it
 
 // NaN and infinity have all exponent bits set; x − x is zero for every other number.
@@ -251,8 +249,7 @@ std::vector<TrainingResult> Executor<T>::train_each(const std::vector<TrainingCa
   for (const TrainingCall<T>& c : calls)
     steps += double(c.epochs) * double((c.rows + c.batch_rows - 1) / c.batch_rows);
   Members members(calls[0].interrupted);
-  const Dealing dealing =
-      deal(calls[0].feeds, calls[0].batches(), Index(calls.size()), steps, kDealtBytes);
+  const Dealing dealing = deal(calls[0].feeds, calls[0].batches(), Index(calls.size()), steps);
   if (dealing.dealt) {
     std::unique_ptr<Spares> spares = take_spares();
     std::vector<std::unique_ptr<EpochLoop<T>>> loops(calls.size());

@@ -67,8 +67,8 @@ class Executor {
 
   TrainingResult train(const TrainingCall<T>& call);
 
-  // Members: each has the bits that it would have alone. What is too small for two threads is dealt
-  // out to them whole; else one comes after the other, with the whole team.
+  // Members: each has the bits that it would have alone. They are dealt out to threads whole, but
+  // for large ones, which come one after the other with the whole team.
   std::vector<TrainingResult> train_each(const std::vector<TrainingCall<T>>& calls);
   // False if it was interrupted: then some results are not there.
   bool run_each(const std::vector<Feed>& feeds, Index rows, const std::vector<RunCall<T>>& calls,
@@ -84,8 +84,7 @@ class Executor {
   // The same for the threads of members: all that there are.
   std::unique_ptr<Spares> take_spares();
   void give_back(std::unique_ptr<Spares> spares);
-  Dealing deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs, double steps,
-               Index most_bytes);
+  Dealing deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs, double steps);
   double time_of(double flops, double steps) const;
   int threads_for(Workspace& w, double flops, const Batches& batches) const;
   void run_prepared(Workspace& w, const Batch& batch) const;
