@@ -134,9 +134,10 @@ class Preprocessing:
                 columns.append(column)
         tell_left_out(left, note)
         if not columns:
+            reasons = [f"; {column.name!r}: {column.words}" for column in left[:3]]
             raise ValueError(
-                f"no column is left to learn from, of the {len(given.columns)} there are: "
-                "each holds one value, is empty, or holds texts that hardly ever occur twice"
+                f"no column is left to learn from, of the {len(given.columns)} there are"
+                f"{''.join(reasons)}{'; …' * (len(left) > 3)}; say with kinds what columns are"
             )
         return cls(tuple(columns), tuple(given.columns), given.named)
 
