@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -247,6 +248,42 @@ def test_predictions_are_those_of_each_and_their_mean(build, rows):
             assert found.tobytes() == np.stack(alone).tobytes()
             np.testing.assert_allclose(own, np.mean(alone, axis=0), rtol=1e-6)
             assert own.dtype == np.float32
+
+
+def test_sparse_rows_and_several_inputs_are_shared_by_all_members():
+    sparse = scipy.sparse.csr_array(np.where(np.abs(X) > 1, X, 0))
+    members = fm.Members(classifier(), 3)
+    histories = members.fit(sparse, LABELS, epochs=2, validation_data=(sparse, LABELS))
+    for i, member in enumerate(members):
+        alone = classifier(i)
+        assert alone.fit(sparse, LABELS, epochs=2, validation_data=(sparse, LABELS)) == histories[i]
+        assert same_bits(alone, member)
+        assert (members.predict(sparse, each=True)[i] == alone.predict(sparse)).all()
+
+    def build(seed: int) -> fm.Model:
+        a, b = fm.Input(6, "a"), fm.Input(1, "b")
+        h = fm.concat([fm.Dense(4, "tanh")(a), fm.Embedding([3], 2)(b)])
+        return fm.Model([a, b], fm.Dense(2)(h), seed=seed)
+
+    inputs = {"a": X, "b": LABELS[:, None]}
+    two = fm.Members(build, seeds=[4, 9])
+    two.fit(inputs, Y, epochs=2)
+    alone = build(9)
+    alone.fit(inputs, Y, epochs=2)
+    assert same_bits(alone, two[1])
+    assert (two.predict(inputs, each=True)[1] == alone.predict(inputs)).all()
+
+
+def test_a_fit_of_members_goes_on_from_checkpoints_of_each(tmp_path):
+    whole = fm.Members(classifier(), 2)
+    expected = whole.fit(X, LABELS, epochs=5)
+    for epochs in (3, 5):
+        members = fm.Members(classifier(), 2)
+        histories = members.fit(
+            X, LABELS, epochs=epochs, callbacks=lambda i: [fm.Checkpoint(tmp_path / str(i))]
+        )
+    assert histories == expected
+    assert all(same_bits(a, b) for a, b in zip(members, whole, strict=True))
 
 
 def test_copies_and_pickles_are_apart():

@@ -51,6 +51,7 @@ class Alike(Sequence[Model]):
         if len({id(one) for one in models}) < len(models):
             raise ValueError("members: one model is there twice")
         self._models = models
+        self._seen: tuple[int, ...] = ()  # the networks' versions when they were last compared
         built = [one for one in models if one._network is not None]
         if built:
             if len(built) < len(models):
@@ -80,6 +81,14 @@ class Alike(Sequence[Model]):
                     "otherwise than those of members[0]: take its copy()"
                 )
 
+    def _stay_alike(self) -> None:
+        """Raise ValueError if members, all of them built, have come to differ in more."""
+        networks = [one.network for one in self._models]
+        versions = tuple(network.version for network in networks)
+        if versions != self._seen:
+            self.check_alike(networks)
+            self._seen = versions
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of weights and results."""
@@ -108,7 +117,7 @@ class Alike(Sequence[Model]):
     def copy(self) -> Self:
         """Return members with layers and weights of their own."""
         twin = object.__new__(type(self))
-        twin._models = [one.copy() for one in self._models]
+        twin._models, twin._seen = [one.copy() for one in self._models], ()
         return twin
 
     __copy__ = copy
@@ -153,7 +162,7 @@ class Alike(Sequence[Model]):
         with ExitStack() as building:
             networks = [building.enter_context(one._network_of(X)) for one in models]
             inputs = examples.network_inputs(networks[0], self.dtype, X, finite=False)
-        self.check_alike([one.network for one in models])
+        self._stay_alike()
         plan, nodes = models[0]._inference_plan()
         feeds = dict(zip(networks[0].input_nodes, inputs, strict=True))
         found = plan.of_members(feeds, [one.parameters.flat for one in models])

@@ -323,7 +323,7 @@ shuffle, verbose
         for one in self._models:
             turns.check(one, "save")
         if self._models[0]._network is not None:
-            self.check_alike([one.network for one in self._models])
+            self._stay_alike()
         files.save_members([one._state() for one in self._models], path)
 
 
