@@ -36,8 +36,10 @@ PAGES = {
 }
 # Modules whose public names are told on another's page.
 TOLD_ON = {
+    "export.conversions": "export",
     "models.direct": "models",
     "models.loading": "models",
+    "models.members": "models",
     "models.model": "models",
     "models.sequential": "models",
     "models.sweeps": "models",

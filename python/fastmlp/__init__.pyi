@@ -26,6 +26,8 @@ from fastmlp.estimators import MLPRegressor as MLPRegressor
 from fastmlp.estimators import TabularClassifier as TabularClassifier
 from fastmlp.estimators import TabularRegressor as TabularRegressor
 from fastmlp.estimators import from_sklearn as from_sklearn
+from fastmlp.export.conversions import from_torch as from_torch
+from fastmlp.export.conversions import to_torch as to_torch
 from fastmlp.graph.check import check_gradients as check_gradients
 from fastmlp.history import History as History
 from fastmlp.layers import Activation as Activation

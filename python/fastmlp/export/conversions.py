@@ -1,0 +1,130 @@
+"""Models to and from other libraries: the doors, which load a library when they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.models.base import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastmlp.models.model import Model
+
+
+def to_torch(model: Any) -> Any:
+    """Return a module of PyTorch that computes what a model computes, in `eval` and in `train`.
+
+    Parameters
+    ----------
+    model : Model
+        Of any layers and activations, your own functions and classes of layers included.
+
+    Returns
+    -------
+    torch.nn.Module
+        A `torch.nn.Sequential` where the layers stand in a row, else a module called with a tensor
+        (rows, columns) for each input, which returns the output, or a list or dict of several. It
+        has the model's type and copies of its weights, and is in `train` as modules are when they
+        are made. Parts are called as the layers: ``dense_1``, and ``dense_1_activation``. Layers
+        that are not trainable have parameters without `requires_grad`.
+
+    Raises
+    ------
+    TypeError
+        If it is no model.
+    ValueError
+        If it is not built yet, or a rate of dropout follows the step of a training.
+    ImportError
+        If PyTorch is not installed.
+
+    Notes
+    -----
+    What PyTorch has is a module of `torch.nn`; all else is a small module of fastmlp's, which must
+    be installed where the module is unpickled. In training, dropout and noise draw from PyTorch's
+    generator, and BatchNorm tells its statistics as PyTorch does. Penalties and bounds of norms are
+    of the training, and not in the module.
+
+    See Also
+    --------
+    from_torch
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> model = fm.MLP([4, 8, 3], output="softmax", seed=0)
+    >>> fm.to_torch(model)  # doctest: +SKIP
+    Sequential(
+      (dense_1): Linear(in_features=4, out_features=8, bias=True)
+      (dense_1_activation): ReLU()
+      (dense_2): Linear(in_features=8, out_features=3, bias=True)
+      (dense_2_activation): Softmax(dim=1)
+    )
+    """
+    if not isinstance(model, Owner):
+        raise TypeError(f"model must be a Model, got {type(model).__name__}{_hint(model)}")
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ImportError("to_torch needs PyTorch: pip install torch") from error
+    from fastmlp.export.torch import writing
+
+    return writing.to_torch(model)
+
+
+def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) -> Model:
+    """Return the model that computes what a module of PyTorch computes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A `torch.nn.Sequential`, nested or not, or a class of your own whose `forward` joins such
+        modules; it is traced by `torch.fx`. It is not changed.
+    input_columns : int or sequence of int, optional
+        How many columns the input has, or each of several, where no layer that reads it tells.
+
+    Returns
+    -------
+    Model
+        In the module's type, float32 or float64, with copies of its weights; a `Sequential` where
+        all stands in a row. Modules with a name are layers of that name, and modules whose
+        parameters have no `requires_grad` are layers that are not trainable.
+
+    Raises
+    ------
+    TypeError
+        If it is no module.
+    ValueError
+        If something in it has no counterpart, which is named by its path; if it cannot be traced,
+        since its `forward` asks for the values of tensors; if its parameters are of another type or
+        more than one.
+
+    Notes
+    -----
+    It takes Linear, BatchNorm1d, LayerNorm, RMSNorm, Embedding of one column, Dropout, Identity,
+    Flatten, activations and PReLU, as modules, functions and methods, sums, products and `cat`. A
+    BatchNorm1d without `requires_grad` becomes one that is frozen, which uses its running
+    statistics in training, too.
+
+    See Also
+    --------
+    to_torch
+
+    Examples
+    --------
+    >>> import torch  # doctest: +SKIP
+    >>> linear, last = torch.nn.Linear(4, 8), torch.nn.Linear(8, 3)  # doctest: +SKIP
+    >>> fm.from_torch(torch.nn.Sequential(linear, torch.nn.ReLU(), last))  # doctest: +SKIP
+    <Sequential 4 → 8 relu → 3; 67 parameters, float32>
+    """
+    if not any(cls.__module__.startswith("torch.nn.") for cls in type(module).__mro__):
+        raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
+    from fastmlp.export.torch import reading
+
+    model: Model = reading.from_torch(module, input_columns)
+    return model
+
+
+def _hint(model: Any) -> str:
+    found = getattr(type(model), "model_", None)
+    return ": give its model_" if found is not None else ""

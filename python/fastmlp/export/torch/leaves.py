@@ -1,0 +1,290 @@
+"""Which layers the modules, functions and methods of PyTorch are that take one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fastmlp import graph as g
+from fastmlp import layers
+from fastmlp.export.torch import modules as own
+from fastmlp.layers.base import Layer
+
+
+class Found(NamedTuple):
+    """Layers one after the other: none for what does nothing, and the weights of the first.
+
+    `free` are parameters of the module that stay as they are and stand in no layer.
+    """
+
+    layers: list[Layer]
+    weights: Mapping[str, Any] = {}
+    free: frozenset[str] = frozenset()
+
+
+def refused(why: str) -> ValueError:
+    """Return the error of what cannot be taken."""
+    return ValueError(why)
+
+
+def _need(condition: bool, why: str) -> None:
+    if not condition:
+        raise refused(why)
+
+
+def _numbers(tensor: Tensor) -> np.ndarray[Any, Any]:
+    return tensor.detach().cpu().numpy().copy()  # type: ignore[no-any-return]
+
+
+# ----------------------------------------------------------------------------------- with weights
+
+
+def _linear(module: nn.Linear) -> Found:
+    weights = {"weights": _numbers(module.weight)}
+    if module.bias is not None:
+        weights["biases"] = _numbers(module.bias)
+    return Found([layers.Dense(module.out_features, use_bias=module.bias is not None)], weights)
+
+
+def _affine(
+    module: Any, kind: type[Any], epsilon: float, **settings: Any
+) -> tuple[Layer, dict[str, Any], frozenset[str]]:
+    """Return a normalization, its scale and offset, and those that are 1 or 0 and stay so."""
+    weight, bias = module.weight, getattr(module, "bias", None)
+    free = set()
+    if weight is not None and bias is not None and weight.requires_grad != bias.requires_grad:
+        if not weight.requires_grad and bool((weight == 1).all()):
+            free.add("weight")
+        elif not bias.requires_grad and bool((bias == 0).all()):
+            free.add("bias")
+    given = {"scale": ("weight", weight), "offset": ("bias", bias)}
+    used = {
+        ours: tensor
+        for ours, (theirs, tensor) in given.items()
+        if tensor is not None and theirs not in free
+    }
+    layer = kind(
+        epsilon=epsilon, use_scale="scale" in used, use_offset="offset" in used, **settings
+    )
+    return layer, {name: _numbers(tensor) for name, tensor in used.items()}, frozenset(free)
+
+
+def _batch_norm(module: nn.BatchNorm1d) -> Found:
+    _need(module.running_mean is not None, "it keeps no running statistics")
+    _need(module.momentum is not None, "momentum=None, a plain average, has no counterpart")
+    layer, weights, free = _affine(
+        module, layers.BatchNorm, module.eps, momentum=float(module.momentum or 0)
+    )
+    weights["running_mean"] = _numbers(module.running_mean)
+    weights["running_var"] = _numbers(module.running_var)
+    return Found([layer], weights, free)
+
+
+def _layer_norm(module: nn.LayerNorm) -> Found:
+    _need(len(module.normalized_shape) == 1, "it must normalize over one axis")
+    return _found(*_affine(module, layers.LayerNorm, module.eps))
+
+
+def _rms_norm(module: nn.RMSNorm) -> Found:
+    _need(len(module.normalized_shape) == 1, "it must normalize over one axis")
+    kind = torch.float32 if module.weight is None else module.weight.dtype
+    epsilon = torch.finfo(kind).eps if module.eps is None else module.eps
+    return _found(*_affine(module, layers.RMSNorm, epsilon))
+
+
+def _found(layer: Layer, weights: Mapping[str, Any], free: frozenset[str]) -> Found:
+    return Found([layer], weights, free)
+
+
+def _prelu(module: nn.PReLU) -> Found:
+    layer = layers.PReLU(shared=module.num_parameters == 1)
+    return Found([layer], {"slopes": _numbers(module.weight)[None]})
+
+
+def _embedding(module: nn.Embedding) -> Found:
+    _need(module.max_norm is None, "max_norm has no counterpart")
+    _need(module.padding_idx is None, "padding_idx, a row that is not trained, has no counterpart")
+    layer = layers.Embedding(module.num_embeddings, module.embedding_dim)
+    return Found([layer], {"weights": _numbers(module.weight)})
+
+
+def _embeddings(module: own.Embedding) -> Found:
+    tables = [_numbers(table.weight) for table in module.tables]
+    layer = layers.Embedding([len(t) for t in tables], [t.shape[1] for t in tables])
+    return Found([layer], {f"weights_{i}": table for i, table in enumerate(tables, start=1)})
+
+
+def _function(module: own.Function) -> Found:
+    _need(module.config is not None, "a function or layer of yours, of which no file knows")
+    arrays = [*module.named_parameters(), *module.named_buffers()]
+    return Found(
+        [layers.from_config(module.config)],
+        {name: _numbers(tensor) for name, tensor in arrays if "constant_" not in name},
+    )
+
+
+# ----------------------------------------------------------------------------------------- without
+
+
+def _plain(name: str, **fixed: Any) -> Callable[[nn.Module], Found]:
+    """Return what takes a module with these settings only."""
+
+    def convert(module: nn.Module) -> Found:
+        for setting, wanted in fixed.items():
+            given = getattr(module, setting)
+            _need(given == wanted, f"{setting}={given!r} has no counterpart, only {wanted!r}")
+        return Found([layers.Activation(name)])
+
+    return convert
+
+
+def _gelu(module: nn.GELU) -> Found:
+    return Found([layers.Activation("gelu" if module.approximate == "none" else "gelu_tanh")])
+
+
+def _softplus(module: nn.Softplus) -> Found:
+    _need(module.beta == 1, f"beta={module.beta!r} has no counterpart, only 1")
+    return Found([layers.Activation("softplus")])
+
+
+def _sloped(slope: float) -> Found:
+    """Return leaky ReLU of any slope."""
+    if slope == 0.01:
+        return Found([layers.Activation("leaky_relu")])
+    return _fixed_slope(slope)
+
+
+def _fixed_slope(slope: float) -> Found:
+    layer = layers.PReLU(shared=True, slopes_initializer=slope, trainable=False)
+    return Found([layer], {"slopes": np.array([[slope]])})
+
+
+def _softmax(dim: int | None = None, *_: Any, **settings: Any) -> Found:
+    _need(dim in (None, 1, -1), f"dim={dim} must be 1: rows are examples")
+    _need(settings.get("dtype") is None, "dtype has no counterpart")
+    return Found([layers.Activation("softmax")])
+
+
+def _log_softmax(dim: int | None = None, *_: Any, **settings: Any) -> Found:
+    _need(dim in (None, 1, -1), f"dim={dim} must be 1: rows are examples")
+    _need(settings.get("dtype") is None, "dtype has no counterpart")
+    return Found([layers.Activation(g.log_softmax)])
+
+
+def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> Found:
+    _need(not training, "it drops in evaluation too: write training=self.training")
+    return Found([layers.Dropout(p)])
+
+
+def _flatten(start_dim: int = 0, end_dim: int = -1) -> Found:
+    _need(start_dim == 1, f"start_dim={start_dim} must be 1: rows are examples")
+    return Found([])
+
+
+def _nothing(*_: Any, **settings: Any) -> Found:
+    return Found([])
+
+
+# By exact class: a class of the user's may do anything.
+MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
+    nn.Linear: _linear,
+    nn.BatchNorm1d: _batch_norm,
+    nn.LayerNorm: _layer_norm,
+    nn.RMSNorm: _rms_norm,
+    nn.PReLU: _prelu,
+    nn.Embedding: _embedding,
+    nn.Identity: _nothing,
+    nn.Flatten: lambda m: _flatten(m.start_dim, m.end_dim),
+    nn.Dropout: lambda m: Found([layers.Dropout(m.p)]),
+    nn.ReLU: _plain("relu"),
+    nn.Tanh: _plain("tanh"),
+    nn.Sigmoid: _plain("logistic"),
+    nn.Softplus: _softplus,
+    nn.Softsign: _plain("softsign"),
+    nn.Hardtanh: _plain("hard_tanh", min_val=-1.0, max_val=1.0),
+    nn.Hardsigmoid: _plain("hard_sigmoid"),
+    nn.SiLU: _plain("silu"),
+    nn.GELU: _gelu,
+    nn.Mish: _plain("mish"),
+    nn.SELU: _plain("selu"),
+    nn.ELU: _plain("elu", alpha=1.0),
+    nn.CELU: _plain("elu", alpha=1.0),
+    nn.LeakyReLU: lambda m: _sloped(m.negative_slope),
+    nn.Softmax: lambda m: _softmax(m.dim),
+    nn.LogSoftmax: lambda m: _log_softmax(m.dim),
+    own.Embedding: _embeddings,
+    own.GaussianNoise: lambda m: Found([layers.GaussianNoise(m.std)]),
+    own.Join: lambda m: Found([layers.LAYERS[m.kind]()]),
+    own.Function: _function,
+}
+
+
+def _without_settings(name: str) -> Callable[..., Found]:
+    def convert(*args: Any, inplace: bool = False, **settings: Any) -> Found:
+        _need(
+            not settings and args in ((), (False,), (True,)),
+            f"settings of {name} have no counterpart",
+        )
+        return Found([layers.Activation(name)])
+
+    return convert
+
+
+def _gelu_function(*, approximate: str = "none") -> Found:
+    return Found([layers.Activation("gelu" if approximate == "none" else "gelu_tanh")])
+
+
+def _leaky_function(negative_slope: float = 0.01, inplace: bool = False) -> Found:
+    return _sloped(negative_slope)
+
+
+def _elu_function(alpha: float = 1.0, inplace: bool = False) -> Found:
+    _need(alpha == 1, f"alpha={alpha!r} has no counterpart, only 1")
+    return Found([layers.Activation("elu")])
+
+
+_NAMES: Final = {
+    "relu": "relu",
+    "relu_": "relu",
+    "tanh": "tanh",
+    "tanh_": "tanh",
+    "sigmoid": "logistic",
+    "sigmoid_": "logistic",
+    "exp": "exp",
+    "sin": "sin",
+    "softplus": "softplus",
+    "softsign": "softsign",
+    "hardtanh": "hard_tanh",
+    "hardsigmoid": "hard_sigmoid",
+    "silu": "silu",
+    "mish": "mish",
+    "selu": "selu",
+    "selu_": "selu",
+}
+_SET: Final[dict[str, Callable[..., Found]]] = {
+    "gelu": _gelu_function,
+    "leaky_relu": _leaky_function,
+    "elu": _elu_function,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "dropout": _dropout,
+    "flatten": _flatten,
+    "contiguous": _nothing,
+}
+_BY_NAME: Final[dict[str, Callable[..., Found]]] = {
+    **{theirs: _without_settings(ours) for theirs, ours in _NAMES.items()},
+    **_SET,
+}
+# Methods of tensors by name, and functions of both of PyTorch's modules that have them.
+METHODS: Final = {name: f for name, f in _BY_NAME.items() if hasattr(Tensor, name)}
+FUNCTIONS: Final[dict[Any, Callable[..., Found]]] = {
+    getattr(place, name): convert
+    for place in (functional, torch)
+    for name, convert in _BY_NAME.items()
+    if callable(getattr(place, name, None))
+}

@@ -1,0 +1,350 @@
+"""A module of PyTorch as a model: traced by `torch.fx`, then layer by layer."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from fastmlp import _checks, layers
+from fastmlp.export import building
+from fastmlp.export.torch import modules as own
+from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused
+from fastmlp.layers.base import Input, Layer, Symbol
+
+_JOINS: Final[dict[Any, type[Layer]]] = {
+    operator.add: layers.Add,
+    operator.mul: layers.Multiply,
+    operator.iadd: layers.Add,
+    operator.imul: layers.Multiply,
+    torch.add: layers.Add,
+    torch.mul: layers.Multiply,
+    torch.multiply: layers.Multiply,
+    "add": layers.Add,
+    "mul": layers.Multiply,
+    "add_": layers.Add,
+    "mul_": layers.Multiply,
+}
+_ROWS: Final = "rows"  # what x.size(0) is
+_CATS: Final = (torch.cat, torch.concat, torch.concatenate)
+
+
+class _Tracer(fx.Tracer):
+    """What goes through classes of the user's, and stops at those of `torch.nn` and ours."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if type(m) in MODULES:
+            return True
+        if isinstance(m, (nn.Sequential, own.Network)):
+            return False
+        return bool(super().is_leaf_module(m, module_qualified_name))
+
+
+def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> Any:
+    """Return the model, see `fastmlp.from_torch`."""
+    columns: list[int] | None = None
+    if isinstance(module, own.Network) and input_columns is None:
+        input_columns = module.columns
+    if input_columns is not None:
+        each = input_columns if isinstance(input_columns, Sequence) else [input_columns]
+        columns = [_checks.columns(n, "input_columns") for n in each]
+    module = getattr(module, "_orig_mod", module)  # torch.compile puts it there
+    dtype = _dtype(module)
+    for path, part in module.named_modules():
+        if part._forward_hooks or part._forward_pre_hooks:
+            raise ValueError(
+                f"module {path!r} has hooks, which are functions of yours: remove them"
+            )
+    if type(module) in MODULES:  # alone it would be traced into
+        module = nn.Sequential(module)
+    graph = _as_graph(module) if isinstance(module, own.Network) else _traced(module)
+    return _Reading(module, graph, columns, dtype).model()
+
+
+def _traced(module: nn.Module) -> fx.Graph:
+    """Return the graph of a module in evaluation."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        module.eval()
+        return _Tracer().trace(module)
+    except Exception as error:  # whatever a user's forward raises when it is given no numbers
+        raise ValueError(
+            f"{type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def _as_graph(network: own.Network) -> fx.Graph:
+    """Return the graph of a network of ours, whose number of inputs a trace does not know."""
+    graph = fx.Graph()
+    values = [graph.placeholder(f"x{i}") for i in range(1, len(network.columns) + 1)]
+    for call in network.calls:
+        sources = tuple(values[source] for source in call.sources)
+        values.append(graph.call_module(call.module, sources))
+    graph.output(network.arranged(values))
+    return graph
+
+
+def _dtype(module: nn.Module) -> np.dtype[Any]:
+    """Return the type of all parameters and statistics."""
+    found: dict[torch.dtype, str] = {}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
+            raise ValueError(f"{name} has no numbers yet: run the module once, then convert it")
+        if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+            found.setdefault(tensor.dtype, name)
+    if not found:
+        return np.dtype(str(torch.get_default_dtype()).removeprefix("torch."))
+    if len(found) > 1 or not set(found) <= {torch.float32, torch.float64}:
+        said = " and ".join(f"{name} is {kind}" for kind, name in found.items())
+        raise ValueError(
+            f"parameters must be all float32 or all float64, but {said}: call module.float() first"
+        )
+    return np.dtype(str(next(iter(found))).removeprefix("torch."))
+
+
+class _Reading:
+    """The nodes of a traced module, each as a symbol."""
+
+    def __init__(
+        self, module: nn.Module, graph: fx.Graph, columns: list[int] | None, dtype: np.dtype[Any]
+    ) -> None:
+        self.module = module
+        self.nodes = list(graph.nodes)
+        self.placeholders = [n for n in self.nodes if n.op == "placeholder" and n.users]
+        if columns is not None and len(columns) != len(self.placeholders):
+            raise ValueError(
+                f"input_columns must be {len(self.placeholders)} numbers, one for each input, got "
+                f"{len(columns)}"
+            )
+        self.columns = columns
+        self.dtype = dtype
+        self.values: dict[fx.Node, Any] = {}
+        self.inputs: list[Input] = []
+        self.weights: dict[Layer, Mapping[str, Any]] = {}
+        self.layers: dict[str, list[Layer]] = {}  # of each module that was called
+        self.known = dict(module.named_modules())
+        self.fused: dict[fx.Node, fx.Node] = {}  # activation -> the Linear it is part of
+
+    def model(self) -> Any:
+        self._fuse()
+        outputs: Any = None
+        for node in self.nodes:
+            try:
+                if node.op == "output":
+                    outputs = self._outputs(node.args[0])
+                elif node.op == "placeholder":
+                    if node.users:
+                        self.values[node] = self._input(node)
+                else:
+                    self.values[node] = self._value(node)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{self._place(node)}: {error}") from None
+        return building.model_of(self.inputs, outputs, self.weights, self.dtype)
+
+    def _place(self, node: fx.Node) -> str:
+        """Return what errors call a node."""
+        if node.op == "call_module":
+            module = self.known[str(node.target)]
+            kind = repr(module) if not list(module.children()) else type(module).__name__
+            return f"module {node.target!r}, {kind}"
+        if node.op in ("call_function", "call_method"):
+            return f"in forward, {node.format_node()}"
+        return f"{node.op} {node.target!r}"
+
+    def _outputs(self, given: Any) -> Any:
+        def symbol(value: Any) -> Symbol:
+            if isinstance(value, fx.Node):
+                found = self.values[value]
+                if isinstance(found, Input):  # a model's output is made by a layer
+                    found = layers.Activation("identity")(found)
+                if isinstance(found, Symbol):
+                    return found
+            raise ValueError(f"an output must be a tensor, not {value!r}")
+
+        if isinstance(given, (list, tuple)):
+            return [symbol(value) for value in given]
+        if isinstance(given, dict):
+            return {name: symbol(value) for name, value in given.items()}
+        return symbol(given)
+
+    # --------------------------------------------------------------------------------- inputs
+
+    def _input(self, node: fx.Node) -> Input:
+        if node.args:
+            raise ValueError("an argument of forward with a default value: write a module without")
+        if self.columns is not None:
+            columns: int | None = self.columns[self.placeholders.index(node)]
+        else:
+            columns = self._columns_read(node)
+        if columns is None:
+            raise ValueError("no layer tells how many columns it has: give input_columns")
+        name = str(node.target).lstrip("*") if len(self.placeholders) > 1 else None
+        self.inputs.append(Input(columns, name))
+        return self.inputs[-1]
+
+    def _columns_read(self, node: fx.Node) -> int | None:
+        """Return how many columns a layer wants that reads a value, or what an activation makes."""
+        todo, seen = list(node.users), set()
+        while todo:
+            user = todo.pop(0)
+            if user in seen:
+                continue
+            seen.add(user)
+            if user.op == "call_module":
+                module = self.known[str(user.target)]
+                found = _wanted(module)
+                if found is not None:
+                    return found
+                if isinstance(module, own.Join) and module.kind == "Concatenate":
+                    continue
+            elif user.op == "output" or user.target in _CATS:
+                continue
+            todo += user.users
+        return None
+
+    # --------------------------------------------------------------------------------- layers
+
+    def _fuse(self) -> None:
+        """Find the activations that alone follow a Linear which is called once."""
+        called: dict[Any, int] = {}
+        for node in self.nodes:
+            if node.op == "call_module":
+                called[node.target] = called.get(node.target, 0) + 1
+        for node in self.nodes:
+            source = node.args[0] if node.args else None
+            if (
+                isinstance(source, fx.Node)
+                and source.op == "call_module"
+                and type(self.known[str(source.target)]) is nn.Linear
+                and len(source.users) == 1
+                and called[source.target] == 1
+                and (node.op != "call_module" or called[node.target] == 1)
+                and node.op in ("call_module", "call_function", "call_method")
+            ):
+                try:
+                    found = self._found(node)
+                except (TypeError, ValueError):
+                    continue  # it is said where its turn comes
+                if found is not None and [type(x) for x in found.layers] == [layers.Activation]:
+                    self.fused[node] = source
+
+    def _found(self, node: fx.Node) -> Found | None:
+        """Return the layers of a node with one source, None if it is a join or something else."""
+        if node.op == "call_module":
+            module = self.known[str(node.target)]
+            convert = MODULES.get(type(module))
+            if convert is None:
+                raise refused("it has no counterpart in fastmlp")
+            return convert(module)
+        table = FUNCTIONS if node.op == "call_function" else METHODS
+        convert = table.get(node.target)
+        if convert is None:
+            return None
+        return convert(*node.args[1:], **node.kwargs)
+
+    def _value(self, node: fx.Node) -> Any:
+        if node.op == "get_attr":
+            raise refused("a parameter or buffer of its own has no counterpart")
+        if node in self.fused:
+            source = self.values[node.args[0]]
+            (activation,) = self._found(node).layers  # type: ignore[union-attr]
+            source.layer.activation = activation.activation
+            return source
+        if node.op == "call_module":
+            return self._called(node)
+        if node.target == "size" and node.args[1:] == (0,) and not node.kwargs:
+            return _ROWS
+        if node.target in ("view", "reshape"):
+            return self._reshaped(node)
+        found = self._found(node)
+        if found is None:
+            return self._joined(node)
+        return building.chain(self._symbol(node.args[0]), found.layers)
+
+    def _reshaped(self, node: fx.Node) -> Symbol:
+        """Return the tensor of a reshape that changes nothing, as its rows are examples."""
+        symbol = self._symbol(node.args[0])
+        sizes = [self.values.get(n) if isinstance(n, fx.Node) else n for n in node.args[1:]]
+        if sizes not in ([_ROWS, -1], [_ROWS, symbol.columns], [-1, symbol.columns]):
+            raise refused("a reshape must leave rows and columns as they are")
+        return symbol
+
+    def _called(self, node: fx.Node) -> Symbol:
+        path = str(node.target)
+        module = self.known[path]
+        if node.kwargs:
+            raise refused(f"it is called with {', '.join(node.kwargs)}")
+        sources = [self._symbol(arg) for arg in node.args]
+        if path not in self.layers:
+            found = self._found(node)
+            assert found is not None
+            self._own(found, module, path)
+            self.layers[path] = found.layers
+        if isinstance(module, (own.Join, own.Function)):
+            (layer,) = self.layers[path]
+            return layer(sources)
+        if len(sources) != 1:
+            raise refused(f"it is called with {len(sources)} tensors")
+        return building.chain(sources[0], self.layers[path])
+
+    def _own(self, found: Found, module: nn.Module, path: str) -> None:
+        """Enter the weights of a module's layers, and let them have its name."""
+        if len(found.layers) == 1 and not any(part.isdigit() for part in path.split(".")):
+            found.layers[0].name = path
+        if found.layers:
+            self.weights[found.layers[0]] = found.weights
+        parameters = [p for n, p in module.named_parameters() if n not in found.free]
+        frozen = {not p.requires_grad for p in parameters}
+        if len(frozen) > 1:
+            raise refused("some of its parameters have requires_grad and some not")
+        for layer in found.layers if frozen else ():
+            layer.trainable = frozen != {True}
+
+    def _symbol(self, value: Any) -> Symbol:
+        found = self.values.get(value) if isinstance(value, fx.Node) else None
+        if not isinstance(found, Symbol):
+            raise refused(f"it takes {value!r}, which is no tensor made by a layer")
+        return found
+
+    def _joined(self, node: fx.Node) -> Symbol:
+        if node.target in _CATS:
+            arguments = dict(zip(("tensors", "dim"), node.args, strict=False)) | node.kwargs
+            dim = arguments.pop("dim", arguments.pop("axis", 0))
+            tensors = arguments.pop("tensors", None)
+            if dim not in (1, -1) or arguments or not isinstance(tensors, (list, tuple)):
+                raise refused("cat must be of a list of tensors along dim=1")
+            sources = [self._symbol(value) for value in tensors]
+            return layers.Concatenate()(sources) if len(sources) > 1 else sources[0]
+        kind = _JOINS.get(node.target)
+        if kind is None:
+            name = getattr(node.target, "__name__", node.target)
+            raise refused(f"{name} has no counterpart in fastmlp")
+        if node.kwargs or len(node.args) != 2:
+            raise refused(f"{kind.__name__} takes two tensors and no settings")
+        return kind()([self._symbol(value) for value in node.args])
+
+
+def _wanted(module: nn.Module) -> int | None:
+    """Return how many columns a module takes, if it says so."""
+    if isinstance(module, nn.Linear):
+        return int(module.in_features)
+    if isinstance(module, nn.BatchNorm1d):
+        return int(module.num_features)
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return int(module.normalized_shape[-1])
+    if isinstance(module, nn.Embedding):
+        return 1
+    if isinstance(module, own.Embedding):
+        return len(module.tables)
+    if isinstance(module, own.Function) and len(module.columns) == 1:
+        return module.columns[0]
+    if isinstance(module, nn.PReLU) and module.num_parameters > 1:
+        return int(module.num_parameters)
+    return None
