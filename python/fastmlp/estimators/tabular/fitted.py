@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-#: Rows that are predicted at once.
-CHUNK = 8192
-
 
 @dataclass
 class Fitted:
@@ -136,10 +133,8 @@ class Fitted:
             count = np.zeros((len(X), 1))
             for m in range(len(models)):
                 rows = np.flatnonzero(asked(d, m))
-                predictor = self._predictor(d, m)
-                for begin in range(0, len(rows), CHUNK):
-                    part = rows[begin : begin + CHUNK]
-                    total[part] += predictor(inputs_of(X[part], self.layout))
+                if len(rows):
+                    total[rows] += self._predictor(d, m)(inputs_of(X[rows], self.layout))
                 count[rows] += 1
             with np.errstate(invalid="ignore"):
                 means.append(total / count)

@@ -225,6 +225,8 @@ class _Fit:
         self.seeds = seeds.generate_state(len(pairs), dtype=np.uint64).tolist()
         numbers = data.X[:, : shape.layout.numbers]
         self.edges = [edges_for(design, numbers) for design in recipe.designs]
+        # Seconds that were left when the first of a design began, and that one of it took.
+        self.began: dict[int, float] = {}
         self.took: dict[int, float] = {}
         self.cut = False
         self._lock = threading.Lock()
@@ -267,6 +269,7 @@ class _Fit:
     def _job(self, i: int) -> Trained | None:
         """Train a network if there is time for it."""
         d, m = self.jobs[i]
+        self.began.setdefault(d, self.clock.left)
         seconds = self._seconds(i, d)
         if seconds == 0:
             self.cut = True
@@ -307,8 +310,9 @@ class _Fit:
         if i < designs:
             rounds = math.ceil((designs - i) / self.threads)
             return max(0.9 * left / rounds, 1e-3) if i == 0 or left > 0 else 0.0
-        enough = not self.clock.over and self.took.get(design, math.inf) < left
-        return left if enough else 0.0
+        # The first of this design may still be on its way.
+        expected = self.took.get(design, self.began.get(design, left) - left)
+        return left if not self.clock.over and expected < left else 0.0
 
     def _tell(self, job: int, epoch: int, epochs: int, score: float) -> None:
         if self.progress is not None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+#: Rows that are predicted at once: encodings of numbers are wide.
+CHUNK = 2048
 #: How often a training whose loss became NaN begins again, each time at a tenth of the rate.
 RETRIES = 2
 
@@ -288,6 +290,13 @@ class Predictor:
 
         Quantiles come target by target.
         """
+        rows = len(inputs[0])
+        if rows <= CHUNK:
+            return self._chunk(inputs)
+        starts = range(0, rows, CHUNK)
+        return np.concatenate([self._chunk([x[i : i + CHUNK] for x in inputs]) for i in starts])
+
+    def _chunk(self, inputs: list[Array]) -> Array:
         (z,) = self._plan.run(dict(zip(self._nodes, inputs, strict=True)))
         y = np.asarray(z, dtype=np.float64).reshape(len(z), self._copies, self._shape.outputs)
         if self._shape.classes:

@@ -21,8 +21,8 @@ QUALITIES = ("fast", "best")
 EMBEDDINGS = ("none", "periodic", "piecewise")
 SCHEDULES = ("coslog4", "constant")
 
-#: Steps that a network of many rows is trained for at most: 128 epochs of 10,000 rows.
-MOST_STEPS = 5_000
+#: Steps that a network is trained for at most: 128 epochs of 40,000 rows.
+MOST_STEPS = 20_000
 FEWEST_EPOCHS = 12
 
 

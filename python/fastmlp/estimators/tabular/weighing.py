@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Weights are multiples of a tenth; held-out rows beyond these are not looked at.
 STEP, MOST_ROWS = 10, 20_000
+#: With fewer held-out rows than these all designs count alike: luck would decide.
+FEW_ROWS = 50
 #: How far from 1 a temperature is thought to be before rows are seen: the standard deviation of its
 #: logarithm.
 SPREAD = 0.3
@@ -40,8 +42,8 @@ def weights_of(recipe: Recipe, means: Sequence[Array], t: Array, w: Array | None
         Their targets and weights.
     """
     count = len(means)
-    if count == 1:
-        return np.ones(1)
+    if count == 1 or len(t) < FEW_ROWS:
+        return np.full(count, 1 / count)
     every = math.ceil(len(t) / MOST_ROWS)
     means, t, w = [P[::every] for P in means], t[::every], None if w is None else w[::every]
     best, found = math.inf, np.full(count, 1 / count)
