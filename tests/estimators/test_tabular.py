@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -280,6 +281,7 @@ def test_wrong_targets_are_errors_that_leave_the_estimator_as_it_was(kind, y, er
         (np.ones((5, 2)), ValueError, "no column is left to learn from"),
         ({"a": [1, 2], "b": [1, 2, 3]}, ValueError, "columns of one length"),
         ({}, ValueError, "no columns"),
+        ("houses.csv", TypeError, "got 'houses.csv': read a file with pandas.read_csv"),
         ([[1.0, np.inf], [2.0, 3.0], [3.0, 4.0]], ValueError, "'x1' holds 1 infinite value"),
         (np.ma.masked_equal([[1.0, 2.0], [3.0, 4.0]], 1), ValueError, "masked values"),
     ],
@@ -453,6 +455,24 @@ def test_a_share_to_hold_out_beside_rows_to_validate_on_is_an_error():
     X, t = two_blobs()
     with pytest.raises(ValueError, match="leave one of them out"):
         fm.TabularClassifier(validation_fraction=0.2).fit(X, t, eval_set=(X, t))
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_the_fewest_rows_can_be_learned_from(rows, tmp_path):
+    X, y = np.arange(2.0 * rows).reshape(rows, 2) ** 2, np.arange(rows) % 2
+    for estimator in (fast(fm.TabularClassifier), fast(fm.TabularRegressor)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whether they are any good is another question
+            estimator.fit(X, y)
+        known = outputs(estimator, X)
+        assert np.isfinite(known).all()
+        estimator.save(tmp_path / "e.safetensors")
+        other = fm.load(tmp_path / "e.safetensors")
+        np.testing.assert_array_equal(outputs(other, X), known)
+        np.testing.assert_array_equal(other.feature_importances_, estimator.feature_importances_)
+        if np.isnan(estimator.validation_score_) and hasattr(other, "predict_interval"):
+            with pytest.raises(ValueError, match="so few rows that none could be held out"):
+                other.predict_interval(X)
 
 
 def test_two_threads_and_another_fit_give_the_same_numbers(case):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -193,15 +194,19 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         self, rows: HeldOut, t: Array, weights: Array | None, found: dict[str, Any]
     ) -> dict[str, Any]:
         """Return what held-out rows say, as attributes; warn if the networks say nothing."""
+        also = self._also_learned(rows, found)
+        if not len(rows):  # too few to hold any out
+            nothing = {"validation_score_": math.nan, "baseline_score_": math.nan}
+            return {**nothing, "_held_out": rows, **also}
         judge = self._judge(found)
-        nothing = judging.constant(
+        constant = judging.constant(
             self.metric,
             self._decode(t, found),
             weights,
             judge.quantiles,
             classes=len(found.get("classes_", ())),
         )
-        constant = np.broadcast_to(nothing, (len(rows), nothing.shape[1]))
+        constant = np.broadcast_to(constant, (len(rows), constant.shape[1]))
         score = judge(rows.t, rows.y, rows.weights)
         baseline = judging.score(self.metric, rows.t, constant, rows.weights, judge.quantiles)
         if not (np.isnan(score) or judging.is_better(self.metric, score, baseline)):
@@ -215,7 +220,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             "validation_score_": score,
             "baseline_score_": baseline,
             "_held_out": rows.some(MOST_ROWS, found["_seed"]),
-            **self._also_learned(rows, found),
+            **also,
         }
 
     def _judge(self, found: Mapping[str, Any]) -> Judge:
@@ -268,11 +273,16 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
         In the order of `feature_names_in_`, the mean of 3 permutations of at most 1,000 rows.
         Computed when first asked for, from rows that the fit has kept, or when the estimator is
-        pickled or saved, since these rows do not go into files.
+        pickled or saved, since these rows do not go into files. NaN if none could be held out.
         """
         check_is_fitted(self, "preprocessing_")
         if self._importances is None:
-            self._importances = self._permuted(self._held_out, REPEATS).mean(axis=1)
+            rows = self._held_out
+            self._importances = (
+                self._permuted(rows, REPEATS).mean(axis=1)
+                if len(rows)
+                else np.full(self.n_features_in_, np.nan)
+            )
         found: Array = self._importances.copy()
         return found
 

@@ -76,7 +76,7 @@ def save(estimator: Estimator, path: str | PathLike[str]) -> None:
         "stopped": estimator.stopped_,
         "notes": list(estimator.notes_),
         "seed": estimator._seed,
-        "importances": estimator.feature_importances_.tolist(),
+        "importances": [_finite(value) for value in estimator.feature_importances_.tolist()],
         "intervals": [one.to_json() for one in getattr(estimator, "_intervals", ())],
     }
     header = {
@@ -161,10 +161,10 @@ def _estimator(contents: Contents) -> Estimator:
         found["feature_names_in_"] = np.array(prepare.seen, dtype=object)
     _check_outputs(found, estimator)
     intervals = tuple(Conformal.from_json(one) for one in described["intervals"])
-    if len(intervals) != found.get("n_outputs_", 0):
-        raise ValueError(f"it has {len(intervals)} intervals for other targets")
-    if intervals:
+    if "n_outputs_" in found:
         found["_intervals"] = intervals
+    if len(intervals) not in (0, found.get("n_outputs_", 0)):
+        raise ValueError(f"it has {len(intervals)} intervals for other targets")
     estimator._adopt(found)
     return estimator
 
@@ -211,8 +211,8 @@ def _check_outputs(found: dict[str, Any], estimator: Estimator) -> None:
         raise ValueError(f"its networks have {fitted.outputs} outputs, its target needs {outputs}")
 
 
-def _score(value: Any) -> float:
-    return math.nan if value is None else _checks.real(value, "its score")
+def _score(value: Any, name: str = "its score") -> float:
+    return math.nan if value is None else _checks.real(value, name)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -224,4 +224,4 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _importances(value: Any, columns: int) -> np.ndarray[Any, Any]:
     if not isinstance(value, list) or len(value) != columns:
         raise ValueError(f"its importances must be {columns} numbers")
-    return np.array([_checks.real(number, "an importance") for number in value], np.float64)
+    return np.array([_score(number, "an importance") for number in value], np.float64)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks
+from fastmlp.data import frames
 from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.tabular import tables
@@ -39,7 +42,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     metric : {"rmse", "mae", "quantile"}, default="rmse"
         What to be good at: the root of the mean squared error (predictions are means), the mean
         absolute error (medians), or the pinball loss of `quantiles`.
-    quantiles : sequence of float or None, default=None
+    quantiles : float, sequence of float or None, default=None
         With metric="quantile": which to predict, ascending; None is (0.1, 0.5, 0.9).
     quality : {"best", "fast"}, default="best"
         Several networks, or one small one: faster to fit, and to predict with.
@@ -110,7 +113,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
         **BaseTabular._parameter_constraints,
         "metric": [StrOptions(set(METRICS["numbers"]))],
-        "quantiles": ["array-like", None],
+        "quantiles": ["array-like", Interval(Real, 0, 1, closed="neither"), None],
     }
     _task = "numbers"
 
@@ -192,6 +195,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return found
 
     def _check_targets(self, y: Any, name: str) -> Any:
+        frames.refuse_dates(y, name)
         given = np.asarray(y)
         if given.ndim not in (1, 2) or 0 in given.shape[1:]:
             raise ValueError(
@@ -235,6 +239,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         ]
 
     def _also_learned(self, rows: HeldOut, found: Mapping[str, Any]) -> dict[str, Any]:
+        if not len(rows):
+            return {"_intervals": ()}
         lower, upper = self._ends(self._decode(rows.y, found), found["n_outputs_"])
         t = rows.t.reshape(len(rows), -1)
         each = (
@@ -311,6 +317,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         (3, 2)
         """
         coverage = _checks.real(coverage, "coverage", above=0, below=1)
+        check_is_fitted(self, "preprocessing_")
+        if not self._intervals:
+            raise ValueError("there are no intervals: so few rows that none could be held out")
         lower, upper = self._ends(self._outputs(X), self.n_outputs_)
         found = np.stack(
             [

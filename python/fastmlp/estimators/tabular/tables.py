@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +69,8 @@ def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
     >>> list(read([[1, "a"], [2, "b"]])[0].columns)
     ['x0', 'x1']
     """
+    if isinstance(X, (str, PathLike)):
+        raise TypeError(f"{name} must be a table, got {str(X)!r}: read a file with pandas.read_csv")
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} has masked values; make them NaN with {name}.filled(np.nan)")
     is_matrix = isinstance(X, np.ndarray) and X.dtype.names is None
@@ -105,7 +108,8 @@ def rows_of(
     target = y if isinstance(y, str) else f"y{suffix}"
     X, y = split(X, y, f"y{suffix}", owner)
     table, has_names = read(X, f"X{suffix}")
-    frames.refuse_dates(y, f"y{suffix}")
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise ValueError(f"y{suffix} has masked values; leave these rows out")
     y = check_targets(y, f"y{suffix}")
     check_consistent_length(np.empty(table.rows), y)
     weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
