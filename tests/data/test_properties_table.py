@@ -182,6 +182,49 @@ def test_decimals_are_numbers():
     assert_array_equal(read("a", [Decimal("1.5"), None]).numbers(), [1.5, math.nan])
 
 
+simple = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=3),
+    st.just([]),
+    st.just({}),
+)
+
+
+def places_in(data, at=()):
+    """List the way to every value in JSON values."""
+    yield at
+    if isinstance(data, (dict, list)):
+        for key in data if isinstance(data, dict) else range(len(data)):
+            yield from places_in(data[key], (*at, key))
+
+
+@given(st.data())
+def test_a_spoilt_file_is_refused_or_still_gives_finite_numbers(data):
+    table = {
+        "n": [1.5, None, "2", "7"],
+        "c": ["x", "y", "x", "y"],
+        "h": [f"k{i % 12}" for i in range(24)],
+        "f": [True, False],
+        "d": ["2026-01-01", "2026-02-03"],
+    }
+    table = {name: (column * 24)[:24] for name, column in table.items()}
+    spoilt = learn(table, kinds={"n": "number"}).to_json()
+    *way, last = data.draw(st.sampled_from([*places_in(spoilt)][1:]))
+    inner = spoilt
+    for key in way:
+        inner = inner[key]
+    inner[last] = data.draw(simple)
+    prepare = attempt(
+        lambda: Preprocessing.from_json(spoilt), "not a description", errors=(ValueError,)
+    )
+    if prepare is not REFUSED:
+        X = attempt(lambda: prepare.transform(table), "column", "columns", errors=(ValueError,))
+        assert X is REFUSED or np.isfinite(X).all()
+
+
 @pytest.mark.parametrize(
     "column",
     [

@@ -212,7 +212,7 @@ class Preprocessing:
         if absent:
             raise ValueError(
                 f"the table lacks {len(absent)} of the {len(self.columns)} columns the model "
-                f"was trained on: {listed(absent)}"
+                f"was trained on: {listed(absent)}{_checks.hint(absent[0], list(table.columns))}"
             )
         return table
 

@@ -96,6 +96,8 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "class.dtype": _is_dtype,
     "text.categories": _are_texts,
     "date.parts": lambda value: _are_categories(value) and set(value) <= set(PARTS),
+    "robust.fill_value": lambda value: _is_finite(value) and abs(value) <= 3,
+    "date.fill_value": lambda value: _is_finite(value) and abs(value) <= 3,
     "robust.scale": lambda value: _is_finite(value) and value >= 0,
     "date.scale": lambda value: _is_finite(value) and value >= 0,
     "number.scale": lambda value: _is_finite(value) and value > 0,

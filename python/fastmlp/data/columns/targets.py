@@ -100,7 +100,7 @@ class ClassTarget:
             raise ValueError(
                 f"column {self.name!r} holds {texts[codes[wrong.argmax()]]!r} in "
                 f"{column.where(wrong)}, which is none of the {len(number)} classes: "
-                f"{examples(self.labels)}"
+                f"{examples(self.labels)}; leave such rows out, or learn from them"
             )
         result: Array = np.array([number[text] for text in texts], dtype=np.int64)[codes]
         return result
