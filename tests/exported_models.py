@@ -60,6 +60,12 @@ def several(dtype: str) -> fm.Model:
     return fm.Model([left, right], outputs, seed=0, dtype=dtype)
 
 
+def shared(dtype: str) -> fm.Model:
+    """A layer that is called twice."""
+    x, twice = fm.Input(5), fm.Dense(5, "tanh")
+    return fm.Model(x, fm.Dense(2)(twice(twice(x))), seed=0, dtype=dtype)
+
+
 def wide(dtype: str) -> fm.Model:
     """More between the layers than a small stack holds."""
     return fm.MLP([5, 1200, 3], activation="tanh", output="softmax", seed=0, dtype=dtype)
@@ -103,6 +109,7 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
         fm.layers.NumericEmbedding(3, "piecewise", activation="relu", edges=EDGES, keep=True)
     ),
     "several": several,
+    "shared": shared,
     "wide": wide,
 }
 

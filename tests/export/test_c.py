@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import subprocess
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 import fastmlp as fm
 from compiled import COMPILERS, STRICT, Header, run
@@ -154,11 +156,19 @@ def test_a_name_of_a_layer_may_be_any_text(compiler, tmp_path):
 
 @needs_a_compiler
 def test_headers_are_clean_under_the_sanitizers(tmp_path):
-    names = [name for name in MODELS if not name.startswith("activation") or "softmax" in name]
-    made = [header_of(name, dtype) for dtype in DTYPES[:1] for name in names]
-    flags = ["-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    found = run([header for header, _ in made], tmp_path, COMPILERS[0], *flags)
-    for name, values, (_, wanted) in zip(names, found, made, strict=True):
+    names = ["several", "wide", "shared", "Embedding", "NumericEmbedding", "LayerNorm", "BatchNorm"]
+    names += ["Dense in groups", "PReLU", "activation softmax"]
+    made = [header_of(name, "float32") for name in names]
+    rows = model_of("Embedding", "float32")[1]
+    headers = [header for header, _ in made]
+    headers.append(header_of("Embedding", "float32", quantize="int8", data=rows)[0])
+    headers[-1].text = (
+        headers[-1].text.replace("m_Embedding", "eight").replace("M_EMBEDDING", "EIGHT")
+    )
+    headers[-1].name = "eight"
+    flags = ["-std=c99", "-g", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    found = run(headers, tmp_path, COMPILERS[0], *flags)
+    for name, values, (_, wanted) in zip(names, found, made, strict=False):
         compare(values, wanted, "float32", name)
 
 
@@ -226,6 +236,28 @@ def test_the_name_is_that_of_the_file_as_a_word(tmp_path):
         with pytest.raises(error, match="name must be"):
             c.export(model, tmp_path / "b.h", name=name)
     assert not (tmp_path / "b.h").exists()
+
+
+def test_copies_and_loaded_models_write_the_same(tmp_path):
+    model, _ = model_of("PReLU", "float32")
+    model.save(tmp_path / "model.safetensors")
+    text = c.source(model, "net")[0].partition("*/")[2]
+    for again in (
+        fm.load(tmp_path / "model.safetensors"),
+        model.copy(),
+        pickle.loads(pickle.dumps(model)),
+    ):
+        assert c.source(again, "net")[0].partition("*/")[2] == text
+
+
+def test_an_estimator_has_its_network_written(tmp_path):
+    clf = fm.MLPClassifier((4,), solver="lbfgs", max_iter=5, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        clf.fit(X, np.arange(12) % 3)
+    clf.model_.export(tmp_path / "net.h")
+    assert "#define NET_OUTPUTS 3" in (tmp_path / "net.h").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=r"its network alone is written by model_\.export"):
+        clf.export(tmp_path / "net.h")
 
 
 def test_wrong_settings_of_int8_are_refused(tmp_path):
