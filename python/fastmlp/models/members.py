@@ -11,6 +11,7 @@ from fastmlp import _checks
 from fastmlp.models.alike import Alike, seeds_of, twin_of
 from fastmlp.models.habits import OF_FIT
 from fastmlp.models.model import Model
+from fastmlp.networks.exported import mean_of
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from fastmlp.history import History
     from fastmlp.losses import Loss
     from fastmlp.metrics import ArrayMetric, Metric
+    from fastmlp.networks.exported import ExportedNodes
     from fastmlp.optimizers import Update
     from fastmlp.training.members import Course
 
@@ -325,6 +327,34 @@ shuffle, verbose
         if self._models[0]._network is not None:
             self._stay_alike()
         files.save_members([one._state() for one in self._models], path)
+
+    def export(self, path: str | PathLike[str], **settings: Any) -> Any:
+        """Write the mean of the members, what `predict` computes, as source code.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to; its name ends in ".h" (C and C++), ".js" or ".mjs" (JavaScript) or ".py"
+            (NumPy), see `Model.export`. Other formats hold one member, ``members[0].export``.
+        **settings
+            Those of the format.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As `Model.export`.
+        """
+        from fastmlp.export import formats
+
+        formats.check_source(path, "the mean of members")
+        return formats.export(self, path, **settings)
+
+    def _export_nodes(self) -> ExportedNodes:
+        for one in self._models:
+            turns.check(one, "export")
+        networks = [one.network for one in self._models]
+        self.check_alike(networks)
+        return mean_of(networks, self.dtype, repr(self).strip("<>"))
 
 
 # What `fit` and `course` are given where nobody says.

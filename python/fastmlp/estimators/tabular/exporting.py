@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from fastmlp.estimators.tabular.nodes import TableNodes, nodes_of
+from fastmlp.estimators.tabular.nodes import nodes_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from fastmlp.data.table import Preprocessing
     from fastmlp.estimators.tabular.fitted import Fitted
+    from fastmlp.networks.exported import ExportedNodes
 
     Array = NDArray[Any]
 
@@ -78,5 +79,5 @@ class ExportedTable:
         formats.check_source(path, "an estimator of tables")
         return formats.export(self, path, **settings)
 
-    def _export_nodes(self) -> TableNodes:
+    def _export_nodes(self) -> ExportedNodes:
         return nodes_of(self.preprocessing_, self._fitted, self._units(), self._said())

@@ -6,7 +6,6 @@ list of them. What prepares the columns, the networks, their mean and the target
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import read
 from fastmlp.graph.node import apply
+from fastmlp.networks.exported import ExportedNodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,34 +35,9 @@ if TYPE_CHECKING:
 _MOST = 1e15
 
 
-@dataclass(frozen=True)
-class TableNodes:
-    """What an estimator computes, to be exported.
-
-    Attributes
-    ----------
-    inputs : dict of str to Node
-    outputs : list of (str, Node)
-    names : dict of Node to str
-        What the parameters are called.
-    notes : tuple of str
-        Lines for people: what each number of a row is, and each output.
-    feeds : callable
-        From a table to the inputs' values.
-    title : str
-    """
-
-    inputs: dict[str, Node]
-    outputs: list[tuple[str, Node]]
-    names: dict[Node, str]
-    notes: tuple[str, ...]
-    feeds: Callable[[Any], list[Array]]
-    title: str
-
-
 def nodes_of(
     preprocessing: Preprocessing, fitted: Fitted, units: Array | None, said: Sequence[str]
-) -> TableNodes:
+) -> ExportedNodes:
     """Return the graph of an estimator.
 
     Parameters
@@ -90,13 +65,14 @@ def nodes_of(
         y = _between(y * g.constant(scale) + g.constant(mean), low, high)
     told = [f"x[{i}] is {_meaning(column)}" for i, column in enumerate(columns)]
     told += [f"y[{i}] is {what}" for i, what in enumerate(said)]
-    return TableNodes(
+    return ExportedNodes(
         {"x": x},
         [("y", y)],
         names,
-        tuple(told),
-        lambda table: [raw_numbers(preprocessing, table)],
+        np.dtype(np.float32),
         f"{fitted.members} networks for a table of {len(columns)} columns",
+        lambda table: [raw_numbers(preprocessing, table)],
+        told,
     )
 
 

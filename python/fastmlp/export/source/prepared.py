@@ -18,6 +18,7 @@ from fastmlp.networks.examples import network_inputs
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
+    from fastmlp.networks.exported import ExportedNodes
     from fastmlp.networks.network import Network
 
 # Words that mean something in C, C++, JavaScript or Python, and what the programs call their own.
@@ -65,7 +66,7 @@ class Prepared:
 
 
 def prepared(model: Any) -> Prepared:
-    """Return the graph of `Model.predict`, or of an estimator of tables, with its present weights.
+    """Return the graph of what a model, members or an estimator of tables predicts.
 
     Raises
     ------
@@ -73,12 +74,12 @@ def prepared(model: Any) -> Prepared:
         If the model is not built yet, or an operation draws random numbers or follows the step.
     """
     if hasattr(model, "_export_nodes"):
-        nodes = model._export_nodes()
+        nodes: ExportedNodes = model._export_nodes()
         return of_nodes(
             nodes.inputs,
             nodes.outputs,
             nodes.names,
-            dtype=np.dtype(np.float32),
+            dtype=nodes.dtype,
             title=nodes.title,
             notes=nodes.notes,
             feeds=nodes.feeds,
