@@ -38,7 +38,8 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "callbacks": "CSVLogger Callback Checkpoint EarlyStopping ModelCheckpoint "
         "ReduceLROnPlateau TensorBoard",
         "config": "__version__ get_num_threads set_num_threads show_versions",
-        "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor from_sklearn",
+        "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor from_sklearn "
+        "to_sklearn",
         "export.conversions": "from_torch to_torch",
         "graph.check": "check_gradients",
         "layers": (

@@ -8,7 +8,7 @@ their loss curves follow scikit-learn's. What is beyond scikit-learn is off by d
 
 from fastmlp._lazy import after_import
 from fastmlp.estimators.classifier import MLPClassifier
-from fastmlp.estimators.peer import from_sklearn
+from fastmlp.estimators.peer import from_sklearn, to_sklearn
 from fastmlp.estimators.regressor import MLPRegressor
 from fastmlp.estimators.tabular.classifier import TabularClassifier
 from fastmlp.estimators.tabular.regressor import TabularRegressor
@@ -19,6 +19,7 @@ __all__ = [
     "TabularClassifier",
     "TabularRegressor",
     "from_sklearn",
+    "to_sklearn",
 ]
 
 
