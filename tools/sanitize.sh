@@ -22,14 +22,14 @@ case $what in
     export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=4096 UBSAN_OPTIONS=print_stacktrace=1
     kernels=(kernels gemm split_gemm sparse_gemm sanitizers)
     runtime=(program training_plan sparse executor_errors two_objectives)
-    models=(model fit threads properties_predict properties_sparse)
+    models=(model fit threads dealing properties_predict properties_sparse)
     ;;
   thread)
     preload=$(library libtsan.so)
     # NumPy and Python are not instrumented, so that their own locks are unknown; a forked child may
     # start threads; daemons are alive at the end on purpose.
     export TSAN_OPTIONS="ignore_noninstrumented_modules=1:history_size=7:die_after_fork=0:report_thread_leaks=0"
-    kernels=() runtime=(threads fit training_plan sparse model sanitizers) models=()
+    kernels=() runtime=(threads dealing fit training_plan sparse model sanitizers) models=()
     ;;
   *)
     echo "usage: tools/sanitize.sh address|thread [arguments of pytest]" >&2
