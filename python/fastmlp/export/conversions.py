@@ -8,6 +8,7 @@ from fastmlp.models.base import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from fastmlp.models.model import Model
 
@@ -123,6 +124,54 @@ def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) ->
 
     model: Model = reading.from_torch(module, input_columns)
     return model
+
+
+def from_onnx(path: str | PathLike[str]) -> Model:
+    """Read a multilayer perceptron from an ONNX file, as a model that can be trained on.
+
+    Parameters
+    ----------
+    path : path-like
+        What `Model.export` and the estimators' `export` write, or what torch.onnx.export and
+        skl2onnx write for such networks: products with constant weights (Gemm, MatMul and Add),
+        activations, also those written with several operators, BatchNormalization,
+        LayerNormalization, PRelu, Dropout, sums, products and concatenations of values, factors
+        and offsets of columns.
+
+    Returns
+    -------
+    Model
+        With the file's weights and names of inputs, in float64 if any of its numbers are. Several
+        outputs are a dict by their names. Labels are left out: what remains of a classifier are
+        the numbers that its labels come from, a column for each class.
+
+        What fastmlp has written has the same layers again. Of other files the same function is
+        computed, by layers that may be others: a step of BatchNormalization written as arithmetic,
+        for instance, is a factor and an offset for each column.
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        If there is no such file, or it cannot be read.
+    ValueError
+        If it is no ONNX file, contradicts itself, has numbers that are not finite or in other
+        files, or operators that no layer computes; the message names what. No code of a file is
+        ever run, and no other file is opened.
+    ImportError
+        If the package onnx is missing.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.onnx"
+    >>> fm.MLP([4, 8, 3], output="softmax", seed=0).export(path)
+    >>> fm.from_onnx(path)
+    <Model 4 → 8 relu → 3 softmax; 67 parameters, float32>
+    """
+    from fastmlp.export.onnx import reading
+
+    return reading.from_onnx(path)
 
 
 def _hint(model: Any) -> str:

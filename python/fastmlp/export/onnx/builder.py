@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 try:
-    import onnx
+    import onnx as onnx
     from onnx import helper, numpy_helper
 except ImportError as error:
     raise ImportError("ONNX files need the package onnx: pip install 'fastmlp[onnx]'") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import onnx.checker
 from onnx import helper
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from fastmlp.networks.network import Network
+
+
+# Where a file says which layers it was written from, as JSON: `from_onnx` makes them again.
+ARCHITECTURE: Final = "fastmlp.architecture"
 
 
 def export(model: Any, path: str | PathLike[str]) -> None:
@@ -50,11 +56,14 @@ def written(model: Any) -> onnx.ModelProto:
     values = network_values(b, network, names, titles)
     outputs = zip(values, network.outputs.columns, strict=True)
     inputs = zip(names, network.input_columns, strict=True)
-    return as_model(
+    proto = as_model(
         b,
         [b.value_info(name, columns) for name, columns in inputs],
         [b.value_info(name, columns) for name, columns in outputs],
     )
+    with suppress(ValueError):  # functions of the user's own: the graph says what they compute
+        proto.metadata_props.add(key=ARCHITECTURE, value=json.dumps(network.config()))
+    return proto
 
 
 def network_values(

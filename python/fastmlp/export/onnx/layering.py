@@ -1,0 +1,336 @@
+"""An ONNX graph as layers: its operators in order, and what activations they are together."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from fastmlp import layers
+from fastmlp.export.onnx.builder import Builder, onnx
+from fastmlp.export.onnx.folding import folded
+from fastmlp.export.onnx.tensors import array_of
+from fastmlp.export.onnx.translating import LABEL, TAKEN
+from fastmlp.export.onnx.values import (
+    MOST_PENDING,
+    Affine,
+    Elementwise,
+    Leaf,
+    Linear,
+    Value,
+    affine,
+    match,
+)
+from fastmlp.export.onnx.writing import graph_values
+from fastmlp.graph.node import input as input_node
+from fastmlp.graph.ops.activations.declaration import DECLARED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MOST_COLUMNS: Final = 1 << 20
+# Numbers that layers may have beyond those of the file: factors that one number was repeated for.
+SPARE: Final = 1 << 22
+# Operators that are an activation of ours whatever stands around them.
+_SINGLE: Final = {
+    "Relu": "relu",
+    "Sigmoid": "logistic",
+    "Tanh": "tanh",
+    "Softsign": "softsign",
+    "Softplus": "softplus",
+    "Mish": "mish",
+    "Exp": "exp",
+    "Sin": "sin",
+    "Selu": "selu",
+}
+
+
+class Graph:
+    """The values of an ONNX graph, by name, and the layers that were made of them.
+
+    Attributes
+    ----------
+    known : dict of str to object
+        Values, constants and `LABEL`.
+    arrays : list of (Layer, dict of str to ndarray)
+        What the arrays of layers are to be.
+    double : bool
+        Whether any number is of float64.
+    """
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.known: dict[str, Any] = {"": None}
+        self.arrays: list[tuple[Any, dict[str, Array]]] = []
+        self.double = False
+        self._uses: dict[str, int] = {}
+        for name in [name for node in graph.node for name in node.input]:
+            self._uses[name] = self._uses.get(name, 0) + 1
+        for output in graph.output:
+            self._uses[output.name] = self._uses.get(output.name, 0) + 1
+        self._spare = SPARE
+        for tensor in graph.initializer:
+            self.known[tensor.name] = self._constant(tensor, tensor.name)
+
+    def _constant(self, tensor: onnx.TensorProto, name: str) -> Any:
+        values = array_of(tensor, name)
+        if values is None:
+            return LABEL
+        self.double = self.double or values.dtype == np.float64
+        self._spare += values.size
+        return values
+
+    def read(self, nodes: Any) -> None:
+        """Read operators, each after those whose values it takes.
+
+        Raises
+        ------
+        ValueError
+            If one is not taken, with its name and what is wrong.
+        """
+        for node in nodes:
+            try:
+                if not node.output or node.output[0] in self.known:
+                    raise ValueError("its value has no name, or that of another")
+                value = self._read(node)
+            except ValueError as error:
+                name = f" {node.name[:80]!r}" if node.name else ""
+                raise ValueError(f"the operator {node.op_type[:80]}{name}: {error}") from None
+            self.known[node.output[0]] = value
+
+    def _read(self, node: onnx.NodeProto) -> Any:
+        for name in node.input:
+            if name not in self.known:
+                raise ValueError(f"there is no value {name[:80]!r} before it")
+        arguments = [self.known[name] for name in node.input]
+        if node.op_type == "Constant" and node.domain == "":
+            if len(node.attribute) != 1 or node.attribute[0].name not in ("value", *_SCALARS):
+                raise ValueError("it must have one value, a tensor or a number")
+            (attribute,) = node.attribute
+            if attribute.name in _SCALARS:
+                return np.array(getattr(attribute, _SCALARS[attribute.name]))
+            return self._constant(attribute.t, node.output[0])
+        constant = folded(node, arguments)
+        if constant is not None:
+            return constant
+        if node.op_type not in TAKEN or node.domain not in ("", "ai.onnx", "ai.onnx.ml"):
+            raise ValueError("fastmlp has no layer for it")
+        least, most, make = TAKEN[node.op_type]
+        if not least <= len(arguments) <= most:
+            raise ValueError(f"it reads {len(arguments)} values, {least} to {most} are taken")
+        return make(self, node, arguments)
+
+    def uses(self, node: onnx.NodeProto) -> int:
+        """Return how many operators and outputs read what a node makes."""
+        return self._uses.get(node.output[0], 0)
+
+    def bounded(self, value: Value) -> Value:
+        """Return a value that is not too many elementwise operators away from a layer."""
+        if value.pending > MOST_PENDING:
+            raise ValueError(f"it comes after {MOST_PENDING} others without a layer between them")
+        return value
+
+    def linear(self, node: Any, base: Value, weights: Array, biases: Array | None) -> Value:
+        """Return a product with weights (units, inputs)."""
+        self.symbol(base)
+        columns = len(weights)
+        return Linear(
+            columns=columns, uses=self.uses(node), base=base, weights=weights, biases=biases
+        )
+
+    def elementwise(
+        self, node: Any, operator: str, arguments: list[Any], says: Mapping[str, Any]
+    ) -> Value:
+        """Return an operator on values that are as wide, and numbers."""
+        columns = {a.columns for a in arguments if isinstance(a, Value)}
+        if len(columns) != 1 or any(a is None for a in arguments):
+            raise ValueError(f"it reads values of {sorted(columns)} columns")
+        return self.bounded(
+            Elementwise(
+                columns=columns.pop(),
+                uses=self.uses(node),
+                operator=operator,
+                arguments=tuple(arguments),
+                attributes=dict(says),
+            )
+        )
+
+    def joined(self, node: Any, layer: Any, values: list[Value]) -> Value:
+        """Return what a layer makes of several values."""
+        symbol = layer([self.symbol(value) for value in values])
+        return self._leaf(symbol, self.uses(node))
+
+    def layer(self, node: Any, layer: Any, values: list[Value], **arrays: Array) -> Value:
+        """Return what a layer with these arrays makes of a value."""
+        symbol = layer(*(self.symbol(value) for value in values))
+        self._owns(layer, arrays)
+        return self._leaf(symbol, self.uses(node))
+
+    def activated(self, value: Value, name: str, node: Any = None) -> Value:
+        """Return an activation of a value: that of the layer before it, if nobody else reads it."""
+        uses = 1 if node is None else self.uses(node)
+        if isinstance(value, Linear) and value.symbol is None and value.uses == 1:
+            return self._leaf(self._dense(value, name), uses)
+        return self._leaf(layers.Activation(name)(self.symbol(value)), uses)
+
+    def _leaf(self, symbol: Any, uses: int) -> Value:
+        if symbol.columns > MOST_COLUMNS:
+            raise ValueError(f"it makes {symbol.columns:,} columns, {MOST_COLUMNS:,} are taken")
+        return Leaf(columns=symbol.columns, uses=uses, symbol=symbol)
+
+    def _owns(self, layer: Any, arrays: dict[str, Array]) -> None:
+        self._spare -= sum(values.size for values in arrays.values())
+        if self._spare < 0:
+            raise ValueError("its layers would have many more numbers than the file")
+        self.arrays.append((layer, arrays))
+
+    def symbol(self, value: Value) -> Any:
+        """Return the symbol of a value, making the layers that it takes."""
+        if value.symbol is None:
+            value.symbol = self._layered(value)
+        return value.symbol
+
+    def _layered(self, value: Value) -> Any:
+        if isinstance(value, Linear):
+            return self._dense(value, "identity")
+        if isinstance(value, (Affine, Elementwise)):
+            for name, pattern, z in patterns():
+                found = match(pattern, value, z)
+                if found is not None:
+                    return self.symbol(self.activated(found, name))
+        if isinstance(value, Affine):
+            return self._scaled(value)
+        if isinstance(value, Elementwise):
+            return self._operator(value)
+        raise ValueError("it has no layer")  # pragma: no cover
+
+    def _dense(self, value: Linear, activation: str) -> Any:
+        used = value.biases is not None
+        layer = layers.Dense(value.columns, activation, use_bias=used)
+        symbol = layer(self.symbol(value.base))
+        arrays = {"weights": value.weights} | ({"biases": value.biases} if used else {})
+        self._owns(layer, arrays)  # type: ignore[arg-type]
+        return symbol
+
+    def _scaled(self, value: Affine) -> Any:
+        base, n = self.symbol(value.base), value.columns
+        factor = np.broadcast_to(value.factor.reshape(-1), (n,))
+        if not value.offset.any():
+            layer: Any = layers.Scale()
+            arrays = {"scale": factor}
+        else:
+            layer = layers.Dense(1, groups=n)
+            offset = np.broadcast_to(value.offset.reshape(-1), (n,))
+            arrays = {"weights": factor[:, None], "biases": offset}
+        symbol = layer(base)
+        self._owns(layer, arrays)
+        return symbol
+
+    def _operator(self, value: Elementwise) -> Any:
+        operator, says = value.operator, value.attributes
+        z, *rest = value.arguments
+        if not isinstance(z, Value):
+            raise ValueError(f"{operator} of a number and a value is no activation")
+        if operator in ("Add", "Mul") and isinstance(rest[0], Value):
+            join: Any = layers.Add() if operator == "Add" else layers.Multiply()
+            return join([self.symbol(z), self.symbol(rest[0])])
+        if operator == "Gelu":
+            name = {"none": "gelu", "tanh": "gelu_tanh"}.get(says["approximate"])
+            if name is not None:
+                return self.symbol(self.activated(z, name))
+        if operator in _SINGLE and not rest:
+            return self.symbol(self.activated(z, _SINGLE[operator]))
+        if operator == "LeakyRelu":
+            slope, layer = np.array([says["alpha"]]), layers.PReLU(shared=True)
+            symbol = layer(self.symbol(z))
+            self._owns(layer, {"slopes": slope})
+            return symbol
+        if operator in ("Elu", "Celu"):
+            return self.symbol(self._elu(z, says["alpha"], celu=operator == "Celu"))
+        if operator in ("HardSigmoid", "HardSwish"):
+            steep, middle = (says["alpha"], says["beta"]) if says else (1 / 6, 0.5)
+            z.uses += operator == "HardSwish"
+            hard = self._hard_sigmoid(z, steep, middle)
+            if operator == "HardSigmoid":
+                return self.symbol(hard)
+            return layers.Multiply()([self.symbol(z), self.symbol(hard)])
+        bounds = _bounds(value)
+        if bounds is not None:
+            return self.symbol(self._clipped(z, *bounds))
+        raise ValueError(f"{operator} here is part of no activation that fastmlp has")
+
+    def _elu(self, z: Value, alpha: float, *, celu: bool) -> Value:
+        """Return α elu(z) + (1 − α) relu(z), or α elu(z/α) for celu."""
+        if alpha == 1:
+            return self.activated(z, "elu")
+        if celu:
+            if alpha == 0:
+                raise ValueError("its alpha is 0")
+            return affine(self.activated(affine(z, 1 / alpha, 0.0), "elu"), alpha, 0.0)
+        z.uses += 1
+        parts = [affine(self.activated(z, "elu"), alpha, 0.0)]
+        parts.append(affine(self.activated(z, "relu"), 1 - alpha, 0.0))
+        sum_of = layers.Add()([self.symbol(part) for part in parts])
+        return self._leaf(sum_of, 1)
+
+    def _hard_sigmoid(self, z: Value, steep: float, middle: float) -> Value:
+        """Return min(1, max(0, steep·z + middle))."""
+        if abs(steep - 1 / 6) < 1e-6 and middle == 0.5:
+            return self.activated(z, "hard_sigmoid")
+        return self._clipped(affine(z, steep, middle), 0.0, 1.0)
+
+    def _clipped(self, z: Value, low: float, high: float) -> Value:
+        """Return min(high, max(low, z)): relu, or hard_tanh between other bounds."""
+        if (low, high) == (0, np.inf):
+            return self.activated(z, "relu")
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ValueError(f"it clips to {low:g} … {high:g}, which no activation does")
+        half, middle = (high - low) / 2, (high + low) / 2
+        inner = self.activated(affine(z, 1 / half, -middle / half), "hard_tanh")
+        return inner if (half, middle) == (1, 0) else affine(inner, half, middle)
+
+
+_SCALARS: Final = {
+    "value_float": "f",
+    "value_floats": "floats",
+    "value_int": "i",
+    "value_ints": "ints",
+}
+
+
+def _bounds(value: Elementwise) -> tuple[float, float] | None:
+    if value.operator != "Clip" or any(isinstance(a, Value) for a in value.arguments[1:]):
+        return None
+    low, high = (float(np.asarray(bound).reshape(())) for bound in value.arguments[1:])
+    return low, high
+
+
+@cache
+def patterns() -> list[tuple[str, Value, Value]]:
+    """Return each activation as `.onnx` writes it: its name, its value and the z in it.
+
+    They are read from what the exporter writes, and those of most operators come first.
+    """
+    found: list[tuple[int, str, Value, Value]] = []
+    for name, declared in DECLARED.items():
+        if not declared.elementwise or name == "identity":
+            continue
+        for dtype in ("float32", "float64"):
+            b = Builder(np.dtype(dtype), ["z"])
+            node = input_node(1, "z")
+            (value,) = graph_values(b, [declared.function(node)], {node: "z"}, {})
+            outputs = [onnx.ValueInfoProto(name=value)]
+            graph = Graph(onnx.GraphProto(node=b.nodes, initializer=b.initializers, output=outputs))
+            z = Leaf(columns=1, uses=2, symbol=z_symbol)
+            graph.known["z"] = z
+            graph.read(b.nodes)
+            found.append((len(b.nodes), name, graph.known[value], z))
+    found.sort(key=lambda one: -one[0])
+    return [(name, value, z) for _, name, value, z in found]
+
+
+z_symbol: Final = object()
