@@ -43,6 +43,11 @@ def test_steps_are_bounded_however_many_rows_there_are(rows):
         assert steps <= max(20_000, 12 * -(-rows // design.batch))
 
 
+def test_tables_of_few_rows_take_smaller_steps():
+    sizes = [choose(n, "numbers", metric="rmse").designs[0].batch for n in (100, 1_499, 1_500)]
+    assert sizes == [128, 128, 256]
+
+
 @pytest.mark.parametrize(
     ("wrong", "name"),
     [
