@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow", "-Wdouble-promotion"]
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 
 

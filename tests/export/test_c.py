@@ -155,6 +155,24 @@ def test_a_name_of_a_layer_may_be_any_text(compiler, tmp_path):
 
 
 @needs_a_compiler
+def test_names_of_arrays_functions_and_sizes_are_apart(tmp_path):
+    one, other = fm.Input(5, name="a"), fm.Input(5, name="A")
+    h = fm.layers.add([one, other])
+    for layer in (
+        fm.layers.LayerNorm(name="map"),
+        fm.layers.Scale(name="map_"),
+        fm.Dense(5, "relu", name="predict"),
+        fm.layers.Lambda(lambda x: 1.5 * x + g.negative(x), columns=5, name="zip"),
+    ):
+        h = layer(h)
+    model = fm.Model([one, other], {"x": fm.Dense(2)(h), "X": h}, seed=0)
+    text = c.source(model, "net")[0]
+    assert "float *A_2" in text
+    (found,) = run([Header(text, "net", [X, X], [2, 5])], tmp_path, COMPILERS[0], "-std=c99")
+    compare(found, predicted(model, [X, X]), "float32", "names")
+
+
+@needs_a_compiler
 def test_headers_are_clean_under_the_sanitizers(tmp_path):
     names = ["several", "wide", "shared", "Embedding", "NumericEmbedding", "LayerNorm", "BatchNorm"]
     names += ["Dense in groups", "PReLU", "activation softmax"]
@@ -198,6 +216,17 @@ def test_weights_are_written_with_all_their_digits():
     text, _ = c.source(model, "net")
     digits = re.search(r"weights\[6\] = \{[^\n]*\n([^}]*)", text)[1].replace("f", "").split(",")
     np.testing.assert_array_equal(np.array(digits[:6], dtype=np.float32), numbers)
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_constants_may_be_infinite_or_nan(dtype, tmp_path):
+    bounds = g.constant([[-np.inf, 0.5, np.inf, np.nan, 1.0]])
+    layer = fm.layers.Lambda(lambda x: g.maximum(x, bounds), columns=5)
+    model = fm.Sequential([layer], input_columns=5, seed=0, dtype=dtype)
+    header = Header(c.source(model, "net")[0], "net", [X], [5])
+    (found,) = run([header], tmp_path, COMPILERS[0], "-std=c99")
+    np.testing.assert_array_equal(found, model.predict(X))
 
 
 def test_large_results_between_layers_are_in_memory_of_the_callers():

@@ -140,7 +140,13 @@ def _dialect(kind: str, prefix: str) -> Dialect:
             "result": kind,
             "nothing": "void",
         },
-        words={"LET": f"const {kind}", "VAR": kind, "INT": "int", "WHOLE": "(int)"},
+        words={
+            "LET": f"const {kind}",
+            "VAR": kind,
+            "INT": "int",
+            "WHOLE": "(int)",
+            "NAN": f"({kind})NAN",
+        },
         math={name: f"{name}f" if single else name for name in MATH},
         fraction="f" if single else "",
         prefix=prefix,
@@ -235,7 +241,8 @@ class _Header:
     def _literal(self, value: Any) -> str:
         """Return the shortest digits that are read back as the same number."""
         if not np.isfinite(value):
-            return "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
+            name = "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
+            return f"({self.kind}){name}"
         digits = str(self.graph.dtype.type(value))
         return f"{digits}f" if self.kind == "float" else digits
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastmlp.export.source.formulas import NAMES as FORMULAS
+from fastmlp.export.source.loops import LOOPS
 from fastmlp.export.source.prepared import Prepared, distinct_words
 from fastmlp.graph.node import topological_order
 from fastmlp.graph.shapes import number_of_rows
@@ -17,6 +19,10 @@ from fastmlp.planner.parameters import Parameters
 
 if TYPE_CHECKING:
     from fastmlp.graph.node import Array
+
+
+# What functions may be called, and arrays therefore not.
+NAMES = frozenset({"predict", *LOOPS, *FORMULAS})
 
 
 class Ref(NamedTuple):
@@ -163,8 +169,8 @@ class Operands:
     def _constant(self, key: tuple[Any, ...], values: Array, title: str) -> Ref:
         """Return the name of an array, which is entered once."""
         if key not in self.known:
-            taken = {"scratch", *self.result.inputs, *self.result.outputs, *self.result.constants}
-            (name,) = distinct_words([title.replace(".", "_")], taken)
+            taken = [*self.result.inputs, *self.result.outputs, *self.result.constants]
+            (name,) = distinct_words([title.replace(".", "_")], [*taken, *NAMES])
             self.result.constants[name] = Constant(values, title)
             self.known[key] = Ref(name)
         return self.known[key]

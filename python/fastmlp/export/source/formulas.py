@@ -92,3 +92,8 @@ BINARY: Final = {
     "hard_sigmoid_message": "return b > 0 && b < 1 ? a / 6 : 0;",
     "gaussian_message": "return -2 * b * exp(-b * b) * a;",
 }
+
+# Of these functions, and of the loops over them.
+NAMES: Final = frozenset(
+    [*HELPERS, *UNARY, *BINARY, *(f"map_{name}" for name in UNARY), *(f"zip_{n}" for n in BINARY)]
+)

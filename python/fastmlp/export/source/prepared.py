@@ -164,21 +164,21 @@ def _exact_order(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
 
 
 def distinct_words(names: Iterable[str], taken: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return an identifier for each name, none of them twice or among those taken.
+    """Return an identifier for each name, none of them twice or among those taken, in any case.
 
     Examples
     --------
     >>> distinct_words(["dense 1", "dense-1", "2nd"])
     ('dense_1', 'dense_1_2', '_2nd')
     """
-    used, found = set(taken), []
+    used, found = {word.lower() for word in taken}, []
     for name in names:
         word = base = as_word(name)
         count = 1
-        while word in used or word in RESERVED:
+        while word.lower() in used or word in RESERVED:
             count += 1
             word = f"{base}_{count}"
-        used.add(word)
+        used.add(word.lower())
         found.append(word)
     return tuple(found)
 
