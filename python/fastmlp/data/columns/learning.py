@@ -100,7 +100,7 @@ def find_kind(values: Values, note: Note) -> str:
         return "category"
     what, name = examples(present), values.name
     numbers, dates = numbers_of(present), dates_of(present)
-    if numbers and not _are_numbers(numbers):
+    if numbers and not (_are_numbers(numbers) and np.isfinite([*numbers.values()]).any()):
         return "category"
     for kind, read in (("number", numbers), ("date", dates)):
         if len(read) == len(present):
