@@ -8,7 +8,7 @@ from typing import Any
 
 from fastmlp import _checks
 
-_MOST = (1 << 31) - 1  # an int of the core, which has a limit of its own below it
+MOST_THREADS = (1 << 31) - 1  # an int of the core, which has a limit of its own below it
 
 
 def set_num_threads(count: int) -> None:
@@ -39,7 +39,7 @@ def set_num_threads(count: int) -> None:
     """
     from fastmlp import _core
 
-    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=_MOST))
+    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=MOST_THREADS))
 
 
 def get_num_threads() -> int:
@@ -72,7 +72,9 @@ def own_threads(count: int | None) -> Iterator[None]:
         return
     from fastmlp import _core
 
-    before = _core.set_own_threads(_checks.integer(count, "n_threads", at_least=1, at_most=_MOST))
+    before = _core.set_own_threads(
+        _checks.integer(count, "n_threads", at_least=1, at_most=MOST_THREADS)
+    )
     try:
         yield
     finally:

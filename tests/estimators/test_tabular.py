@@ -361,6 +361,7 @@ def test_quantiles_ascend_and_have_the_shares_below_them():
         ({"time_limit": -1.0}, "'time_limit' parameter"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"verbose": "loud"}, "'verbose' parameter"),
+        ({"n_threads": 1 << 31}, "'n_threads' parameter"),
     ],
 )
 def test_wrong_parameters_are_errors_of_fit(settings, message):

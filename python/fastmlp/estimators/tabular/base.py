@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from fastmlp import _checks
+from fastmlp import _checks, config
 from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.exporting import ExportedTable
@@ -46,7 +46,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         "kinds": [dict, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "random_state": ["random_state"],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, config.MOST_THREADS, closed="both"), None],
         "verbose": ["verbose", StrOptions({"auto"})],
     }
 

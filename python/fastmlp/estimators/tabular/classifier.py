@@ -50,7 +50,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         "date", or "ignore". The columns of a matrix are called x0, x1, ….
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply `sample_weight`; "balanced" gives all classes the
-        same weight. Probabilities are then those of rows so weighted.
+        same weight. Probabilities and `validation_score_` are then those of rows so weighted.
     validation_fraction : float or None, default=None
         The share of rows that each network holds out; None goes by the recipe.
     random_state : int, RandomState instance or None, default=None
