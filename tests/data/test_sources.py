@@ -189,6 +189,7 @@ def test_lazy_and_foreign_frames_are_read():
         ({}, "X has 0 columns and 0 rows"),
         ({"a": []}, "X has 1 columns and 0 rows"),
         ({"a": 1.0}, r"X\['a'\] must be a column, got the value 1.0; for one row use a list"),
+        ({"a": np.array(2.5)}, r"X\['a'\] must be a column, got the value array\(2.5\)"),
         ({"a": "text"}, r"X\['a'\] must be a column, got the value 'text'"),
         ({"a": [1, 2], "b": [1]}, "columns of one length: 'a' has 2 rows, 'b' has 1"),
         ([[1, 2], [3]], "rows of one length: row 1 has 2 values, row 2 has 1"),

@@ -107,7 +107,8 @@ def named(data: Any, name: str = "X") -> Table:
     for key, column in pairs:
         if str(key) in columns:
             raise ValueError(f"{name} has two columns {str(key)!r}; rename or drop one of them")
-        if isinstance(column, (str, bytes)) or not hasattr(column, "__len__"):
+        no_column = isinstance(column, (str, bytes)) or not hasattr(column, "__len__")
+        if no_column or getattr(column, "ndim", 1) == 0:
             raise ValueError(
                 f"{name}[{key!r}] must be a column, got the value {column!r}; for one row use a "
                 f"list: [{column!r}]"
