@@ -52,7 +52,8 @@ def small(recipe, **changes):
 
 def recipe_of(metric, quantiles=(), **changes):
     task = next(task for task, known in METRICS.items() if metric in known)
-    return small(choose(100, task, metric=metric, quantiles=quantiles), **changes)
+    classes = 3 if task == "classes" else 0
+    return small(choose(100, task, metric=metric, quantiles=quantiles, classes=classes), **changes)
 
 
 def fitted(metric="rmse", rows=160, quantiles=(), weights=None, seed=0, layout=LAYOUT, **more):

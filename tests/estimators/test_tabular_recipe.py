@@ -160,9 +160,15 @@ def test_the_epoch_for_accuracy_is_chosen_by_the_log_loss():
     assert chosen[0] == chosen[1]
 
 
-def test_targets_are_smoothed_for_accuracy_alone():
-    for metric, smoothing in {"accuracy": 0.1, "log_loss": 0.0, "auc": 0.0}.items():
-        assert {design.smoothing for design in recipe(metric).designs} == {smoothing}
+def test_targets_of_more_than_two_classes_are_smoothed_for_accuracy():
+    for metric, classes, smoothing in [
+        ("accuracy", 3, 0.1),
+        ("accuracy", 2, 0.0),
+        ("log_loss", 3, 0.0),
+        ("auc", 3, 0.0),
+    ]:
+        designs = choose(100, "classes", metric=metric, classes=classes).designs
+        assert {design.smoothing for design in designs} == {smoothing}
 
 
 @pytest.mark.parametrize("w", [None, WEIGHTS])

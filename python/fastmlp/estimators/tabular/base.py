@@ -131,6 +131,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             n_members=self.n_members,
             quantiles=quantiles,
             validation_fraction=fraction,
+            classes=classes,
         )
         with Watch(self.verbose) as watch:
             fitted = fit_tables(
