@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastmlp.cli.files import read_table
+from fastmlp.cli.files import Format, read_table, read_tables
+from fastmlp.data.columns.words import place
 from fastmlp.data.texts import MISSING, labels, values
 
 pd = pytest.importorskip("pandas")
@@ -32,7 +33,7 @@ def read(folder):
         path = folder / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         notes = []
-        table = read_table(path, note=notes.append, **options)
+        table, _ = read_table(path, note=notes.append, **options)
         return {name: table[name].tolist() for name in table}, notes
 
     return call
@@ -159,9 +160,9 @@ def test_row_names_that_the_header_does_not_count_move_no_column(read, header, n
     [
         ("", "it is empty"),
         ("\n  \n", "it is empty"),
-        (b"a,b\n1,x\n2,\xe9\n", r"line 3 is not UTF-8 \(byte 0xe9\)"),
+        (b"a,b\n1,x\n2,\x81\n", r"it is not cp1252 \(byte 0x81\)"),
         (b"a,b\n1,x\0\n", "zero bytes"),
-        (b"a,b\n1,x\n".decode().encode("utf-16") + b"\x00", "not UTF-16"),
+        (b"a,b\n1,x\n".decode().encode("utf-16") + b"\x00", "it is not utf-16"),
         ('a,b\n1,x\n2,"y\n3,z\n', "line 3: a quote is not closed"),
         ('a,b\n1,"x', "line 2: a quote is not closed"),
         ('a,"b\n1,x\n', "line 1: a quote is not closed"),
@@ -181,11 +182,73 @@ def test_a_file_that_cannot_be_unpacked_says_why(read, name):
         read(gzip.compress(b"a,b\n1,2\n" * 99)[:-20], name=name)
 
 
+def test_what_is_not_utf_8_is_read_as_windows_1252_and_noted(read):
+    table, notes = read("a,b\n1,é\n2,€\n".encode("cp1252"))
+    assert table == {"a": [1.0, 2.0], "b": ["é", "€"]}
+    assert "is not UTF-8 and is read as cp1252" in notes[0]
+    table, notes = read("a,b\n1,ж\n".encode("koi8-r"), form=Format(encoding="koi8-r"))
+    assert (table["b"], notes) == (["ж"], [])
+
+
+def test_numbers_as_people_write_them_are_numbers_and_noted(read):
+    table, notes = read('a;b;c;d\n1,5;1.234;5 %;(1.234,50)\n2;7;12 %;"€"\n')
+    assert table["a"] == [1.5, 2.0]
+    assert table["b"] == [1234.0, 7.0]  # in a table of decimal commas
+    assert table["c"] == [5.0, 12.0]
+    assert table["d"] == ["(1.234,50)", "€"]
+    assert [note.partition("numbers")[2] for note in notes] == [
+        " with decimal commas", " with decimal commas, points between thousands",
+        " with decimal commas, %",
+    ]  # fmt: skip
+    table, notes = read('a,b,c\n"1,234",$5,007\n"2,345",$7.50,012\n')
+    assert table == {"a": [1234.0, 2345.0], "b": [5.0, 7.5], "c": ["007", "012"]}
+    table, notes = read("a\n1.234\n2.345\n", form=Format(decimal=","))
+    assert (table["a"], notes) == ([1234.0, 2345.0], [])
+    table, _ = read("a\n1.234\n2.345\n")
+    assert table["a"] == [1.234, 2.345]
+
+
+def test_a_delimiter_that_is_given_is_taken(read):
+    assert read("a;b,c\n1;x,y\n", form=Format(sep=";"))[0] == {"a": [1.0], "b,c": ["x,y"]}
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10_000, 30_000])
+def test_a_table_in_parts_is_the_whole_table(folder, rows):
+    path = folder / "long.csv"
+    path.write_text("a,b\n" + "".join(f'"{i}",{i / 4},x\n' for i in range(25_000)))
+    whole, form = read_table(path, note=lambda text: None)
+    parts = [t for t, _ in read_tables(path, Format(), rows=rows, note=lambda text: None)]
+    assert form == Format()
+    assert len(parts) == (3 if rows <= 10_000 else 1)
+    pd.testing.assert_frame_equal(pd.concat(parts), whole)
+    assert whole.index[-1] == (25_000, 25_001)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather", "jsonl"])
+def test_files_with_types_keep_them(folder, suffix):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"n": [1.5, None, 3.0], "s": ["x", None, "007"], "b": [True, False, True]})
+    path = folder / f"t.{suffix}"
+    write = {"parquet": table.to_parquet, "feather": table.to_feather}
+    if suffix == "jsonl":
+        table.to_json(path, orient="records", lines=True)
+    else:
+        write[suffix](path)
+    read, _ = read_table(path)
+    assert read["n"].isna().tolist() == [False, True, False]
+    assert read["s"].tolist()[2] == "007"
+    assert read["b"].tolist() == [True, False, True]
+    assert place(read["n"], 2) == "row 3"
+    parts = [t for t, _ in read_tables(path, Format(), rows=2)]
+    assert sum(map(len, parts)) == 3
+    assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 3"
+
+
 def test_an_error_about_a_value_names_its_row_and_its_line(folder):
     from fastmlp.data.columns.values import read
 
     (folder / "inf.csv").write_text('a,b\n\n1,"x\ny"\n\n2,z\n-inf,z\n')
-    table = read_table(folder / "inf.csv")
+    table, _ = read_table(folder / "inf.csv")
     for rows in (table, table.iloc[::-1], table.iloc[[2]]):
         with pytest.raises(ValueError, match=r"1 infinite value, the first in row 3 \(line 7\)"):
             read("a", rows["a"]).numbers()
@@ -283,7 +346,7 @@ def test_any_table_that_csv_writes_is_read_field_by_field(folder, table):
     with (folder / "any.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, **form).writerows([names, *rows])
     stripped = [name.strip() for name in names]
-    read = read_table(folder / "any.csv", texts=stripped)
+    read, _ = read_table(folder / "any.csv", texts=stripped)
     assert list(read) == stripped
     expected = [[field.strip() for field in row] for row in rows]
     assert read.to_numpy(dtype=object).tolist() == expected
@@ -316,7 +379,7 @@ def test_rows_of_any_lengths_are_read_as_they_are_or_an_error(folder, data, rows
         csv.writer(file, delimiter=delimiter).writerows([["p", "q", "r"], *rows])
     notes = []
     try:
-        table = read_table(folder / "ragged.csv", texts=["p", "q", "r"], note=notes.append)
+        table, _ = read_table(folder / "ragged.csv", texts=["p", "q", "r"], note=notes.append)
     except ValueError:
         return
     kept = [[field.strip() for field in row] for row in rows]
@@ -331,4 +394,5 @@ def test_rows_of_any_lengths_are_read_as_they_are_or_an_error(folder, data, rows
 def test_any_bytes_are_a_table_or_an_error(folder, content):
     (folder / "bytes.csv").write_bytes(content)
     with contextlib.suppress(ValueError):
-        assert len(read_table(folder / "bytes.csv", note=lambda text: None)) > 0
+        table, _ = read_table(folder / "bytes.csv", note=lambda text: None)
+        assert len(table) > 0

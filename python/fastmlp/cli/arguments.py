@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,25 +22,30 @@ _TRAIN_EXAMPLES = """\
 examples:
   fastmlp train digits
   fastmlp train mnist --hidden 512,256 --dropout 0.3 --plot pictures
-  fastmlp train iris --activation tanh --seed 7 --output iris.safetensors
-  fastmlp train houses.csv --target price --epochs 500
-  fastmlp train patients.csv --target stage --task classification
+  fastmlp train iris --seed 7 --output iris.safetensors
+  fastmlp train houses.csv --target price --time-limit 60
+  fastmlp train patients.csv --target stage --task classification --metric auc
 
-Columns of a table may be numbers or texts. An empty field is missing; so are NA,
-None, null, NaN, ? and the like among numbers, while among texts they are categories
-or classes. Codes such as 007 are texts. Labels are predicted as they are written.
-Every row needs as many fields as the header. A fifth of the rows is kept apart for
-the test at the end.
+A table may hold numbers, texts, true and false, and dates, and lack values. An empty
+field is missing; so are NA, None, null, NaN, ? and the like among numbers, while
+among texts they are categories or classes. Codes such as 007 are texts. Labels are
+predicted as they are written. Every row needs as many fields as the header.
+
+Several networks are trained, each without some of the rows, and averaged. The
+result at the end is what networks say of rows that they were not trained on. The
+file is that of fastmlp.TabularClassifier or TabularRegressor: in Python,
+fastmlp.load("houses.safetensors").predict(table).
 """
 
 _PREDICT_EXAMPLES = """\
 examples:
   fastmlp predict houses.safetensors new.csv
   fastmlp predict iris.safetensors flowers.csv --probabilities --output classes.csv
+  fastmlp predict houses.safetensors new.csv --intervals 0.8
 
 The table needs the columns of training by name, in any order; others are ignored.
 It is read as in training: see fastmlp train --help. There is one line of output for
-each row.
+each row, and the table may be larger than memory.
 """
 
 _INFO_EXAMPLES = """\
@@ -107,40 +113,56 @@ def _add_train(commands: Any) -> None:
         commands, "train", "train a network on a dataset or a table", _TRAIN_EXAMPLES, "train"
     )
     add = train.add_argument_group("data").add_argument
-    add("data", help=f"a table with a header (.csv, .tsv, …), or one of: {', '.join(NAMES)}")
+    kinds = ".csv, .tsv, .parquet, .feather, .jsonl, …"
+    add("data", help=f"a table with a header ({kinds}), or one of: {', '.join(NAMES)}")
     add("--target", metavar="COLUMN", help="the column of the table to predict")
     add(
         "--task",
         choices=("classification", "regression"),
         help="what to predict, a class or a number (default: found from the target)",
     )
+    _add_format(add)
     add("--output", metavar="FILE", type=Path, help="the model file (default: DATA.safetensors)")
-    add("--plot", metavar="DIR", type=Path, help="save pictures of the training in this folder")
+    add("--plot", metavar="DIR", type=Path, help="save pictures of the result in this folder")
+    add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
+    add("--threads", metavar="N", type=_integer(1), help="default: all the process may use")
+    add("--quiet", action="store_true", help="print the result only")
 
-    add = train.add_argument_group("network").add_argument
+    add = train.add_argument_group("training on a table").add_argument
+    add("--quality", choices=("best", "fast"), help="several networks, or one (default: best)")
+    add(
+        "--metric",
+        choices=("accuracy", "log_loss", "auc", "rmse", "mae"),
+        help="what to be good at (default: accuracy for classes, rmse for numbers)",
+    )
+    add("--members", metavar="N", type=_integer(1), help="how many networks to average")
+    add(
+        "--time-limit",
+        metavar="SECONDS",
+        type=_number(above=0),
+        help="stop by then, with the best there is",
+    )
+
+    add = train.add_argument_group("training on images").add_argument
     add(
         "--hidden",
         metavar="UNITS",
         type=_widths,
-        help='units of each hidden layer, or "none" (default: 64,32, images 256,128)',
+        help='units of each hidden layer, or "none" (default: 256,128)',
     )
     add(
         "--activation",
         metavar="NAME",
         type=lambda name: ALIASES.get(name, name),
-        default="relu",
         choices=tuple(name for name, phi in DECLARED.items() if phi.elementwise and phi.sends),
-        help="of the hidden units: %(choices)s (default: %(default)s)",
+        help="of the hidden units: %(choices)s (default: relu)",
     )
     add(
         "--dropout",
         metavar="RATE",
         type=_number(at_least=0, below=1),
-        help="share of hidden units left out at each step (default: 0.2, images 0.3)",
+        help="share of hidden units left out at each step (default: 0.3)",
     )
-
-    add = train.add_argument_group("training").add_argument
-    add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
     add("--epochs", metavar="N", type=_integer(1), help="default: 20 to 500, for about 4500 steps")
     add(
         "--batch-size",
@@ -151,8 +173,7 @@ def _add_train(commands: Any) -> None:
     add(
         "--optimizer",
         choices=tuple(OPTIMIZERS),
-        default="adam",
-        help="sgd has momentum 0.9 (default: %(default)s)",
+        help="sgd has momentum 0.9 (default: adam)",
     )
     rates = ", ".join(f"{name} {kind().learning_rate}" for name, kind in OPTIMIZERS.items())
     add(
@@ -165,7 +186,7 @@ def _add_train(commands: Any) -> None:
         "--l2",
         metavar="λ",
         type=_number(at_least=0),
-        help="weight of the penalty λ·½‖W‖² (default: 3 / rows, images 0.0001)",
+        help="weight of the penalty λ·½‖W‖² (default: 0.0001)",
     )
     add(
         "--patience",
@@ -174,8 +195,22 @@ def _add_train(commands: Any) -> None:
         help="keep a tenth of the training rows apart to validate, stop after N epochs without a "
         "better loss on them, and return to the best epoch (default: train on all rows)",
     )
-    add("--threads", metavar="N", type=_integer(1), help="default: all the process may use")
-    add("--quiet", action="store_true", help="print the test result only")
+
+
+def _add_format(add: Any) -> None:
+    """Add the options of how a table in a file is written."""
+    add("--sep", metavar="CHARACTER", type=_one, help="between fields (default: found out)")
+    add(
+        "--decimal",
+        choices=(".", ","),
+        help="of numbers (default: found out; 1.234,50 €, 12 %% and (1,234) are numbers)",
+    )
+    add(
+        "--encoding",
+        metavar="NAME",
+        type=_encoding,
+        help="of text (default: UTF-8, UTF-16 or else Windows-1252)",
+    )
 
 
 def _add_predict(commands: Any) -> None:
@@ -184,9 +219,18 @@ def _add_predict(commands: Any) -> None:
     )
     add = command.add_argument
     add("model", type=Path, help="a model file that `fastmlp train` has saved")
-    add("table", type=Path, help="a table with a header (.csv, .tsv, …)")
+    add("table", type=Path, help="a table with a header (.csv, .tsv, .parquet, .jsonl, …)")
+    _add_format(add)
     add("--output", metavar="FILE", type=Path, help="a .csv file to write (default: the terminal)")
     add("--probabilities", action="store_true", help="add the probability of each class")
+    add(
+        "--intervals",
+        metavar="COVERAGE",
+        type=_number(above=0, below=1),
+        nargs="?",
+        const=0.9,
+        help="add the ends of an interval that holds this share of the truth (default: 0.9)",
+    )
 
 
 def _add_info(commands: Any) -> None:
@@ -233,6 +277,22 @@ def _number(
         return value
 
     return parse
+
+
+def _one(text: str) -> str:
+    text = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(text) != 1 or text in '\r\n"':
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, such as ; or tab")
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        return codecs.lookup(text).name
+    except LookupError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no encoding that Python knows, such as utf-8, latin-1 or cp1252"
+        ) from None
 
 
 def _widths(text: str) -> Sequence[int]:

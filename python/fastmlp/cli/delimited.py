@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from fastmlp.data.texts import MISSING, TEXT, Array
 
 #: Of two that fit equally the first: a comma is more often part of a name or number.
 DELIMITERS = "\t;|,"
+#: Of what is neither UTF-8 nor UTF-16.
+OTHER = "cp1252"
 #: How many lines are looked at to find the delimiter.
 _SAMPLE = 20
 #: Rows that are lists of str at a time; as arrays their texts need a quarter of the memory.
@@ -49,11 +52,30 @@ class Fields:
     row_names: Array | None
 
 
-def read_fields(path: Path) -> Fields:
-    """Read a table that has a header; the delimiter is the one of ``, ; tab |`` that splits it.
+def read_fields(
+    path: Path,
+    *,
+    sep: str | None = None,
+    encoding: str | None = None,
+    rows: int | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[Fields]:
+    """Read a table that has a header, whole or so many rows at a time.
 
     Blank lines don't count. Every row has as many fields as the header, but for empty ones too
     many at its end, and for names of the rows in front of all of them.
+
+    Parameters
+    ----------
+    path : Path
+    sep : str, optional
+        The delimiter; by default the one of ``, ; tab |`` that splits the header.
+    encoding : str, optional
+        By default UTF-8, UTF-16 if the first bytes say so, and Windows-1252 for what is neither.
+    rows : int, optional
+        How many come at a time, about; all by default.
+    note : function of a str
+        Is told of the encoding, if that was not UTF-8.
 
     Raises
     ------
@@ -66,40 +88,44 @@ def read_fields(path: Path) -> Fields:
 
     with get_handle(path, "rb", is_text=False, compression="infer") as opened:
         binary: Any = opened.handle
-        utf16 = binary.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        found = encoding or _encoding(binary)
+        if found == OTHER and encoding is None:
+            note(f"{path} is not UTF-8 and is read as {OTHER} (see --encoding)")
         binary.seek(0)
-        text = io.TextIOWrapper(binary, "utf-16" if utf16 else "utf-8-sig", newline="")
+        text = io.TextIOWrapper(binary, found, newline="")
         try:
-            return _read(text)
-        except UnicodeDecodeError:
-            raise ValueError(_undecodable(binary, utf16)) from None
+            yield from _read(text, sep, rows)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"it is not {found} (byte 0x{error.object[error.start]:02x}): is it text, and in "
+                "another encoding? See --encoding"
+            ) from None
         finally:
             text.detach()  # whoever opened the file closes it
 
 
-def _undecodable(binary: Any, utf16: bool) -> str:
-    """Say where a file stops to be UTF-8."""
-    if utf16:
-        return "it is not UTF-16, as its first two bytes say"
+def _encoding(binary: Any) -> str:
+    """Find the encoding of a file that does not say it."""
+    if binary.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
     binary.seek(0)
-    for number, line in enumerate(binary, 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            return (
-                f"line {number} is not UTF-8 (byte 0x{line[error.start]:02x}): is it text, and "
-                "in another encoding? iconv -f latin1 -t utf-8 turns Latin-1 into UTF-8"
-            )
-    raise AssertionError("it is UTF-8")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while piece := binary.read(1 << 20):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return OTHER
+    return "utf-8-sig"
 
 
-def _read(text: io.TextIOWrapper) -> Fields:
+def _read(text: io.TextIOWrapper, sep: str | None, rows: int | None) -> Iterator[Fields]:
     sample = [line for _, line in zip(range(_SAMPLE), text, strict=False)]
     quoted = bytearray()
     lines = _lines(sample, text, quoted)
-    reader = csv.reader(lines, delimiter=_delimiter(sample), skipinitialspace=True)
+    reader = csv.reader(lines, delimiter=sep or _delimiter(sample), skipinitialspace=True)
     try:
-        return _read_records(reader, quoted)
+        yield from _read_records(reader, quoted, rows)
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}; is a quote not closed?") from None
 
@@ -131,7 +157,7 @@ def _delimiter(sample: list[str]) -> str:
     return max(DELIMITERS, key=score)
 
 
-def _read_records(reader: Any, quoted: bytearray) -> Fields:
+def _read_records(reader: Any, quoted: bytearray, most: int | None) -> Iterator[Fields]:
     """Cut records into the header and chunks of rows."""
     rows: _Rows | None = None
     records: list[list[str]] = []
@@ -148,21 +174,27 @@ def _read_records(reader: Any, quoted: bytearray) -> Fields:
         elif rows is not None and len(records) > _CHUNK:
             rows.add(records[:-1], lines[:-1])
             records, lines = records[-1:], lines[-1:]
+            if most is not None and len(rows) >= most:
+                yield (fields := rows.fields())
+                rows = _Rows(rows.names, rows.line, quoted, named=fields.row_names is not None)
     if rows is None:
         raise ValueError("it is empty")
     if records[-1:] != [[_END]]:
         begin = lines[-1] if lines else rows.line
         raise ValueError(f"line {begin}: a quote is not closed")
     rows.add(records[:-1], lines[:-1])
-    return rows.fields()
+    yield rows.fields()
 
 
 class _Rows:
     """The rows read so far, checked against the header."""
 
-    def __init__(self, names: list[str], line: int, quoted: bytearray) -> None:
+    def __init__(
+        self, names: list[str], line: int, quoted: bytearray, *, named: bool = False
+    ) -> None:
         self.names = names
         self.line = line
+        self._named = named  # whether rows before these had names
         self._quoted = quoted  # for each line so far, whether it begins with a quote
         self._chunks: list[list[Array]] = []
         self._lines: list[int] = []
@@ -170,6 +202,9 @@ class _Rows:
         self._wide = 0
         self._beyond: list[str] = []
         self._first_beyond: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
     def add(self, records: list[list[str]], lines: list[int]) -> None:
         width = len(self.names)
@@ -207,7 +242,7 @@ class _Rows:
         lines = np.array(self._lines, dtype=np.int64)
         if self._first_beyond is None:
             return Fields(self.names, columns, lines, None)
-        if self._wide < len(lines) or not self._name_rows(columns[0]):
+        if self._wide < len(lines) or not (self._named or self._name_rows(columns[0])):
             hint = "; if rows begin with their names, the header must name that column too"
             raise self._misfit(
                 self._first_beyond, len(self.names) + 1, hint if self._wide == len(lines) else ""

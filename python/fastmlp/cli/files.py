@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
@@ -17,11 +17,13 @@ import numpy as np
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.words import Note, examples
-from fastmlp.data.texts import as_objects, values
+from fastmlp.data.texts import Array, as_objects, values
+from fastmlp.data.written import Style, decimal_of, numbers_in, style_of
 
 if TYPE_CHECKING:
+    import argparse
+
     from fastmlp.cli.preparing import Prepared
-    from fastmlp.models.model import Model
 
 
 #: What reading and unpacking raise; RuntimeError is zipfile's for a password.
@@ -52,27 +54,49 @@ def warn(text: str) -> None:
     print(f"fastmlp: note: {text}", file=sys.stderr)
 
 
+@dataclass(frozen=True)
+class Format:
+    """How a delimited file is written, where that is known.
+
+    Attributes
+    ----------
+    sep, decimal, encoding : str or None
+        The delimiter, the decimal sign of numbers, and the encoding; None is found out.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, decimal: str | None = None) -> Format:
+        """Return what the command line says; of the decimal sign, what is known besides."""
+        return cls(options.sep, options.decimal or decimal, options.encoding)
+
+
 def read_table(
     path: Path,
-    texts: Sequence[str] = (),
-    columns: Sequence[str] | None = None,
+    form: Format = Format(),
     *,
+    texts: Sequence[str] = (),
     target: str | None = None,
     note: Note = warn,
-) -> Any:
-    """Read a delimited text file with a header as a pandas DataFrame.
+) -> tuple[Any, Format]:
+    """Read a table as a pandas DataFrame, with what was found of how it is written.
 
-    Blanks around names and values don't count. An empty field is a missing value; so are NA, None
-    and the like in a column that holds numbers otherwise (`fastmlp.data.texts.values`). Columns are
-    bool, float64 or texts. The index says row and line of the file, for errors about a value.
+    Of delimited text, blanks around names and values don't count. An empty field is a missing
+    value; so are NA, None and the like in a column that holds numbers otherwise
+    (`fastmlp.data.texts.values`), however people write these (`fastmlp.data.written`). Columns are
+    bool, float64 or texts. The index says row and line of the file, for errors about a value. The
+    columns of Parquet, Feather and JSON lines have their own types.
 
     Parameters
     ----------
     path : Path
+    form : Format
+        What is known of how it is written.
     texts : sequence of str
         Columns to be read as the texts they are.
-    columns : sequence of str, optional
-        Leave out all other columns.
     target : str, optional
         A column to be read as texts, of which there must not be two.
     note : function of a str, optional
@@ -85,38 +109,156 @@ def read_table(
     ImportError
         pandas is missing.
     """
+    for table, found in read_tables(path, form, texts=texts, target=target, rows=None, note=note):
+        return table, found
+    raise ValueError(f"{path} has a header but no rows")
+
+
+def read_tables(
+    path: Path,
+    form: Format,
+    *,
+    texts: Sequence[str] = (),
+    target: str | None = None,
+    rows: int | None,
+    note: Note = warn,
+) -> Iterator[tuple[Any, Format]]:
+    """Read a table so many rows at a time; see `read_table`. A table without rows gives none."""
     try:
         import pandas as pd
     except ImportError:
         raise ImportError('reading a table needs pandas: pip install "fastmlp[table]"') from None
-    from fastmlp.cli.delimited import read_fields
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    typed = TYPED.get(path.suffix.lower())
     try:
-        fields = read_fields(path)
+        if typed is None:
+            yield from _delimited(pd, path, form, {*texts, target}, target, rows, note)
+        else:
+            first = 1
+            for table in typed(pd, path, rows):
+                table.index = pd.RangeIndex(first, first + len(table), name="row")
+                first += len(table)
+                yield table, form
+    except ImportError as error:
+        raise ImportError(
+            f'reading {path.suffix} needs pyarrow: pip install "fastmlp[parquet]" ({error})'
+        ) from None
+    except TableError:
+        raise
     except _UNREADABLE as error:
         raise ValueError(f"{path} cannot be read as a table: {error}") from None
-    if not len(fields.lines):
-        raise ValueError(f"{path} has a header but no rows")
-    if fields.row_names is not None:
-        note(
-            f"{path} has a field more in each row than in its header: the first is taken as the "
-            f"rows' names ({examples(fields.row_names[:4].tolist())})"
-        )
-    if target and (twins := fields.names.count(target)) > 1:
-        raise ValueError(f"{path} has {twins} columns {target!r}: which of them is the target?")
-    names = _unique(fields.names, note)
-    as_they_are = {*texts, target}
-    table = {}
-    while fields.columns:
-        # one column after another, so that few are there as texts and as numbers
-        name, column = names[-len(fields.columns)], fields.columns.pop(0)
-        if columns is None or name in columns:
-            table[name] = as_objects(column) if name in as_they_are else values(column)
-    rows = np.arange(1, len(fields.lines) + 1)
-    index = pd.MultiIndex.from_arrays([rows, fields.lines], names=["row", "line"])
-    return pd.DataFrame(table, index=index)
+
+
+class TableError(ValueError):
+    """A table can be read, but is not what it has to be."""
+
+
+def _parquet(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        if rows is None:
+            yield file.read().to_pandas()
+            return
+        for batch in file.iter_batches(rows):
+            yield batch.to_pandas()
+
+
+def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
+    yield pd.read_feather(path)
+
+
+def _json_lines(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
+    if rows is None:
+        yield pd.read_json(path, lines=True, dtype=False)
+        return
+    with pd.read_json(path, lines=True, dtype=False, chunksize=rows) as tables:
+        yield from tables
+
+
+#: Files whose columns have types, by their endings.
+TYPED = {
+    **dict.fromkeys((".parquet", ".pq"), _parquet),
+    **dict.fromkeys((".feather", ".arrow"), _feather),
+    **dict.fromkeys((".jsonl", ".ndjson"), _json_lines),
+}
+
+
+def _delimited(
+    pd: Any,
+    path: Path,
+    form: Format,
+    texts: set[str | None],
+    target: str | None,
+    rows: int | None,
+    note: Note,
+) -> Iterator[tuple[Any, Format]]:
+    from fastmlp.cli.delimited import read_fields
+
+    names: list[str] = []
+    first = 1
+    chunks = read_fields(path, sep=form.sep, encoding=form.encoding, rows=rows, note=note)
+    for fields in chunks:
+        if not names:
+            if fields.row_names is not None:
+                note(
+                    f"{path} has a field more in each row than in its header: the first is taken "
+                    f"as the rows' names ({examples(fields.row_names[:4].tolist())})"
+                )
+            if target and (twins := fields.names.count(target)) > 1:
+                raise TableError(
+                    f"{path} has {twins} columns {target!r}: which of them is the target?"
+                )
+            names = _unique(fields.names, note)
+        if not len(fields.lines):
+            continue
+        columns = dict(zip(names, fields.columns, strict=True))
+        fields.columns.clear()
+        table, form = _typed(columns, form, texts, note)
+        note = _quiet  # what is said of the first rows holds for all
+        numbers = np.arange(first, first + len(fields.lines))
+        first += len(numbers)
+        index = pd.MultiIndex.from_arrays([numbers, fields.lines], names=["row", "line"])
+        yield pd.DataFrame(table, index=index), form
+
+
+def _quiet(text: str) -> None:
+    """Note nothing."""
+
+
+def _typed(
+    columns: dict[str, Array], form: Format, texts: set[str | None], note: Note
+) -> tuple[dict[str, Array], Format]:
+    """Read columns as numbers, true and false, or texts."""
+    table: dict[str, Array] = {}
+    kinds: dict[str, list[str]] = {}  # the different texts of columns that may be numbers
+    for name in list(columns):
+        column = columns[name]
+        if name in texts:
+            table[name] = as_objects(column)
+            continue
+        table[name] = read = values(column)
+        if read.dtype.kind == "O" or form.decimal == ",":
+            kinds[name] = np.unique(column).tolist()
+        elif read.dtype.kind == "b" or not (np.strings.find(column, ".") >= 0).any():
+            del columns[name]  # few are there as texts and as numbers
+    decimal = form.decimal or decimal_of(kinds.values())
+    if decimal == "," and form.decimal is None:  # columns such as 1.234 are thousands then
+        kinds = {name: np.unique(column).tolist() for name, column in columns.items()}
+    for name, different in kinds.items():
+        style = style_of(different, decimal) if name not in texts else None
+        is_read = table[name].dtype.kind != "O"
+        if style is None or (is_read and not style.thousands):
+            continue
+        found = numbers_in(different, style)
+        if len(found) < len(different) or style == Style():
+            continue  # codes such as 007
+        table[name] = np.array([found[text] for text in columns[name].tolist()])
+        if form.decimal is None:  # else it is known
+            note(f"column {name!r} is read as numbers with {style}")
+    return table, replace(form, decimal=decimal)
 
 
 def _unique(names: list[str], note: Note) -> list[str]:
@@ -147,23 +289,25 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
             raise ValueError(f"--output {output} would overwrite what is read")
 
 
-def load_trained(path: Path) -> tuple[Model, Prepared]:
-    """Read a model that ``fastmlp train`` has saved, and what turns a table into its inputs.
+def load_trained(path: Path) -> tuple[Any, Prepared | None]:
+    """Read an estimator of tables, or a model of ``fastmlp train`` with what makes its inputs.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        There is no such file; it is no model, or holds none of the command's preprocessing.
+        There is no such file; it is no model, or does not say how to read a table.
     """
     import fastmlp as fm
     from fastmlp.cli.preparing import Prepared
     from fastmlp.data.columns.targets import ClassTarget
 
     model = fm.load(path)
+    if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
+        return model, None
     if not isinstance(model, fm.Model) or "preprocessing" not in model.metadata:
         raise ValueError(
-            f"{path} does not say how to read a table: it was not written by `fastmlp train`; "
-            "use fastmlp.load in Python"
+            f"{path} does not say how to read a table: it was not written by `fastmlp train`, nor "
+            "by save of an estimator of tables; use fastmlp.load in Python"
         )
     prepare = _without_blanks(Prepared.from_json(model.metadata["preprocessing"]))
     target = prepare.target

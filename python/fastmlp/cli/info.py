@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from fastmlp.cli.files import load_trained
+from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.older import OneHotColumn
-from fastmlp.data.columns.targets import ClassTarget
+
+#: Columns and labels that are listed.
+SHOWN = 20
+WHAT = {"robust": "a number", "number": "a number", "flag": "one of two values", "date": "a date"}
 
 
 def run(options: argparse.Namespace) -> None:
@@ -17,6 +23,13 @@ def run(options: argparse.Namespace) -> None:
         fm.show_versions()
         return
     model = fm.load(options.model)
+    if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
+        about = model.metadata_
+        print(f"{type(model).__name__}, {model.n_members_} networks, metric {model.metric}")
+        labels = model.classes_.tolist() if hasattr(model, "classes_") else None
+        _print_columns(about.get("target", ""), labels, model.preprocessing_.columns)
+        _print_training(about.get("training"))
+        return
     if not isinstance(model, fm.Model):
         print(f"{model!r}\nnot a file of `fastmlp train`: use fastmlp.load in Python")
         return
@@ -24,21 +37,31 @@ def run(options: argparse.Namespace) -> None:
     if "preprocessing" not in model.metadata:
         print("no preprocessing: not a file of `fastmlp train`")
         return
-    prepare = load_trained(options.model)[1]
-    target = prepare.target
-    if isinstance(target, ClassTarget):
-        labels = ", ".join(map(str, target.labels))
-        print(f"\npredicts {target.name!r}, one of {len(target.labels)} classes: {labels}")
+    _, prepare = load_trained(options.model)
+    if prepare is not None:
+        target = prepare.target
+        _print_columns(target.name, getattr(target, "labels", None), prepare.columns)
+    _print_training(model.metadata.get("training"))
+
+
+def _print_columns(target: str, labels: Sequence[Any] | None, columns: Sequence[Any]) -> None:
+    name = f" {target!r}," if target else ""
+    if labels is None:
+        print(f"\npredicts{name} a number")
     else:
-        print(f"\npredicts {target.name!r}, a number")
-    print(f"from {len(prepare.columns)} columns:")
-    shown = prepare.columns[:20]
-    for column in shown:
-        kind = f"{len(column.categories)} texts" if isinstance(column, OneHotColumn) else "a number"
+        more = ", …" if len(labels) > SHOWN else ""
+        shown = ", ".join(map(str, labels[:SHOWN])) + more
+        print(f"\npredicts{name} one of {len(labels)} classes: {shown}")
+    print(f"from {len(columns)} columns:")
+    for column in columns[:SHOWN]:
+        texts = isinstance(column, (CategoryColumn, OneHotColumn))
+        kind = f"{len(column.categories)} categories" if texts else WHAT[column.kind]
         print(f"  {column.name}: {kind}")
-    if len(shown) < len(prepare.columns):
-        print(f"  … and {len(prepare.columns) - len(shown)} more")
-    training = model.metadata.get("training")
+    if len(columns) > SHOWN:
+        print(f"  … and {len(columns) - SHOWN} more")
+
+
+def _print_training(training: Any) -> None:
     if isinstance(training, dict):
         print("\ntraining")
         for key, value in training.items():

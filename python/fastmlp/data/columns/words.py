@@ -20,6 +20,8 @@ def place(values: Any, row: int) -> str:
     if list(getattr(index, "names", ())) == ["row", "line"]:
         number, line = index[row]  # type: ignore[index]
         return f"row {number:,} (line {line:,})"
+    if list(getattr(index, "names", ())) == ["row"]:
+        return f"row {index[row]:,}"  # type: ignore[index]
     return f"row {row + 1}"
 
 

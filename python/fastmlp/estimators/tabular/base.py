@@ -269,6 +269,28 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     # What the predictions rest on.
 
     @property
+    def held_out_(self) -> tuple[Array, Array]:
+        """Targets of held-out rows, and what networks that were not trained on these say of them.
+
+        Labels and probabilities (rows, classes), or numbers and predictions. At most 1,000 rows,
+        drawn by chance; they go neither into files nor into pickles.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator comes from a file.
+        """
+        check_is_fitted(self, "preprocessing_")
+        rows = self._held_out
+        if rows is None:
+            raise AttributeError("the estimator comes from a file, which holds no rows")
+        found = vars(self)
+        t, y = rows.t, self._decode(rows.y, found)
+        if "classes_" in found:
+            return found["classes_"][t.astype(np.intp)], y
+        return (t, y) if y.shape[1:] != (1,) else (t.ravel(), y.ravel())
+
+    @property
     def feature_importances_(self) -> Array:
         """How much worse `metric` is on held-out rows when a column is permuted: (n_features,).
 

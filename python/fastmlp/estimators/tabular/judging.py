@@ -60,16 +60,28 @@ def score(
         return float(log_loss(t, probable, labels=classes, sample_weight=weights))
     if metric == "auc":
         return _auc(t, y, weights)
-    t = t.reshape(len(t), -1)
+    unit = unit_of(t)  # squares of numbers in units of their own are in range
+    t, y = t.reshape(len(t), -1) / unit, y / unit
     if metric == "quantile":
         by_target = y.reshape(len(t), t.shape[1], len(quantiles))
         losses = [
             mean_pinball_loss(t, by_target[:, :, i], alpha=q, sample_weight=weights)
             for i, q in enumerate(quantiles)
         ]
-        return float(np.mean(losses))
+        return unit * float(np.mean(losses))
     function = {"rmse": root_mean_squared_error, "mae": mean_absolute_error}[metric]
-    return float(function(t, y, sample_weight=weights))
+    return unit * float(function(t, y, sample_weight=weights))
+
+
+def unit_of(t: Array) -> float:
+    """Return a power of two that is as large as the largest of some numbers.
+
+    Examples
+    --------
+    >>> unit_of(np.array([5.0, -7.0])), unit_of(np.zeros(3))
+    (8.0, 1.0)
+    """
+    return float(np.ldexp(1.0, np.frexp(np.abs(t).max())[1]))
 
 
 def _auc(t: Array, y: Array, weights: Array | None) -> float:

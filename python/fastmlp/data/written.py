@@ -1,0 +1,174 @@
+"""Numbers as people write them in tables: 1.234,50 €, 12 %, (1,234).
+
+Nothing here knows of files; `fastmlp.data.texts` reads numbers as programs write them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fastmlp.data.texts import MISSING
+
+DECIMALS = (".", ",")
+#: What may stand in front of or behind all numbers of a column.
+_UNIT = r"%|‰|[€$£¥₹₽₩₺]|US\$|EUR|USD|GBP|CHF|JPY|CNY|CAD|AUD|INR|SEK|NOK|DKK|PLN|kr|zł|Fr\."
+#: Besides a point or comma, what stands between groups of three digits.
+_SPACES = "'’ \u00a0\u202f"
+_SIGN = r"[+\-−]"
+_VALUE = re.compile(
+    rf"(?P<open>\()?(?P<sign>{_SIGN})?(?:(?P<before>{_UNIT})\s*)?(?P<inner>{_SIGN})?"
+    rf"(?P<body>[0-9.,{_SPACES}]*[0-9])\s*(?P<after>{_UNIT})?(?P<close>\))?"
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    decimal : {".", ","}
+    thousands : str
+        What stands between groups of three digits, "" for nothing.
+    unit : str
+        What stands beside each number: %, €, CHF, …; the number is what is written, 5 of 5 %.
+
+    Examples
+    --------
+    >>> str(Style(",", ".", "€"))
+    'decimal commas, points between thousands, €'
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+
+    def __str__(self) -> str:
+        names = {"": "", ",": "commas", ".": "points", "'": "apostrophes", "’": "apostrophes"}
+        between = names.get(self.thousands, "spaces")
+        said = ["decimal commas" if self.decimal == "," else ""]
+        said += [f"{between} between thousands" if between else "", self.unit]
+        return ", ".join(filter(None, said))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A text as a number: its sign, digits with what is between them, unit."""
+
+    negative: bool
+    body: str
+    unit: str
+
+
+def _parse(text: str) -> _Written | None:
+    found = _VALUE.fullmatch(text)
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    signs = [sign for sign in (found["open"], found["sign"], found["inner"]) if sign]
+    if len(signs) > 1 or (found["before"] and found["after"]):
+        return None
+    return _Written(
+        signs not in ([], ["+"]), found["body"], found["before"] or found["after"] or ""
+    )
+
+
+def _cut(body: str, decimal: str) -> tuple[str, list[str], str] | None:
+    """Return what is between groups of digits, these groups, and the digits behind the decimal."""
+    whole, _, behind = body.partition(decimal)
+    between = sorted(set(whole) - set("0123456789"))
+    if len(between) > 1 or (behind and not behind.isdecimal()) or body.endswith(decimal):
+        return None
+    groups = whole.split(between[0]) if between else [whole]
+    if between and (not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:])):
+        return None
+    if len(groups[0]) > 1 and groups[0][0] == "0":  # a code
+        return None
+    return "".join(between), groups, behind
+
+
+def _styles(texts: Iterable[str]) -> list[Style]:
+    """Return the ways in which all of a column's numbers may be written, one for each decimal."""
+    found = []
+    for text in texts:
+        part = _parse(text) if text not in MISSING else None
+        if part is not None:
+            found.append(part)
+        elif text not in MISSING:
+            return []  # as nearly always, at the first text
+    units = {part.unit for part in found}
+    if len(units) != 1:
+        return []
+    styles = []
+    for decimal in DECIMALS:
+        cuts = [_cut(part.body, decimal) for part in found]
+        between = {cut[0] for cut in cuts if cut is not None and cut[0]}
+        if None not in cuts and len(between) <= 1:
+            styles.append(Style(decimal, "".join(between), *units))
+    return styles
+
+
+def style_of(texts: Iterable[str], decimal: str | None = None) -> Style | None:
+    """Find how all numbers among the texts of a column are written; None if there is no one way.
+
+    Missing values don't count. Where commas or points may be either, as in 1,234, the decimal sign
+    is `decimal`, a point if that is not given.
+
+    Examples
+    --------
+    >>> style_of(["1.234,50 €", "7 €"])
+    Style(decimal=',', thousands='.', unit='€')
+    >>> style_of(["1,234", "7"]), style_of(["1,234", "7"], decimal=",")
+    (Style(decimal='.', thousands=',', unit=''), Style(decimal=',', thousands='', unit=''))
+    >>> style_of(["1,5", "1.5"]), style_of(["5 %", "$5"]), style_of(["red"])
+    (None, None, None)
+    """
+    styles = _styles(texts)
+    wanted = [style for style in styles if style.decimal == (decimal or ".")]
+    return next(iter(wanted or styles), None)
+
+
+def decimal_of(columns: Iterable[Iterable[str]]) -> str | None:
+    """Find the decimal sign of a table: what the columns say that leave no choice.
+
+    None if no column says it, or they say different things.
+
+    Examples
+    --------
+    >>> decimal_of([["1,5", "2"], ["1.234"], ["red"]]), decimal_of([["1,234"], ["5"]])
+    (',', None)
+    """
+    said = set()
+    for texts in columns:
+        styles = _styles(texts)
+        if len(styles) == 1:
+            said.add(styles[0].decimal)
+    return said.pop() if len(said) == 1 else None
+
+
+def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
+    """Read every text that is a number of this style, or stands for a missing one.
+
+    Examples
+    --------
+    >>> numbers_in(["(1.234,5)", "NA", "−7 ", "red"], Style(",", "."))
+    {'(1.234,5)': -1234.5, 'NA': nan, '−7 ': -7.0}
+    """
+    found = {}
+    for text in dict.fromkeys(texts):
+        if text in MISSING:
+            found[text] = math.nan
+            continue
+        part = _parse(text)
+        cut = (
+            None
+            if part is None or part.unit not in ("", style.unit)
+            else _cut(part.body, style.decimal)
+        )
+        if part is None or cut is None or cut[0] not in ("", style.thousands):
+            continue
+        number = float("".join(cut[1]) + "." + (cut[2] or "0"))
+        found[text] = -number if part.negative else number
+    return found
