@@ -32,14 +32,13 @@ class EpochLoop {
  public:
   using Workspace = typename Executor<T>::Workspace;
 
-  // members: null, or those of which this is one, for one thread.
+  // members: null, or those of which this is one, with a thread to itself.
   EpochLoop(Executor<T>& executor, const TrainingCall<T>& call,
             std::unique_ptr<Workspace> workspace, Members* members = nullptr)
       : executor_(executor),
         call_(call),
         program_(executor.program_),
         w_(std::move(workspace)),
-        members_(members),
         batches_((call.rows + call.batch_rows - 1) / call.batch_rows),
         listener_(members ? members->stopped() : call.interrupted) {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
@@ -54,20 +53,22 @@ class EpochLoop {
   TrainingResult run() {
     while (!ended_) {
       restart();
-      run_team(w_->threads, w_->time_alone,
-               [this](const Worker& worker) { go_on(worker, worker); });
+      run_team(w_->threads, w_->time_alone, [this](const Worker& worker) { go_on(worker); });
     }
     return finish();
   }
 
-  // As a member, on the thread of `worker`. False if it had to let go before the end.
-  bool run_alone(const Worker& worker) {
+  // As one of several, on this thread.
+  TrainingResult run_alone() {
     Barrier barrier;
     restart();
-    go_on(Worker{0, 1, barrier}, worker);
-    return ended_;
+    go_on(Worker{0, 1, barrier});
+    return finish();
   }
 
+  std::unique_ptr<Workspace> workspace() { return std::move(w_); }
+
+ private:
   TrainingResult finish() {
     result_.interrupted = listener_.heard();
     // At the end, by the last loss and by the parameters (with the optimizer's state):
@@ -81,9 +82,6 @@ class EpochLoop {
     return result_;
   }
 
-  std::unique_ptr<Workspace> workspace() { return std::move(w_); }
-
- private:
   struct Place {
     Index epoch = 0, batch = 0;
     Index since_backup = kStepsPerBackup, since_poll = 0;  // in steps
@@ -94,16 +92,15 @@ class EpochLoop {
     leave_at_ = std::numeric_limits<Index>::max();
   }
 
-  // With the team of `worker`; `all` is the team of all members, where this is one.
-  void go_on(const Worker& worker, const Worker& all) {
-    if (!loop(worker, all)) return;
+  void go_on(const Worker& worker) {
+    if (!loop(worker)) return;
     if (worker.thread == 0) ended_ = true;
     worker.wait();  // the last update is done
     check_finite(worker);
   }
 
   // Batches from place_ on. False if the team had better end before the last one.
-  bool loop(const Worker& worker, const Worker& all) {
+  bool loop(const Worker& worker) {
     Place at = place_;
     for (; at.epoch < call_.epochs; ++at.epoch, at.batch = 0) {
       if (at.batch == 0 && !begin_epoch(worker, at)) return true;
@@ -118,8 +115,7 @@ class EpochLoop {
           at.since_poll = 0;
         }
         if (listener_.stops(worker)) return true;
-        // The others see it after a barrier.
-        if (members_ ? members_->leaves(all) : worker.outlived()) leave_at_ = number + 1;
+        if (worker.outlived()) leave_at_ = number + 1;  // the others see it after a barrier
         if (!step(worker, at.epoch, at.batch)) return true;
       }
       if (worker.thread == 0) {
@@ -220,7 +216,6 @@ class EpochLoop {
   const TrainingCall<T>& call_;
   const Program& program_;
   std::unique_ptr<Workspace> w_;
-  Members* const members_;
   const Index batches_;
   std::vector<double> sums_;  // of the epoch: scalars times weights of their batches
   double weight_ = 0.0;       // of the epoch's batches
@@ -252,16 +247,11 @@ std::vector<TrainingResult> Executor<T>::train_each(const std::vector<TrainingCa
   const Dealing dealing = deal(calls[0].feeds, calls[0].batches(), Index(calls.size()), steps);
   if (dealing.dealt) {
     std::unique_ptr<Spares> spares = take_spares();
-    std::vector<std::unique_ptr<EpochLoop<T>>> loops(calls.size());
-    members.run(dealing, [&](Index number, const Worker& worker) {
-      const std::size_t i = std::size_t(number);
-      if (!loops[i])
-        loops[i] = std::make_unique<EpochLoop<T>>(*this, calls[i], spares->take(*this), &members);
-      if (!loops[i]->run_alone(worker)) return false;
-      results[i] = loops[i]->finish();
-      spares->give_back(loops[i]->workspace());
-      loops[i].reset();
-      return true;
+    members.run(dealing, [&](Index i) {
+      const std::size_t n = std::size_t(i);
+      EpochLoop<T> loop(*this, calls[n], spares->take(*this), &members);
+      results[n] = loop.run_alone();
+      spares->give_back(loop.workspace());
     });
     give_back(std::move(spares));
   }

@@ -26,42 +26,31 @@ bool Members::poll() {
   return stop_;
 }
 
-// A job, −1 if there is none. Those that have begun come first, and to their end: they stop by
-// themselves.
-Index Members::take() {
+// The next job, −1 if there is none.
+Index Members::take(Index jobs) {
   const std::lock_guard<std::mutex> lock(guard_);
-  if (leave_) return -1;
-  Index job = -1;
-  if (!waiting_.empty()) {
-    job = waiting_.back();
-    waiting_.pop_back();
-  } else if (next_ < jobs_ && !stop_) {
-    job = next_++;
-  }
-  busy_ += job >= 0;
-  return job;
+  if (next_ >= jobs || stop_) return -1;
+  ++busy_;
+  return next_++;
 }
 
-void Members::done(Index job, bool whole) {
+void Members::done() {
   const std::lock_guard<std::mutex> lock(guard_);
-  if (!whole) waiting_.push_back(job);
   --busy_;
   finished_.set(finished_.load() + 1);
 }
 
-void Members::work(const std::function<bool(Index, const Worker&)>& job, const Worker& worker) {
-  for (Index i = take(); i >= 0; i = take()) {
-    bool whole = true;
+void Members::work(Index jobs, const std::function<void(Index)>& job, const Worker& worker) {
+  for (Index i = take(jobs); i >= 0; i = take(jobs)) {
     try {
-      whole = job(i, worker);
+      job(i);
     } catch (...) {
       const std::lock_guard<std::mutex> lock(guard_);
       if (!error_) error_ = std::current_exception();
       stop_ = true;
     }
-    done(i, whole);
+    done();
     if (worker.thread == 0) poll();
-    leaves(worker);
   }
   if (worker.thread != 0) return;
   // The calling thread waits for the others here, where it can be interrupted.
@@ -71,18 +60,13 @@ void Members::work(const std::function<bool(Index, const Worker&)>& job, const W
       const std::lock_guard<std::mutex> lock(guard_);
       if (busy_ == 0) return;
     }
-    worker.waited += finished_.wait_while(seen, kAwake, std::chrono::milliseconds(20));
+    finished_.wait_while(seen, kAwake, std::chrono::milliseconds(20));
     poll();
   }
 }
 
-void Members::run(const Dealing& dealing, const std::function<bool(Index, const Worker&)>& job) {
-  jobs_ = dealing.dealt;
-  waiting_.reserve(std::size_t(dealing.threads));
-  while (!waiting_.empty() || (next_ < jobs_ && !poll())) {
-    leave_ = false;
-    run_team(dealing.threads, dealing.alone, [&](const Worker& worker) { work(job, worker); });
-  }
+void Members::run(const Dealing& dealing, const std::function<void(Index)>& job) {
+  run_dealt(dealing.threads, [&](const Worker& worker) { work(dealing.dealt, job, worker); });
   if (error_) std::rethrow_exception(error_);
 }
 
@@ -116,7 +100,6 @@ Dealing Executor<T>::deal(const std::vector<Feed>& feeds, const Batches& batches
   if (large && (jobs < most || numbers * Index(sizeof(T)) > kDealtBytes)) return dealing;
   dealing.threads = int(std::min<Index>(most, jobs));
   dealing.dealt = large ? jobs - jobs % most : jobs;
-  dealing.alone = Nanoseconds(std::int64_t(std::min(time, 1e18)));
   return dealing;
 }
 
@@ -133,13 +116,12 @@ bool Executor<T>::run_each(const std::vector<Feed>& feeds, Index rows,
   const Dealing dealing = deal(feeds, batches, Index(calls.size()), double(calls.size()));
   if (dealing.dealt) {
     std::unique_ptr<Spares> spares = take_spares();
-    members.run(dealing, [&](Index i, const Worker&) {
+    members.run(dealing, [&](Index i) {
       std::unique_ptr<Workspace> w = spares->take(*this);
       prepare(*w, feeds, batches, true);
       Barrier barrier;
       run_batch(*w, batch(std::size_t(i)), Worker{0, 1, barrier});
       spares->give_back(std::move(w));
-      return true;
     });
     give_back(std::move(spares));
   }

@@ -152,6 +152,8 @@ class Crew {
   }
   // Also where the calling thread ends in the midst of the work: the others work on its stack.
   ~Crew() {
+    for (PoolThread* w = team_; w; w = w->next)
+      if (w->withdraw()) w->start(0);  // it did not come
     join();
     give_back(team_);
     give_back(late_);
@@ -229,6 +231,18 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Wor
   const Nanoseconds joined = crew.join();
   watch.look(worker.waited + joined, team);
   if (!patient) backoff.worked_together(watch.lost());
+}
+
+void run_dealt(int threads, const std::function<void(const Worker&)>& work) {
+  const FlushSubnormals flush;
+  Barrier barrier;
+  if (threads == 1) return work(Worker{0, 1, barrier});
+  asked.fetch_add(1, std::memory_order_relaxed);
+  const std::function<void(int)> part = [&](int number) { work(Worker{number, threads, barrier}); };
+  Crew crew(threads - 1, part);
+  if (patient) crew.gather(kForEver);
+  crew.start();
+  work(Worker{0, threads, barrier});
 }
 
 }  // namespace fastmlp

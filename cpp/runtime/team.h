@@ -81,4 +81,8 @@ struct Worker {
 // (backoff.h). Long work asks outlived() now and then.
 void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
 
+// The same for work that is dealt out in pieces, which any thread takes: it begins at once, and the
+// other threads join it when they come. Nobody waits for them, so that none can be late.
+void run_dealt(int threads, const std::function<void(const Worker&)>& work);
+
 }  // namespace fastmlp

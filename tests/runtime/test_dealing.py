@@ -136,19 +136,21 @@ def test_each_member_has_the_bits_that_it_has_alone_on_any_number_of_threads(nam
 
 
 @pytest.mark.parametrize("name", ["two threads each, dealt out", "steps shared"])
-def test_members_go_on_with_the_bits_they_had_when_their_team_changes(name):
+def test_members_are_dealt_to_whoever_comes_also_while_calls_work_alone(name):
     net = {**DEALT, **TOGETHER}[name]
     _core.set_num_threads(1)
     alone = Members(net, 5, epochs=20).one_by_one().bits
     _core.set_num_threads(3)
-    members = Members(net, 5, epochs=20)
+    asked = _core.teams_asked()
     _core.set_patient(False)
-    _core.work_alone(3_000_000)  # ns; then whoever comes soon, and alone again after a loss
+    _core.work_alone(0.003)
     try:
-        assert members.together().bits == alone
+        for _ in range(3):
+            assert Members(net, 5, epochs=20).together().bits == alone
     finally:
         _core.work_alone(0)
         _core.set_patient(True)
+    assert _core.teams_asked() >= asked + 3
 
 
 def test_a_member_alone_is_a_training_alone():
