@@ -85,6 +85,7 @@ class RandomGraph:
             self.reduction,
             self.rows,
             self.norms,
+            self.norms,
             self.columns,
             self.groups,
             self.tables,
@@ -144,7 +145,9 @@ class RandomGraph:
         return g.pick(g.sin(a), index) if self.rng.random() < 0.5 else g.scatter(index, index, 16)
 
     def norms(self, a: Node) -> Node:
-        return NORMS[self.rng.integers(len(NORMS))](a)
+        h = NORMS[self.rng.integers(len(NORMS))](a)
+        row = self.pick(*[v for v in self.parameters if v.shape == (1, a.shape[1])])
+        return h if row is None else h * row + row
 
     def columns(self, a: Node) -> Node | None:
         n = a.shape[1]

@@ -31,7 +31,7 @@ Step to_step(const StepTuple& t) {
   s.section = Section(std::get<1>(t));
   s.barrier = std::get<2>(t);
   const auto& in = std::get<3>(t);
-  if (in.size() > kInputs) fail("steps: expected at most five inputs");
+  if (in.size() > kInputs) fail("steps: expected at most seven inputs");
   for (std::size_t i = 0; i < in.size(); ++i) s.in[i] = to_ref(in[i]);
   s.out = to_ref(std::get<4>(t));
   s.out2 = to_ref(std::get<5>(t));

@@ -75,6 +75,7 @@ constexpr Kernels<T> kernels() {
   k.normalize_rows_message = normalize_rows_message<T>;
   k.column_moments = column_moments<T>;
   k.standardize = standardize<T>;
+  k.standard_sums = standard_sums<T>;
   k.normalize_columns_message = normalize_columns_message<T>;
   k.argmax = argmax<T>;
   k.transpose = transpose<T>;

@@ -118,23 +118,28 @@ struct Kernels {
 
   // Normalization. Of each row h = (x − mean)/√(variance + ε), or without the mean if not centered;
   // y = h·scale[j] + offset[j]. scale, offset, h: any may be null. y may be x. The message is
-  // y = (g − mean g − h·mean(g∘h))/√(variance + ε) with g = z̄·scale; y may be z̄ or x.
+  // y = (g − mean g − h·mean(g∘h))/√(variance + ε) with g = z̄·scale; y may be z̄ or x. sums, unless
+  // null: (+)= Σ_i z̄∘h for each column, then Σ_i z̄, i ascending.
   void (*normalize_rows)(Index rows, Index columns, const T* x, Index ldx, T epsilon, bool centered,
                          const T* scale, const T* offset, T* y, Index ldy, T* h, Index ldh);
   void (*normalize_rows_message)(Index rows, Index columns, const T* bar, Index ldbar, const T* x,
                                  Index ldx, const T* scale, T epsilon, bool centered, T* y,
-                                 Index ldy);
+                                 Index ldy, T* sums, bool accumulate);
   // The same of columns, in parts: mean and variance of each over all rows (zero instead of a mean
-  // if not centered); what the rows become by them; the message, with h as the forward pass left
-  // it, given the means of z̄ (zero if not centered) and of z̄∘h. y may be x; z̄ or h.
+  // if not centered); what the rows become by them; of the message first products = Σ_i z̄∘h and
+  // totals = Σ_i z̄, i ascending, then the message by them. y may be x; z̄ or x.
   void (*column_moments)(Index rows, Index columns, const T* x, Index ldx, bool centered, T* mean,
                          T* variance);
   void (*standardize)(Index rows, Index columns, const T* x, Index ldx, const T* mean,
                       const T* variance, T epsilon, const T* scale, const T* offset, T* y,
                       Index ldy, T* h, Index ldh);
+  void (*standard_sums)(Index rows, Index columns, const T* bar, Index ldbar, const T* x, Index ldx,
+                        const T* mean, const T* variance, T epsilon, T* products, T* totals);
+  // `share`: 1 divided by the rows of the batch, which these may be a part of.
   void (*normalize_columns_message)(Index rows, Index columns, const T* bar, Index ldbar,
-                                    const T* h, Index ldh, const T* variance, T epsilon,
-                                    const T* bar_mean, const T* along, T* y, Index ldy);
+                                    const T* x, Index ldx, const T* mean, const T* variance,
+                                    const T* scale, T epsilon, bool centered, const T* products,
+                                    const T* totals, T share, T* y, Index ldy);
 
   // Index of each row's largest element (the first of equals) as a number.
   void (*argmax)(Index rows, Index columns, const T* x, Index ldx, T* y);

@@ -50,6 +50,7 @@ struct Scalar {
   X(unary)                     \
   X(binary)                    \
   X(sum)                       \
+  X(sum_blocks)                \
   X(dot)                       \
   X(add_scaled)                \
   X(spread)                    \
@@ -61,6 +62,7 @@ struct Scalar {
   X(normalize_rows_message)    \
   X(column_moments)            \
   X(standardize)               \
+  X(standard_sums)             \
   X(normalize_columns_message) \
   X(argmax)                    \
   X(pick)                      \
@@ -87,7 +89,7 @@ enum class Kind : int { FASTMLP_KIND(FASTMLP_ENUM) count };
 enum class Section : int { FASTMLP_SECTION(FASTMLP_ENUM) };
 #undef FASTMLP_ENUM
 
-constexpr int kInputs = 5;  // the most that a step has
+constexpr int kInputs = 7;  // the most that a step has
 constexpr int kNumbers = 5;
 
 struct Step {

@@ -7,6 +7,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import graph as g
+from fastmlp.planner import plan
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(70, 6)) * [1, 2, 3, 0.5, 1, 1] + [0, 5, -3, 0, 1, 0]
@@ -60,6 +61,36 @@ def test_a_large_mean_costs_no_digits(columns, size):
     h = g.normalize(node, 1, 1e-5)
     exact = rows(x.astype("f8"))
     assert np.abs(g.run(h, {node: x}) - exact).max() < 1e-6 * max(1.0, np.abs(exact).max())
+
+
+@pytest.mark.parametrize("rows_of_batch", [1, 31, 32, 33, 500])
+@pytest.mark.parametrize("size", [0.0, 1e4, -3e5])
+def test_the_variance_of_a_column_keeps_its_digits_beside_a_large_mean(rows_of_batch, size):
+    x = np.random.default_rng(rows_of_batch).normal(size=(rows_of_batch, 1100)) + size
+    x[: rows_of_batch // 9, ::2] -= size  # as if the first rows were of another kind
+    x = x.astype("float32")
+    node = g.input(1100)
+    (variance,), (mean,) = plan([g.variance(node, axis=0), g.mean(node, axis=0)]).run({node: x})
+    np.testing.assert_allclose(mean, x.astype("f8").mean(0), rtol=5e-7, atol=1e-6)
+    np.testing.assert_allclose(variance, x.astype("f8").var(0), rtol=2e-6)
+
+
+@pytest.mark.parametrize("columns", [3, 16, 37, 300])
+def test_a_row_whose_first_columns_are_far_from_the_rest_costs_no_digits(columns):
+    x = np.random.default_rng(columns).normal(size=(11, columns)) + 1e3
+    x[::2, : columns // 4] = 0.0
+    x = x.astype("float32")
+    node, bar = g.input(columns), g.input(columns)
+    h = g.normalize(node, 1, 1e-5)
+    scale = g.parameter(np.linspace(0.5, 2, columns))
+    outputs = [h, *g.gradient(g.sum(h * scale * bar), [node, scale])]
+    feeds = {node: x, bar: np.cos(x)}
+    found = plan(outputs).run(feeds)
+    alone = np.concatenate([plan([h]).run({node: x[i : i + 1]})[0] for i in range(11)])
+    np.testing.assert_array_equal(found[0], alone)
+    exact = g.reference.evaluate(outputs, {k: v.astype("f8") for k, v in feeds.items()})
+    for a, e in zip(found, exact, strict=True):
+        assert np.abs(a - e).max() < 2e-6 * max(1.0, np.abs(e).max())
 
 
 class Reference:

@@ -63,6 +63,30 @@ struct sum : KindOfStep {
   }
 };
 
+// out = Σ over the rows of in0, of as many of its columns as out has: sums that blocks of the batch
+// have left there.
+struct sum_blocks : KindOfStep {
+  enum Number { from_column };
+  static constexpr std::array numbers{"from_column"};
+
+  static const char* check(const Step& s) {
+    const Ref& x = s.in[0];
+    const Index first = s.numbers[from_column];
+    return unless(x && s.out.rows == 1 && first >= 0 && first <= x.columns - s.out.columns);
+  }
+
+  template <class T>
+  static void run(Runner<T>& r) {
+    const Step& s = r.step;
+    const View<const T> x = r.read(s.in[0]);
+    const Index m = r.rows(s.in[0]);
+    const T* const first = x.data + s.numbers[from_column];
+    sum::by_columns(r, m, s.out.columns, r.write(s.out).data, T(1), [&](Range columns, T* y, bool) {
+      r.kernels.sum_rows(m, columns.size(), first + columns.begin, x.ld, y, false);
+    });
+  }
+};
+
 // out = scalar · Σ in0∘in1, over the rows or over all.
 struct dot : KindOfStep {
   enum Number { axis };

@@ -6,14 +6,12 @@ changes what is computed, and each may be left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 
-from fastmlp.planner.ir import ONE, Buffer, Operand, Step, Steps, Uniform
+from fastmlp.planner.fuse_rows import ROW_RULES
+from fastmlp.planner.ir import ONE, Buffer, Rule, Step, Steps, Uniform
 from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
-
-# Returns the step it has made of this one and a neighbour, or None if it finds nothing to do.
-Rule = Callable[[Steps, Step], "Step | None"]
 
 _ACTIVATION_OF_UNARY = {UNARY[name]: ACTIVATION[name] for name in ACTIVATION if name in UNARY}
 _DERIVATIVE_OF_BINARY = {
@@ -106,7 +104,7 @@ def activation_into_product(work: Steps, product: Step) -> Step | None:
     if activation is None:
         return None
     numbers = product.with_numbers(activation=activation)
-    return _merge(work, consumer, product.but(numbers=numbers, out=consumer.out), at=product)
+    return work.merge(consumer, product.but(numbers=numbers, out=consumer.out), at=product)
 
 
 def derivative_into_product(work: Steps, product: Step) -> Step | None:
@@ -122,7 +120,7 @@ def derivative_into_product(work: Steps, product: Step) -> Step | None:
         return None
     numbers = product.with_numbers(derivative=derivative)
     fused = product.but(inputs=(*product.inputs[:3], read), numbers=numbers, out=consumer.out)
-    return _merge(work, product, fused, at=consumer)
+    return work.merge(product, fused, at=consumer)
 
 
 def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
@@ -145,7 +143,7 @@ def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
     needed = (r.position for b in earlier.writes() for r in work.readers(b))  # the first reader
     if min(needed, default=later.position) < later.position:
         return None
-    return _merge(work, earlier, product.but(out2=total.out), at=later)
+    return work.merge(earlier, product.but(out2=total.out), at=later)
 
 
 def both_ways_of_cross_entropy(work: Steps, message: Step) -> Step | None:
@@ -164,7 +162,7 @@ def both_ways_of_cross_entropy(work: Steps, message: Step) -> Step | None:
         return known and loss.inputs[:2] == message.inputs[:2]
 
     loss = min(filter(fits, work.readers(z.buffer)), key=_position, default=None)
-    return loss and _merge(work, message, message.but(out=loss.out), at=loss)
+    return loss and work.merge(message, message.but(out=loss.out), at=loss)
 
 
 def squares_into_dot(work: Steps, product: Step) -> Step | None:
@@ -183,7 +181,7 @@ def squares_into_dot(work: Steps, product: Step) -> Step | None:
     if any(x is None or x.shape != product.out.shape for x in factors):
         return None
     dot = Step("dot", factors, total.out, numbers=total.numbers, scalar=total.scalar)
-    return _merge(work, product, dot, at=total)
+    return work.merge(product, dot, at=total)
 
 
 def factor_of_sum(work: Steps, total: Step) -> Step | None:
@@ -192,7 +190,7 @@ def factor_of_sum(work: Steps, total: Step) -> Step | None:
     factor = _product(total, scale)
     if scale is None or factor is None or not _is_scale(scale):
         return None
-    return _merge(work, scale, total.but(scalar=factor, out=scale.out), at=total)
+    return work.merge(scale, total.but(scalar=factor, out=scale.out), at=total)
 
 
 def sum_of_scaled(work: Steps, scale: Step) -> Step | None:
@@ -212,7 +210,7 @@ def _into_sum(work: Steps, producer: Step) -> Step | None:
     factor = _product(producer, total)
     if total is None or factor is None:
         return None
-    return _merge(work, producer, total.but(inputs=producer.inputs, scalar=factor), at=total)
+    return work.merge(producer, total.but(inputs=producer.inputs, scalar=factor), at=total)
 
 
 def scale_into_addition(work: Steps, addition: Step) -> Step | None:
@@ -232,11 +230,11 @@ def scale_into_addition(work: Steps, addition: Step) -> Step | None:
     a = left if right == scale.out else right
     assert a is not None
     assert addition.out is not None
-    alone = a.buffer.home == "temporary" and _read_once(work, a.buffer)
+    alone = a.buffer.home == "temporary" and work.read_once(a.buffer)
     if not alone or not (a.shape == addition.out.shape == scale.out.shape):
         return None
     fused = Step("add_scaled", (a, scale.inputs[0]), addition.out, scalar=scale.scalar)
-    return _merge(work, scale, fused, at=addition)
+    return work.merge(scale, fused, at=addition)
 
 
 def addition_into_product(work: Steps, product: Step) -> Step | None:
@@ -246,7 +244,7 @@ def addition_into_product(work: Steps, product: Step) -> Step | None:
         return None
     readers = work.readers(product.out.buffer)
     total = next(iter(readers), None)
-    if total is None or total.kind != "add_scaled" or not _read_once(work, product.out.buffer):
+    if total is None or total.kind != "add_scaled" or not work.read_once(product.out.buffer):
         return None
     addend = total.inputs[1]
     assert addend is not None
@@ -254,58 +252,7 @@ def addition_into_product(work: Steps, product: Step) -> Step | None:
     if product.out != total.inputs[0] or product.out.shape != addend.shape or not steady:
         return None
     fused = product.but(inputs=(*product.inputs, None, addend), out=total.out, scalar=total.scalar)
-    return _merge(work, product, fused, at=total)
-
-
-def row_into_normalization(work: Steps, step: Step) -> Step | None:
-    """Multiply by a scale, then add an offset, each a row, while a normalized row is there."""
-    scale, offset = step.inputs[-2:]
-    if step.out is None or step.out.buffer.home != "temporary" or offset is not None:
-        return None
-    alone = _read_once(work, step.out.buffer)
-    if not alone and (scale is not None or step.out2 is not None):
-        return None  # what others read would not be kept
-    names = {BINARY["add"]: 1} if scale else {BINARY["multiply"]: 0, BINARY["add"]: 1}
-    for reader in sorted(work.readers(step.out.buffer), key=_position):
-        which = names.get(reader.numbers["function"]) if reader.kind == "binary" else None
-        row = None if which is None else _row_beside(reader, step.out)
-        if row is None:
-            continue
-        inputs = (*step.inputs[:-2], *((row, None), (scale, row))[which or 0])
-        kept = step.out2 if alone else step.out
-        return _merge(work, reader, step.but(inputs=inputs, out=reader.out, out2=kept), at=step)
-    return None
-
-
-def scale_into_message(work: Steps, message: Step) -> Step | None:
-    """Multiply z̄ by a scale, a row, in the message of a normalization."""
-    bar, x, scale = message.inputs
-    assert bar is not None
-    writers = work.writers(bar.buffer)
-    product = next(iter(writers), None)
-    if scale is not None or product is None or product.kind != "binary" or len(writers) > 1:
-        return None
-    if product.numbers["function"] != BINARY["multiply"] or not _read_once(work, bar.buffer):
-        return None
-    for read, other in (product.inputs, product.inputs[::-1]):
-        if read is not None and read.shape == bar.shape and _is_steady_row(other, bar):
-            return _merge(work, product, message.but(inputs=(read, x, other)), at=message)
-    return None
-
-
-def _row_beside(step: Step, operand: Operand) -> Operand | None:
-    """Return the row that a binary step combines with a matrix, if it is one."""
-    left, right = step.inputs
-    row = right if left == operand else left
-    fits = operand in (left, right) and step.out is not None and step.out.shape == operand.shape
-    return row if fits and _is_steady_row(row, operand) else None
-
-
-def _is_steady_row(row: Operand | None, beside: Operand) -> bool:
-    """Tell whether an operand has a number for each column and is there from the beginning."""
-    if row is None or row.shape != (1, beside.columns):
-        return False
-    return row.buffer.home in ("parameter", "constant")
+    return work.merge(product, fused, at=total)
 
 
 # In the order they are tried, with the kinds of the steps they look at.
@@ -322,15 +269,8 @@ RULES: dict[Rule, tuple[str, ...]] = {
     sum_of_sums: ("sum",),
     scale_into_addition: ("binary",),
     addition_into_product: ("gemm",),
-    row_into_normalization: ("normalize_rows", "standardize"),
-    scale_into_message: ("normalize_rows_message",),
+    **ROW_RULES,
 }
-
-
-def _read_once(work: Steps, buffer: Buffer) -> bool:
-    """Tell whether a buffer is one input of one step."""
-    readers = work.readers(buffer)
-    return len(readers) == 1 and 1 in readers.values()
 
 
 def _regrouped(work: Steps, buffer: Buffer) -> bool:
@@ -347,7 +287,7 @@ def _only_reader(work: Steps, step: Step, kind: str) -> Step | None:
     """
     if step.out is None or step.out2 is not None or step.out.buffer.home != "temporary":
         return None
-    if not _read_once(work, step.out.buffer):
+    if not work.read_once(step.out.buffer):
         return None
     (reader,) = work.readers(step.out.buffer)
     return reader if reader.kind == kind and step.out in reader.inputs else None
@@ -367,13 +307,6 @@ def _sums_batch(step: Step) -> bool:
     """Tell whether the result is a sum over the batch, whole only when every row has been added."""
     assert step.out is not None
     return not step.out.buffer.by_batch and any(buffer.by_batch for buffer in step.reads())
-
-
-def _merge(work: Steps, other: Step, fused: Step, at: Step) -> Step:
-    """Put the fused step where one of the two was, and take the other out."""
-    work.remove(other)
-    work.replace(at, fused)
-    return fused
 
 
 def _product(producer: Step, consumer: Step | None) -> Uniform | None:

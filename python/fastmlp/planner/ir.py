@@ -164,6 +164,11 @@ class Steps:
         """Return who writes a buffer."""
         return self._writers.get(buffer, {})
 
+    def read_once(self, buffer: Buffer) -> bool:
+        """Tell whether a buffer is one input of one step."""
+        readers = self.readers(buffer)
+        return len(readers) == 1 and 1 in readers.values()
+
     def append(self, step: Step) -> None:
         """Add a step at the end."""
         step.position = next(reversed(self._steps), -1) + 1
@@ -181,6 +186,12 @@ class Steps:
         new.position = old.position
         self._steps[new.position] = new
         self._link(new)
+
+    def merge(self, other: Step, fused: Step, at: Step) -> Step:
+        """Put a step that does the work of two where one of them was, take the other out."""
+        self.remove(other)
+        self.replace(at, fused)
+        return fused
 
     def rename(self, old: Buffer, new: Buffer) -> None:
         """Let all steps use another buffer of the same shape instead of `old`."""
@@ -215,6 +226,10 @@ class Steps:
             self._readers[buffer].pop(step, None)
         for buffer in step.writes():
             self._writers[buffer].pop(step, None)
+
+
+# Returns the step it has made of this one and a neighbour, or None if it finds nothing to do.
+Rule = Callable[[Steps, Step], Step | None]
 
 
 def constant_buffer(value: Array) -> Buffer:

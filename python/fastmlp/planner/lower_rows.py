@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from fastmlp.graph.shapes import per_example
 from fastmlp.planner.ir import Buffer, Operand, Step, Uniform
 
 if TYPE_CHECKING:
@@ -60,17 +59,11 @@ def column_variance(work: _Lowering, node: Node) -> Operand:
 
 
 def normalize_columns(work: _Lowering, node: Node) -> Operand:
-    """Take the moments, then pass over the rows."""
-    return _standard(work, node.parents[0], node)
-
-
-def _standard(work: _Lowering, a: Node, node: Node) -> Operand:
-    """Return (a − mean)/√(variance + ε), computed once for a normalization and its messages."""
-    centered, epsilon = node.attrs["centered"], node.attrs["epsilon"]
+    """Take the moments, then pass over the rows; once for nodes that compute the same."""
+    (a,), centered, epsilon = node.parents, node.attrs["centered"], node.attrs["epsilon"]
     key = ("standard", a, centered, epsilon)
     if key not in work.shared:
-        x, (mean, variance) = work.whole(a), moments(work, a, centered)
-        inputs = (x, mean, variance, None, None)
+        inputs = (work.whole(a), *moments(work, a, centered), None, None)
         work.shared[key] = (work.emit("standardize", inputs, a.shape, Uniform(epsilon)),)
     return work.shared[key][0]
 
@@ -78,17 +71,12 @@ def _standard(work: _Lowering, a: Node, node: Node) -> Operand:
 def normalize_columns_message(work: _Lowering, node: Node) -> Operand:
     """Two sums over the batch, then a pass over the rows."""
     to, a = node.parents
-    bar, h, centered = work.whole(to), _standard(work, a, node), node.attrs["centered"]
-    rows = a.shape[0]
-    share = Uniform(1.0 / (per_example(rows) or int(rows)), isinstance(rows, str))
-    row = (1, a.shape[1])
-    if centered:
-        mean = work.emit("sum", (bar,), row, share, axis=0)
-    else:
-        mean = work.emit("fill", (), row, Uniform(0.0))
-    along = work.emit("dot", (bar, h), row, share, axis=0)
-    inputs = (bar, h, moments(work, a, centered)[1], mean, along)
-    return work.emit(node.op, inputs, node.shape, _epsilon(node))
+    centered = node.attrs["centered"]
+    known = (work.whole(to), work.whole(a), *moments(work, a, centered))
+    products, totals = (Operand.of(Buffer(1, a.shape[1])) for _ in range(2))
+    work.result.append(Step("standard_sums", known, products, totals, scalar=_epsilon(node)))
+    inputs = (*known, None, products, totals)
+    return work.emit(node.op, inputs, node.shape, _epsilon(node), centered=int(centered))
 
 
 def standardize(work: _Lowering, node: Node) -> Operand:
