@@ -44,14 +44,13 @@ struct Constants<float> : Types<float> {
   // tanh(x) = x·poly(x²), |x| ≤ tanh_small: 2^-24.9.
   static constexpr float tanh_poly[] = {1.0f, -0x1.555472fc07481p-2f, 0x1.10d5494f2fe38p-3f,
                                         -0x1.b027a377253acp-5f, 0x1.0ffb05108e198p-6f};
-  // Q(a)·exp(a²/2) = tail_upper(a) / tail_lower(a), 0 ≤ a ≤ normal_most: 2^-27.2.
+  // Q(a)·exp(a²/2) = tail_upper(a) / tail_lower(a), 0 ≤ a ≤ normal_most: (1 + a²/3)·2^-25.
   static constexpr float normal_most = 15.0f;  // exp(−a²/2) is 0 there
-  static constexpr float tail_upper[] = {0x1.0000001b03e2ep-1, 0x1.c1d4f2340ddcdp-2,
-                                         0x1.78c6e22b9c52cp-3, 0x1.4ee8ac04187bdp-5,
-                                         0x1.1032bc4812013p-8};
-  static constexpr float tail_lower[] = {0x1.0000000000000p+0, 0x1.ad2caa3438b1bp+0,
-                                         0x1.349fe69a3bf75p+0, 0x1.e2bbb061ff5c6p-2,
-                                         0x1.a3c5650158c82p-4, 0x1.55256bd21cf39p-7};
+  static constexpr float tail_upper[] = {0x1.ffffff028f70dp-2f, 0x1.4e0c44541811ap-2f,
+                                         0x1.9b3b92429f58ap-4f, 0x1.a2979a0b0fa32p-7f,
+                                         0x1.bb1512c64b82ep-22f};
+  static constexpr float tail_lower[] = {1.0f, 0x1.73482adb563b8p+0f, 0x1.b74c889371452p-1f,
+                                         0x1.00e0364104645p-2f, 0x1.06adfcbc3ec2ap-5f};
   // sin r = r + r³·poly(r²), 2^-28.0; cos r = 1 − r²/2 + r⁴·poly(r²), 2^-33.0; |r| ≤ π/4. k·π/2 is
   // exact in its first three parts for |x| ≤ angle_most.
   static constexpr float angle_most = 0x1p13f, two_over_pi = 0x1.45f306dc9c883p-1f;
@@ -106,16 +105,29 @@ struct Constants<double> : Types<double> {
                                          -0x1.7d18a6dec08aap-10,
                                          0x1.2dfc2f8261ad7p-11,
                                          -0x1.844029481e8e3p-13};
-  // 2^-59.9.
+  // (1 + a²/3)·2^-57.1.
   static constexpr double normal_most = 39.0;
-  static constexpr double tail_upper[] = {
-      0x1.0000000000000p-1,  0x1.a7e864553518fp-1,  0x1.5bf9f6fdf58f9p-1, 0x1.6df292806fdfep-2,
-      0x1.0e7509395f29dp-3,  0x1.243a4a756a782p-5,  0x1.d2e0da780733ep-8, 0x1.109b688f4e308p-10,
-      0x1.bf196b7e65f5ap-14, 0x1.d4460f66f84edp-18, 0x1.e194951be65bep-23};
-  static constexpr double tail_lower[] = {
-      0x1.0000000000000p+0, 0x1.3a1546f9eb65cp+1,  0x1.68971c9a76acbp+1,  0x1.0032a47306f21p+1,
-      0x1.f5d9693ac296bp-1, 0x1.64b64cee683f6p-2,  0x1.78c969b22951bp-4,  0x1.28ee957c5fcc1p-6,
-      0x1.57f4708b01270p-9, 0x1.18c471b1cb3bep-12, 0x1.25726f0c2be22p-16, 0x1.2dc927b1905d5p-21};
+  static constexpr double tail_upper[] = {0.5,
+                                          0x1.83a4a52be8475p-1,
+                                          0x1.230ab7de5e3f3p-1,
+                                          0x1.15a14f56cf10ap-2,
+                                          0x1.6ed9134d76706p-4,
+                                          0x1.5a7e49d966f54p-6,
+                                          0x1.d37a2bcd10a87p-9,
+                                          0x1.b372903075703p-12,
+                                          0x1.ff56c515f2a4cp-16,
+                                          0x1.23b6df16c70c0p-20};
+  static constexpr double tail_lower[] = {1.0,
+                                          0x1.27f3676544fcdp+1,
+                                          0x1.3da7cf31e8f05p+1,
+                                          0x1.a1daf22d7b174p+0,
+                                          0x1.760c2ed9371d6p-1,
+                                          0x1.ddc5a10aefb11p-3,
+                                          0x1.babf6b54019bap-5,
+                                          0x1.27738886d7cf1p-7,
+                                          0x1.119720bfe9a32p-10,
+                                          0x1.406f25628905ap-14,
+                                          0x1.6d9c15d8b0d5dp-19};
   // 2^-57.9 and 2^-63.9.
   static constexpr double angle_most = 0x1p20, two_over_pi = 0x1.45f306dc9c883p-1;
   static constexpr double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
@@ -142,6 +154,16 @@ FASTMLP_INLINE Vec<T> polynomial_of_twice(Vec<T> x, const T (&c)[n]) {
   Vec<T> p = splat(c[n - 1] * T(1 << (n - 1)));
   FASTMLP_UNROLL
   for (int i = n - 2; i >= 0; --i) p = fma(p, x, splat(c[i] * T(1 << i)));
+  return p;
+}
+
+// The same at −x/2.
+template <class T, int n>
+FASTMLP_INLINE Vec<T> polynomial_of_half(Vec<T> x, const T (&c)[n]) {
+  Vec<T> p = splat(c[n - 1] * T(1.0 / (1 << (n - 1))) * T((n - 1) % 2 ? -1 : 1));
+  FASTMLP_UNROLL
+  for (int i = n - 2; i >= 0; --i)
+    p = fma(p, x, splat(c[i] * T(1.0 / (1 << i)) * T(i % 2 ? -1 : 1)));
   return p;
 }
 
@@ -289,7 +311,8 @@ FASTMLP_INLINE Vec<T> sine(Vec<T> x) {
 }
 
 // The upper tail of the normal distribution, Q(a) = 1 − Φ(a) = exp(−a²/2)·ratio(a), at a = |z|, or
-// at normal_most beyond it. The ratio falls slowly, from ½, and needs no branches.
+// at normal_most beyond it. The ratio falls slowly, from ½, and needs no branches. Rounding a²
+// changes Q by a²/2 units, so that k·ln2 needs no second part either.
 template <class T>
 struct NormalTail {
   Vec<T> a, density, ratio;  // density without its factor 1/√(2π)
@@ -298,9 +321,12 @@ struct NormalTail {
 template <class T>
 FASTMLP_INLINE NormalTail<T> normal_tail(Vec<T> z) {
   using C = Constants<T>;
-  const Vec<T> a = least(splat(C::normal_most), abs<T>(z));
-  return {a, exp_within<T>(T(-0.5) * a * a),
-          polynomial(a, C::tail_upper) / polynomial(a, C::tail_lower)};
+  const Vec<T> a = least(splat(C::normal_most), abs<T>(z)), square = a * a;
+  const Vec<T> magic = splat(C::round_magic);
+  const Vec<T> k = fma(square, splat(T(-0.5) * C::log2e), magic) - magic;
+  const Vec<T> r = fma(k, splat(4 * C::half_ln2), square);  // −2r of exp
+  const Vec<T> density = times_power_of_2<T>(polynomial_of_half(r, C::exp_poly), k);
+  return {a, density, polynomial(a, C::tail_upper) / polynomial(a, C::tail_lower)};
 }
 
 // z·Φ(z) = max(0, z) − a·Q(a): no cancellation for z < 0, little above.
