@@ -47,7 +47,9 @@ def test_int8_weights_of_members_say_their_error(tmp_path):
 
 def test_other_formats_are_refused(tmp_path):
     members = fm.Members(fm.MLP([5, 8, 3], seed=0), 3)
-    with pytest.raises(ValueError, match=r"the mean of members is written as one of '\.h'"):
+    with pytest.raises(
+        ValueError, match=r"the mean of members is written as one of '\.onnx', '\.h'"
+    ):
         members.export(tmp_path / "net.onnx")
     with pytest.raises(ValueError, match="does not know its number of input columns"):
         fm.Members([fm.Sequential([fm.Dense(1)]) for _ in range(2)]).export(tmp_path / "net.h")

@@ -31,18 +31,17 @@ def check_estimator_path(path: str | PathLike[str]) -> None:
         raise ValueError(f"path={str(path)!r}: estimators are written as '.onnx'{hint}{advice}")
 
 
-# Of these, those that are source code.
-SOURCES = (".h", ".js", ".mjs", ".py")
+# Of these, those that hold any graph, and not the layers of one model.
+GRAPHS = (".onnx", ".h", ".js", ".mjs", ".py")
 
 
-def check_source(path: str | PathLike[str], what: str) -> None:
-    """Raise ValueError unless the ending of a file's name is that of source code."""
+def check_graph(path: str | PathLike[str], what: str) -> None:
+    """Raise ValueError unless the ending of a file's name is of a format that holds any graph."""
     suffix = Path(path).suffix.lower()
-    if suffix not in SOURCES:
-        known = ", ".join(map(repr, SOURCES))
+    if suffix not in GRAPHS:
+        known = ", ".join(map(repr, GRAPHS))
         raise ValueError(
-            f"path={str(path)!r}: {what} is written as one of {known}"
-            f"{_checks.hint(suffix, SOURCES)}"
+            f"path={str(path)!r}: {what} is written as one of {known}{_checks.hint(suffix, GRAPHS)}"
         )
 
 

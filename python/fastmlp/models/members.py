@@ -329,13 +329,13 @@ shuffle, verbose
         files.save_members([one._state() for one in self._models], path)
 
     def export(self, path: str | PathLike[str], **settings: Any) -> Any:
-        """Write the mean of the members, what `predict` computes, as source code.
+        """Write the mean of the members, what `predict` computes, for other programs.
 
         Parameters
         ----------
         path : path-like
-            Where to; its name ends in ".h" (C and C++), ".js" or ".mjs" (JavaScript) or ".py"
-            (NumPy), see `Model.export`. Other formats hold one member, ``members[0].export``.
+            Where to; its name ends in ".onnx", ".h" (C and C++), ".js" or ".mjs" (JavaScript) or
+            ".py" (NumPy), see `Model.export`. Other formats hold one member, ``members[0].export``.
         **settings
             Those of the format.
 
@@ -346,7 +346,7 @@ shuffle, verbose
         """
         from fastmlp.export import formats
 
-        formats.check_source(path, "the mean of members")
+        formats.check_graph(path, "the mean of members")
         return formats.export(self, path, **settings)
 
     def _export_nodes(self) -> ExportedNodes:

@@ -76,6 +76,19 @@ def nodes_of(
     )
 
 
+def network_nodes(fitted: Fitted) -> tuple[list[Node], Node, dict[Node, str]]:
+    """Return what the networks read, what they make of it, and the names of their parameters.
+
+    They read numbers, flags and codes, those of them that there are, and make probabilities or
+    standardised numbers.
+    """
+    layout = fitted.layout
+    widths = {"numbers": layout.numbers, "flags": layout.flags, "codes": len(layout.codes)}
+    parts = [g.input(width, name) for name, width in widths.items() if width]
+    names: dict[Node, str] = {}
+    return parts, _joined(fitted, parts, names), names
+
+
 def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
     """Return the rows of a table as what is exported takes them: (rows, columns used), float32."""
     given = preprocessing._matched(frames.named(table))

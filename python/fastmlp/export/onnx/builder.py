@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,12 +43,18 @@ class Builder:
 
     def __init__(self, dtype: np.dtype[Any], inputs: Sequence[str]) -> None:
         self.dtype = dtype
-        self.rows = inputs[0]
+        self.rows = inputs[0] if inputs else ""
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.domains: set[str] = set()
         self._names = set(inputs)
         self._constants: dict[tuple[bytes, Any, tuple[int, ...]], str] = {}
+
+    def of(self, dtype: np.dtype[Any]) -> Builder:
+        """Return a builder of the same graph for values of another type."""
+        twin = copy.copy(self)
+        twin.dtype = dtype
+        return twin
 
     def unique(self, wanted: str) -> str:
         """Return a name that no value has yet: this one, or with a number behind it."""

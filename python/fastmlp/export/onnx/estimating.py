@@ -100,7 +100,7 @@ def _as_tensor(classes: Array) -> tuple[Array, int]:
     values = classes.tolist()
     if all(isinstance(value, str) for value in values):
         return np.array(values, object), onnx.TensorProto.STRING
-    if not all(isinstance(value, (bool, int, float)) for value in values):
+    if not all(isinstance(v, (bool, int, float)) and v == int(v) for v in values):
         raise TypeError(
             "classes_ must be texts or whole numbers to stand in an ONNX file, got "
             f"{values[:5]} of dtype {classes.dtype}"

@@ -21,6 +21,7 @@ from fastmlp.training import turns
 if TYPE_CHECKING:
     from os import PathLike
 
+    from fastmlp.networks.exported import ExportedNodes
     from fastmlp.networks.network import Network
 
 
@@ -33,11 +34,12 @@ def export(model: Any, path: str | PathLike[str]) -> None:
 
     Parameters
     ----------
-    model : Model
+    model : Model, Members or estimator
     path : path-like
     """
     files.check_place(path)
-    files.write(path, [written(model).SerializeToString()])
+    made = model._as_onnx() if hasattr(model, "_as_onnx") else written(model)
+    files.write(path, [made.SerializeToString()])
 
 
 def written(model: Any) -> onnx.ModelProto:
@@ -48,6 +50,8 @@ def written(model: Any) -> onnx.ModelProto:
     ValueError
         If it is not built yet, or an operation has no pattern.
     """
+    if hasattr(model, "_export_nodes"):
+        return _of_nodes(model._export_nodes())
     turns.check(model, "export")
     network: Network = model.network
     names = [str(node.name) for node in network.input_nodes]
@@ -64,6 +68,22 @@ def written(model: Any) -> onnx.ModelProto:
     with suppress(ValueError):  # functions of the user's own: the graph says what they compute
         proto.metadata_props.add(key=ARCHITECTURE, value=json.dumps(network.config()))
     return proto
+
+
+def _of_nodes(nodes: ExportedNodes) -> onnx.ModelProto:
+    """Return nodes from inputs to outputs as ONNX has them."""
+    names, titles = list(nodes.inputs), [name for name, _ in nodes.outputs]
+    titles = titles if len(titles) > 1 else ["y"]
+    b = Builder(nodes.dtype, names)
+    outputs = [node for _, node in nodes.outputs]
+    titles = [b.unique(title) for title in titles]
+    wanted = {node: b.unique(name) for node, name in nodes.names.items()}
+    known = {node: name for name, node in nodes.inputs.items()}
+    values = graph_values(b, outputs, known, wanted)
+    values = [b.rename(value, title) for value, title in zip(values, titles, strict=True)]
+    given = [b.value_info(name, node.shape[1]) for name, node in nodes.inputs.items()]
+    pairs = zip(values, outputs, strict=True)
+    return as_model(b, given, [b.value_info(value, node.shape[1]) for value, node in pairs])
 
 
 def network_values(
