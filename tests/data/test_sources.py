@@ -190,6 +190,7 @@ def test_lazy_and_foreign_frames_are_read():
         ({"a": []}, "X has 1 columns and 0 rows"),
         ({"a": 1.0}, r"X\['a'\] must be a column, got the value 1.0; for one row use a list"),
         ({"a": np.array(2.5)}, r"X\['a'\] must be a column, got the value array\(2.5\)"),
+        ({"a": {0: 1.5}}, r"X\['a'\] must be a column, got the value {0: 1.5}"),
         ({"a": "text"}, r"X\['a'\] must be a column, got the value 'text'"),
         ({"a": [1, 2], "b": [1]}, "columns of one length: 'a' has 2 rows, 'b' has 1"),
         ([[1, 2], [3]], "rows of one length: row 1 has 2 values, row 2 has 1"),
@@ -219,3 +220,11 @@ def test_sparse_matrices_are_refused():
     scipy = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"X is a sparse matrix .*X.toarray\(\)"):
         learn(scipy.eye_array(3))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_matrices_of_numpys_other_kinds_are_read_like_arrays():
+    plain = learn([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]])
+    assert learn(np.asmatrix([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]])) == plain
+    masked = np.ma.array([[1.0, 2.0], [3.0, 5.0]], mask=[[0, 1], [0, 0]])
+    assert_array_equal(plain.transform(masked), plain.transform([[1.0, None], [3.0, 5.0]]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ def named(data: Any, name: str = "X") -> Table:
     for key, column in pairs:
         if str(key) in columns:
             raise ValueError(f"{name} has two columns {str(key)!r}; rename or drop one of them")
-        no_column = isinstance(column, (str, bytes)) or not hasattr(column, "__len__")
+        no_column = isinstance(column, (str, bytes, Mapping, Set)) or not hasattr(column, "__len__")
         if no_column or getattr(column, "ndim", 1) == 0:
             raise ValueError(
                 f"{name}[{key!r}] must be a column, got the value {column!r}; for one row use a "
@@ -149,7 +149,7 @@ def _unnamed(data: Any, name: str) -> list[Any]:
         if not columns:
             raise ValueError(f"{name} has no columns; expected at least one")
         return columns
-    matrix = data if isinstance(data, np.ndarray) else np.asarray(data)
+    matrix = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         hint = f"; for one row use {name}.reshape(1, -1)" if matrix.ndim == 1 else ""
         raise ValueError(f"{name} must have shape (rows, columns), got shape {matrix.shape}{hint}")
