@@ -258,7 +258,7 @@ def busy(document: Document) -> str:
 
 
 def memory(document: Document) -> str:
-    """Return the table of bench.memory, bench.streams and bench.members."""
+    """Return the table of bench.memory, bench.streams, bench.members and bench.exported."""
     return table(
         ["what", "measured", "floor"],
         [
@@ -407,6 +407,7 @@ TABLES: dict[str, Maker] = {
     "memory": memory,
     "streams": memory,
     "members": memory,
+    "exported": memory,
     "planning": planning,
     "kernels": kernels,
 }

@@ -1,6 +1,7 @@
 """The benchmarks' own parts, and a quick trial of each with contenders that are always there."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bench import (  # noqa: E402
     busy,
     contest,
     estimators,
+    exported,
     kernels,
     machine,
     members,
@@ -291,6 +293,19 @@ def test_a_quick_planning_benchmark_times_every_case(capsys, monkeypatch):
     one, two = (row["steps"] for row in found["results"])
     assert 0 < one < two
     assert "µs a step" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="there is no gcc")
+def test_a_quick_benchmark_of_exported_networks_checks_and_times_them(capsys, monkeypatch):
+    monkeypatch.setattr(exported, "FLAGS", ("-O1",))
+    found = exported.main(["--quick", "--networks", "tiny"])
+    what = [row["what"] for row in found["rows"]]
+    assert what[:3] == ["tiny, predict", "tiny, float, gcc -O1", "tiny, float, gcc -Os"]
+    assert all(row["value"] > 0 for row in found["rows"])
+    assert "tiny, int8, gcc -O1" in capsys.readouterr().out
+    monkeypatch.setitem(exported.TOLERANCE, "int8", 0.0)
+    with pytest.raises(ValueError, match="results differ by"):
+        exported.main(["--quick", "--networks", "tiny"])
 
 
 def test_a_quick_benchmark_of_members_compares_them_with_models_one_by_one(capsys):
