@@ -195,6 +195,20 @@ def test_a_member_whose_loss_is_not_finite_ends_alone_and_says_so():
     assert same_bits(alone, members[2])
 
 
+def test_what_is_shown_are_means_over_the_members_that_have_the_epoch(capsys):
+    layers = [fm.Dense(8, "relu"), fm.Dense(2)]
+    members = fm.Members(fm.Sequential(layers, input_columns=6, seed=0), 3)
+    optimizers = [fm.SGD(0.01), fm.SGD(1e30), fm.SGD(0.02)]
+    with pytest.warns(fm.NonFiniteLossWarning):
+        first, _, last = members.fit(X, Y, epochs=2, optimizer=optimizers, verbose=2)
+    means = [(a + b) / 2 for a, b in zip(first["loss"], last["loss"], strict=True)]
+    said = [f"epoch {i}/2: loss {mean:.4g}" for i, mean in enumerate(means, 1)]
+    assert capsys.readouterr().out.splitlines() == said
+    for verbose in (True, 2):  # all of them end at once
+        with pytest.warns(fm.NonFiniteLossWarning):
+            members.fit(X, Y, epochs=2, optimizer=fm.SGD(1e30), verbose=verbose)
+
+
 def test_a_sequential_is_built_with_the_data():
     layers = [fm.Dense(8, "relu"), fm.Dense(3, "softmax")]
     members = fm.Members(fm.Sequential(layers, seed=4), 2)

@@ -351,7 +351,9 @@ class Course:
         with progress.Progress(self._epochs, self._display, self._done) as shown:
             count = 1
             while live := self.live:
-                most = min(self._most(i) for i in live)
+                # The orders of rows that are made ahead are those of all.
+                most = max(1, min(self.trainings[i].most_epochs() for i in live) // len(live))
+                most = min(most, *(self._left(i) for i in live))
                 count = min(most, count if shown.often else most)
                 start = time.perf_counter()
                 self._round(count, shown)
@@ -384,17 +386,20 @@ class Course:
     def _done(self) -> int:
         return max(training.history.epochs for training in self.trainings)
 
-    def _most(self, member: int) -> int:
+    def _left(self, member: int) -> int:
         training = self.trainings[member]
-        return min(training.most_epochs(), training.request.epochs - training.history.epochs)
+        return training.request.epochs - training.history.epochs
 
     def _round(self, count: int, shown: progress.Progress) -> None:
         live = {i: self.trainings[i] for i in self.live}
         self._scoring.begin(self._trainers, live)
         trainings = live.values()
         self._plan.run_jobs([training.next_epochs(count) for training in trainings])
-        done = [numbers for training in trainings if (numbers := training.took())]
-        shown.advance([_mean(epoch) for epoch in zip(*done, strict=False)])
+        done = [training.took() for training in trainings]
+        epochs = range(max(map(len, done)))  # a member may have ended before the others
+        means = [_mean([numbers[i] for numbers in done if i < len(numbers)]) for i in epochs]
+        if means:
+            shown.advance(means)
 
 
 def _mean(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
