@@ -9,6 +9,9 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef _WIN32
+#include <malloc.h>
+#endif
 #ifdef FASTMLP_SANITIZE_ADDRESS
 #include <sanitizer/asan_interface.h>
 #endif
@@ -49,7 +52,11 @@ class Arena {
 #else
     const std::size_t grain = n * sizeof(T) < kHugeFrom ? kAlignment : kHugePage;
     const std::size_t bytes = (n * sizeof(T) + grain - 1) / grain * grain;
+#ifdef _WIN32  // has no aligned_alloc, since its free could not give the memory back
+    fresh = _aligned_malloc(bytes, grain);
+#else
     fresh = std::aligned_alloc(grain, bytes);
+#endif
     if (!fresh) throw std::bad_alloc();
 #ifdef __linux__
     if (grain == kHugePage) madvise(fresh, bytes, MADV_HUGEPAGE);  // spares address translation
@@ -63,7 +70,11 @@ class Arena {
 
   void release_memory() {
     allow(size_);
+#ifdef _WIN32
+    _aligned_free(data_);
+#else
     std::free(data_);
+#endif
   }
 
   // Tells AddressSanitizer that the first n elements may be touched, and what is left of a longer

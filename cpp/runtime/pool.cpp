@@ -67,7 +67,7 @@ class Pool {
     if (refused_ && Clock::now() < again_) return nullptr;
     PoolThread* const thread = new PoolThread;
     try {
-      const SignalsBlocked blocked;
+      [[maybe_unused]] const SignalsBlocked blocked;
       std::thread(&PoolThread::serve, thread).detach();
       refused_ = false;
     } catch (const std::system_error&) {
