@@ -95,6 +95,8 @@ def test_the_guide_to_small_networks_solves_its_equations(tmp_path, monkeypatch)
 def test_the_guide_to_deployment_runs_and_its_c_says_what_the_model_does(
     tmp_path, monkeypatch, capsys
 ):
+    for package in ("onnx", "onnxruntime", "skl2onnx"):
+        pytest.importorskip(package)
     monkeypatch.syspath_prepend(str(tmp_path))
     names = run("guides/deployment.md", tmp_path, monkeypatch)
     assert capsys.readouterr().out.strip() == str(names["error"])
