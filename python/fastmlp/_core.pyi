@@ -91,7 +91,9 @@ class ProgramF32(_Program, metaclass=_Type): ...
 class ProgramF64(_Program, metaclass=_Type): ...
 
 def make_predictor(
-    program: ProgramF32 | ProgramF64, parameters: _Array
+    program: ProgramF32 | ProgramF64,
+    parameters: _Array,
+    inputs: Sequence[tuple[str, Sequence[int] | None]] = (),  # name, categories of its columns
 ) -> Callable[..., Any]: ...  # of (X, out), or also (…, training, samples, seed)
 def make_stepper(
     *,

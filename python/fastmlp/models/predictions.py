@@ -39,6 +39,15 @@ def not_planned(*given: Any) -> Any:
     return NotImplemented
 
 
+def _are_few(X: Any) -> bool:
+    """Tell whether an input, or the first of several, is an array of few rows."""
+    if isinstance(X, dict):
+        X = next(iter(X.values()), None)
+    elif isinstance(X, (list, tuple)):
+        X = X[0] if X else None
+    return isinstance(X, np.ndarray) and X.ndim == 2 and len(X) <= FEW_ROWS
+
+
 def _complete(nodes: Sequence[Node], results: list[Array], written: dict[Node, Array]) -> None:
     """Copy outputs that are one node, told apart by dropout alone or not at all."""
     for node, result in zip(nodes, results, strict=True):
@@ -222,26 +231,29 @@ class Predicting(Differentiable):
         if inference is None:
             with turns.building:
                 inference = plan, nodes = self._planned(training=False)
-                if self.network.index_limits == (None,):  # one input; indices are looked at
-                    one = self.network.outputs.form == ONE
-                    self._predictor = plan.predictor() if one else self._few_rows(nodes)
+                one = self.network.outputs.form == ONE
+                self._predictor = self._function(plan) if one else self._few_rows(nodes)
                 if self._turn is None or not self._turn.live:
                     self._predict = self._predictor
                 self._inference = inference
         return inference
+
+    def _function(self, plan: planner.Plan) -> Callable[..., Any]:
+        """Return a plan of one output as a plain function of arrays, see `Plan.predictor`."""
+        network = self.network
+        return plan.predictor(*network.input_nodes, categories=network.index_limits)
 
     def _few_rows(self, nodes: Sequence[Node]) -> Callable[..., Any]:
         """Return what predicts few rows of several outputs: as columns of one, in microseconds."""
         outputs = self.network.outputs
         side_by_side = nodes[0] if len(nodes) == 1 else g.concatenate(*nodes)
         plan = planner.plan([side_by_side], parameters=self.parameters, dtype=self.dtype)
-        joined = plan.predictor()
+        joined = self._function(plan)
         ends = list(accumulate(outputs.columns, initial=0))
         columns = [slice(begin, end) for begin, end in pairwise(ends)]
 
         def predict(X: Any, out: Any, *how: Any) -> Any:
-            given = isinstance(X, np.ndarray) and X.ndim == 2 and len(X) <= FEW_ROWS
-            if out is not None or not given:
+            if out is not None or not _are_few(X):
                 return NotImplemented
             y = joined(X, None, *how)
             return y if y is NotImplemented else outputs.arrange([y[:, c].copy() for c in columns])

@@ -226,25 +226,33 @@ class Plan:
             for node, result in zip(self.outputs, results, strict=True)
         ]
 
-    def predictor(self, x: Node | None = None) -> Callable[..., Any]:
-        """Return the plan of one input and one output as a function ``(X, out)``, for single rows.
+    def predictor(
+        self,
+        *inputs: Node,
+        categories: Sequence[Sequence[int] | None] = (),
+    ) -> Callable[..., Any]:
+        """Return the plan of one output as a function ``(X, out)``, for single rows.
 
-        `x` is the input; it may be left out if the output depends on its values. X is an array
-        (rows, columns) of numbers that the core knows, wherever they lie; out an array like the
-        result, or None. A C-contiguous X of the plan's dtype is read in place and not checked for
-        NaN. The function returns NotImplemented for anything else, and for numbers that have to be
-        converted and are not finite then. It may also be called as `Model.predict` is, ``(X, out,
-        training, samples, seed)``, and returns NotImplemented if any of these is not the default.
-        It is of the vector that the parameters have now.
+        `inputs` may be left out if there is one and the output depends on its values. X is an array
+        (rows, columns) of numbers that the core knows, wherever they lie; of several inputs a list
+        or tuple of such, or a dict by their names; out an array like the result, or None. With
+        `categories`, the columns of an input hold indices, which are looked at. A C-contiguous X of
+        the plan's dtype is read in place and not checked for NaN. The function returns
+        NotImplemented for anything else, and for numbers that have to be converted and are not
+        finite then. It may also be called as `Model.predict` is, ``(X, out, training, samples,
+        seed)``, and returns NotImplemented if any of these is not the default. It is of the vector
+        that the parameters have now.
         """
         if any(per_example(v.shape[0]) > 1 for v in self.outputs):
             raise ValueError("predictor: an output has several rows for each of the batch")
         order = topological_order(self.outputs)
         if any(v.op == "scheduled" for v in order):
             return lambda *given: NotImplemented  # its number is of a step: `run` knows which
-        used = tuple(v for v in order if v.op == "input")
-        flat, program = self._program(used if x is None else (x,))
-        function = _core.make_predictor(program, flat)
+        used = inputs or tuple(v for v in order if v.op == "input")
+        flat, program = self._program(used)
+        limits = categories or (None,) * len(used)
+        said = [(str(v.name), limit) for v, limit in zip(used, limits, strict=True)]
+        function = _core.make_predictor(program, flat, said)
         if not self._followed:
             return function
 
