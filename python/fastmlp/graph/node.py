@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from fastmlp.graph.foreign import NoArray
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
 
@@ -27,7 +28,7 @@ Array: TypeAlias = "NDArray[Any]"
 LEAVES: Final = frozenset({"input", "parameter", "constant", "scheduled"})
 
 
-class Node:
+class Node(NoArray):
     """One vertex v_i of a computation graph: immutable, compared and hashed by identity.
 
     Nodes are made by the functions of `fastmlp.graph` and by Python's operators; numbers and arrays
@@ -58,9 +59,6 @@ class Node:
     shape: Shape
     name: str | None
     value: Array | None
-
-    # NumPy then leaves `array * node` to Node.__rmul__.
-    __array_ufunc__ = None
 
     def __init__(
         self,

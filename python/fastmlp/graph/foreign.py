@@ -1,0 +1,72 @@
+"""What NumPy is told of nodes: they have no values yet, and its functions are not for them."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+# By the name of the function of NumPy (or SciPy); where it has another name here, that.
+_INSTEAD: Final = {
+    **{
+        name: f"g.{name}(…)"
+        for name in (
+            *("exp", "log", "sqrt", "sin", "cos", "tanh", "abs", "maximum", "negative", "power"),
+            *("sum", "mean", "argmax", "concatenate", "matmul", "softmax", "log_softmax"),
+        )
+    },
+    "absolute": "g.abs(…)",
+    "fabs": "g.abs(…)",
+    "square": "a**2",
+    "reciprocal": "1 / a",
+    "log1p": "g.log(1 + a)",
+    "expm1": "g.exp(a) - 1",
+    "expit": "g.logistic(…)",
+    "logaddexp": "g.softplus(b - a) + a",
+    "var": "g.variance(…)",
+    "std": "g.sqrt(g.variance(…))",
+    "average": "g.mean(…)",
+    "nanmean": "g.mean(…)",
+    "nansum": "g.sum(…)",
+    "norm": "g.sqrt(g.sum(a**2))",
+    "dot": "g.matmul(…) or a @ b",
+    "hstack": "g.concatenate(…)",
+    "column_stack": "g.concatenate(…)",
+    "clip": "g.maximum(…), and -g.maximum(-a, -b) for a minimum",
+    "minimum": "-g.maximum(-a, -b)",
+}
+# Python's operators between an array and a node, which NumPy is asked for first.
+_OPERATORS: Final = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "power": "pow",
+    "matmul": "matmul",
+}
+
+
+class NoArray:
+    """A base of `Node`: what NumPy's functions find when they are given one."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+        """Compute array ∘ node for Python's operators; refuse the rest."""
+        name = ufunc.__name__
+        if method == "__call__" and name in _OPERATORS:
+            left, right = inputs
+            if isinstance(left, NoArray):
+                return getattr(left, f"__{_OPERATORS[name]}__")(right)
+            return getattr(right, f"__r{_OPERATORS[name]}__")(left)
+        if method == "__call__" and name in ("equal", "not_equal"):
+            return (inputs[0] is inputs[1]) == (name == "equal")  # as nodes are compared
+        _refuse(f"np.{name}" + ("" if method == "__call__" else f".{method}"), name)
+
+    def __array_function__(self, func: Any, *_: Any) -> NoReturn:
+        """Refuse a function of arrays."""
+        module = func.__module__.replace("numpy", "np")
+        _refuse(f"{module}.{func.__name__}", func.__name__)
+
+
+def _refuse(function: str, name: str) -> NoReturn:
+    instead = f": write {_INSTEAD[name]}, where g is fastmlp.graph" if name in _INSTEAD else ""
+    raise TypeError(f"{function} computes with arrays, and was given a node of a graph{instead}")

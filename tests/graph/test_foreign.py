@@ -1,0 +1,87 @@
+"""Functions of NumPy are given nodes: a TypeError says what to write; operators work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from fastmlp import graph as g
+from fastmlp.graph.foreign import _INSTEAD
+
+x = g.input(3, "x")
+X = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.5]])
+FUNCTIONS = {
+    "np.mean": np.mean,
+    "np.sum": np.sum,
+    "np.max": np.max,
+    "np.var": np.var,
+    "np.median": np.median,
+    "np.average": np.average,
+    "np.argmax": np.argmax,
+    "np.cumsum": np.cumsum,
+    "np.where": lambda a: np.where(a, a, 0),
+    "np.dot": lambda a: np.dot(a, a),
+    "np.concatenate": lambda a: np.concatenate([a, a]),
+    "np.linalg.norm": np.linalg.norm,
+    "np.sin": np.sin,
+    "np.maximum": lambda a: np.maximum(a, 0),
+    "np.add.reduce": np.add.reduce,
+    "np.transpose": np.transpose,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_arrays_says_what_to_write_for_nodes(name):
+    with pytest.raises(TypeError, match="was given a node of a graph") as error:
+        FUNCTIONS[name](x)
+    assert str(error.value).startswith(f"{name} ")
+    short = name.rpartition(".")[2]
+    assert ("write" in str(error.value)) == (short in _INSTEAD)
+
+
+@pytest.mark.parametrize("name", [n for n in _INSTEAD.values() if n.endswith("(…)")])
+def test_what_is_said_instead_exists(name):
+    for one in name.split("("):
+        if one.startswith("g."):
+            assert callable(getattr(g, one[2:]))
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda a, v: a + v,
+        lambda a, v: a - v,
+        lambda a, v: a * v,
+        lambda a, v: a / (v * v + 1.0),
+        lambda a, v: (v * v + 1.0) ** a,
+        lambda a, v: np.float32(2) * v,
+        lambda a, v: np.add(v, a),
+        lambda a, v: np.ones((2, 2)) @ v,
+    ],
+)
+def test_operators_between_arrays_and_nodes_are_nodes(compute):
+    v = g.input(3, rows=2)
+    node = compute(np.array([[2.0, 3.0, -1.0]]), v)
+    expected = compute(np.array([[2.0, 3.0, -1.0]]), X)
+    assert isinstance(node, g.Node)
+    np.testing.assert_allclose(g.reference.evaluate(node, {v: X}), expected)
+
+
+def test_adding_to_a_variable_that_was_an_array_makes_it_a_node():
+    total = np.zeros(3)
+    total += x
+    assert isinstance(total, g.Node)
+
+
+def test_nodes_are_compared_by_identity_beside_arrays_too():
+    assert not np.bool_(np.float64(1.0) == x)
+    assert np.bool_(np.float64(1.0) != x)
+    assert x in [np.float64(3.0), x]
+
+
+def test_a_layer_of_numpys_function_says_so():
+    with pytest.raises(TypeError, match=r"np\.sin computes with arrays.*g\.sin"):
+        fm.Sequential([fm.Lambda(np.sin), fm.Dense(1)], input_columns=2)
+    with pytest.raises(TypeError, match=r"np\.mean computes with arrays.*g\.mean"):
+        fm.Sequential([fm.Lambda(lambda x: x - np.mean(x)), fm.Dense(1)], input_columns=2)
