@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import _checks, losses, metrics
 from fastmlp import graph as g
+from fastmlp.graph.rewriting import keeping_digits
 from fastmlp.networks.graphs import EvaluationGraph, TrainingGraph
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Head:
     def values(self, y: Node, t: Node) -> dict[str, Node]:
         """Return the loss of each example, then the metrics that are nodes, by name."""
         measured = {name: metric(y, t, self.loss) for name, metric in self.node_metrics.items()}
-        return {self.loss_name: self.loss(y, t)} | measured
+        return {self.loss_name: keeping_digits(self.loss(y, t))} | measured
 
 
 @dataclass(frozen=True)
