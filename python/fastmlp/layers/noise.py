@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import graph as g
-from fastmlp._checks import real
+from fastmlp import schedules
 from fastmlp.layers.base import Layer, Setting, only_input
+
+if TYPE_CHECKING:
+    from fastmlp.schedules import Schedule
 
 
 class GaussianNoise(Layer):
@@ -19,7 +22,8 @@ class GaussianNoise(Layer):
     Parameters
     ----------
     std
-        Their standard deviation, at least 0, in the unit of the inputs.
+        Their standard deviation, at least 0, in the unit of the inputs; or a schedule of it (see
+        `fastmlp.schedules`).
     name
         What summaries call it; gaussiannoise_1, gaussiannoise_2, … by default.
     trainable
@@ -33,10 +37,12 @@ class GaussianNoise(Layer):
     """
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "std": Setting(lambda value: real(value, "std", at_least=0))
+        "std": Setting(lambda value: schedules.checked(value, "std", at_least=0.0))
     }
 
-    def __init__(self, std: float, *, name: str | None = None, trainable: bool = True) -> None:
+    def __init__(
+        self, std: float | Schedule, *, name: str | None = None, trainable: bool = True
+    ) -> None:
         super().__init__(name=name, trainable=trainable)
         self.std = std
 
@@ -48,11 +54,19 @@ class GaussianNoise(Layer):
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return the input, with noise in training."""
-        return g.gaussian_noise(nodes[0], self.std, key) if training else nodes[0]
+        if not training:
+            return nodes[0]
+        std = schedules.in_graph(self.std, "std of noise", at_least=0.0)
+        return g.gaussian_noise(nodes[0], std, key)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
-        return {"std": self.std}
+        return {"std": schedules.config(self.std)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GaussianNoise:
+        """Return the layer whose `config` this is."""
+        return cls(**{**config, "std": schedules.from_config(config.get("std"))})
 
     def _arguments(self) -> list[str]:
-        return [f"{self.std:g}"]
+        return [repr(self.std) if callable(self.std) else f"{self.std:g}"]

@@ -28,7 +28,7 @@ ALIASES: dict[str, Loss] = {
         (LOSSES["quantile"], "pinball pinballloss quantileloss"),
         (LOSSES["cosine_similarity"], "cosinesimilarity"),
         (LOSSES["cross_entropy"], "categoricalcrossentropy sparsecategoricalcrossentropy"),
-        (LOSSES["cross_entropy"], "crossentropyloss nll nllloss"),
+        (LOSSES["cross_entropy"], "crossentropy crossentropyloss nll nllloss"),
         (BinaryCrossEntropy(columns="mean"), "bce bceloss bcewithlogits bcewithlogitsloss"),
         (BinaryCrossEntropy(columns="mean"), "binarycrossentropy"),
         (LOSSES["focal"], "categoricalfocalcrossentropy"),

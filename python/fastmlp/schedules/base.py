@@ -75,7 +75,7 @@ def checked(value: Any, name: str, *, at_least: float, below: float = math.inf) 
     return _checks.real(value, name, at_least=at_least, below=below)
 
 
-def in_graph(value: Any, name: str, *, at_least: float, below: float) -> float | Node:
+def in_graph(value: Any, name: str, *, at_least: float, below: float = math.inf) -> float | Node:
     """Return a number as it is, and a schedule as the node of its number in each step.
 
     Examples

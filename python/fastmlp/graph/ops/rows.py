@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, declare, describe
+from fastmlp.graph.node import (
+    Array,
+    Node,
+    Operand,
+    Run,
+    Shape,
+    apply,
+    as_node,
+    constant,
+    declare,
+    describe,
+)
 from fastmlp.graph.ops.columns import class_index, scatter
 from fastmlp.graph.ops.elementwise import exp
 from fastmlp.graph.ops.reductions import spread, sum
@@ -208,7 +219,7 @@ def dropout(a: Operand, rate: float | Node, key: int) -> Node:
     return as_node(a) if rate == 0 else apply("dropout", a, rate=float(rate), key=int(key))
 
 
-def gaussian_noise(a: Operand, deviation: float, key: int) -> Node:
+def gaussian_noise(a: Operand, deviation: float | Node, key: int) -> Node:
     """Return a plus normal numbers of mean 0 and this standard deviation.
 
     They are a function of (seed, step, key, row, column) alone, as dropout's zeros; the message
@@ -217,8 +228,8 @@ def gaussian_noise(a: Operand, deviation: float, key: int) -> Node:
     Parameters
     ----------
     a : node (b, n)
-    deviation : float, at least 0
-        At 0 the node itself is returned.
+    deviation : float of at least 0, or node (1, 1)
+        At the number 0 the node itself is returned. No message goes to a node.
     key : int
         Tells the random nodes of one graph apart.
 
@@ -226,6 +237,12 @@ def gaussian_noise(a: Operand, deviation: float, key: int) -> Node:
     ----------
     Box, Muller (1958), A note on the generation of random normal deviates.
     """
+    if isinstance(deviation, Node):
+        if deviation.shape != (1, 1):
+            raise ValueError(f"deviation: expected a number, got {describe(deviation.shape)}")
+        a = as_node(a)
+        zeros = spread(constant(0.0), a.shape)
+        return a + deviation * apply("gaussian_noise", zeros, deviation=1.0, key=int(key))
     if not 0 <= deviation < np.inf:
         raise ValueError(f"deviation: expected a number of at least 0, got {deviation!r}")
     if deviation == 0:
