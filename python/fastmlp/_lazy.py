@@ -73,7 +73,7 @@ class _Awaited:
 
 def after_import(module: str, then: Callable[[], None]) -> None:
     """Call a function as soon as a module is imported: now, if it is; it is not imported here."""
-    if module in sys.modules:
+    if sys.modules.get(module) is not None:  # None keeps it from being imported
         then()
     else:
         sys.meta_path.insert(0, _Awaited(module, then))

@@ -1,5 +1,8 @@
 """`Model.export`: the ending of the name says the format."""
 
+import subprocess
+import sys
+
 import pytest
 
 import fastmlp as fm
@@ -54,3 +57,23 @@ def test_every_format_replaces_a_file_whole_or_not_at_all(tmp_path, suffix):
 
 def test_a_module_is_loaded_by_its_name():
     assert _lazy.load("fastmlp.export.formats").FORMATS is FORMATS
+
+
+def test_without_the_package_onnx_one_is_told_what_to_install(tmp_path):
+    code = """
+import sys
+sys.modules |= dict.fromkeys(("onnx", "skl2onnx"))  # as if they were not installed
+import fastmlp as fm
+clf = fm.MLPClassifier(2, solver="lbfgs").fit([[0.0], [1.0]], [0, 1])
+for use in (fm.MLP([2, 1]).export, clf.export, fm.from_onnx):
+    try:
+        use("m.onnx")
+    except ImportError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    words = "ONNX files need the package onnx: pip install 'fastmlp[onnx]'"
+    assert done.stdout.splitlines() == [words] * 3
+    assert list(tmp_path.iterdir()) == []

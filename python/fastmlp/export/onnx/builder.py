@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-try:
+try:  # here alone, so that who has no onnx is told what to install
     import onnx as onnx
-    from onnx import helper, numpy_helper
+    import onnx.checker
+    from google.protobuf.message import DecodeError as DecodeError
+    from onnx import helper as helper
+    from onnx import numpy_helper
 except ImportError as error:
     raise ImportError("ONNX files need the package onnx: pip install 'fastmlp[onnx]'") from error
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
-from onnx import helper
 
-from fastmlp.export.onnx.builder import ROWS, Builder
+from fastmlp.export.onnx.builder import ROWS, Builder, helper, onnx
 from fastmlp.export.onnx.writing import as_model, network_values
 
 if TYPE_CHECKING:

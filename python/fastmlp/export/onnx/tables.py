@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import onnx
-from onnx import helper
 
 from fastmlp.data.columns.base import shrinking
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
@@ -19,7 +17,7 @@ from fastmlp.data.columns.date import PARTS, DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.texts import numbers_of
-from fastmlp.export.onnx.builder import ROWS, Builder
+from fastmlp.export.onnx.builder import ROWS, Builder, helper, onnx
 from fastmlp.export.onnx.estimating import Labels, label_values
 from fastmlp.export.onnx.writing import as_model, graph_values
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from fastmlp.data import arrays
-from fastmlp.export.onnx.builder import onnx
+from fastmlp.export.onnx.builder import DecodeError, onnx
 
 if TYPE_CHECKING:
     from os import PathLike

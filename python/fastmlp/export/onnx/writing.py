@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import onnx.checker
-from onnx import helper
-
 from fastmlp import config
 from fastmlp.data import files
 from fastmlp.export.onnx import builder as build
-from fastmlp.export.onnx.builder import Builder
+from fastmlp.export.onnx.builder import Builder, helper, onnx
 from fastmlp.export.onnx.operations import operator_of
 from fastmlp.graph.node import LEAVES, Node, topological_order
 from fastmlp.training import turns
