@@ -40,7 +40,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "config": "__version__ get_num_threads set_num_threads show_versions",
         "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor from_sklearn "
         "to_sklearn",
-        "export.conversions": "from_onnx from_torch to_torch",
+        "export.conversions": "from_keras from_onnx from_torch to_torch",
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "

@@ -27,6 +27,7 @@ from fastmlp.estimators import TabularClassifier as TabularClassifier
 from fastmlp.estimators import TabularRegressor as TabularRegressor
 from fastmlp.estimators import from_sklearn as from_sklearn
 from fastmlp.estimators import to_sklearn as to_sklearn
+from fastmlp.export.conversions import from_keras as from_keras
 from fastmlp.export.conversions import from_onnx as from_onnx
 from fastmlp.export.conversions import from_torch as from_torch
 from fastmlp.export.conversions import to_torch as to_torch

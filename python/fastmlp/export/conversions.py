@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.models.base import Owner
@@ -123,6 +125,62 @@ def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) ->
     from fastmlp.export.torch import reading
 
     model: Model = reading.from_torch(module, input_columns)
+    return model
+
+
+def from_keras(source: Any) -> Model:
+    """Return the model that computes what a model of Keras computes.
+
+    Parameters
+    ----------
+    source : path-like or keras.Model
+        A file ``.keras`` that Keras 3 wrote; it need not be installed, but h5py must: ``pip install
+        'fastmlp[keras]'``. Or a Sequential or Functional model in memory, which is not changed: so
+        models of the older ``.h5`` are taken, which Keras loads.
+
+    Returns
+    -------
+    Model
+        With copies of the weights, float32 or float64; a `Sequential` where all stands in a row.
+        Layers have the names they had, and those that are not trainable are not.
+
+    Raises
+    ------
+    ValueError
+        If something in it has no counterpart, which is named by its layer; if a file is none of
+        Keras's, claims other sizes than it has, or has arrays that do not fit. No code of a file is
+        ever run, nothing outside of it is read.
+    FileNotFoundError, OSError
+        If there is no such file, or it cannot be read.
+    TypeError
+        If it is neither.
+    ImportError
+        If h5py is missing.
+
+    Notes
+    -----
+    It takes InputLayer, Dense, Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax, Dropout,
+    GaussianNoise, BatchNormalization, LayerNormalization, RMSNormalization, Embedding of one
+    column, Add, Multiply, Concatenate, Flatten, and models within models. In training a
+    BatchNormalization of Keras divides the variance that it keeps by n, ours as PyTorch by n − 1.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> fm.MLP([4, 8, 3], output="softmax", seed=0).export("m.keras")  # doctest: +SKIP
+    >>> fm.from_keras("m.keras")  # doctest: +SKIP
+    <Sequential 4 → 8 relu → 3 softmax; 67 parameters, float32>
+    """
+    is_path = isinstance(source, (str, os.PathLike))
+    if not is_path and not (hasattr(source, "get_config") and hasattr(source, "layers")):
+        raise TypeError(f"source must be a path or a model of Keras, got {type(source).__name__}")
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise ImportError("from_keras needs h5py: pip install 'fastmlp[keras]'") from error
+    from fastmlp.export.keras import reading
+
+    model: Model = reading.from_file(Path(source)) if is_path else reading.from_live(source)
     return model
 
 

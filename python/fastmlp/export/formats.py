@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # and what it is. Loaded when first used.
 FORMATS: dict[str, tuple[str, str]] = {
     ".onnx": ("onnx.writing", "ONNX"),
+    ".keras": ("keras.writing", "Keras"),
     ".h": ("c", "C"),
     ".js": ("javascript", "JavaScript"),
     ".mjs": ("javascript", "JavaScript"),

@@ -314,15 +314,18 @@ class Owner:
             Where to; its ending says the format. A file that is there is replaced, whole or not at
             all.
 
-            =========  =========================================================================
-            ``.onnx``  ONNX of operator set 17, for any number of rows, in the model's type, with
-                       the names of inputs and outputs; one output alone is ``y``. It needs the
-                       package onnx, ``pip install 'fastmlp[onnx]'``.
-            ``.h``     One header of C99, also C++, with a function of one row,
-                       ``<name>_predict(x, y)``: no memory is allocated, libm is all it needs.
-            ``.js``    One ES module with ``predict(x, rows)`` on typed arrays; also ``.mjs``.
-            ``.py``    One module of Python with ``predict(x)`` that needs NumPy alone, to read too.
-            =========  =========================================================================
+            ==========  ========================================================================
+            ``.onnx``   ONNX of operator set 17, for any number of rows, in the model's type, with
+                        the names of inputs and outputs; one output alone is ``y``. It needs the
+                        package onnx, ``pip install 'fastmlp[onnx]'``.
+            ``.keras``  A file that Keras 3 loads, Sequential or Functional. It needs the package
+                        h5py, ``pip install 'fastmlp[keras]'``.
+            ``.h``      One header of C99, also C++, with a function of one row,
+                        ``<name>_predict(x, y)``: no memory is allocated, libm is all it needs.
+            ``.js``     One ES module with ``predict(x, rows)`` on typed arrays; also ``.mjs``.
+            ``.py``     One module of Python with ``predict(x)`` that needs NumPy alone, to read
+                        too.
+            ==========  ========================================================================
         **settings
             Those of the format. Of ``.h``: `name` begins the names in the header, by default that
             of the file; with ``quantize="int8"`` weights are int8 with a scale for each output, and

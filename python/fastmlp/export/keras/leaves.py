@@ -1,0 +1,238 @@
+"""Layers of Keras that take one value as layers of ours, and the places of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from fastmlp import graph as g
+from fastmlp import layers
+from fastmlp.export.keras.names import ACTIVATIONS
+from fastmlp.layers.base import Layer
+
+
+class Found(NamedTuple):
+    """Layers one after the other, and names of the first one's parameters in Keras's order.
+
+    A name with ``.T`` is stored the other way round. `given` are numbers that Keras has in its
+    settings.
+    """
+
+    layers: list[Layer]
+    names: list[str] = []  # noqa: RUF012
+    given: Mapping[str, Any] = {}
+
+
+class Config:
+    """The settings of a layer, each a ValueError if it is missing or means what we have not."""
+
+    def __init__(self, settings: Any) -> None:
+        if not isinstance(settings, dict):
+            raise ValueError(f"its config must be a mapping, not {type(settings).__name__}")
+        self.settings = settings
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.settings:
+            raise ValueError(f"its config has no {name!r}")
+        return self.settings[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting, or the default."""
+        return self.settings.get(name, default)
+
+    def need(self, name: str, *wanted: Any) -> None:
+        """Refuse a setting that is there and is none of these."""
+        given = self.settings.get(name, wanted[0])
+        if not any(type(given) is type(one) and given == one for one in wanted):
+            allowed = " or ".join(map(repr, wanted))
+            raise ValueError(f"{name}={given!r} has no counterpart, only {allowed}")
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a yes or no."""
+        self.need(name, default, not default)
+        return bool(self.settings.get(name, default))
+
+
+_LAST: Final = (-1, 1, [-1], [1])
+_BY_KERAS: Final = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
+    "swish": "silu",
+    "exp": "exp",
+}
+
+
+def activation(given: Any) -> list[Layer]:
+    """Return an activation of Keras as layers: none if it does nothing."""
+    if given is None or given == "linear":
+        return []
+    if isinstance(given, dict) and given.get("class_name") == "function":
+        raise ValueError(
+            f"activation {str(given.get('config'))[:60]!r} is a function of its author's: no code "
+            "of a file is run"
+        )
+    if given == "leaky_relu":
+        return [_slope(0.2)]
+    if given == "log_softmax":
+        return [layers.Activation(g.log_softmax)]
+    if not isinstance(given, str) or given not in _BY_KERAS:
+        raise ValueError(f"activation {str(given)[:60]!r} has no counterpart in fastmlp")
+    return [layers.Activation(_BY_KERAS[given])]
+
+
+def _slope(slope: Any) -> Layer:
+    """Return leaky ReLU of a slope that is not trained."""
+    if slope == 0.01:
+        return layers.Activation("leaky_relu")
+    if slope == 0:
+        return layers.Activation("relu")
+    return layers.PReLU(shared=True, slopes_initializer=slope, trainable=False)
+
+
+def _sloped(slope: Any) -> Found:
+    layer = _slope(slope)
+    given = {"slopes": [[float(slope)]]} if isinstance(layer, layers.PReLU) else {}
+    return Found([layer], [], given)
+
+
+def _dense(config: Config, columns: int) -> Found:
+    config.need("quantization_config", None)
+    use_bias = config.flag("use_bias", True)
+    after = activation(config.get("activation"))
+    layer = layers.Dense(config["units"], use_bias=use_bias)
+    if len(after) == 1 and isinstance(after[0], layers.Activation):
+        layer.activation, after = after[0].activation, []
+    names = ["weights.T", *["biases"][: int(use_bias)]]
+    return Found([layer, *after], names)
+
+
+def _activation(config: Config, columns: int) -> Found:
+    given = config["activation"]
+    if given == "leaky_relu":
+        return _sloped(0.2)
+    return Found(activation(given))
+
+
+def _dropout(config: Config, columns: int) -> Found:
+    config.need("noise_shape", None)
+    return Found([layers.Dropout(config["rate"])])
+
+
+def _noise(config: Config, columns: int) -> Found:
+    return Found([layers.GaussianNoise(config["stddev"])])
+
+
+def _batch_norm(config: Config, columns: int) -> Found:
+    config.need("axis", *_LAST)
+    config.need("renorm", False)
+    momentum = config.get("momentum", 0.99)
+    if not isinstance(momentum, (int, float)):
+        raise ValueError(f"momentum must be a number, got {momentum!r}")
+    return _normalization(
+        layers.BatchNorm,
+        config,
+        {"momentum": max(0.0, 1 - momentum)},
+        ["running_mean", "running_var"],
+    )
+
+
+def _layer_norm(config: Config, columns: int) -> Found:
+    config.need("axis", *_LAST)
+    config.need("rms_scaling", False)
+    return _normalization(layers.LayerNorm, config, {}, [])
+
+
+def _normalization(
+    kind: type[Any], config: Config, settings: dict[str, Any], more: list[str]
+) -> Found:
+    scale, center = config.flag("scale", True), config.flag("center", True)
+    layer = kind(
+        epsilon=config.get("epsilon", 1e-3), use_scale=scale, use_offset=center, **settings
+    )
+    return Found([layer], [*["scale"][: int(scale)], *["offset"][: int(center)], *more])
+
+
+def _rms_norm(config: Config, columns: int) -> Found:
+    config.need("axis", *_LAST)
+    layer = layers.RMSNorm(config.get("epsilon", 1e-6), use_offset=False)
+    return Found([layer], ["scale"])
+
+
+def _embedding(config: Config, columns: int) -> Found:
+    config.need("mask_zero", False)
+    config.need("quantization_config", None)
+    if columns != 1:
+        raise ValueError(f"it shares one table between {columns} columns, which has no counterpart")
+    return Found([layers.Embedding(config["input_dim"], config["output_dim"])], ["weights"])
+
+
+def _prelu(config: Config, columns: int) -> Found:
+    config.need("shared_axes", None, [1])
+    return Found([layers.PReLU(shared=config.get("shared_axes") == [1])], ["slopes"])
+
+
+def _leaky_relu(config: Config, columns: int) -> Found:
+    slope = config.get("negative_slope", config.get("alpha", 0.3))
+    return _sloped(slope)
+
+
+def _elu(config: Config, columns: int) -> Found:
+    config.need("alpha", 1.0, 1)
+    return Found([layers.Activation("elu")])
+
+
+def _relu(config: Config, columns: int) -> Found:
+    config.need("max_value", None)
+    config.need("threshold", 0.0, 0)
+    return _sloped(config.get("negative_slope", 0.0) or 0)
+
+
+def _softmax(config: Config, columns: int) -> Found:
+    config.need("axis", *_LAST)
+    return Found([layers.Activation("softmax")])
+
+
+def _same(config: Config, columns: int) -> Found:
+    return Found([])
+
+
+def _reshape(config: Config, columns: int) -> Found:
+    if tuple(config["target_shape"]) not in ((columns,), (-1,)):
+        raise ValueError(
+            f"target_shape={config['target_shape']!r} has no counterpart: rows stay rows"
+        )
+    return Found([])
+
+
+def _factors(config: Config, columns: int) -> Found:
+    config.need("equation", "ab,b->ab")
+    config.need("output_shape", [columns], columns)
+    config.need("bias_axes", None)
+    config.need("activation", None, "linear")
+    return Found([layers.Scale()], ["scale"])
+
+
+# Class -> (settings, columns of the input) -> layers.
+LEAVES: Final[dict[str, Callable[[Config, int], Found]]] = {
+    "Dense": _dense,
+    "Activation": _activation,
+    "Dropout": _dropout,
+    "GaussianNoise": _noise,
+    "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "RMSNormalization": _rms_norm,
+    "Embedding": _embedding,
+    "PReLU": _prelu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
+    "ReLU": _relu,
+    "Softmax": _softmax,
+    "Flatten": _same,
+    "Identity": _same,
+    "Reshape": _reshape,
+    "EinsumDense": _factors,
+}
+# Those that take several.
+JOINS: Final[dict[str, type[Layer]]] = {
+    "Add": layers.Add,
+    "Multiply": layers.Multiply,
+    "Concatenate": layers.Concatenate,
+}

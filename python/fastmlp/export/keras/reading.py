@@ -1,0 +1,340 @@
+"""A model of Keras as one of ours: from a file, which needs no Keras, or from memory."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fastmlp import layers
+from fastmlp.export import building
+from fastmlp.export.keras.leaves import JOINS, LEAVES, Config, Found
+from fastmlp.export.keras.stores import Live, Numbers, Scope, opened
+from fastmlp.layers.base import Input, Layer, Symbol
+from fastmlp.models.container import MOST_WORDS
+
+_MODELS: Final = ("Sequential", "Functional", "Model")
+
+
+def from_file(path: Path) -> Any:
+    """Return the model in a file; its errors name the file."""
+    try:
+        described, scope = opened(path)
+        return _Reading().model(described, scope)
+    except FileNotFoundError:
+        raise
+    except (
+        *(ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError),
+        *(RecursionError, RuntimeError, TypeError, ValueError, EOFError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
+        said = str(error)
+        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
+        raise ValueError(f"cannot read {str(path)!r}: {said}") from None
+
+
+def from_live(model: Any) -> Any:
+    """Return the model in memory."""
+    kinds = [cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _MODELS[:2]]
+    if not kinds:
+        raise ValueError(
+            f"{type(model).__name__} is neither Sequential nor Functional: what its call does is "
+            "known to it alone"
+        )
+    described = {"class_name": kinds[0], "config": model.get_config()}
+    return _Reading().model(described, Live(model))
+
+
+class _Item:
+    """A layer in a description, or a model within one."""
+
+    def __init__(self, described: Any, scope: Scope) -> None:
+        if not isinstance(described, dict) or not isinstance(described.get("class_name"), str):
+            raise ValueError("a layer in its description must have a class_name and a config")
+        self.kind: str = described["class_name"]
+        self.config = Config(described.get("config"))
+        name = described.get("name", self.config.get("name"))
+        self.name = name if isinstance(name, str) else self.kind.lower()
+        self.title = f"layer {self.name[:60]!r}, {self.kind[:60]}"
+        registered = described.get("registered_name")
+        if registered not in (None, self.kind):
+            raise ValueError(f"{self.title}: a class of its author's: no code of a file is run")
+        nodes = described.get("inbound_nodes", [])
+        if not isinstance(nodes, list):
+            raise ValueError(f"{self.title}: its inbound_nodes must be a list")
+        self.nodes = nodes
+        self.arrays, self.inner = scope.arrays(self.kind, self.name)
+        self.layers: list[Layer] | None = None  # ours, once it has been called
+        self.items: list[_Item] | None = None  # of a model
+
+
+class _Reading:
+    """One model's layers, with the arrays that are to be read."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Layer, dict[str, tuple[Numbers, bool] | Any]] = {}
+        self.names: set[str] = set()
+        self.inputs: list[Input] = []
+
+    def model(self, described: Any, scope: Scope) -> Any:
+        if not isinstance(described, dict) or described.get("class_name") not in _MODELS:
+            kind = described.get("class_name") if isinstance(described, dict) else described
+            raise ValueError(f"{str(kind)[:60]!r} is none of {', '.join(_MODELS)}")
+        config = Config(described.get("config"))
+        outputs = self._run(described["class_name"], config, scope, None, None)
+        structure = building.structure_of(self.inputs, outputs)
+        kinds = [np.dtype(np.float32)]
+        for layer, name, specs in zip(
+            structure.layers, structure.names, structure.specs, strict=True
+        ):
+            own = self.numbers.get(layer, {})
+            for spec in specs:
+                if spec.name not in own:
+                    raise ValueError(f"{spec.name} of layer {name!r} are missing")
+                if isinstance(own[spec.name], tuple):
+                    (shape, dtype, _), turned = own[spec.name]
+                    shape = shape[::-1] if turned else shape
+                    if shape not in (spec.shape, spec.array_shape):
+                        raise ValueError(
+                            f"{spec.name} of layer {name!r} must have the shape "
+                            f"{spec.array_shape}, and have {shape}"
+                        )
+                    kinds.append(dtype)
+        weights = {
+            layer: {name: _read(numbers) for name, numbers in own.items()}
+            for layer, own in self.numbers.items()
+        }
+        return building.model_of(self.inputs, outputs, weights, max(kinds))
+
+    # --------------------------------------------------------------------------------- models
+
+    def _run(
+        self,
+        kind: str,
+        config: Config,
+        scope: Scope,
+        given: list[Symbol] | None,
+        item: _Item | None,
+    ) -> Any:
+        """Return the outputs of a model for these inputs, or for inputs of its own."""
+        found = config["layers"]
+        if not isinstance(found, list) or not found:
+            raise ValueError("a model's layers must be a list of one at least")
+        items = item.items if item is not None else None
+        if items is None:
+            items = [_Item(described, scope) for described in found]
+            if item is not None:
+                item.items = items
+        if kind == "Sequential":
+            return self._sequential(items, config, given)
+        return self._functional(items, config, given)
+
+    def _sequential(self, items: list[_Item], config: Config, given: list[Symbol] | None) -> Symbol:
+        rest = items[1:] if items[0].kind == "InputLayer" else items
+        if given is None:
+            place = items[0].config
+            shape = _shape_in(place) or config.get("build_input_shape")
+            symbol: Symbol = self._input(shape, items[0].name if rest is not items else None)
+        elif len(given) == 1:
+            (symbol,) = given
+        else:
+            raise ValueError(f"a Sequential takes one input, not {len(given)}")
+        for item in rest:
+            symbol = self._called(item, [symbol])
+        return _made(symbol)
+
+    def _functional(self, items: list[_Item], config: Config, given: list[Symbol] | None) -> Any:
+        by_name = {item.name: item for item in items}
+        if len(by_name) != len(items):
+            raise ValueError("two of its layers have one name")
+        values: dict[tuple[str, int], Symbol] = {}
+        places = _places(config["input_layers"])
+        entries = list(places.values()) if isinstance(places, dict) else places
+        if given is not None and len(given) != len(entries):
+            raise ValueError(f"it takes {len(entries)} inputs, not {len(given)}")
+        for i, key in enumerate(entries):
+            entry = by_name.get(key[0])
+            if entry is None or entry.kind != "InputLayer" or key in values:
+                raise ValueError(f"its input {key[0][:60]!r} is no InputLayer of its own")
+            if given is None:
+                values[key] = self._input(_shape_in(entry.config), entry.name)
+            else:
+                values[key] = given[i]
+        outputs = _places(config["output_layers"])
+        wanted = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        for key in wanted:
+            self._evaluate(key, by_name, values)
+        if isinstance(outputs, dict):
+            return {name: _made(values[key]) for name, key in outputs.items()}
+        return _made(values[wanted[0]]) if len(wanted) == 1 else [_made(values[k]) for k in wanted]
+
+    def _evaluate(
+        self,
+        wanted: tuple[str, int],
+        by_name: dict[str, _Item],
+        values: dict[tuple[str, int], Symbol],
+    ) -> None:
+        """Call what a value depends on, each layer after those it takes."""
+        todo = [wanted]
+        open_: set[tuple[str, int]] = set()
+        while todo:  # a loop, not a recursion: networks may be thousands of layers deep
+            key = todo[-1]
+            if key in values:
+                todo.pop()
+                continue
+            item = by_name.get(key[0])
+            if item is None or not 0 <= key[1] < len(item.nodes):
+                raise ValueError(f"it names {key[0][:60]!r} at call {key[1]}, which is not there")
+            sources = _sources(item, key[1])
+            missing = [source for source in sources if source not in values]
+            if not missing:
+                values[key] = self._called(item, [values[source] for source in sources])
+                continue
+            if key in open_:
+                raise ValueError(f"{item.title} depends on itself")
+            open_.add(key)
+            todo += missing
+
+    def _input(self, shape: Any, name: str | None) -> Input:
+        if not isinstance(shape, (list, tuple)) or len(shape) != 2:
+            raise ValueError(
+                f"its input must be rows of columns, a shape like [null, 4], not {shape!r}: build "
+                "the model before it is saved"
+            )
+        self.inputs.append(Input(shape[1], name if name and ":" not in name else None))
+        return self.inputs[-1]
+
+    # --------------------------------------------------------------------------------- layers
+
+    def _called(self, item: _Item, sources: list[Symbol]) -> Symbol:
+        try:
+            if item.kind in _MODELS:
+                found = self._run(item.kind, item.config, item.inner, sources, item)
+                if not isinstance(found, Symbol):
+                    raise ValueError("a model inside of a model must have one output")
+                return found
+            if item.kind in JOINS:
+                return self._joined(item, sources)
+            if item.kind not in LEAVES:
+                code = ": no code of a file is run" if item.kind == "Lambda" else ""
+                raise ValueError(f"it has no counterpart in fastmlp{code}")
+            if len(sources) != 1:
+                raise ValueError(f"it is called with {len(sources)} values")
+            if item.layers is None:
+                item.layers = self._converted(item, sources[0].columns)
+            return building.chain(sources[0], item.layers)
+        except (TypeError, ValueError) as error:
+            if str(error).startswith("layer "):
+                raise
+            raise ValueError(f"{item.title}: {error}") from None
+
+    def _joined(self, item: _Item, sources: list[Symbol]) -> Symbol:
+        if item.kind == "Concatenate":
+            item.config.need("axis", -1, 1)
+        if item.layers is None:
+            item.layers = [JOINS[item.kind]()]
+            self._name(item.layers[0], item)
+        return item.layers[0](sources)
+
+    def _converted(self, item: _Item, columns: int) -> list[Layer]:
+        found: Found = LEAVES[item.kind](item.config, columns)
+        if len(item.arrays) != len(found.names):
+            raise ValueError(f"it has {len(item.arrays)} arrays, expected {len(found.names)}")
+        own: dict[str, Any] = dict(found.given)
+        for name, numbers in zip(found.names, item.arrays, strict=True):
+            own[name.removesuffix(".T")] = (numbers, name.endswith(".T"))
+        if found.layers:
+            self.numbers[found.layers[0]] = own
+            self._name(found.layers[0], item)
+        for layer in found.layers[1:]:  # the slope of an activation
+            if isinstance(layer, layers.PReLU):
+                slope = layer.slopes_initializer(np.random.default_rng(0), (1, 1))
+                self.numbers[layer] = {"slopes": slope}
+        if not item.config.flag("trainable", True):
+            for layer in found.layers:
+                layer.trainable = False
+        return found.layers
+
+    def _name(self, layer: Layer, item: _Item) -> None:
+        """Let a layer have Keras's name, if no other has it."""
+        if item.name and ":" not in item.name and item.name not in self.names:
+            self.names.add(item.name)
+            layer.name = item.name
+
+
+def _read(numbers: Any) -> Any:
+    if not isinstance(numbers, tuple):
+        return numbers
+    (_, _, read), turned = numbers
+    return read().T if turned else read()
+
+
+def _made(symbol: Symbol) -> Symbol:
+    """Return a symbol that a layer makes, as outputs of ours are."""
+    return layers.Activation("identity")(symbol) if symbol.layer is None else symbol
+
+
+def _shape_in(config: Config) -> Any:
+    """Return the shape of an input, with its rows, by one of the names it has had."""
+    return config.get("batch_shape") or config.get("batch_input_shape")
+
+
+def _places(given: Any) -> Any:
+    """Return the (layer, call) of an input or output, or a list or dict of them."""
+
+    def place(one: Any) -> tuple[str, int]:
+        if (
+            not isinstance(one, (list, tuple))
+            or len(one) != 3
+            or not isinstance(one[0], str)
+            or type(one[1]) is not int
+            or one[2] != 0
+        ):
+            raise ValueError("an input or output of a model must be [layer, call, 0]")
+        return one[0], one[1]
+
+    if isinstance(given, dict) and given:
+        return {str(name): place(one) for name, one in given.items()}
+    if isinstance(given, (list, tuple)) and given and isinstance(given[0], str):
+        return [place(given)]
+    if isinstance(given, (list, tuple)) and given:
+        return [place(one) for one in given]
+    raise ValueError("a model's inputs and outputs must be a list or a mapping")
+
+
+def _sources(item: _Item, call: int) -> list[tuple[str, int]]:
+    """Return the values that a call of a layer takes."""
+    node = item.nodes[call]
+    if isinstance(node, dict):
+        return _tensors(item, node)
+    if not isinstance(node, (list, tuple)) or not node:
+        raise ValueError(f"{item.title}: a call must name what it takes")
+    found = []
+    for one in node:  # as Keras 2 wrote it
+        if not isinstance(one, (list, tuple)) or len(one) not in (3, 4):
+            raise ValueError(f"{item.title}: a call must name what it takes")
+        if len(one) == 4 and one[3]:
+            raise ValueError(f"{item.title}: it is called with settings, which have no counterpart")
+        found += _places([one[:3]])
+    return found
+
+
+def _tensors(item: _Item, node: dict[str, Any]) -> list[tuple[str, int]]:
+    kwargs = node.get("kwargs") or {}
+    if not isinstance(kwargs, dict) or any(value is not None for value in kwargs.values()):
+        raise ValueError(f"{item.title}: it is called with settings, which have no counterpart")
+    args = node.get("args")
+    if isinstance(args, (list, tuple)) and len(args) == 1 and isinstance(args[0], (list, tuple)):
+        (args,) = args
+    if not isinstance(args, (list, tuple)) or not args:
+        raise ValueError(f"{item.title}: a call must name what it takes")
+    found = []
+    for one in args:
+        inner = one.get("config") if isinstance(one, dict) else None
+        if not isinstance(inner, dict) or one.get("class_name") != "__keras_tensor__":
+            raise ValueError(f"{item.title}: it takes {str(one)[:60]}, which is made by no layer")
+        found += _places([inner.get("keras_history")])
+    return found

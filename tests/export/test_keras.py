@@ -1,0 +1,512 @@
+"""Models as files of Keras and back; against Keras itself where it is installed."""
+
+import io
+import json
+import os
+import re
+import zipfile
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from exported_cases import TOLERANCE, compare
+from exported_models import DTYPES, MODELS, model_of, predicted
+
+h5py = pytest.importorskip("h5py")
+# Keras's own, with the backend of PyTorch.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(16, 5)).astype(np.float32)
+# What Keras has no layer for.
+REFUSED = {
+    "activation threshold": "no activation 'threshold'",
+    "activation sin": "no activation 'sin'",
+    "Dense in groups": "no such layer",
+    "Lambda": "no such layer",
+    "Lambda tied": "no such layer",
+    "NumericEmbedding": "no such layer",
+    "NumericEmbedding piecewise": "no such layer",
+}
+# What is several layers of Keras, which are none of ours when they are read.
+ONE_WAY = ("activation gaussian", "activation gelu_tanh", "ParametricActivation", "Embedding")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in REFUSED])
+def test_what_is_written_is_read_back(name, dtype, tmp_path):
+    model, rows = model_of(name, dtype)
+    model.export(tmp_path / "m.keras")
+    before = (tmp_path / "m.keras").read_bytes()
+    if name in ONE_WAY:
+        with pytest.raises(ValueError, match="has no counterpart"):
+            fm.from_keras(tmp_path / "m.keras")
+        return
+    back = fm.from_keras(str(tmp_path / "m.keras"))
+    assert back.dtype == model.dtype
+    compare(predicted(back, rows), predicted(model, rows), dtype, name)
+    back.export(tmp_path / "m.keras")
+    # Tile comes back as a concatenation of another name, what does nothing not at all.
+    if name not in ("Tile", "activation identity"):
+        assert (tmp_path / "m.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_keras_has_not_is_named_and_nothing_is_written(name, tmp_path):
+    model, _ = model_of(name, "float32")
+    with pytest.raises(ValueError, match=f"layer '[a-z_0-9]+', .*{REFUSED[name]}"):
+        model.export(tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_come_back(tmp_path):
+    layers = [
+        fm.Dense(6, "relu", name="first", trainable=False),
+        fm.Dropout(0.25),
+        fm.BatchNorm(0.125, 1e-4),
+        fm.layers.GaussianNoise(0.5),
+        fm.LayerNorm(1e-2, use_offset=False),
+        fm.Dense(2, "leaky_relu", use_bias=False),
+        fm.layers.PReLU(shared=True),
+    ]
+    fm.Sequential(layers, input_columns=5, seed=0).export(tmp_path / "m.keras")
+    back = fm.from_keras(tmp_path / "m.keras")
+    assert isinstance(back, fm.Sequential)
+    assert [repr(layer).replace("name='first', ", "") for layer in back.layers] == [
+        "Dense(6, 'relu', trainable=False)",
+        "Dropout(0.25, name='dropout_1')",
+        "BatchNorm(momentum=0.125, epsilon=0.0001, name='batchnorm_1')",
+        "GaussianNoise(0.5, name='gaussiannoise_1')",
+        "LayerNorm(epsilon=0.01, use_offset=False, name='layernorm_1')",
+        "Dense(2, 'identity', use_bias=False, name='dense_1')",
+        "Activation('leaky_relu', name='dense_1_activation')",
+        "PReLU(shared=True, name='prelu_1')",
+    ]
+
+
+def test_names_of_inputs_and_outputs_and_shared_layers_come_back(tmp_path):
+    a, b, shared = fm.Input(3, "a"), fm.Input(3, "b"), fm.Dense(4, "tanh", name="shared")
+    both = fm.layers.add([shared(a), shared(b)])
+    outputs = {"z": fm.Dense(1)(both), "m": fm.layers.multiply([both, shared(a)])}
+    model = fm.Model([a, b], outputs, seed=0)
+    model.export(tmp_path / "m.keras")
+    back = fm.from_keras(tmp_path / "m.keras")
+    assert [x.name for x in back.network.inputs] == ["a", "b"]
+    rows = {"a": X[:, :3], "b": X[:, 2:]}
+    found, wanted = back.predict(rows), model.predict(rows)
+    assert list(found) == ["z", "m"]
+    assert all((found[name] == wanted[name]).all() for name in wanted)
+    assert back.n_parameters == model.n_parameters
+
+
+# ------------------------------------------------------------------------------- hostile files
+
+
+def rewritten(path, *, config=None, weights=None, compress=zipfile.ZIP_STORED, drop=(), more=()):
+    """Write an archive again with changes to its JSON, and to its weights."""
+    with zipfile.ZipFile(path) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    if config is not None:
+        described = json.loads(contents["config.json"])
+        contents["config.json"] = json.dumps(config(described) or described).encode()
+    if weights is not None:
+        file = io.BytesIO(contents["model.weights.h5"])
+        with h5py.File(file, "r+") as open_file:
+            weights(open_file)
+        contents["model.weights.h5"] = file.getvalue()
+    with zipfile.ZipFile(path, "w", compress) as new:
+        for name, data in contents.items():
+            if name not in drop:
+                new.writestr(name, data)
+        for name, data in more:
+            new.writestr(name, data)
+
+
+def changed(place, **settings):
+    """Return a change of a layer's settings."""
+
+    def change(described):
+        described["config"]["layers"][place]["config"].update(settings)
+
+    return change
+
+
+def replaced(place, **parts):
+    def change(described):
+        described["config"]["layers"][place].update(parts)
+
+    return change
+
+
+def put(name, **settings):
+    """Return a change of an array."""
+
+    def change(file):
+        del file[name]
+        file.create_dataset(name, **settings)
+
+    return change
+
+
+def linked(file):
+    del file["layers/dense/vars/0"]
+    file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "/x")
+
+
+def outside(file):
+    del file["layers/dense/vars/0"]
+    external = [("/etc/passwd", 0, 160)]
+    file.create_dataset("layers/dense/vars/0", (5, 8), "f4", external=external)
+
+
+W0 = "layers/dense/vars/0"
+HOSTILE = {
+    "lambda": (
+        {"config": replaced(1, class_name="Lambda")},
+        "layer 'dense_1', Lambda: it has no counterpart in fastmlp: no code of a file is run",
+    ),
+    "registered": (
+        {"config": replaced(1, registered_name="evil>Dense")},
+        "'dense_1', Dense: a class of its author's",
+    ),
+    "function": (
+        {"config": changed(1, activation={"class_name": "function", "config": "os.system"})},
+        "'os.system' is a function of its author's",
+    ),
+    "activation": ({"config": changed(1, activation="relu6")}, "activation 'relu6' has no count"),
+    "huge": ({"config": changed(1, units=10**9)}, "must have the shape|parameters"),
+    "immense": ({"config": changed(1, units=10**30)}, "layer 'dense_1', Dense|at most"),
+    "negative": ({"config": changed(1, units=-1)}, "units must be"),
+    "text": ({"config": changed(1, units="8")}, "units must be"),
+    "no units": (
+        {"config": lambda d: d["config"]["layers"][1]["config"].pop("units") and None},
+        "no 'units",
+    ),
+    "no layers": ({"config": lambda d: d["config"].update(layers=[])}, "a list of one at least"),
+    "layers of text": ({"config": lambda d: d["config"].update(layers="ab")}, "a list of one"),
+    "class": ({"config": lambda d: d.update(class_name="Evil")}, "'Evil' is none of"),
+    "no mapping": ({"config": lambda d: [1]}, "none of"),
+    "images": ({"config": changed(0, batch_shape=[None, 4, 4])}, "must be rows of columns"),
+    "unknown": ({"config": replaced(1, class_name="Conv2D")}, "Conv2D: it has no counterpart"),
+    "link": ({"weights": linked}, "is a link to somewhere else"),
+    "outside": ({"weights": outside}, "in one piece"),
+    "packed array": (
+        {"weights": put(W0, data=np.zeros((5, 8), "f4"), compression="gzip")},
+        "in one piece",
+    ),
+    "empty claim": ({"weights": put(W0, shape=(5, 8), dtype="f4")}, "claims 160 bytes and has 0"),
+    "immense claim": ({"weights": put(W0, shape=(1 << 40, 8), dtype="f4")}, "claims .* has 0"),
+    "shape": ({"weights": put(W0, data=np.zeros((8, 5), "f4"))}, r"the shape \(8, 5\), and"),
+    "integers": (
+        {"weights": put(W0, data=np.zeros((5, 8), "i4"))},
+        "float32 or float64, not int32",
+    ),
+    "objects": ({"weights": put(W0, data="text")}, "float32 or float64"),
+    "NaN": ({"weights": put(W0, data=np.full((5, 8), np.nan, "f4"))}, "weights of layer 'dense_1'"),
+    "missing": ({"weights": lambda f: f.pop("layers/dense/vars/1")}, "it has 1 arrays, expected 2"),
+    "more": (
+        {"weights": lambda f: f.create_dataset("layers/dense/vars/2", data=np.zeros(3, "f4"))},
+        "it has 3 arrays, expected 2",
+    ),
+    "no weights": ({"drop": ["model.weights.h5"]}, "must have one 'model.weights.h5', and has 0"),
+    "bomb": (
+        {
+            "more": [("config.json", b" " * (1 << 20))],
+            "drop": ["config.json"],
+            "compress": zipfile.ZIP_DEFLATED,
+        },
+        r"'config.json' claims 1048576 bytes, of \d+ packed",
+    ),
+    "twice": ({"more": [("config.json", b"{}")]}, "must have one 'config.json', and has 2"),
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "m.keras"
+    fm.MLP([5, 8, 3], output="softmax", seed=0).export(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_contradicts_itself_is_refused(name, written):
+    changes, message = HOSTILE[name]
+    rewritten(written, **changes)
+    with pytest.raises(ValueError, match=message) as error:
+        fm.from_keras(written)
+    assert str(error.value).startswith("cannot read ")
+    assert len(str(error.value)) < 1000
+
+
+def test_an_array_is_not_read_again_and_again_for_many_layers(tmp_path):
+    path = tmp_path / "m.keras"
+    fm.MLP([64, 64, 64, 64, 64, 64], seed=0).export(path)
+
+    def one_for_all(file):
+        for i in range(1, 5):
+            del file[f"layers/dense_{i}/vars/0"]
+            file[f"layers/dense_{i}/vars/0"] = file[W0]
+
+    rewritten(path, weights=one_for_all)
+    with zipfile.ZipFile(path) as archive:
+        data = archive.read("model.weights.h5")
+    many = 2 + len(data) // (64 * 64 * 4)
+    fm.MLP([64] * (many + 2), seed=0).export(path)
+
+    def one_for_many(file):
+        for i in range(1, many + 1):
+            del file[f"layers/dense_{i}/vars/0"]
+            file[f"layers/dense_{i}/vars/0"] = file[W0]
+
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    small = io.BytesIO()
+    with h5py.File(small, "w") as file:
+        for i in range(many + 1):
+            group = file.create_group("layers/dense" + (f"_{i}" if i else "") + "/vars")
+            group["0"] = file[W0] if i else np.zeros((64, 64), "f4")
+            group["1"] = np.zeros(64, "f4")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", small.getvalue())
+    if len(small.getvalue()) > many * 64 * 64 * 4:
+        pytest.skip("HDF5 writes more around the arrays than they have")
+    with pytest.raises(ValueError, match="claim more bytes than the file has"):
+        fm.from_keras(path)
+
+
+H5 = b"\x89HDF\r\n\x1a\n"
+
+
+def test_other_things_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        fm.from_keras(tmp_path / "nowhere.keras")
+    for name, data in (("text.keras", b"PK nothing"), ("empty.keras", b""), ("m.h5", H5)):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=f"cannot read '.*{re.escape(name)}'"):
+            fm.from_keras(tmp_path / name)
+    with pytest.raises(ValueError, match="older format: load it by Keras, and give the model"):
+        fm.from_keras(tmp_path / "m.h5")
+    with pytest.raises(TypeError, match="source must be a path or a model of Keras, got int"):
+        fm.from_keras(3)
+
+
+def test_changed_bytes_are_an_error_or_a_model(written):
+    whole = written.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 5)):
+            data[place] = rng.integers(256)
+        written.write_bytes(data[: rng.integers(len(data))] if rng.random() < 0.2 else data)
+        said = ""
+        try:
+            assert fm.from_keras(written).predict(X).shape[0] == 16
+        except ValueError as error:
+            said = str(error)
+        assert said.startswith("cannot read ") or said == ""
+
+
+# --------------------------------------------------------------------------------- Keras itself
+
+
+@pytest.fixture(scope="module")
+def keras():
+    for backend in ("torch", "jax", "tensorflow"):
+        try:
+            __import__(backend)
+        except ImportError:
+            continue
+        os.environ.setdefault("KERAS_BACKEND", backend)
+        break
+    else:
+        pytest.skip("no backend of Keras is installed")
+    return pytest.importorskip("keras")
+
+
+# What Keras computes of float64: it promotes products to float32 at most.
+OF_KERAS = {"float32": TOLERANCE["float32"], "float64": 1e-6}
+
+
+def called(model, rows, names=None):
+    """Return all outputs of a model of Keras side by side."""
+    y = model(rows)
+    y = [y[name] for name in names] if isinstance(y, dict) else y
+    y = y if isinstance(y, (list, tuple)) else [y]
+    return np.concatenate([np.asarray(v.detach() if hasattr(v, "detach") else v) for v in y], 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in REFUSED])
+def test_keras_loads_and_computes_the_same(keras, name, dtype, tmp_path):
+    model, rows = model_of(name, dtype)
+    model.export(tmp_path / "m.keras")
+    theirs = keras.models.load_model(tmp_path / "m.keras")
+    wanted = predicted(model, rows)
+    tolerance = OF_KERAS[dtype] * max(1, np.abs(wanted).max())
+    found = called(theirs, rows, model.network.outputs.names)
+    np.testing.assert_allclose(found, wanted, rtol=OF_KERAS[dtype], atol=tolerance)
+    assert isinstance(theirs, (keras.Sequential, keras.Model))
+
+
+def random_network(seed):
+    """Return a model whose layers are joined at random, some of them called several times."""
+    rng = np.random.default_rng(seed)
+    inputs = [fm.Input(3) for _ in range(rng.integers(1, 4))]
+    values = list(inputs)
+    shared = [fm.Dense(3, "tanh") for _ in range(2)]
+    for _ in range(rng.integers(3, 12)):
+        pick = [values[i] for i in rng.choice(len(values), size=min(2, len(values)), replace=False)]
+        kind = rng.integers(5)
+        if kind == 0 and len(pick) == 2:
+            values.append(fm.layers.add(pick))
+        elif kind == 1 and len(pick) == 2:
+            values.append(fm.Dense(3)(fm.layers.concat(pick)))
+        elif kind == 2:
+            values.append(shared[rng.integers(2)](pick[0]))
+        else:
+            values.append(fm.Dense(3, rng.choice(["relu", "gaussian", "leaky_relu"]))(pick[0]))
+    out = fm.Dense(2)(fm.layers.concat([*inputs, *values[-3:]]))
+    return fm.Model(inputs, {"z": out, "a": fm.Dense(1)(values[-1])}, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_keras_finds_the_weights_of_each_layer_however_they_are_joined(keras, seed, tmp_path):
+    model = random_network(seed)
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.export(tmp_path / "m.keras")
+    rows = [X[:, :3] for _ in model.network.inputs]
+    theirs = keras.models.load_model(tmp_path / "m.keras")
+    rows = rows if len(rows) > 1 else rows[0]
+    found = called(theirs, rows, ["z", "a"])
+    wanted = predicted(model, rows)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def made(keras, name):
+    """Return a model of Keras with weights as after a fit."""
+    layers = keras.layers
+    one = {
+        "Dense": lambda: layers.Dense(4, "swish"),
+        "no bias": lambda: layers.Dense(4, use_bias=False),
+        "slope in Dense": lambda: layers.Dense(4, "leaky_relu"),
+        "Activation": lambda: layers.Activation("gelu"),
+        "slope": lambda: layers.Activation("leaky_relu"),
+        "ReLU": lambda: layers.ReLU(),
+        "ReLU sloped": lambda: layers.ReLU(negative_slope=0.25),
+        "LeakyReLU": lambda: layers.LeakyReLU(),
+        "LeakyReLU 0.01": lambda: layers.LeakyReLU(negative_slope=0.01),
+        "PReLU": lambda: layers.PReLU(),
+        "PReLU shared": lambda: layers.PReLU(shared_axes=[1]),
+        "ELU": lambda: layers.ELU(),
+        "Softmax": lambda: layers.Softmax(),
+        "Dropout": lambda: layers.Dropout(0.5),
+        "GaussianNoise": lambda: layers.GaussianNoise(0.5),
+        "BatchNormalization": lambda: layers.BatchNormalization(),
+        "BatchNormalization bare": lambda: layers.BatchNormalization(center=False, scale=False),
+        "LayerNormalization": lambda: layers.LayerNormalization(),
+        "LayerNormalization bare": lambda: layers.LayerNormalization(center=False),
+        "RMSNormalization": lambda: layers.RMSNormalization(),
+        "Flatten": lambda: layers.Flatten(),
+        "Reshape": lambda: layers.Reshape((6,)),
+    }
+    if name == "nested":
+        model = nested(keras)
+    elif name == "Embedding":
+        parts = [layers.Input((1,)), layers.Embedding(7, 4), layers.Flatten(), layers.Dense(2)]
+        model = keras.Sequential(parts)
+    else:
+        model = keras.Sequential(
+            [layers.Input((5,)), layers.Dense(6), one[name](), layers.Dense(3)]
+        )
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    return model
+
+
+def nested(keras):
+    layers = keras.layers
+
+    def inner():
+        return keras.Sequential([layers.Input((5,)), layers.Dense(5, "tanh"), layers.Dense(5)])
+
+    x, y = keras.Input((5,)), keras.Input((5,))
+    middle = keras.Model(x, layers.Add()([inner()(x), x]))
+    return keras.Model(y, layers.Dense(2)(middle(inner()(middle(y)))))
+
+
+NAMES = [
+    *("Dense", "no bias", "slope in Dense", "Activation", "slope", "ReLU", "ReLU sloped"),
+    *("LeakyReLU", "LeakyReLU 0.01", "PReLU", "PReLU shared", "ELU", "Softmax", "Dropout"),
+    *("GaussianNoise", "BatchNormalization", "BatchNormalization bare", "LayerNormalization"),
+    *("LayerNormalization bare", "RMSNormalization", "Flatten", "Reshape", "Embedding", "nested"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_models_of_keras_are_taken_from_files_and_from_memory(keras, name, tmp_path):
+    theirs = made(keras, name)
+    rows = np.arange(7)[:, None] if name == "Embedding" else X
+    wanted = called(theirs, rows)
+    theirs.save(tmp_path / "m.keras")
+    for source in (tmp_path / "m.keras", theirs):
+        ours = fm.from_keras(source)
+        compare(ours.predict(rows), wanted, "float32", name)
+
+
+def test_functional_models_have_their_inputs_and_outputs(keras, tmp_path):
+    layers = keras.layers
+    a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
+    shared = layers.Dense(5, "relu")
+    h = layers.Add()([shared(a), shared(b)])
+    wide = layers.Concatenate()([layers.Multiply()([h, a]), h])
+    theirs = keras.Model([a, b], {"y": layers.Dense(2)(wide), "c": layers.Dense(1)(shared(h))})
+    theirs.save(tmp_path / "m.keras")
+    for source in (tmp_path / "m.keras", theirs):
+        ours = fm.from_keras(source)
+        wanted = called(theirs, [X, X + 1], ["y", "c"])
+        found = ours.predict({"a": X, "b": X + 1})
+        compare(np.concatenate([found["y"], found["c"]], 1), wanted, "float32", "functional")
+
+
+def test_training_goes_on_as_in_keras(keras):
+    layers = keras.layers
+    theirs = keras.Sequential([layers.Input((5,)), layers.Dense(8, "tanh"), layers.Dense(3)])
+    ours = fm.from_keras(theirs)
+    t = RNG.normal(size=(16, 3)).astype(np.float32)
+    theirs.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+    theirs.fit(X, t, epochs=10, batch_size=16, verbose=0, shuffle=False)
+    # ½ Σ of three columns is 1.5 times their mean.
+    ours.fit(
+        *(X, t),
+        loss="squared_error",
+        optimizer=fm.SGD(0.1 * 2 / 3),
+        epochs=10,
+        batch_size=16,
+        verbose=False,
+    )
+    np.testing.assert_allclose(ours.predict(X), called(theirs, X), atol=1e-5)
+
+
+def test_classes_of_the_users_own_are_refused(keras, tmp_path):
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    class Subclassed(keras.Model):
+        def call(self, x):
+            return x
+
+    layers = keras.layers
+    theirs = keras.Sequential([layers.Input((5,)), Own(name="mine"), layers.Dense(1)])
+    theirs.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="layer 'mine', Own"):
+        fm.from_keras(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="Subclassed is neither Sequential nor Functional"):
+        fm.from_keras(Subclassed())
+    x = keras.Input((5,))
+    with pytest.raises(ValueError, match="layer 'sin', Sin: "):
+        fm.from_keras(keras.Model(x, layers.Dense(1)(keras.ops.sin(x))))
