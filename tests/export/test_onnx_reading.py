@@ -322,6 +322,14 @@ def test_bare_operators_are_the_activations_of_the_layer_before_them(tmp_path):
     assert found.layers[0].activation.name == "tanh"
 
 
+def test_what_no_output_depends_on_is_left_out(tmp_path):
+    aside = [node("PRelu", "z", "b", "p"), node("Gemm", "p", "W", "b", "q", transB=1)]
+    nodes = [GEMM, *aside, node("Relu", "q", "r"), node("Tanh", "z", "y")]
+    found = fm.from_onnx(file_of(tmp_path / "m.onnx", nodes, NUMBERS))
+    np.testing.assert_allclose(found.predict(X4), np.tanh(Z), rtol=0, atol=2e-6)
+    assert "PReLU" not in kinds(found)
+
+
 def test_several_outputs_and_float64_are_read(tmp_path):
     numbers = {name: np.asarray(a, "f8") for name, a in NUMBERS.items()}
     nodes = [GEMM, node("Tanh", "z", "t")]

@@ -99,8 +99,9 @@ def _translated(proto: onnx.GraphProto) -> Model:
     dtype = "float64" if graph.double else "float32"
     given = next(iter(outputs.values())) if len(outputs) == 1 else outputs
     model = Model(inputs, given, seed=0, dtype=dtype)
+    used = set(map(id, model.layers))  # not those of values that no output depends on
     for layer, arrays in graph.arrays:
-        for name, values in arrays.items():
+        for name, values in arrays.items() if id(layer) in used else ():
             setattr(layer, name, values.astype(dtype))
     return model
 
