@@ -64,6 +64,7 @@ def commit() -> str:
 def describe(packages: tuple[str, ...] = ()) -> dict[str, object]:
     """Return machine, date and versions, for JSON and tables."""
     import fastmlp
+    from fastmlp import config
 
     versions = {"numpy": version("numpy"), **{name: version(name) for name in packages}}
     versions["fastmlp"] = fastmlp.__version__ + commit()
@@ -73,6 +74,7 @@ def describe(packages: tuple[str, ...] = ()) -> dict[str, object]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "instruction set": fastmlp._core.isa(),
+        "build type": config.build_type(),
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "versions": {DISTRIBUTIONS.get(k, k): v for k, v in sorted(versions.items())},
     }

@@ -35,6 +35,9 @@ def conditions(document: Document) -> str:
 def render(document: Document, makers: Mapping[str, Maker] = TABLES) -> str:
     """Return the tables of a benchmark's results, and how they came about."""
     tables = f"{makers[document['benchmark']](document)}\n\n{conditions(document)}"
+    built = document["machine"].get("build type", "Release")
+    if built != "Release":
+        return f"**A build for finding errors ({built}): these numbers mean nothing.**\n\n{tables}"
     if document.get("options", {}).get("quick"):
         return f"**A quick trial: these numbers mean nothing.**\n\n{tables}"
     return tables

@@ -369,6 +369,15 @@ def test_results_are_put_into_documents_by_the_command(tmp_path):
     assert "`python -m bench.memory` on" in target.read_text()
 
 
+@pytest.mark.parametrize("built", ["Debug", "Release, address"])
+def test_tables_of_a_build_for_finding_errors_say_so(built):
+    facts = {"benchmark": "some", "machine": machine.describe() | {"build type": built}}
+    text = report.render(facts, {"some": lambda document: "| a table |"})
+    assert text.startswith(f"**A build for finding errors ({built}): these numbers mean nothing.**")
+    facts["machine"] |= {"build type": "Release"}
+    assert report.render(facts, {"some": lambda document: "| a table |"}).startswith("| a table |")
+
+
 def test_a_summary_goes_to_its_own_place():
     entry = {"contender": "fastmlp", "counted": True, "median": 1e-6}
     result = {"network": "tiny", "dtype": "float32", "batch": 32, "entries": [entry]}

@@ -40,8 +40,17 @@ def test_versions_are_printed_a_line_each(capsys):
     assert len(lines) == len(versions)
     for line, name in zip(lines, versions, strict=True):
         assert line.startswith(name)
-    for name in ("fastmlp", "instruction set", "threads", "OpenMP", "compiler", "numpy"):
+    build = ("instruction set", "threads", "OpenMP", "compiler", "build type")
+    for name in ("fastmlp", "numpy", *build):
         assert versions[name] is not None
+
+
+def test_the_build_type_names_the_sanitizer_too(monkeypatch):
+    monkeypatch.setattr("fastmlp._build.BUILD_TYPE", "Debug")
+    monkeypatch.setattr("fastmlp._core.sanitizer", lambda: "")
+    assert config.build_type() == "Debug"
+    monkeypatch.setattr("fastmlp._core.sanitizer", lambda: "thread")
+    assert config.versions()["build type"] == "Debug, thread"
 
 
 def test_importing_and_training_load_numpy_and_the_extension_only():

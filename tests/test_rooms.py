@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "bindings": {"kernels", "runtime", "bindings"},
 }
 
-FLOOR = {"_checks", "_lazy", "_core", "config"}
+FLOOR = {"_checks", "_lazy", "_core", "_build", "config"}
 DATA = {"data", "datasets"}
 NETS = {"activations", "initializers", "losses", "metrics", "layers"}
 RULES = {"optimizers", "schedules"}
@@ -144,7 +144,7 @@ def test_the_top_holds_what_is_public():
     assert len(top) <= 20
     names = {part for path in FILES + STUBS for part in path.relative_to(PACKAGE).parts}
     hidden = {name.partition(".")[0] for name in names if name.startswith("_")}
-    assert hidden - {"__init__", "__main__"} == {"_checks", "_core", "_lazy"}
+    assert hidden - {"__init__", "__main__"} == {"_checks", "_build", "_core", "_lazy"}
 
 
 def test_no_file_is_too_long_to_be_read_at_once():

@@ -101,6 +101,21 @@ def _installed(package: str) -> str | None:
         return None
 
 
+def build_type() -> str:
+    """Return how the core was built: CMake's build type, with the sanitizer if there is one.
+
+    Builds other than "Release" are for finding errors, and slow.
+
+    Examples
+    --------
+    >>> isinstance(build_type(), str)
+    True
+    """
+    from fastmlp import _build, _core
+
+    return ", ".join(filter(None, (_build.BUILD_TYPE, _core.sanitizer())))
+
+
 def versions() -> dict[str, Any]:
     """Return what `show_versions` prints, as a dict.
 
@@ -121,6 +136,7 @@ def versions() -> dict[str, Any]:
         "threads": get_num_threads(),
         "OpenMP": "yes" if _core.has_openmp() else "no: OMP_NUM_THREADS does not count",
         "compiler": _core.compiler(),
+        "build type": build_type(),
         "python": platform.python_version(),
         "numpy": _installed("numpy"),
         "scikit-learn": _installed("scikit-learn"),

@@ -642,6 +642,15 @@ def test_info_describes_the_installation_or_a_model(houses, tmp_path, capsys):
         assert part in output
 
 
+def test_info_describes_the_installation_as_json(tmp_path, capsys):
+    assert run(tmp_path, "info", "--json") == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described == versions()
+    assert {"instruction set", "threads", "OpenMP", "compiler", "build type"} <= set(described)
+    assert run(tmp_path, "info", "m.safetensors", "--json") == 2
+    assert "--json describes the installation" in capsys.readouterr().err
+
+
 def test_info_describes_a_model_that_python_saved(tmp_path, capsys):
     fm.MLP([2, 3, 1], seed=0).save(tmp_path / "m.safetensors")
     assert run(tmp_path, "info", "m.safetensors") == 0

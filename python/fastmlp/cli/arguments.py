@@ -238,6 +238,7 @@ def _add_info(commands: Any) -> None:
         commands, "info", "describe a model file, or this installation", _INFO_EXAMPLES, "info"
     )
     command.add_argument("model", type=Path, nargs="?", help="a model file")
+    command.add_argument("--json", action="store_true", help="describe the installation as JSON")
 
 
 # --- types of values -------------------------------------------------------------------------

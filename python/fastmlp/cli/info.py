@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from fastmlp.cli.files import load_trained
+from fastmlp.config import versions
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.older import OneHotColumn
 
@@ -20,8 +22,13 @@ def run(options: argparse.Namespace) -> None:
     import fastmlp as fm
 
     if options.model is None:
-        fm.show_versions()
+        if options.json:
+            print(json.dumps(versions(), indent=1, ensure_ascii=False))
+        else:
+            fm.show_versions()
         return
+    if options.json:
+        raise ValueError(f"--json describes the installation alone, got {options.model} too")
     model = fm.load(options.model)
     if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
         about = model.metadata_
