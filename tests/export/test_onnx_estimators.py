@@ -157,6 +157,14 @@ def test_skl2onnx_converts_every_activation(activation):
     assert_right(converted(clf, options=no_zipmap(clf)), clf)
 
 
+@pytest.mark.parametrize("version", [13, 15, 17, 18, None])
+@pytest.mark.parametrize("activation", sorted(NAMES - {"softmax"}))
+def test_skl2onnx_converts_for_older_and_newer_sets_of_operators(activation, version):
+    clf = fm.MLPClassifier(5, activation, solver="lbfgs", max_iter=3, random_state=0).fit(X, T)
+    found = converted(clf, options=no_zipmap(clf), target_opset=version)
+    assert_right(found, clf)
+
+
 def test_skl2onnx_converts_a_list_of_activations_in_a_pipeline():
     clf = fm.MLPClassifier((6, 4, 3), ["mish", "relu", "gelu"], random_state=0, dropout=0.2)
     pipeline = make_pipeline(StandardScaler(), clf).fit(X, LABELS["three texts"])

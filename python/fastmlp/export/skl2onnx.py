@@ -85,4 +85,6 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         element=guess_proto_type(operator.inputs[0].type),
         numbered=_numbered(scope, operator),
     )
+    if all(node.op_type != "LayerNormalization" for node in written.graph.node):
+        written.opset_import[0].version = 13  # all else means the same since then
     add_onnx_graph(scope, operator, container, written)
