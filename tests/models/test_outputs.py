@@ -165,7 +165,6 @@ def test_output_says_of_which_output_derivatives_are(form):
         (lambda m: m.gradient(X), r"output must name one of the outputs \['price', 'kind'\]"),
         (lambda m: m.gradient(X, 1), "output must name one of the outputs .* got 1"),
         (lambda m: m.gradient(X, {"kind": X}), "output must name one of the outputs .* got dict"),
-        (lambda m: m.jacobian(X), "output must name one of the outputs"),
         (lambda m: m.gradient(X, "knd"), "output names the output 'knd'.*did you mean 'kind'"),
         (lambda m: m.gradient(X, "kind"), "which of the 3 outputs, columns of output 'kind'"),
         (lambda m: m.gradient(X, ("kind", 3)), "output must be less than 3"),
@@ -175,6 +174,23 @@ def test_output_says_of_which_output_derivatives_are(form):
 def test_derivatives_of_no_output_are_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(two())
+
+
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_the_jacobian_of_all_outputs_has_their_form(form):
+    model = two(form)
+    found, names = model.jacobian(X), model.network.outputs.names
+    assert isinstance(found, {"dict": dict, "list": list}[form])
+    for name, J in zip(names, parts(found), strict=True):
+        np.testing.assert_array_equal(J, model.jacobian(X, output=name))
+    out = [np.empty_like(J) for J in parts(found)]
+    given = dict(zip(names, out, strict=True)) if form == "dict" else out
+    again = model.jacobian(X, out=given)
+    for J, place, expected in zip(parts(again), out, parts(found), strict=True):
+        assert J is place
+        np.testing.assert_array_equal(J, expected)
+    with pytest.raises(ValueError, match="out"):
+        model.jacobian(X, out=out[:1])
 
 
 def test_the_jacobian_takes_a_name_alone():

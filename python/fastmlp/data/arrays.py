@@ -255,13 +255,14 @@ def inputs(
                 f"got {len(X)}"
             )
         parts, titles = list(X), [f"{name}[{i}]" for i in range(len(X))]
+    categories = categories or (None,) * len(names)
     result = [
-        input_rows(part, title, dtype, width, finite=finite)
-        for part, title, width in zip(parts, titles, columns, strict=True)
+        input_rows(part, title, dtype, width, finite=finite and limits is None)
+        for part, title, width, limits in zip(parts, titles, columns, categories, strict=True)
     ]
     for part, title in zip(result, titles, strict=True):
         same_rows(part, title, len(result[0]), titles[0])
-    for part, title, limits in zip(result, titles, categories, strict=False):
+    for part, title, limits in zip(result, titles, categories, strict=True):
         if limits is not None:
             check_indices(part, title, limits)
     return result

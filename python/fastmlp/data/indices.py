@@ -41,8 +41,11 @@ def check_indices(data: Any, name: str, categories: Sequence[int]) -> None:
         if fine.all():
             continue
         row, column = (int(i) for i in np.argwhere(~fine)[0])
+        missing = (
+            "; give missing ones a category of their own" if np.isnan(block[row, column]) else ""
+        )
         raise ValueError(
             f"{name} must hold whole numbers in 0 … {categories[column] - 1} in column {column}, "
             f"as its Embedding has {categories[column]} categories, got {block[row, column]} in "
-            f"row {start + row}"
+            f"row {start + row}{missing}"
         )

@@ -176,7 +176,7 @@ class Differentiable(Owner):
         X : array-like or sparse matrix, shape (rows, columns)
             Where, as for `predict`; a list or dict of such for several inputs.
         output : str, optional
-            Which output, by its name, of a model that has several.
+            Which output, by its name, of a model that has several; by default all of them.
         out : ndarray, shape (rows, outputs, columns), optional
             Where to write the result: C-contiguous, of the model's type. A list or dict of such
             where the result is one.
@@ -186,7 +186,7 @@ class Differentiable(Owner):
         ndarray, shape (rows, outputs, columns)
             ∂yₖ/∂xᵢ of each row at [row, k, i], of the model's type; `out` if given. Zeros where no
             derivative is, as below a hard threshold. A list for several inputs, a dict if `X` is
-            one.
+            one. Of several outputs a list or dict of these, as the model's outputs are one.
 
         Raises
         ------
@@ -224,6 +224,13 @@ class Differentiable(Owner):
                 result = function(X, flat)
                 if result is not NotImplemented:
                     return result.reshape(shape) if out is None else out
+        outputs = None if self._network is None else self._network.outputs
+        if output is None and outputs is not None and len(outputs) > 1:
+            given: list[Any] = [None] * len(outputs)
+            if out is not None:
+                given = [one for one, _ in outputs.values(out, "out")]
+            each = zip(outputs.names, given, strict=True)
+            return outputs.arrange([self.jacobian(X, output=k, out=one) for k, one in each])
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             place, part = _which(network, output)
