@@ -273,14 +273,41 @@ def test_a_copy_has_the_parameters_of_its_own_network_and_shares_nothing(how):
     assert same(weights(twin), weights(classifier))
 
 
-@pytest.mark.parametrize("how", ["deepcopy", "pickle"])
-def test_models_copied_together_share_nothing(how):
+def test_models_copied_together_share_nothing():
     a = Autoencoder()
     pair = a.model, a.encoder()
-    one, other = COPIES[how](pair)
+    one, other = copy.deepcopy(pair)
     assert not set(one.layers) & set(other.layers)
     np.testing.assert_array_equal(other.predict(X), pair[1].predict(X))
     np.testing.assert_array_equal(one.predict(X), pair[0].predict(X))
+    before = weights(other)
+    fit(one)
+    assert same(weights(other), before)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
+def test_models_pickled_together_share_what_they_shared(protocol, order):
+    a = Autoencoder()
+    models = [a.model, a.encoder(), a.classifier()]
+    fit(models[0])
+    given = [models[i] for i in order]
+    found = pickle.loads(pickle.dumps(given, protocol))
+    twins = dict(zip(order, found, strict=True))
+    for i, model in enumerate(models):
+        np.testing.assert_array_equal(twins[i].predict(X), model.predict(X))
+        assert twins[i].parameters is twins[0].parameters
+        assert twins[i].parameters is not model.parameters
+    assert set(twins[1].layers) <= set(twins[0].layers)
+    before, untouched = weights(twins[1]), weights(models[1])
+    fit(twins[0])
+    assert not same(weights(twins[1]), before)
+    assert same(weights(models[1]), untouched)
+
+
+def test_models_pickled_one_by_one_share_nothing():
+    a = Autoencoder()
+    one, other = (pickle.loads(pickle.dumps(m)) for m in (a.model, a.encoder()))
     before = weights(other)
     fit(one)
     assert same(weights(other), before)

@@ -69,6 +69,8 @@ class Network(Portable):
         (units, inputs), biases (1, units).
     dtype
         In which drawn values must be finite: that of the model to be.
+    kept
+        Whether layers that have parameters may keep them though `weights` has others.
 
     Attributes
     ----------
@@ -122,6 +124,7 @@ class Network(Portable):
         seed: Seed = None,
         weights: Weights | None = None,
         dtype: npt.DTypeLike = "float64",
+        kept: bool = False,
     ) -> None:
         structure = Structure(checked_inputs(inputs), outputs)
         self._structure = structure
@@ -134,11 +137,14 @@ class Network(Portable):
         if weights is None:
             structure.check_size()
             values = drawn(structure, seed, dtype, shared)
-        elif any(shared.values()):
+        elif any(shared.values()) and not kept:
             taken = next(structure.names[place] for place, nodes in shared.items() if nodes)
             raise ValueError(f"weights are given, but layer {taken!r} has those of another model")
         else:
-            values = given(specs, weights)
+            needed = (len(own) for own in structure.specs)
+            places = [place for place, count in enumerate(needed) for _ in range(count)]
+            each = zip(places, given(specs, weights), strict=True)
+            values = [value for place, value in each if place not in shared]
         self._layer_nodes = parameter_nodes(structure.specs, values, shared)
         self.parameter_names = tuple(specs)
         self.parameter_nodes = tuple(node for nodes in self._layer_nodes for node in nodes)

@@ -149,6 +149,5 @@ def _unpickled(
     outputs: Any,
     weights: Weights,
 ) -> Any:
-    # Models that share layers are pickled as models on their own: the first keeps the layers.
-    own = [layer if layer.owner is None else layer.copy() for layer in used]
-    return kind(*replay(inputs, own, steps, outputs), weights=weights)
+    # A layer that has its parameters is in the same pickle as another network's: they share it.
+    return kind(*replay(inputs, used, steps, outputs), weights=weights, kept=True)
