@@ -15,6 +15,7 @@ from fastmlp.export.keras.leaves import JOINS, LEAVES, Config, Found
 from fastmlp.export.keras.stores import Live, Numbers, Scope, opened
 from fastmlp.layers.base import Input, Layer, Symbol
 from fastmlp.models.container import MOST_WORDS
+from fastmlp.networks.structure import MOST_JOINS
 
 _MODELS: Final = ("Sequential", "Functional", "Model")
 
@@ -78,6 +79,7 @@ class _Reading:
         self.numbers: dict[Layer, dict[str, tuple[Numbers, bool] | Any]] = {}
         self.names: set[str] = set()
         self.inputs: list[Input] = []
+        self.calls = 0
 
     def model(self, described: Any, scope: Scope) -> Any:
         if not isinstance(described, dict) or described.get("class_name") not in _MODELS:
@@ -210,6 +212,9 @@ class _Reading:
     # --------------------------------------------------------------------------------- layers
 
     def _called(self, item: _Item, sources: list[Symbol]) -> Symbol:
+        self.calls += 1
+        if self.calls > MOST_JOINS:  # models within models multiply
+            raise ValueError(f"its layers are called more than {MOST_JOINS:,} times")
         try:
             if item.kind in _MODELS:
                 found = self._run(item.kind, item.config, item.inner, sources, item)
