@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sys
 import zipfile
 
 import numpy as np
@@ -259,6 +260,16 @@ def test_an_array_is_not_read_again_and_again_for_many_layers(tmp_path):
         fm.from_keras(path)
 
 
+def test_without_h5py_it_is_said_what_to_install(monkeypatch, tmp_path):
+    for module in [name for name in sys.modules if name.startswith("fastmlp.export.keras")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r"need h5py: pip install 'fastmlp\[keras\]'"):
+        fm.MLP([2, 1], seed=0).export(tmp_path / "m.keras")
+    with pytest.raises(ImportError, match=r"need h5py: pip install 'fastmlp\[keras\]'"):
+        fm.from_keras(tmp_path / "m.keras")
+
+
 def doubled(depth):
     """Return a model that calls a model twice, which calls a model twice, and so on."""
     x = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 5]}}
@@ -339,6 +350,7 @@ def keras():
         except ImportError:
             continue
         os.environ.setdefault("KERAS_BACKEND", backend)
+        os.environ.setdefault("JAX_ENABLE_X64", "1")
         break
     else:
         pytest.skip("no backend of Keras is installed")

@@ -174,10 +174,6 @@ def from_keras(source: Any) -> Model:
     is_path = isinstance(source, (str, os.PathLike))
     if not is_path and not (hasattr(source, "get_config") and hasattr(source, "layers")):
         raise TypeError(f"source must be a path or a model of Keras, got {type(source).__name__}")
-    try:
-        import h5py  # noqa: F401
-    except ImportError as error:
-        raise ImportError("from_keras needs h5py: pip install 'fastmlp[keras]'") from error
     from fastmlp.export.keras import reading
 
     model: Model = reading.from_file(Path(source)) if is_path else reading.from_live(source)

@@ -6,6 +6,11 @@ import re
 from collections import Counter
 from typing import Final
 
+try:
+    import h5py as h5py
+except ImportError as error:
+    raise ImportError("files of Keras need h5py: pip install 'fastmlp[keras]'") from error
+
 # Activations by our names.
 ACTIVATIONS: Final = {
     "identity": "linear",

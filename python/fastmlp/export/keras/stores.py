@@ -13,11 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.export.keras.names import CONFIG, WEIGHTS, Groups
+from fastmlp.export.keras.names import CONFIG, WEIGHTS, Groups, h5py
 
 # The longest description of a model, and how much smaller than its contents a member may be.
 MOST_CONFIG: Final = 1 << 26

@@ -8,13 +8,12 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
-import h5py
 import numpy as np
 
 from fastmlp.data import files
 from fastmlp.export.keras.graph import Part, Parts, Value, ordered
 from fastmlp.export.keras.layers import Writer
-from fastmlp.export.keras.names import CONFIG, METADATA, WEIGHTS, Groups
+from fastmlp.export.keras.names import CONFIG, METADATA, WEIGHTS, Groups, h5py
 from fastmlp.networks.outputs import DICT, ONE
 from fastmlp.training import turns
 
