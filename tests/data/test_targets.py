@@ -34,7 +34,7 @@ pa = pytest.importorskip("pyarrow")
         (pd.Series([True, False], dtype="boolean"), np.array([False, True])),
         (pa.chunked_array([["b"], ["a"]]), np.array(["a", "b"], dtype=object)),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__}-{getattr(value, 'dtype', '')}",
 )
 def test_classes_are_sorted_labels_in_the_type_they_had(labels, classes):
     target = ClassTarget.learn(labels)
@@ -115,7 +115,9 @@ def test_several_targets_are_standardized_each():
 
 
 @pytest.mark.parametrize(
-    "given", [[1.0, 3.0], (1, 3), np.array([1, 3]), pd.Series([1, 3]), pa.array([1, 3])], ids=repr
+    "given",
+    [[1.0, 3.0], (1, 3), np.array([1, 3]), pd.Series([1, 3]), pa.array([1, 3])],
+    ids=lambda given: type(given).__name__,
 )
 def test_a_vector_of_targets_comes_back_as_one(given):
     target = RealTargets.learn(given)
