@@ -815,14 +815,3 @@ def test_ctrl_c_ends_with_130_and_a_word(tmp_path):
     assert "interrupted; nothing was saved" in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_file_of_an_estimator_is_described_and_not_predicted_with(tmp_path, capsys):
-    path, table = tmp_path / "e.safetensors", tmp_path / "t.csv"
-    table.write_text("a,b\n1,2\n")
-    X, y = {"a": range(40), "b": [0, 1] * 20}, [0.0, 1.0] * 20
-    fm.TabularRegressor(quality="fast", random_state=0).fit(X, y).save(path)
-    assert main(["info", str(path)]) == 0
-    assert "TabularRegressor(quality='fast', random_state=0)" in capsys.readouterr().out
-    assert main(["predict", str(path), str(table)]) == 2
-    assert "use fastmlp.load in Python" in capsys.readouterr().err

@@ -70,7 +70,7 @@ FIT = [
     ({"batch_size": 10**30}, ValueError, "batch_size must be at most 9223372036854775807, got 1"),
     ({"epochs": 10**400}, ValueError, "epochs must be at most .* integer of about 401 digits"),
     ({"epochs": "10"}, TypeError, "epochs must be an integer, got '10'"),
-    ({"loss": "crossentropy"}, ValueError, "loss must be one of .* did you mean 'cross_entropy'"),
+    ({"loss": "cross_entropi"}, ValueError, "loss must be one of .* did you mean 'cross_entropy'"),
     ({"loss": "zero_one"}, ValueError, "'zero_one' cannot be a loss: its gradient is zero"),
     ({"loss": 3}, TypeError, "loss must be a name"),
     ({"loss": lambda y, t: 1.0}, TypeError, "must return a graph node"),
