@@ -285,6 +285,16 @@ def test_the_task_can_be_chosen_against_the_appearance(tmp_path, capsys):
         assert result in capsys.readouterr().out
 
 
+def test_epochs_bound_how_long_networks_of_a_table_are_trained(tmp_path):
+    write_houses(tmp_path / "houses.csv")
+    for epochs in (2, 3):
+        arguments = ("--target", "kind", "--epochs", epochs, "--quiet", *FAST)
+        assert run(tmp_path, "train", "houses.csv", *arguments) == 0
+        fitted = fm.load(tmp_path / "houses.safetensors")._fitted
+        assert {design.epochs for design in fitted.recipe.designs} == {epochs}
+        assert max(map(max, fitted.epochs)) <= epochs
+
+
 def test_a_class_of_a_single_row_does_not_prevent_training(tmp_path):
     table = write_houses(tmp_path / "houses.csv")
     table.loc[0, "kind"] = "castle"
@@ -701,7 +711,7 @@ WRONG = [
     (["train", "same.csv", "--target", "b"], "the target 'b' is 1 in every row"),
     (["train", "digits", "--target", "b"], "--target is for tables in files; digits has its own"),
     (["train", "iris", "--sep", ";"], "--sep is for tables in files; iris has its own"),
-    (["train", "iris", "--epochs", "3"], "--epochs is for images; what a table is trained with"),
+    (["train", "iris", "--hidden", "3"], "--hidden is for images; what a table is trained with"),
     (["train", "digits", "--quality", "best"], "--quality is for tables; digits is of images"),
     (["train", "iris", "--metric", "rmse"], "--metric rmse is not for classification; there are:"),
     (["predict", "kind.safetensors", "kind.csv", "--intervals"], "--intervals is for numbers"),

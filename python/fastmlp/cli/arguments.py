@@ -125,6 +125,7 @@ def _add_train(commands: Any) -> None:
     add("--output", metavar="FILE", type=Path, help="the model file (default: DATA.safetensors)")
     add("--plot", metavar="DIR", type=Path, help="save pictures of the result in this folder")
     add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
+    add("--epochs", metavar="N", type=_integer(1), help="default: by the number of rows")
     add("--threads", metavar="N", type=_integer(1), help="default: all the process may use")
     add("--quiet", action="store_true", help="print the result only")
 
@@ -163,7 +164,6 @@ def _add_train(commands: Any) -> None:
         type=_number(at_least=0, below=1),
         help="share of hidden units left out at each step (default: 0.3)",
     )
-    add("--epochs", metavar="N", type=_integer(1), help="default: 20 to 500, for about 4500 steps")
     add(
         "--batch-size",
         metavar="N",

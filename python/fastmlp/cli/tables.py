@@ -89,6 +89,7 @@ def _estimator(options: argparse.Namespace, source: Source) -> Any:
         metric=metric,
         quality=options.quality,
         n_members=options.members,
+        epochs=options.epochs,
         time_limit=options.time_limit,
         random_state=options.seed,
         n_threads=options.threads,

@@ -17,7 +17,7 @@ Say: TypeAlias = Callable[[str, str], None]
 IMAGES = ("digits", "mnist")
 #: Options, and their values where they are not given, of one kind of data.
 OF_IMAGES = {
-    "hidden": None, "activation": "relu", "dropout": None, "epochs": None, "batch_size": None,
+    "hidden": None, "activation": "relu", "dropout": None, "batch_size": None,
     "optimizer": "adam", "learning_rate": None, "l2": None, "patience": None,
 }  # fmt: skip
 OF_TABLES = {
@@ -50,7 +50,7 @@ def _check_kind(options: argparse.Namespace) -> None:
     for wanted, those, instead in (
         (data in IMAGES, OF_IMAGES, "for images; what a table is trained with follows from it, see "
          "--quality, --metric, --members and --time-limit"),
-        (data not in IMAGES, OF_TABLES, f"for tables; {data} is of images, see --epochs, --hidden"),
+        (data not in IMAGES, OF_TABLES, f"for tables; {data} is of images, see --hidden"),
         (data not in datasets.NAMES, OF_FILES, f"for tables in files; {data} has its own"),
     ):  # fmt: skip
         for name, default in those.items():

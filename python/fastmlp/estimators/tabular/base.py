@@ -42,6 +42,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012  (scikit-learn's protocol)
         "quality": [StrOptions(set(QUALITIES))],
         "n_members": [Interval(Integral, 1, None, closed="left"), None],
+        "epochs": [Interval(Integral, 1, 1 << 20, closed="both"), None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "kinds": [dict, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -54,6 +55,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     metric: str
     quality: str
     n_members: int | None
+    epochs: int | None
     time_limit: float | None
     kinds: dict[str, str] | None
     validation_fraction: float | None
@@ -129,6 +131,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             metric=self.metric,
             quality=self.quality,
             n_members=self.n_members,
+            epochs=self.epochs,
             quantiles=quantiles,
             validation_fraction=fraction,
             classes=classes,

@@ -213,6 +213,7 @@ def choose(
     metric: str,
     quality: str = "best",
     n_members: int | None = None,
+    epochs: int | None = None,
     quantiles: Sequence[float] = (),
     validation_fraction: float | None = None,
     classes: int = 0,
@@ -229,6 +230,8 @@ def choose(
         One network of each design or several.
     n_members : int, optional
         How many networks of each design there are, instead.
+    epochs : int, optional
+        How long each is trained at most, instead of what goes by the rows.
     quantiles : sequence of float
         Of the metric "quantile".
     validation_fraction : float, optional
@@ -261,6 +264,9 @@ def choose(
         folds = max(2, round(1 / share))
     smoothed = metric == "accuracy" and classes > 2
     designs = tuple(_fitting(design, rows, task, smoothed) for design in (_SMOOTH, _STEPPED))
+    if epochs is not None:
+        epochs = _checks.integer(epochs, "epochs", at_least=1, at_most=1 << 20)
+        designs = tuple(replace(design, epochs=epochs) for design in designs)
     return Recipe(task, metric, tuple(map(float, quantiles)), designs, members, folds)
 
 

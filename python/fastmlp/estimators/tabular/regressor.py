@@ -48,6 +48,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         Several networks, or one small one: faster to fit, and to predict with.
     n_members : int or None, default=None
         How many networks to average; None goes by `quality`.
+    epochs : int or None, default=None
+        How long each network is trained at most, its schedules stretched to it; None goes by the
+        number of rows. The best epoch is kept, and a network ends early where none comes any more.
     time_limit : float or None, default=None
         Seconds that `fit` may take; then it ends with the best it has. The results then depend on
         how fast the computer is.
@@ -124,6 +127,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         quantiles: Any = None,
         quality: str = "best",
         n_members: int | None = None,
+        epochs: int | None = None,
         time_limit: float | None = None,
         kinds: dict[str, str] | None = None,
         validation_fraction: float | None = None,
@@ -135,6 +139,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         self.quantiles = quantiles
         self.quality = quality
         self.n_members = n_members
+        self.epochs = epochs
         self.time_limit = time_limit
         self.kinds = kinds
         self.validation_fraction = validation_fraction
