@@ -1,11 +1,18 @@
 """What holds in all tests."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
 from fastmlp import _core
+
+# A shell's background job is started with Ctrl-C ignored, and Python then has no handler for it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # Where tests allow several threads, several run, however busy the machine.
 _core.set_patient(True)
