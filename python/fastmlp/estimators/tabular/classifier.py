@@ -72,7 +72,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         Columns of X.
     feature_names_in_ : ndarray of str
         Only if X has names of columns.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (columns,)
         How much worse `metric` is on held-out rows when a column is permuted; see `importances`.
     validation_score_, baseline_score_ : float
         `metric` on held-out rows, each predicted by networks that were not trained on it, and that

@@ -75,7 +75,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         Only if X has names of columns.
     n_outputs_ : int
         How many targets there are.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (columns,)
         How much worse `metric` is on held-out rows when a column is permuted; see `importances`.
     validation_score_, baseline_score_ : float
         `metric` on held-out rows, each predicted by networks that were not trained on it, and that
