@@ -296,8 +296,11 @@ def has_not(instead: Mapping[str, str]) -> Callable[[type[R]], type[R]]:
 
     def decorate(cls: type[R]) -> type[R]:
         def listed(self: object) -> list[str]:
+            from inspect import getattr_static  # slow to import, and seldom asked for
+
             there = object.__dir__(self)
-            return [n for n in there if not isinstance(_in_class(type(self), n), _Elsewhere)]
+            mine = type(self)
+            return [n for n in there if not isinstance(getattr_static(mine, n, None), _Elsewhere)]
 
         for name, advice in instead.items():
             setattr(cls, name, _Elsewhere(name, advice))
@@ -305,10 +308,6 @@ def has_not(instead: Mapping[str, str]) -> Callable[[type[R]], type[R]]:
         return cls
 
     return decorate
-
-
-def _in_class(cls: type, name: str) -> Any:
-    return next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
 
 
 def _letters(name: str) -> str:

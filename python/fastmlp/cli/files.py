@@ -14,11 +14,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from fastmlp.data import written
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import Array, as_objects, values
-from fastmlp.data.written import Style, decimal_of, numbers_in, style_of
 
 if TYPE_CHECKING:
     import argparse
@@ -244,20 +244,15 @@ def _typed(
             kinds[name] = np.unique(column).tolist()
         elif read.dtype.kind == "b" or not (np.strings.find(column, ".") >= 0).any():
             del columns[name]  # few are there as texts and as numbers
-    decimal = form.decimal or decimal_of(kinds.values())
+    decimal = form.decimal or written.decimal_of(kinds.values())
     if decimal == "," and form.decimal is None:  # columns such as 1.234 are thousands then
-        kinds = {name: np.unique(column).tolist() for name, column in columns.items()}
+        kinds = {name: np.unique(columns[name]).tolist() for name in columns if name not in texts}
     for name, different in kinds.items():
-        style = style_of(different, decimal) if name not in texts else None
-        is_read = table[name].dtype.kind != "O"
-        if style is None or (is_read and not style.thousands):
-            continue
-        found = numbers_in(different, style)
-        if len(found) < len(different) or style == Style():
-            continue  # codes such as 007
-        table[name] = np.array([found[text] for text in columns[name].tolist()])
-        if form.decimal is None:  # else it is known
-            note(f"column {name!r} is read as numbers with {style}")
+        found = written.read(columns[name], different, table[name], decimal)
+        if found is not None:
+            table[name], style = found
+            if form.decimal is None:  # else it is known
+                note(f"column {name!r} is read as numbers with {style}")
     return table, replace(form, decimal=decimal)
 
 

@@ -30,9 +30,9 @@ def run(options: argparse.Namespace) -> None:
     if options.intervals is not None and not hasattr(model, "predict_interval"):
         raise ValueError(f"--intervals is for numbers of a table; {options.model} predicts others")
     tables = _of_model(options, model, prepare) if prepare else _of_estimator(options, model)
-    header = next(tables)
+    header, first = next(tables), next(tables)  # what cannot be read leaves no header behind
     done = _Count()
-    lines = _lines(chain(header, done.all(row for rows in tables for row in rows)))
+    lines = _lines(chain(header, done.all(chain.from_iterable(chain([first], tables)))))
     if options.output is None:
         for line in lines:
             print(line, end="")

@@ -11,12 +11,12 @@ import numpy as np
 
 from fastmlp import _checks, datasets
 from fastmlp.cli.files import Format, read_table, table_name, warn
+from fastmlp.data import written
 from fastmlp.data.columns.targets import Label, infer_task
 from fastmlp.data.columns.values import read
 from fastmlp.data.columns.words import Note, count, examples
-from fastmlp.data.texts import MISSING, Array, numbers_of, same_number, values
+from fastmlp.data.texts import MISSING, TEXT, Array, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
-from fastmlp.data.written import Style, numbers_in, style_of
 
 Task = Literal["classification", "regression"]
 
@@ -183,15 +183,13 @@ def _written_numbers(
     """Read targets as numbers that people write, 1.234,50 €; None if they are none, or labels."""
     if task == "classification":
         return None
-    different = np.unique(texts.astype(np.dtypes.StringDType())).tolist()
-    style = style_of(different, form.decimal)
-    if style is None or (style == Style() and form.decimal != ","):
+    different = np.unique(texts.astype(TEXT)).tolist()
+    found = written.read(texts, different, values(texts), form.decimal)
+    if found is None:
         return None
-    found = numbers_in(different, style)
-    if len(found) < len(different) or (style == Style() and values(texts).dtype.kind == "f"):
-        return None
+    numbers, style = found
     note(f"the target {target!r} is read as numbers with {style}")
-    return np.array([found[text] for text in texts.tolist()])
+    return numbers
 
 
 def _check_labels(labels: Any, target: str) -> None:

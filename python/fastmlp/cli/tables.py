@@ -45,8 +45,7 @@ def train(options: argparse.Namespace, output: Path, say: Say) -> None:
     for note in estimator.notes_:
         say("note", note)
     for warning in caught:
-        if issubclass(warning.category, UserWarning):
-            warn(str(warning.message))
+        warn(str(warning.message))
     say("columns", _columns(estimator))
     limit = f", ended by the {estimator.stopped_}" if estimator.stopped_ else ""
     members = count(estimator.n_members_, "network")

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fastmlp.data.texts import MISSING
+import numpy as np
+
+from fastmlp.data.texts import MISSING, Array
 
 DECIMALS = (".", ",")
 #: What may stand in front of or behind all numbers of a column.
@@ -172,3 +174,39 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
         number = float("".join(cut[1]) + "." + (cut[2] or "0"))
         found[text] = -number if part.negative else number
     return found
+
+
+def read(
+    column: Array, different: Iterable[str], plain: Array, decimal: str | None
+) -> tuple[Array, Style] | None:
+    """Read a column of numbers that people have written.
+
+    Parameters
+    ----------
+    column : ndarray of texts
+    different : iterable of str
+        The different texts in it.
+    plain : ndarray
+        What `fastmlp.data.texts.values` makes of it.
+    decimal : str or None
+        The decimal sign, where that is known.
+
+    Returns
+    -------
+    (ndarray of float64, Style) or None
+        None if these are no numbers, or `plain` has read them.
+
+    Examples
+    --------
+    >>> from fastmlp.data.texts import values
+    >>> euros = np.array(["1,50 €", "2 €"])
+    >>> read(euros, euros, values(euros), None)
+    (array([1.5, 2. ]), Style(decimal=',', thousands='', unit='€'))
+    """
+    style = style_of(different, decimal)
+    if style is None or style == Style() or (plain.dtype.kind != "O" and not style.thousands):
+        return None  # of plain style, codes such as 007 are left
+    found = numbers_in(different, style)
+    if any(text not in found for text in different):
+        return None
+    return np.array([found[text] for text in column.tolist()]), style
