@@ -39,6 +39,7 @@ class Pause(fm.Callback):
 def fitted_elsewhere():
     """A model in the middle of a fit that another thread does."""
     model, pause = network(), Pause()
+    model.predict(X)  # planned, so that only the turn keeps others from it
     worker = threading.Thread(target=lambda: model.fit(X, T, epochs=2, callbacks=[pause]))
     worker.start()
     assert pause.there.wait(60)
@@ -71,6 +72,15 @@ def test_while_a_model_is_fitted_other_threads_are_refused(fitted_elsewhere, cal
     with pytest.raises(RuntimeError, match=f"{call.split()[0]}: another thread is in fit"):
         ASKED[call](fitted_elsewhere, tmp_path / "m")
     np.testing.assert_array_equal(fitted_elsewhere.parameters.flat, before)
+
+
+def test_who_is_refused_lets_nobody_in(fitted_elsewhere):
+    members = fm.Members([network(), fitted_elsewhere])
+    for refused in (fitted_elsewhere, members):
+        with pytest.raises(RuntimeError, match="another thread is in fit"):
+            refused.fit(X, T, epochs=1)
+        with pytest.raises(RuntimeError, match="predict: another thread is in fit"):
+            fitted_elsewhere.predict(X)
 
 
 @pytest.mark.parametrize("call", sorted(ASKED.keys() - {"fit", "solve_output_layer"}))

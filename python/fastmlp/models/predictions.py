@@ -74,9 +74,10 @@ class Predicting(Differentiable):
             model._predict = not_planned
 
     def _wake(self) -> None:
-        """Undo `_rest`."""
+        """Undo `_rest`, but where another call has its turn."""
         for model in self._together():
-            model._predict = model._predictor
+            if model._turn is None or not model._turn.live:
+                model._predict = model._predictor
 
     def predict(
         self,
