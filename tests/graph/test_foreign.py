@@ -68,6 +68,12 @@ def test_operators_between_arrays_and_nodes_are_nodes(compute):
     np.testing.assert_allclose(g.reference.evaluate(node, {v: X}), expected)
 
 
+def test_an_argument_beside_the_operands_is_refused():
+    for settings in ({"where": [True, False]}, {"out": np.zeros(2)}, {"dtype": "float32"}):
+        with pytest.raises(TypeError, match="was given a node of a graph"):
+            np.add(np.ones(2), x, **settings)
+
+
 def test_adding_to_a_variable_that_was_an_array_makes_it_a_node():
     total = np.zeros(3)
     total += x

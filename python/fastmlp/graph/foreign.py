@@ -49,10 +49,11 @@ class NoArray:
 
     __slots__ = ()
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
         """Compute array ∘ node for Python's operators; refuse the rest."""
         name = ufunc.__name__
-        if method == "__call__" and name in _OPERATORS:
+        operator = not how or (how.keys() == {"out"} and how["out"][0] is inputs[0])  # of ∘=
+        if method == "__call__" and name in _OPERATORS and operator:
             left, right = inputs
             if isinstance(left, NoArray):
                 return getattr(left, f"__{_OPERATORS[name]}__")(right)

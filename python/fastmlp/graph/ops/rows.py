@@ -229,7 +229,7 @@ def gaussian_noise(a: Operand, deviation: float | Node, key: int) -> Node:
     ----------
     a : node (b, n)
     deviation : float of at least 0, or node (1, 1)
-        At the number 0 the node itself is returned. No message goes to a node.
+        At the number 0 the node itself is returned. A node gets the message of a factor.
     key : int
         Tells the random nodes of one graph apart.
 
