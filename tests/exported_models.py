@@ -98,6 +98,7 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
     "Scale": layered(fm.layers.Scale(0.5)),
     "Lambda": layered(fm.layers.Lambda(lambda x: g.concatenate(x, x * x)[:, 1:8], columns=7)),
     "Lambda tied": tied,
+    "Lambda of a number": layered(fm.layers.Lambda(lambda x: x + g.spread(1.0, x.shape))),
     "Add": joined(fm.layers.Add()),
     "Multiply": joined(fm.layers.Multiply()),
     "Concatenate": joined(fm.layers.Concatenate()),

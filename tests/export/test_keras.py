@@ -27,6 +27,7 @@ REFUSED = {
     "Dense in groups": "no such layer",
     "Lambda": "no such layer",
     "Lambda tied": "no such layer",
+    "Lambda of a number": "no such layer",
     "NumericEmbedding": "no such layer",
     "NumericEmbedding piecewise": "no such layer",
 }
@@ -58,6 +59,15 @@ def test_what_keras_has_not_is_named_and_nothing_is_written(name, tmp_path):
     model, _ = model_of(name, "float32")
     with pytest.raises(ValueError, match=f"layer '[a-z_0-9]+', .*{REFUSED[name]}"):
         model.export(tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_depends_on_the_step_of_a_training_is_refused(tmp_path):
+    falling = fm.schedules.ExponentialDecay(0.5, 0.5, 10)
+    for layer in (fm.Dropout(falling), fm.layers.GaussianNoise(falling)):
+        model = fm.Sequential([layer, fm.Dense(1)], input_columns=2)
+        with pytest.raises(ValueError, match="follows the step of a training"):
+            model.export(tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -112,6 +112,14 @@ def test_a_name_of_a_layer_may_be_any_text():
     compare(found, model.predict(X), "float32", name)
 
 
+def test_an_input_may_be_called_as_a_function_that_the_module_needs():
+    x, y = fm.Input(3, name="softmax"), fm.Input(2, name="ratio")
+    both = fm.layers.concat([fm.Dense(2, "softmax")(x), y])
+    model = fm.Model([x, y], fm.Dense(2, "softmax")(both), seed=0)
+    rows = [X[:, :3], X[:, 3:5]]
+    compare(run(exporter.source(model))["predict"](*rows), model.predict(rows), "float32", "names")
+
+
 def test_what_no_input_changes_is_computed_beforehand():
     layer = fm.layers.Lambda(lambda x: x * g.exp(g.constant([[1.0, 2.0]])), columns=2)
     model = fm.Sequential([layer, fm.Dense(1)], input_columns=2, seed=0)

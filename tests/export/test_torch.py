@@ -202,6 +202,9 @@ def test_what_depends_on_the_step_of_a_training_is_refused():
     model = fm.Sequential([fm.Dropout(rate), fm.Dense(1)], input_columns=2)
     with pytest.raises(ValueError, match=r"'dropout_1'.*follows the step of a training"):
         fm.to_torch(model)
+    model = fm.Sequential([fm.layers.GaussianNoise(rate), fm.Dense(1)], input_columns=2)
+    with pytest.raises(ValueError, match=r"'gaussiannoise_1'.*follows the step of a training"):
+        fm.to_torch(model)
 
 
 def test_models_not_built_and_other_things_are_refused():

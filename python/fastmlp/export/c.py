@@ -172,7 +172,7 @@ class _Header:
             f"#ifndef {guard}\n#define {guard}",
             "#include <math.h>" + ("\n#include <stdint.h>" if int8 else ""),
             "\n".join(self._sizes()),
-            *(self._array(n, constant) for n, constant in self.calls.constants.items()),
+            *(self._array(n, constant) for n, constant in self._typed().items()),
             *functions,
             self._predict(),
             "#endif",
@@ -225,8 +225,7 @@ class _Header:
     def _array(self, name: str, constant: Constant) -> str:
         int8 = constant.values.dtype == np.int8
         kind = "int8_t" if int8 else self.kind
-        values = constant.values if int8 else constant.values.astype(self.graph.dtype)
-        numbers = [str(v) if int8 else self._literal(v) for v in values]
+        numbers = [str(v) if int8 else self._literal(v) for v in constant.values]
         lines, line = [], " "
         for number in numbers:
             if len(line) + len(number) + 2 > _WIDTH:

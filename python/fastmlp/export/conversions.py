@@ -37,7 +37,7 @@ def to_torch(model: Any) -> Any:
     TypeError
         If it is no model.
     ValueError
-        If it is not built yet, or a rate of dropout follows the step of a training.
+        If it is not built yet, or a rate of dropout or std of noise follows the step of a training.
     ImportError
         If PyTorch is not installed.
 

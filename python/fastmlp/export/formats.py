@@ -21,6 +21,8 @@ FORMATS: dict[str, tuple[str, str]] = {
     ".mjs": ("javascript", "JavaScript"),
     ".py": ("numpy", "NumPy"),
 }
+# Of these, those that hold any graph, and not the layers of one model.
+GRAPHS = (".onnx", ".h", ".js", ".mjs", ".py")
 
 
 def check_estimator_path(path: str | PathLike[str]) -> None:
@@ -30,10 +32,6 @@ def check_estimator_path(path: str | PathLike[str]) -> None:
         advice = "; its network alone is written by model_.export" if suffix in FORMATS else ""
         hint = _checks.hint(suffix, [".onnx"])
         raise ValueError(f"path={str(path)!r}: estimators are written as '.onnx'{hint}{advice}")
-
-
-# Of these, those that hold any graph, and not the layers of one model.
-GRAPHS = (".onnx", ".h", ".js", ".mjs", ".py")
 
 
 def check_graph(path: str | PathLike[str], what: str) -> None:

@@ -90,7 +90,8 @@ class _Module:
     def __init__(self, graph: Prepared) -> None:
         self.graph = graph
         self.order = topological_order([*graph.outputs, *graph.inputs])
-        self.words = dict(zip(graph.inputs, graph.input_names, strict=True))
+        self.inputs = distinct_words(graph.input_names, _FUNCTIONS)  # none hides a function
+        self.words = dict(zip(graph.inputs, self.inputs, strict=True))
         self.functions: dict[str, str] = {}  # by name, each after those it calls
         self.arrays: list[Node] = []
         self._name_everything()
@@ -198,7 +199,7 @@ class _Module:
         self.functions[name] = ast.unparse(tree)
 
     def _predict(self, lines: list[str]) -> str:
-        names, dtype = self.graph.input_names, self.graph.dtype
+        names, dtype = self.inputs, self.graph.dtype
         columns = [node.shape[1] for node in self.graph.inputs]
         one_in, one_out = len(names) == 1, len(self.graph.outputs) == 1
         results = [self._argument(node) for node in self.graph.outputs]

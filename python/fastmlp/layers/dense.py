@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from fastmlp import activations, initializers
 from fastmlp import graph as g
@@ -11,9 +11,6 @@ from fastmlp._checks import choice, flag, integer, real
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
 from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
-
-if TYPE_CHECKING:
-    pass
 
 _SHAPE = "the shape of its weights depends on it, make a new model"
 _DRAWN = "its weights have been drawn, assign them"

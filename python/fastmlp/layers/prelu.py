@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import flag
 from fastmlp.initializers import Initializer
 from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
-
-if TYPE_CHECKING:
-    pass
 
 
 class PReLU(Layer):

@@ -102,6 +102,12 @@ class Contents:
         return found
 
 
+def shortened(error: Exception) -> str:
+    """Return what an error says, which may quote a file, at a length that one can read."""
+    said = str(error)
+    return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
+
+
 def read(path: Path, build: Callable[[Contents], T]) -> T:
     """Return what `build` makes of a file; its errors name the file."""
     from safetensors import SafetensorError
@@ -113,9 +119,7 @@ def read(path: Path, build: Callable[[Contents], T]) -> T:
     except (SafetensorError, TypeError, ValueError, RecursionError) as error:
         owner = files.foreign(path)
         hint = f"; {path.suffix!r} is the ending of another format ({owner})"
-        said = str(error)
-        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
-        why = f"{said}{hint if owner else ''}"
+        why = f"{shortened(error)}{hint if owner else ''}"
         raise ValueError(f"cannot load {str(path)!r}: {why}") from None
 
 

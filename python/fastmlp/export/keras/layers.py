@@ -127,6 +127,8 @@ def _dropout(w: Writer, sources: list[Value]) -> Value:
 
 
 def _noise(w: Writer, sources: list[Value]) -> Value:
+    if callable(w.layer.std):
+        raise ValueError("its std follows the step of a training: assign a number")
     return w.add("GaussianNoise", sources, stddev=w.layer.std)
 
 

@@ -14,7 +14,7 @@ from fastmlp.export import building
 from fastmlp.export.keras.leaves import JOINS, LEAVES, Config, Found
 from fastmlp.export.keras.stores import Live, Numbers, Scope, opened
 from fastmlp.layers.base import Input, Layer, Symbol
-from fastmlp.models.container import MOST_WORDS
+from fastmlp.models.container import shortened
 from fastmlp.networks.structure import MOST_JOINS
 
 _MODELS: Final = ("Sequential", "Functional", "Model")
@@ -32,9 +32,7 @@ def from_file(path: Path) -> Any:
         *(RecursionError, RuntimeError, TypeError, ValueError, EOFError),
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
-        said = str(error)
-        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
-        raise ValueError(f"cannot read {str(path)!r}: {said}") from None
+        raise ValueError(f"cannot read {str(path)!r}: {shortened(error)}") from None
 
 
 def from_live(model: Any) -> Any:

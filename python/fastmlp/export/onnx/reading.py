@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,15 +14,13 @@ from fastmlp.export.onnx.translating import LABEL
 from fastmlp.export.onnx.values import Leaf, Value
 from fastmlp.export.onnx.writing import ARCHITECTURE, written
 from fastmlp.layers.base import Input
+from fastmlp.models.container import shortened
 from fastmlp.models.model import Model
 from fastmlp.models.states import ModelState
 from fastmlp.networks.network import Network
 
 if TYPE_CHECKING:
     from os import PathLike
-
-# The longest words of an error.
-MOST_WORDS: Final = 500
 
 
 def from_onnx(path: str | PathLike[str]) -> Model:
@@ -31,9 +29,7 @@ def from_onnx(path: str | PathLike[str]) -> Model:
         proto = tensors.read(path)
         return _own(proto) or _translated(proto.graph)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        said = str(error)
-        said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
-        raise ValueError(f"cannot read {str(path)!r}: {said}") from None
+        raise ValueError(f"cannot read {str(path)!r}: {shortened(error)}") from None
 
 
 def _own(proto: onnx.ModelProto) -> Model | None:

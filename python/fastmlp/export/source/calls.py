@@ -100,11 +100,8 @@ class Operands:
 
     def __init__(self, graph: Prepared, int8: bool) -> None:
         self.axes: dict[int, int] = {}  # of scales, by the offset of a parameter that is int8
-        used = list(
-            dict.fromkeys(v for v in topological_order(graph.outputs) if v.op == "parameter")
-        )
+        used = [v for v in topological_order(graph.outputs) if v.op == "parameter"]
         self.parameters = Parameters(used, graph.dtype)
-        by_offset = {self.parameters.offsets[v]: v for v in used}
         arguments, work = plan_program(graph.outputs, parameters=self.parameters, fed=graph.inputs)
         self.fixed = arguments["batch_columns"]  # where what has no rows begins in the scratch
         size = self.fixed + arguments["fixed_size"]
@@ -115,9 +112,7 @@ class Operands:
             scratch=size,
         )
         self.spaces = {ir.FEED_SPACE: graph.input_names, ir.OUTPUT_SPACE: graph.output_names}
-        self.names = {
-            offset: graph.names.get(node, "constant") for offset, node in by_offset.items()
-        }
+        self.names = {self.parameters.offsets[v]: graph.names.get(v, "constant") for v in used}
         self.known: dict[tuple[Any, ...], Ref] = {}
         self.values: dict[Buffer, Array] = {}  # of what is known before any input is
         self.steps = work.steps

@@ -30,7 +30,8 @@ class Dialect:
     function : str
         The head of a function: {result}, {name} and {arguments}.
     arguments : mapping of str to str
-        How an argument is declared, by what it is marked with: "y*", "x*", "q*", "n#" and "c".
+        How an argument is declared, by what it is marked with: "y*", "x*", "q*", "#" and "c"; and
+        what a function returns: "result" or "nothing".
     words : mapping of str to str
         What `LET`, `VAR`, `INT`, `WHOLE` and `NAN` become.
     math : mapping of str to str

@@ -14,6 +14,7 @@ import numpy as np
 from fastmlp.graph.node import Node, constant, parameter, topological_order
 from fastmlp.graph.ops.cross_entropy import without_cancellation
 from fastmlp.graph.reference import evaluate
+from fastmlp.graph.shapes import per_example
 from fastmlp.networks.examples import network_inputs
 from fastmlp.training import turns
 
@@ -140,7 +141,7 @@ def _folded(outputs: Sequence[Node], inputs: Sequence[Node]) -> dict[Node, Node]
         exact = without_cancellation(node, ())
         if not exact.parents:
             known[node] = exact
-        elif any(parent in changing for parent in exact.parents):
+        elif per_example(exact.shape[0]) or any(parent in changing for parent in exact.parents):
             changing.add(node)
             parents = [known[parent] for parent in exact.parents]
             same = exact is node and tuple(parents) == node.parents

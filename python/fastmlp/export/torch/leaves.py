@@ -147,11 +147,6 @@ def _gelu(module: nn.GELU) -> Found:
     return Found([layers.Activation("gelu" if module.approximate == "none" else "gelu_tanh")])
 
 
-def _softplus(module: nn.Softplus) -> Found:
-    _need(module.beta == 1, f"beta={module.beta!r} has no counterpart, only 1")
-    return Found([layers.Activation("softplus")])
-
-
 def _sloped(slope: float) -> Found:
     """Return leaky ReLU of any slope."""
     if slope == 0.01:
@@ -204,7 +199,7 @@ MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
     nn.ReLU: _plain("relu"),
     nn.Tanh: _plain("tanh"),
     nn.Sigmoid: _plain("logistic"),
-    nn.Softplus: _softplus,
+    nn.Softplus: _plain("softplus", beta=1),
     nn.Softsign: _plain("softsign"),
     nn.Hardtanh: _plain("hard_tanh", min_val=-1.0, max_val=1.0),
     nn.Hardsigmoid: _plain("hard_sigmoid"),

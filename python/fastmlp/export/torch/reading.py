@@ -47,12 +47,12 @@ class _Tracer(fx.Tracer):
 def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> Any:
     """Return the model, see `fastmlp.from_torch`."""
     columns: list[int] | None = None
+    module = getattr(module, "_orig_mod", module)  # torch.compile puts it there
     if isinstance(module, own.Network) and input_columns is None:
         input_columns = module.columns
     if input_columns is not None:
         each = input_columns if isinstance(input_columns, Sequence) else [input_columns]
         columns = [_checks.columns(n, "input_columns") for n in each]
-    module = getattr(module, "_orig_mod", module)  # torch.compile puts it there
     dtype = _dtype(module)
     for path, part in module.named_modules():
         if part._forward_hooks or part._forward_pre_hooks:

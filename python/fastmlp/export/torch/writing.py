@@ -131,6 +131,8 @@ class _Writing:
                 raise ValueError("its rate follows the step of a training: assign a number")
             yield "", nn.Dropout(layer.rate)
         elif kind is layers.GaussianNoise:
+            if callable(layer.std):
+                raise ValueError("its std follows the step of a training: assign a number")
             yield "", GaussianNoise(layer.std)
         elif kind in (layers.Add, layers.Multiply, layers.Concatenate):
             yield "", Join(kind.__name__)
