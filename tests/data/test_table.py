@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.table import Layout, Preprocessing
+from fastmlp.data.texts import numbers_of, values
 
 nan = math.nan
 
@@ -149,3 +150,17 @@ DATE = {**NUMBER, "kind": "date", "parts": ["month"]}
 def test_json_that_we_did_not_write_is_an_error(data):
     with pytest.raises(ValueError, match="not a description of preprocessing"):
         Preprocessing.from_json(data)
+
+
+def test_a_column_without_a_value_is_left_out_whatever_kind_is_asked_for():
+    table = {"a": ["NA", None, "?"], "b": [1.0, 2.0, 3.0]}
+    for kind in ("number", "date"):
+        notes = []
+        prepare = Preprocessing.learn(table, kinds={"a": kind}, note=notes.append)
+        assert prepare.names == ("b",)
+        assert notes == ["column 'a' is left out: it is empty"]
+
+
+def test_digits_of_any_script_are_numbers_in_columns_of_texts_too():
+    assert_array_equal(values(["١٢", "٣"]), [12, 3])
+    assert numbers_of(["١٢", " ٣", "red"]) == {"١٢": 12.0, " ٣": 3.0}

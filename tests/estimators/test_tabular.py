@@ -432,6 +432,27 @@ def test_rows_to_validate_on_may_be_given_in_three_ways():
     assert found[0].validation_score_ == pytest.approx(found[0].score(X[test], y[test]))
 
 
+def test_targets_to_validate_on_may_lie_beyond_those_of_training():
+    x = np.arange(60.0)
+    reg = fast(fm.TabularRegressor).fit({"a": x}, x, eval_set=({"a": x}, x + 1000))
+    truth, _ = reg.held_out_
+    np.testing.assert_allclose(truth, x + 1000)
+    assert reg.validation_score_ > 900
+    assert len(reg.importances({"a": x}, x + 1000)) == 1
+
+
+def test_rows_to_validate_on_whose_class_has_no_weight_do_not_count():
+    X, y = messy_tables.wines()
+    test = np.arange(len(X)) % 3 == 0
+    first, *others = np.unique(y)
+    clf = fast(fm.TabularClassifier, class_weight={first: 0.0, **dict.fromkeys(others, 1.0)})
+    clf.fit(X[~test], y[~test], eval_set=(X[test], y[test]))
+    truth, probabilities = clf.held_out_
+    counted = test & (np.asarray(y) != first)
+    np.testing.assert_array_equal(truth, np.asarray(y)[counted])
+    np.testing.assert_allclose(probabilities, clf.predict_proba(X[counted]), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

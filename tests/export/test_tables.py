@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 import fastmlp as fm
 from compiled import COMPILERS, Header, run
+from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.tabular.nodes import raw_numbers
 
 RNG = np.random.default_rng(0)
@@ -163,6 +164,15 @@ def test_a_saved_estimator_writes_the_same(fitted, tmp_path):
     fm.load(tmp_path / "est.safetensors").export(tmp_path / "again.h", name="t")
     est.export(tmp_path / "first.h", name="t")
     assert (tmp_path / "again.h").read_bytes() == (tmp_path / "first.h").read_bytes()
+
+
+def test_raw_numbers_of_texts_that_stood_for_none_are_nan():
+    ages = [*np.arange(60).astype(str), "soon", "soon"]
+    days = [*np.datetime_as_string(np.datetime64("2024-01-01") + np.arange(60)), "never", "never"]
+    prepare = Preprocessing.learn({"age": ages, "day": days})
+    found = raw_numbers(prepare, {"age": ages, "day": days})
+    assert np.isnan(found[-2:]).all()
+    assert np.isfinite(found[:-2]).all()
 
 
 def test_raw_numbers_are_numbers_places_and_nan(fitted):

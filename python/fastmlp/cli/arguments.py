@@ -130,13 +130,19 @@ def _add_train(commands: Any) -> None:
     add("--quiet", action="store_true", help="print the result only")
 
     add = train.add_argument_group("training on a table").add_argument
-    add("--quality", choices=("best", "fast"), help="several networks, or one (default: best)")
+    add(
+        "--quality",
+        choices=("best", "fast"),
+        help="several networks of each kind, or one (default: best)",
+    )
     add(
         "--metric",
         choices=("accuracy", "log_loss", "auc", "rmse", "mae"),
         help="what to be good at (default: accuracy for classes, rmse for numbers)",
     )
-    add("--members", metavar="N", type=_integer(1), help="how many networks to average")
+    add(
+        "--members", metavar="N", type=_integer(1), help="how many networks of each kind to average"
+    )
     add(
         "--time-limit",
         metavar="SECONDS",

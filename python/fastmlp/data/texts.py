@@ -76,7 +76,7 @@ def numbers_of(texts: Iterable[str]) -> dict[str, float]:
     if present <= TRUE | FALSE:
         found = {text: float(text in TRUE) for text in present}
     else:
-        maybe = [text for text in present if text.lstrip()[:1] in _BEGINS]
+        maybe = [text for text in present if (c := text.lstrip()[:1]) in _BEGINS or c.isdecimal()]
         found = {text: value for text in maybe if (value := _number(text)) is not None}
     return {**dict.fromkeys(kinds & MISSING, math.nan), **found}
 

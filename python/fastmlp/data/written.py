@@ -95,11 +95,12 @@ def _styles(texts: Iterable[str]) -> list[Style]:
     """Return the ways in which all of a column's numbers may be written, one for each decimal."""
     found = []
     for text in texts:
-        part = _parse(text) if text not in MISSING else None
-        if part is not None:
-            found.append(part)
-        elif text not in MISSING:
+        if text in MISSING:
+            continue
+        part = _parse(text)
+        if part is None:
             return []  # as nearly always, at the first text
+        found.append(part)
     units = {part.unit for part in found}
     if len(units) != 1:
         return []
@@ -164,12 +165,10 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
             found[text] = math.nan
             continue
         part = _parse(text)
-        cut = (
-            None
-            if part is None or part.unit not in ("", style.unit)
-            else _cut(part.body, style.decimal)
-        )
-        if part is None or cut is None or cut[0] not in ("", style.thousands):
+        if part is None or part.unit not in ("", style.unit):
+            continue
+        cut = _cut(part.body, style.decimal)
+        if cut is None or cut[0] not in ("", style.thousands):
             continue
         number = float("".join(cut[1]) + "." + (cut[2] or "0"))
         found[text] = -number if part.negative else number

@@ -59,3 +59,12 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
             by_class = compute_class_weight(one, classes=classes, y=column)
             result *= by_class[np.searchsorted(classes, column)]
     return result
+
+
+def weighted(given: Any, y: Array, classes: Array, weight: Array | None) -> Array:
+    """Return weights of rows times those of `of_rows`; ValueError if nothing would count."""
+    by_class = of_rows(given, y, classes, weight)
+    result: Array = by_class if weight is None else by_class * weight
+    if not result.any():
+        raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
+    return result

@@ -200,11 +200,7 @@ class LabelledMLP(BaseMLP):
                 "large sample of them, and pass class_weight=dict(zip(classes, weights))"
             )
         labels = y if y.ndim == 1 else _dense(y).astype(int)
-        by_class = class_weights.of_rows(given, labels, self.classes_, weight)
-        weighted: Array = by_class if weight is None else by_class * weight
-        if not weighted.any():
-            raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
-        return weighted
+        return class_weights.weighted(given, labels, self.classes_, weight)
 
     def _strata(self, target: Array) -> Array | None:
         return target.astype(bool) if self.n_outputs_ == 1 else None

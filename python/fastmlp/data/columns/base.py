@@ -23,7 +23,7 @@ class Column:
     name : str
     numbers, flags : int
         How many numbers it becomes, to be embedded, and how many within -1 … 1, taken as they are.
-    categories_coded : tuple of int
+    codes : tuple of int
         For a column of codes, how many there are; else empty.
     """
 

@@ -54,7 +54,7 @@ class DateColumn(Column):
         dates = values.dates(words)
         missing = np.isnat(dates)
         present = dates[~missing]
-        days = _days(present)
+        days = days_of(present)
         median, scale = robust(days)
         fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
         parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
@@ -80,7 +80,7 @@ class DateColumn(Column):
             self.tell_missing(missing, "the mean date", note)
         dates = np.where(missing, np.datetime64(0, "us"), dates)
         if self.numbers:
-            trend = clipped(_days(dates), self.median, self.scale)
+            trend = clipped(days_of(dates), self.median, self.scale)
             numbers[:, 0] = np.where(missing, self.fill_value, trend)
         for i, part in enumerate(self.parts):
             angle = 2 * np.pi * _part(dates, part) / PARTS[part]
@@ -88,7 +88,7 @@ class DateColumn(Column):
             flags[:, 2 * i + 1] = np.where(missing, 0, np.cos(angle))
 
 
-def _days(dates: Array) -> Array:
+def days_of(dates: Array) -> Array:
     """Return days since 1970, with fractions."""
     days: Array = dates.astype(np.int64) / 86_400e6
     return days

@@ -43,6 +43,8 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if reason := _useless(values):
         return reason
     found = kind or find_kind(values, note)
+    if found in ("number", "date") and values.kind == "text" and MISSING.issuperset(values.texts):
+        return LeftOut(values.name, "it is empty", "empty")
     column: Column
     odd = _words(values, found)
     if odd:

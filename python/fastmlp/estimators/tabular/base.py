@@ -88,6 +88,10 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return what networks put out, or targets they are trained on, in the targets' units."""
         raise NotImplementedError
 
+    def _true(self, t: Array, found: Mapping[str, Any]) -> Array:
+        """Return targets of rows that are not trained on in the targets' units."""
+        return self._decode(t, found)
+
     def _weigh(self, y: Any, weights: Array | None, found: Mapping[str, Any]) -> Array | None:
         return weights
 
@@ -191,7 +195,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return the rows that were held out."""
         X, t, weights = rows
         folds, y = None if given else fitted.folds, np.asarray(fitted.held_out)
-        held = HeldOut(X, self._decode(t, found), y, weights, fitted, folds)
+        t = self._true(t, found) if given else self._decode(t, found)
+        held = HeldOut(X, t, y, weights, fitted, folds)
         return held.at(np.flatnonzero(np.isfinite(y).all(axis=1)))
 
     def _judged(
@@ -339,7 +344,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         found = vars(self)
         features, t, weights = self._held((X, y, sample_weight), found, "")
         outputs = self._fitted.predict(features, n_threads=self.n_threads)
-        t = self._decode(t, found)
+        t = self._true(t, found)
         return self._permuted(HeldOut(features, t, outputs, weights, self._fitted, None), n_repeats)
 
     def _permuted(self, rows: HeldOut, repeats: int) -> Array:
@@ -361,7 +366,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Write the fitted estimator to a file, from which `fastmlp.load` reads it.
 
         One safetensors file with all that predictions need: how columns become numbers, networks,
-        labels, intervals, importances and `metadata_`; no rows of the training data, no pickle.
+        labels, intervals, importances, notes and `metadata_`; no rows of the training data, but the
+        categories and labels that there are and the examples in `notes_`; no pickle.
 
         Parameters
         ----------

@@ -39,9 +39,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         What to be good at: right labels, right probabilities, or a right order of rows by
         probability.
     quality : {"best", "fast"}, default="best"
-        Several networks, or one small one: faster to fit, and to predict with.
+        Several networks of each kind, or one: faster to fit, and to predict with.
     n_members : int or None, default=None
-        How many networks to average; None goes by `quality`.
+        How many networks of each of the two kinds to average; None goes by `quality`.
     epochs : int or None, default=None
         How long each network is trained at most, its schedules stretched to it; None goes by the
         number of rows. The best epoch is kept, and a network ends early where none comes any more.
@@ -55,7 +55,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         Weights of the classes, which multiply `sample_weight`; "balanced" gives all classes the
         same weight. Probabilities and `validation_score_` are then those of rows so weighted.
     validation_fraction : float or None, default=None
-        The share of rows that each network holds out; None goes by the recipe.
+        The share of rows that each network holds out, one part of round(1 / share) and at most half
+        of them; None goes by the recipe.
     random_state : int, RandomState instance or None, default=None
         Determines everything that is drawn.
     n_threads : int or None, default=None
@@ -229,11 +230,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         if self.class_weight is None:
             return weights
         labels = found["classes_"][self._encode(y, found)]
-        by_class = class_weights.of_rows(self.class_weight, labels, found["classes_"], weights)
-        weighted: Array = by_class if weights is None else by_class * weights
-        if not weighted.any():
-            raise ValueError("class_weight leaves weight 0 for every row: nothing would count")
-        return weighted
+        return class_weights.weighted(self.class_weight, labels, found["classes_"], weights)
 
     def _nothing(self, found: Mapping[str, Any]) -> str:
         return "the shares of the classes" if self.metric != "accuracy" else "the largest class"

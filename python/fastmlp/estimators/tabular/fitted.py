@@ -125,6 +125,7 @@ class Fitted:
     def _predict(self, X: Array, asked: Callable[[int, int], Array]) -> Array:
         """Return the weighed mean over those networks that are asked about each row."""
         means = []
+        inputs = inputs_of(X, self.layout)
         for d, models in enumerate(self.models):
             if self.weights[d] == 0:
                 means.append(np.empty((0, self.outputs)))
@@ -134,7 +135,8 @@ class Fitted:
             for m in range(len(models)):
                 rows = np.flatnonzero(asked(d, m))
                 if len(rows):
-                    total[rows] += self._predictor(d, m)(inputs_of(X[rows], self.layout))
+                    part = inputs if len(rows) == len(X) else [x[rows] for x in inputs]
+                    total[rows] += self._predictor(d, m)(part)
                 count[rows] += 1
             with np.errstate(invalid="ignore"):
                 means.append(total / count)

@@ -101,15 +101,16 @@ def fit_tables(
     KeyboardInterrupt
         As soon as the present epochs are over.
     """
-    rows = len(X)
-    given = Rows(X, t, None if weights is None else np.asarray(weights, dtype=np.float64))
-    kept = np.arange(rows) if given.w is None else np.flatnonzero(given.w > 0)
-    if len(kept) == 0:
-        raise ValueError("sample_weight must be above 0 for one row at least")
-    data = given if len(kept) == rows else given.take(kept)
+    data, kept = _weighted(
+        Rows(X, t, weights), "sample_weight must be above 0 for one row at least"
+    )
     outputs = classes or t.shape[1] * max(1, len(recipe.quantiles))
     shape = shape_of(recipe, layout, outputs)
-    judge = None if eval is None else _weighted_rows(Rows(*eval))
+    judge, judged, rows = None, kept, len(X)
+    if eval is not None:
+        error = "the weights of the validation rows must be above 0 for one at least"
+        judge, judged = _weighted(Rows(*eval), error)
+        rows = len(eval[0])
     seeds = np.random.SeedSequence(seed)
     rng = np.random.default_rng(seeds)
     fold = deal(data.t, recipe.folds, rng, classes=shape.classes)
@@ -124,7 +125,7 @@ def fit_tables(
         outputs,
         models=[[trained.model for trained in each] for each in models],
         edges=fit.edges,
-        weights=np.array([float(len(each) > 0) for each in models]),
+        weights=np.zeros(len(models)),
         temperature=1.0,
         low=low,
         high=high,
@@ -133,19 +134,20 @@ def fit_tables(
         epochs=[[trained.epoch for trained in each] for each in models],
         stopped="time limit" if fit.cut else "",
     )
-    result.weights /= result.weights.sum()
-    _judge(result, data, judge, fold, kept, rows, n_threads)
+    _judge(result, data, judge, fold, judged, rows, n_threads)
     return result
 
 
-def _weighted_rows(rows: Rows) -> Rows:
-    """Return the rows that have weight; ValueError if there are none."""
+def _weighted(rows: Rows, error: str) -> tuple[Rows, Array]:
+    """Return the rows that have weight, and which they are; an error if there are none."""
     if rows.w is None:
-        return rows
+        return rows, np.arange(len(rows.X))
     w = np.asarray(rows.w, dtype=np.float64)
-    if not (w > 0).any():
-        raise ValueError("the weights of the validation rows must be above 0 for one at least")
-    return Rows(rows.X, rows.t, w).take(np.flatnonzero(w > 0))
+    kept = np.flatnonzero(w > 0)
+    if len(kept) == 0:
+        raise ValueError(error)
+    rows = Rows(rows.X, rows.t, w)
+    return rows if len(kept) == len(w) else rows.take(kept), kept
 
 
 def _range(t: Array, outputs: int, shape: Shape) -> tuple[Array, Array]:
@@ -192,14 +194,13 @@ def _judge(
                 # A mean of several is less sure than the one that each row was held out by.
                 temperature **= len(used) / fitted.members
             fitted.temperature = temperature
-    joined = fitted.joined([means.get(d, np.empty(0)) for d in range(len(fitted.models))])
-    if judge is not None:
-        fitted.held_out = joined
-        return
     fitted.held_out = np.full((rows, fitted.outputs), np.nan)
-    fitted.held_out[kept] = joined
-    fitted.folds = np.full(rows, NEVER, dtype=np.int64)
-    fitted.folds[kept] = fold
+    fitted.held_out[kept] = fitted.joined(
+        [means.get(d, np.empty(0)) for d in range(len(fitted.models))]
+    )
+    if judge is None:
+        fitted.folds = np.full(rows, NEVER, dtype=np.int64)
+        fitted.folds[kept] = fold
 
 
 class _Fit:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import config
 from fastmlp.estimators.tabular import judging
 
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ class HeldOut:
         """Return what the networks put out for other features of these rows."""
         if self.folds is None:
             return self.fitted.predict(X, n_threads=n_threads)
-        fitted = copy.copy(self.fitted)
-        fitted.folds = self.folds
-        return fitted.predict_held_out(X, n_threads=n_threads)
+        with config.own_threads(n_threads):
+            return self.fitted.by_others(X, self.folds)
 
 
 def permuted(

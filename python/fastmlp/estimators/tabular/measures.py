@@ -39,10 +39,14 @@ def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
     """
     if recipe.task == "numbers":
         return _of_numbers(recipe, t, P, w)
-    log_loss = float(np.average(-np.log(np.maximum(P[np.arange(len(t)), t], LEAST)), weights=w))
-    if recipe.metric == "auc":
-        return 1 - _auc(t, P, w) + TIE * log_loss
-    return log_loss
+    bad = log_loss(t, P, w)
+    return 1 - _auc(t, P, w) + TIE * bad if recipe.metric == "auc" else bad
+
+
+def log_loss(t: Array, P: Array, w: Array | None) -> float:
+    """Return the mean of −log p of the right class."""
+    p = np.maximum(P[np.arange(len(t)), t], LEAST)
+    return float(np.average(-np.log(p), weights=w))
 
 
 def _of_numbers(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:

@@ -68,9 +68,9 @@ def edges_for(design: Design, numbers: Array) -> Edges | None:
 
     A column of one value has one bin around it.
     """
-    if design.embedding != "piecewise" or numbers.shape[1] == 0:
-        return None
     count = numbers.shape[1]
+    if design.embedding != "piecewise" or not 0 < count <= MOST_EMBEDDED:
+        return None
     share = np.linspace(0.0, 1.0, 1 + max(1, min(design.encoding, MOST_ENCODED // count)))
     found = []
     for column in numbers.T:

@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp import graph as g
 from fastmlp.data import frames
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn, places
-from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.date import DateColumn, days_of
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import read
 from fastmlp.graph.node import apply
@@ -103,11 +103,11 @@ def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
             column.fill(values, signs, signs, signs, lambda text: None)
             found[:, i] = np.where(signs[:, 0] == 0, np.nan, signs[:, 0] > 0)
         elif isinstance(column, DateColumn):
-            dates = values.dates()
-            days = dates.astype(np.int64) / 86_400e6
-            found[:, i] = np.where(np.isnat(dates), np.nan, days)
+            dates = values.dates(column.words)
+            found[:, i] = np.where(np.isnat(dates), np.nan, days_of(dates))
         else:
-            found[:, i] = values.numbers()
+            words = column.words if isinstance(column, NumberColumn) else ()
+            found[:, i] = values.numbers(words)
     return found
 
 

@@ -235,7 +235,8 @@ def choose(
     quantiles : sequence of float
         Of the metric "quantile".
     validation_fraction : float, optional
-        Share of the rows that each network holds out; by default one of as many parts as there
+        Share of the rows that each network holds out, one part of round(1 / share) and at most
+        half of them; by default one of as many parts as there
         are members, between a tenth and a fifth.
     classes : int
         How many there are, of the task "classes".
@@ -261,7 +262,7 @@ def choose(
     folds = max(5, min(members, 10))
     if validation_fraction is not None:
         share = _checks.real(validation_fraction, "validation_fraction", above=0, below=1)
-        folds = max(2, round(1 / share))
+        folds = min(max(2, round(1 / share)), 1 << 16)
     smoothed = metric == "accuracy" and classes > 2
     designs = tuple(_fitting(design, rows, task, smoothed) for design in (_SMOOTH, _STEPPED))
     if epochs is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     quantiles : float, sequence of float or None, default=None
         With metric="quantile": which to predict, ascending; None is (0.1, 0.5, 0.9).
     quality : {"best", "fast"}, default="best"
-        Several networks, or one small one: faster to fit, and to predict with.
+        Several networks of each kind, or one: faster to fit, and to predict with.
     n_members : int or None, default=None
-        How many networks to average; None goes by `quality`.
+        How many networks of each of the two kinds to average; None goes by `quality`.
     epochs : int or None, default=None
         How long each network is trained at most, its schedules stretched to it; None goes by the
         number of rows. The best epoch is kept, and a network ends early where none comes any more.
@@ -58,7 +59,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         What columns hold, by name, where it is found out wrongly: "number", "category", "flag",
         "date", or "ignore". The columns of a matrix are called x0, x1, ….
     validation_fraction : float or None, default=None
-        The share of rows that each network holds out; None goes by the recipe.
+        The share of rows that each network holds out, one part of round(1 / share) and at most half
+        of them; None goes by the recipe.
     random_state : int, RandomState instance or None, default=None
         Determines everything that is drawn.
     n_threads : int or None, default=None
@@ -237,6 +239,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         targets = found["_target"].targets
         pairs = zip(targets, np.split(y, len(targets), axis=1), strict=True)
         return np.column_stack([target.decode(block) for target, block in pairs])
+
+    def _true(self, t: Array, found: Mapping[str, Any]) -> Array:
+        free = [replace(target, low=None, high=None) for target in found["_target"].targets]
+        return np.column_stack([target.decode(t[:, i]) for i, target in enumerate(free)])
 
     def _nothing(self, found: Mapping[str, Any]) -> str:
         return {"rmse": "the mean", "mae": "the median", "quantile": "the quantiles of all rows"}[

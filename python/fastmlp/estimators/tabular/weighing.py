@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.estimators.tabular.measures import LEAST, badness
+from fastmlp.estimators.tabular.measures import badness, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,12 +56,6 @@ def weights_of(recipe: Recipe, means: Sequence[Array], t: Array, w: Array | None
         if bad < best:
             best, found = bad, weights
     return found
-
-
-def log_loss(t: Array, P: Array, w: Array | None) -> float:
-    """Return the mean of −log p of the right class."""
-    p = np.maximum(P[np.arange(len(t)), t], LEAST)
-    return float(np.average(-np.log(p), weights=w))
 
 
 def tempered(P: Array, temperature: float) -> Array:
