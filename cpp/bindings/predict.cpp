@@ -100,16 +100,12 @@ bool holds_indices(const Feed& f, const std::vector<Index>& limits) {
   bool fine = true;
   with_type(f.dtype, [&](auto element) {
     using From = decltype(element);
-    if constexpr (std::is_same_v<From, Half>) {
-      fine = false;  // rare: left to NumPy
-    } else {
-      for (Index i = 0; i < f.rows && fine; ++i) {
-        const From* const row = static_cast<const From*>(f.data) + i * f.stride;
-        for (Index j = 0; j < f.columns; ++j) {
-          const double value = double(row[j * f.step]);
-          const bool within = value >= 0 && value < double(limits[std::size_t(j)]);
-          fine = fine && within && double(Index(within ? value : 0)) == value;
-        }
+    for (Index i = 0; i < f.rows && fine; ++i) {
+      const From* const row = static_cast<const From*>(f.data) + i * f.stride;
+      for (Index j = 0; j < f.columns; ++j) {
+        const double value = double(row[j * f.step]);
+        const bool within = value >= 0 && value < double(limits[std::size_t(j)]);
+        fine = fine && within && double(Index(within ? value : 0)) == value;
       }
     }
   });
@@ -154,16 +150,32 @@ struct SeveralPredictor {
       if (to.meets(extent(feed))) fail("out: must not overlap X");
     if (to.meets(extent(weights, executor->program().parameter_size)))
       fail("out: must not overlap the model's parameters");
-    if (executor->program().flops_per_row * double(feeds[0].rows) < kReleaseFlops) {
-      executor->run(feeds, feeds[0].rows, weights, {out}, 0, 0);
-    } else {
-      const WithoutGil without;
-      executor->run(feeds, feeds[0].rows, weights, {out}, 0, 0);
-    }
+    if (!run(feeds, out)) return Py_NewRef(Py_NotImplemented);
     return result.release().ptr();
   }
 
  private:
+  // False if the values are for the caller to judge.
+  bool run(const std::vector<Feed>& feeds, T* out) const {
+    if (executor->program().flops_per_row * double(feeds[0].rows) < kReleaseFlops)
+      return check_and_run(feeds, out);
+    const WithoutGil without;
+    return check_and_run(feeds, out);
+  }
+
+  bool check_and_run(const std::vector<Feed>& feeds, T* out) const {
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      const Feed& feed = feeds[i];
+      const std::vector<Index>& limits = inputs[i].limits;
+      const bool as_it_is = feed.dtype == dtype_of<T>() && feed.step == 1 &&
+                            (feed.rows == 1 || feed.stride == feed.columns);
+      if (limits.empty() ? !as_it_is && !all_finite<T>(feed) : !holds_indices(feed, limits))
+        return false;
+    }
+    executor->run(feeds, feeds[0].rows, weights, {out}, 0, 0);
+    return true;
+  }
+
   // The arrays of a list or tuple in the order of the inputs, or of a dict by their names.
   bool parts_of(PyObject* X, std::vector<py::object>& held) const {
     const auto take = [&](PyObject* part) {
@@ -197,11 +209,6 @@ struct SeveralPredictor {
       const Input& input = inputs[i];
       if (!feed || feed->columns != input.columns || feed->rows < 1) return false;
       if (i > 0 && feed->rows != feeds[0].rows) return false;
-      const bool as_it_is = feed->dtype == dtype_of<T>() && feed->step == 1 &&
-                            (feed->rows == 1 || feed->stride == feed->columns);
-      if (input.limits.empty() ? !as_it_is && !all_finite<T>(*feed)
-                               : !holds_indices(*feed, input.limits))
-        return false;
       feeds.push_back(*feed);
     }
     return true;

@@ -40,7 +40,7 @@ void Members::done() {
   finished_.set(finished_.load() + 1);
 }
 
-void Members::work(Index jobs, const std::function<void(Index)>& job, const Worker& worker) {
+void Members::work(Index jobs, const std::function<void(Index)>& job, int thread) {
   for (Index i = take(jobs); i >= 0; i = take(jobs)) {
     try {
       job(i);
@@ -50,9 +50,9 @@ void Members::work(Index jobs, const std::function<void(Index)>& job, const Work
       stop_ = true;
     }
     done();
-    if (worker.thread == 0) poll();
+    if (thread == 0) poll();
   }
-  if (worker.thread != 0) return;
+  if (thread != 0) return;
   // The calling thread waits for the others here, where it can be interrupted.
   for (;;) {
     const int seen = finished_.load();
@@ -66,7 +66,7 @@ void Members::work(Index jobs, const std::function<void(Index)>& job, const Work
 }
 
 void Members::run(const Dealing& dealing, const std::function<void(Index)>& job) {
-  run_dealt(dealing.threads, [&](const Worker& worker) { work(dealing.dealt, job, worker); });
+  run_dealt(dealing.threads, [&](int thread) { work(dealing.dealt, job, thread); });
   if (error_) std::rethrow_exception(error_);
 }
 
@@ -125,12 +125,13 @@ bool Executor<T>::run_each(const std::vector<Feed>& feeds, Index rows,
     });
     give_back(std::move(spares));
   }
-  std::unique_ptr<Workspace> w = take_workspace();
-  for (std::size_t i = std::size_t(dealing.dealt); i < calls.size() && !members.poll(); ++i) {
+  if (dealing.dealt < Index(calls.size())) {
+    std::unique_ptr<Workspace> w = take_workspace();
     prepare(*w, feeds, batches);
-    run_prepared(*w, batch(i));
+    for (std::size_t i = std::size_t(dealing.dealt); i < calls.size() && !members.poll(); ++i)
+      run_prepared(*w, batch(i));
+    give_back(std::move(w));
   }
-  give_back(std::move(w));
   return !members.poll();
 }
 

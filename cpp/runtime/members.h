@@ -37,7 +37,7 @@ class Members {
  private:
   Index take(Index jobs);
   void done();
-  void work(Index jobs, const std::function<void(Index)>& job, const Worker& worker);
+  void work(Index jobs, const std::function<void(Index)>& job, int thread);
 
   const std::function<bool()>& interrupted_;
   const std::function<bool()> stopped_;

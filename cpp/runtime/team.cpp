@@ -233,16 +233,13 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Wor
   if (!patient) backoff.worked_together(watch.lost());
 }
 
-void run_dealt(int threads, const std::function<void(const Worker&)>& work) {
+void run_dealt(int threads, const std::function<void(int)>& work) {
   const FlushSubnormals flush;
-  Barrier barrier;
-  if (threads == 1) return work(Worker{0, 1, barrier});
   asked.fetch_add(1, std::memory_order_relaxed);
-  const std::function<void(int)> part = [&](int number) { work(Worker{number, threads, barrier}); };
-  Crew crew(threads - 1, part);
+  Crew crew(threads - 1, work);
   if (patient) crew.gather(kForEver);
   crew.start();
-  work(Worker{0, threads, barrier});
+  work(0);
 }
 
 }  // namespace fastmlp

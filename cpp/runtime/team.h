@@ -82,7 +82,8 @@ struct Worker {
 void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
 
 // The same for work that is dealt out in pieces, which any thread takes: it begins at once, and the
-// other threads join it when they come. Nobody waits for them, so that none can be late.
-void run_dealt(int threads, const std::function<void(const Worker&)>& work);
+// other threads join it when they come. Nobody waits for them, so that none can be late. The work
+// is told the number of its thread, of which there are two or more.
+void run_dealt(int threads, const std::function<void(int)>& work);
 
 }  // namespace fastmlp

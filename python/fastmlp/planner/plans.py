@@ -153,7 +153,7 @@ class Plan:
     ) -> None:
         """Compute the outputs once for each of some seeds, from the same feeds.
 
-        The bits are those of as many runs; what is fed is checked once.
+        The bits are those of as many runs; what is fed is checked once, and threads share the work.
 
         Parameters
         ----------
@@ -171,9 +171,10 @@ class Plan:
             output(given, (len(seeds), *shape), dtype)
         _check_apart(out, arrays, flat)
         self._follow()
-        for i, seed in enumerate(seeds):
-            written = self._side_by_side([given[i] for given in out], count)
-            program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
+        k = len(seeds)
+        written = [self._side_by_side([given[i] for given in out], count) for i in range(k)]
+        keys = [seed % WORD for seed in seeds]
+        program.run_each(arrays, count, [flat] * k, written, keys, step % WORD)
 
     def of_members(
         self, feeds: Mapping[Node, ArrayLike | CompressedRows], vectors: Sequence[Array]

@@ -175,24 +175,25 @@ class MembersRequest:
         listeners = listeners_of(callbacks, k)
         display = progress.display(verbose)
         requests = []
-        for i, (network, (own, last)) in enumerate(zip(networks, split, strict=True)):
-            one = examples.weighted_by_class(own, class_weight, losses, dtype, network.outputs)
+        validation: list[Examples | None] = [last for _, last in split]
+        if held_out is not None:
+            validation = [*held_out]
+        for i, (network, (own, _)) in enumerate(zip(networks, split, strict=True)):
             request = FitRequest.of(
-                *(network, dtype, objective, one, None),
+                *(network, dtype, objective, own, None),
                 optimizer=chosen[i],
-                validation_data=last if held_out is None else held_out[i],
+                validation_data=validation[i],
                 validation_split=0.0,
                 sample_weight=None,
-                class_weight=None,
+                class_weight=class_weight,
                 callbacks=listeners[i],
                 seed=seeds[i],
                 verbose=False,
                 **how,
             )
             requests.append(request)
-            split[i] = one, (last if held_out is None else held_out[i])
-        trained = [one for one, _ in split]
-        scoring = Scoring(objective, trained, [last for _, last in split if last is not None])
+        trained = [request.data for request in requests]
+        scoring = Scoring(objective, trained, [last for last in validation if last is not None])
         own_scores = [scoring.asked_of(request, i) for i, request in enumerate(requests)]
         return cls(own_scores, objective, scoring, display)
 
