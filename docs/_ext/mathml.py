@@ -35,7 +35,7 @@ def drawn_right(mathml: str) -> str:
     named = re.sub(r"&(?!amp;|lt;|gt;)\w+;", lambda entity: unescape(entity[0]), mathml)
     tree = ElementTree.fromstring(named)
     for element in list(tree.iter()):
-        element.text = (element.text or "").strip()
+        element.text = (element.text or "").strip(" \n")
         element.tail = None
         prefix, _, tag = element.tag.rpartition("}")
         prefix += "}" * bool(prefix)
