@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "myst_parser",
     "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "mathml",
