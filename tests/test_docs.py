@@ -62,6 +62,15 @@ def test_the_guide_from_scikit_learn_runs(tmp_path, monkeypatch, capsys):
     assert names["features"].shape[1] == 64
 
 
+def test_the_guide_from_xgboost_runs_and_what_it_promises_comes(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pandas")
+    names = run("guides/from_xgboost.md", tmp_path, monkeypatch)
+    right, held_out = re.findall(r"0\.\d+|1\.0+", capsys.readouterr().out)
+    assert float(right) > 0.92 < float(held_out)
+    kinds = {column.name: column.kind for column in names["clf"].preprocessing_.columns}
+    assert kinds["size"] == "category"
+
+
 def test_the_guide_to_tables_in_python_runs_and_what_it_promises_comes(
     tmp_path, monkeypatch, capsys
 ):

@@ -1,5 +1,6 @@
 """What people type out of habit: the guide's table, run row by row."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -7,37 +8,74 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+from fastmlp.estimators.tabular import habits
 
-GUIDE = Path(__file__).parent.parent / "docs/guides/from_pytorch_keras.md"
-TABLE = GUIDE.read_text(encoding="utf-8").partition("| typed | here |")[2].partition("\n\n")[0]
-ROWS = re.findall(r"^\| `([^|]*)` \| (.*) \|$", TABLE, flags=re.MULTILINE)
+GUIDES = Path(__file__).parent.parent / "docs/guides"
 
 
-def run(code, tmp_path, monkeypatch):
-    pd = pytest.importorskip("pandas")
-    monkeypatch.chdir(tmp_path)
+def rows(guide):
+    text = (GUIDES / guide).read_text(encoding="utf-8")
+    table = text.partition("| typed | here |")[2].partition("\n\n")[0]
+    found = re.findall(r"^\| `([^|]*)` \| (.*) \|$", table, flags=re.MULTILINE)
+    assert len(found) == table.count("\n|") - 1 > 25
+    return found
+
+
+def networks():
     rng = np.random.default_rng(0)
     X, t = rng.normal(size=(20, 4)), rng.normal(size=(20, 1))
     model = fm.MLP([4, 8, 1], seed=0)
     model.save("net.safetensors")
-    names = {"fm": fm, "pd": pd, "X": X, "t": t, "model": model, "weights": model.get_weights()}
-    exec(code, names)
+    return {"X": X, "t": t, "model": model, "weights": model.get_weights()}
 
 
-def test_the_table_was_found():
-    assert len(ROWS) == TABLE.count("\n|") - 1 > 25
+def tables():
+    pd = pytest.importorskip("pandas")
+    from sklearn.model_selection import cross_val_score
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.normal(size=40), "kind": rng.choice(["flat", "house"], 40)})
+    y = (X["size"] + (X["kind"] == "flat") > 0.5).astype(int)
+    clf = fm.TabularClassifier(quality="fast", epochs=8, random_state=0).fit(X, y)
+    clf.save("saved.safetensors")
+    weights = np.ones(len(y))
+    return {"X": X, "y": y, "clf": clf, "weights": weights, "cross_val_score": cross_val_score}
 
 
-@pytest.mark.parametrize(("typed", "here"), ROWS, ids=[typed for typed, _ in ROWS])
-def test_a_habit_works_or_is_told_what_to_write(typed, here, tmp_path, monkeypatch, capsys):
+def run(code, names):
+    pd = pytest.importorskip("pandas")
+    exec(code, {"fm": fm, "pd": pd, **names()})
+
+
+HABITS = [
+    pytest.param(names, *row, id=row[0])
+    for guide, names in (("from_pytorch_keras.md", networks), ("from_xgboost.md", tables))
+    for row in rows(guide)
+]
+
+
+@pytest.mark.parametrize(("names", "typed", "here"), HABITS)
+@pytest.mark.filterwarnings("ignore:the model is no better")
+def test_a_habit_works_or_is_told_what_to_write(names, typed, here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     if here.startswith("works"):
-        run(typed, tmp_path, monkeypatch)
+        run(typed, names)
         return
     with pytest.raises((TypeError, AttributeError)) as told:
-        run(typed, tmp_path, monkeypatch)
-    assert re.search(r"; (write|leave it out|give|it is|its layers|a layer)", str(told.value))
+        run(typed, names)
+    assert re.search(r"; (write|leave it out|give|it is|its layers|a layer|there)", str(told.value))
     if not here.startswith("nothing"):
-        run(here.strip("`"), tmp_path, monkeypatch)
+        run(here.strip("`"), names)
+
+
+@pytest.mark.parametrize("estimator", [fm.TabularClassifier, fm.TabularRegressor])
+def test_habits_of_tables_are_no_arguments_of_theirs(estimator):
+    made = estimator()
+    assert not set(habits.ARGUMENTS) & set(made.get_params())
+    assert not set(habits.OF_FIT) & set(inspect.signature(made.fit).parameters)
+    for name in habits.ATTRIBUTES:
+        assert not hasattr(made, name)
+        assert name not in dir(made)
 
 
 @pytest.mark.parametrize(

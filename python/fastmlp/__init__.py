@@ -88,6 +88,13 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "load_model": "write load(path)",
         "models": "models are here: write fastmlp.Sequential and its like",
         "Functional": "write Model(inputs, outputs)",
+        **dict.fromkeys(
+            ("XGBClassifier", "LGBMClassifier", "CatBoostClassifier"), "write TabularClassifier()"
+        ),
+        **dict.fromkeys(
+            ("XGBRegressor", "LGBMRegressor", "CatBoostRegressor"), "write TabularRegressor()"
+        ),
+        **dict.fromkeys(("DMatrix", "Pool"), "leave it out: tables are taken as they are"),
     },
 )
 __all__ = sorted(_HOME)

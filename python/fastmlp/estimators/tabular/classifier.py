@@ -12,12 +12,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from fastmlp import _checks
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
+from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.recipe import METRICS
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+@_checks.has_not(ATTRIBUTES)
 class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     """Classes from the columns of a table, whatever is in them, without anything to prepare.
 
@@ -121,6 +124,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     }
     _task = "classes"
 
+    @_checks.taught(ARGUMENTS)
     def __init__(
         self,
         metric: str = "accuracy",
@@ -149,6 +153,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_checks.taught(OF_FIT)
     def fit(
         self,
         X: Any,

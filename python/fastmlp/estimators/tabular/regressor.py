@@ -19,6 +19,7 @@ from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
+from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
 from fastmlp.estimators.tabular.intervals import Conformal
 from fastmlp.estimators.tabular.recipe import METRICS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 QUANTILES = (0.1, 0.5, 0.9)
 
 
+@_checks.has_not(ATTRIBUTES)
 class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     """Numbers from the columns of a table, whatever is in them, without anything to prepare.
 
@@ -122,6 +124,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     }
     _task = "numbers"
 
+    @_checks.taught(ARGUMENTS)
     def __init__(
         self,
         metric: str = "rmse",
@@ -150,6 +153,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_checks.taught(OF_FIT)
     def fit(
         self,
         X: Any,
