@@ -101,6 +101,25 @@ def test_the_guide_to_small_networks_solves_its_equations(tmp_path, monkeypatch)
     assert names["error_of_wave"] < 0.05
 
 
+def test_the_guide_to_performance_runs_and_threads_change_no_bit(tmp_path, monkeypatch, capsys):
+    before = fm.get_num_threads()
+    try:
+        names = run("guides/performance.md", tmp_path, monkeypatch)
+    finally:
+        fm.set_num_threads(before)
+    one, two = names["weights"]
+    np.testing.assert_array_equal(one, two)
+    assert re.search(r"[\d.]+ µs a row", capsys.readouterr().out)
+
+
+def test_each_guide_with_code_is_run_here():
+    tests = Path(__file__).read_text(encoding="utf-8")
+    tests += (Path(__file__).parent / "estimators/test_estimators_docs.py").read_text("utf-8")
+    for page in DOCS.rglob("*.md"):
+        if blocks(page):
+            assert page.name in tests, page.name
+
+
 def test_the_guide_to_deployment_runs_and_its_c_says_what_the_model_does(
     tmp_path, monkeypatch, capsys
 ):
