@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,15 @@ def test_an_animation_lets_the_path_grow_and_can_be_saved(tmp_path: Path, projec
     assert len(growing.get_xdata()) == 4
     assert len(head.get_xdata()) == 1
     assert growing.get_xdata()[-1] == head.get_xdata()[0]
+
+
+def test_the_player_of_an_animation_asks_no_server_for_anything():
+    model, path = line(9)
+    ax = plt.figure(figsize=(2, 2)).add_subplot()
+    player = fm.plot.descent(model, X, T, path, frames=3, resolution=5, ax=ax).to_jshtml()
+    assert re.findall(r"""(?:src|href)=["'](?!data:)[^"']*""", player) == []
+    assert player.count("<button") == sum(player.count(f"{sign}</button>") for sign in "−«‹◀❚▶›»+")
+    assert '<i class="' not in player
 
 
 BAD = {

@@ -138,7 +138,8 @@ def descent(
     -------
     matplotlib.animation.FuncAnimation
         ``.save("descent.gif", writer="pillow")`` writes a file, ``.to_jshtml()`` returns HTML with
-        buttons, for notebooks. Keep a reference until then, as matplotlib asks.
+        buttons, for notebooks and pages, which needs no network. Keep a reference until then, as
+        matplotlib asks.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def descent(
     >>> html = animation.to_jshtml()
     """
     require_matplotlib()
-    from matplotlib.animation import FuncAnimation
+    from fastmlp.plot.player import Player
 
     frames = _checks.integer(frames, "frames", at_least=2)
     found = landscape(model, X, t, path, **options)
@@ -180,7 +181,7 @@ def descent(
 
     figure = ax.get_figure(root=True)
     assert figure is not None  # axes are in one
-    return FuncAnimation(
+    return Player(
         figure, show, frames=stops, interval=interval, init_func=lambda: show(0), blit=False
     )
 
