@@ -152,6 +152,7 @@ def test_a_notebook_gets_the_same_tables_as_html():
     assert html.count("<table>") == html.count("</table>") == 2
     rows = len(passes.forward) + sum(max(1, len(s.messages)) for s in passes.backward)
     assert html.count("<tr>") == rows + 2
+    assert "compute v<sub>i</sub> from its parents" in html
     assert "[v₅ &gt; 0]" in html
     assert repr(passes) == str(passes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,9 +243,14 @@ class _Table:
 
         body = "".join(line(row, "td") for row in self.rows)
         return (
-            f"<table><caption>{html.escape(self.title)}</caption>"
+            f"<table><caption>{_indexed(html.escape(self.title))}</caption>"
             f"<thead>{line(self.heads, 'th')}</thead><tbody>{body}</tbody></table>"
         )
+
+
+def _indexed(text: str) -> str:
+    """Return HTML whose v_i has its index below the line."""
+    return re.sub(r"_(\w+)", r"<sub>\1</sub>", text)
 
 
 def _width(text: str) -> int:
