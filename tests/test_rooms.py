@@ -136,7 +136,8 @@ def test_a_file_of_the_core_includes_what_its_folder_may(file):
 def test_the_tests_mirror_the_rooms():
     folders = {path.name for path in (REPOSITORY / "tests").iterdir() if any(path.glob("*.py"))}
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | set(MAY_INCLUDE)
-    assert folders - rooms == {"lecture"}  # which goes through all of them
+    # The lecture goes through all rooms, and the site tells of all.
+    assert folders - rooms == {"lecture", "site"}
 
 
 def test_the_top_holds_what_is_public():

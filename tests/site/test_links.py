@@ -1,0 +1,72 @@
+"""Every link of the site that stays on the site: there is a file, and in it the place."""
+
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ADDRESSES = ("href", "src", "action", "data", "poster")
+
+
+class Page(HTMLParser):
+    """The addresses that a page names, and the places that can be named in it."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.addresses, self.places = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name == "id" or (name == "name" and tag == "a"):
+                self.places.add(value)
+            elif name in ADDRESSES and value:
+                self.addresses.add(value)
+            elif name == "srcset" and value:
+                self.addresses |= {part.split()[0] for part in value.split(",") if part.split()}
+
+
+@pytest.fixture(scope="module")
+def read(site, pages):
+    return {page: Page((site / page).read_text(encoding="utf-8")) for page in pages}
+
+
+def broken(site, read):
+    """Return the links that lead nowhere, by page."""
+    found = {}
+    for page, parsed in read.items():
+        for address in sorted(parsed.addresses):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = page
+            if parts.path:
+                target = (PurePosixPath(page).parent / unquote(parts.path)).as_posix()
+            path = (site / target).resolve()
+            if path.is_dir():
+                path /= "index.html"
+            place = unquote(parts.fragment)
+            there = path.is_file() and path.is_relative_to(site)
+            known = read.get(path.relative_to(site).as_posix()) if there else None
+            if not there or (place and known and place not in known.places):
+                found.setdefault(page, []).append(address)
+    return found
+
+
+def test_links_within_the_site_hold(site, read):
+    assert sum(len(page.addresses) for page in read.values()) > 1000
+    assert broken(site, read) == {}
+
+
+def test_links_to_other_sites_are_encrypted(read):
+    schemes = {urlsplit(a).scheme for page in read.values() for a in page.addresses}
+    assert schemes <= {"", "https", "data", "mailto"}
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    text = '<a href="b.html#there"></a><a href="b.html#gone"></a><a href="#x"></a><img src="c.png">'
+    (tmp_path / "b.html").write_text('<p id="there">', encoding="utf-8")
+    (tmp_path / "a.html").write_text(text, encoding="utf-8")
+    pages = {p.name: Page(p.read_text(encoding="utf-8")) for p in tmp_path.iterdir()}
+    assert broken(tmp_path.resolve(), pages) == {"a.html": ["#x", "b.html#gone", "c.png"]}
