@@ -18,6 +18,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "lecture_style",
     "mathml",
 ]
 exclude_patterns = ["_build", "lecture", "the_lecture/*.ipynb", "the_lecture/*.py"]
@@ -31,6 +32,7 @@ html_theme = "furo"
 html_title = "fastmlp"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
 html_theme_options = {"navigation_with_keys": True}
 html_show_sourcelink = False
 

@@ -1,8 +1,10 @@
-"""How the lecture's pictures look: large enough for a slide, nothing on them without data."""
+"""How the lecture looks: pictures large enough for a slide, pages that begin with their title."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from docutils import nodes
 
 STYLE = {
     "figure.constrained_layout.use": True,
@@ -32,3 +34,18 @@ def reset(gallery_conf: dict[str, Any], script: str) -> None:
     import matplotlib.pyplot as plt
 
     plt.rcParams.update(STYLE)
+
+
+def _title_first(app: Any, doctree: nodes.document) -> None:
+    """Let the title come before the box that sphinx-gallery puts at the beginning of a page."""
+    for box in list(doctree.findall(nodes.note)):
+        section = next(iter(doctree.findall(nodes.section)), None)
+        if "sphx-glr-download-link-note" in box["classes"] and section is not None:
+            box.parent.remove(box)
+            section.insert(section.first_child_matching_class(nodes.title) + 1, box)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register what changes pages."""
+    app.connect("doctree-read", _title_first)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
