@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
@@ -27,6 +27,19 @@ MOST = 1 << 20
 # A timed run of one part of a step need not last as long as one of many steps.
 PART_SECONDS = 0.02
 PART_TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
+
+
+# What holds everyone to an instruction set: fastmlp, PyTorch with its oneDNN and MKL, and JAX.
+HELD = {
+    isa: {
+        "FASTMLP_ISA": isa,
+        "ATEN_CPU_CAPABILITY": isa,
+        "ONEDNN_MAX_CPU_ISA": onednn,
+        "MKL_ENABLE_INSTRUCTIONS": isa.upper(),
+        "XLA_FLAGS": f"--xla_cpu_max_isa={isa.upper()}",
+    }
+    for isa, onednn in (("avx2", "AVX2"), ("avx512", "AVX512_CORE"))
+}
 
 
 @dataclass
@@ -93,6 +106,10 @@ class Contest:
         Cores each may use; of several numbers, each is an entry of its own.
     isa : str, optional
         The instruction set that fastmlp is held to.
+    everyone : bool, default False
+        Whether the peers are held to it as well, which only those in `HELD` can be.
+    ways : collection of str, optional
+        Ways that take part; all, if not given.
     """
 
     def __init__(
@@ -101,9 +118,14 @@ class Contest:
         kind: str,
         threads: int | Sequence[int],
         isa: str | None = None,
+        *,
+        everyone: bool = False,
+        ways: Collection[str] | None = None,
     ) -> None:
         counts = [threads] if isinstance(threads, int) else threads
         self.environment = {"FASTMLP_ISA": isa} if isa else {}
+        if isa and everyone:
+            self.environment = HELD[isa]
         self.entries: list[Entry] = []
         for name in contenders:
             lacking = missing(name)
@@ -111,6 +133,8 @@ class Contest:
                 note(f"{name}: skipped, {lacking} is not installed")
                 continue
             for way, count in product(getattr(peer(name), kind.upper(), {}), counts):
+                if ways is not None and way not in ways:
+                    continue
                 self.entries.append(Entry(name, way, Worker(count, self.environment), count))
 
     def __enter__(self) -> Contest:

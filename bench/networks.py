@@ -38,7 +38,7 @@ class Network:
         What the command line calls it.
     widths : tuple of int
         Columns of the first layer's input, the hidden layers and the output.
-    activation : "relu", "tanh" or "gelu"
+    activation : "relu", "tanh", "gelu", "logistic" or "softplus"
         Of the hidden layers.
     loss : "cross_entropy" or "squared_error"
         With softmax outputs and class labels, or identity outputs: ½ Σ_k (y_k − t_k)².
@@ -56,8 +56,10 @@ class Network:
         Columns that stand for a category; the first layer's input is numbers, then these.
     heads : tuple of (loss, columns)
         Further outputs of the last hidden layer. J is the sum of the outputs' mean losses.
-    optimizer : "adam" or "adamw"
-        The latter with gradients clipped to a norm and with decay of the matrices.
+    optimizer : "adam", "adamw" or "sgd"
+        "adamw" with gradients clipped to a norm and with decay of the matrices.
+    l2 : float
+        λ of the penalty ½ λ ‖W‖² for the W of each layer.
     """
 
     name: str
@@ -73,11 +75,12 @@ class Network:
     embedded: int = 0
     heads: tuple[tuple[str, int], ...] = ()
     optimizer: str = "adam"
+    l2: float = 0.0
 
     @property
     def plain(self) -> bool:
         """Whether it is affine layers and activations alone, with one output and Adam."""
-        parts = self.norm or self.dropout or self.categories or self.heads
+        parts = self.norm or self.dropout or self.categories or self.heads or self.l2
         return not parts and self.activation in {"relu", "tanh"} and self.optimizer == "adam"
 
     @property
@@ -264,21 +267,28 @@ class Problem:
 
     @cached_property
     def targets(self) -> tuple[Array, ...]:
-        """The targets of each output; those of a further one depend on X by a linear rule."""
-        rng, (rows, columns) = np.random.default_rng(SEED + 4), self.X.shape
+        """The targets of each output."""
+        rng = np.random.default_rng(SEED + 4)
         found = [self.t]
         for loss, width in self.network.heads:
             assert loss == "squared_error", "further outputs are of numbers"
-            rule = rng.standard_normal((columns, width)) / np.sqrt(columns)
-            numbers = self.X.astype(np.float64) @ rule + 0.1 * rng.standard_normal((rows, width))
-            found.append(numbers.astype(self.dtype))
+            found.append(self._numbers(width, rng))
         return tuple(found)
+
+    def _numbers(self, width: int, rng: np.random.Generator) -> Array:
+        """Return targets that depend on X by a linear rule, (rows, width)."""
+        rows, columns = self.X.shape
+        rule = rng.standard_normal((columns, width)) / np.sqrt(columns)
+        numbers = self.X.astype(np.float64) @ rule + 0.1 * rng.standard_normal((rows, width))
+        return numbers.astype(self.dtype)
 
     @cached_property
     def t(self) -> Array:
         """Targets of the first output: int64 labels (rows,), or numbers (rows, columns)."""
-        if not self.network.classes:
+        if self.network.name == "matexp":
             return exponential(self.X.astype(np.float64)).astype(self.dtype)
+        if not self.network.classes:
+            return self._numbers(self.network.widths[-1], np.random.default_rng(SEED + 1))
         # Labels that a linear rule gives, one in ten replaced by chance: something to learn, and
         # gradients that do not fade away however long one trains.
         rng = np.random.default_rng(SEED + 1)

@@ -37,9 +37,9 @@ OTHER_DRAWS = (0.9, 0.1)
 class Reference:
     """What a few steps from the initial weights must lead to."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = replace(network, batches=min(network.batches, CHECK_STEPS))
-        self.epochs = max(1, CHECK_STEPS // self.network.batches) if network.batches == 1 else 1
+    def __init__(self, network: Network, steps: int = CHECK_STEPS) -> None:
+        self.network = replace(network, batches=min(network.batches, steps))
+        self.epochs = max(1, steps // self.network.batches) if network.batches == 1 else 1
         self._problem = Problem(self.network, "float64")
         training = reference.Training(self._problem)
         training.stage(self.epochs)

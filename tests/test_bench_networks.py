@@ -10,7 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 bench = pytest.importorskip("bench", reason="bench/ is not part of an installation")
 
-from bench import contest, train_step  # noqa: E402
+from bench import contest, shapes, train_step  # noqa: E402
 from bench.networks import CLIP_NORM, SEED, TOOLBOX, TRAINED, Network, Problem  # noqa: E402
 from bench.peers import numpy as reference  # noqa: E402
 from bench.peers import peer  # noqa: E402
@@ -31,9 +31,12 @@ def small(network):
 
 PLAIN = [
     Network("small", (3, 5, 4), activation, loss, 7, 1)
-    for activation in ("relu", "tanh")
+    for activation in shapes.ACTIVATIONS
     for loss in ("cross_entropy", "squared_error")
 ]
+
+
+PLAIN.append(replace(PLAIN[0], l2=0.1))
 
 
 @pytest.mark.parametrize("network", [*PLAIN, *map(small, TOOLBOX.values())], ids=str)
@@ -125,3 +128,48 @@ def test_a_quick_training_benchmark_measures_networks_of_every_part(name, capsys
     printed = capsys.readouterr()
     assert f"| {TOOLBOX[name]} " in printed.out
     assert "no such networks as" in printed.err
+
+
+def test_random_networks_are_drawn_alike_and_cover_what_they_say():
+    assert shapes.drawn() == shapes.SHAPES
+    assert list(shapes.SHAPES) == [str(number) for number in range(1, shapes.COUNT + 1)]
+    networks = [shape.network for shape in shapes.SHAPES.values()]
+    assert {n.activation for n in networks} == set(shapes.ACTIVATIONS)
+    assert {n.optimizer for n in networks} == {"adam", "sgd"}
+    assert {shape.dtype for shape in shapes.SHAPES.values()} == {"float32", "float64"}
+    assert {len(n.widths) - 2 for n in networks} == {1, 2, 3, 4, 5}
+    assert {n.batch for n in networks} == set(shapes.BATCHES)
+    assert any(n.dropout for n in networks)
+    assert any(n.l2 for n in networks)
+    assert all(n.step_flops <= shapes.MOST_FLOPS for n in networks)
+
+
+@pytest.mark.parametrize("number", ["7", "13", "16", "22", "23"])
+def test_fastmlp_trains_random_networks_like_numpy(number):
+    shape = shapes.SHAPES[number]
+    expected = train_step.Reference(shape.network, shapes.CHECK_STEPS)
+    with Worker(1) as worker:
+        entry = contest.Entry("fastmlp", "fit", worker)
+        expected.check(entry, shape.dtype)
+    assert entry.facts["weights_error"] < (1e-2 if shape.dtype == "float32" else 1e-10)
+
+
+def test_a_quick_benchmark_of_random_networks_joins_its_pieces(capsys, tmp_path):
+    path = tmp_path / "first.json"
+    arguments = ["--quick", "--threads", "1", "--contenders", "fastmlp,numpy"]
+    shapes.main([*arguments, "--shapes", "22", "--json", str(path)])
+    found = shapes.main([*arguments, "--shapes", "7", "--join", str(path)])["results"]
+    assert [result["number"] for result in found] == ["7", "22"]
+    for result in found:
+        assert {entry["contender"] for entry in result["entries"]} == {"fastmlp", "numpy"}
+    printed = capsys.readouterr().out
+    assert "| 22 | 16-4-20-100-1 | 32 " in " ".join(printed.split())
+    assert "NumPy: geometric mean" in printed
+
+
+def test_everyone_can_be_held_to_an_instruction_set():
+    with contest.Contest(("numpy",), "training", 1, "avx2", everyone=True) as rivals:
+        assert rivals.environment["FASTMLP_ISA"] == rivals.environment["ATEN_CPU_CAPABILITY"]
+        assert rivals.environment["XLA_FLAGS"] == "--xla_cpu_max_isa=AVX2"
+    with contest.Contest(("numpy",), "training", 1, ways=("by hand",)) as rivals:
+        assert rivals.entries == []

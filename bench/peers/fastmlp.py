@@ -98,7 +98,9 @@ class Fit:
         network = problem.network
         self.problem = problem
         self._model = model_of(problem)
-        self._optimizer = fm.Adam(LEARNING_RATE)
+        self._optimizer = (
+            fm.SGD(LEARNING_RATE) if network.optimizer == "sgd" else fm.Adam(LEARNING_RATE)
+        )
         if network.optimizer == "adamw":
             self._optimizer = fm.AdamW(
                 LEARNING_RATE, weight_decay=WEIGHT_DECAY, clip_norm=CLIP_NORM
@@ -118,6 +120,7 @@ class Fit:
             self._targets,
             loss=self._loss,
             optimizer=self._optimizer,
+            l2=self.problem.network.l2,
             epochs=self._epochs,
             batch_size=self.problem.network.batch,
             shuffle=self.problem.network.shuffled,

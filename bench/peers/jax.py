@@ -37,6 +37,8 @@ def outputs(
         "relu": jax.nn.relu,
         "tanh": jnp.tanh,
         "gelu": partial(jax.nn.gelu, approximate=False),
+        "logistic": jax.nn.sigmoid,
+        "softplus": jax.nn.softplus,
     }[network.activation]
     given, h, moments = iter(weights), X, []
     if network.categories:
@@ -122,6 +124,14 @@ def adam(carry: Any, gradients: Any, decay: float = 0.0) -> Any:
     return jax.tree.map(moved, weights, m, v), m, v, steps
 
 
+def descent(carry: Any, gradients: Any) -> Any:
+    """Return the same after one step of gradient descent, which leaves the moments alone."""
+    import jax
+
+    weights, *others = carry
+    return jax.tree.map(lambda w, g: w - LEARNING_RATE * g, weights, gradients), *others
+
+
 class Scan:
     """A scan over the batches of all epochs, compiled as a whole.
 
@@ -171,8 +181,15 @@ class Scan:
             if network.dropout:
                 key, own = jax.random.split(key)
             (loss, moments), gradients = value_and_gradient(state[0], *batch, own)
+            if network.l2:
+                decayed = zip(network.trained, gradients, state[0], strict=True)
+                gradients = [
+                    g + network.l2 * w if kind == "W" else g for (kind, _), g, w in decayed
+                ]
             if network.optimizer == "adamw":
                 state = adam(state, clipped(gradients), WEIGHT_DECAY)
+            elif network.optimizer == "sgd":
+                state = descent(state, gradients)
             else:
                 state = adam(state, gradients)
             # The running variance is that of n − 1, as PyTorch has it.

@@ -129,13 +129,43 @@ def gelu(z: Any) -> Any:
     return z * below, back
 
 
+def logistic(z: Any) -> Any:
+    """Return 1 / (1 + exp(−z))."""
+    from scipy.special import expit
+
+    h = expit(z, out=z)
+
+    def back(bar: Any) -> Any:
+        bar *= h * (1 - h)
+        return bar, []
+
+    return h, back
+
+
+def softplus(z: Any) -> Any:
+    """Return log(1 + exp(z))."""
+    from scipy.special import expit
+
+    def back(bar: Any) -> Any:
+        bar *= expit(z)
+        return bar, []
+
+    return np.logaddexp(z, 0), back
+
+
 def dropped(h: Any, rate: float, draw: Any) -> Any:
     """Return h with zeros in so many places, divided by 1 − rate elsewhere."""
     kept = (draw.random(h.shape, np.float32) >= rate) / h.dtype.type(1 - rate)
     return h * kept, lambda bar: (bar * kept, [])
 
 
-ACTIVATIONS = {"relu": relu, "tanh": hyperbolic_tangent, "gelu": gelu}
+ACTIVATIONS = {
+    "relu": relu,
+    "tanh": hyperbolic_tangent,
+    "gelu": gelu,
+    "logistic": logistic,
+    "softplus": softplus,
+}
 
 
 def softmax(z: Any) -> Any:
@@ -156,7 +186,11 @@ def loss_of(kind: str, y: Any, t: Any) -> float:
 def mean_loss(network: Network, weights: list[Any], inputs: Any, targets: Any) -> float:
     """Return J of these rows, nothing dropped."""
     found = zip(network.outputs, forward(network, weights, inputs)[0], targets, strict=True)
-    return sum(loss_of(kind, y, t) for (kind, _), y, t in found)
+    loss = sum(loss_of(kind, y, t) for (kind, _), y, t in found)
+    if not network.l2:
+        return loss
+    kinds = zip(network.trained, weights, strict=True)
+    return loss + 0.5 * network.l2 * sum(np.vdot(w, w) for (kind, _), w in kinds if kind == "W")
 
 
 def gradient(
@@ -179,6 +213,10 @@ def gradient(
     for back in reversed(backs):
         message, own = back(message)
         gradients = own + gradients
+    if network.l2:
+        for (kind, _), g, w in zip(network.trained, gradients, weights, strict=True):
+            if kind == "W":
+                g += network.l2 * w
     return gradients
 
 
@@ -206,6 +244,10 @@ class Training:
 
     def _update(self, gradients: list[Any]) -> None:
         self._steps += 1
+        if self.problem.network.optimizer == "sgd":
+            for w, g in zip(self._weights, gradients, strict=True):
+                w -= LEARNING_RATE * g
+            return
         correction = float(np.sqrt(1 - BETA2**self._steps))
         rate = LEARNING_RATE * correction / (1 - BETA1**self._steps)
         if self.problem.network.optimizer == "adamw":

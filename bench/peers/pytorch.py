@@ -33,9 +33,13 @@ def outputs(
     import torch
     from torch.nn import functional
 
-    activation = {"relu": torch.relu, "tanh": torch.tanh, "gelu": functional.gelu}[
-        network.activation
-    ]
+    activation = {
+        "relu": torch.relu,
+        "tanh": torch.tanh,
+        "gelu": functional.gelu,
+        "logistic": torch.sigmoid,
+        "softplus": functional.softplus,
+    }[network.activation]
     given, h = iter(weights), X
     if network.categories:
         # One lookup in all tables, one below the other: 20 of nn.Embedding take twice as long.
@@ -97,7 +101,21 @@ class Loop:
                 groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
             )
         else:
-            self._optimizer = torch.optim.Adam(self._weights, lr=LEARNING_RATE, fused=True)
+            # Of Adam and SGD, what is called decay is the gradient of the penalty.
+            kinds = [kind for kind, _ in network.trained]
+            groups = [
+                {
+                    "params": [w for k, w in zip(kinds, self._weights, strict=True) if k == kind],
+                    "weight_decay": network.l2 if kind == "W" else 0.0,
+                }
+                for kind in dict.fromkeys(kinds)
+            ]
+            plain = not network.l2  # one group is faster than several
+            how: dict[str, Any] = {"params": self._weights if plain else groups, "fused": True}
+            if network.optimizer == "sgd":
+                self._optimizer = torch.optim.SGD(lr=LEARNING_RATE, **how)
+            else:
+                self._optimizer = torch.optim.Adam(lr=LEARNING_RATE, **how)
 
     def stage(self, epochs: int) -> None:
         import torch
@@ -136,8 +154,8 @@ class Functional(Loop):
         import torch
 
         super().__init__(problem)
-        if problem.network.optimizer != "adam":
-            raise ValueError("the kernel called directly is Adam's")
+        if problem.network.optimizer != "adam" or problem.network.l2:
+            raise ValueError("the kernel called directly is Adam's, without a penalty")
         self._m = [torch.zeros_like(w) for w in self._weights]
         self._v = [torch.zeros_like(w) for w in self._weights]
         self._steps = [torch.tensor(0.0) for _ in self._weights]

@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from bench.networks import TRAINED
-from bench.peers import CONTENDERS, peer
+from bench.peers import peer
+from bench.tables.cells import (
+    Document,
+    best,
+    figures,
+    plural,
+    present,
+    spread_cell,
+    table,
+    time_cell,
+)
+from bench.tables.shapes import shapes
 
-Document = dict[str, Any]
 Maker = Callable[[Document], str]
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, its columns aligned so that it reads well in a terminal too."""
-    lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    lines.insert(1, ["-" * width for width in widths])
-    padded = ([cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in padded)
-
-
-def figures(value: float) -> str:
-    """Return a number with three figures, thousands separated."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def best(entries: Iterable[Document]) -> dict[str, Document]:
-    """Return the fastest counted entry of each contender."""
-    chosen: dict[str, Document] = {}
-    for entry in entries:
-        name = entry["contender"]
-        if entry["counted"] and (name not in chosen or entry["median"] < chosen[name]["median"]):
-            chosen[name] = entry
-    return chosen
-
-
-def present(results: Iterable[Document]) -> list[str]:
-    """Return the contenders that have results, in the usual order."""
-    found = {entry["contender"] for result in results for entry in result["entries"]}
-    return [name for name in CONTENDERS if name in found]
-
-
-def time_cell(entry: Document | None, own: Document | None) -> str:
-    """Return a median in µs, and how many times slower than fastmlp it is."""
-    if entry is None:
-        return "–"
-    text = figures(entry["median"] * 1e6)
-    if own is None or entry is own:
-        return text
-    return f"{text} ({figures(entry['median'] / own['median'])}×)"
-
-
-def spread_cell(entry: Document) -> str:
-    """Return between which µs half of the samples lie."""
-    return f"{figures(entry['lower'] * 1e6)}–{figures(entry['upper'] * 1e6)}"
 
 
 def reach(
@@ -325,11 +287,6 @@ def products(results: Sequence[Document]) -> str:
     return table(["network", "product", "M×N×K", "isa", "type", *titles], rows)
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a number of things."""
-    return f"{count} {noun}" + ("s" if count != 1 else "")
-
-
 def bounds(document: Document) -> str:
     """Return the tables of bench.bounds."""
     steps, floors = [], []
@@ -399,6 +356,7 @@ def estimators(document: Document) -> str:
 
 TABLES: dict[str, Maker] = {
     "train_step": training,
+    "shapes": shapes,
     "bounds": bounds,
     "predict": prediction,
     "estimators": estimators,
