@@ -70,6 +70,15 @@ class PredictionJob:
         return self._statement, eval(self._statement, self._names)
 
 
+class CopiesJob(TrainingJob):
+    """One way of a contender to train copies of a network that share their matrices."""
+
+    def __init__(self, contender: str, way: str, size: Any) -> None:
+        from bench import copies
+
+        self._training = copies.WAYS[contender][way](copies.Problem(size))
+
+
 class SideBySideJob:
     """Two trainings by fastmlp in two Python threads of this process."""
 
@@ -200,6 +209,7 @@ class Worker:
 
 JOBS = {
     "training": TrainingJob,
+    "copies": CopiesJob,
     "prediction": PredictionJob,
     "side by side": SideBySideJob,
     "part": PartJob,

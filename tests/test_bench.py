@@ -18,6 +18,7 @@ from bench import (  # noqa: E402
     bounds,
     busy,
     contest,
+    copies,
     estimators,
     exported,
     kernels,
@@ -30,6 +31,7 @@ from bench import (  # noqa: E402
     report,
     streams,
     tables,
+    tabm,
     threads,
     train_step,
 )
@@ -313,6 +315,42 @@ def test_a_quick_benchmark_of_members_compares_them_with_models_one_by_one(capsy
     assert len(found["rows"]) == 8
     assert all(row["value"] > 0 for row in found["rows"])
     assert "fit, at once, 2 threads against 1" in capsys.readouterr().out
+
+
+def test_copies_that_share_matrices_train_as_in_numpy_and_are_timed(capsys, monkeypatch):
+    found = tabm.main(["--quick", "--sizes", "tiny", "--contenders", "fastmlp", "--threads", "1"])
+    assert [row["unit"] for row in found["rows"]] == ["ms", "GFLOP/s"]
+    assert all(row["value"] > 0 for row in found["rows"])
+    assert "4 copies of 5-16-16-3, batch 32: fastmlp, fit" in capsys.readouterr().out
+    monkeypatch.setattr(tabm, "TOLERANCE", 0.0)
+    found = tabm.main(["--quick", "--sizes", "tiny", "--contenders", "fastmlp", "--threads", "1"])
+    assert found["rows"] == []
+    assert "left out, its weights differ by" in capsys.readouterr().err
+
+
+def test_the_gradient_of_copies_is_that_of_finite_differences():
+    problem = copies.Problem(copies.SIZES["tiny"])
+    weights = [w.astype(np.float64) for w in problem.weights]
+    X, t = problem.X[:7].astype(np.float64), problem.t[:7]
+
+    def loss() -> float:
+        *layers, U, c = weights
+        h = np.repeat(X[:, None], len(c), axis=1)
+        for i in range(0, len(layers), 4):
+            r, W, s, b = layers[i : i + 4]
+            h = np.maximum((h * r) @ W.T * s + b, 0)
+        y = np.einsum("bkn,kmn->bkm", h, U) + c
+        chosen = y[np.arange(len(t)), :, t]
+        return float((np.log(np.exp(y).sum(axis=2)) - chosen).mean())
+
+    for w, slope in zip(weights, copies.gradient(weights, X, t), strict=True):
+        place = tuple(n // 2 for n in w.shape)
+        kept, values = w[place], []
+        for step in (1e-6, -1e-6):
+            w[place] = kept + step
+            values.append(loss())
+        w[place] = kept
+        assert (values[0] - values[1]) / 2e-6 == pytest.approx(slope[place], abs=1e-8)
 
 
 def test_a_quick_benchmark_of_streams_compares_them_with_arrays(capsys):

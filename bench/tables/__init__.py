@@ -220,7 +220,7 @@ def busy(document: Document) -> str:
 
 
 def memory(document: Document) -> str:
-    """Return the table of bench.memory, bench.streams, bench.members and bench.exported."""
+    """Return the table of rows that have a floor each: of bench.memory, bench.streams, …"""
     return table(
         ["what", "measured", "floor"],
         [
@@ -365,6 +365,7 @@ TABLES: dict[str, Maker] = {
     "memory": memory,
     "streams": memory,
     "members": memory,
+    "tabm": memory,
     "exported": memory,
     "planning": planning,
     "kernels": kernels,
