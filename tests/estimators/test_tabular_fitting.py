@@ -13,11 +13,21 @@ import pytest
 
 from fastmlp import graph as g
 from fastmlp.data.table import Layout
+from fastmlp.estimators.tabular import fitting
+from fastmlp.estimators.tabular.course import Course
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
-from fastmlp.estimators.tabular.member import Rows
-from fastmlp.estimators.tabular.network import Shape, build, edges_for, inputs_of, loss_of
+from fastmlp.estimators.tabular.member import Member, Rows
+from fastmlp.estimators.tabular.network import (
+    Shape,
+    build,
+    edges_for,
+    fewest_parameters,
+    inputs_of,
+    loss_of,
+)
 from fastmlp.estimators.tabular.recipe import METRICS, choose
+from fastmlp.planner.training_plans import TrainingPlan
 
 LAYOUT = Layout(3, 2, (4, 11))
 
@@ -234,6 +244,52 @@ def test_threads_change_no_bit_and_seeds_do(metric):
     assert not np.array_equal(one.predict(X), fitted(metric, seed=1)[2].predict(X))
 
 
+def test_a_network_has_the_bits_that_it_has_alone():
+    X, signal = table(160)
+    recipe = recipe_of("accuracy")
+    t = np.digitize(signal, [-0.5, 0.5]).astype(np.int64)
+    three = dataclasses.replace(recipe, members=3)
+    one = fit_tables(X, LAYOUT, t, None, dataclasses.replace(recipe, members=1), 0, classes=3)
+    all_of_them = fit_tables(X, LAYOUT, t, None, three, 0, classes=3)
+    for alone, first in zip(one.models, all_of_them.models, strict=True):
+        assert np.array_equal(alone[0].parameters.flat, first[0].parameters.flat)
+        assert not np.array_equal(first[0].parameters.flat, first[1].parameters.flat)
+
+
+def test_an_epoch_of_all_networks_of_a_design_is_one_call(monkeypatch):
+    calls = []
+    run = TrainingPlan.run_jobs
+    monkeypatch.setattr(
+        TrainingPlan, "run_jobs", lambda plan, jobs: (calls.append(len(jobs)), run(plan, jobs))
+    )
+    fitted("rmse")
+    assert len(calls) <= 24  # 12 epochs of 2 designs
+    assert calls[0] == 2
+
+
+def test_one_that_diverges_begins_again_with_a_smaller_rate_and_changes_no_other(monkeypatch):
+    """The second network learns from enormous weights once."""
+    made = []
+
+    class Explosive(Member):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+            if len(made) == 2:
+                self.model.parameters.flat[...] = 1e30
+
+    X, _, plain = fitted("rmse")
+    monkeypatch.setattr(fitting, "Member", Explosive)
+    _, _, fit = fitted("rmse")
+    assert [member.rate for member in made] == [1.0, 0.1, 1.0, 1.0]
+    same = [
+        [np.array_equal(a.parameters.flat, b.parameters.flat) for a, b in zip(*each, strict=True)]
+        for each in zip(plain.models, fit.models, strict=True)
+    ]
+    assert same == [[True, False], [True, True]]
+    assert np.isfinite(fit.predict(X)).all()
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 
@@ -258,6 +314,44 @@ def test_a_deadline_is_kept_and_a_far_one_changes_nothing():
     assert late.stopped == ""
 
 
+class Hours:
+    """A clock that trainings alone make go on: an hour for each epoch of each network."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        run = Course.round
+
+        def round(course, members):
+            self.now += len(members)
+            run(course, members)
+
+        monkeypatch.setattr(Course, "round", round)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+
+@pytest.mark.parametrize("hours", [1, 14, 20, 30, 60, 100, 1000])
+def test_little_time_is_for_all_epochs_of_fewer_networks_before_fewer_epochs(monkeypatch, hours):
+    X, signal = table(60)
+    patient = recipe_of("rmse", schedule="constant", rate=0.01)
+    recipe = dataclasses.replace(patient, members=4)  # of 2 designs of 12 epochs
+    clock, seen = Hours(monkeypatch), {}
+    fit = fit_tables(
+        *(X, LAYOUT, signal[:, None], None, recipe, 0),
+        deadline=float(hours),
+        progress=lambda now: seen.update({now.member: (now.epoch, now.epochs)}),
+    )
+    assert clock.now <= hours
+    counts = [len(models) for models in fit.models]
+    if hours >= 30:  # a network of each takes 24
+        assert all(done == (12, 12) for done in seen.values())
+        assert sum(counts) * 12 > 0.6 * min(hours, 96)
+    elif hours >= 14:
+        assert counts == [1, 1]
+        assert all(epoch == epochs < 12 for epoch, epochs in seen.values())
+    assert fit.stopped == ("" if hours >= 1000 else "time limit")
+    assert np.isfinite(fit.predict(X)).all()
+
+
 def test_a_first_network_that_is_still_on_its_way_stops_no_other():
     """One design is done with its first network long before the other."""
     X, signal = table(400)
@@ -278,6 +372,7 @@ def test_progress_is_told_of_every_epoch():
         names.add(threading.current_thread().name)
 
     _, _, fit = fitted("rmse", progress=told)
+    assert names == {threading.current_thread().name}
     assert {now.member for now in seen} == {1, 2, 3, 4}
     assert all(now.members == 4 and 1 <= now.epoch <= now.epochs == 12 for now in seen)
     assert min(now.value for now in seen) == min(min(each) for each in fit.scores)
@@ -315,6 +410,34 @@ def test_what_was_fitted_comes_back_from_arrays_pickles_and_copies(metric):
         assert other.layout == fit.layout
         assert other.scores == fit.scores
         assert other.epochs == fit.epochs
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+@pytest.mark.parametrize("layout", [LAYOUT, Layout(0, 0, (5,)), Layout(40, 0, ())], ids=str)
+def test_the_fewest_parameters_are_nearly_all_of_them(layout, metric, copies):
+    classes = metric == "accuracy"
+    shape = Shape(layout, 3 if classes else 1, classes)
+    for plain in choose(100, "classes" if classes else "numbers", metric=metric).designs:
+        design = dataclasses.replace(plain, copies=copies, width=120)
+        edges = edges_for(design, np.zeros((5, layout.numbers)))
+        made = build(design, shape, edges, seed=0).parameters.size
+        assert 0.1 * made < fewest_parameters(design, shape) <= made
+
+
+@pytest.mark.parametrize("part", ["numbers", "flags", "codes", "outputs", "width", "depth"])
+def test_a_file_of_enormous_networks_takes_no_memory_for_them(part):
+    _, _, fit = fitted("accuracy")
+    values, arrays = fit.to_arrays()
+    values = json.loads(json.dumps(values))
+    if part in ("width", "depth"):
+        values["recipe"]["designs"][0][part] = 1 << 20
+    elif part == "outputs":
+        values["outputs"] = 1 << 40
+    else:
+        values["layout"][part] = [4, 1 << 40] if part == "codes" else 1 << 40
+    with pytest.raises(ValueError, match=r"network 0\.0 must have \d+ numbers or more"):
+        Fitted.from_arrays(values, arrays)
 
 
 def some_array(arrays):

@@ -13,7 +13,13 @@ from fastmlp import config
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular import weighing
 from fastmlp.estimators.tabular.member import Predictor
-from fastmlp.estimators.tabular.network import Edges, Shape, build, inputs_of
+from fastmlp.estimators.tabular.network import (
+    Edges,
+    Shape,
+    build,
+    fewest_parameters,
+    inputs_of,
+)
 from fastmlp.estimators.tabular.recipe import Recipe
 from fastmlp.estimators.tabular.splits import NEVER
 from fastmlp.models.states import write
@@ -74,7 +80,7 @@ class Fitted:
     folds: NDArray[np.int64] | None = None
     held_out: Array | None = None
     stopped: str = ""
-    _predictors: dict[tuple[int, int], Predictor] = field(default_factory=dict, repr=False)
+    _predictors: dict[int, Predictor] = field(default_factory=dict, repr=False)
 
     @property
     def members(self) -> int:
@@ -91,9 +97,8 @@ class Fitted:
 
         Quantiles come target by target, rising.
         """
-        everywhere = np.ones(len(X), dtype=bool)
         with config.own_threads(n_threads):
-            return self._predict(X, lambda design, member: everywhere)
+            return self._predict(X)
 
     def predict_held_out(self, X: Array, *, n_threads: int | None = None) -> Array:
         """Return predictions for the training rows, by networks that did not learn from them.
@@ -122,32 +127,35 @@ class Fitted:
         known = folds != NEVER
         return self._predict(X, lambda d, m: known & (folds == self.holdouts[d][m]))
 
-    def _predict(self, X: Array, asked: Callable[[int, int], Array]) -> Array:
-        """Return the weighed mean over those networks that are asked about each row."""
+    def _predict(self, X: Array, asked: Callable[[int, int], Array] | None = None) -> Array:
+        """Return the weighed mean of the networks that are asked about each row, or of all."""
         means = []
         inputs = inputs_of(X, self.layout)
         for d, models in enumerate(self.models):
             if self.weights[d] == 0:
                 means.append(np.empty((0, self.outputs)))
                 continue
+            predictor = self._predictor(d)
+            if asked is None:
+                means.append(predictor.mean(inputs, models))
+                continue
             total = np.zeros((len(X), self.outputs))
             count = np.zeros((len(X), 1))
-            for m in range(len(models)):
+            for m, model in enumerate(models):
                 rows = np.flatnonzero(asked(d, m))
                 if len(rows):
-                    part = inputs if len(rows) == len(X) else [x[rows] for x in inputs]
-                    total[rows] += self._predictor(d, m)(part)
+                    total[rows] += predictor([x[rows] for x in inputs], model)
                 count[rows] += 1
             with np.errstate(invalid="ignore"):
                 means.append(total / count)
         return self.joined(means)
 
-    def _predictor(self, d: int, m: int) -> Predictor:
-        """Return what predicts by a network, planned at its first use."""
-        made = self._predictors.get((d, m))
+    def _predictor(self, d: int) -> Predictor:
+        """Return what predicts by the networks of a design, planned at its first use."""
+        made = self._predictors.get(d)
         if made is None:
-            made = Predictor(self.models[d][m], self.recipe.designs[d], self.shape)
-            self._predictors[d, m] = made
+            made = Predictor(self.models[d][0], self.recipe.designs[d], self.shape)
+            self._predictors[d] = made
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -222,6 +230,14 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
             prefix = f"{d}.{m}."
             own = {n[len(prefix) :]: a for n, a in arrays.items() if n.startswith(prefix)}
             taken |= {prefix + name for name in own}
+            held, fewest = (
+                sum(array.size for array in own.values()),
+                fewest_parameters(design, shape),
+            )
+            if held < fewest:  # before memory is taken for them
+                raise ValueError(
+                    f"network {prefix[:-1]} must have {fewest} numbers or more, it has {held}"
+                )
             model = build(design, shape, edges[d], seed=0)
             views = model.network.views(model.parameters.view)
             if set(views) != set(own):

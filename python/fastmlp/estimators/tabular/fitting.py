@@ -8,9 +8,8 @@ the probabilities, and is kept for whoever wants intervals or importances.
 from __future__ import annotations
 
 import math
-import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ import numpy as np
 
 from fastmlp import config
 from fastmlp.estimators.tabular import weighing
+from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
-from fastmlp.estimators.tabular.member import Clock, Rows, Trained, train
+from fastmlp.estimators.tabular.member import Member, Rows
 from fastmlp.estimators.tabular.network import Shape, edges_for
 from fastmlp.estimators.tabular.splits import NEVER, deal
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from fastmlp.estimators.tabular.recipe import Recipe
 
     Array = NDArray[Any]
+
+#: The share of the time left that trainings are planned for: other work may come between.
+USED = 0.9
+#: Epochs by which it is found what others will take, and the share of the time left that they may.
+PROBES, PROBED = 3, 0.02
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def fit_tables(
     n_threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Fitted:
-    """Fit the networks of a recipe to a table, several at once on several threads.
+    """Fit the networks of a recipe to a table, all of a design in one call of the core.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ def fit_tables(
     n_threads : int, optional
         The most threads to use.
     progress : callable, optional
-        Told of every epoch, by the thread that ran it, one at a time.
+        Told of every epoch.
 
     Raises
     ------
@@ -117,21 +122,22 @@ def fit_tables(
     if judge is not None:
         fold[:] = NEVER
     fit = _Fit(recipe, shape, data, judge, fold, seeds, Clock(deadline), progress)
-    models, holdouts = fit.run(n_threads)
+    with config.own_threads(n_threads):
+        trained = fit.run()
     low, high = _range(data.t, outputs, shape)
     result = Fitted(
         recipe,
         layout,
         outputs,
-        models=[[trained.model for trained in each] for each in models],
+        models=[[member.model for member in each] for each in trained],
         edges=fit.edges,
-        weights=np.zeros(len(models)),
+        weights=np.zeros(len(trained)),
         temperature=1.0,
         low=low,
         high=high,
-        holdouts=holdouts,
-        scores=[[trained.score for trained in each] for each in models],
-        epochs=[[trained.epoch for trained in each] for each in models],
+        holdouts=[[fit.held_out(m) for m in range(len(each))] for each in trained],
+        scores=[[member.best for member in each] for each in trained],
+        epochs=[[member.since for member in each] for each in trained],
         stopped="time limit" if fit.cut else "",
     )
     _judge(result, data, judge, fold, judged, rows, n_threads)
@@ -204,7 +210,7 @@ def _judge(
 
 
 class _Fit:
-    """The trainings of one fit, dealt out to threads."""
+    """The trainings of one fit, design after design."""
 
     def __init__(
         self,
@@ -220,102 +226,91 @@ class _Fit:
         self.recipe, self.shape, self.data, self.judge = recipe, shape, data, judge
         self.fold, self.clock, self.progress = fold, clock, progress
         self.folds = max(1, int(fold.max(initial=NEVER)) + 1)
-        # One network of each design first, for whoever has little time.
-        pairs = [(d, m) for m in range(recipe.members) for d in range(len(recipe.designs))]
-        self.jobs = pairs
-        self.seeds = seeds.generate_state(len(pairs), dtype=np.uint64).tolist()
+        count = recipe.members * len(recipe.designs)
+        self.seeds = seeds.generate_state(count, dtype=np.uint64).tolist()
         numbers = data.X[:, : shape.layout.numbers]
         self.edges = [edges_for(design, numbers) for design in recipe.designs]
-        # Seconds that were left when the first of a design began, and that one of it took.
-        self.began: dict[int, float] = {}
-        self.took: dict[int, float] = {}
         self.cut = False
-        self._lock = threading.Lock()
 
-    def run(self, n_threads: int | None) -> tuple[list[list[Trained]], list[list[int]]]:
-        """Return the members of each design, and the folds that they hold out."""
-        threads = min(n_threads or config.get_num_threads(), len(self.jobs))
-        self.threads = threads
-        if threads == 1:
-            with config.own_threads(n_threads if len(self.jobs) == 1 else 1):
-                found = [self._job(i) for i in range(len(self.jobs))]
-        else:
-            found = self._on_threads(threads)
-        models: list[list[Trained]] = [[] for _ in self.recipe.designs]
-        holdouts: list[list[int]] = [[] for _ in self.recipe.designs]
-        for (d, m), trained in zip(self.jobs, found, strict=True):
-            if trained is not None:
-                models[d].append(trained)
-                holdouts[d].append(self._held_out(m))
-        return models, holdouts
+    def run(self) -> list[list[Member]]:
+        """Return the members of each design."""
+        designs = range(len(self.recipe.designs))
+        if self.clock.left == math.inf:
+            courses = (self._course(d) for d in designs)
+            return [
+                self._trained(course, d, self.recipe.members) for d, course in enumerate(courses)
+            ]
+        return self._run_in_time()
 
-    def _on_threads(self, threads: int) -> list[Trained | None]:
-        def job(i: int) -> Trained | None:
-            with config.own_threads(1):
-                return self._job(i)
+    def _run_in_time(self) -> list[list[Member]]:
+        """Train as many members as there is time for: all epochs of fewer before fewer epochs."""
+        courses: list[Course] = []
+        needed: list[float] = []
+        for d in range(len(self.recipe.designs)):
+            if courses and self.clock.left <= 0:
+                break
+            courses.append(self._course(d))
+            needed.append(self._seconds_of_one(courses[d]))
+        trained: list[list[Member]] = [[] for _ in self.recipe.designs]
+        self.cut = len(courses) < len(trained)
+        for d, course in enumerate(courses):
+            share = USED * self.clock.left / max(sum(needed[d:]), 1e-9)
+            if share < 1:
+                course.plan(int(share * course.epochs))
+                self.cut = True
+            trained[d] = self._trained(course, d, max(1, min(int(share), self.recipe.members)))
+        return trained
 
-        with ThreadPoolExecutor(threads, thread_name_prefix="fastmlp") as pool:
-            waiting = [pool.submit(job, i) for i in range(len(self.jobs))]
-            try:
-                return [future.result() for future in waiting]
-            except BaseException:
-                self.clock.stopped = True
-                for future in waiting:
-                    future.cancel()
-                raise
+    def _seconds_of_one(self, course: Course) -> float:
+        """Return what all epochs of one network take, by its first."""
+        least = math.inf
+        for _ in range(PROBES):
+            begin = time.monotonic()
+            course.round(course.members)
+            least = min(least, time.monotonic() - begin)
+            if course.members[0].over or least > PROBED * self.clock.left:
+                break
+        return least * course.epochs
 
-    def _held_out(self, member: int) -> int:
-        return member % self.folds if self.judge is None and self.fold.max() > NEVER else NEVER
+    def _trained(self, course: Course, design: int, count: int) -> list[Member]:
+        """Return so many members of a design, trained."""
+        self.cut = self.cut or count < self.recipe.members
+        course.members += [self._member(design, m) for m in range(1, count)]
+        course.go_on(self.clock)
+        self.cut = self.cut or course.cut
+        return course.members
 
-    def _job(self, i: int) -> Trained | None:
-        """Train a network if there is time for it."""
-        d, m = self.jobs[i]
-        self.began.setdefault(d, self.clock.left)
-        seconds = self._seconds(i, d)
-        if seconds == 0:
-            self.cut = True
-            return None
-        fold, data = self._held_out(m), self.data
+    def _course(self, d: int) -> Course:
+        """Return the course of a design, with its first member."""
+        recipe, design = self.recipe, self.recipe.designs[d]
+        parts = np.bincount(self.fold[self.fold != NEVER], minlength=1)
+        held = [self.held_out(m) for m in range(recipe.members)]
+        rows = max(len(self.fold) - (0 if part == NEVER else parts[part]) for part in held)
+
+        def told(member: int, epoch: int, epochs: int, score: float) -> None:
+            if self.progress is not None:
+                number, count = member * len(recipe.designs) + d + 1, len(self.seeds)
+                self.progress(Progress(number, count, epoch, epochs, score))
+
+        steps = -(-int(rows) // design.batch)
+        return Course(design, recipe, self.shape, self._member(d, 0), steps, told)
+
+    def _member(self, design: int, member: int) -> Member:
+        fold, data = self.held_out(member), self.data
         if fold == NEVER:
             learn, judge = data, self.judge or data
         else:
             learn = data.take(np.flatnonzero(self.fold != fold))
             judge = data.take(np.flatnonzero(self.fold == fold))
-        before = self.clock.left
-        trained = train(
-            self.recipe.designs[d],
-            self.recipe,
+        return Member(
+            self.recipe.designs[design],
             self.shape,
             learn,
             judge,
-            self.edges[d],
-            self.seeds[i],
-            clock=self.clock,
-            seconds=seconds,
-            told=lambda *at: self._tell(i, *at),
+            self.edges[design],
+            self.seeds[member * len(self.recipe.designs) + design],
         )
-        if before < math.inf:
-            self.took[d] = max(self.took.get(d, 0.0), before - self.clock.left)
-        self.cut = self.cut or not trained.whole
-        return trained
 
-    def _seconds(self, i: int, design: int) -> float:
-        """Return what a training may take, 0 if it is not begun.
-
-        The first ones of each design share the time; others begin if they will be ready in it.
-        """
-        left = self.clock.left
-        if left == math.inf:
-            return left
-        designs = len(self.recipe.designs)
-        if i < designs:
-            rounds = math.ceil((designs - i) / self.threads)
-            return max(0.9 * left / rounds, 1e-3) if i == 0 or left > 0 else 0.0
-        # The first of this design may still be on its way.
-        expected = self.took.get(design, self.began.get(design, left) - left)
-        return left if not self.clock.over and expected < left else 0.0
-
-    def _tell(self, job: int, epoch: int, epochs: int, score: float) -> None:
-        if self.progress is not None:
-            with self._lock:
-                self.progress(Progress(job + 1, len(self.jobs), epoch, epochs, score))
+    def held_out(self, member: int) -> int:
+        """Return the fold that a member holds out."""
+        return member % self.folds if self.judge is None and self.fold.max() > NEVER else NEVER

@@ -1,34 +1,26 @@
-"""One member of an average: a network trained to the best epoch on the rows it holds out."""
+"""One member of an average: a network, the rows it learns from, and those it is judged by."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp import planner
-from fastmlp.estimators.tabular.measures import badness
-from fastmlp.estimators.tabular.network import (
-    Shape,
-    build,
-    inputs_of,
-    loss_of,
-    optimizer_of,
-    plan_dropout,
-    rest_dropout,
-)
-from fastmlp.training.updates import Updates
+from fastmlp.estimators.tabular.network import Shape, build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from fastmlp.estimators.tabular.network import Edges
-    from fastmlp.estimators.tabular.recipe import Design, Recipe
+    from fastmlp.estimators.tabular.recipe import Design
+    from fastmlp.graph.node import Node
     from fastmlp.models.model import Model
+    from fastmlp.planner.results import EpochsResult
 
     Array = NDArray[Any]
 
@@ -71,210 +63,146 @@ class Trained:
         With the weights of that epoch.
     epoch, score : int, float
         Which it was, counted from 1, and `badness` there.
-    whole : bool
-        Whether the training came to its own end before the time limit.
     """
 
     model: Model
     epoch: int
     score: float
-    whole: bool
 
 
-class Clock:
-    """When to stop: at a time, or because somebody asked to.
-
-    Parameters
-    ----------
-    deadline : float, optional
-        Of `time.monotonic`.
-    """
-
-    def __init__(self, deadline: float | None) -> None:
-        self.deadline = math.inf if deadline is None else deadline
-        self.stopped = False
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left."""
-        return self.deadline - time.monotonic()
-
-    @property
-    def over(self) -> bool:
-        """Whether to stop."""
-        return self.stopped or self.left <= 0
-
-
-def train(
-    design: Design,
-    recipe: Recipe,
-    shape: Shape,
-    learn: Rows,
-    judge: Rows,
-    edges: Edges | None,
-    seed: int,
-    *,
-    clock: Clock,
-    seconds: float = math.inf,
-    told: Callable[[int, int, float], None] = lambda epoch, epochs, score: None,
-) -> Trained:
-    """Train one network; return it as it was after the epoch that judged best.
+class Member:
+    """A network on its way from epoch to epoch.
 
     Parameters
     ----------
-    design, recipe, shape
-        What is trained, what for, and how large its ends are.
+    design, shape
+        What it is made of, and how large its ends are.
     learn, judge : Rows
         What it learns from, and what its best epoch is chosen by.
     edges : Edges or None
         Of the bins of an embedding.
     seed : int
         Of weights, orders and dropout.
-    clock : Clock
-        When to stop; one epoch is run in any case.
-    seconds : float
-        What it should take: if the first epoch says that it would be longer, there are fewer.
-    told : function of epoch, epochs and score
-        Is told of every epoch.
 
-    Raises
-    ------
-    ValueError
-        If the loss is not finite, however small the rate.
+    Attributes
+    ----------
+    model : Model
+    learn, judge : Rows
+    rate : float
+        The share of the design's rate that it learns at.
+    epoch : int
+        How many there were.
+    since, best : int, float
+        Which was the best of them, 0 none, and what it was judged.
+    over : bool
+        Whether it goes on no more.
     """
-    rate = 1.0
-    for _ in range(1 + RETRIES):
-        course = _Course(design, recipe, shape, learn, judge, edges, seed, rate)
-        trained = course.run(clock, seconds, told)
-        if trained is not None:
-            return trained
-        rate /= 10
-    raise ValueError(
-        "training diverged: the loss became NaN or infinite in the first epoch, also at a "
-        "hundredth of the learning rate; look for enormous numbers in X, y or sample_weight"
-    )
-
-
-class _Course:
-    """The course of one training, at a rate of so many times the design's."""
 
     def __init__(
-        self,
-        design: Design,
-        recipe: Recipe,
-        shape: Shape,
-        learn: Rows,
-        judge: Rows,
-        edges: Edges | None,
-        seed: int,
-        rate: float,
+        self, design: Design, shape: Shape, learn: Rows, judge: Rows, edges: Edges | None, seed: int
     ) -> None:
-        self.design, self.recipe, self.shape, self.judge = design, recipe, shape, judge
-        self.seed, self.rate, self.rows = seed, rate, len(learn.t)
-        self.batch = min(design.batch, self.rows)
-        self.steps_of_epoch = -(-self.rows // self.batch)
+        self._made_of = design, shape, edges
+        self.learn, self.judge, self.seed = learn, judge, seed
         self.model = build(design, shape, edges, seed)
-        self.rng = np.random.default_rng(seed)
-        self.feeds = self._feeds(learn)
-        self.predictor = Predictor(self.model, design, shape)
-        self.judged = inputs_of(judge.X, shape.layout)
+        self.state: list[Array] = []
+        self._restart(1.0)
 
-    def _feeds(self, learn: Rows) -> dict[str, Array]:
-        """Return what the loss reads, by the names of its inputs."""
-        X = inputs_of(learn.X, self.shape.layout)
-        names = [str(node.name) for node in self.model.network.input_nodes]
-        feeds: dict[str, Array] = dict(zip(names, X, strict=True))
-        feeds["t"] = np.ascontiguousarray(learn.t.reshape(self.rows, -1), np.float32)
-        if learn.w is not None:
-            # The mean weight is 1, whatever the unit: float32 holds the sum of a batch.
-            w = learn.w / learn.w.mean()
-            feeds["w"] = np.ascontiguousarray(w[:, None], np.float32)
-        return feeds
+    def _restart(self, rate: float) -> None:
+        """Begin, the weights being new."""
+        self.rate, self.rng = rate, np.random.default_rng(self.seed)
+        self.epoch = self.since = 0
+        self.best = math.inf
+        self._found: Array | None = None
+        self.over = False
 
-    def run(
-        self, clock: Clock, seconds: float, told: Callable[[int, int, float], None]
-    ) -> Trained | None:
-        """Return the best epoch, None if there is none with a finite loss."""
-        epochs = self.design.epochs
-        self._plan(epochs)
-        best, found = math.inf, None
-        epoch, since, began = 0, 0, time.monotonic()
-        while epoch < epochs:
-            finite = self._epoch(epoch)
-            epoch += 1
-            score = badness(self.recipe, self.judge.t, self.predictor(self.judged), self.judge.w)
-            if not finite or not math.isfinite(score):
-                break
-            if found is None or score < best:
-                best, since = score, epoch
-                found = self.model.parameters.flat.copy()
-            told(epoch, epochs, score)
-            if epoch == 1 and seconds < math.inf:
-                took = time.monotonic() - began
-                fitting = max(1, int(seconds / max(took, 1e-9)))
-                if fitting < epochs:  # the schedule shall come to its end in time
-                    epochs = fitting
-                    self._plan(epochs)
-            if clock.over or self._useless(epoch, since, epochs):
-                break
-        if found is None:
-            return None
-        self.model.parameters.flat[...] = found
-        rest_dropout(self.model, self.design)
-        return Trained(self.model, since, best, whole=not clock.over)
+    def job(
+        self,
+        plan: Any,
+        feeds: Mapping[Node, Array],
+        values: Array,
+        first: int,
+        clip: float | None,
+        result: EpochsResult,
+    ) -> Any:
+        """Return its next epoch as a job of the plan of all.
 
-    def _useless(self, epoch: int, since: int, epochs: int) -> bool:
-        """Tell whether to give up: nothing was better for too long.
-
-        On coslog4 that is a whole wave of the rate, as validations are bad in the midst of one.
+        Parameters
+        ----------
+        plan : TrainingPlan
+        feeds : mapping of Node to ndarray
+            The rows it learns from.
+        values : ndarray
+            The optimizer's numbers for the steps.
+        first : int
+            The number of the first of them, for what is scheduled.
+        clip : float or None
+            What the norm of the gradient is bounded by.
+        result : EpochsResult
+            Is filled in.
         """
-        if self.design.schedule != "coslog4":
-            return epoch - since >= self.design.patience
-        ends = [round(epochs * (2**wave - 1) / 15) for wave in range(4)]
-        return epoch in ends[2:] and since <= ends[ends.index(epoch) - 1]
-
-    def _plan(self, epochs: int) -> None:
-        """Plan a training of so many epochs from the present weights."""
-        steps = epochs * self.steps_of_epoch
-        model, design = self.model, self.design
-        plan_dropout(model, design, steps)
-        optimizer = optimizer_of(model.network, design, steps)
-        updates = Updates.of(model.network, optimizer)
-        loss, _, _, total = loss_of(
-            model.network, design, self.recipe, self.shape, "w" in self.feeds
-        )
-        self.plan = planner.plan_training(
-            loss, model.parameters, optimizer, weight=total, treatments=dict(updates.treatments)
-        )
-        self.clip = optimizer.clip_norm
-        self.values = updates.step_values(0, steps, 0, self.rate)
-        self.state = self.plan.new_state()
-
-    def _epoch(self, epoch: int) -> bool:
-        """Run an epoch; tell whether its loss was finite."""
-        first = epoch * self.steps_of_epoch
-        order = self.rng.permutation(self.rows)[None].astype(np.int64)
-        result = self.plan.run_epochs(
-            {node: self.feeds[str(node.name)] for node in self.plan.inputs},
+        self.state = self.state or plan.new_state()
+        rows = len(self.learn.t)
+        return plan.job(
+            feeds,
             state=self.state,
-            order=order,
-            batch_size=self.batch,
+            order=self.rng.permutation(rows)[None].astype(np.int64, copy=False),
+            batch_size=self._made_of[0].batch,
             epochs=1,
-            step_values=self.values[first : first + self.steps_of_epoch, : self.plan.columns],
+            step_values=values,
             seed=self.seed,
             first_step=first,
-            clip_norm=self.clip,
+            result=result,
+            clip_norm=clip,
+            parameters=self.model.parameters,
         )
-        return not result.non_finite
+
+    def judge_epoch(self, finite: bool, score: float) -> bool:
+        """Take an epoch down: keep its weights if they are the best, or end with the best.
+
+        Returns whether loss and score were finite.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite, however small the rate.
+        """
+        self.epoch += 1
+        if finite and math.isfinite(score):
+            if score < self.best:
+                self.best, self.since = score, self.epoch
+                self._found = self.model.parameters.flat.copy()
+            return True
+        if self._found is None:
+            self._begin_again()
+        else:
+            self.over = True
+        return False
+
+    def _begin_again(self) -> None:
+        if self.rate <= 0.1**RETRIES:
+            raise ValueError(
+                "training diverged: the loss became NaN or infinite in the first epoch, also at a "
+                "hundredth of the learning rate; look for enormous numbers in X, y or sample_weight"
+            )
+        self.model.parameters.flat[...] = build(*self._made_of, self.seed).parameters.flat
+        self.state = []
+        self._restart(self.rate / 10)
+
+    def end(self) -> None:
+        """Take the weights of the best epoch."""
+        self.over = True
+        if self._found is not None:
+            self.model.parameters.flat[...] = self._found
+            self._found = None
 
 
 class Predictor:
-    """What a network predicts, as `fit_tables` wants it: probabilities, or numbers.
+    """What networks of one design predict, as `fit_tables` wants it: probabilities, or numbers.
 
     Parameters
     ----------
     model : Model
-        Made by `build`.
+        One of them, made by `build`.
     design, shape
         What it was made of.
     """
@@ -285,25 +213,38 @@ class Predictor:
         self._plan = planner.plan([y], parameters=model.parameters)
         self._copies, self._shape = design.copies, shape
 
-    def __call__(self, inputs: list[Array]) -> Array:
-        """Return predictions (rows, outputs) in float64, of copies their mean.
+    def __call__(self, inputs: list[Array], model: Model) -> Array:
+        """Return the predictions of a network (rows, outputs) in float64.
 
-        Quantiles come target by target.
+        Of copies it is their mean; quantiles come target by target.
         """
-        rows = len(inputs[0])
-        if rows <= CHUNK:
-            return self._chunk(inputs)
-        starts = range(0, rows, CHUNK)
-        return np.concatenate([self._chunk([x[i : i + CHUNK] for x in inputs]) for i in starts])
+        return self.mean(inputs, [model])
 
-    def _chunk(self, inputs: list[Array]) -> Array:
-        (z,) = self._plan.run(dict(zip(self._nodes, inputs, strict=True)))
-        y = np.asarray(z, dtype=np.float64).reshape(len(z), self._copies, self._shape.outputs)
-        if self._shape.classes:
-            y = np.exp(y - y.max(axis=2, keepdims=True))
-            y /= y.sum(axis=2, keepdims=True)
-        P: Array = y.mean(axis=1) if self._copies > 1 else y[:, 0]
-        q = self._shape.quantiles
+    def mean(self, inputs: list[Array], models: Sequence[Model]) -> Array:
+        """Return the mean of what some networks predict."""
+        parts = [P.sum(axis=0) / len(models) for P in self._chunks(inputs, models)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def each(self, inputs: list[Array], models: Sequence[Model]) -> Array:
+        """Return what each network predicts, (models, rows, outputs)."""
+        return np.concatenate(list(self._chunks(inputs, models)), axis=1)
+
+    def _chunks(self, inputs: list[Array], models: Sequence[Model]) -> Iterator[Array]:
+        """Yield what each network predicts of some rows after the other, in one call for all."""
+        vectors = [model.parameters.flat for model in models]
+        for i in range(0, len(inputs[0]), CHUNK):
+            yield self._chunk([x[i : i + CHUNK] for x in inputs], vectors)
+
+    def _chunk(self, inputs: list[Array], vectors: list[Array]) -> Array:
+        feeds = dict(zip(self._nodes, inputs, strict=True))
+        (z,) = self._plan.of_members(feeds, vectors).values()
+        shape = self._shape
+        y = np.asarray(z, dtype=np.float64).reshape(*z.shape[:2], self._copies, shape.outputs)
+        if shape.classes:
+            y = np.exp(y - y.max(axis=3, keepdims=True))
+            y /= y.sum(axis=3, keepdims=True)
+        P: Array = y.mean(axis=2) if self._copies > 1 else y[:, :, 0]
+        q = shape.quantiles
         if q:  # of each quantile all targets → of each target all quantiles
-            P = P.reshape(len(P), q, -1).transpose(0, 2, 1).reshape(len(P), -1)
+            P = P.reshape(*P.shape[:2], q, -1).swapaxes(2, 3).reshape(P.shape)
         return P

@@ -86,6 +86,14 @@ def inputs_of(X: Array, layout: Layout) -> list[Array]:
     return [np.ascontiguousarray(part) for part in parts if part.shape[1]]
 
 
+def fewest_parameters(design: Design, shape: Shape) -> int:
+    """Return how many parameters a network has at least, however large, without making it."""
+    layout, width = shape.layout, design.width
+    columns = layout.numbers + layout.flags + CATEGORY_COLUMNS * len(layout.codes)
+    dense = width * (columns + (design.depth - 1) * width + design.copies * shape.outputs)
+    return CATEGORY_COLUMNS * sum(layout.codes) + dense
+
+
 def build(design: Design, shape: Shape, edges: Edges | None, seed: int) -> Model:
     """Return a network with new weights; the edges are those of `edges_for`."""
     layout, inputs, parts = shape.layout, [], []
