@@ -9,6 +9,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 #include "kernels/tile.h"
+#include "kernels/transpose.h"
 
 namespace fastmlp::FASTMLP_ISA {
 

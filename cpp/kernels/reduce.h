@@ -1,4 +1,4 @@
-// Sums in an order that depends on the shape alone, the largest of a row, and the transpose.
+// Sums in an order that depends on the shape alone, and the largest of a row.
 #pragma once
 
 #include "kernels/simd.h"
@@ -117,47 +117,6 @@ void argmax(Index rows, Index columns, const T* x, Index ldx, T* y) {
     for (Index j = 1; j < columns; ++j)
       if (!(x[j] <= x[best]) && x[best] == x[best]) best = j;
     y[i] = T(best);
-  }
-}
-
-// y = xᵀ for rows × columns elements, both at most a width: each round interleaves the upper with
-// the lower half of the rows.
-template <class T, bool whole>
-FASTMLP_INLINE void transpose_block(Index rows, Index columns, const T* x, Index ldx, T* y,
-                                    Index ldy) {
-  constexpr int w = width<T>;
-  Vec<T> a[w], b[w];
-  FASTMLP_UNROLL
-  for (int i = 0; i < w; ++i)
-    a[i] = whole ? load(x + i * ldx) : i < rows ? load_first(x + i * ldx, columns) : Vec<T>{};
-  FASTMLP_UNROLL
-  for (int n = w; n > 1; n /= 2) {
-    FASTMLP_UNROLL
-    for (int i = 0; i < w / 2; ++i) interleave(a[i], a[i + w / 2], b[2 * i], b[2 * i + 1]);
-    FASTMLP_UNROLL
-    for (int i = 0; i < w; ++i) a[i] = b[i];
-  }
-  FASTMLP_UNROLL
-  for (int i = 0; i < w; ++i) {
-    if (whole)
-      store(y + i * ldy, a[i]);
-    else if (i < columns)
-      store_first(y + i * ldy, a[i], rows);
-  }
-}
-
-template <class T>
-void transpose(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
-  constexpr int w = width<T>;
-  for (Index i = 0; i < rows; i += w) {
-    const Index m = rows - i < w ? rows - i : Index(w);
-    for (Index j = 0; j < columns; j += w) {
-      const Index n = columns - j < w ? columns - j : Index(w);
-      if (m == w && n == w)
-        transpose_block<T, true>(m, n, x + i * ldx + j, ldx, y + j * ldy + i, ldy);
-      else
-        transpose_block<T, false>(m, n, x + i * ldx + j, ldx, y + j * ldy + i, ldy);
-    }
   }
 }
 

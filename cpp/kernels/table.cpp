@@ -14,6 +14,7 @@
 #include "kernels/softmax.h"
 #include "kernels/sparse.h"
 #include "kernels/split.h"
+#include "kernels/transpose.h"
 
 namespace fastmlp::FASTMLP_ISA {
 
