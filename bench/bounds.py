@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         result = steps.get(name) or steps_of(NETWORKS[name], options)
         results.append({**result, "bound": bound(NETWORKS[name], options)})
     document = contest.finish(options, "bounds", {"results": results})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
                 row["neighbours"][str(count)] = measure(row["case"], row["dtype"], options)
     results = [{key: row[key] for key in ("call", "dtype", "neighbours")} for row in cases]
     document = contest.finish(options, "busy", {"results": results, "ceiling": MOST_RATIO})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

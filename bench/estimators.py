@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "smallest speedup": min(speedups),
     }
     document = contest.finish(options, "estimators", found)
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         rows += [{**row, "what": f"{name}, {row['what']}", "floor": ""} for row in found]
     del options.repeats  # what is reported is no median
     document = contest.finish(options, "exported", {"rows": rows})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         if "peers" in wanted:
             compared += compare(isa, dtype, options)
     document = contest.finish(options, "kernels", {"results": results, "products": compared})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

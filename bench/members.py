@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     options = contest.parse(parser, arguments)
     rows = [r for case in CASES if case.name in options.cases for r in measure(case, options)]
     document = contest.finish(options, "members", {"rows": rows})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

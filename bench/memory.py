@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     for wheel in sorted(options.dist.glob("*.whl")):
         found.append(row(wheel.name, wheel.stat().st_size / 1e6, "MB", "3 MB"))
     document = contest.finish(options, "memory", {"rows": found})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         result = {"what": name, "seconds": timing.median, "spread": timing.spread}
         results.append({**result, "steps": steps, "floor": floor})
     document = contest.finish(options, "planning", {"results": results})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

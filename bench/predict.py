@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     options = contest.parse(parser, arguments)
     results = [compete(case, options) for case in options.cases]
     document = contest.finish(options, "predict", {"results": results})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.floors import asked
 from bench.tables import SUMMARIES, TABLES, Document, Maker
 
 
@@ -41,6 +42,11 @@ def render(document: Document, makers: Mapping[str, Maker] = TABLES) -> str:
     if document.get("options", {}).get("quick"):
         return f"**A quick trial: these numbers mean nothing.**\n\n{tables}"
     return tables
+
+
+def show(document: Document) -> None:
+    """Print a benchmark's tables, and below them what is asked of their numbers."""
+    print(*filter(None, (render(document), asked(document))), sep="\n\n")
 
 
 def insert(text: str, name: str, content: str) -> str:

@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     found = {"results": results, "isa": isa, "floors": floors, "least": least}
     options.join = [str(path) for path in options.join]
     document = contest.finish(options, "shapes", found)
-    print(report.render(document))
+    report.show(document)
     return document
 
 

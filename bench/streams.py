@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             peak = int(output("-c", STREAMING, str(batches))) * 1024 / 1e6
             found.append(row(f"memory added by a stream of {size:.0f} MB at its peak", peak, "MB"))
     document = contest.finish(options, "streams", {"rows": found})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

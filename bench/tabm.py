@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     options = contest.parse(parser, arguments)
     rows = [r for name in options.sizes for r in measure(copies.SIZES[name], options)]
     document = contest.finish(options, "tabm", {"rows": rows})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

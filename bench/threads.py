@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     scaled = [scaling(name, counts, options) for name in options.networks]
     sides = [row for name in options.networks for row in together(name, options)]
     document = contest.finish(options, "threads", {"scaling": scaled, "together": sides})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             contest.note(f"{TRAINED[name]}, {dtype} …")
             results.append(compete(TRAINED[name], dtype, expected, options))
     document = contest.finish(options, "train_step", {"results": results})
-    print(report.render(document))
+    report.show(document)
     return document
 
 

@@ -1,6 +1,7 @@
 """The benchmarks' own parts, and a quick trial of each with contenders that are always there."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench import (  # noqa: E402
     copies,
     estimators,
     exported,
+    floors,
     kernels,
     machine,
     members,
@@ -223,13 +225,26 @@ def test_a_floor_is_met_missed_or_out_of_reach_of_the_bound():
         peak = {"all cores": 1.0}
         result = {"network": "wide", "step_flops": 4.0, "peak": peak, "entries": entries}
         result["bound"] = {"least": least}
-        return {row[1]: row[2:] for row in tables.bound_rows(result, tables.best(entries))}
+        document = {"benchmark": "bounds", "results": [result]}
+        shown = {row[1]: row[2:] for row in tables.bound_rows(result, tables.best(entries))}
+        return shown, [row[1:] for row in floors.bounds(document)], floors.asked(document)
 
-    assert said(5.0, 4.4) == {
-        "JAX": ["1.2×", "2.27×", "2×", "met"],
-        "the FMA peak": ["88%", "91%", "80%", "MISSED"],
-    }
-    assert said(9.0, 8.5)["JAX"] == ["1.2×", "1.18×", "1.11×", "out of reach"]
+    shown, asked, text = said(5.0, 4.4)
+    assert shown == {"JAX": ["2×", "2.27×"], "the FMA peak": ["80%", "91%"]}
+    assert asked == [["2×", "1.2×", "met"], ["80%", "88%", "MISSED"]]
+    assert "| wide, against JAX     | 2×       | 1.2×  | met    |" in text
+    assert said(9.0, 8.5)[1][0] == ["1.11×", "1.2×", "out of reach"]
+
+
+def test_what_is_asked_is_printed_and_never_published(capsys):
+    row = memory.row("the last, over import numpy", 50.0, "ms", "40 ms")
+    document = {"benchmark": "memory", "machine": machine.describe(), "rows": [row]}
+    assert "40 ms" not in report.render(document)
+    report.show(document)
+    assert "| the last, over import numpy | 50 ms    | 40 ms |" in capsys.readouterr().out
+    for page in (ROOT / "docs").glob("benchmarks*.md"):
+        words = re.findall(r"MISSED|\bfloors?\b|\bceiling\b|\basked\b", page.read_text())
+        assert words == [], page
 
 
 def test_the_least_step_takes_the_fastest_of_each_part():

@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from bench.networks import TRAINED
-from bench.peers import peer
+from bench.peers import CONTENDERS, peer
 from bench.tables.cells import (
     Document,
     best,
     figures,
+    folded,
     plural,
     present,
     spread_cell,
@@ -36,18 +37,6 @@ def reach(
     return chosen[name]["median"] / seconds if name in chosen else None
 
 
-def floor_cell(result: Document, chosen: dict[str, Document]) -> str:
-    """Return which floors of the network's are met, and which are not."""
-    said, own = [], chosen.get("fastmlp", {}).get("median")
-    for name, floor in TRAINED[result["network"]].floors.items():
-        reached = reach(result, chosen, name, own)
-        if reached is None:
-            continue
-        goal = f"{floor:.0%} of the peak" if name == "peak" else f"{floor:g}× {peer(name).TITLE}"
-        said.append(f"{'met' if reached >= floor else 'MISSED'} {goal}")
-    return "; ".join(said)
-
-
 def training(document: Document) -> str:
     """Return the tables of bench.train_step."""
     results = document["results"]
@@ -60,26 +49,28 @@ def training(document: Document) -> str:
         cells = [str(TRAINED[result["network"]]), f"{result['batch']:,}", result["dtype"]]
         cells += [time_cell(chosen.get(name), own) for name in contenders]
         part = f"{own['flops'] / result['peak']['all cores']:.0%}" if own else "–"
-        rows.append([*cells, part, floor_cell(result, chosen)])
+        rows.append([*cells, part])
         ways += [way_row(result, entry) for entry in result["entries"]]
-    header += ["of the FMA peak", "floors"]
+    header += ["of the FMA peak"]
     parts = [
         "µs a training step (times as long as fastmlp's)\n\n" + table(header, rows),
         peaks(results),
         precision(results),
-        "Every way that was measured\n\n"
-        + table(
-            [
-                "network",
-                "type",
-                "contender",
-                "way",
-                "µs",
-                "half of the runs",
-                "GFLOP/s",
-                "weights differ",
-            ],
-            ways,
+        folded(
+            "Every way that was measured",
+            table(
+                [
+                    "network",
+                    "type",
+                    "contender",
+                    "way",
+                    "µs",
+                    "half of the runs",
+                    "GFLOP/s",
+                    "weights differ",
+                ],
+                ways,
+            ),
         ),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -173,7 +164,6 @@ def threads(document: Document) -> str:
             row["network"],
             *(figures(row["seconds"][count] * 1e6) for count in row["seconds"]),
             f"{row['speedup']:.2f}×",
-            f"≥ {row['floor']:g}×",
         ]
         for row in document["scaling"]
     )
@@ -185,17 +175,14 @@ def threads(document: Document) -> str:
             figures(row["alone"]),
             figures(row["together"]),
             f"{row['together'] / row['alone']:.2f}×",
-            f"≤ {row['ceiling']:g}×",
         ]
         for row in document["together"]
     )
     return "\n\n".join(
         (
-            table(["network", *counts, "most threads against one", "floor"], scaling),
+            table(["network", *counts, "most threads against one"], scaling),
             "Two trainings at once, each with all threads allowed\n\n"
-            + table(
-                ["network", "side by side in", "alone, s", "together, s", "ratio", "ceiling"], sides
-            ),
+            + table(["network", "side by side in", "alone, s", "together, s", "ratio"], sides),
         )
     )
 
@@ -212,21 +199,17 @@ def busy(document: Document) -> str:
         rows.append(cells)
     counts = document["results"][0]["neighbours"]
     header = ["call", "type", *(plural(int(count), "neighbour") for count in counts)]
-    met = "met" if worst <= document["ceiling"] else "MISSED"
     return (
         f"Mean µs of a call with one thread → with all\n\n{table(header, rows)}\n\n"
-        f"At most {worst:.2f}× as long as with one thread: {met} ≤ {document['ceiling']:g}×."
+        f"At most {worst:.2f}× as long as with one thread."
     )
 
 
 def memory(document: Document) -> str:
-    """Return the table of rows that have a floor each: of bench.memory, bench.streams, …"""
+    """Return the table of rows of two cells: of bench.memory, bench.streams, …"""
     return table(
-        ["what", "measured", "floor"],
-        [
-            [row["what"], f"{row['value']:.3g} {row['unit']}", row["floor"]]
-            for row in document["rows"]
-        ],
+        ["what", "measured"],
+        [[row["what"], f"{row['value']:.3g} {row['unit']}"] for row in document["rows"]],
     )
 
 
@@ -238,11 +221,10 @@ def planning(document: Document) -> str:
             str(row["steps"]),
             figures(1e3 * row["seconds"]),
             figures(1e6 * row["seconds"] / row["steps"]),
-            row["floor"],
         ]
         for row in document["results"]
     ]
-    return table(["network", "steps", "ms", "µs a step", "floor"], rows)
+    return table(["network", "steps", "ms", "µs a step"], rows)
 
 
 def kernel_row(result: Document) -> list[str]:
@@ -289,7 +271,7 @@ def products(results: Sequence[Document]) -> str:
 
 def bounds(document: Document) -> str:
     """Return the tables of bench.bounds."""
-    steps, floors = [], []
+    steps, ratios = [], []
     for result in document["results"]:
         network, bound = TRAINED[result["network"]], result["bound"]
         chosen = best(result["entries"])
@@ -306,32 +288,30 @@ def bounds(document: Document) -> str:
                 figures(at_peak * 1e6),
             ]
         )
-        floors += bound_rows(result, chosen)
+        ratios += bound_rows(result, chosen)
     header = ["network", "fastmlp", "least step (of fastmlp's)", "its products", "by fastmlp's"]
     header += ["its tanh", "by fastmlp's", "its update", "arithmetic at the FMA peak"]
     return "\n\n".join(
         (
             "µs a training step, and the least that it could take",
             table(header, steps),
-            "Floors, and the largest ratio that such a least step would show",
-            table(["network", "against", "floor", "bound", "measured", ""], floors),
+            "Ratios, and the largest that such a least step would show",
+            table(["network", "against", "measured", "bound"], ratios),
         )
     )
 
 
 def bound_rows(result: Document, chosen: dict[str, Document]) -> list[list[str]]:
-    """Return, for each floor of a network, whether it is met, within reach, or out of it."""
+    """Return what a network reaches against each contender, and what the least step would."""
     rows, least = [], result["bound"]["least"]
-    for name, floor in TRAINED[result["network"]].floors.items():
-        reached = reach(result, chosen, name, chosen.get("fastmlp", {}).get("median"))
-        possible = reach(result, chosen, name, least)
-        if reached is None or possible is None:
+    own = chosen.get("fastmlp", {}).get("median")
+    for name in (*CONTENDERS, "peak"):
+        reached, possible = (reach(result, chosen, name, seconds) for seconds in (own, least))
+        if name == "fastmlp" or reached is None or possible is None:
             continue
-        said = "met" if reached >= floor else "MISSED" if possible >= floor else "out of reach"
         against = "the FMA peak" if name == "peak" else peer(name).TITLE
         form = "{:.0%}" if name == "peak" else "{:.3g}×"
-        cells = (form.format(value) for value in (floor, possible, reached))
-        rows.append([result["network"], against, *cells, said])
+        rows.append([result["network"], against, form.format(reached), form.format(possible)])
     return rows
 
 

@@ -19,6 +19,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in padded)
 
 
+def folded(title: str, content: str) -> str:
+    """Return a long table that a page shows when its title is clicked."""
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
+
+
 def figures(value: float) -> str:
     """Return a number with three figures, thousands separated."""
     if value >= 100:
