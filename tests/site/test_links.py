@@ -1,7 +1,7 @@
 """Every link of the site that stays on the site: there is a file, and in it the place."""
 
+import posixpath
 from html.parser import HTMLParser
-from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -36,22 +36,21 @@ def read(site, pages):
 
 def broken(site, read):
     """Return the links that lead nowhere, by page."""
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     found = {}
     for page, parsed in read.items():
         for address in sorted(parsed.addresses):
             parts = urlsplit(address)
             if parts.scheme or parts.netloc:
                 continue
-            target = page
-            if parts.path:
-                target = (PurePosixPath(page).parent / unquote(parts.path)).as_posix()
-            path = (site / target).resolve()
-            if path.is_dir():
-                path /= "index.html"
+            target = posixpath.normpath(posixpath.join(page, "..", unquote(parts.path)))
+            target = page if not parts.path else target
+            if target not in files:
+                target = posixpath.normpath(f"{target}/index.html")
             place = unquote(parts.fragment)
-            there = path.is_file() and path.is_relative_to(site)
-            known = read.get(path.relative_to(site).as_posix()) if there else None
-            if not there or (place and known and place not in known.places):
+            if target not in files or (
+                place and target in read and place not in read[target].places
+            ):
                 found.setdefault(page, []).append(address)
     return found
 
