@@ -58,6 +58,14 @@ PyObject* guarded(F f) {
   return nullptr;
 }
 
+// Item i of a list or tuple, held: others may take it out of the list meanwhile. Null if they have
+// made the list too short for it.
+inline py::object item_of(PyObject* list, Py_ssize_t i) {
+  auto item = py::reinterpret_steal<py::object>(PySequence_GetItem(list, i));
+  if (!item) PyErr_Clear();
+  return item;
+}
+
 // A function whose first argument is a capsule with `self`, which lives as long as it does.
 template <class Self>
 py::object make_function(PyMethodDef* method, Self* self) {

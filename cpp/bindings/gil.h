@@ -4,6 +4,9 @@
 // until Python 3.13), and the unwinding of that would meet destructors, which must not throw, and
 // parallel regions: std::terminate. Such a thread stops here instead, as Python does from 3.14 on,
 // and the process ends with the script's own code.
+//
+// In a free-threaded Python there is none: then giving it away means that the collector of garbage
+// need not wait for this thread, and whoever keeps "it" is not alone for that.
 #pragma once
 
 #include <Python.h>
@@ -12,6 +15,13 @@
 #include <thread>
 
 namespace fastmlp {
+
+// Whether a thread that has not given the GIL away runs alone.
+#ifdef Py_GIL_DISABLED
+constexpr bool kGilHolds = false;
+#else
+constexpr bool kGilHolds = true;
+#endif
 
 // take() asks for the GIL. It is C and throws nothing: what comes out of it is the end of the
 // thread, which has no object that could be caught by its type.

@@ -16,7 +16,8 @@ bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterSta
 // PyInit__core in the main interpreter, whichever imports, and then runs the module's body in the
 // importing one: therefore the second look.
 #define PyInit__core init_of_pybind11
-PYBIND11_MODULE(_core, m) {
+// Nothing here needs the GIL: see "Without a GIL" in ARCHITECTURE.md.
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   if (!in_main_interpreter()) throw pybind11::import_error(kMainAlone);
   fastmlp::bind_config(m);
   fastmlp::bind_format(m);

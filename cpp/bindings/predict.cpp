@@ -178,25 +178,25 @@ struct SeveralPredictor {
 
   // The arrays of a list or tuple in the order of the inputs, or of a dict by their names.
   bool parts_of(PyObject* X, std::vector<py::object>& held) const {
-    const auto take = [&](PyObject* part) {
-      held.push_back(py::reinterpret_borrow<py::object>(part));
-    };
     const Py_ssize_t n = Py_ssize_t(inputs.size());
     held.reserve(inputs.size());
     if (PyDict_CheckExact(X)) {
-      if (PyDict_GET_SIZE(X) != n) return false;
+      if (PyDict_Size(X) != n) return false;
       for (const Input& input : inputs) {
-        PyObject* const part = PyDict_GetItemWithError(X, input.name.ptr());
-        if (!part && PyErr_Occurred()) throw py::error_already_set();
-        if (!part) return false;
-        take(part);
+        PyObject* const part = PyObject_GetItem(X, input.name.ptr());
+        if (!part && !PyErr_ExceptionMatches(PyExc_KeyError)) throw py::error_already_set();
+        if (!part) return PyErr_Clear(), false;
+        held.push_back(py::reinterpret_steal<py::object>(part));
       }
     } else if (n == 1) {
-      take(X);
+      held.push_back(py::reinterpret_borrow<py::object>(X));
     } else {
       const bool list = PyList_CheckExact(X) || PyTuple_CheckExact(X);
-      if (!list || PySequence_Fast_GET_SIZE(X) != n) return false;
-      for (Py_ssize_t i = 0; i < n; ++i) take(PySequence_Fast_GET_ITEM(X, i));
+      if (!list || PySequence_Size(X) != n) return false;
+      for (Py_ssize_t i = 0; i < n; ++i) {
+        held.push_back(item_of(X, i));
+        if (!held.back()) return false;
+      }
     }
     return true;
   }

@@ -17,8 +17,8 @@ namespace py = pybind11;
 namespace fastmlp {
 namespace {
 
-// Up to this much work the GIL is kept: no other thread can come between, so that the caller need
-// not see to it. One thread does it in some 30 µs.
+// Up to this much work the GIL is kept: where there is one, no other thread can come between, so
+// that the caller need not see to it. One thread does it in some 30 µs.
 constexpr double kKeptFlops = 2e6;
 
 // What numbers may be to be targets as they are.
@@ -113,7 +113,7 @@ class Stepper {
   // NaN or infinite, or NotImplemented. `alone`: whether the caller has seen to it that no other
   // thread changes the model meanwhile.
   PyObject* step(PyObject* X, PyObject* t, bool alone) {
-    if (busy_) return Py_NewRef(Py_NotImplemented);
+    if (!(alone || kGilHolds) || busy_) return Py_NewRef(Py_NotImplemented);
     const Index number = steps_taken() - first_;
     if (number < 0 || number >= steps_ || !place(X, t)) return Py_NewRef(Py_NotImplemented);
     const Index rows = call_.rows;
@@ -180,18 +180,17 @@ class Stepper {
     const auto& columns = executor_->program().feed_columns;
     const bool listed = inputs_ != 1;
     if (listed && !PyList_CheckExact(X) && !PyTuple_CheckExact(X)) return false;
-    if (listed && PySequence_Fast_GET_SIZE(X) != inputs_) return false;
+    if (listed && PySequence_Size(X) != inputs_) return false;
     Index rows = 0;
     lent_.clear();
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       if (sources_[i] < kTarget) continue;
-      PyObject* const given = sources_[i] == kTarget ? t
-                              : listed               ? PySequence_Fast_GET_ITEM(X, sources_[i])
-                                                     : X;
-      std::optional<Feed> feed = columns_of(given, columns[i]);
+      const bool target = sources_[i] == kTarget;
+      if (listed && !target) lent_.push_back(item_of(X, sources_[i]));
+      PyObject* const given = target ? t : listed ? lent_.back().ptr() : X;
+      std::optional<Feed> feed = given ? columns_of(given, columns[i]) : std::nullopt;
       if (!feed || (rows && feed->rows != rows)) return false;
       rows = feed->rows;
-      if (listed) lent_.push_back(py::reinterpret_borrow<py::object>(given));
       call_.feeds[i] = std::move(*feed);
     }
     if (rows < 1 || rows > most_rows_) return false;

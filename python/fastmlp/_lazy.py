@@ -51,13 +51,16 @@ class _Awaited:
     def __init__(self, module: str, then: Callable[[], None]) -> None:
         self.module = module
         self.then = then
+        self.found = False
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name != self.module or self not in sys.meta_path:
+        if name != self.module or self.found:
             return None
         from importlib.util import find_spec
 
-        sys.meta_path.remove(self)  # the other finders know where it is
+        # The other finders know where it is. This one stays where it is: if it left the list, an
+        # import of another thread, on its way along it, would miss one of them.
+        self.found = True
         spec = find_spec(name)
         loader: Any = None if spec is None else spec.loader
         if loader is not None:

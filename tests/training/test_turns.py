@@ -15,6 +15,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import planner
+from threaded import run_together
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 T = np.arange(64) % 3
@@ -148,27 +149,6 @@ def test_two_fits_at_once_are_one_after_the_other_or_an_error():
         assert all("another thread is in fit" in text for text in said)
 
 
-def run_together(calls):
-    """Run functions in threads that begin at once; return, or raise, what they do."""
-    start, failed, results = threading.Barrier(len(calls)), [], [None] * len(calls)
-
-    def run(i):
-        start.wait()
-        try:
-            results[i] = calls[i]()
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-    return results
-
-
 FIRST = {
     "predict": lambda model: model.predict(X),
     "predict of a list": lambda model: model.predict(X.tolist()),
@@ -238,8 +218,9 @@ pause.go.set()
 worker.join()
 assert status == 0, status
 """
-    here = str(Path(__file__).parent)
-    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    here = Path(__file__).parent
+    folders = [str(here), str(here.parent), os.environ.get("PYTHONPATH")]
+    path = os.pathsep.join(filter(None, folders))
     subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True
     )

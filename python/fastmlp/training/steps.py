@@ -185,7 +185,7 @@ class StepTrainer(Trainer):
         turn = turns.Turn("step")
         try:
             turn.take(self._model, nested=True)
-            if ahead is not None:
+            if ahead is not None and self._holds(ahead):  # now that no other thread steps
                 loss: float | None = ahead.step(X, t, True)
                 if loss is not NotImplemented:
                     return loss

@@ -1,0 +1,24 @@
+"""Calls in threads of Python that begin at once."""
+
+import threading
+
+
+def run_together(calls):
+    """Run functions in threads that begin at once; return, or raise, what they do."""
+    start, failed, results = threading.Barrier(len(calls)), [], [None] * len(calls)
+
+    def run(i):
+        start.wait()
+        try:
+            results[i] = calls[i]()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return results
