@@ -134,9 +134,9 @@ def from_keras(source: Any) -> Model:
     Parameters
     ----------
     source : path-like or keras.Model
-        A file ``.keras`` that Keras 3 wrote; it need not be installed, but h5py must: ``pip install
-        'fastmlp[keras]'``. Or a Sequential or Functional model in memory, which is not changed: so
-        models of the older ``.h5`` are taken, which Keras loads.
+        A file ``.keras`` of Keras 3, or ``.h5`` with a whole model of Keras 3 or 2; Keras need not
+        be installed, but h5py must: ``pip install 'fastmlp[keras]'``. Or a Sequential or Functional
+        model in memory, which is not changed.
 
     Returns
     -------

@@ -29,6 +29,7 @@ ACTIVATIONS: Final = {
     "selu": "selu",
     "elu": "elu",
 }
+MODELS: Final = ("Sequential", "Functional", "Model")  # classes, not of the user's
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from fastmlp import layers
 from fastmlp.export import building
+from fastmlp.export.keras import legacy, stores
 from fastmlp.export.keras.leaves import JOINS, LEAVES, Config, Found
-from fastmlp.export.keras.stores import Live, Numbers, Scope, opened
+from fastmlp.export.keras.names import MODELS
+from fastmlp.export.keras.stores import Live, Numbers, Scope
 from fastmlp.layers.base import Input, Layer, Symbol
 from fastmlp.models.container import shortened
 from fastmlp.networks.structure import MOST_JOINS
-
-_MODELS: Final = ("Sequential", "Functional", "Model")
 
 
 def from_file(path: Path) -> Any:
     """Return the model in a file; its errors name the file."""
     try:
-        described, scope = opened(path)
+        described, scope = _opened(path)
         return _Reading().model(described, scope)
     except FileNotFoundError:
         raise
@@ -37,7 +37,7 @@ def from_file(path: Path) -> Any:
 
 def from_live(model: Any) -> Any:
     """Return the model in memory."""
-    kinds = [cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _MODELS[:2]]
+    kinds = [cls.__name__ for cls in type(model).__mro__ if cls.__name__ in MODELS[:2]]
     if not kinds:
         raise ValueError(
             f"{type(model).__name__} is neither Sequential nor Functional: what its call does is "
@@ -45,6 +45,17 @@ def from_live(model: Any) -> Any:
         )
     described = {"class_name": kinds[0], "config": model.get_config()}
     return _Reading().model(described, Live(model))
+
+
+def _opened(path: Path) -> tuple[Any, Scope]:
+    """Return the description in a file of either kind, and its weights."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start == b"\x89HDF\r\n\x1a\n":
+        return legacy.opened(path.read_bytes())
+    if start.startswith(b"PK"):
+        return stores.opened(path)
+    raise ValueError("it is no archive of Keras, and no file of HDF5")
 
 
 class _Item:
@@ -80,9 +91,9 @@ class _Reading:
         self.calls = 0
 
     def model(self, described: Any, scope: Scope) -> Any:
-        if not isinstance(described, dict) or described.get("class_name") not in _MODELS:
+        if not isinstance(described, dict) or described.get("class_name") not in MODELS:
             kind = described.get("class_name") if isinstance(described, dict) else described
-            raise ValueError(f"{str(kind)[:60]!r} is none of {', '.join(_MODELS)}")
+            raise ValueError(f"{str(kind)[:60]!r} is none of {', '.join(MODELS)}")
         config = Config(described.get("config"))
         outputs = self._run(described["class_name"], config, scope, None, None)
         structure = building.structure_of(self.inputs, outputs)
@@ -214,7 +225,7 @@ class _Reading:
         if self.calls > MOST_JOINS:  # models within models multiply
             raise ValueError(f"its layers are called more than {MOST_JOINS:,} times")
         try:
-            if item.kind in _MODELS:
+            if item.kind in MODELS:
                 found = self._run(item.kind, item.config, item.inner, sources, item)
                 if not isinstance(found, Symbol):
                     raise ValueError("a model inside of a model must have one output")
@@ -327,6 +338,9 @@ def _sources(item: _Item, call: int) -> list[tuple[str, int]]:
 
 def _tensors(item: _Item, node: dict[str, Any]) -> list[tuple[str, int]]:
     kwargs = node.get("kwargs") or {}
+    # Keras notes training=False of each layer that asks, and overrides it when the model is called.
+    if isinstance(kwargs, dict) and kwargs.get("training") is False:
+        kwargs = {name: value for name, value in kwargs.items() if name != "training"}
     if not isinstance(kwargs, dict) or any(value is not None for value in kwargs.values()):
         raise ValueError(f"{item.title}: it is called with settings, which have no counterpart")
     args = node.get("args")

@@ -127,19 +127,12 @@ class Live(Scope):
 
 
 def opened(path: Path) -> tuple[Any, Scope]:
-    """Return the description in a file, and its weights."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    if start == b"\x89HDF\r\n\x1a\n":
-        # Reading its texts by HDF5 is not safe: where one is damaged it may never return.
-        raise ValueError("it is of the older format: load it by Keras, and give the model itself")
-    if not start.startswith(b"PK"):
-        raise ValueError("it is no archive of Keras")
+    """Return the description in an archive, and its weights."""
     size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         config = _member(archive, CONFIG, MOST_CONFIG)
         data = _member(archive, WEIGHTS, MOST_RATIO * size)
-    return _parsed(config), Archived(Weights(io.BytesIO(data), len(data)))
+    return parsed(config), Archived(Weights(io.BytesIO(data), len(data)))
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -157,7 +150,8 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     return data
 
 
-def _parsed(text: str | bytes) -> Any:
+def parsed(text: str | bytes) -> Any:
+    """Return a description."""
     try:
         return json.loads(text)
     except ValueError as error:
