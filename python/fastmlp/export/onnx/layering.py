@@ -170,12 +170,12 @@ class Graph:
         self._owns(layer, arrays)
         return self._leaf(symbol, self.uses(node))
 
-    def activated(self, value: Value, name: str, node: Any = None) -> Value:
+    def activated(self, value: Value, phi: Any, node: Any = None) -> Value:
         """Return an activation of a value: that of the layer before it, if nobody else reads it."""
         uses = 1 if node is None else self.uses(node)
         if isinstance(value, Linear) and value.symbol is None and value.uses == 1:
-            return self._leaf(self._dense(value, name), uses)
-        return self._leaf(layers.Activation(name)(self.symbol(value)), uses)
+            return self._leaf(self._dense(value, phi), uses)
+        return self._leaf(layers.Activation(phi)(self.symbol(value)), uses)
 
     def _leaf(self, symbol: Any, uses: int) -> Value:
         if symbol.columns > MOST_COLUMNS:
@@ -208,7 +208,7 @@ class Graph:
             return self._operator(value)
         raise ValueError("it has no layer")  # pragma: no cover
 
-    def _dense(self, value: Linear, activation: str) -> Any:
+    def _dense(self, value: Linear, activation: Any) -> Any:
         used = value.biases is not None
         layer = layers.Dense(value.columns, activation, use_bias=used)
         symbol = layer(self.symbol(value.base))

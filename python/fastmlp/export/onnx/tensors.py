@@ -61,7 +61,10 @@ def array_of(tensor: onnx.TensorProto, name: str) -> Array | None:
         If they lie in another file, are not as many as the shape says, or not finite.
     """
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise ValueError(f"the numbers of {name!r} lie in another file, which is not read")
+        raise ValueError(
+            f"the numbers of {name!r} lie in another file, which is not read: have all in one, by "
+            "external_data=False of torch.onnx.export"
+        )
     if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.BOOL):
         return None
     if tensor.data_type not in _KINDS:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from fastmlp import graph as g
 from fastmlp import layers
 from fastmlp.export.onnx.values import Elementwise, Value, affine, product
 
@@ -254,10 +255,12 @@ def _prelu(graph: Graph, node: Any, arguments: list[Any]) -> Value:
 
 
 @taken("Softmax", 1)
+@taken("LogSoftmax", 1)
 def _softmax(graph: Graph, node: Any, arguments: list[Any]) -> Value:
     if attributes_of(node, axis=-1)["axis"] not in (-1, 1):
         raise ValueError("its axis is not that of the columns")
-    return graph.activated(_values(*arguments)[0], "softmax", node)
+    phi = "softmax" if node.op_type == "Softmax" else g.log_softmax
+    return graph.activated(_values(*arguments)[0], phi, node)
 
 
 @taken("LayerNormalization", 2, 3)
