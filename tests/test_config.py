@@ -53,6 +53,13 @@ def test_the_build_type_names_the_sanitizer_too(monkeypatch):
     assert config.versions()["build type"] == "Debug, thread"
 
 
+def test_of_a_free_threaded_python_it_is_said_whether_it_has_the_gil(monkeypatch):
+    monkeypatch.setattr("sysconfig.get_config_var", lambda name: int(name == "Py_GIL_DISABLED"))
+    for enabled, words in ((False, "without a GIL"), (True, "with the GIL")):
+        monkeypatch.setattr(sys, "_is_gil_enabled", lambda enabled=enabled: enabled, raising=False)
+        assert config.versions()["python"].endswith(f", free-threaded, {words}")
+
+
 def test_importing_and_training_load_numpy_and_the_extension_only():
     code = """
 import sys

@@ -137,12 +137,25 @@ def versions() -> dict[str, Any]:
         "OpenMP": "yes" if _core.has_openmp() else "no: OMP_NUM_THREADS does not count",
         "compiler": _core.compiler(),
         "build type": build_type(),
-        "python": platform.python_version(),
+        "python": _python(),
         "numpy": _installed("numpy"),
         "scikit-learn": _installed("scikit-learn"),
         "safetensors": _installed("safetensors"),
         "platform": platform.platform(),
     }
+
+
+def _python() -> str:
+    """Return the version of Python, and of a free-threaded one whether it has the GIL after all."""
+    import platform
+    import sys
+    import sysconfig
+
+    version = platform.python_version()
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return version
+    gil = "with the GIL" if getattr(sys, "_is_gil_enabled")() else "without a GIL"  # noqa: B009
+    return f"{version}, free-threaded, {gil}"
 
 
 def show_versions() -> None:
