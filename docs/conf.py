@@ -12,6 +12,7 @@ copyright = author
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.autosectionlabel",
     "sphinx.ext.napoleon",
     "myst_parser",
     "sphinx_copybutton",
@@ -19,6 +20,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "lecture_style",
+    "folded",
     "mathml",
 ]
 exclude_patterns = ["_build", "lecture", "the_lecture/*.ipynb", "the_lecture/*.py"]
@@ -41,6 +43,8 @@ myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
 autosummary_generate = True
+autosectionlabel_prefix_document = True
+autosectionlabel_maxdepth = 2
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False

@@ -162,16 +162,20 @@ def test_the_guide_from_pytorch_and_keras_runs(tmp_path, monkeypatch):
     np.testing.assert_allclose(names["slope"], names["J"][:, 3], atol=1e-6)
 
 
-def test_every_item_of_the_lecture_has_its_page_and_its_test():
-    table = (DOCS / "lecture" / "README.rst").read_text(encoding="utf-8")
-    pages, tests = (
-        re.findall(rf"``({kind}_\d\d[a-z]?_\w+\.py)``", table) for kind in ("plot", "test")
-    )
-    assert sorted({int(page[5:7]) for page in pages}) == list(range(1, 12))
-    assert [test.replace("test", "plot") for test in tests] == pages
-    assert sorted(pages) == sorted(path.name for path in (DOCS / "lecture").glob("plot_*.py"))
-    for test in tests:
-        assert (Path(__file__).parent / "lecture" / test).is_file(), test
+def test_every_page_of_the_lecture_is_on_its_map_and_has_its_test():
+    lecture = DOCS / "lecture"
+    there = sorted(path.stem for path in lecture.glob("plot_*.py"))
+    assert sorted({int(page[5:7]) for page in there}) == list(range(1, 13))
+    tests = {path.stem for path in (Path(__file__).parent / "lecture").glob("test_*.py")}
+    assert tests == {page.replace("plot", "test") for page in there}
+    text = (lecture / "README.rst").read_text(encoding="utf-8")
+    assert set(re.findall(r"\bplot_\d\d[a-z]?_\w+", text)) == set(there)
+    headings = {
+        page: re.findall(r"^# (.+)\n# -+$", (lecture / f"{page}.py").read_text("utf-8"), re.M)
+        for page in there
+    }
+    for page, heading in re.findall(r"the_lecture/(\w+):([^`>]+)[`>]", text):
+        assert heading in headings[page], (page, heading)
 
 
 @pytest.fixture

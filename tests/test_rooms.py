@@ -26,7 +26,7 @@ NETS = {"activations", "initializers", "losses", "metrics", "layers"}
 RULES = {"optimizers", "schedules"}
 TRAINING = {"training", "callbacks", "history"}
 BELOW_DOORS = {"data", "graph", "planner", "networks", "models"} | NETS | RULES | TRAINING
-DOORS = {"estimators", "plot", "export"}
+DOORS = {"estimators", "exercises", "plot", "export"}
 # Rooms, and what they may import besides themselves and the floor: rooms or single files.
 MAY_IMPORT = [
     (FLOOR | DATA, set()),

@@ -31,6 +31,7 @@ PAGES = {
     "data": "Data larger than memory",
     "datasets": "Datasets",
     "export": "Export and import",
+    "exercises": "Exercises",
     "plot": "Pictures",
     "config": "Threads and versions",
 }

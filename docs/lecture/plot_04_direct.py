@@ -51,7 +51,7 @@ left.plot(ends, ends * path[0][0].item() + path[0][1].item(), ":", label="start"
 left.plot(ends, model.predict(ends), linewidth=5, alpha=0.5, label="gradient descent")
 left.plot(ends, ends * W.item() + b.item(), "k--", linewidth=1.5, label="least squares")
 left.legend(loc="upper left")
-left.set_ylim(-2.6, 4.2)
+left.set_ylim(-2.6, 5.6)  # above the lines there is room for the legend
 left.set_xlabel("x")
 left.set_title("The line")
 right.contourf(w_axis, b_axis, np.sqrt(J), 20, cmap="Blues_r")

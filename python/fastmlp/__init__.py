@@ -27,6 +27,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
                 "activations",
                 "data",
                 "datasets",
+                "exercises",
                 "export",
                 "graph",
                 "initializers",

@@ -1,0 +1,71 @@
+"""What a check says of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastmlp.models.model import Model
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """Whether an answer is right, and where to look if it is not.
+
+    Parameters
+    ----------
+    right : bool
+    says : str
+        What was found.
+
+    Examples
+    --------
+    >>> verdict = Verdict(False, "the sign is wrong")
+    >>> verdict
+    not yet: the sign is wrong
+    >>> bool(verdict), verdict.says
+    (False, 'the sign is wrong')
+    """
+
+    right: bool
+    says: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return f"{'right' if self.right else 'not yet'}: {self.says}"
+
+
+def not_yet(says: str) -> Verdict:
+    """Return the verdict of a wrong answer."""
+    return Verdict(False, says)
+
+
+def check_model(model: Any, example: str) -> Model:
+    """Return the model, or raise a TypeError if it is none."""
+    if not isinstance(model, Model):
+        raise TypeError(f"expected a model such as {example}, got {type(model).__name__}")
+    return model
+
+
+def number(x: float, digits: int = 3) -> str:
+    """Return a number as a verdict says it.
+
+    Examples
+    --------
+    >>> number(0.123456), number(-3.0)
+    ('0.123', '−3')
+    """
+    return f"{x:.{digits}g}".replace("-", "−")
+
+
+def point(values: Any) -> str:
+    """Return numbers as a point.
+
+    Examples
+    --------
+    >>> point([0.0, 1.0])
+    '(0, 1)'
+    """
+    return f"({', '.join(number(v) for v in values)})"

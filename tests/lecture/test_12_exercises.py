@@ -1,0 +1,41 @@
+"""Item 12: each exercise begins with an answer that is told what is wrong, and ends with one that
+is right."""
+
+from __future__ import annotations
+
+import re
+
+from pages import FOLDER, run
+
+
+def test_every_answer_before_its_solution_is_wrong_and_every_solution_ends_right(capfd):
+    run.cache_clear()
+    run("plot_12_exercises")
+    said = re.findall(r"^.*?\b(right|not yet): (.*)$", capfd.readouterr().out, re.MULTILINE)
+    told = iter(said)
+    hints = {
+        "XOR by hand": "this is OR",
+        "A message, derived": "",
+        "All messages of a small graph": "ȳ right; z̄",
+        "Overfit, then cure": "does not even follow",
+        "A deep linear network": "other order",
+        "A threshold from logistics": "make it steeper",
+    }
+    page = (FOLDER / "plot_12_exercises.py").read_text(encoding="utf-8")
+    exercises = re.findall(r"^# ([^\n]+)\n# -+$(.*?)(?=^# [^\n]+\n# -+$|\Z)", page, re.M | re.S)
+    assert [title for title, _ in exercises] == list(hints)
+    for title, text in exercises:
+        attempt, found, _ = text.partition("# Solution\n# ~~~~~~~~\n")
+        assert found, title
+        for _ in range(attempt.count("print(")):
+            right, what = next(told)
+            assert right == "not yet"
+            assert hints[title] in what or title == "Overfit, then cure"
+        *_, (right, _) = verdicts = [next(told) for _ in range(solutions(title))]
+        assert right == "right", verdicts
+    assert next(told, None) is None
+
+
+def solutions(title):
+    """Return how many verdicts the solution of an exercise prints."""
+    return {"Overfit, then cure": 5, "A threshold from logistics": 2}.get(title, 2)
