@@ -19,6 +19,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "command_line",
     "lecture_style",
     "folded",
     "mathml",
@@ -28,7 +29,8 @@ templates_path = ["_templates"]
 default_role = "py:obj"
 # numpydoc-style members of the table of contents would bury the pages themselves
 toc_object_entries = False
-suppress_warnings = ["config.cache"]
+# names that differ only in case (Add and add) have the same label
+suppress_warnings = ["config.cache", "autosectionlabel.*"]
 
 html_theme = "furo"
 html_title = "fastmlp"

@@ -28,12 +28,24 @@ PAGES = {
     "schedules": "Schedules",
     "callbacks": "Callbacks, history and warnings",
     "graph": "The graph",
+    "planner": "The planner",
     "data": "Data larger than memory",
     "datasets": "Datasets",
     "export": "Export and import",
     "exercises": "Exercises",
     "plot": "Pictures",
     "config": "Threads and versions",
+}
+# What public objects give and is no public name: the module, and the page that tells of it.
+REACHED = {
+    "networks.network.Network": "models",
+    "models.sweeps.LearningRates": "models",
+    "training.scores.Scores": "models",
+    "data.table.Preprocessing": "estimators",
+    "graph.tracing.ForwardStep": "graph",
+    "graph.tracing.BackwardStep": "graph",
+    "graph.tracing.Message": "graph",
+    "planner.results.EpochsResult": "planner",
 }
 # Modules whose public names are told on another's page.
 TOLD_ON = {
@@ -68,6 +80,8 @@ def pages() -> dict[str, list[str]]:
             same = name in top and getattr(fastmlp, name) is getattr(members, name)
             if not same:
                 page.append(f"fastmlp.{module}.{name}")
+    for name, page in REACHED.items():
+        found[page].append(f"fastmlp.{name}")
     return {page: sorted(names, key=_rank) for page, names in found.items() if names}
 
 
@@ -90,10 +104,8 @@ def _rank(qualified: str) -> tuple[int, str]:
 
 def resolve(qualified: str) -> Any:
     """Return the object of a dotted name."""
-    value: Any = fastmlp
-    for part in qualified.split(".")[1:]:
-        value = getattr(value, part)
-    return value
+    module, _, name = qualified.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def _page(page: str, names: list[str]) -> str:
@@ -147,7 +159,9 @@ def _link(app: Any, env: Any, node: Any, content: Any) -> Any:
     target = node.get("reftarget", "").removeprefix("fm.")
     domain = env.get_domain("py")
     module = node.get("py:module") or "fastmlp"
-    for name in (f"fastmlp.{target}", f"{module}.{target}", f"fastmlp.Model.{target}"):
+    homes = ("fastmlp", module, "fastmlp.Model", "fastmlp.planner")
+    reached = [f"fastmlp.{name}" for name in REACHED if name.endswith(f".{target}")]
+    for name in (*(f"{home}.{target}" for home in homes), *reached):
         if name in domain.objects:
             entry = domain.objects[name]
             from sphinx.util.nodes import make_refnode

@@ -19,8 +19,7 @@ import numpy as np
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp.planner import plan, plan_training
-from fastmlp.planner.parameters import Parameters
+from fastmlp.planner import Parameters, plan, plan_training
 
 # %%
 # What is to be imitated: a ring of eight clouds.

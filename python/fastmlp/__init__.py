@@ -33,6 +33,7 @@ __getattr__, __dir__, _HOME = _lazy.attach(
                 "initializers",
                 "losses",
                 "metrics",
+                "planner",
                 "plot",
             )
         },

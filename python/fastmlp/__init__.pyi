@@ -10,6 +10,7 @@ from fastmlp import layers as layers
 from fastmlp import losses as losses
 from fastmlp import metrics as metrics
 from fastmlp import optimizers as optimizers
+from fastmlp import planner as planner
 from fastmlp import plot as plot
 from fastmlp import schedules as schedules
 from fastmlp.callbacks import Callback as Callback

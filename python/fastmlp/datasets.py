@@ -49,6 +49,13 @@ class Dataset:
         (height, width) when a row is an image, row by row; else None.
     description : str
         One line about what the rows are and the units they are in.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> data = fm.datasets.load("iris")
+    >>> data.X_train.shape, data.target_names
+    ((120, 4), ('setosa', 'versicolor', 'virginica'))
     """
 
     name: str

@@ -35,7 +35,17 @@ Matrix: TypeAlias = "npt.NDArray[np.float64]"
 
 
 class Initializer:
-    """Base of the initializers: a rule that makes an array of a given shape."""
+    """Base of the initializers: a rule that makes an array of a given shape.
+
+    Examples
+    --------
+    >>> class Ones(Initializer):
+    ...     def __call__(self, rng, shape):
+    ...         return np.ones(shape)
+    >>> import fastmlp as fm
+    >>> fm.Dense(3, weights_initializer=Ones()).weights_initializer(None, (1, 2))
+    array([[1., 1.]])
+    """
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
         """Return a float64 array of `shape` (outputs, inputs), drawn from `rng`."""

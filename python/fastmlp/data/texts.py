@@ -37,7 +37,7 @@ def values(texts: Sequence[str] | Array) -> Array:
     Examples
     --------
     >>> values(["1", "NA", "2.5"])
-    array([ 1. , nan,  2.5])
+    array([1. , nan, 2.5])
     >>> values(["Basic", "None"])
     array(['Basic', 'None'], dtype=object)
     >>> values(["007", "42"])

@@ -132,12 +132,12 @@ def steepness(k: float, *, margin: float = 0.1, error: float = 0.01) -> Verdict:
     margin : float, default 0.1
         Nearer to 0 than this σ(kx) may be anything.
     error : float, default 0.01
-        How far from the threshold [x > 0] it may be elsewhere.
+        How far from the threshold, 1 for x > 0 and else 0, it may be elsewhere.
 
     Returns
     -------
     Verdict
-        Right if |σ(kx) − [x > 0]| ≤ error for all |x| ≥ margin.
+        Right if σ(kx) is within `error` of the threshold wherever x is `margin` or more from 0.
 
     Raises
     ------

@@ -64,6 +64,13 @@ class Drawing:
     """A picture of a graph: shown by notebooks, printed as text, saved to a file.
 
     `str` gives it in the format asked for; `save` in the format of the file's suffix.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x = g.input(1, "x")
+    >>> g.draw(g.exp(x).named("y"))
+    <Drawing of 2 nodes as svg>
     """
 
     def __init__(
@@ -139,6 +146,7 @@ def draw(
       classDef input fill:#e3effb,stroke:#3574b5
       classDef parameter fill:#fdefd8,stroke:#c77f16
       classDef constant fill:#f3f3f3,stroke:#9a9a9a
+      classDef scheduled fill:#e2f3ea,stroke:#2f8a5b
       classDef operation fill:#ffffff,stroke:#6b7280
       classDef output fill:#e9e4f7,stroke:#6a4fb3
     """

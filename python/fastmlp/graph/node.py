@@ -49,6 +49,12 @@ class Node(NoArray):
     value : ndarray or None
         (rows, columns), read-only: a constant's value in float64; a parameter's initial value in
         float64, or the present one in the type of the model that owns it (`Parameters.own`).
+
+    Examples
+    --------
+    >>> h = parameter([[1.0, 2.0]], "w") * 3
+    >>> h.op, h.shape, [p.name for p in h.parents]
+    ('multiply', (1, 2), ['w', None])
     """
 
     __slots__ = ("__weakref__", "attrs", "name", "op", "parents", "shape", "value")

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ForwardStep:
-    """One line of the forward pass: v_i = formula = value."""
+    """One line of the forward pass: v_i = formula = value.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> step = g.trace(g.exp(g.parameter(0.0, "w")).named("y"), {}).forward[1]
+    >>> step.label, step.formula, step.value.item()
+    ('y', 'exp(w)', 1.0)
+    """
 
     index: int
     node: Node
@@ -33,7 +41,15 @@ class ForwardStep:
 
 @dataclass(frozen=True)
 class Message:
-    """What a child j sends to a parent i: v̄_j · ∂v_j/∂v_i."""
+    """What a child j sends to a parent i: v̄_j · ∂v_j/∂v_i.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> (message,) = g.trace((2 * g.parameter(1.0, "w")).named("y"), {}).backward[1].messages
+    >>> message.label, message.formula, message.value.item()
+    ('y', 'ȳ·2', 2.0)
+    """
 
     child: Node
     label: str
@@ -43,7 +59,15 @@ class Message:
 
 @dataclass(frozen=True)
 class BackwardStep:
-    """One line of the backward pass: v̄_i, the sum of the messages of v_i's children."""
+    """One line of the backward pass: v̄_i, the sum of the messages of v_i's children.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> step = g.trace(g.exp(g.parameter(0.0, "w")).named("y"), {}).backward[1]
+    >>> step.label, [m.formula for m in step.messages], step.value.item()
+    ('w̄', ['ȳ·y'], 1.0)
+    """
 
     index: int
     node: Node
@@ -54,7 +78,15 @@ class BackwardStep:
 
 @dataclass(frozen=True)
 class Trace:
-    """The forward and the backward pass, as data; printed, as two tables."""
+    """The forward and the backward pass, as data; printed, as two tables.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> passes = g.trace(g.sin(g.parameter(0.0, "w")).named("y"), {})
+    >>> len(passes.forward), [step.label for step in passes.backward]
+    (2, ['ȳ', 'w̄'])
+    """
 
     forward: tuple[ForwardStep, ...]
     backward: tuple[BackwardStep, ...]

@@ -58,6 +58,12 @@ class ParameterSpec:
     ------
     ValueError
         If the role is another, a bias is no row, or a max_norm is not more than 0.
+
+    Examples
+    --------
+    >>> from fastmlp import initializers
+    >>> ParameterSpec("biases", "b", (1, 3), initializers.get("zeros")).role
+    'bias'
     """
 
     name: str
@@ -123,6 +129,18 @@ class Layer:
 
     While a thread fits a model, no other thread can assign attributes of its layers: that is a
     RuntimeError.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> from fastmlp.layers import Layer
+    >>> class Double(Layer):
+    ...     def output_columns(self, input_columns):
+    ...         return input_columns[0]
+    ...     def apply(self, nodes, parameters, *, training, key):
+    ...         return 2 * nodes[0]
+    >>> fm.Sequential([Double()], input_columns=2).predict([[1.0, 2.0]])
+    array([[2., 4.]], dtype=float32)
     """
 
     activation: activations.Activation | None = None

@@ -21,6 +21,13 @@ class Symbol:
         The layer it comes from, None for an `Input`.
     sources
         The symbols that the layer was called with.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> h = fm.Dense(8)(fm.Input(2))
+    >>> h.columns
+    8
     """
 
     __slots__ = ("__weakref__", "columns", "layer", "sources")

@@ -125,6 +125,14 @@ class Outcome:
         Says how t is encoded.
     output : str
         The activation of the output.
+
+    Examples
+    --------
+    >>> from fastmlp import losses
+    >>> t, y = np.array([[1.0], [3.0]]), np.array([[1.5], [3.0]])
+    >>> outcome = Outcome(t, y, None, losses.get("squared_error"), "identity")
+    >>> np.abs(outcome.y - outcome.t).ravel()
+    array([0.5, 0. ])
     """
 
     t: Array

@@ -40,6 +40,17 @@ class LearningRates:
     suggestion : float
         The rate at which the smoothed loss falls fastest, by the logarithm of the rate, before it
         is least: one to begin with.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> data = fm.datasets.load("iris")
+    >>> model = fm.MLP([4, 8, 3], output="softmax", seed=0)
+    >>> found = fm.find_learning_rate(model, data.X_train, data.t_train)
+    >>> len(found.rates) == len(found.losses)
+    True
+    >>> bool(found.rates[0] < found.suggestion < found.rates[-1])
+    True
     """
 
     rates: NDArray[np.float64]

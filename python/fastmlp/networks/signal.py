@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 
 
 class NoSignalWarning(UserWarning):
-    """Layers below a hard threshold get no error signal: gradient descent does not change them."""
+    """Layers below a hard threshold get no error signal: gradient descent does not change them.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import fastmlp as fm
+    >>> model = fm.MLP([1, 2, 1], activation="threshold", seed=0)
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     history = model.fit([[1.0]], [0.0], epochs=1)
+    >>> said[0].category.__name__
+    'NoSignalWarning'
+    """
 
 
 def check_trainable(network: Network) -> None:

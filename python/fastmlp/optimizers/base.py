@@ -51,6 +51,13 @@ class Update(ABC):
         over; the steps, and a next `fit`, go on from the weights themselves as long as nobody else
         has changed those of the model. Parameters that are told their value, as the means of
         batches, are not averaged.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> rule = fm.Adam(1e-3, clip_norm=1.0, groups={"bias": {"learning_rate": 1e-4}})
+    >>> isinstance(rule, Update), rule.learning_rate
+    (True, 0.001)
     """
 
     learning_rate: float | Schedule

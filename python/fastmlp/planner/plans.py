@@ -51,7 +51,17 @@ def plan(
 
 
 class Plan:
-    """Computes the values of some nodes; made by `plan`."""
+    """Computes the values of some nodes; made by `plan`.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.planner import plan
+    >>> x = g.input(1, "x")
+    >>> square = plan([x**2])
+    >>> square.run({x: [[2.0], [3.0]]})[0].ravel()
+    array([4., 9.], dtype=float32)
+    """
 
     def __init__(
         self,

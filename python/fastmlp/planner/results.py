@@ -41,6 +41,12 @@ class EpochsResult:
     epochs_done, steps_done : int
     non_finite : bool
         The loss became NaN or infinite; the parameters are the last finite ones.
+
+    Examples
+    --------
+    >>> result = EpochsResult(epochs=10, scalars=1)  # filled in by `TrainingPlan.run_epochs`
+    >>> result.epochs_done, result.scalars.shape
+    (0, (0, 1))
     """
 
     def __init__(self, epochs: int, scalars: int) -> None:

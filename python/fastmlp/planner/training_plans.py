@@ -106,6 +106,15 @@ class TrainingPlan:
         How the parameters are updated.
     vectors, columns : int
         How many vectors their rules keep from step to step, and how many numbers a step has.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> from fastmlp import graph as g
+    >>> w = g.parameter(1.0, "w")
+    >>> plan = plan_training((w - 3.0) ** 2, Parameters([w]), fm.SGD(0.1))
+    >>> plan.loss_and_gradient({})[0]
+    4.0
     """
 
     def __init__(

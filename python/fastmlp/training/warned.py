@@ -10,7 +10,19 @@ _PASSED_OVER = frozenset({"fastmlp", "sklearn", "contextlib"})
 
 
 class NonFiniteLossWarning(UserWarning):
-    """The loss became NaN or infinite; training stopped with the last finite weights kept."""
+    """The loss became NaN or infinite; training stopped with the last finite weights kept.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import fastmlp as fm
+    >>> model = fm.MLP([1, 1], seed=0)
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     history = model.fit([[1e3]], [0.0], optimizer=fm.SGD(1e9), epochs=20)
+    >>> said[0].category.__name__, bool(abs(model.get_weights()[0]) < float("inf"))
+    ('NonFiniteLossWarning', True)
+    """
 
 
 def warn(text: str, category: type[Warning]) -> None:
@@ -20,6 +32,7 @@ def warn(text: str, category: type[Warning]) -> None:
     --------
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
     ...     warn("this is no number", UserWarning)
     >>> str(said[0].message)
     'this is no number'

@@ -113,7 +113,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     ... }
     >>> kind = ["small"] * 4 + ["large"] * 4
     >>> clf = fm.TabularClassifier(quality="fast", random_state=0).fit(flowers, kind * 4)
-    >>> clf.predict({"colour": ["white", "blue", "violet"], "petal": ["1.2", None, 5]}).tolist()
+    >>> clf.predict({"colour": ["white", "blue", "violet"], "petal": ["1.2", 4.6, 5]}).tolist()
     ['small', 'large', 'large']
     """
 

@@ -1,0 +1,110 @@
+"""What is public is what the reference tells and what type checkers are told: names and members."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import fastmlp as fm
+from fastmlp.cli.arguments import parser
+
+PACKAGE = Path(fm.__file__).parent
+EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "_ext"
+pytestmark = pytest.mark.skipif(not EXTENSIONS.is_dir(), reason="the docs are not part of an sdist")
+MODULES = {name for name in fm.__all__ if isinstance(getattr(fm, name), ModuleType)}
+
+
+@pytest.fixture
+def extension(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(EXTENSIONS), *sys.path])
+    return importlib.import_module
+
+
+@pytest.fixture
+def written(extension):
+    """The qualified names of all pages, with what they name."""
+    pages = extension("api_pages")
+    return {name: pages.resolve(name) for names in pages.pages().values() for name in names}
+
+
+def names_of_stub(path):
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.asname for alias in node.names if alias.asname == alias.name}
+        elif isinstance(node, ast.AnnAssign):
+            found.add(node.target.id)
+    return {name for name in found if not name.startswith("_") or name == "__version__"}
+
+
+def test_the_stub_has_the_public_names():
+    assert names_of_stub(PACKAGE / "__init__.pyi") == set(fm.__all__)
+
+
+def test_the_stubs_of_faces_have_their_names():
+    stubs = [path for path in PACKAGE.rglob("__init__.pyi") if path.parent != PACKAGE]
+    assert stubs
+    for path in stubs:
+        module = importlib.import_module(f"fastmlp.{path.parent.relative_to(PACKAGE)}")
+        assert names_of_stub(path) == set(module.__all__)
+
+
+def test_the_reference_has_the_public_names_and_no_others(extension, written):
+    top = {name.split(".")[1] for name in written if name.count(".") == 1}
+    assert top == set(fm.__all__) - MODULES - {"__version__"}
+    reached = {f"fastmlp.{name}" for name in extension("api_pages").REACHED}
+    assert reached <= set(written)
+    for name in set(written) - reached:
+        first, *inside = name.split(".")[1:]
+        assert first in (MODULES if inside else set(fm.__all__)), name
+
+
+def test_every_public_member_of_a_public_class_is_told(written):
+    """What autodoc leaves out silently: members without a docstring."""
+    silent = set()
+    for name, cls in written.items():
+        if not inspect.isclass(cls):
+            continue
+        for member in dir(cls):
+            homes = [c for c in cls.__mro__ if member in vars(c)]
+            if member.startswith("_") or not homes or not homes[0].__module__.startswith("fastmlp"):
+                continue
+            value = inspect.getattr_static(cls, member)
+            value = getattr(value, "__func__", value)
+            if (inspect.isroutine(value) or isinstance(value, property)) and not inspect.getdoc(
+                value
+            ):
+                silent.add(f"{name}.{member}")
+    assert silent == set()
+
+
+def test_every_public_class_and_function_of_the_top_has_an_example(written):
+    """Those of the graph are told by their formula."""
+    without = {
+        name
+        for name, value in written.items()
+        if (inspect.isclass(value) or (inspect.isroutine(value) and name.count(".") == 1))
+        and ">>> " not in (value.__doc__ or "")
+    }
+    assert without == set()
+
+
+def test_the_page_of_the_command_line_has_every_option_with_its_help(extension):
+    text = extension("command_line").page()
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert set(commands.choices) == {"train", "predict", "info"}
+    for name, command in commands.choices.items():
+        part = text.partition(f"\nfastmlp {name}\n---")[2].partition("\n.. program::")[2]
+        for action in command._actions:
+            if action.dest == "help":
+                continue
+            assert action.help, (name, action.dest)
+            for option in action.option_strings or [action.dest]:
+                assert f".. option:: {option}" in part, (name, option)
