@@ -47,6 +47,9 @@ def test_the_tutorial_runs_and_what_it_promises_comes(tmp_path, monkeypatch, cap
     names = run("tutorial.md", tmp_path, monkeypatch)
     said = capsys.readouterr().out
     assert said.count("[0. 1. 1. 0.]") == 2
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    (printed,) = re.findall(r"^```text\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    assert set(printed.splitlines()) <= set(said.splitlines())
     assert float(re.search(r"'accuracy': ([\d.]+)", said)[1]) == pytest.approx(0.975, abs=0.015)
     # L = ½(σ(z) − t)² at z = 0.5 · 1.5 + 0.1
     z_bar = names["value"].item()

@@ -31,7 +31,7 @@ model = fm.MLP([1, 1], seed=3, dtype="float64")
 model.layers[0].biases = [1.5]
 path = [model.get_weights()]
 for _ in range(60):
-    model.fit(x, t, epochs=1, batch_size=None, optimizer=fm.SGD(0.4))
+    model.fit(x, t, epochs=1, batch_size=None, optimizer=fm.SGD(0.4), verbose=False)
     path.append(model.get_weights())
 print("gradient descent: w =", path[-1][0].item(), " b =", path[-1][1].item())
 
