@@ -349,6 +349,22 @@ def test_a_bar_is_wanted_in_terminals_and_notebooks(monkeypatch):
     assert progress.display("auto") == "nothing"
 
 
+def test_a_notebook_without_widgets_has_a_bar_of_text_and_no_warning(monkeypatch, capsys, recwarn):
+    modules = __import__("sys").modules
+    for name in [name for name in modules if name.startswith("tqdm.") and "std" not in name]:
+        monkeypatch.delitem(modules, name)
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: shell
+    monkeypatch.setitem(modules, "IPython", ipython)
+    monkeypatch.setitem(modules, "ipykernel.zmqshell", types.ModuleType("zmqshell"))
+    monkeypatch.setitem(modules, "ipywidgets", None)
+    with progress.Progress(2, "bar") as shown:
+        shown.advance([{"loss": 0.5}, {"loss": 0.25}])
+    assert "2/2" in capsys.readouterr().err
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_verbose_2_prints_a_line_an_epoch(capsys):
     X, t = data()
     history = model().fit(X, t, epochs=3, verbose=2)

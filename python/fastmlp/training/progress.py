@@ -51,6 +51,25 @@ def _in_notebook() -> bool:
     return shell is not None and "IPKernelApp" in shell.config
 
 
+def bar(**settings: Any) -> Any:
+    """Return a bar of tqdm on stderr; in a notebook with ipywidgets it is one of widgets.
+
+    Where there are none tqdm warns, and its bar of text does as well.
+
+    Examples
+    --------
+    >>> with bar(total=2, disable=True) as shown:
+    ...     shown.total
+    2
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
+    return tqdm(desc="fit", file=sys.stderr, **settings)
+
+
 class Progress:
     """What a fit shows of its epochs: a bar with the latest loss and metrics, lines, or nothing.
 
@@ -85,9 +104,7 @@ class Progress:
         self._epochs, self._lines, self._done = epochs, how == "lines", done
         self._bar: Any = None
         if how == "bar":
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=epochs, initial=done, unit="epoch", desc="fit", file=sys.stderr)
+            self._bar = bar(total=epochs, initial=done, unit="epoch")
 
     def advance(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Show the numbers of the epochs done since the last time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.training import progress
@@ -48,10 +47,8 @@ class Watch:
             )
             return
         if self._bar is None:
-            from tqdm.auto import tqdm
-
             shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-            self._bar = tqdm(total=now.members, desc="fit", file=sys.stderr, bar_format=shape)
+            self._bar = progress.bar(total=now.members, bar_format=shape)
         self._parts[now.member] = now.epoch / now.epochs
         self._bar.set_postfix_str(f"error {now.value:.4g}", refresh=False)
         self._bar.update(sum(self._parts.values()) - self._bar.n)
