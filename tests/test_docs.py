@@ -211,6 +211,14 @@ def test_accents_stand_above_their_letters_and_indices_beside_them(extensions, t
     assert drawn.format(**marks) in made
 
 
+def test_formulas_have_braces_around_what_they_divide():
+    """docutils reads two digits as one number: a half would be twelve over what follows."""
+    pages = [*DOCS.glob("lecture/*.py"), *DOCS.glob("*.md"), *DOCS.glob("guides/*.md")]
+    pages += (Path(fm.__file__).parent).rglob("*.py")
+    for page in pages:
+        assert not re.search(r"frac\s*\d", page.read_text(encoding="utf-8")), page
+
+
 def test_no_public_name_is_left_out_of_the_api_pages(api_pages):
     pages = api_pages.pages()
     written = {name for names in pages.values() for name in names}

@@ -7,7 +7,7 @@ The task decides the last activation and the loss, nothing else.
 ====================  =======================  ==================================================
 task                  output                   loss of one example
 ====================  =======================  ==================================================
-regression            :math:`y = z`            :math:`\frac12 \sum_k (y_k - t_k)^2`
+regression            :math:`y = z`            :math:`\frac{1}{2} \sum_k (y_k - t_k)^2`
 two classes           :math:`y = \sigma(z)`    :math:`-t \log y - (1 - t) \log (1 - y)`
 two classes, margin   :math:`y = z`            :math:`\max(0, 1 - t z)` with :math:`t = \pm 1`
 several classes       softmax                  :math:`-\log y_t`

@@ -5,7 +5,7 @@ r"""
 For a linear model :math:`\mathbf{y} = W\mathbf{x} + \mathbf{b}` under the squared error
 
 .. math:: J(W, \mathbf{b}) = \frac{1}{n} \sum_{i=1}^n
-          \frac12 \lVert W \mathbf{x}_i + \mathbf{b} - \mathbf{t}_i \rVert^2
+          \frac{1}{2} \lVert W \mathbf{x}_i + \mathbf{b} - \mathbf{t}_i \rVert^2
 
 the gradient is linear in the weights, and "gradient = 0" is a system of linear equations. Linear
 algebra solves it at once; gradient descent walks there.

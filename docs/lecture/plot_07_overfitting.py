@@ -89,7 +89,8 @@ plt.show()
 # L²: a price on large weights
 # ----------------------------
 # The wiggles need huge weights of alternating sign. Minimising
-# :math:`J + \lambda\, \frac12 \lVert \mathbf{w} \rVert^2` instead, the same eleven powers behave:
+# :math:`J + \lambda\, \frac{1}{2} \lVert \mathbf{w} \rVert^2` instead, the same eleven powers
+# behave:
 
 lambdas = np.logspace(-9, 1, 41)
 penalized = [Polynomial(11, l2=value) for value in lambdas]

@@ -64,12 +64,12 @@ def silu(z):
     return z * g.logistic(z)
 
 
-def z_bar(v_bar, z):
+def silu_bar(v_bar, z):
     """Return what SiLU sends back."""
     return v_bar * sigma(z)
 
 
-print(exercises.message(silu, z_bar))
+print(exercises.message(silu, silu_bar))
 
 # %%
 # The same for softmax, whose outputs depend on every :math:`z_j`:
@@ -93,7 +93,7 @@ print(exercises.message(g.softmax, softmax_bar, columns=3))
 # :math:`\bar z_j = \sum_k \bar y_k \, y_k ([j = k] - y_j) = y_j (\bar y_j - \sum_k \bar y_k y_k)`.
 
 
-def z_bar(v_bar, z):
+def silu_bar(v_bar, z):
     """Return what SiLU sends back."""
     return v_bar * (sigma(z) + z * sigma(z) * (1 - sigma(z)))
 
@@ -105,15 +105,15 @@ def softmax_bar(y_bar, z):
     return y * (y_bar - (y_bar * y).sum(axis=1, keepdims=True))
 
 
-print(exercises.message(silu, z_bar))
+print(exercises.message(silu, silu_bar))
 print(exercises.message(g.softmax, softmax_bar, columns=3))
 
 # %%
 # All messages of a small graph
 # -----------------------------
 # :math:`z = w x + b`, :math:`y = \tanh(z)`, and the loss with its penalty,
-# :math:`J = \frac12 (y - t)^2 + \lambda \, \frac12 w^2`. Work out :math:`\bar y`, :math:`\bar z`,
-# :math:`\bar w` and :math:`\bar b`, as numbers or as formulas of nodes:
+# :math:`J = \frac{1}{2} (y - t)^2 + \lambda \, \frac{1}{2} w^2`. Work out :math:`\bar y`,
+# :math:`\bar z`, :math:`\bar w` and :math:`\bar b`, as numbers or as formulas of nodes:
 
 x, t = g.input(1, "x", rows=1), g.input(1, "t", rows=1)
 w, b = g.parameter(0.5, "w"), g.parameter(-0.2, "b")
@@ -124,8 +124,9 @@ J = (0.5 * (y - t) ** 2 + 0.1 * R).named("J")
 example = {x: 2.0, t: -1.0}
 
 y_bar = y - t
-z_bar_here = y_bar * (1 - z**2)
-print(exercises.signals(J, example, {y: y_bar, z: z_bar_here, w: z_bar_here * x, b: z_bar_here}))
+z_bar = y_bar * (1 - z**2)
+answer = {y: y_bar, z: z_bar, w: z_bar * x, b: z_bar}
+print(exercises.signals(J, example, answer))
 
 # %%
 # Solution
@@ -134,10 +135,10 @@ print(exercises.signals(J, example, {y: y_bar, z: z_bar_here, w: z_bar_here * x,
 # arrive at :math:`w`: :math:`\bar z \, x` from :math:`z`, and :math:`\lambda w` from the penalty.
 # ``g.trace(J, example)`` prints them all.
 
-z_bar_here = y_bar * (1 - y**2)
-answer = {y: y_bar, z: z_bar_here, w: z_bar_here * x, b: z_bar_here}
+z_bar = y_bar * (1 - y**2)
+answer = {y: y_bar, z: z_bar, w: z_bar * x, b: z_bar}
 print(exercises.signals(J, example, answer))
-answer[w] = z_bar_here * x + 0.1 * w
+answer[w] = z_bar * x + 0.1 * w
 print(exercises.signals(J, example, answer))
 
 # %%
