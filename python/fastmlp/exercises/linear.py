@@ -94,7 +94,9 @@ def _about_weights(deep: Model, given: Array, right: Array, scale: float) -> str
     if other is not None and other.shape == given.shape and _same(given, other, scale):
         return "W is the product in the other order: what is applied first stands on the right"
     total = matrices[0]
-    if all(W.shape == total.shape for W in matrices) and _same(given, sum(matrices), scale):
+    if all(W.shape == total.shape for W in matrices) and _same(
+        given, np.sum(matrices, axis=0), scale
+    ):
         return "W is the sum of the layers' matrices: layers are applied one after another"
     return (
         "W is another matrix: write the layers into one another, "
@@ -108,6 +110,6 @@ def _about_biases(deep: Model, given: Array, scale: float) -> str:
     above = f"W⁽{str(last).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}⁾"
     if _same(given, biases[-1], scale):
         return f"b is that of the last layer alone, and those below go through {above} as well"
-    if all(b.shape == given.shape for b in biases) and _same(given, sum(biases), scale):
+    if all(b.shape == given.shape for b in biases) and _same(given, np.sum(biases, axis=0), scale):
         return f"b is the sum of all biases, but those below go through {above} first"
     return "b is another vector: set x = 0 and follow what comes out of each layer"

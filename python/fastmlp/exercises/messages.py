@@ -21,7 +21,7 @@ ROWS = 9
 
 
 def message(
-    operation: Callable[[Node], Node],
+    operation: Callable[[Node], Any],
     derive: Callable[[Any, Any], Any],
     *,
     columns: int = 1,
@@ -68,9 +68,10 @@ def message(
     >>> exercises.message(g.tanh, lambda v_bar, z: v_bar * (1 - np.tanh(z) ** 2))
     right: the same as the graph's message at 9 points
     """
-    if not callable(operation) or not callable(derive):
-        wrong = "operation" if not callable(operation) else "derive"
-        raise TypeError(f"{wrong} must be a function")
+    functions: dict[str, Any] = {"operation": operation, "derive": derive}
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"{name} must be a function, got {type(function).__name__}")
     columns = _checks.columns(columns, "columns")
     draw = np.random.default_rng(_checks.seed(seed))
     z = g.input(columns, "z")

@@ -72,7 +72,7 @@ def signals(
         if v not in known:
             shown = v.name if isinstance(v, Node) and v.name else repr(v)
             raise ValueError(f"{shown} is not a node that the loss is computed from")
-    right = []
+    right: list[str] = []
     for step in steps:
         if step.node not in given:
             continue

@@ -108,9 +108,10 @@ def _hidden(model: Model) -> bool:
 def _edge(model: Model) -> str | None:
     """Say where a threshold's z is exactly 0, if the layers are dense ones in a row."""
     h: Array = INPUTS
-    if not all(isinstance(layer, Dense) for layer in model.layers):
+    layers = [layer for layer in model.layers if isinstance(layer, Dense)]
+    if len(layers) < len(model.layers):
         return None
-    for layer, out in zip(model.layers, model.activations(INPUTS).values(), strict=True):
+    for layer, out in zip(layers, model.activations(INPUTS).values(), strict=True):
         z = h @ np.asarray(layer.weights).T + np.asarray(layer.biases)
         if getattr(layer.activation, "name", "") == "threshold" and (z == 0).any():
             row, unit = np.argwhere(z == 0)[0]
