@@ -40,12 +40,12 @@ def test_steps_are_bounded_however_many_rows_there_are(rows):
     for design in made.designs:
         steps = design.epochs * -(-rows // design.batch)
         assert design.epochs >= 12
-        assert steps <= max(20_000, 12 * -(-rows // design.batch))
+        assert steps <= max(10_000, 12 * -(-rows // design.batch))
 
 
 def test_tables_of_few_rows_take_smaller_steps():
     sizes = [choose(n, "numbers", metric="rmse").designs[0].batch for n in (100, 1_499, 1_500)]
-    assert sizes == [128, 128, 256]
+    assert sizes == [64, 64, 128]
 
 
 @pytest.mark.parametrize(
