@@ -42,10 +42,23 @@ def columns(data: Any) -> dict[str, Any] | None:
     return named
 
 
+def is_table(data: Any) -> bool:
+    """Tell a table of pandas, polars or Arrow, without a look at its columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> is_table(pd.DataFrame({"a": [1]})), is_table({"a": [1]}), is_table(np.ones((2, 2)))
+    (True, False, False)
+    """
+    return _pairs(data) is not None
+
+
 def _pairs(data: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return names and columns of a table; None if it is none."""
-    if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas: names may come twice
-        return ((name, data.iloc[:, i]) for i, name in enumerate(data.columns))
+    if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas
+        pairs: Iterable[tuple[Any, Any]] = data.items()  # also if a name comes twice
+        return pairs
     if hasattr(data, "get_columns"):  # polars
         return ((column.name, column) for column in data.get_columns())
     if hasattr(data, "column_names") and hasattr(data, "itercolumns"):  # Arrow

@@ -105,7 +105,8 @@ def _of_pandas(column: Any) -> Any:
     dtype = column.dtype
     match type(dtype).__name__:
         case "CategoricalDtype":
-            return Coded(column.cat.codes.to_numpy(), list(column.cat.categories), declared=True)
+            held = column.array  # .cat makes a Series of the codes at each call
+            return Coded(np.asarray(held.codes), held.categories.tolist(), declared=True)
         case "DatetimeTZDtype":
             return column.dt.tz_localize(None).to_numpy()
         case "PeriodDtype":
