@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import json
 import math
 import pickle
@@ -526,8 +527,42 @@ def test_copies_begin_differently_and_an_average_of_them_learns():
 
 
 def test_rows_are_taken_with_their_weights():
-    rows = Rows(np.arange(6.0).reshape(3, 2), np.arange(3), np.arange(3.0))
-    some = rows.take(np.array([2, 0]))
-    assert some.X.tolist() == [[4.0, 5.0], [0.0, 1.0]]
+    rows = Rows([np.arange(6.0).reshape(3, 2)], np.arange(3), np.arange(3.0))
+    some = rows[np.array([2, 0])]
+    assert some.inputs[0].tolist() == [[4.0, 5.0], [0.0, 1.0]]
     assert some.t.tolist() == [2, 0]
     assert some.w.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_who_holds_rows_out_learns_from_all_others_once_and_copies_none(monkeypatch, weighted):
+    made = []
+
+    class Watched(Member):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(fitting, "Member", Watched)
+    X, signal = table(97)
+    signal[:] = np.arange(97)  # names the row
+    w = np.arange(1.0, 98.0) if weighted else None
+    recipe = dataclasses.replace(recipe_of("rmse"), members=5)
+    fit_tables(X, LAYOUT, signal[:, None], w, recipe, 0)
+    assert len(made) == 10
+    judged = [member.judge.t[:, 0].astype(int).tolist() for member in made]
+    assert sorted(itertools.chain(*judged[:4])) == list(
+        range(97)
+    )  # of four folds; the fifth is the first
+    for member in made:
+        for part in (member.learn, member.judge):
+            at = part.t[:, 0].astype(int)
+            for array, given in zip(part.inputs, inputs_of(X, LAYOUT), strict=True):
+                assert np.array_equal(array, given[at])
+            assert (part.w is not None) == weighted
+            if weighted:
+                assert np.array_equal(part.w, at + 1.0)
+        both = [*member.learn.t[:, 0], *member.judge.t[:, 0]]
+        assert sorted(both) == list(range(97))
+    memory = {member.learn.inputs[0].base.__array_interface__["data"][0] for member in made}
+    assert len(memory) == 1

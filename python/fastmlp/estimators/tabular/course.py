@@ -15,13 +15,7 @@ import numpy as np
 from fastmlp import planner
 from fastmlp.estimators.tabular.measures import badness
 from fastmlp.estimators.tabular.member import Predictor
-from fastmlp.estimators.tabular.network import (
-    inputs_of,
-    loss_of,
-    optimizer_of,
-    plan_dropout,
-    rest_dropout,
-)
+from fastmlp.estimators.tabular.network import loss_of, optimizer_of, plan_dropout, rest_dropout
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
@@ -89,7 +83,6 @@ class Course:
         self.members, self.steps, self.told = [lead], steps, told
         self.cut = False
         self._feeds: dict[int, dict[str, Array]] = {}
-        self._judged: dict[int, list[Array]] = {}
         self._predictor = Predictor(lead.model, design, shape)
         self.plan(design.epochs)
 
@@ -133,9 +126,8 @@ class Course:
     def _feeds_of(self, learn: Rows) -> dict[Node, Array]:
         """Return what the loss reads of rows, which several members may learn from."""
         if id(learn) not in self._feeds:
-            X = inputs_of(learn.X, self.shape.layout)
             names = [str(node.name) for node in self.members[0].model.network.input_nodes]
-            feeds: dict[str, Array] = dict(zip(names, X, strict=True))
+            feeds: dict[str, Array] = dict(zip(names, learn.inputs, strict=True))
             feeds["t"] = np.ascontiguousarray(learn.t.reshape(len(learn.t), -1), np.float32)
             if learn.w is not None:
                 # The mean weight is 1, whatever the unit: float32 holds the sum of a batch.
@@ -155,19 +147,13 @@ class Course:
         """Return how bad each member is on the rows it is judged by."""
         models = [member.model for member in members]
         if all(member.judge is members[0].judge for member in members):
-            said: Any = self._predictor.each(self._judged_of(members[0]), models)
+            said: Any = self._predictor.each(members[0].judge.inputs, models)
         else:
-            said = [self._predictor(self._judged_of(m), m.model) for m in members]
+            said = [self._predictor(m.judge.inputs, m.model) for m in members]
         return [
             badness(self.recipe, member.judge.t, P, member.judge.w)
             for member, P in zip(members, said, strict=True)
         ]
-
-    def _judged_of(self, member: Member) -> list[Array]:
-        key = id(member.judge)
-        if key not in self._judged:
-            self._judged[key] = inputs_of(member.judge.X, self.shape.layout)
-        return self._judged[key]
 
     def _useless(self, member: Member) -> bool:
         """Tell whether to give a network up, as nothing was better for too long.

@@ -98,7 +98,7 @@ class Fitted:
         Quantiles come target by target, rising.
         """
         with config.own_threads(n_threads):
-            return self._predict(X)
+            return self.of_inputs(inputs_of(X, self.layout))
 
     def predict_held_out(self, X: Array, *, n_threads: int | None = None) -> Array:
         """Return predictions for the training rows, by networks that did not learn from them.
@@ -120,17 +120,19 @@ class Fitted:
             known = "none are known" if folds is None else f"it was fitted to {len(folds)}"
             raise ValueError(f"X must hold the training rows, {known}, got {len(X)}")
         with config.own_threads(n_threads):
-            return self.by_others(X, folds)
+            return self.by_others(inputs_of(X, self.layout), folds)
 
-    def by_others(self, X: Array, folds: NDArray[np.int64]) -> Array:
+    def by_others(self, inputs: list[Array], folds: NDArray[np.int64]) -> Array:
         """Return predictions for rows in these folds, by networks that held the row's fold out."""
         known = folds != NEVER
-        return self._predict(X, lambda d, m: known & (folds == self.holdouts[d][m]))
+        return self.of_inputs(inputs, lambda d, m: known & (folds == self.holdouts[d][m]))
 
-    def _predict(self, X: Array, asked: Callable[[int, int], Array] | None = None) -> Array:
+    def of_inputs(
+        self, inputs: list[Array], asked: Callable[[int, int], Array] | None = None
+    ) -> Array:
         """Return the weighed mean of the networks that are asked about each row, or of all."""
         means = []
-        inputs = inputs_of(X, self.layout)
+        rows = len(inputs[0])
         for d, models in enumerate(self.models):
             if self.weights[d] == 0:
                 means.append(np.empty((0, self.outputs)))
@@ -139,13 +141,13 @@ class Fitted:
             if asked is None:
                 means.append(predictor.mean(inputs, models))
                 continue
-            total = np.zeros((len(X), self.outputs))
-            count = np.zeros((len(X), 1))
+            total = np.zeros((rows, self.outputs))
+            count = np.zeros((rows, 1))
             for m, model in enumerate(models):
-                rows = np.flatnonzero(asked(d, m))
-                if len(rows):
-                    total[rows] += predictor([x[rows] for x in inputs], model)
-                count[rows] += 1
+                own = np.flatnonzero(asked(d, m))
+                if len(own):
+                    total[own] += predictor([x[own] for x in inputs], model)
+                count[own] += 1
             with np.errstate(invalid="ignore"):
                 means.append(total / count)
         return self.joined(means)

@@ -20,7 +20,7 @@ from fastmlp.estimators.tabular import weighing
 from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
 from fastmlp.estimators.tabular.member import Member, Rows
-from fastmlp.estimators.tabular.network import Shape, edges_for
+from fastmlp.estimators.tabular.network import Shape, edges_for, inputs_of
 from fastmlp.estimators.tabular.splits import NEVER, deal
 
 if TYPE_CHECKING:
@@ -107,14 +107,14 @@ def fit_tables(
         As soon as the present epochs are over.
     """
     data, kept = _weighted(
-        Rows(X, t, weights), "sample_weight must be above 0 for one row at least"
+        Rows(inputs_of(X, layout), t, weights), "sample_weight must be above 0 for one row at least"
     )
     outputs = classes or t.shape[1] * max(1, len(recipe.quantiles))
     shape = shape_of(recipe, layout, outputs)
     judge, judged, rows = None, kept, len(X)
     if eval is not None:
         error = "the weights of the validation rows must be above 0 for one at least"
-        judge, judged = _weighted(Rows(*eval), error)
+        judge, judged = _weighted(Rows(inputs_of(eval[0], layout), *eval[1:]), error)
         rows = len(eval[0])
     seeds = np.random.SeedSequence(seed)
     rng = np.random.default_rng(seeds)
@@ -147,13 +147,13 @@ def fit_tables(
 def _weighted(rows: Rows, error: str) -> tuple[Rows, Array]:
     """Return the rows that have weight, and which they are; an error if there are none."""
     if rows.w is None:
-        return rows, np.arange(len(rows.X))
+        return rows, np.arange(len(rows.t))
     w = np.asarray(rows.w, dtype=np.float64)
     kept = np.flatnonzero(w > 0)
     if len(kept) == 0:
         raise ValueError(error)
-    rows = Rows(rows.X, rows.t, w)
-    return rows if len(kept) == len(w) else rows.take(kept), kept
+    rows = Rows(rows.inputs, rows.t, w)
+    return rows if len(kept) == len(w) else rows[kept], kept
 
 
 def _range(t: Array, outputs: int, shape: Shape) -> tuple[Array, Array]:
@@ -181,9 +181,9 @@ def _judge(
         for d in used:
             fitted.weights = np.eye(len(fitted.models))[d]
             if judge is None:
-                means[d] = fitted.by_others(data.X, fold)
+                means[d] = fitted.by_others(data.inputs, fold)
             else:
-                means[d] = fitted.predict(judge.X)
+                means[d] = fitted.of_inputs(judge.inputs)
     known = np.all([np.isfinite(means[d][:, 0]) for d in used], axis=0)
     fitted.weights = np.zeros(len(fitted.models))
     fitted.weights[used] = 1 / len(used)
@@ -228,8 +228,10 @@ class _Fit:
         self.folds = max(1, int(fold.max(initial=NEVER)) + 1)
         count = recipe.members * len(recipe.designs)
         self.seeds = seeds.generate_state(count, dtype=np.uint64).tolist()
-        numbers = data.X[:, : shape.layout.numbers]
+        numbers = data.inputs[0] if shape.layout.numbers else np.empty((len(data.t), 0))
         self.edges = [edges_for(design, numbers) for design in recipe.designs]
+        self._parts: dict[int, tuple[Rows, Rows]] = {}
+        self._twice: Rows | None = None
         self.cut = False
 
     def run(self) -> list[list[Member]]:
@@ -296,20 +298,30 @@ class _Fit:
         return Course(design, recipe, self.shape, self._member(d, 0), steps, told)
 
     def _member(self, design: int, member: int) -> Member:
-        fold, data = self.held_out(member), self.data
-        if fold == NEVER:
-            learn, judge = data, self.judge or data
-        else:
-            learn = data.take(np.flatnonzero(self.fold != fold))
-            judge = data.take(np.flatnonzero(self.fold == fold))
         return Member(
             self.recipe.designs[design],
             self.shape,
-            learn,
-            judge,
+            *self._rows_of(self.held_out(member)),
             self.edges[design],
             self.seeds[member * len(self.recipe.designs) + design],
         )
+
+    def _rows_of(self, fold: int) -> tuple[Rows, Rows]:
+        """Return what is learned from by who holds a fold out, and what it is judged by.
+
+        They are views of the rows, fold after fold and that twice: what follows a fold then ends
+        where the fold begins again.
+        """
+        if fold == NEVER:
+            return self.data, self.judge or self.data
+        order = np.argsort(self.fold, kind="stable")
+        if self._twice is None:
+            self._twice = self.data[np.concatenate([order, order])]
+        if fold not in self._parts:
+            begin, end = np.searchsorted(self.fold[order], [fold, fold + 1])
+            learn, judge = self._twice[end : begin + len(order)], self._twice[begin:end]
+            self._parts[fold] = learn, judge
+        return self._parts[fold]
 
     def held_out(self, member: int) -> int:
         """Return the fold that a member holds out."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import config
 from fastmlp.estimators.tabular import judging
+from fastmlp.estimators.tabular.network import inputs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class HeldOut:
         if self.folds is None:
             return self.fitted.predict(X, n_threads=n_threads)
         with config.own_threads(n_threads):
-            return self.fitted.by_others(X, self.folds)
+            return self.fitted.by_others(inputs_of(X, self.fitted.layout), self.folds)
 
 
 def permuted(

@@ -36,38 +36,22 @@ class Rows:
 
     Attributes
     ----------
-    X : ndarray (rows, width)
-        As the layout says.
+    inputs : list of ndarray (rows, columns)
+        What each input of a network is given, from `inputs_of`.
     t : ndarray
         Classes (rows,), or numbers (rows, targets).
     w : ndarray (rows,) or None
         Their weights.
     """
 
-    X: Array
+    inputs: list[Array]
     t: Array
     w: Array | None
 
-    def take(self, index: Array) -> Rows:
-        """Return some of the rows."""
-        return Rows(self.X[index], self.t[index], None if self.w is None else self.w[index])
-
-
-@dataclass
-class Trained:
-    """A member as it was at its best epoch.
-
-    Attributes
-    ----------
-    model : Model
-        With the weights of that epoch.
-    epoch, score : int, float
-        Which it was, counted from 1, and `badness` there.
-    """
-
-    model: Model
-    epoch: int
-    score: float
+    def __getitem__(self, index: Any) -> Rows:
+        """Return some of the rows: views of a slice."""
+        w = None if self.w is None else self.w[index]
+        return Rows([part[index] for part in self.inputs], self.t[index], w)
 
 
 class Member:
