@@ -246,7 +246,7 @@ def test_decision_boundary_shows_the_two_halves_and_the_two_mistakes(model, t):
     # for each class its right and then its wrong examples: XOR against x₁ > ½ is half wrong
     points = [part for part in ax.collections if type(part).__name__ == "PathCollection"]
     assert [len(part.get_offsets()) for part in points] == [1, 1, 1, 1]
-    assert len(ax.get_legend().get_texts()) == 2
+    assert [text.get_text() for text in ax.get_legend().get_texts()][2:] == ["mistaken"]
 
 
 @pytest.mark.parametrize(
@@ -283,3 +283,18 @@ def test_a_plane_of_one_class_has_no_line_and_gives_no_warning():
 def test_decision_boundary_errors_give_the_shapes(X, t, message):
     with pytest.raises(ValueError, match=message):
         plot.decision_boundary(Halves(1, "logistic"), X, t)
+
+
+def test_legends_of_points_stand_beside_the_axes_where_they_hide_nothing():
+    X = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    truth = np.array([0, 1, 1, 0])
+    model = fm.MLP([2, 4, 2], output="softmax", seed=0)
+    ends = np.column_stack([truth - 0.5, truth + np.array([0.5, -0.1, 0.5, 0.5])])
+    for ax in (
+        fm.plot.decision_boundary(model, X, truth, resolution=9),
+        fm.plot.predicted(truth, truth + 0.1, interval=ends),
+    ):
+        ax.figure.canvas.draw()
+        legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
+        assert legend.x0 >= axes.x1
+        assert legend.x1 <= ax.figure.bbox.x1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart, reordered:
 # blue and vermilion first. Grey closes the list where their black would hide the points' edges.
@@ -45,3 +46,15 @@ def clear(ax: Axes, *, grid: bool = True) -> None:
     if grid:
         ax.grid(axis="y", color=FAINT, linewidth=0.6)
         ax.set_axisbelow(True)
+
+
+def beside(ax: Axes, *more: Line2D) -> None:
+    """Put the legend at the right of the axes, where it hides nothing, with more than is drawn."""
+    shown = [*ax.get_legend_handles_labels()[0], *more]
+    ax.legend(
+        handles=shown,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0.0,
+    )

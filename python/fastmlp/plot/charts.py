@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import metrics
-from fastmlp.plot.canvas import COLORS, INK, axes, clear
+from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -244,11 +244,20 @@ def decision_boundary(
                 label=None if mistaken else name,
                 zorder=4 if mistaken else 3,
             )
-    ax.legend(frameon=True, framealpha=0.85, edgecolor="none", loc="best")
+    beside(ax, *([_ring("mistaken")] if wrong.any() else []))
     ax.set_xlabel("x₁" if feature_names is None else feature_names[0])
     ax.set_ylabel("x₂" if feature_names is None else feature_names[1])
     clear(ax, grid=False)
     return ax
+
+
+def _ring(label: str) -> Line2D:
+    """Return what the legend shows of points with a black edge."""
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [], [], linestyle="", marker="o", color="none", markeredgecolor="black", label=label
+    )
 
 
 # --- curves ----------------------------------------------------------------------------------

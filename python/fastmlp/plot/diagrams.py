@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import INK, axes
+from fastmlp.plot.names import check_names, numbered, write_names
 from fastmlp.plot.wires import wires
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def network(
         Whether to write weights on the lines and biases above the units, rounded; by default if
         there are at most 12 connections.
     feature_names, class_names : sequence of str, optional
-        What to write beside the inputs and the outputs.
+        What to write beside the inputs, x₁, x₂, … by default, and beside the outputs.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -112,15 +113,15 @@ def network(
     --------
     >>> import fastmlp as fm
     >>> ax = fm.plot.network(fm.MLP([784, 256, 10], output="softmax", seed=0))
-    >>> [text.get_text().split() for text in ax.texts]
+    >>> [text.get_text().split() for text in ax.texts][:3]
     [['784'], ['256', 'relu'], ['10', 'softmax']]
     """
     most_units = _checks.integer(most_units, "most_units", at_least=2)
     rows, parts = model.network.summary(), {str(layer.name): layer for layer in model.layers}
     columns, bundles, last, where = _columns(rows, parts)
     first = [(column, i) for column in columns if column.depth == 0 for i in range(column.units)]
-    _check_names(feature_names, first, "feature_names")
-    _check_names(class_names, last, "class_names")
+    check_names(feature_names, first, "feature_names")
+    check_names(class_names, last, "class_names")
     outputs = _outputs(model, x, where)
     for column in columns:
         column.shown = _strongest(column, bundles, most_units)
@@ -134,8 +135,9 @@ def network(
         _write_weights(ax, bundles)
     _draw_units(ax, columns, outputs, values)
     _captions(ax, columns, height)
-    _write_names(ax, first, feature_names, "right")
-    _write_names(ax, last, class_names, "left")
+    write_names(ax, first, numbered(first) if feature_names is None else feature_names, "right")
+    if class_names is not None:
+        write_names(ax, last, class_names, "left")
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.set_xlim(-1.1, width + 1.1)
@@ -393,19 +395,6 @@ def _captions(ax: Axes, columns: Sequence[_Column], height: float) -> None:
         bottom = lowest if alone else min(ys)
         text = "\n".join([str(column.units), *column.notes])
         ax.text(xs[0], bottom - 0.55, text, ha="center", va="top", size=10, color=INK)
-
-
-def _check_names(names: Sequence[str] | None, units: Sequence[_Unit], what: str) -> None:
-    if names is not None and len(names) != len(units):
-        raise ValueError(f"{what}: expected {len(units)} names, got {len(names)}")
-
-
-def _write_names(ax: Axes, units: Sequence[_Unit], names: Sequence[str] | None, side: str) -> None:
-    for (column, unit), name in zip(units, names or (), strict=False):
-        if unit in column.positions:
-            x, y = column.positions[unit]
-            beside = x + (0.5 if side == "left" else -0.5)
-            ax.text(beside, y, str(name), ha=side, va="center", size=10, color=INK)
 
 
 def _number(value: float) -> str:

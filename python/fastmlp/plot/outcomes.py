@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
+from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -401,7 +401,7 @@ def _draw_intervals(ax: Axes, truth: Array, ends: Array) -> None:
                 truth[rows], ends[rows, 0], ends[rows, 1], color=color, linewidth=1, alpha=0.5,
                 label=f"the truth is {words}", zorder=2,
             )  # fmt: skip
-    ax.legend(framealpha=0.85, edgecolor="none", loc="best")
+    beside(ax)
 
 
 def _draw_density(ax: Axes, truth: Array, said: Array, span: tuple[float, float]) -> None:

@@ -1,0 +1,51 @@
+"""What stands beside the inputs and outputs of a drawn network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fastmlp.plot.canvas import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Column(Protocol):
+    """Units drawn above each other."""
+
+    @property
+    def name(self) -> str:
+        """What the layer is called."""
+
+    @property
+    def positions(self) -> Mapping[int, tuple[float, float]]:
+        """Where each unit is that is drawn."""
+
+
+def check_names(names: Sequence[str] | None, units: Sequence[Any], what: str) -> None:
+    """Raise a ValueError unless there are as many names as units, or none."""
+    if names is not None and len(names) != len(units):
+        raise ValueError(f"{what}: expected {len(units)} names, got {len(names)}")
+
+
+def numbered(units: Sequence[tuple[Column, int]]) -> list[str]:
+    """Return x₁, x₂, …; of several inputs, each has its own name and numbers."""
+    several = len({column.name for column, _ in units}) > 1
+    return [
+        f"{column.name if several else 'x'}{str(unit + 1).translate(_BELOW)}"
+        for column, unit in units
+    ]
+
+
+def write_names(
+    ax: Axes, units: Sequence[tuple[Column, int]], names: Sequence[str], side: str
+) -> None:
+    """Write names beside the units that are drawn, on this side of the text."""
+    for (column, unit), name in zip(units, names, strict=True):
+        if unit in column.positions:
+            x, y = column.positions[unit]
+            beside = x + (0.5 if side == "left" else -0.5)
+            ax.text(beside, y, str(name), ha=side, va="center", size=10, color=INK)
