@@ -213,29 +213,32 @@ inline Feed to_feed(const py::array& array, Index rows, Index columns, std::size
   return *to_matrix_feed(a);
 }
 
+// Copies where rows begin. False if a column or the beginning of a row is out of range; columns are
+// looked at again where they are used, since they may change.
 template <class Place>
-const Place* to_places(const Proxy* a, const std::string& name) {
-  if (!holds<Place>(a) || a->nd != 1 || !in_c_order(a))
-    fail(name + ": columns and rows must be contiguous vectors of one integer type");
-  return reinterpret_cast<const Place*>(a->data);
+bool copy_rows(const Feed& f, const Proxy* places, const Proxy* begins, Index elements,
+               Index* copy) {
+  const Place* columns = reinterpret_cast<const Place*>(places->data);
+  bool fine = true;
+  for (Index k = 0; k < places->dimensions[0]; ++k)
+    fine = fine && columns[k] >= 0 && columns[k] < f.columns;
+  const Place* given = reinterpret_cast<const Place*>(begins->data);
+  std::copy(given, given + f.rows + 1, copy);
+  for (Index i = 0; i <= f.rows; ++i)
+    fine = fine && copy[i] >= (i ? copy[i - 1] : 0) && copy[i] <= elements;
+  return fine;
 }
 
-// Columns are checked here to report mistakes, and again where they are used: they may change.
 template <class Place>
 void take_places(Feed& f, const Proxy* places, const Proxy* begins, Index elements,
                  const std::string& name) {
-  const auto out_of_range = [&] {
-    fail(name + ": a column or the beginning of a row is out of range");
-  };
-  const Place* columns = to_places<Place>(places, name);
-  for (Index k = 0; k < places->dimensions[0]; ++k)
-    if (columns[k] < 0 || columns[k] >= f.columns) out_of_range();
-  const Place* given = to_places<Place>(begins, name);
+  for (const Proxy* a : {places, begins})
+    if (!holds<Place>(a) || a->nd != 1 || !in_c_order(a))
+      fail(name + ": columns and rows must be contiguous vectors of one integer type");
   const std::shared_ptr<Index[]> copy(new Index[std::size_t(f.rows + 1)]);
-  std::copy(given, given + f.rows + 1, copy.get());
-  for (Index i = 0; i <= f.rows; ++i)
-    if (copy[i] < (i ? copy[i - 1] : 0) || copy[i] > elements) out_of_range();
-  f.sparse.columns = columns;
+  if (!copy_rows<Place>(f, places, begins, elements, copy.get()))
+    fail(name + ": a column or the beginning of a row is out of range");
+  f.sparse.columns = places->data;
   f.sparse.begins = copy;
 }
 

@@ -66,13 +66,16 @@ inline py::object item_of(PyObject* list, Py_ssize_t i) {
   return item;
 }
 
-// A function whose first argument is a capsule with `self`, which lives as long as it does.
+// A capsule that owns it.
 template <class Self>
-py::object make_function(PyMethodDef* method, Self* self) {
-  const auto capsule =
-      py::reinterpret_steal<py::object>(PyCapsule_New(self, nullptr, [](PyObject* given) {
-        delete static_cast<Self*>(PyCapsule_GetPointer(given, nullptr));
-      }));
+py::object owned(Self* self) {
+  return py::reinterpret_steal<py::object>(PyCapsule_New(self, nullptr, [](PyObject* given) {
+    delete static_cast<Self*>(PyCapsule_GetPointer(given, nullptr));
+  }));
+}
+
+// A function whose first argument is this capsule.
+inline py::object make_function(PyMethodDef* method, const py::object& capsule) {
   return py::reinterpret_steal<py::object>(PyCFunction_NewEx(method, capsule.ptr(), nullptr));
 }
 

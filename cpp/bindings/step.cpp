@@ -1,16 +1,17 @@
-// A training step as a plain Python function: for loops of single steps, where a microsecond
-// counts. It answers NotImplemented to whatever it does not take as it is; the caller then checks,
-// converts and steps, with its own errors.
+// A training step as a plain Python function, and loss and gradient as another: for loops of single
+// steps, where a microsecond counts. They answer NotImplemented to whatever they do not take as it
+// is; the caller then checks, converts and steps, with its own errors.
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <atomic>
+#include <cstring>
 #include <optional>
 
 #include "bindings/bindings.h"
 #include "bindings/function.h"
 #include "bindings/program.h"
+#include "bindings/targets.h"
 
 namespace py = pybind11;
 
@@ -21,63 +22,24 @@ namespace {
 // that the caller need not see to it. One thread does it in some 30 µs.
 constexpr double kKeptFlops = 2e6;
 
-// What numbers may be to be targets as they are.
-struct Limits {
-  double low, high;
-  bool whole;
-
-  template <class T>
-  bool hold(const Feed& f) const {
-    constexpr double limit = double(std::numeric_limits<T>::max());
-    const double least = std::max(low, -limit), most = std::min(high, limit);
-    if (!whole && least == -limit && most == limit) return all_finite<T>(f);
-    bool good = true;
-    with_type(f.dtype, [&](auto element) {
-      using From = decltype(element);
-      for (Index i = 0; i < f.rows; ++i) {
-        const From* row = static_cast<const From*>(f.data) + i * f.stride;
-        for (Index j = 0; j < f.columns; ++j) {
-          const double x = double(row[j * f.step]);
-          good = good && x >= least && x <= most && (!whole || x == std::floor(x));
-        }
-      }
-    });
-    return good;
-  }
-};
-
-// A matrix of so many columns; a vector is one of one column. None if it is no such thing.
-std::optional<Feed> columns_of(const PyObject* given, Index columns) {
-  const Proxy* a = plain_array(given);
-  if (!a) return {};
-  std::optional<Feed> feed;
-  if (a->nd == 2) {
-    feed = to_matrix_feed(a);
-  } else if (const auto type = number_type(a->descr); type && a->nd == 1 && aligned(a)) {
-    const Index rows = a->dimensions[0], size = size_of(*type);
-    if (rows > 1 && a->strides[0] % size) return {};
-    feed.emplace();
-    feed->data = a->data;
-    feed->dtype = *type;
-    feed->rows = rows;
-    feed->columns = 1;
-    feed->stride = rows > 1 ? a->strides[0] / size : 1;
-  }
-  if (!feed || feed->columns != columns || feed->rows < 1) return {};
-  return feed;
-}
+// An average of the weights: itself, the weights that are trained, and how far each step brings it.
+using AverageTuple = std::tuple<py::array, py::array, py::array>;
 
 template <class T>
 class Stepper {
  public:
   Stepper(py::object program, const std::vector<py::object>& feeds, std::vector<int> sources,
-          std::tuple<double, double, bool> limits, py::array parameters,
+          Inputs inputs, Targets targets, Weights weights, py::array parameters,
           const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
           py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
           double clip_value, const std::vector<BoundTuple>& max_norms,
-          const std::vector<py::array>& outputs, py::object counter)
+          const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
+          const std::vector<std::pair<Index, Index>>& assigned, py::object counter)
       : sources_(std::move(sources)),
-        limits_{std::get<0>(limits), std::get<1>(limits), std::get<2>(limits)},
+        inputs_(std::move(inputs)),
+        targets_(std::move(targets)),
+        weights_(std::move(weights)),
+        assigned_(assigned),
         counter_(std::move(counter)),
         name_(py::str("steps")),
         first_(first_step) {
@@ -93,12 +55,11 @@ class Stepper {
     call_.feeds = held.to_feeds(feeds, 0, steps_);
     template_ = call_.feeds;
     numbers_ = call_.updates.numbers;
-    if (sources_.size() != p.feed_rows.size()) fail("sources: expected one for each feed");
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if ((p.feed_rows[i] == kBatch) != (sources_[i] >= kTarget))
-        fail("sources: expected one for each feed with batch rows");
-      inputs_ = std::max(inputs_, Index(sources_[i]) + 1);
-    }
+    check_sources(p);
+    for (const auto& [begin, count] : assigned_)
+      require(begin >= 0 && count >= 0 && begin <= p.parameter_size - count,
+              "assigned: expected parts of the parameters");
+    if (average) take_average(*average);
     scalars_.resize(p.scalars.size());
     call_.scalars = scalars_.data();
     call_.epochs = 1;
@@ -112,34 +73,20 @@ class Stepper {
   // A new reference, or null with an exception set: the loss, None if it or the parameters became
   // NaN or infinite, or NotImplemented. `alone`: whether the caller has seen to it that no other
   // thread changes the model meanwhile.
-  PyObject* step(PyObject* X, PyObject* t, bool alone) {
-    if (!(alone || kGilHolds) || busy_) return Py_NewRef(Py_NotImplemented);
-    const Index number = steps_taken() - first_;
-    if (number < 0 || number >= steps_ || !place(X, t)) return Py_NewRef(Py_NotImplemented);
-    const Index rows = call_.rows;
-    const bool small = executor_->program().flops_per_row * double(rows) < kKeptFlops;
-    if (!small && !alone) return Py_NewRef(Py_NotImplemented);
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i] >= kTarget || template_[i].each_step == 0) continue;
-      Feed& feed = call_.feeds[i];
-      feed.rows = template_[i].each_step;
-      feed.each_step = 0;
-      feed.data = static_cast<const T*>(template_[i].data) + number * feed.rows * feed.stride;
-    }
-    call_.updates.numbers = numbers_ + number * call_.updates.columns;
-    call_.first_step = std::uint64_t(first_ + number);
-    busy_ = true;
+  PyObject* step(PyObject* X, PyObject* t, PyObject* weights, bool alone) {
+    if (!(alone || kGilHolds) || busy_.exchange(true)) return Py_NewRef(Py_NotImplemented);
     const Done done{*this};
+    const Index number = steps_taken() - first_;
+    if (!take(X, t, weights, number)) return Py_NewRef(Py_NotImplemented);
+    if (!is_small() && !alone) return Py_NewRef(Py_NotImplemented);
+    call_.updates.numbers = numbers_ + number * call_.updates.columns;
+    if (parts_) call_.updates.parts = parts_ + number;
+    call_.first_step = std::uint64_t(first_ + number);
     TrainingResult result;
-    bool taken = true;
-    if (small) {
-      taken = checked();
-      if (taken) result = executor_->train(call_);
-    } else {
-      const WithoutGil without;
-      taken = checked();
-      if (taken) result = executor_->train(call_);
-    }
+    const bool taken = run([&] {
+      const Trained trained{*this};
+      result = executor_->train(call_);
+    });
     if (!taken) return Py_NewRef(Py_NotImplemented);
     if (result.interrupted) {
       py::error_already_set interrupt;
@@ -151,15 +98,90 @@ class Stepper {
     return PyFloat_FromDouble(scalars_[0]);
   }
 
+  // The same without a step: (loss, gradient), or NotImplemented.
+  PyObject* loss_and_gradient(PyObject* X, PyObject* t, PyObject* weights) {
+    if (busy_.exchange(true)) return Py_NewRef(Py_NotImplemented);
+    const Done done{*this};
+    const Index number = steps_taken() - first_;
+    if (!take(X, t, weights, number)) return Py_NewRef(Py_NotImplemented);
+    // While others run, they find the average.
+    if (parts_ && !(kGilHolds && is_small())) return Py_NewRef(Py_NotImplemented);
+    const Program& p = executor_->program();
+    const py::array gradient = py::array(py::dtype::of<T>(), p.parameter_size);
+    T* const g = reinterpret_cast<T*>(proxy(gradient)->data);
+    results_.resize(p.scalars.size());
+    reserve_unread();
+    const bool taken = run([&] {
+      const Trained trained{*this};
+      executor_->run(call_.feeds, call_.rows, call_.parameters, unread_outputs_, call_.seed,
+                     std::uint64_t(first_ + number), g, results_.data());
+    });
+    if (!taken) return Py_NewRef(Py_NotImplemented);
+    for (const auto& [begin, size] : assigned_) std::fill_n(g + begin, size, T(0));
+    return py::make_tuple(double(results_[0]), gradient).release().ptr();
+  }
+
  private:
-  static constexpr int kTarget = -1;  // of sources: t; others are inputs, or below it none
   struct Done {
     Stepper& stepper;
     ~Done() {
-      stepper.lent_.clear();
+      stepper.given_.held.clear();
       stepper.busy_ = false;
     }
   };
+
+  // While it is there the parameters are those that are trained, not their average.
+  struct Trained {
+    Stepper& stepper;
+    explicit Trained(Stepper& s) : stepper(s) {
+      if (stepper.parts_) stepper.copy(stepper.trained_, stepper.call_.parameters);
+    }
+    ~Trained() {
+      if (!stepper.parts_) return;
+      stepper.copy(stepper.call_.parameters, stepper.trained_);
+      stepper.copy(stepper.call_.updates.average, stepper.call_.parameters);
+    }
+  };
+
+  Index size() const { return executor_->program().parameter_size; }
+  void copy(const T* from, T* to) const { std::copy_n(from, size(), to); }
+
+  void check_sources(const Program& p) const {
+    const std::size_t all = inputs_.size() + targets_.size() + weights_.size();
+    if (sources_.size() != p.feed_rows.size()) fail("sources: expected one for each feed");
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      const int source = sources_[i];
+      if ((p.feed_rows[i] == kBatch) != (source >= 0))
+        fail("sources: expected one for each feed with batch rows");
+      if (source < 0) continue;
+      const std::size_t s = std::size_t(source), t = s - inputs_.size();
+      if (s >= all) fail("sources: no such part of the examples");
+      const Index columns = s < inputs_.size()    ? inputs_.columns(s)
+                            : t < targets_.size() ? targets_.columns(t)
+                                                  : 1;
+      if (columns != p.feed_columns[i]) fail("sources: a feed has other columns");
+    }
+  }
+
+  void take_average(const AverageTuple& given) {
+    const auto& [average, trained, parts] = given;
+    call_.updates.average = to_vector<T>(average, size(), "average");
+    call_.updates.state.push_back(call_.updates.average);
+    trained_ = to_vector<T>(trained, size(), "trained");
+    parts_ = to_vector<double>(parts, steps_, "parts");
+    kept_.insert(kept_.end(), {average, trained, parts});
+  }
+
+  // Directions that nobody reads have a place of their own.
+  void reserve_unread() {
+    const Program& p = executor_->program();
+    if (unread_outputs_.size() == p.output_rows.size()) return;
+    unread_.resize(p.output_rows.size());
+    for (std::size_t i = 0; i < unread_.size(); ++i) {
+      unread_[i].resize(std::size_t(p.output_rows[i] * p.output_columns[i]));
+      unread_outputs_.push_back(unread_[i].data());
+    }
+  }
 
   // The attribute is the caller's count of steps: an interrupt never comes between a step and it.
   Index steps_taken() const {
@@ -175,70 +197,114 @@ class Stepper {
       throw py::error_already_set();
   }
 
-  // Points the feeds at arrays of as many rows each; false if one is no such array.
-  bool place(PyObject* X, PyObject* t) {
-    const auto& columns = executor_->program().feed_columns;
-    const bool listed = inputs_ != 1;
-    if (listed && !PyList_CheckExact(X) && !PyTuple_CheckExact(X)) return false;
-    if (listed && PySequence_Size(X) != inputs_) return false;
-    Index rows = 0;
-    lent_.clear();
+  // Takes hold of the examples of a step; false if they or the step are not known here.
+  bool take(PyObject* X, PyObject* t, PyObject* weights, Index number) {
+    if (number < 0 || number >= steps_) return false;
+    const std::size_t first = inputs_.size(), second = first + targets_.size();
+    given_.begin(second + weights_.size());
+    if (!inputs_.take(X, given_) || !targets_.take(t, given_, first) ||
+        !weights_.take(weights, given_, second) || given_.rows > most_rows_)
+      return false;
+    call_.rows = call_.batch_rows = given_.rows;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i] < kTarget) continue;
-      const bool target = sources_[i] == kTarget;
-      if (listed && !target) lent_.push_back(item_of(X, sources_[i]));
-      PyObject* const given = target ? t : listed ? lent_.back().ptr() : X;
-      std::optional<Feed> feed = given ? columns_of(given, columns[i]) : std::nullopt;
-      if (!feed || (rows && feed->rows != rows)) return false;
-      rows = feed->rows;
-      call_.feeds[i] = std::move(*feed);
+      if (sources_[i] >= 0 || template_[i].each_step == 0) continue;
+      Feed& feed = call_.feeds[i];
+      feed.rows = template_[i].each_step;
+      feed.each_step = 0;
+      feed.data = static_cast<const T*>(template_[i].data) + number * feed.rows * feed.stride;
     }
-    if (rows < 1 || rows > most_rows_) return false;
-    call_.rows = call_.batch_rows = rows;
     return true;
   }
 
-  // Whether the numbers are those of examples.
-  bool checked() const {
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i] >= 0 && !all_finite<T>(call_.feeds[i])) return false;
-      if (sources_[i] == kTarget && !limits_.hold<T>(call_.feeds[i])) return false;
-    }
-    return true;
+  // Whether the numbers are those of examples; then the feeds are pointed at them.
+  bool fit() {
+    const std::size_t first = inputs_.size(), second = first + targets_.size();
+    if (!inputs_.fit(given_, true) || !targets_.fit(given_, first) || !weights_.fit(given_, second))
+      return false;
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      if (sources_[i] >= 0) call_.feeds[i] = given_.feeds[std::size_t(sources_[i])];
+    // What others have changed, they mean: Python goes on from there.
+    return !parts_ || std::memcmp(call_.parameters, call_.updates.average,
+                                  std::size_t(size()) * sizeof(T)) == 0;
+  }
+
+  bool is_small() const {
+    return executor_->program().flops_per_row * double(given_.rows) < kKeptFlops;
+  }
+
+  // work() if the numbers are those of examples.
+  template <class F>
+  bool run(F work) {
+    const auto checked = [&] {
+      if (!fit()) return false;
+      work();
+      return true;
+    };
+    if (is_small()) return checked();
+    const WithoutGil without;
+    return checked();
   }
 
   std::vector<py::object> kept_;  // alive
-  std::vector<py::object> lent_;  // of a list, which others may change
   Executor<T>* executor_ = nullptr;
   TrainingCall<T> call_;
   std::vector<Feed> template_;       // feeds without batch rows, of all steps
   const double* numbers_ = nullptr;  // of all steps
+  const double* parts_ = nullptr;    // likewise, of the average; null if there is none
+  T* trained_ = nullptr;             // while the parameters are the average
   std::vector<double> scalars_;
-  std::vector<int> sources_;
-  Index inputs_ = 0, most_rows_ = 0;
-  Limits limits_;
+  std::vector<T> results_;
+  std::vector<std::vector<T>> unread_;
+  std::vector<T*> unread_outputs_;
+  std::vector<int> sources_;  // of each feed: a part of the examples, or −1
+  Inputs inputs_;
+  Targets targets_;
+  Weights weights_;
+  Given<T> given_;
+  std::vector<std::pair<Index, Index>> assigned_;  // parts of the gradient that are none
+  Index most_rows_ = 0;
   py::object counter_, name_;
   Index first_, steps_ = 0;
-  bool busy_ = false;  // a signal's handler may step while a step waits for it
+  std::atomic<bool> busy_{false};  // a signal's handler may step while a step waits for it
 };
 
 template <class T>
-PyObject* call_stepper(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 3) {
-    PyErr_Format(PyExc_TypeError, "expected (X, t, alone), got %zd arguments", count);
-    return nullptr;
-  }
-  auto* stepper = static_cast<Stepper<T>*>(PyCapsule_GetPointer(self, nullptr));
-  return guarded(
-      [&] { return stepper->step(arguments[0], arguments[1], arguments[2] == Py_True); });
+Stepper<T>& stepper_of(PyObject* self) {
+  return *static_cast<Stepper<T>*>(PyCapsule_GetPointer(self, nullptr));
 }
 
-template <class T, class... Arguments>
-py::object make_stepper(Arguments&&... arguments) {
-  static PyMethodDef method = {
-      "step", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call_stepper<T>)),
-      METH_FASTCALL, "step(X, t, alone) -> loss, None or NotImplemented"};
-  return make_function(&method, new Stepper<T>(std::forward<Arguments>(arguments)...));
+template <class T>
+PyObject* call_step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+  if (count != 4) {
+    PyErr_Format(PyExc_TypeError, "expected (X, t, weights, alone), got %zd arguments", count);
+    return nullptr;
+  }
+  return guarded(
+      [&] { return stepper_of<T>(self).step(given[0], given[1], given[2], given[3] == Py_True); });
+}
+
+template <class T>
+PyObject* call_gradient(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+  if (count != 3) {
+    PyErr_Format(PyExc_TypeError, "expected (X, t, weights), got %zd arguments", count);
+    return nullptr;
+  }
+  return guarded(
+      [&] { return stepper_of<T>(self).loss_and_gradient(given[0], given[1], given[2]); });
+}
+
+// Its two functions.
+template <class T>
+py::tuple functions_of(Stepper<T>* stepper) {
+  const auto pointer = [](auto* call) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call));
+  };
+  static PyMethodDef step = {"step", pointer(&call_step<T>), METH_FASTCALL,
+                             "step(X, t, weights, alone) -> loss, None or NotImplemented"};
+  static PyMethodDef gradient = {"loss_and_gradient", pointer(&call_gradient<T>), METH_FASTCALL,
+                                 "loss_and_gradient(X, t, weights) -> both, or NotImplemented"};
+  const py::object self = owned(stepper);
+  return py::make_tuple(make_function(&step, self), make_function(&gradient, self));
 }
 
 }  // namespace
@@ -247,24 +313,29 @@ void bind_step(py::module_& m) {
   m.def(
       "make_stepper",
       [](py::object program, const std::vector<py::object>& feeds, std::vector<int> sources,
-         std::tuple<double, double, bool> limits, py::array parameters,
+         const std::vector<InputTuple>& inputs, const std::vector<TargetTuple>& targets,
+         bool several, const std::vector<std::string>& weights, bool common, py::array parameters,
          const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
          py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
          double clip_value, const std::vector<BoundTuple>& max_norms,
-         const std::vector<py::array>& outputs, py::object counter) {
+         const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
+         const std::vector<std::pair<Index, Index>>& assigned, py::object counter) {
         const auto make = [&](auto zero) {
-          return make_stepper<decltype(zero)>(program, feeds, sources, limits, parameters, state,
-                                              groups, step_values, first_step, seed, clip_norm,
-                                              clip_value, max_norms, outputs, counter);
+          return functions_of(new Stepper<decltype(zero)>(
+              program, feeds, sources, Inputs(inputs), Targets(targets, several),
+              Weights(weights, common), parameters, state, groups, step_values, first_step, seed,
+              clip_norm, clip_value, max_norms, outputs, average, assigned, counter));
         };
         if (py::isinstance<PyProgram<float>>(program)) return make(float{});
         if (py::isinstance<PyProgram<double>>(program)) return make(double{});
         throw py::type_error("program: expected a ProgramF32 or ProgramF64");
       },
-      py::kw_only(), py::arg("program"), py::arg("feeds"), py::arg("sources"), py::arg("limits"),
+      py::kw_only(), py::arg("program"), py::arg("feeds"), py::arg("sources"), py::arg("inputs"),
+      py::arg("targets"), py::arg("several"), py::arg("weights"), py::arg("common"),
       py::arg("parameters"), py::arg("state"), py::arg("groups"), py::arg("step_values"),
       py::arg("first_step"), py::arg("seed"), py::arg("clip_norm"), py::arg("clip_value"),
-      py::arg("max_norms"), py::arg("outputs"), py::arg("counter"));
+      py::arg("max_norms"), py::arg("outputs"), py::arg("average"), py::arg("assigned"),
+      py::arg("counter"));
 }
 
 }  // namespace fastmlp

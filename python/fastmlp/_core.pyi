@@ -97,14 +97,18 @@ class ProgramF64(_Program, metaclass=_Type): ...
 def make_predictor(
     program: ProgramF32 | ProgramF64,
     parameters: _Array,
-    inputs: Sequence[tuple[str, Sequence[int] | None]] = (),  # name, categories of its columns
+    inputs: Sequence[tuple[str, int, Sequence[int] | None]],  # name, columns, their categories
 ) -> Callable[..., Any]: ...  # of (X, out), or also (…, training, samples, seed)
 def make_stepper(
     *,
     program: ProgramF32 | ProgramF64,
     feeds: Sequence[_Array | None],  # None: given in each step
-    sources: Sequence[int],  # of each feed: which of X; −1: t; −2: none of them
-    limits: tuple[float, float, bool],
+    sources: Sequence[int],  # of each feed: which of inputs, targets, weights; −1: none of them
+    inputs: Sequence[tuple[str, int, Sequence[int] | None]],  # name, columns, their categories
+    targets: Sequence[tuple[str, int, int, float, float, bool]],  # name, columns, classes, limits
+    several: bool,
+    weights: Sequence[str],
+    common: bool,
     parameters: _Array,
     state: Sequence[_Array],
     groups: Sequence[tuple[int, int, str, int, bool]],
@@ -115,8 +119,10 @@ def make_stepper(
     clip_value: float,
     max_norms: Sequence[tuple[int, int, int, float]],
     outputs: Sequence[_Array],
+    average: tuple[_Array, _Array, NDArray[np.float64]] | None,  # it, what is trained, parts
+    assigned: Sequence[tuple[int, int]],  # parts of the gradient that are none: begin, size
     counter: Any,
-) -> Callable[[Any, Any, bool], Any]: ...
+) -> tuple[Callable[[Any, Any, Any, bool], Any], Callable[[Any, Any, Any], Any]]: ...
 def aligned_zeros(size: int, dtype: np.dtype[Any]) -> _Array: ...
 def set_num_threads(n: int) -> None: ...
 def set_own_threads(n: int) -> int: ...

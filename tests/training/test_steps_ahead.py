@@ -11,47 +11,8 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import _core, optimizers
-from fastmlp.training import steps as module
-
-RNG = np.random.default_rng(0)
-X, T = RNG.normal(size=(23, 5)), RNG.integers(3, size=23)
-
-
-def network(dtype="float64", rate=0.3, output="softmax", columns=3, **more):
-    layers = [fm.Dense(7, "tanh", **more), fm.Dropout(rate), fm.Dense(columns, output)]
-    return fm.Sequential(layers, input_columns=5, seed=0, dtype=dtype)
-
-
-def slow(trainer):
-    """Return the trainer, which from now on takes no step ahead."""
-    trainer._look_ahead = lambda *arguments: None
-    return trainer
-
-
-def count_slow(trainer, monkeypatch):
-    """Return a list that has an element for each step taken by Python."""
-    seen, step = [], trainer._examples
-
-    def examples(*arguments):
-        seen.append(1)
-        return step(*arguments)
-
-    monkeypatch.setattr(trainer, "_examples", examples)
-    return seen
-
-
-def check_same(make, data, monkeypatch, *, alone, **how):
-    """Check that steps on the data are those of Python; `alone` of them are taken by Python."""
-    trainer, twin = make().trainer(seed=1, **how), slow(make().trainer(seed=1, **how))
-    seen = count_slow(trainer, monkeypatch)
-    for given in data:
-        assert trainer.step(*given) == twin.step(*given)
-    np.testing.assert_array_equal(trainer.parameters.flat, twin.parameters.flat)
-    assert trainer.steps == twin.steps == len(data)
-    for one, other in zip(trainer.state.vectors, twin.state.vectors, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert len(seen) == alone
-
+from fastmlp.training import ahead as module
+from stepped import RNG, T, X, check_same, count_slow, network, slow
 
 RULES = [
     *(rule() for rule in optimizers.OPTIMIZERS.values() if rule is not fm.optimizers.LBFGS),
@@ -70,109 +31,6 @@ def test_steps_ahead_have_the_bits_of_other_steps(optimizer, dtype, monkeypatch)
     data = [(X[i : i + 5], T[i : i + 5]) for i in range(0, 20, 3)]
     make = lambda: network(dtype)  # noqa: E731
     check_same(make, data, monkeypatch, alone=1, optimizer=optimizer, l2=0.1)
-
-
-KINDS = {
-    "float32": X.astype("f4"),
-    "float16": X.astype("f2"),
-    "int64": (3 * X).astype("i8"),
-    "uint8": np.abs(3 * X).astype("u1"),
-    "bool": X > 0,
-    "columns first": np.asfortranarray(X),
-    "part": np.repeat(np.repeat(X, 2, 0), 2, 1)[::2, ::2],
-    "reversed": np.ascontiguousarray(X[::-1])[::-1],
-    "one row for all": np.broadcast_to(X[:1], X.shape),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_arrays_of_any_numbers_and_strides_are_read(kind, dtype, monkeypatch):
-    check_same(lambda: network(dtype), [(KINDS[kind], T)] * 3, monkeypatch, alone=1)
-
-
-ONE_HOT = np.eye(3)[T]
-TARGETS = {
-    "int32 labels": (network, T.astype("i4"), 1, None),
-    "float labels in a column": (network, T[:, None].astype("f4"), 1, None),
-    "one-hot": (network, ONE_HOT, 3, None),
-    "probabilities": (network, 0.5 * ONE_HOT + 0.5 / 3, 3, None),
-    "numbers": (lambda: network(output="identity"), X[:, :3], 1, "squared_error"),
-    "numbers in a vector": (lambda: network(output="identity", columns=1), X[:, 0], 1, "huber"),
-    "quantiles": (
-        lambda: network(output="identity"),
-        X[:, :1],
-        1,
-        fm.losses.Quantile((0.1, 0.5, 0.9)),
-    ),
-    "probabilities of one": (
-        lambda: network(output="logistic", columns=1),
-        T / 2,
-        1,
-        "binary_cross_entropy",
-    ),
-    "truths": (lambda: network(output="logistic", columns=1), T > 0, 1, "binary_cross_entropy"),
-    "classes 0 and 1": (lambda: network(output="identity", columns=1), T > 0, 1, "hinge"),
-    "classes −1 and 1": (
-        lambda: network(output="identity", columns=1),
-        2 * (T > 0) - 1,
-        3,
-        "hinge",
-    ),
-    "counts": (lambda: network(output="exp", columns=1), T, 1, "poisson"),
-}
-
-
-@pytest.mark.parametrize("kind", TARGETS)
-def test_targets_of_each_kind(kind, monkeypatch):
-    make, t, alone, loss = TARGETS[kind]
-    check_same(make, [(X, t)] * 3, monkeypatch, alone=alone, loss=loss)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ((np.where(X[3, 2] == X, np.nan, X), T), "1 NaN among 115 values, the first in row 3"),
-        ((np.where(X[3, 2] == X, np.inf, X), T), "1 infinite among 115 values, the first in row 3"),
-        ((X[:, :4], T), r"X must have shape \(rows, 5\)"),
-        ((X[0], T), r"X must have shape \(rows, 5\)"),
-        ((X, T[:3]), "t must have as many rows as X"),
-        ((X, T + 1), "out of range; the first is 3"),
-        ((X, T - 1), "out of range; the first is -1"),
-        ((X, T + 0.5), "that are no class labels"),
-        ((X, np.full(23, np.nan)), "23 NaN"),
-        ((X[:0], T[:0]), "empty"),
-    ],
-)
-def test_wrong_data_are_told_as_before_the_first_step(wrong, words):
-    model = network()
-    trainer = model.trainer()
-    trainer.step(X, T)
-    trainer.step(X, T)
-    before, steps = model.parameters.flat.copy(), trainer.steps
-    with pytest.raises(ValueError, match=words) as told:
-        trainer.step(*wrong)
-    with pytest.raises(ValueError, match=words) as expected:
-        network().trainer().step(*wrong)
-    assert str(told.value) == str(expected.value)
-    np.testing.assert_array_equal(model.parameters.flat, before)
-    assert trainer.steps == steps
-
-
-def test_float64_numbers_beyond_float32_are_told(monkeypatch):
-    model = network("float32", output="identity", columns=1)
-    trainer = model.trainer()
-    trainer.step(X, X[:, 0])
-    for wrong in ((np.where(X[1, 1] == X, 1e39, X), X[:, 0]), (X, 1e39 * np.ones(23))):
-        with pytest.raises(ValueError, match="beyond 3"):
-            trainer.step(*wrong)
-
-
-def test_lists_weights_and_sparse_rows_are_steps_between(monkeypatch):
-    sparse = pytest.importorskip("scipy.sparse")
-    data = [(X, T), (X.tolist(), T.tolist()), (X, T), (X, T, np.linspace(1, 2, 23)), (X, T)]
-    data += [(sparse.csr_array(X), T), (X, T), (X, T)]
-    check_same(network, data, monkeypatch, alone=4)
 
 
 def test_numbers_of_further_steps_are_made_when_the_first_are_used_up(monkeypatch):
@@ -240,40 +98,26 @@ def test_trainers_and_fits_take_turns(monkeypatch):
     np.testing.assert_array_equal(one, two)
 
 
-def test_several_inputs_come_as_a_list(monkeypatch):
-    def make():
-        a, b = fm.Input(5, "a"), fm.Input(1, "b")
-        return fm.Model([a, b], fm.Dense(3, "softmax")(fm.concat([a, b])), seed=0)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [fm.Adam(ema=0.9), fm.SGD(0.1, ema=0.5, clip_norm=0.1)])
+def test_averages_of_the_weights_are_taken(optimizer, dtype, monkeypatch):
+    def run(keep):
+        model = network(dtype, max_norm=0.9)
+        trainer = keep(model.trainer(seed=1, optimizer=optimizer))
+        told = [trainer.step(X, T) for _ in range(4)]
+        told += [model.predict(X).tolist(), trainer.loss_and_gradient(X, T)[1].tolist()]
+        model.parameters.flat[:3] += 1  # steps go on from what somebody has changed
+        told += [trainer.loss_and_gradient(X, T)[0], *(trainer.step(X, T) for _ in range(4))]
+        model.layers[0].trainable = False
+        model.layers[0].weights[0, 0] = 7
+        told += [trainer.step(X, T) for _ in range(4)]
+        return told, model.parameters.flat.tolist(), trainer.state.average.trained.tolist()
 
-    b = X[:, 0]
-    check_same(make, [([X, b], T), ((X, b), T), ([X, b], T)], monkeypatch, alone=1)
-    check_same(make, [({"a": X, "b": b}, T)] * 2, monkeypatch, alone=2)
-    trainer = make().trainer()
-    trainer.step([X, b], T)
-    with pytest.raises(ValueError, match="X must hold 2 arrays"):
-        trainer.step([X], T)
-    with pytest.raises(ValueError, match=r"X\[1\]"):
-        trainer.step([X, b[:3]], T)
+    assert run(lambda trainer: trainer) == run(slow)
+    check_same(lambda: network(dtype), [(X, T)] * 4, monkeypatch, alone=1, optimizer=optimizer)
 
 
 def test_what_the_core_does_not_take_as_it_is_goes_its_own_way(monkeypatch):
-    def two():
-        x = fm.Input(5)
-        return fm.Model(x, [fm.Dense(1)(x), fm.Dense(2)(x)], seed=0)
-
-    check_same(two, [(X, [X[:, 0], X[:, :2]])] * 3, monkeypatch, alone=3)
-    check_same(network, [(X, T)] * 3, monkeypatch, alone=3, optimizer=fm.Adam(ema=0.9))
-
-    def categories():
-        layers = [fm.Embedding(3, 4), fm.Dense(2, "softmax")]
-        return fm.Sequential(layers, input_columns=1, seed=0)
-
-    check_same(categories, [(T, T > 0)] * 3, monkeypatch, alone=3)
-    trainer = categories().trainer()
-    trainer.step(T, T > 0)
-    with pytest.raises(ValueError, match="row"):
-        trainer.step(T + 1, T > 0)
-
     class Halved(fm.losses.Loss):
         def encode_targets(self, t, output_columns, *, name="t"):
             return super().encode_targets(t, output_columns, name=name) / 2
@@ -469,7 +313,11 @@ def test_the_core_takes_only_arguments_that_fit():
             program=None,
             feeds=[],
             sources=[],
-            limits=(0.0, 1.0, False),
+            inputs=[],
+            targets=[],
+            several=False,
+            weights=[],
+            common=False,
             parameters=np.zeros(1),
             state=[],
             groups=[],
@@ -480,6 +328,8 @@ def test_the_core_takes_only_arguments_that_fit():
             clip_value=1.0,
             max_norms=[],
             outputs=[],
+            average=None,
+            assigned=[],
             counter=None,
         )
     trainer = network().trainer()
@@ -487,6 +337,9 @@ def test_the_core_takes_only_arguments_that_fit():
     step = trainer._ahead.step
     with pytest.raises(TypeError, match="got 2 arguments"):
         step(X, T)
+    with pytest.raises(TypeError, match="got 2 arguments"):
+        trainer._ahead.loss_and_gradient(X, T)
     trainer.state.steps = "three"
-    with pytest.raises(TypeError):
-        step(X, T, False)
+    for call in (lambda: step(X, T, None, False), lambda: trainer.loss_and_gradient(X, T)):
+        with pytest.raises(TypeError):
+            call()

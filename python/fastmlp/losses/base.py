@@ -115,6 +115,7 @@ class Loss:
         -------
         (low, high, whole) or None
             The least and the greatest number, and whether they are whole; None if it is not known.
+            Rows of probabilities must also add up to 1, and not all be one-hot.
 
         Examples
         --------
@@ -122,9 +123,10 @@ class Loss:
         >>> losses.get("cross_entropy").target_limits(3, 1)
         (0.0, 2.0, True)
         """
-        if not is_ours(type(self)) or (self.target == "class" and columns != 1):
+        if not is_ours(type(self)):
             return None  # a class of the user's may read targets in its own way
-        return limits(self.target, output_columns)
+        probabilities = self.target == "class" and columns > 1
+        return limits("binary" if probabilities else self.target, output_columns)
 
 
 def _by_name(name: str) -> Loss:

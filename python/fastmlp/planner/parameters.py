@@ -171,6 +171,10 @@ class Parameters:
             return stored.reshape(rows, columns)
         return stored.reshape(columns, rows).T
 
+    def place(self, node: Node) -> tuple[int, int]:
+        """Return where one parameter begins in the vector, and how many numbers it has."""
+        return self.offsets[node], math.prod(map(int, node.shape))
+
     def part(self, nodes: Sequence[Node], vector: Array | None = None) -> Array:
         """Return a copy of some parameters in `flat` or `vector`, as they would lie alone."""
         vector = self.flat if vector is None else vector

@@ -245,8 +245,9 @@ class Plan:
         """Return the plan of one output as a function ``(X, out)``, for single rows.
 
         `inputs` may be left out if there is one and the output depends on its values. X is an array
-        (rows, columns) of numbers that the core knows, wherever they lie; of several inputs a list
-        or tuple of such, or a dict by their names; out an array like the result, or None. With
+        (rows, columns) of numbers that the core knows, wherever they lie, or a CSR matrix; of
+        several inputs a list or tuple of such, or a dict by their names; out an array like the
+        result, or None. With
         `categories`, the columns of an input hold indices, which are looked at. A C-contiguous X of
         the plan's dtype is read in place and not checked for NaN. The function returns
         NotImplemented for anything else, and for numbers that have to be converted and are not
@@ -262,7 +263,7 @@ class Plan:
         used = inputs or tuple(v for v in order if v.op == "input")
         flat, program = self._program(used)
         limits = categories or (None,) * len(used)
-        said = [(str(v.name), limit) for v, limit in zip(used, limits, strict=True)]
+        said = [(str(v.name), v.shape[1], limit) for v, limit in zip(used, limits, strict=True)]
         function = _core.make_predictor(program, flat, said)
         if not self._followed:
             return function

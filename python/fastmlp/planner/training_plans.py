@@ -21,6 +21,7 @@ from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Parameters, Treatment
 from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
 from fastmlp.planner.results import Average, EpochsResult
+from fastmlp.planner.steppers import Fed, FollowedAverage, Stepper
 
 
 class UpdateRule(Protocol):
@@ -307,9 +308,7 @@ class TrainingPlan:
 
     def stepper(
         self,
-        X: Sequence[Node],
-        t: Node,
-        limits: tuple[float, float, bool],
+        fed: Fed,
         counter: Any,
         *,
         state: Sequence[Array],
@@ -318,51 +317,46 @@ class TrainingPlan:
         first_step: int,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-    ) -> Callable[[Any, Any, bool], Any] | None:
+        average: FollowedAverage | None = None,
+    ) -> Stepper | None:
         """Return single steps as a function of plain arrays, for loops in Python.
-
-        The function ``(X, t, alone)`` takes a step with all rows as one batch and returns the loss,
-        or None if it, the parameters or the state became NaN or infinite: these then are as before.
-        It returns NotImplemented, and has done nothing, if the step is none of those whose numbers
-        are given, if what it is given are not matrices of finite numbers that the core can read,
-        or if the work is so much that other threads shall run meanwhile, unless `alone` says that
-        none of them changes the parameters.
 
         Parameters
         ----------
-        X, t : Node
-            The inputs and the targets. X is given as one array where it is one node, else as a list
-            or tuple; vectors are taken for matrices of one column.
-        limits : (low, high, whole)
-            Between which numbers the targets are, ends included, and whether they are whole.
+        fed : Fed
+            What examples are fed to.
         counter : object
             Its attribute `steps` is the number of the next step, read and written.
         state, step_values, seed, first_step, clip_norm, clip_value
             As for `run_epochs`; numbers of at least two steps.
+        average : FollowedAverage, optional
+            That of the weights: the parameters are the trained ones during a step only.
 
         Returns
         -------
-        callable or None
-            None if the loss does not depend on all of X and t, or on more than these.
+        Stepper or None
+            None if the loss depends on more than what is fed.
         """
-        if len(self.inputs) != len(X) + 1 or set(self.inputs) != {*X, t}:
+        places = {node: place for place, node in enumerate(fed.nodes)}
+        if not set(self.inputs) <= set(places):
             return None
-        places = {node: place for place, node in enumerate(X)} | {t: -1}
         means, outputs = self._directions.arrays(state)
         fixed = values_of(self._scheduled, first_step, len(step_values), self.parameters.dtype)
         fixed += means
-        function: Callable[[Any, Any, bool], Any] = _core.make_stepper(
+        functions = _core.make_stepper(
             program=self._program,
             feeds=[*(None for _ in self.inputs), *fixed],
-            sources=[*(places[node] for node in self.inputs), *(-2 for _ in fixed)],
-            limits=limits,
+            sources=[*(places[node] for node in self.inputs), *(-1 for _ in fixed)],
+            **fed.described(),
             **self._updates(state, step_values, clip_norm, clip_value),
             first_step=first_step,
             seed=seed % WORD,
             outputs=outputs,
+            average=average,
+            assigned=[self.parameters.place(node) for node in self._assigned],
             counter=counter,
         )
-        return function
+        return Stepper(*functions)
 
     def loss_and_gradient(
         self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
@@ -385,12 +379,13 @@ class TrainingPlan:
         seed, step = seed % WORD, step % WORD
         means, outputs = self._directions.arrays(self.new_state())
         arrays += means
+        assigned = [self.parameters.place(node) for node in self._assigned]
 
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
             loss = self._program.run(arrays, rows, self._flat, outputs, seed, step, flat)
-            for node in self._assigned:  # what stands there is its new value
-                self.parameters.view(node, flat)[...] = 0
+            for begin, size in assigned:  # what stands there is its new value
+                flat[begin : begin + size] = 0
             return loss, flat
 
         return loss_and_gradient

@@ -29,6 +29,8 @@ class WeightAverage:
     ----------
     vector : ndarray
         The average, in the layout of the parameters.
+    trained : ndarray
+        Likewise the weights of the last step, while the parameters are the average.
     began : int
         The number of its first step.
 
@@ -55,7 +57,7 @@ class WeightAverage:
         self.vector = parameters.new_vector()
         self.vector[:] = parameters.flat
         self.began = step
-        self._trained: NDArray[Any] = parameters.flat.copy()  # to go on from, where they are saved
+        self.trained: NDArray[Any] = parameters.flat.copy()
         # What the parameters are: the average; either, the weights being saved; the weights.
         self._now: Literal["average", "saved", "trained"] = "average"
 
@@ -69,21 +71,21 @@ class WeightAverage:
         flat = self._parameters.flat
         if self._now == "average":
             for part in others:
-                self._trained[part] = self.vector[part] = flat[part]
+                self.trained[part] = self.vector[part] = flat[part]
             if not np.array_equal(flat, self.vector):
-                self._trained[:] = flat
+                self.trained[:] = flat
                 self.began = step
                 self.vector[:] = flat
             self._now = "saved"
         if self._now == "saved":
-            flat[:] = self._trained
+            flat[:] = self.trained
             self._now = "trained"
 
     def end(self) -> None:
         """Give the parameters the average; once more does no harm, after an interrupt too."""
         flat = self._parameters.flat
         if self._now == "trained":
-            self._trained[:] = flat
+            self.trained[:] = flat
             self._now = "saved"
         if self._now == "saved":
             flat[:] = self.vector
@@ -93,7 +95,7 @@ class WeightAverage:
         """Bring the vectors from this layout to the present one of the parameters."""
         new = self._parameters
         self.vector = new.put(self.vector, layout, new.new_vector())
-        self._trained = new.put(self._trained, layout, new.new_vector())
+        self.trained = new.put(self.trained, layout, new.new_vector())
 
     def parts(self, ema: float, first_step: int, count: int) -> NDArray[np.float64]:
         """Return how far each of the next steps brings the average to the weights."""
@@ -104,11 +106,11 @@ class WeightAverage:
 
     def state(self) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
         """Return numbers and vectors from which `restore` goes on, between steps."""
-        return {"began": self.began}, {"vector": self.vector, "trained": self._trained}
+        return {"began": self.began}, {"vector": self.vector, "trained": self.trained}
 
     def restore(self, numbers: dict[str, int], vectors: dict[str, NDArray[Any]]) -> None:
         """Take these for the average and the weights behind it; the parameters have the average."""
         self.began = int(numbers["began"])
         self.vector[:] = vectors["vector"]
-        self._trained[:] = vectors["trained"]
+        self.trained[:] = vectors["trained"]
         self._now = "average"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import schedules
 from fastmlp.networks import examples
 from fastmlp.training import turns
+from fastmlp.training.ahead import made_ahead
 from fastmlp.training.trainer import Trainer
 from fastmlp.training.warned import NonFiniteLossWarning
 
@@ -24,45 +24,8 @@ if TYPE_CHECKING:
     from fastmlp.networks.objectives import MeanObjective
     from fastmlp.optimizers import Update
     from fastmlp.planner.parameters import Parameters
-    from fastmlp.training.trainer import Compiled, OptimizerState
-
-
-# The numbers of so many steps are made ahead: it takes some 20 µs.
-STEPS_AHEAD = 256
-
-
-class StepsAhead(NamedTuple):
-    """Steps whose numbers are made already, as a function of the core.
-
-    Attributes
-    ----------
-    step : callable
-        See `TrainingPlan.stepper`.
-    state, optimizer, version, columns, first
-        What it holds for: the optimizer and its state, the version of the network, the columns of
-        the targets, and the number of the first step.
-    """
-
-    step: Callable[[Any, Any, bool], Any]
-    state: OptimizerState
-    optimizer: Update
-    version: int
-    columns: tuple[int, ...]
-    first: int
-
-
-def _schedules(optimizer: Update) -> list[Any]:
-    """Return the functions of steps among the settings of an optimizer and its groups."""
-    return [value for part in optimizer.parts() for value in vars(part).values() if callable(value)]
-
-
-def _lasts(schedule: Any) -> bool:
-    """Tell whether a schedule always gives the same numbers; a function of the user's may not."""
-    try:
-        schedules.config(schedule)
-    except ValueError:
-        return False
-    return True
+    from fastmlp.training.ahead import StepsAhead
+    from fastmlp.training.trainer import Compiled
 
 
 class StepTrainer(Trainer):
@@ -153,18 +116,18 @@ class StepTrainer(Trainer):
 
         Notes
         -----
-        Arrays of numbers go straight to the core, all but the first step and one in 256: a step of
-        a small network takes about a microsecond longer than one of `fit`. What takes some 50 µs
-        more: lists, tables, sparse matrices, one-hot rows, weights, indices of an embedding,
-        several outputs, an average of the weights, and schedules or losses that are functions or
-        classes of your own.
+        Arrays of numbers, one-hot rows, CSR matrices, weights, indices, and lists or dicts of such
+        go straight to the core, all but the first step and one in 256: a step of a small network
+        takes about a microsecond longer than one of `fit`. What takes some 50 µs more: lists of
+        numbers, tables, other sparse matrices, weights in an unusual unit, and schedules or losses
+        that are functions or classes of your own.
         """
         ahead = self._ahead
-        if sample_weight is None and ahead is not None and self._holds(ahead):
+        if ahead is not None and self._holds(ahead):
             turns.check(self._model, "step")
-            loss = ahead.step(X, t, False)
+            loss = ahead.step(X, t, sample_weight, False)
             if loss is NotImplemented:
-                loss = self._step_in_turn(X, t, None, ahead)
+                loss = self._step_in_turn(X, t, sample_weight, ahead)
         else:
             loss = self._step_in_turn(X, t, sample_weight, None)
         if loss is None:
@@ -186,7 +149,7 @@ class StepTrainer(Trainer):
         try:
             turn.take(self._model, nested=True)
             if ahead is not None and self._holds(ahead):  # now that no other thread steps
-                loss: float | None = ahead.step(X, t, True)
+                loss: float | None = ahead.step(X, t, sample_weight, True)
                 if loss is not NotImplemented:
                     return loss
             data = self._examples(X, t, sample_weight)
@@ -209,45 +172,23 @@ class StepTrainer(Trainer):
                     self.state = None  # its vectors are no longer those of the weights
             if result.non_finite:
                 return None
-            if sample_weight is None:
-                self._look_ahead(state, compiled, data)
+            self._look_ahead(compiled, data)
         finally:
             turn.live = False
         return float(result.scalars[0, 0])
 
-    def _look_ahead(self, state: OptimizerState, compiled: Compiled, data: Examples) -> None:
+    def _look_ahead(self, compiled: Compiled, data: Examples) -> None:
         """Prepare the next steps on data of this kind, unless they are prepared."""
-        ahead, optimizer, columns = self._ahead, self.optimizer, data.target_columns
-        if ahead is not None and columns == ahead.columns and self._holds(ahead):
-            used_up = not 0 <= state.steps - ahead.first < STEPS_AHEAD
-            if not used_up:
-                return
-        self._ahead = None
-        plan, loss = compiled.plan, self._objective.losses[0]
-        limits = loss.target_limits(self.network.outputs.columns[0], columns[0])
-        plain = (
-            len(data.targets) == 1
-            and all(limit is None for limit in self.network.index_limits)  # indices are looked at
-            and optimizer.ema is None
-            and all(_lasts(schedule) for schedule in [*plan.schedules, *_schedules(optimizer)])
-        )
-        if limits is None or not plain:
+        ahead = self._ahead
+        if ahead is not None and self._holds(ahead) and ahead.serves(data):
             return
-        how = self.steps_ahead(plan, STEPS_AHEAD)
-        del how["average"]
-        target = compiled.graph.targets[0]
-        step = plan.stepper(compiled.inputs, target, limits, state, seed=self._noise, **how)
-        if step is not None:
-            version, first = self.network.version, state.steps
-            self._ahead = StepsAhead(step, state, optimizer, version, columns, first)
+        self._ahead = None
+        losses, state = self._objective.losses, self.state_of(self.optimizer)
+        self._ahead = made_ahead(self, losses, state, compiled, data, self._noise)
 
     def _holds(self, ahead: StepsAhead) -> bool:
         """Tell whether steps made ahead are still those to come."""
-        return (
-            self.state is ahead.state
-            and self.optimizer is ahead.optimizer
-            and self.network.version == ahead.version
-        )
+        return ahead.hold(self.state, self.optimizer, self.network.version)
 
     def loss_and_gradient(
         self, X: Any, t: Any, sample_weight: Any = None
@@ -291,16 +232,26 @@ class StepTrainer(Trainer):
         True
         """
         turns.check(self._model, "loss_and_gradient")
-        evaluate = self._loss_function(self._examples(X, t, sample_weight))
+        ahead = self._ahead
+        if ahead is not None and self._holds(ahead):
+            found = ahead.loss_and_gradient(X, t, sample_weight)
+            if found is not NotImplemented:
+                return found  # type: ignore[no-any-return]
+        data = self._examples(X, t, sample_weight)
+        evaluate = self._loss_function(data)
         state = self._present_state()
         average = None if state is None else state.average
         if average is None:
-            return evaluate()
-        try:
-            average.begin(self.steps, self.untouched())
-            return evaluate()
-        finally:
-            average.end()
+            found = evaluate()
+        else:
+            try:
+                average.begin(self.steps, self.untouched())
+                found = evaluate()
+            finally:
+                average.end()
+        if state is None or state.optimizer is self.optimizer:  # else the next step decides
+            self._look_ahead(self.compiled(self._objective, self.optimizer, data), data)
+        return found
 
     def views(self, vector: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return the part of each parameter in a vector such as a gradient, by their names.
