@@ -21,8 +21,8 @@ constexpr Index kMaxElements = Index(1) << (sizeof(void*) == 8 ? 45 : 26);
 // begin, end, rule, column, decays
 using GroupTuple = std::tuple<Index, Index, std::string, Index, bool>;
 
-// offset, inputs, units, limit
-using BoundTuple = std::tuple<Index, Index, Index, double>;
+// offset, inputs, units, limit, by_rows
+using BoundTuple = std::tuple<Index, Index, Index, double, bool>;
 
 // A training of one member, with what it refers to.
 template <class T>
@@ -308,7 +308,7 @@ class PyProgram {
     Index end = 0;
     for (const BoundTuple& t : given) {
       NormBound b;
-      std::tie(b.offset, b.inputs, b.units, b.limit) = t;
+      std::tie(b.offset, b.inputs, b.units, b.limit, b.by_rows) = t;
       if (b.offset < end || b.offset > n || b.inputs < 1 || b.units < 1 ||
           b.units > (n - b.offset) / b.inputs)
         fail("max_norms: expected matrices among " + std::to_string(n) +

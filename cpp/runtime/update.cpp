@@ -71,32 +71,36 @@ double scaled_norm(Index n, const T* w, Index stride) {
 
 // w ← w · min(1, c / ‖w‖) for the weights into each unit of this thread's part. A unit's squares
 // are added up by one thread, in the order of the inputs. What is not finite stays.
-template <class T>
+template <bool kByRows, class T>
 void keep_in(const NormBound& bound, T* weights, int thread, int threads) {
   constexpr double kSmall = 1e-140;  // its square is a normal number
+  const Index down = kByRows ? 1 : bound.units, across = kByRows ? bound.inputs : 1;
   T* const w = weights + bound.offset;
   const Range mine = part(bound.units, kBoundGrain, thread, threads);
   for (Index first = mine.begin; first < mine.end; first += kBoundBlock) {
     const Index count = std::min(kBoundBlock, mine.end - first);
     double sums[kBoundBlock] = {};
     for (Index i = 0; i < bound.inputs; ++i) {
-      const T* const row = w + i * bound.units + first;
-      for (Index u = 0; u < count; ++u) sums[u] += double(row[u]) * double(row[u]);
+      const T* const row = w + i * down + first * across;
+      for (Index u = 0; u < count; ++u) {
+        const double x = double(row[kByRows ? u * across : u]);
+        sums[u] += x * x;
+      }
     }
     T factors[kBoundBlock];
     bool all_inside = true;
     for (Index u = 0; u < count; ++u) {
       const bool exact = sums[u] < kUnbounded && bound.limit > kSmall;
       const double norm =
-          exact ? std::sqrt(sums[u]) : scaled_norm(bound.inputs, w + first + u, bound.units);
+          exact ? std::sqrt(sums[u]) : scaled_norm(bound.inputs, w + (first + u) * across, down);
       const bool inside = !(norm > bound.limit && norm < kUnbounded);
       factors[u] = inside ? T(1) : T(bound.limit / norm);
       all_inside = all_inside && inside;
     }
     if (all_inside) continue;
     for (Index i = 0; i < bound.inputs; ++i) {
-      T* const row = w + i * bound.units + first;
-      for (Index u = 0; u < count; ++u) row[u] *= factors[u];
+      T* const row = w + i * down + first * across;
+      for (Index u = 0; u < count; ++u) row[kByRows ? u * across : u] *= factors[u];
     }
   }
 }
@@ -141,7 +145,12 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
   }
   if (updates.bounds.empty()) return;
   if (threads > 1) worker.wait();
-  for (const NormBound& bound : updates.bounds) keep_in(bound, w, worker.thread, threads);
+  for (const NormBound& bound : updates.bounds) {
+    if (bound.by_rows)
+      keep_in<true>(bound, w, worker.thread, threads);
+    else
+      keep_in<false>(bound, w, worker.thread, threads);
+  }
   if (!updates.average) return;
   if (threads > 1) worker.wait();
   for (const Group& group : updates.groups) {

@@ -50,11 +50,12 @@ struct Group {
   const Rule& format() const { return kRules[int(rule)]; }
 };
 
-// A matrix of weights, stored (inputs, units), whose columns are brought back to a norm of at most
-// `limit` after each step.
+// A matrix of weights, stored (inputs, units) or (units, inputs) if by_rows, of which the weights
+// into each unit are brought back to a norm of at most `limit` after each step.
 struct NormBound {
   Index offset = 0, inputs = 0, units = 0;
   double limit = kUnbounded;
+  bool by_rows = false;
 };
 
 template <class T>

@@ -70,7 +70,7 @@ class _Program:
         parts: NDArray[np.float64] | None = None,
         outputs: Sequence[_Array] = (),
         sums: NDArray[np.float64] | None = None,
-        max_norms: Sequence[tuple[int, int, int, float]] = (),  # offset, inputs, units, limit
+        max_norms: Sequence[tuple[int, int, int, float, bool]] = (),  # …, units, limit, by_rows
     ) -> JobF32 | JobF64: ...
     def train_each(self, jobs: Sequence[JobF32 | JobF64]) -> list[tuple[int, int, bool]]: ...
     # Of each: epochs and steps done, whether the loss was not finite; after Ctrl-C in its `done`.
@@ -117,7 +117,7 @@ def make_stepper(
     seed: int,
     clip_norm: float,
     clip_value: float,
-    max_norms: Sequence[tuple[int, int, int, float]],
+    max_norms: Sequence[tuple[int, int, int, float, bool]],
     outputs: Sequence[_Array],
     average: tuple[_Array, _Array, NDArray[np.float64]] | None,  # it, what is trained, parts
     assigned: Sequence[tuple[int, int]],  # parts of the gradient that are none: begin, size

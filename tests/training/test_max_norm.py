@@ -226,11 +226,92 @@ def test_a_bound_that_is_none_is_an_error(limit, error):
         ParameterSpec("weights", "W", (2, 3), fm.initializers.get("zeros"), max_norm=limit)
 
 
+INDICES = np.column_stack([np.arange(40) % 7, np.arange(40) % 300])
+
+
+def tables(max_norm=None, dtype="float64"):
+    layers = [fm.Embedding([7, 300], [3, 5], max_norm=max_norm), fm.Dense(3, "softmax")]
+    return fm.Sequential(layers, input_columns=2, seed=0, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_tables_are_kept_at_their_norm(dtype):
+    optimizer = fm.AdamW(0.05, ema=0.8)
+    expected, model = tables(None, dtype), tables(1.5, dtype)
+    trainer, average = expected.trainer(optimizer=fm.AdamW(0.05)), None
+    for number in range(6):
+        trainer.step(INDICES, T)
+        for table in expected.layers[0].weights:
+            table[...] = projected(table, 1.5)
+        w = expected.parameters.flat
+        average = w.copy() if number == 0 else 0.8 * average + (1 - 0.8) * w
+    model.fit(INDICES, T, optimizer=optimizer, epochs=6, batch_size=40, shuffle=False)
+    rtol = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(model.parameters.flat, average, rtol=rtol, atol=1e-7)
+    assert max(np.linalg.norm(w, axis=1).max() for w in model.layers[0].weights) < 1.5001
+    assert np.linalg.norm(expected.layers[0].weights[1], axis=1).max() > 1.4999
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_rows_of_large_tables_are_the_same_on_any_number_of_threads(threads):
+    def run():
+        layers = [fm.Embedding(3001, 9, max_norm=2.0), fm.Dense(3, "softmax")]
+        model = fm.Sequential(layers, input_columns=1, seed=0, dtype="float32")
+        rows = np.random.default_rng(0).integers(3001, size=3000)
+        model.fit(rows, rows % 3, batch_size=1500, epochs=2, seed=0, optimizer=fm.SGD(1.0))
+        return model.parameters.flat
+
+    before = _core.get_num_threads()
+    try:
+        _core.set_num_threads(1)
+        expected = run()
+        _core.set_num_threads(threads)
+        np.testing.assert_array_equal(run(), expected)
+    finally:
+        _core.set_num_threads(before)
+
+
+def test_weights_of_numeric_embeddings_are_kept_at_their_norm():
+    layers = [fm.NumericEmbedding(4, max_norm=0.3), fm.Dense(3, "softmax")]
+    model = fm.Sequential(layers, input_columns=6, seed=0)
+    model.fit(X, T, optimizer=fm.Adam(0.05), epochs=5)
+    found = norms(model)
+    assert found.shape == (24,)
+    assert found.max() <= 0.3 * (1 + 1e-6)
+    model.layers[0].max_norm = None
+    model.fit(X, T, optimizer=fm.Adam(0.05), epochs=5)
+    assert norms(model).max() > 0.3
+
+
+LAYERS = {
+    "embedding": lambda **more: fm.Embedding(7, 2, **more),
+    "numeric": lambda **more: fm.NumericEmbedding(2, **more),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_bounds_of_embeddings_are_saved_and_checked(kind, tmp_path):
+    model = fm.Sequential([LAYERS[kind](max_norm=0.5), fm.Dense(1)], input_columns=1, seed=0)
+    model.save(tmp_path / "m.safetensors")
+    for twin in (
+        fm.load(tmp_path / "m.safetensors"),
+        pickle.loads(pickle.dumps(model)),
+        model.copy(),
+    ):
+        assert twin.layers[0].max_norm == 0.5
+    assert "max_norm=0.5" in repr(model.layers[0])
+    assert "max_norm" not in LAYERS[kind]().settings()
+    for wrong, error in ((0, ValueError), (-1, ValueError), ("x", TypeError), (np.nan, ValueError)):
+        with pytest.raises(error, match="max_norm must be a"):
+            LAYERS[kind](max_norm=wrong)
+        with pytest.raises(error, match="max_norm must be a"):
+            model.layers[0].max_norm = wrong
+    with pytest.raises(ValueError, match="max_norm needs columns"):
+        fm.NumericEmbedding(None, "piecewise", edges=[[0, 1]], max_norm=1)
+
+
 def test_a_bound_of_what_is_no_parameter_is_an_error():
     W = g.parameter([[1.0]], "W")
     other = g.parameter([[1.0]], "V")
-    table = g.parameter([[1.0]], "E", by_rows=True)
-    with pytest.raises(ValueError, match=r"max_norms: .* is stored by rows"):
-        plan_training(g.sum(table), Parameters([table]), fm.SGD(), max_norms={table: 1.0})
     with pytest.raises(ValueError, match=r"max_norms: .* is not among the parameters"):
         plan_training(g.sum(W), Parameters([W]), fm.SGD(), max_norms={other: 1.0})

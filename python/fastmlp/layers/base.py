@@ -106,6 +106,12 @@ class Setting:
     fixed: str = ""
 
 
+# c of layers with weights, see `Dense`.
+MAX_NORM = Setting(
+    lambda value: None if value is None else _checks.real(value, "max_norm", above=0)
+)
+
+
 # What the base itself keeps: where a layer belongs.
 _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 

@@ -10,7 +10,14 @@ from fastmlp import graph as g
 from fastmlp._checks import choice, flag, integer, real
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import (
+    MAX_NORM,
+    Layer,
+    ParameterSpec,
+    Setting,
+    array_of,
+    only_input,
+)
 
 _SHAPE = "the shape of its weights depends on it, make a new model"
 _DRAWN = "its weights have been drawn, assign them"
@@ -92,9 +99,7 @@ class Dense(Layer):
         "shared": Setting(lambda value: _checked_shared(value), _SHAPE),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
         "l1": Setting(lambda value: None if value is None else real(value, "l1", at_least=0)),
-        "max_norm": Setting(
-            lambda value: None if value is None else real(value, "max_norm", above=0)
-        ),
+        "max_norm": MAX_NORM,
     }
 
     weights = array_of("weights", "W, (units, inputs)")

@@ -11,7 +11,15 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Array, Layer, ParameterSpec, Setting, Symbol, only_input
+from fastmlp.layers.base import (
+    MAX_NORM,
+    Array,
+    Layer,
+    ParameterSpec,
+    Setting,
+    Symbol,
+    only_input,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,6 +47,9 @@ class Embedding(Layer):
     initializer
         What the tables are drawn from, see `initializers.get`. By default the standard normal
         distribution, as in PyTorch; Keras's is ``"uniform"``.
+    max_norm
+        c: after each step of a fit every row w of the tables becomes w · min(1, c / ‖w‖). PyTorch's
+        does so before a step, to the rows that it reads. None is no bound.
     name
         What summaries and files call it; embedding_1, embedding_2, … by default.
     trainable
@@ -47,14 +58,18 @@ class Embedding(Layer):
     Raises
     ------
     ValueError, TypeError
-        If a number is no whole number of at least 1, the sequences differ in length, or it is
-        called with anything but an `Input`.
+        If a number is no whole number of at least 1, the sequences differ in length, `max_norm` is
+        not more than 0, or it is called with anything but an `Input`.
 
     Notes
     -----
     The parameters are ``weights`` (categories, columns), or ``weights_1``, ``weights_2``, … where
     `categories` is a sequence. Their role is ``"embedding"``: an l2 penalty leaves them alone. The
     derivative by the indices is 0.
+
+    The gradient of a table is dense: a step goes through all of its rows, those that no index of
+    the batch names too, as PyTorch's does without ``sparse=True``. So a step costs time by the size
+    of the tables, and moments and decay move every row in each step.
 
     Examples
     --------
@@ -72,6 +87,7 @@ class Embedding(Layer):
         ),
         "columns": Setting(lambda value: _one_or_several(value, "columns", None), _SHAPE),
         "initializer": Setting(lambda value: initializers.get(value, "initializer"), _DRAWN),
+        "max_norm": MAX_NORM,
     }
 
     def __init__(
@@ -80,6 +96,7 @@ class Embedding(Layer):
         columns: int | Sequence[int],
         *,
         initializer: str | Initializer | float = "normal",
+        max_norm: float | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -87,6 +104,7 @@ class Embedding(Layer):
         self.categories: int | tuple[int, ...] = categories  # type: ignore[assignment]
         self.columns: int | tuple[int, ...] = columns  # type: ignore[assignment]
         self.initializer: Initializer = initializer  # type: ignore[assignment]
+        self.max_norm = max_norm
         self._tables()
 
     def _tables(self) -> list[tuple[int, int]]:
@@ -169,7 +187,9 @@ class Embedding(Layer):
         names = self._names()
         symbols = ["E"] if len(names) == 1 else [f"E{i}_" for i in range(1, len(names) + 1)]
         return tuple(
-            ParameterSpec(name, symbol, shape, self.initializer, role="embedding")
+            ParameterSpec(
+                name, symbol, shape, self.initializer, role="embedding", max_norm=self.max_norm
+            )
             for name, symbol, shape in zip(names, symbols, self._tables(), strict=True)
         )
 
@@ -189,6 +209,8 @@ class Embedding(Layer):
             "categories": plain(self.categories),
             "columns": plain(self.columns),
             "initializer": self.initializer.config(),
+            # Files without it are read by older versions.
+            **({} if self.max_norm is None else {"max_norm": self.max_norm}),
         }
 
     @classmethod
@@ -201,7 +223,8 @@ class Embedding(Layer):
 
     def _arguments(self) -> list[str]:
         saved = self.settings()
-        return [str(saved["categories"]), str(saved["columns"])]
+        said = [str(saved["categories"]), str(saved["columns"])]
+        return said if self.max_norm is None else [*said, f"max_norm={self.max_norm:g}"]
 
 
 def _one_or_several(value: Any, name: str, at_most: int | None) -> int | tuple[int, ...]:

@@ -16,7 +16,14 @@ from fastmlp.data import arrays
 from fastmlp.graph.shapes import multiple
 from fastmlp.initializers import Normal, Uniform, Zeros
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import (
+    MAX_NORM,
+    Layer,
+    ParameterSpec,
+    Setting,
+    array_of,
+    only_input,
+)
 from fastmlp.layers.dense import activated
 
 if TYPE_CHECKING:
@@ -63,6 +70,8 @@ class NumericEmbedding(Layer):
         Whether x stands in front of the result.
     l2
         λ of ½λ‖W‖² for this layer. None takes that of the fit, whose l1 holds for W too.
+    max_norm
+        c, the largest norm of the weights into each number of an eⱼ, see `Dense`. None is no bound.
     name
         What summaries and files call it; numericembedding_1, … by default.
     trainable
@@ -121,6 +130,7 @@ class NumericEmbedding(Layer):
         "linear": Setting(lambda v: flag(v, "linear"), _SHAPE),
         "keep": Setting(lambda v: flag(v, "keep"), _SHAPE),
         "l2": Setting(lambda v: None if v is None else real(v, "l2", at_least=0)),
+        "max_norm": MAX_NORM,
     }
 
     weights = array_of("weights", "W, (n·d, m)")
@@ -142,6 +152,7 @@ class NumericEmbedding(Layer):
         linear: bool = False,
         keep: bool = False,
         l2: float | None = None,
+        max_norm: float | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -156,6 +167,7 @@ class NumericEmbedding(Layer):
         self.linear = linear
         self.keep = keep
         self.l2 = l2
+        self.max_norm = max_norm
         self._check_kind()
 
     def _check_kind(self) -> None:
@@ -182,6 +194,7 @@ class NumericEmbedding(Layer):
                 "activation": self.activation.name != "identity",
                 "linear": self.linear,
                 "l2": self.l2 is not None,
+                "max_norm": self.max_norm is not None,
             }
             for name, given in idle.items():
                 if given:
@@ -251,7 +264,10 @@ class NumericEmbedding(Layer):
                 specs.append(ParameterSpec("shifts", "p", row, Uniform(math.pi), role="bias"))
         within = Uniform(1 / math.sqrt(d if self.linear else m))
         weights = Zeros() if self.linear else within
-        specs.append(ParameterSpec("weights", "W", (n * d, m), weights, self.l2, l1=None))
+        W = ParameterSpec(
+            "weights", "W", (n * d, m), weights, self.l2, l1=None, max_norm=self.max_norm
+        )
+        specs.append(W)
         if self.linear:
             specs.append(ParameterSpec("slopes", "a", (1, n * d), within, role="scale"))
         specs.append(ParameterSpec("biases", "b", (1, n * d), within, role="bias"))
@@ -329,13 +345,15 @@ class NumericEmbedding(Layer):
             "linear": self.linear,
             "keep": self.keep,
             "l2": self.l2,
+            # Files without it are read by older versions.
+            **({} if self.max_norm is None else {"max_norm": self.max_norm}),
         }
 
     def _arguments(self) -> list[str]:
         said = [str(self.columns), repr(self.kind)]
         if self.activation.name != "identity":
             said.append(f"activation={self.activation.name!r}")
-        for name in ("frequencies", "scale", "l2"):
+        for name in ("frequencies", "scale", "l2", "max_norm"):
             value = getattr(self, name)
             if value is not None:
                 said.append(f"{name}={value:g}")

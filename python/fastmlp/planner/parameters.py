@@ -62,6 +62,7 @@ class Bound(NamedTuple):
     inputs: int
     units: int
     limit: float
+    by_rows: bool
 
 
 def layout_of(nodes: Iterable[Node]) -> tuple[dict[Node, int], int]:
@@ -207,13 +208,16 @@ class Parameters:
 
     def bounds(self, max_norms: Mapping[Node, float]) -> list[Bound]:
         """Return where the matrices lie whose rows have a norm of at most a limit."""
-        for node in max_norms:
-            if node.attrs.get("by_rows"):
-                raise ValueError(f"max_norms: {node!r} is stored by rows, expected by columns")
+        found = [(node, max_norms[node]) for node in self.nodes if node in max_norms]
         return [
-            Bound(self.offsets[node], node.shape[1], int(node.shape[0]), max_norms[node])
-            for node in self.nodes
-            if node in max_norms
+            Bound(
+                self.offsets[node],
+                node.shape[1],
+                int(node.shape[0]),
+                limit,
+                bool(node.attrs.get("by_rows")),
+            )
+            for node, limit in found
         ]
 
     def own(self) -> None:
