@@ -179,12 +179,14 @@ class Predicting(Differentiable):
         plan, nodes = self._random_plan()
         draws = [result[None] if samples is None else result for result in results]
         written = dict(zip(nodes, draws, strict=True))
-        state = None if self._trainer is None else self._trainer.state
+        trainer = self._trainer
+        state = None if trainer is None else trainer.state
         plan.run_each(
             feeds,
             out=[written[node] for node in plan.outputs],
             seeds=seeds,
             step=0 if state is None else state.steps,
+            starts=() if trainer is None else trainer.starts(plan.schedules),
         )
         _complete(nodes, draws, written)
         return network.outputs.arrange(results)

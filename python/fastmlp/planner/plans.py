@@ -13,7 +13,7 @@ from fastmlp.data.arrays import KINDS, output, readable
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import Array, Node, topological_order
-from fastmlp.graph.ops.scheduled import values_of
+from fastmlp.graph.ops.scheduled import Starts, values_of
 from fastmlp.graph.shapes import number_of_rows, per_example
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
@@ -104,6 +104,12 @@ class Plan:
             self._programs[fed] = known
         return known
 
+    @property
+    def schedules(self) -> list[Any]:
+        """The functions of steps in the graph."""
+        order = topological_order(self.outputs)
+        return [node.attrs["function"] for node in order if node.op == "scheduled"]
+
     def run(
         self,
         feeds: Mapping[Node, ArrayLike | CompressedRows],
@@ -160,6 +166,7 @@ class Plan:
         out: Sequence[Array],
         seeds: Sequence[int],
         step: int = 0,
+        starts: Starts = (),
     ) -> None:
         """Compute the outputs once for each of some seeds, from the same feeds.
 
@@ -173,9 +180,11 @@ class Plan:
             Where to write each output: (seeds, rows, columns), C-contiguous, of the plan's dtype.
         seeds : sequence of int
             Of the random numbers.
+        starts : sequence of (function, int)
+            From which step on functions that are scheduled count; others from 0.
         """
         check_mapping(feeds)
-        flat, program, arrays, count = self._prepared(feeds, step)
+        flat, program, arrays, count = self._prepared(feeds, step, starts)
         shapes, dtype = self._shapes(count), self.parameters.dtype
         for given, shape in zip(out, shapes, strict=True):
             output(given, (len(seeds), *shape), dtype)
@@ -215,7 +224,7 @@ class Plan:
         return dict(zip(self.outputs, found, strict=True))
 
     def _prepared(
-        self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int
+        self, feeds: Mapping[Node, ArrayLike | CompressedRows], step: int, starts: Starts = ()
     ) -> tuple[Array, Any, list[Any], int]:
         """Return vector and program for such feeds, these as it reads them, and how many rows."""
         order = self._order(frozenset(feeds))
@@ -223,7 +232,7 @@ class Plan:
         scheduled = tuple(v for v in order if v.op == "scheduled" and v not in matrices)
         flat, program = self._program((*matrices, *scheduled))
         arrays = [as_the_core_reads(matrix) for matrix in matrices.values()]
-        arrays += values_of(scheduled, step, 1, self.parameters.dtype)
+        arrays += values_of(scheduled, step, 1, self.parameters.dtype, starts)
         return flat, program, arrays, 1 if rows is None else rows
 
     def _shapes(self, rows: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from fastmlp.data.arrays import KINDS
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds
 from fastmlp.graph.node import Array, Node, topological_order
-from fastmlp.graph.ops.scheduled import values_of
+from fastmlp.graph.ops.scheduled import Starts, values_of
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.changes import Changes
 from fastmlp.planner.directions import Direction, Directions
@@ -216,6 +216,7 @@ class TrainingPlan:
         clip_value: float | None = None,
         sums: Array | None = None,
         parameters: Parameters | None = None,
+        starts: Starts = (),
     ) -> Any:
         """Return epochs of a training for `run_jobs`, all arguments checked.
 
@@ -246,10 +247,12 @@ class TrainingPlan:
             where the last one was, and its averages are those of the epoch so far.
         parameters : Parameters, optional
             What is trained instead of those of the plan, in the same layout.
+        starts : sequence of (function, int)
+            From which step on functions that are scheduled count; others from 0.
         """
         arrays, rows = self._arrays(feeds)
         steps = epochs * -(-rows // batch_size)
-        arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype)
+        arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype, starts)
         means, outputs = self._directions.arrays(state)
         return self._program.job(
             feeds=[*arrays, *means],
@@ -318,6 +321,7 @@ class TrainingPlan:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: FollowedAverage | None = None,
+        starts: Starts = (),
     ) -> Stepper | None:
         """Return single steps as a function of plain arrays, for loops in Python.
 
@@ -327,7 +331,7 @@ class TrainingPlan:
             What examples are fed to.
         counter : object
             Its attribute `steps` is the number of the next step, read and written.
-        state, step_values, seed, first_step, clip_norm, clip_value
+        state, step_values, seed, first_step, clip_norm, clip_value, starts
             As for `run_epochs`; numbers of at least two steps.
         average : FollowedAverage, optional
             That of the weights: the parameters are the trained ones during a step only.
@@ -341,7 +345,8 @@ class TrainingPlan:
         if not set(self.inputs) <= set(places):
             return None
         means, outputs = self._directions.arrays(state)
-        fixed = values_of(self._scheduled, first_step, len(step_values), self.parameters.dtype)
+        count, dtype = len(step_values), self.parameters.dtype
+        fixed = values_of(self._scheduled, first_step, count, dtype, starts)
         fixed += means
         functions = _core.make_stepper(
             program=self._program,
@@ -368,14 +373,19 @@ class TrainingPlan:
         return self.loss_function(feeds, seed=seed, step=step)()
 
     def loss_function(
-        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
+        self,
+        feeds: Mapping[Node, Array | CompressedRows],
+        *,
+        seed: int = 0,
+        step: int = 0,
+        starts: Starts = (),
     ) -> Callable[[], tuple[float, Array]]:
         """Return `loss_and_gradient` of these rows as a function without arguments.
 
         The feeds are checked once, here; the parameters are those at the time of each call.
         """
         arrays, rows = self._arrays(feeds)
-        arrays += values_of(self._scheduled, step, 1, self.parameters.dtype)
+        arrays += values_of(self._scheduled, step, 1, self.parameters.dtype, starts)
         seed, step = seed % WORD, step % WORD
         means, outputs = self._directions.arrays(self.new_state())
         arrays += means

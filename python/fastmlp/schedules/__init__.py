@@ -7,7 +7,8 @@ numbers are equal and a second `fit` knows that it continues the first one. A sc
 number is one too: ``0.1 * CosineDecay(1e-3, steps=1000)``.
 
 Besides learning rates, other numbers of a step may follow a schedule: ``Dropout(rate)``, and what
-else says so in its own description.
+else says so in its own description. Each counts from the first step that it was there in: one that
+takes the place of another between two fits begins with its step 0, while the moments stay.
 """
 
 from __future__ import annotations

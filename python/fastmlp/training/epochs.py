@@ -137,6 +137,11 @@ class Training:
         return self.history.epochs >= self.request.epochs or bool(self.history.stopped)
 
     @property
+    def schedules(self) -> list[Any]:
+        """The functions of steps among the settings of layers and losses."""
+        return self._plan.schedules
+
+    @property
     def waits(self) -> bool:
         """Whether the core has done something that is not written down yet."""
         return self._call is not None

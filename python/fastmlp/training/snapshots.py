@@ -79,6 +79,7 @@ def save(training: Training, described: dict[str, Any], path: Path) -> None:
         "stopped": training.history.stopped,
         "steps": state.steps,
         "began": state.began,
+        "starts": [start for _, start in state.starts],
         "orders": request.orders.state if isinstance(request.orders, Shuffled) else None,
         "noise": training.noise,
         "passes": None if request.stream is None else request.stream.stream.passes,
@@ -121,6 +122,9 @@ def restore(training: Training, described: dict[str, Any], path: Path) -> None:
     ):
         parameters.put_part(nodes, vector, own)
     state.steps, state.began = int(numbers["steps"]), int(numbers["began"])
+    schedules = training.schedules
+    starts = numbers.get("starts") or [0] * len(schedules)  # older ones counted from 0
+    state.starts = list(zip(schedules, map(int, starts), strict=True))
     if state.average is not None:
         averages = {
             name: parameters.put_part(nodes, vector, parameters.flat.copy())

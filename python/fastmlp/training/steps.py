@@ -340,7 +340,13 @@ class StepTrainer(Trainer):
     def _loss_function(self, data: Examples) -> Callable[[], tuple[float, NDArray[Any]]]:
         """Return J and its gradient of some rows, as a function of the present parameters."""
         compiled = self.compiled(self._objective, self.optimizer, data)
-        return compiled.plan.loss_function(compiled.feeds(data), seed=self._noise, step=self.steps)
+        plan = compiled.plan
+        return plan.loss_function(
+            compiled.feeds(data),
+            seed=self._noise,
+            step=self.steps,
+            starts=self.starts(plan.schedules),
+        )
 
     def _examples(self, X: Any, t: Any, sample_weight: Any) -> Examples:
         network, dtype = self.network, self.parameters.dtype

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import planner
+from fastmlp.graph.ops.scheduled import start_of
 from fastmlp.networks import signal
 from fastmlp.planner.parameters import Parameters, Treatment
 from fastmlp.planner.results import Average
@@ -17,9 +18,12 @@ from fastmlp.training.plans import Plans
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from fastmlp.graph.node import Node
+    from fastmlp.graph.ops.scheduled import Starts
     from fastmlp.networks.examples import Examples
     from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
@@ -44,6 +48,8 @@ class OptimizerState:
         How many steps were taken.
     began : int
         After how many steps the present learning rates began: schedules count from there.
+    starts : sequence of (function, int)
+        Likewise for each schedule of layers and losses.
     average : WeightAverage or None
         That of the weights, if the optimizer has one.
     """
@@ -53,6 +59,7 @@ class OptimizerState:
     steps: int = 0
     began: int = 0
     average: WeightAverage | None = None
+    starts: Starts = ()
 
 
 @dataclass(frozen=True)
@@ -254,6 +261,12 @@ class Trainer:
                     state.average.move(old)
         return state
 
+    def starts(self, schedules: Sequence[Any]) -> Starts:
+        """Return from which step on each schedule in a graph counts: the first that it was in."""
+        state = self.state
+        known, now = ((), 0) if state is None else (state.starts, state.steps)
+        return [(schedule, start_of(schedule, known, now)) for schedule in schedules]
+
     def untouched(self) -> list[slice]:
         """Return the parts of the vector that no step changes."""
 
@@ -278,6 +291,7 @@ class Trainer:
         values = self.updates_of(optimizer).step_values(
             state.steps, count, state.began, rate_factor
         )
+        state.starts = self.starts(plan.schedules)
         mean = None
         if average is not None and optimizer.ema is not None:
             average.begin(state.steps, self.untouched())
@@ -287,6 +301,7 @@ class Trainer:
             "state": state.vectors[: plan.vectors],
             "step_values": values[:, : plan.columns],
             "first_step": state.steps,
+            "starts": state.starts,
             "average": mean,
             "clip_norm": optimizer.clip_norm,
             "clip_value": optimizer.clip_value,

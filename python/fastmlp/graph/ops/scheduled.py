@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -85,9 +85,24 @@ def numbers(
     return result
 
 
-def values_of(nodes: Sequence[Node], first_step: int, count: int, dtype: DTypeLike) -> list[Array]:
+# Functions of steps, and the number of the step from which each counts.
+Starts: TypeAlias = "Sequence[tuple[Callable[[NDArray[np.int64]], Any], int]]"
+
+
+def start_of(function: Callable[..., Any], starts: Starts, default: int) -> int:
+    """Return the number of the step from which a function counts, `default` if it is not known."""
+    return next((n for known, n in starts if known is function or known == function), default)
+
+
+def values_of(
+    nodes: Sequence[Node], first_step: int, count: int, dtype: DTypeLike, starts: Starts = ()
+) -> list[Array]:
     """Return the values of scheduled nodes for `count` steps, (count, 1) each."""
     if not nodes:
         return []
     steps = np.arange(first_step, first_step + count, dtype=np.int64)
-    return [numbers(steps=steps, **node.attrs).astype(dtype)[:, None] for node in nodes]
+    counted = [steps - start_of(node.attrs["function"], starts, 0) for node in nodes]
+    return [
+        numbers(steps=each, **node.attrs).astype(dtype)[:, None]
+        for node, each in zip(nodes, counted, strict=True)
+    ]
