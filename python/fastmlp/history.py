@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class History(dict[str, list[float]]):
     that are no averages ("auc", see `fastmlp.metrics`) are taken after the epoch, without dropout,
     for both. Where that was interrupted after an epoch, they are NaN.
 
+    Copies and pickles keep all of it, those of a model that of its last fit, too. What writes a
+    dict as its items alone (JSON, skops) keeps the numbers and, of metrics of fastmlp,
+    `higher_is_better`: write `config()`.
+
     Examples
     --------
     >>> history = History(["loss"])
@@ -51,6 +55,42 @@ class History(dict[str, list[float]]):
         given = names if isinstance(names, Mapping) else {}
         self.higher_is_better = {name: given.get(name, False) for name in names}
         self.stopped: str | None = None
+
+    def __setitem__(self, name: str, values: list[float]) -> None:
+        known: dict[str, bool] = vars(self).setdefault("higher_is_better", {})
+        if name not in known:  # as where only the numbers were kept
+            known[name] = _higher_is_better(name)
+        super().__setitem__(name, values)
+
+    def copy(self) -> History:
+        """Return a record with lists of its own."""
+        return History.from_config(self.config())
+
+    def config(self) -> dict[str, Any]:
+        """Return what `from_config` makes the same record of: dicts, lists, numbers and texts."""
+        return {
+            "numbers": {name: list(values) for name, values in self.items()},
+            "higher_is_better": dict(self.higher_is_better),
+            "stopped": self.stopped,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> History:
+        """Return the record of which `config` has told.
+
+        Examples
+        --------
+        >>> history = History({"accuracy": True})
+        >>> history.append({"accuracy": 0.5})
+        >>> twin = History.from_config(history.config())
+        >>> twin == history, twin.higher_is_better
+        (True, {'accuracy': True})
+        """
+        made = cls(config["higher_is_better"])
+        for name, values in config["numbers"].items():
+            made[name] = list(values)
+        made.stopped = config["stopped"]
+        return made
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
@@ -88,3 +128,13 @@ class History(dict[str, list[float]]):
         plural = "" if self.epochs == 1 else "s"
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
         return f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"
+
+
+def _higher_is_better(name: str) -> bool:
+    """Tell whether more of a quantity is better, by the metric of its name, if there is one."""
+    from fastmlp import metrics
+
+    try:
+        return metrics.get(name.removeprefix("val_")).higher_is_better
+    except (TypeError, ValueError):
+        return False

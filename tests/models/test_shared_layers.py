@@ -273,16 +273,53 @@ def test_a_copy_has_the_parameters_of_its_own_network_and_shares_nothing(how):
     assert same(weights(twin), weights(classifier))
 
 
-def test_models_copied_together_share_nothing():
-    a = Autoencoder()
-    pair = a.model, a.encoder()
-    one, other = copy.deepcopy(pair)
-    assert not set(one.layers) & set(other.layers)
-    np.testing.assert_array_equal(other.predict(X), pair[1].predict(X))
-    np.testing.assert_array_equal(one.predict(X), pair[0].predict(X))
-    before = weights(other)
-    fit(one)
-    assert same(weights(other), before)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_models_copied_together_share_what_they_shared_and_no_more(dtype, order):
+    a = Autoencoder(dtype)
+    models = [a.model, a.encoder(), a.classifier()]
+    fit(models[0])
+    found = copy.deepcopy([models[i] for i in order])
+    twins = dict(zip(order, found, strict=True))
+    before = [weights(model) for model in models]
+    for i, model in enumerate(models):
+        np.testing.assert_array_equal(twins[i].predict(X), model.predict(X))
+        assert twins[i].parameters is twins[0].parameters
+        assert not set(twins[i].layers) & set(model.layers)
+    assert twins[1].layers == twins[0].layers[:2] == twins[2].layers[:2]
+    fit(twins[0])
+    np.testing.assert_array_equal(twins[0].activations(X)["dense_2"], twins[1].predict(X))
+    assert all(map(same, map(weights, models), before))
+    given = {"model": a.model, "same": a.model}
+    twin = copy.deepcopy(given)
+    assert twin["model"] is twin["same"] is not a.model
+
+
+def test_layers_of_a_sequential_that_is_not_built_stay_shared_in_a_copy():
+    layer = fm.Dense(6, "tanh")
+    model = fm.Sequential([layer, layer, fm.Dense(1)], seed=0)
+    for how in COPIES.values():
+        twin = how(model)
+        twin.build(6)
+        assert len(twin.get_weights()) == 4
+        assert twin.layers[0] is not layer
+
+
+@pytest.mark.parametrize("how", [*COPIES, "file"])
+def test_a_layer_that_stands_in_two_places_does_so_in_twins(how, tmp_path):
+    x = fm.Input(6)
+    layer = fm.Dense(6, "tanh")
+    model = fm.Model(x, fm.Dense(1)(fm.concat([layer(x), layer(layer(x))])), seed=0)
+    if how == "file":
+        model.save(tmp_path / "m.safetensors")
+        twin = fm.load(tmp_path / "m.safetensors")
+    else:
+        twin = COPIES[how](model)
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    assert len(twin.get_weights()) == len(model.get_weights()) == 4
+    fit(twin)
+    fit(model)
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])

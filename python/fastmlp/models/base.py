@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp._checks import is_ours
+from fastmlp.history import History
 from fastmlp.models import sharing, states
 from fastmlp.models.habits import ASSIGNED, ATTRIBUTES
 from fastmlp.models.states import NOT_BUILT, ModelState
@@ -219,8 +220,13 @@ class Owner:
     def copy(self) -> Self:
         """Return a model with the same layers and copies of the weights.
 
-        The state of the optimizer is not copied: the next `fit` of the copy starts it anew. Copies
-        share no layers with other models; nor do models from pickles, even of one, and from files.
+        The state of the optimizer is not copied: the next `fit` of the copy starts it anew.
+
+        A layer that stands in several places of a model does so in its copies, pickles and files.
+        Layers that several models share, as an encoder and its autoencoder do, stay shared where
+        these are copied or pickled together, by one call of `copy.deepcopy` or of `pickle.dumps`
+        for a list or an object that holds all of them. They are not where each is copied, pickled
+        or saved by itself, nor in files of skops.
 
         Examples
         --------
@@ -237,7 +243,10 @@ class Owner:
     __copy__ = copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
+        turns.check(self, "copy")
+        twin = memo[id(self)] = object.__new__(type(self))
+        twin._restore(self._state().copied(memo))
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         turns.check(self, "pickling")
@@ -257,6 +266,7 @@ class Owner:
             objective=self._objective,
             waiting=self._waiting if network is None else [],
             network=network,
+            history=self.history.config() if isinstance(self.history, History) else None,
         )
 
     def _restore(self, state: ModelState) -> None:
@@ -266,6 +276,7 @@ class Owner:
         self._fits = state.fits
         self._objective = state.objective
         self._waiting = state.waiting
+        self.history = None if state.history is None else History.from_config(state.history)
         if state.network is not None:
             self._adopt(state.network)
 

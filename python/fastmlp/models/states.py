@@ -46,6 +46,8 @@ class ModelState:
         Layers of a `Sequential` that is not built yet; empty once there is a network.
     network : Network or None
         The values of its nodes are the weights.
+    history : dict or None
+        What `History.config` says of the last fit.
     """
 
     seed: int | None
@@ -55,15 +57,20 @@ class ModelState:
     objective: MeanObjective | None
     waiting: list[Layer | Input]
     network: Network | None
+    history: dict[str, Any] | None = None
 
-    def copied(self) -> ModelState:
-        """Return the state of a model with layers, weights and metadata of its own."""
+    def copied(self, memo: dict[int, Any] | None = None) -> ModelState:
+        """Return the state of a model with layers, weights and metadata of its own.
+
+        `memo` is that of a deep copy: layers that are in it already are shared.
+        """
+        memo = {} if memo is None else memo
         network = self.network
         return replace(
             self,
             metadata=copy.deepcopy(self.metadata),
-            waiting=[copy.copy(layer) for layer in self.waiting],
-            network=None if network is None else network.copy(weights=network.values()),
+            waiting=[_copied(layer, memo) for layer in self.waiting],
+            network=None if network is None else network.copied(memo),
         )
 
     def pickled(self) -> dict[str, Any]:
@@ -71,6 +78,13 @@ class ModelState:
         named = self.objective is not None and self.objective.has_names
         objective = self.objective if named else None
         return vars(replace(self, metadata=copy.deepcopy(self.metadata), objective=objective))
+
+
+def _copied(layer: Layer | Input, memo: dict[int, Any]) -> Layer | Input:
+    if id(layer) not in memo:
+        memo[id(layer)] = copy.copy(layer)
+    twin: Layer | Input = memo[id(layer)]
+    return twin
 
 
 def set_weights(network: Network, parameters: Parameters, weights: Sequence[ArrayLike]) -> None:

@@ -89,6 +89,19 @@ class Portable:
         made = replay(self.inputs, copied, self._structure.steps(), outputs)
         return type(self)(*made, seed=seed, weights=weights, dtype=dtype)  # type: ignore[call-arg]
 
+    def copied(self, memo: dict[int, Any]) -> Self:
+        """Return a network of copied layers with the same values of their parameters.
+
+        `memo` has layers that were copied before, by their id, as that of a deep copy: those of
+        another network, which this one shares then.
+        """
+        for layer in self.layers:
+            if id(layer) not in memo:
+                memo[id(layer)] = layer.copy()
+        layers = tuple(memo[id(layer)] for layer in self.layers)
+        made: Self = _unpickled(*self._parts(layers))
+        return made
+
     def difference(self, other: Portable) -> str:
         """Return in what another network differs from this one, values of parameters aside.
 
@@ -120,9 +133,13 @@ class Portable:
         return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, self._parts(self.layers)
+
+    def _parts(self, layers: tuple[Layer, ...]) -> tuple[Any, ...]:
+        """Return the arguments of `_unpickled` for these in the place of its layers."""
         structure = self._structure
         joined = structure.steps(), structure.outputs.described()
-        return _unpickled, (type(self), self.inputs, self.layers, *joined, self.values())
+        return type(self), self.inputs, layers, *joined, self.values()
 
     # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
     # is what a file holds of it: JSON values and arrays, no code.

@@ -1,0 +1,98 @@
+"""Histories keep all they know, wherever they and their models go."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from fastmlp.history import History
+
+RNG = np.random.default_rng(0)
+X, T = RNG.normal(size=(30, 3)), RNG.integers(2, size=30)
+
+
+def model():
+    made = fm.MLP([3, 4, 2], output="softmax", seed=0)
+    made.fit(
+        *(X, T),
+        epochs=9,
+        metrics=["accuracy", "auc"],
+        validation_data=(X, T),
+        callbacks=[lambda model, epoch, logs: epoch == 3],
+    )
+    return made
+
+
+def through_joblib(thing, path):
+    joblib = pytest.importorskip("joblib")
+    joblib.dump(thing, path)
+    return joblib.load(path)
+
+
+def through_skops(thing):
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    data = skops.dumps(thing)
+    return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
+
+
+WAYS = {
+    "copy": lambda thing, path: copy.copy(thing),
+    "method": lambda thing, path: thing.copy(),
+    "deepcopy": lambda thing, path: copy.deepcopy(thing),
+    "protocol 0": lambda thing, path: pickle.loads(pickle.dumps(thing, 0)),
+    "pickle": lambda thing, path: pickle.loads(pickle.dumps(thing)),
+    "joblib": through_joblib,
+}
+
+
+def assert_same(one, other):
+    assert type(one) is History
+    assert one == other
+    assert one.higher_is_better == other.higher_is_better
+    assert one.stopped == other.stopped
+    assert repr(one) == repr(other)
+    assert one.best_epoch == other.best_epoch
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_history_is_the_same_in_copies_and_pickles(how, tmp_path):
+    history = model().history
+    assert history.stopped
+    assert_same(WAYS[how](history, tmp_path / "h"), history)
+
+
+@pytest.mark.parametrize("how", [*WAYS, "skops"])
+def test_that_of_a_model_goes_with_it(how, tmp_path):
+    one = model()
+    twin = through_skops(one) if how == "skops" else WAYS[how](one, tmp_path / "m")
+    assert_same(twin.history, one.history)
+    assert twin.history is not one.history
+    twin.history["loss"].append(1.0)
+    assert one.history.epochs == 3
+    assert fm.MLP([3, 2], seed=0).copy().history is None
+
+
+def test_a_history_of_items_alone_knows_which_metrics_are_better():
+    history = model().history
+    alone = through_skops(history)
+    assert alone == history
+    assert alone.higher_is_better == history.higher_is_better
+    assert alone.higher_is_better["val_auc"] is True
+    assert alone.higher_is_better["val_loss"] is False
+    alone["mine"] = [1.0]
+    assert alone.higher_is_better["mine"] is False
+
+
+def test_what_config_says_makes_it_again():
+    history = model().history
+    said = json.loads(json.dumps(history.config()))
+    assert_same(History.from_config(said), history)
+
+
+def test_what_is_no_history_is_not_copied():
+    one = model()
+    one.history = {"loss": [1.0]}
+    assert one.copy().history is None
