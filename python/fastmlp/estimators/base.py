@@ -20,9 +20,11 @@ from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
 from fastmlp.data.weights import in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
+from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.exporting import Exported
 from fastmlp.estimators.trained import Trained
+from fastmlp.optimizers import LBFGS, Update
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             "array-like",
             callable,
         ],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "solver": [StrOptions(SOLVERS), Update, LBFGS],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
@@ -101,6 +103,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             if reals and isinstance(value, Integral):  # the largest are no floats any more
                 _checks.real(int(value), name)
         self._quantiles()
+        check_solver(self)
         as_callbacks(self.callbacks or [])
         for rate in np.atleast_1d(np.asarray(self.dropout, object)).tolist():
             _checks.real(rate, "dropout", at_least=0, below=1)
@@ -140,13 +143,18 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     ) -> None:
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        names = ("y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val", "class_weight")
+        names = ["y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val", "class_weight"]
+        names.append("loss")
         with as_before_unless_right(self, *names):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
             weight, exponent = checked_weight(sample_weight, X)
             weight = self._weighted_classes(y, weight, incremental)
             data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
-            held_out = self._check_validation(*validation, columns=data.target.shape[1])
+            columns = data.target.shape[1]
+            output = vars(self).get("out_activation_") if not first_pass else None
+            outputs = self._count_outputs(data.target)
+            check_loss(self._objective(), output or self._out_activation(), outputs, columns)
+            held_out = self._check_validation(*validation, columns=columns)
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(data.target)
         units = [X.shape[1], *hidden, self.n_outputs_]
@@ -378,7 +386,7 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
 
 def is_stochastic(estimator: Any) -> bool:
     """Return True if the solver goes by batches, as `partial_fit` must; else AttributeError."""
-    if estimator.solver not in ("sgd", "adam"):
+    if isinstance(estimator.solver, str) and estimator.solver not in SOLVERS - {"lbfgs"}:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
             f"{estimator.solver} is not stochastic."

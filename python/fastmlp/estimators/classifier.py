@@ -15,24 +15,13 @@ from sklearn.utils.multiclass import (
 )
 
 from fastmlp.estimators.base import BaseMLP, as_before_unless_right, checked_weight, is_stochastic
-from fastmlp.estimators.labels import LabelledMLP
+from fastmlp.estimators.chosen import LossNames
+from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-
-
-def _gives_probabilities(estimator: Any) -> bool:
-    if estimator.loss == "hinge":
-        raise AttributeError("loss='hinge' gives no probabilities; see decision_function")
-    return True
-
-
-def _gives_scores(estimator: Any) -> bool:
-    if estimator.loss != "hinge":
-        raise AttributeError("decision_function needs loss='hinge'; see predict_proba")
-    return True
 
 
 class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
@@ -45,8 +34,10 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
     activation : str, callable or a list of them, default="relu"
         φ of the hidden layers: "identity", "logistic", "tanh", "relu" as in scikit-learn, any other
         name in `fastmlp.activations`, a function of a graph node; a list has one for each layer.
-    solver : {"lbfgs", "sgd", "adam"}, default="adam"
-        L-BFGS on all rows at once, or steps on batches.
+    solver : {"lbfgs", "sgd", "adam"}, name or optimizer, default="adam"
+        L-BFGS on all rows at once, or steps on batches. Also an optimizer of `fastmlp.optimizers`,
+        as ``fm.AdamW(1e-3, ema=0.99)``, with a rate of its own, or the name of one, whose rate is
+        `learning_rate_init`.
     alpha : float, default=0.0001
         Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch or the sum of their
         weights: with another unit of `sample_weight` it is another penalty, as in scikit-learn.
@@ -90,11 +81,13 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         After more than this many epochs in a row without improvement the training ends.
     max_fun : int, default=15000
         The most evaluations of the loss in L-BFGS.
-    loss : {"log_loss", "hinge"} or callable, default="log_loss"
-        What to minimise. "hinge" is max(0, 1 − (2t − 1) y) of an output without activation, or
-        max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ) for several classes; it gives no probabilities. A function of
-        graph nodes (y, t), y the probabilities and t zeros and ones of the same shape, returns one
-        number for each row.
+    loss : str, Loss or callable, default="log_loss"
+        What to minimise: "log_loss", "hinge", another name of `fastmlp.losses` ("focal") or one of
+        its losses (``fm.losses.CrossEntropy(label_smoothing=0.1)``; for two classes or several
+        labels ``BinaryCrossEntropy``, ``BinaryFocal``). "hinge" is max(0, 1 − (2t − 1) y) of an
+        output without activation, or max(0, 1 + maxⱼ≠ₜ yⱼ − yₜ) for several classes; it gives no
+        probabilities. A function of graph nodes (y, t), y the probabilities and t zeros and ones of
+        the same shape, returns one number for each row.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply `sample_weight`. "balanced" is Σ w / (classes · Σ w
         of the class), so that a row of weight 2 counts as two rows.
@@ -168,7 +161,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
 
     _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "hinge"}), callable],
+        "loss": [StrOptions(LossNames(("log_loss", "hinge"), "class", "binary")), callable],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -177,7 +170,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
-        solver: str = "adam",
+        solver: Any = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: str = "constant",
@@ -335,7 +328,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         )
         return labels
 
-    @available_if(_gives_scores)  # type: ignore[untyped-decorator]
+    @available_if(gives_scores)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Array:
         """Return the outputs that `loss="hinge"` judges.
 
@@ -352,7 +345,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         scores = self._outputs(self._checked(X))
         return scores.ravel() if self.n_outputs_ == 1 else scores
 
-    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
 
@@ -370,7 +363,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         y = self._outputs(X)
         return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
 
-    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`.
 

@@ -64,6 +64,20 @@ def check_kinds_of_labels(y: Any, name: str) -> None:
         )
 
 
+def gives_probabilities(estimator: Any) -> bool:
+    """Return True if the loss judges probabilities; else AttributeError."""
+    if estimator.loss == "hinge":
+        raise AttributeError("loss='hinge' gives no probabilities; see decision_function")
+    return True
+
+
+def gives_scores(estimator: Any) -> bool:
+    """Return True if the loss judges other outputs; else AttributeError."""
+    if estimator.loss != "hinge":
+        raise AttributeError("decision_function needs loss='hinge'; see predict_proba")
+    return True
+
+
 class LabelledMLP(BaseMLP):
     """The part of `MLPClassifier` that knows labels."""
 
@@ -138,6 +152,18 @@ class LabelledMLP(BaseMLP):
             classes = np.arange(len(classes))
         return Labels(classes, several, scores=self.out_activation_ == "identity")
 
+    @property
+    def _chosen_loss(self) -> Any:
+        """What `loss` names: of names that mean one loss for any classes, that which fits them."""
+        chosen = super()._chosen_loss
+        if not isinstance(self.loss, str) or isinstance(chosen, str):
+            return chosen
+        if chosen == losses.CrossEntropy():
+            return "log_loss"
+        if chosen == losses.Focal() and not self._multiclass:
+            return losses.BinaryFocal()
+        return chosen
+
     def _out_activation(self) -> str:
         if self.loss == "hinge":
             return "identity"
@@ -158,7 +184,7 @@ class LabelledMLP(BaseMLP):
     def _encode(self, y: Array, name: str = "y") -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""
         self._check_labels(y, name)
-        if self._multiclass and isinstance(self.loss, str):
+        if self._multiclass and isinstance(self._chosen_loss, str):
             return np.searchsorted(self.classes_, y)[:, None]
         encoded: Array = self._label_binarizer.transform(y).astype(np.uint8)
         return encoded

@@ -48,7 +48,7 @@ class PeerObjective:
 
     loss: str | Callable[[Node, Node], Node]
     alpha: float
-    epsilon: float
+    epsilon: float = 1e-7
     delta: float = 1.0
     quantile: tuple[float, ...] = (0.5,)
     total: bool = False

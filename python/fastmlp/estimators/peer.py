@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import activations, layers
+from fastmlp.estimators.chosen import OWN_SOLVERS
 from fastmlp.estimators.classifier import MLPClassifier
 from fastmlp.estimators.regressor import MLPRegressor
 from fastmlp.models.base import Owner
@@ -210,6 +211,8 @@ def _common(estimator: Any) -> dict[str, Any]:
         raise ValueError("scikit-learn has no classifier with loss='hinge'")
     theirs = _peer(estimator, {}).get_params(deep=False)
     given = estimator.get_params(deep=False)
+    if not (isinstance(given["solver"], str) and given["solver"] in OWN_SOLVERS):
+        del given["solver"]
     return {name: given[name] for name in theirs if name in given and name != "loss"}
 
 

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from fastmlp import _checks, losses
-from fastmlp.data import arrays, frames
 from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic, naming
-from fastmlp.estimators.objectives import LOSSES, PeerObjective
+from fastmlp.estimators.chosen import LossNames
+from fastmlp.estimators.numbers import NumberedMLP
+from fastmlp.estimators.objectives import LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.networks.examples import Examples
-
     Array = NDArray[Any]
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
     """Multilayer perceptron that predicts numbers: scikit-learn's `MLPRegressor`, faster.
 
     Parameters
@@ -39,8 +35,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     activation : str, callable or a list of them, default="relu"
         φ of the hidden layers: "identity", "logistic", "tanh", "relu" as in scikit-learn, any other
         name in `fastmlp.activations`, a function of a graph node; a list has one for each layer.
-    solver : {"lbfgs", "sgd", "adam"}, default="adam"
-        L-BFGS on all rows at once, or steps on batches.
+    solver : {"lbfgs", "sgd", "adam"}, name or optimizer, default="adam"
+        L-BFGS on all rows at once, or steps on batches. Also an optimizer of `fastmlp.optimizers`,
+        as ``fm.AdamW(1e-3, ema=0.99)``, with a rate of its own, or the name of one, whose rate is
+        `learning_rate_init`.
     alpha : float, default=0.0001
         Of the penalty ½ α ‖W‖² on the weights, divided by the rows of a batch or the sum of their
         weights: with another unit of `sample_weight` it is another penalty, as in scikit-learn.
@@ -156,7 +154,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     _parameter_constraints = {  # noqa: RUF012  (scikit-learn's protocol)
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES) - {"log_loss"}), callable],
+        "loss": [StrOptions(LossNames(set(LOSSES) - {"log_loss", "hinge"}, "real")), callable],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "delta": [Interval(Real, 0, None, closed="neither")],
     }
@@ -167,7 +165,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
-        solver: str = "adam",
+        solver: Any = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: str = "constant",
@@ -295,73 +293,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         """
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
         return self
-
-    _y_numeric = True
-
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        return self._read(X, y, reset=reset)
-
-    def _out_activation(self) -> str:
-        return "exp" if self._counts else "identity"
-
-    @property
-    def _counts(self) -> bool:
-        """Whether the targets are counts and the outputs their means."""
-        given = isinstance(self.loss, losses.Poisson) and not self.loss.log_rate
-        return bool(given or self.loss == "poisson")
-
-    def _check_targets(self, y: Any, name: str) -> None:
-        frames.refuse_dates(y, name)
-        if np.asarray(y).dtype.kind in "SU":
-            raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
-
-    def _encode(self, y: Array, name: str = "y") -> Array:
-        y = np.asarray(y)
-        arrays.check_finite(y, name, y.dtype)
-        if self.loss == "quantile" and y.ndim == 2 and y.shape[1] > 1:
-            raise ValueError(f"loss='quantile' needs one target, {name} has {y.shape[1]} columns")
-        if self._counts and (y < 0).any():
-            raise ValueError(f"loss='poisson' needs {name} >= 0; the smallest is {y.min()}")
-        return y.reshape(len(y), -1)
-
-    def _quantiles(self) -> tuple[float, ...]:
-        given = np.atleast_1d(np.asarray(self.quantile, object)).tolist()
-        quantiles = tuple(_checks.real(q, "quantile") for q in given)
-        if not quantiles or not all(0 < q < 1 for q in quantiles):
-            raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile!r}")
-        return quantiles
-
-    def _count_outputs(self, target: Array) -> int:
-        return len(self._quantiles()) if self.loss == "quantile" else int(target.shape[1])
-
-    def _objective(self) -> PeerObjective:
-        delta, quantile = float(self.delta), self._quantiles()
-        return replace(super()._objective(), delta=delta, quantile=quantile)
-
-    def _check_scorable(self, held_out: Examples) -> None:
-        weight = np.ones(held_out.rows) if held_out.weight is None else held_out.weight
-        if np.count_nonzero(weight) < 2:
-            raise ValueError(
-                "X_val needs at least two rows whose weight is not 0: the score of fewer, which "
-                "early_stopping follows, is not defined"
-            )
-
-    def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
-        from sklearn.metrics import d2_pinball_score, r2_score
-
-        if not np.isfinite(output).all():
-            return float("nan")
-        if not self._several_quantiles:
-            return float(r2_score(target, output, sample_weight=weight))
-        scores = [
-            d2_pinball_score(target[:, 0], column, sample_weight=weight, alpha=quantile)
-            for quantile, column in zip(self._quantiles(), output.T, strict=True)
-        ]
-        return float(np.mean(scores))
-
-    @property
-    def _several_quantiles(self) -> bool:
-        return bool(self.loss == "quantile" and len(self._quantiles()) > 1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return how well the predictions fit: R², or D² of several quantiles.

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import planner
+from fastmlp import losses, planner
 from fastmlp.callbacks import as_callbacks
+from fastmlp.estimators.chosen import solver_of
 from fastmlp.estimators.examples import average, penalty, split
-from fastmlp.estimators.objectives import PeerObjective
+from fastmlp.estimators.objectives import LOSSES, PeerObjective
 from fastmlp.estimators.solvers import PeerAdam, PeerSGD, Scaling
 from fastmlp.estimators.stopping import Orders, StoppingRule
 from fastmlp.estimators.weights import Weights
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.networks.examples import Examples
+    from fastmlp.optimizers import Update
     from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
@@ -33,7 +35,7 @@ class Trained(Weights):
 
     # Of the estimator.
     loss: Any
-    solver: str
+    solver: Any
     alpha: float
     batch_size: Any
     learning_rate: str
@@ -91,9 +93,10 @@ class Trained(Weights):
         request = self._request(data, held_out, incremental)
         keep = incremental or (self.warm_start and self.keep_optimizer)
         if keep and trainer.state and isinstance(trainer.state.optimizer, type(request.optimizer)):
-            rate = trainer.state.optimizer.learning_rate
-            trainer.state.optimizer = replace(request.optimizer, learning_rate=rate)
-            request = replace(request, optimizer=trainer.state.optimizer)
+            if isinstance(request.optimizer, PeerAdam | PeerSGD):  # the rate that it has come to
+                rate: Any = trainer.state.optimizer.learning_rate
+                trainer.state.optimizer = replace(request.optimizer, learning_rate=rate)
+                request = replace(request, optimizer=trainer.state.optimizer)
         else:
             trainer.state = None
         training = trainer.begin(request, model)
@@ -143,8 +146,10 @@ class Trained(Weights):
             )
         return int(min(size, rows))
 
-    def _solver(self, rows: int, batch_size: int) -> PeerAdam | PeerSGD:
+    def _solver(self, rows: int, batch_size: int) -> Update:
         rate = float(self.learning_rate_init)
+        if (given := solver_of(self)) is not None:
+            return given
         if self.solver == "adam":
             return PeerAdam(rate, self.beta_1, self.beta_2, self.epsilon)
         later = None
@@ -159,13 +164,26 @@ class Trained(Weights):
     def _strata(self, target: Array) -> Array | None:
         return None
 
+    @property
+    def _chosen_loss(self) -> Any:
+        """What `loss` names: one of an estimator's own names, a `Loss` or a function."""
+        if not isinstance(self.loss, str) or self.loss in LOSSES:
+            return self.loss
+        loss = losses.get(self.loss)
+        own = loss.name in LOSSES and loss == losses.LOSSES[loss.name]
+        return loss.name if own else loss
+
     def _objective(self) -> PeerObjective:
-        return PeerObjective(self.loss, float(self.alpha), float(np.finfo(self.model_.dtype).eps))
+        return PeerObjective(self._chosen_loss, float(self.alpha))
 
     def _penalised(self, data: Examples) -> PeerObjective:
         """Return the objective with α in the unit of the weights."""
         alpha = penalty(float(self.alpha), data.exponent, self.model_.dtype)
-        return replace(self._objective(), alpha=alpha)
+        return replace(self._clipped(), alpha=alpha)
+
+    def _clipped(self) -> PeerObjective:
+        """Return the objective, which clips by the type of the weights."""
+        return replace(self._objective(), epsilon=float(np.finfo(self.model_.dtype).eps))
 
     def _compiled_total(self, data: Examples) -> Compiled:
         """Return the plan of L-BFGS: in float64, as its line search needs."""
@@ -181,7 +199,7 @@ class Trained(Weights):
 
         y, _ = self.model_.network.forward(training=False)
         t = g.input(data.target.shape[1], "t")
-        _, reported = self._objective().examples(y, t)
+        _, reported = self._clipped().examples(y, t)
         plan = planner.plan([y, reported], parameters=self.model_.parameters)
         (x,), (X,) = self.model_.network.input_nodes, data.inputs
         feeds = {x: X, t: data.target}

@@ -16,6 +16,7 @@ import numpy as np
 from fastmlp.data import arrays
 from fastmlp.estimators import network
 from fastmlp.training import turns
+from fastmlp.training.averages import WeightAverage
 from fastmlp.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -198,7 +199,12 @@ class Weights:
         for name in gone:
             state.pop(name, None)
         if "_trainer" in vars(self):
-            state["_optimizer_state"] = self._trainer.state
+            optimizer = self._trainer.state
+            average = None if optimizer is None else optimizer.average
+            if optimizer is not None and average is not None:
+                optimizer = replace(optimizer, average=None)
+                state["_average_state"] = average.state()
+            state["_optimizer_state"] = optimizer
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -207,9 +213,14 @@ class Weights:
             return
         self._trainer = Trainer(self._model.network, self._model.parameters)
         optimizer: OptimizerState | None = vars(self).pop("_optimizer_state", None)
+        averaged = vars(self).pop("_average_state", None)
         if optimizer is not None:  # a file mapped into memory may not be written to
             vectors = [vector.copy() for vector in optimizer.vectors]
-            self._trainer.state = replace(optimizer, vectors=vectors)
+            average = None
+            if averaged is not None:
+                average = WeightAverage(self._model.parameters, 0)
+                average.restore(*averaged)
+            self._trainer.state = replace(optimizer, vectors=vectors, average=average)
         given: dict[str, Any] = {
             name: state[name] for name in ("coefs_", "intercepts_") if name in state
         }
