@@ -211,6 +211,14 @@ def test_accents_stand_above_their_letters_and_indices_beside_them(extensions, t
     assert drawn.format(**marks) in made
 
 
+def test_pages_of_the_lecture_are_written_so_that_notebooks_show_them():
+    """Of reStructuredText sphinx-gallery turns formulas and headings into Markdown, and no more."""
+    unread = r":(?:func|class|meth|mod|doc):`|^#? +\.\. \w+::|^=+  =|\.\. (?:list-)?table::"
+    for page in DOCS.glob("lecture/plot_*.py"):
+        text = page.read_text(encoding="utf-8").replace("\n# .. ", "\n.. ")
+        assert not re.search(unread, text, flags=re.MULTILINE), page
+
+
 def test_formulas_have_braces_around_what_they_divide():
     """docutils reads two digits as one number: a half would be twelve over what follows."""
     pages = [*DOCS.glob("lecture/*.py"), *DOCS.glob("*.md"), *DOCS.glob("guides/*.md")]

@@ -111,7 +111,7 @@ skipping = fm.Model(x, fm.Dense(1)(fm.concat([h2, x])), seed=0)
 print(skipping.summary())
 
 # %%
-# What the model computes is a graph of operations, the one that :func:`fastmlp.graph.draw` shows
+# What the model computes is a graph of operations, the one that `fastmlp.graph.draw` shows
 # and the core runs.
 
 g.draw(skipping.graph)

@@ -2,16 +2,12 @@ r"""
 3. Tasks: what goes out and what is minimised
 =============================================
 
-The task decides the last activation and the loss, nothing else.
+The task decides the last activation and the loss of an example, nothing else:
 
-====================  =======================  ==================================================
-task                  output                   loss of one example
-====================  =======================  ==================================================
-regression            :math:`y = z`            :math:`\frac{1}{2} \sum_k (y_k - t_k)^2`
-two classes           :math:`y = \sigma(z)`    :math:`-t \log y - (1 - t) \log (1 - y)`
-two classes, margin   :math:`y = z`            :math:`\max(0, 1 - t z)` with :math:`t = \pm 1`
-several classes       softmax                  :math:`-\log y_t`
-====================  =======================  ==================================================
+* **Regression**: :math:`y = z` and :math:`\frac{1}{2} \sum_k (y_k - t_k)^2`.
+* **Two classes**: :math:`y = \sigma(z)` and :math:`-t \log y - (1 - t) \log (1 - y)`.
+* **Two classes with a margin**: :math:`y = z` and :math:`\max(0, 1 - t z)`, with :math:`t = \pm 1`.
+* **Several classes**: the softmax and :math:`-\log y_t`.
 """
 
 import matplotlib.pyplot as plt

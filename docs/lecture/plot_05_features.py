@@ -6,7 +6,7 @@ A hidden unit answers to :math:`\mathbf{w}^\top \mathbf{x}`: most of all to inpu
 its weights. Where the inputs are images, the weights of a first-layer unit are an image too, and
 one can see what the unit looks for.
 
-With MNIST at hand (``$FASTMLP_DATA/mnist.npz``, see :func:`fastmlp.datasets.load`) this page shows
+With MNIST at hand (``$FASTMLP_DATA/mnist.npz``, see `fastmlp.datasets.load`) this page shows
 it on 28×28 pixels, otherwise on the 8×8 digits that are always there.
 """
 

@@ -141,7 +141,7 @@ plt.show()
 # Stopping early
 # --------------
 # Along the training of the widest network the test error goes through a minimum too.
-# :class:`fastmlp.EarlyStopping` watches data that are not trained on, stops some time after their
+# `fastmlp.EarlyStopping` watches data that are not trained on, stops some time after their
 # best epoch and returns to it. Here it watches twenty examples of their own.
 
 x_val, t_val = examples(rng.uniform(0, 1, (20, 1)))

@@ -7,7 +7,7 @@ Backpropagation is the chain rule in the right order. For a value :math:`v` of a
 :math:`v` does. The loss has :math:`\bar L = 1`; every other value adds up what those computed from
 it send back.
 
-In fastmlp the gradient is not hidden in the library: :func:`fastmlp.graph.gradient` returns error
+In fastmlp the gradient is not hidden in the library: `fastmlp.graph.gradient` returns error
 signals as nodes of a graph, and that graph is what the C++ core runs in training.
 """
 
@@ -64,7 +64,7 @@ for (name, formula), value in zip(by_hand.items(), by_core, strict=True):
 # .. math:: \bar J = 1, \quad \bar L = \bar J, \quad \bar R = \lambda \bar J, \quad
 #    \bar w = \bar z \, x + \bar R \, w
 #
-# Two messages arrive at :math:`w`, and they are added. :func:`fastmlp.graph.trace` prints the whole
+# Two messages arrive at :math:`w`, and they are added. `fastmlp.graph.trace` prints the whole
 # algorithm, message by message:
 
 lam = g.constant(0.1, "λ")
@@ -123,10 +123,11 @@ print("complex step   ", step)
 # Let :math:`v_1, \ldots, v_N` be a topological order of the graph: parents before children.
 #
 # * **Forward**: for :math:`i = 1, \ldots, N` compute :math:`v_i` from its parents.
-# * **Backward**: :math:`\bar v_N = 1`, then for :math:`i = N - 1, \ldots, 1`
+# * **Backward**: :math:`\bar v_N = 1`, then for :math:`i = N - 1, \ldots, 1` add up the messages of
+#   the children,
 #
-#   .. math:: \bar v_i = \sum_{j \,\in\, \mathrm{children}(i)} \bar v_j
-#      \frac{\partial v_j}{\partial v_i}
+# .. math:: \bar v_i = \sum_{j \,\in\, \mathrm{children}(i)} \bar v_j
+#    \frac{\partial v_j}{\partial v_i}
 #
 # A node needs to know nothing but the derivatives of its own formula. The trace has its rows as
 # data, so here is the backward pass told in words:

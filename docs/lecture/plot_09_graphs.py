@@ -3,8 +3,8 @@ r"""
 =====================
 
 A network, its loss and the gradient of that loss are one directed acyclic graph. Here it is drawn
-as formulas, by :func:`fastmlp.graph.draw`, and as units and connections, by
-:func:`fastmlp.plot.network`.
+as formulas, by `fastmlp.graph.draw`, and as units and connections, by
+`fastmlp.plot.network`.
 """
 
 import matplotlib.pyplot as plt

@@ -7,7 +7,7 @@ descent walks downhill:
 
 .. math:: \mathbf{w} \leftarrow \mathbf{w} - \alpha \, \bar{\mathbf{w}}
 
-:class:`fastmlp.plot.WeightPath` remembers where training was, :func:`fastmlp.plot.loss_surface`
+`fastmlp.plot.WeightPath` remembers where training was, `fastmlp.plot.loss_surface`
 draws the ground it walked on.
 """
 

@@ -3,7 +3,7 @@ r"""
 =============
 
 Five exercises to do with pen and paper and a few lines of code. Each begins with an answer that is
-not right yet, and :mod:`fastmlp.exercises` says what is wrong with it: change the answer and ask
+not right yet, and `fastmlp.exercises` says what is wrong with it: change the answer and ask
 again. The solutions are folded. Download the notebook at the end of the page and work there.
 """
 
@@ -29,7 +29,7 @@ print(exercises.xor(net))
 
 # %%
 # How few hidden units would do, if the output saw :math:`x_1` and :math:`x_2` as well? (One: build
-# it with ``fm.concat`` as in :doc:`plot_01_unit`.)
+# it with ``fm.concat``, as the skip connection of the first page.)
 #
 # Solution
 # ~~~~~~~~
