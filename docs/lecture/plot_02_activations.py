@@ -39,7 +39,7 @@ plt.show()
 # The same network, drawn from the same random numbers and never trained, over the plane:
 
 grid = np.stack(np.meshgrid(*[np.linspace(-3, 3, 200)] * 2), axis=-1).reshape(-1, 2)
-figure, axes = plt.subplots(2, 3, figsize=(9, 6.2), sharex=True, sharey=True)
+figure, axes = plt.subplots(3, 2, figsize=(6.4, 8.4), sharex=True, sharey=True)
 for ax, name in zip(axes.ravel(), names, strict=True):
     normal = fm.initializers.LeCun(distribution="normal")
     hidden = [fm.Dense(24, name, weights_initializer=normal, bias_initializer=normal)]
@@ -75,10 +75,10 @@ for name, old, new in zip(["W1", "b1", "W2", "b2"], before, model.get_weights(),
 # %%
 # The logistic is the way out: a threshold that is soft enough to have a slope.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(5.6, 8.8))
 soft = fm.MLP([2, 8, 1], activation="logistic", output="logistic", seed=0)
 soft.fit(X, t, epochs=300, optimizer=fm.Adam(0.05))
-for ax, classifier, title in [(left, model, "threshold"), (right, soft, "logistic")]:
+for ax, classifier, title in [(upper, model, "threshold"), (lower, soft, "logistic")]:
     accuracy = classifier.evaluate(X, t)["accuracy"]
     fm.plot.decision_boundary(classifier, X, t, ax=ax)
     ax.get_legend().remove()

@@ -50,7 +50,7 @@ entropic.fit(X, t, loss="binary_cross_entropy", epochs=300, optimizer=fm.Adam(0.
 margin = fm.MLP([2, 16, 1], activation="tanh", output="identity", seed=0)
 margin.fit(X, t, loss="hinge", epochs=300, optimizer=fm.Adam(0.02))
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.2))
+figure, axes = plt.subplots(2, 1, figsize=(6.4, 9))
 for ax, model, name in zip(axes, [entropic, margin], ["cross-entropy", "hinge"], strict=True):
     accuracy = model.evaluate(X, t)["accuracy"]
     fm.plot.decision_boundary(model, X, t, ax=ax)

@@ -37,7 +37,7 @@ model.fit(data.X_train, data.t_train, epochs=epochs, optimizer=fm.Adam(0.005), l
 print("before:", untrained.evaluate(data.X_test, data.t_test))
 print("after: ", model.evaluate(data.X_test, data.t_test))
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.8))
+figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 4))
 fm.plot.features(untrained, data.image_shape, ax=left)
 left.set_title(f"{units} units before training")
 fm.plot.features(model, data.image_shape, ax=right)
@@ -57,7 +57,8 @@ x = data.X_test[:1]
 h = model.activations(x)
 print({name: values.shape for name, values in h.items()})
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), width_ratios=[1, 1, 1.6])
+figure, places = plt.subplot_mosaic("xh;yy", figsize=(6.4, 6))
+axes = [places[name] for name in "xhy"]
 axes[0].imshow(x.reshape(height, width), cmap="gray_r")
 axes[0].set_title("x: the image")
 axes[1].imshow(h["dense_1"].reshape(6, 6), cmap="magma", vmin=0, vmax=1)
@@ -80,7 +81,7 @@ strength = np.linalg.norm(model.layers[1].weights, axis=0)
 chosen = np.argsort(-strength)[:6]
 answers = model.activations(data.X_test)["dense_1"]
 
-figure, axes = plt.subplots(5, 6, figsize=(8, 7))
+figure, axes = plt.subplots(5, 6, figsize=(7, 6.2))
 for column, unit in zip(axes.T, chosen, strict=True):
     w = model.layers[0].weights[unit].reshape(height, width)
     column[0].imshow(w, cmap="RdBu_r", vmin=-abs(w).max(), vmax=abs(w).max())
@@ -100,7 +101,7 @@ plt.show()
 from sklearn.decomposition import PCA  # noqa: E402
 
 some = slice(0, 1000)
-figure, axes = plt.subplots(1, 2, figsize=(11, 5))
+figure, axes = plt.subplots(2, 1, figsize=(6.4, 8.6))
 for ax, values, title in [
     (axes[0], data.X_test[some], "pixels"),
     (axes[1], answers[some], "hidden activations"),

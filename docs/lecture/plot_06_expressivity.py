@@ -57,7 +57,7 @@ print("logistic units:", learned.predict(X).ravel().round(3))
 print("linear model:  ", linear.predict(X).ravel().round(3))
 
 answers = {"three thresholds": xor, "three logistic units": learned, "one unit": linear}
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), sharey=True, layout="compressed")
+figure, axes = plt.subplots(1, 3, figsize=(7.5, 3), sharey=True, layout="compressed")
 for ax, (title, model) in zip(axes, answers.items(), strict=True):
     with warnings.catch_warnings():  # a constant ground has no line to draw
         warnings.simplefilter("ignore")
@@ -129,7 +129,7 @@ def approximation(activation, width):
 
 
 x = np.linspace(0, 4, 2000)[:, None]
-figure, axes = plt.subplots(3, 3, figsize=(10, 7), sharex=True, sharey=True)
+figure, axes = plt.subplots(3, 3, figsize=(7.5, 6.6), sharex=True, sharey=True)
 for row, width in zip(axes, [4, 12, 40], strict=True):
     for ax, name in zip(row, ["threshold", "logistic", "relu"], strict=True):
         ax.plot(x, function(x), color="#BBBBBB", linewidth=4)

@@ -91,7 +91,7 @@ iris = fm.datasets.load("iris")
 mean, deviation = iris.X_train.mean(axis=0), iris.X_train.std(axis=0)
 model = fm.MLP([4, 8, 3], activation="tanh", output="softmax", seed=1)
 
-fig, axes = plt.subplots(1, 2, figsize=(12, 4.6))
+fig, axes = plt.subplots(2, 1, figsize=(6.4, 9))
 for ax, title in zip(axes, ("before training", "after training"), strict=True):
     if title == "after training":
         X = (iris.X_train - mean) / deviation

@@ -60,7 +60,7 @@ rules = {
     "with momentum 0.9": fm.SGD(0.3, momentum=0.9),
     "Adam, 0.2": fm.Adam(0.2),
 }
-fig, axes = plt.subplots(1, 3, figsize=(14, 4))
+fig, axes = plt.subplots(3, 1, figsize=(6, 11))
 for ax, (title, optimizer) in zip(axes, rules.items(), strict=True):
     model, path = descend(optimizer, 60)
     fm.plot.loss_surface(model, x, t, path, span=((-5, 7), (-4, 4)), ax=ax)

@@ -110,12 +110,12 @@ for epoch in range(241):
 # What the generator makes of the same noise as the game goes on:
 
 truth = real_points(1000)
-fig, axes = plt.subplots(1, len(stages), figsize=(14, 3.8), sharex=True, sharey=True)
-for ax, (step, points) in zip(axes, stages.items(), strict=True):
+fig, axes = plt.subplots(2, 2, figsize=(6.4, 6.8), sharex=True, sharey=True)
+for ax, (step, points) in zip(axes.ravel(), stages.items(), strict=True):
     ax.plot(*truth.T, ".", color="#BBBBBB", markersize=3, label="real")
     ax.plot(*points.T, ".", color="#D55E00", markersize=3, label="generated")
     ax.set(title=f"after {step} steps", aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
-axes[-1].legend(markerscale=4, loc="center")
+axes[-1, -1].legend(markerscale=4, loc="center")
 plt.show()
 
 # %%

@@ -120,7 +120,7 @@ for _ in range(length):
     following = model.predict(np.ascontiguousarray(sequence[:, -steps:]))[:, -1:]
     sequence = np.hstack([sequence, following])
 
-fig, axes = plt.subplots(3, 1, figsize=(9, 5.5), sharex=True)
+fig, axes = plt.subplots(3, 1, figsize=(7, 5.5), sharex=True)
 for ax, true, made in zip(axes, start, sequence, strict=True):
     ax.plot(true, color="#BBBBBB", linewidth=5, label="the wave")
     ax.plot(range(steps), made[:steps], color="#0072B2", label="read")

@@ -132,16 +132,19 @@ kernels = model.get_weights()[0]
 image = digits.X_test[:1]
 maps = model.activations(image)["convolution_1"].reshape(6, 6, channels)
 
-fig, axes = plt.subplots(2, channels + 1, figsize=(13, 3.2))
-axes[0, 0].axis("off")
+fig, axes = plt.subplots(4, 1 + channels // 2, figsize=(7, 6))
+for row in (0, 2, 3):
+    axes[row, 0].axis("off")
 axes[1, 0].imshow(image.reshape(8, 8), cmap="Greys")
 axes[1, 0].set_title("the image", fontsize=11)
 largest = np.abs(kernels).max()
 for channel in range(channels):
     kernel = kernels[channel].reshape(3, 3)
-    axes[0, channel + 1].imshow(kernel, cmap="RdBu_r", vmin=-largest, vmax=largest)
-    axes[1, channel + 1].imshow(maps[:, :, channel], cmap="Greys", vmin=0, vmax=maps.max())
-    axes[0, channel + 1].set_title(f"kernel {channel + 1}", fontsize=11)
+    row, column = divmod(channel, channels // 2)
+    above, below = axes[2 * row : 2 * row + 2, 1 + column]
+    above.imshow(kernel, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    below.imshow(maps[:, :, channel], cmap="Greys", vmin=0, vmax=maps.max())
+    above.set_title(f"kernel {channel + 1}", fontsize=11)
 for ax in axes.ravel():
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
@@ -157,7 +160,7 @@ one_channel = fm.Sequential([Convolution(8, 3, 1)], input_columns=64, seed=3)
 one_channel.set_weights([np.arange(1.0, 10)[None], [0.0]])
 matrix = one_channel.predict(np.eye(64)).T  # all kernel entries are positive: ReLU lets them pass
 
-fig, ax = plt.subplots(figsize=(8, 4.8))
+fig, ax = plt.subplots(figsize=(7, 4.6))
 ax.imshow(np.where(matrix > 0, matrix, np.nan), cmap="viridis")
 ax.set(xlabel="pixel", ylabel="place", title="W: 36 × 64 numbers, 9 of them different")
 ax.grid(False)

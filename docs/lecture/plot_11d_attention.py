@@ -137,13 +137,14 @@ Wq, Wk, _ = model.network.parameter_nodes
 listening = dict(zip((Wq, Wk), model.get_weights()[:2], strict=True))
 weights = np.stack(g.run(attention.weights_of(x, Wq, Wk), {x: X_test, **listening}), axis=1)
 
-fig, axes = plt.subplots(1, 4, figsize=(13, 3.6))
-for ax, a, truth in zip(axes, weights, asked, strict=False):
+fig, axes = plt.subplots(2, 2, figsize=(7, 6.4))
+for ax, a, truth in zip(axes.ravel(), weights, asked, strict=False):
     picture = ax.imshow(a, cmap="Blues", vmin=0, vmax=1)
     ax.plot(truth, range(length), "o", markersize=20, fillstyle="none", color="#D55E00")
     ax.set(xlabel="listens to", xticks=range(length), yticks=range(length))
     ax.grid(False)
-axes[0].set_ylabel("element")
+for ax in axes[:, 0]:
+    ax.set_ylabel("element")
 fig.colorbar(picture, ax=axes, label="attention weight")
 plt.show()
 
