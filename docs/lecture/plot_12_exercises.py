@@ -183,7 +183,7 @@ stopped.fit(
     **all_rows,
 )
 for name, model in {"l2": penalised, "3 units": small, "early end": stopped}.items():
-    print(f"{name:10}", exercises.generalises(model))
+    print(f"{name}\n{exercises.generalises(model)}")
 
 # %%
 # A deep linear network

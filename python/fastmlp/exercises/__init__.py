@@ -2,9 +2,11 @@
 
 >>> from fastmlp import exercises
 >>> exercises.steepness(10)
-not yet: at x = 0.1, σ(10x) is 0.7311, which is 0.269 from the threshold's 1: make it steeper
+not yet: at x = 0.1, σ(10x) is 0.7311, which is 0.269 from the threshold's 1:
+         make it steeper
 >>> exercises.steepness(50)
-right: beyond |x| = 0.1, σ(50x) is nowhere further than 0.00669 from the threshold
+right: beyond |x| = 0.1, σ(50x) is nowhere further than 0.00669 from the
+       threshold
 
 What comes back is a `Verdict`: it prints as above, and is true if the answer is right.
 """

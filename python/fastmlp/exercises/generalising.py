@@ -134,8 +134,8 @@ def generalises(model: Model) -> Verdict:
     >>> line = fm.MLP([1, 1], seed=0)
     >>> J = line.solve_output_layer(*exercises.noisy_sine())
     >>> exercises.generalises(line)
-    not yet: error 0.738 on the points it was trained on, 0.83 on new ones: too stiff to follow \
-the sine; give it more units, or less of a penalty
+    not yet: error 0.738 on the points it was trained on, 0.83 on new ones: too
+             stiff to follow the sine; give it more units, or less of a penalty
     """
     found = _errors(model)
     if isinstance(found, Verdict):

@@ -48,7 +48,8 @@ def one_layer(deep: Model, W: ArrayLike, b: ArrayLike) -> Verdict:
     >>> deep.layers[0].biases = [1.0, 2.0, 3.0, 4.0]
     >>> (W1, b1), (W2, b2) = [(layer.weights, layer.biases) for layer in deep.layers]
     >>> exercises.one_layer(deep, W2 @ W1, b2)
-    not yet: W is right; b is that of the last layer alone, and those below go through W⁽²⁾ as well
+    not yet: W is right; b is that of the last layer alone, and those below go
+             through W⁽²⁾ as well
     >>> exercises.one_layer(deep, W2 @ W1, W2 @ b1 + b2)
     right: the same for every input
     """

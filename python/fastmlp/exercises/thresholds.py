@@ -59,7 +59,8 @@ def xor(model: Model) -> Verdict:
     >>> net = fm.MLP([2, 2, 1], activation="threshold", output="threshold")
     >>> net.set_weights([[[1, 1], [1, 1]], [-0.5, -1.5], [[1, 1]], [-0.5]])
     >>> exercises.xor(net)
-    not yet: this is OR; (1, 1) must be off, so take away what is on there alone: AND
+    not yet: this is OR; (1, 1) must be off, so take away what is on there alone:
+             AND
     >>> net.layers[1].weights = [[1, -1]]
     >>> exercises.xor(net)
     right: all four inputs are answered
@@ -151,7 +152,8 @@ def steepness(k: float, *, margin: float = 0.1, error: float = 0.01) -> Verdict:
     >>> exercises.steepness(-50)
     not yet: σ(−50x) falls from 1 to 0, and the threshold rises
     >>> exercises.steepness(50)
-    right: beyond |x| = 0.1, σ(50x) is nowhere further than 0.00669 from the threshold
+    right: beyond |x| = 0.1, σ(50x) is nowhere further than 0.00669 from the
+           threshold
     """
     k = _checks.real(k, "k")
     margin = _checks.real(margin, "margin", above=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,8 @@ class Verdict:
         return self.right
 
     def __repr__(self) -> str:
-        return f"{'right' if self.right else 'not yet'}: {self.says}"
+        begin = "right: " if self.right else "not yet: "
+        return textwrap.fill(begin + self.says, 79, subsequent_indent=" " * len(begin))
 
 
 def not_yet(says: str) -> Verdict:

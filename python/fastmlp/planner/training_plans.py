@@ -69,10 +69,10 @@ def plan_training(
         New values, as of a mean over batches: after each step these parameters, whose role is
         "statistic", have the value that the node had in it. The loss's gradient is not asked for
         parameters of this role; those left out stay as they are.
-    frozen : collection of parameters
-        They stay as they are: their gradient is not computed and counts as zero.
-    undecayed : collection of parameters
-        They are trained without the optimizer's weight decay.
+    frozen : collection of Node
+        Parameters that stay as they are: their gradient is not computed and counts as zero.
+    undecayed : collection of Node
+        Parameters trained without the optimizer's weight decay.
     treatments : mapping of parameter to Treatment, optional
         How parameters are updated that the optimizer does not update in its own way.
     directions : mapping of matrix to function of nodes, optional
