@@ -6,7 +6,7 @@
 // choices below are free: they change speed, never bits.
 #pragma once
 
-#include "kernels/elementwise.h"
+#include "kernels/finish.h"
 #include "kernels/reduce.h"
 #include "kernels/tile.h"
 #include "kernels/transpose.h"
@@ -29,8 +29,6 @@ FASTMLP_INLINE Index packed_row(Index k) {
 // them in the second-level cache.
 template <class T>
 constexpr Index slab_columns = 4096 / Index(sizeof(T));
-
-FASTMLP_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 
 // Cuts n into the fewest equal blocks of at most `most`, rounded up to a multiple of `unit`.
 FASTMLP_INLINE Index even_block(Index n, Index most, Index unit) {
@@ -67,7 +65,6 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds u.
   p.in_place = g.u == g.C;
-  p.slab = p.pack_b && g.M > p.m && !p.in_place ? even_block(g.N, slab_columns<T>, p.columns) : 0;
   return p;
 }
 
@@ -166,81 +163,6 @@ void pack_b(const Gemm<T>& g, const T* B, Index k, Index n, Index columns, T* pa
   }
 }
 
-// c = φ(s) on a tile just computed. s may be c.
-template <class T, template <class> class F>
-void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {
-  constexpr int w = width<T>;
-  for (Index j = 0; j < columns; j += w) {
-    const Index n = smaller(columns - j, w);
-    if (n == w) {
-      for (Index i = 0; i < rows; ++i)
-        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j), T(0)));
-    } else {
-      for (Index i = 0; i < rows; ++i)
-        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n), T(0)), n);
-    }
-  }
-}
-
-// In the order of Activation.
-template <class T>
-constexpr decltype(&forward_tile<T, unary::identity>) forward_tiles[] = {
-    forward_tile<T, unary::identity>,
-#define FASTMLP_ENTRY(name, phi, message) forward_tile<T, unary::name>,
-    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
-#undef FASTMLP_ENTRY
-};
-template <class T>
-constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
-    zip<T, binary::identity_message>,
-#define FASTMLP_ENTRY(name, phi, message) zip<T, binary::name##_message>,
-    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
-#undef FASTMLP_ENTRY
-};
-
-// s += factor · addend on a tile just computed.
-template <class T>
-void add_to_tile(Index rows, Index columns, const T* addend, Index ld, T factor, T* s, Index lds) {
-  constexpr int w = width<T>;
-  for (Index i = 0; i < rows; ++i, addend += ld, s += lds)
-    for (Index j = 0; j < columns; j += w) {
-      const Index n = smaller(columns - j, w);
-      store_first(s + j, load_first(s + j, n) + factor * load_first(addend + j, n), n);
-    }
-}
-
-// What follows the sums s of rows × columns elements of C from (i, j). s may lie in C.
-template <class T>
-FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index columns, T* s,
-                           Index lds) {
-  if (g.addend)
-    add_to_tile(rows, columns, g.addend + i * g.ld_addend + j, g.ld_addend, g.factor, s, lds);
-  T* const c = g.C + i * g.ldc + j;
-  const auto forward = forward_tiles<T>[int(g.forward)];
-  const bool changes = g.forward != Activation::identity;
-  if (!g.u) {
-    if (changes) forward(rows, columns, s, lds, c, g.ldc);
-    return;
-  }
-  if (changes) forward(rows, columns, s, lds, s, lds);
-  message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.u + i* g.ldu + j, g.ldu, 1, c,
-                                      g.ldc);
-}
-
-// Whether nothing but relu, or nothing at all, is to be done with the sums and the messages.
-template <class T>
-FASTMLP_INLINE bool only_relu(const Gemm<T>& g) {
-  return (g.forward == Activation::identity || g.forward == Activation::relu) &&
-         (!g.u || g.derivative == Activation::relu);
-}
-
-// Whether the tile itself can do what follows the sums: relu and its message cost less there than a
-// pass over C.
-template <class T>
-FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
-  return only_relu(g) && !(g.u && g.u == g.C) && !g.addend;
-}
-
 // One panel of one block: rows i0 … i0 + m, columns j0 … j0 + n, terms k0 … k0 + k.
 struct Part {
   Index i0, m, j0, n, k0, k;
@@ -261,6 +183,10 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part&
   const bool fused = part.last && in_registers(g);
   t.relu = fused && g.forward == Activation::relu;
   if (fused && g.u) t.h = g.u + part.i0 * g.ldu + part.j0, t.ldh = g.ldu;
+  if (fused && g.addend) {
+    t.addend = g.addend + part.i0 * g.ld_addend + part.j0;
+    t.ld_addend = g.ld_addend, t.factor = g.factor;
+  }
   for (Index i = 0, tile = 0; i < part.m; i += p.tile, ++tile) {
     const Index rows = smaller(part.m - i, p.tile);
     // The first tiles fetch the next panel of B, a column of cache lines each. Short sums would
@@ -275,6 +201,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part&
     t.C += p.tile * ld_out;
     t.start += p.tile * t.ld_start;
     t.h += p.tile * t.ldh;
+    t.addend += p.tile * t.ld_addend;
   }
 }
 

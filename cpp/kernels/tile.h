@@ -38,19 +38,23 @@ struct Tile {
       B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
   Index ahead_rs = 0;
   const T* next_c = nullptr;  // the next tile of C, to be fetched likewise
-  // What becomes of the sums before they are stored: relu of them, or its message with h.
+  // What becomes of the sums before they are stored: factor · addend more, relu of them, or its
+  // message with h.
+  const T* addend = nullptr;
+  Index ld_addend = 0;
+  T factor = T(1);
   bool relu = false;
   const T* h = nullptr;
   Index ldh = 0;
 };
 
-template <class T, int rows, int vectors>
+template <class T, int rows, int vectors, bool writes>
 FASTMLP_INLINE void prefetch_tile(const T* c, Index ldc) {
   constexpr int line = 64 / int(sizeof(T)), columns = vectors * width<T>;
   FASTMLP_UNROLL
   for (int i = 0; i < rows; ++i) {
     FASTMLP_UNROLL
-    for (int j = 0; j < columns; j += line) __builtin_prefetch(c + i * ldc + j, 1);
+    for (int j = 0; j < columns; j += line) __builtin_prefetch(c + i * ldc + j, writes);
   }
 }
 
@@ -73,7 +77,8 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
       }
     }
   }
-  if (t.next_c) prefetch_tile<T, rows, vectors>(t.next_c, ldc);
+  if (t.next_c) prefetch_tile<T, rows, vectors, true>(t.next_c, ldc);
+  if (t.addend) prefetch_tile<T, rows, vectors, false>(t.addend, t.ld_addend);
 
   const T* a[groups];
   FASTMLP_UNROLL
@@ -100,6 +105,17 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
     ahead += ahead_rs;
   }
 
+  if (t.addend) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        const T* x = t.addend + i * t.ld_addend + v * w;
+        const bool few = partial && v + 1 == vectors;
+        acc[i][v] = acc[i][v] + t.factor * (few ? load_first(x, last) : load(x));
+      }
+    }
+  }
   if (t.relu) {
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {

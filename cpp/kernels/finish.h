@@ -1,0 +1,85 @@
+// What becomes of the sums of a product on their way to C: ψ.
+#pragma once
+
+#include "kernels/elementwise.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+FASTMLP_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
+
+// c = φ(s) on a tile just computed. s may be c.
+template <class T, template <class> class F>
+void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {
+  constexpr int w = width<T>;
+  for (Index j = 0; j < columns; j += w) {
+    const Index n = smaller(columns - j, w);
+    if (n == w) {
+      for (Index i = 0; i < rows; ++i)
+        store(c + i * ldc + j, F<T>::at(load(s + i * lds + j), T(0)));
+    } else {
+      for (Index i = 0; i < rows; ++i)
+        store_first(c + i * ldc + j, F<T>::at(load_first(s + i * lds + j, n), T(0)), n);
+    }
+  }
+}
+
+// In the order of Activation.
+template <class T>
+constexpr decltype(&forward_tile<T, unary::identity>) forward_tiles[] = {
+    forward_tile<T, unary::identity>,
+#define FASTMLP_ENTRY(name, phi, message) forward_tile<T, unary::name>,
+    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+};
+template <class T>
+constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
+    zip<T, binary::identity_message>,
+#define FASTMLP_ENTRY(name, phi, message) zip<T, binary::name##_message>,
+    FASTMLP_ACTIVATION(FASTMLP_ENTRY)
+#undef FASTMLP_ENTRY
+};
+
+// s += factor · addend on a tile just computed.
+template <class T>
+void add_to_tile(Index rows, Index columns, const T* addend, Index ld, T factor, T* s, Index lds) {
+  constexpr int w = width<T>;
+  for (Index i = 0; i < rows; ++i, addend += ld, s += lds)
+    for (Index j = 0; j < columns; j += w) {
+      const Index n = smaller(columns - j, w);
+      store_first(s + j, load_first(s + j, n) + factor * load_first(addend + j, n), n);
+    }
+}
+
+// What follows the sums s of rows × columns elements of C from (i, j). s may lie in C.
+template <class T>
+FASTMLP_INLINE void finish(const Gemm<T>& g, Index i, Index j, Index rows, Index columns, T* s,
+                           Index lds) {
+  if (g.addend)
+    add_to_tile(rows, columns, g.addend + i * g.ld_addend + j, g.ld_addend, g.factor, s, lds);
+  T* const c = g.C + i * g.ldc + j;
+  const auto forward = forward_tiles<T>[int(g.forward)];
+  const bool changes = g.forward != Activation::identity;
+  if (!g.u) {
+    if (changes) forward(rows, columns, s, lds, c, g.ldc);
+    return;
+  }
+  if (changes) forward(rows, columns, s, lds, s, lds);
+  message_tiles<T>[int(g.derivative)](rows, columns, s, lds, 1, g.u + i* g.ldu + j, g.ldu, 1, c,
+                                      g.ldc);
+}
+
+// Whether nothing but relu, or nothing at all, is to be done with the sums and the messages.
+template <class T>
+FASTMLP_INLINE bool only_relu(const Gemm<T>& g) {
+  return (g.forward == Activation::identity || g.forward == Activation::relu) &&
+         (!g.u || g.derivative == Activation::relu);
+}
+
+// Whether the tile itself can do what follows the sums: an addend, relu and its message cost less
+// there than a pass over C.
+template <class T>
+FASTMLP_INLINE bool in_registers(const Gemm<T>& g) {
+  return only_relu(g) && !(g.u && g.u == g.C);
+}
+
+}  // namespace fastmlp::FASTMLP_ISA
