@@ -6,6 +6,7 @@
 // choices below are free: they change speed, never bits.
 #pragma once
 
+#include "kernels/few.h"
 #include "kernels/finish.h"
 #include "kernels/reduce.h"
 #include "kernels/tile.h"
@@ -65,6 +66,9 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
   // Partial sums cannot wait in C while C still holds u.
   p.in_place = g.u == g.C;
+  // Of rows so far apart, a set of the first-level cache holds eight.
+  if (a_far && !p.pack_a && g.a_cs == 1 && p.tile > 8) p.tile = 8;
+  p.slab = p.pack_b && g.M > p.m && !p.in_place ? even_block(g.N, slab_columns<T>, p.columns) : 0;
   return p;
 }
 
@@ -97,9 +101,23 @@ constexpr Index turned_columns = width<T> / 4;
 template <class T>
 constexpr Index packed_turned_columns = Index(width<T>) * turned_columns<T> / 16;
 constexpr Index turned_rows = 256;
+constexpr Index turned_cut = 512;  // columns at once where rows are few
+
+// Up to this many rows of C make so little use of a transposed B that packing it takes a sixth to a
+// half of the time. Where rows of C fill vectors as its columns do, Cᵀ needs no packing: it reads B
+// as it lies. With 100 rows that is not faster any more.
+constexpr Index turned_few = 64;
+
+template <class T>
+FASTMLP_INLINE bool turns_rows(const Gemm<T>& g) {
+  const Index lanes = (g.M + width<T> - 1) / width<T> * width<T>;
+  return g.b_rs == 1 && g.b_cs != 1 && g.a_cs == 1 && !g.b_sums && g.M <= turned_few &&
+         4 * g.M >= 3 * lanes && g.N >= 32 && g.K >= 32;
+}
 
 template <class T>
 FASTMLP_INLINE bool turns(const Gemm<T>& g) {
+  if (turns_rows(g)) return true;
   if (g.N > turned_columns<T> || g.M < width<T> || g.u || (g.b_sums && g.b_cs != 1)) return false;
   if (g.a_rs == 1) return g.K >= 8;
   return g.a_cs == 1 && g.N <= packed_turned_columns<T> && g.K >= 16 && g.K <= 256;
@@ -111,7 +129,10 @@ Index gemm_scratch(Index M, Index N, Index K) {
   // A part of a wide product may be narrow.
   const Index m = smaller(M, turned_rows), n = smaller(N, turned_columns<T>);
   const Index turned = n * m + whole_scratch<T>(n, m, K);
-  return turned > whole ? turned : whole;
+  const Index rows = smaller(M, turned_few), cut = smaller(N, turned_cut);
+  const Index few = 2 * rows * cut + whole_scratch<T>(cut, rows, K);
+  const Index most = turned > whole ? turned : whole;
+  return few > most ? few : most;
 }
 
 template <class T>
@@ -296,24 +317,33 @@ void multiply(const Gemm<T>& g, T* scratch) {
     work.by_blocks();
 }
 
+// Of rows [i, i + m) and columns [j, j + n).
+template <class T>
+void multiply_turned(const Gemm<T>& g, Index i, Index m, Index j, Index n, T* scratch) {
+  T* const c = g.C + i * g.ldc + j;
+  if (g.accumulate) {
+    transpose(m, n, c, g.ldc, scratch, m);
+  } else if (g.bias) {
+    for (Index q = 0; q < n; ++q)
+      for (Index r = 0; r < m; ++r) scratch[q * m + r] = g.bias[j + q];
+  }
+  const bool starts = g.accumulate || g.bias;
+  T *const sums = scratch + n * m, *const rest = g.u ? sums + n * m : sums;
+  multiply(Gemm<T>{n, m, g.K, g.B + j * g.b_cs, g.b_cs, g.b_rs, g.A + i * g.a_rs, g.a_cs, g.a_rs,
+                   scratch, m, starts},
+           rest);
+  T* const s = g.u ? sums : c;  // C may hold u
+  const Index ld = g.u ? n : g.ldc;
+  transpose(n, m, scratch, m, s, ld);
+  finish(g, i, j, m, n, s, ld);
+}
+
 template <class T>
 void multiply_turned(const Gemm<T>& g, T* scratch) {
-  for (Index i = 0; i < g.M; i += turned_rows) {
-    const Index m = smaller(g.M - i, turned_rows);
-    T* const c = g.C + i * g.ldc;
-    if (g.accumulate) {
-      transpose(m, g.N, c, g.ldc, scratch, m);
-    } else if (g.bias) {
-      for (Index j = 0; j < g.N; ++j)
-        for (Index r = 0; r < m; ++r) scratch[j * m + r] = g.bias[j];
-    }
-    const bool starts = g.accumulate || g.bias;
-    multiply(Gemm<T>{g.N, m, g.K, g.B, g.b_cs, g.b_rs, g.A + i * g.a_rs, g.a_cs, g.a_rs, scratch, m,
-                     starts},
-             scratch + g.N * m);
-    transpose(g.N, m, scratch, m, c, g.ldc);
-    finish(g, i, 0, m, g.N, c, g.ldc);
-  }
+  for (Index i = 0; i < g.M; i += turned_rows)
+    for (Index j = 0; j < g.N; j += turned_cut)
+      multiply_turned(g, i, smaller(g.M - i, turned_rows), j, smaller(g.N - j, turned_cut),
+                      scratch);
 }
 
 template <class T>
@@ -321,6 +351,8 @@ void gemm(const Gemm<T>& g, T* scratch) {
   if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
   if (turns(g))
     multiply_turned(g, scratch);
+  else if (has_few_rows(g))
+    multiply_few(g);
   else
     multiply(g, scratch);
 }

@@ -61,6 +61,9 @@ def awkward_sizes(isa, dtype):
 LARGE = [
     *[(300, 40, 300), (20, 7, 513), (2, 70, 300), (40, 130, 512), (70, 1024, 40), (1000, 70, 40)],
     *[(600, 3, 40), (300, 2, 1100), (520, 1, 20)],
+    # Few rows of many columns; and few of a B that is transposed.
+    *[(1, 1100, 40), (2, 300, 33), (3, 1024, 70), (4, 2048, 21), (15, 1024, 40)],
+    *[(12, 70, 64), (16, 1030, 40), (32, 512, 512), (64, 33, 100)],
 ]
 
 
@@ -98,7 +101,8 @@ def test_an_element_is_one_chain_of_fma_over_ascending_k(isa, dtype):
 @every_table
 def test_a_part_of_the_matrix_has_the_bits_of_the_whole(isa, dtype):
     rng = np.random.default_rng(3)
-    for M, N, K in [(61, 83, 40), (300, 45, 517), (30, 200, 512), (600, 3, 40)]:
+    sizes = [(61, 83, 40), (300, 45, 517), (30, 200, 512), (600, 3, 40), (16, 1024, 40)]
+    for M, N, K in sizes:
         A, B, bias = random(rng, M, K, dtype), random(rng, K, N, dtype), random(rng, 1, N, dtype)[0]
         h = random(rng, M, N, dtype)
         for a_layout, b_layout in itertools.product(("rows", "columns"), repeat=2):
@@ -107,8 +111,8 @@ def test_a_part_of_the_matrix_has_the_bits_of_the_whole(isa, dtype):
             whole = h.copy()
             kernels.gemm(a, b, whole, bias=bias, u=whole, **options)
             for _ in range(12):
-                i, p = np.sort(rng.integers(0, M + 1, 2))
-                j, q = np.sort(rng.integers(0, N + 1, 2))
+                i, p = np.sort(rng.choice(M + 1, 2, replace=False))
+                j, q = np.sort(rng.choice(N + 1, 2, replace=False))
                 part = np.zeros((p - i, q - j), dtype)
                 kernels.gemm(
                     a[i:p], b[:, j:q], part, bias=bias[j:q].copy(), u=h[i:p, j:q], **options
@@ -167,7 +171,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
         (False, True),
         (False, True),
         (False, True),
-        [(19, 37, 9), (19, 37, 300), (270, 3, 20)],
+        [(19, 37, 9), (19, 37, 300), (270, 3, 20), (2, 300, 20), (16, 40, 33)],
     )
     for forward, derivative, with_bias, accumulate, in_place, (M, N, K) in choices:
         if in_place and derivative is None:
@@ -187,7 +191,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
         error = error * np.abs(slope) + 4 * eps * size * (np.abs(phi) + error)
         kernels.gemm(
             A,
-            B,
+            laid_out(B, "columns") if M == 16 else B,
             C,
             isa=isa,
             accumulate=accumulate,
@@ -204,7 +208,7 @@ def test_epilogues_follow_in_the_order_of_the_contract(isa, dtype):
 def test_a_multiple_of_another_matrix_joins_the_whole_sum_once(isa, dtype):
     rng = np.random.default_rng(6)
     for (M, N, K), accumulate in itertools.product(
-        [(1, 1, 1), (15, 33, 7), (30, 70, 1100)], (False, True)
+        [(1, 1, 1), (15, 33, 7), (30, 70, 1100), (2, 300, 9)], (False, True)
     ):
         A, B, D, C = (random(rng, *s, dtype) for s in ((M, K), (K, N), (M, N), (M, N)))
         gap = laid_out(D, "rows", 3)
@@ -214,6 +218,10 @@ def test_a_multiple_of_another_matrix_joins_the_whole_sum_once(isa, dtype):
         activated = product(isa, A, B, C.copy(), addend=gap, factor=0.25, forward="relu")
         if not accumulate:
             np.testing.assert_array_equal(activated, np.maximum(total, 0))
+        turned = product(
+            isa, A, laid_out(B, "columns"), C.copy(), accumulate=accumulate, addend=D, factor=0.25
+        )
+        np.testing.assert_array_equal(turned, total)
 
 
 @every_table

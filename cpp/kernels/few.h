@@ -1,0 +1,101 @@
+// Products of a few rows, bound by reading B: its rows are read from begin to end, some at a time,
+// as the prefetcher likes it, while all of C stays in the first-level cache. Tiles would jump from
+// row to row, and where these lie a multiple of half a page apart drive out what they fetch ahead.
+#pragma once
+
+#include "kernels/finish.h"
+#include "kernels/tile.h"
+
+namespace fastmlp::FASTMLP_ISA {
+
+constexpr Index few_rows = 4;  // at once
+// Columns of C at once: a page of each row of B.
+template <class T>
+constexpr Index few_columns = 4096 / Index(sizeof(T));
+
+// Rows of B at once: so many that their factors stay in registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int few_terms(int) { return 4; }
+#else
+constexpr int few_terms(int rows) { return rows <= 2 ? 4 : 2; }
+#endif
+
+// c += a·b for `rows` rows of c and `terms` rows of b, of n elements each.
+template <class T, int rows, int terms>
+FASTMLP_INLINE void add_rows(Index n, const T* a, Index a_rs, Index a_cs, const T* b, Index b_rs,
+                             T* c, Index ldc) {
+  constexpr Index w = width<T>;
+  Vec<T> factors[rows][terms];
+  FASTMLP_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    FASTMLP_UNROLL
+    for (int k = 0; k < terms; ++k) factors[i][k] = splat(a[i * a_rs + k * a_cs]);
+  }
+  const auto add = [&](Index j, auto get, auto put) __attribute__((always_inline)) {
+    Vec<T> row[terms];
+    FASTMLP_UNROLL
+    for (int k = 0; k < terms; ++k) row[k] = get(b + k * b_rs + j);
+    FASTMLP_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      Vec<T> sum = get(c + i * ldc + j);
+      FASTMLP_UNROLL
+      for (int k = 0; k < terms; ++k) sum = fma(factors[i][k], row[k], sum);
+      put(c + i * ldc + j, sum);
+    }
+  };
+  Index j = 0;
+  for (; j + w <= n; j += w)
+    add(j, [](const T* p) { return load(p); }, [](T* p, Vec<T> x) { store(p, x); });
+  if (const Index left = n - j)
+    add(
+        j, [=](const T* p) { return load_first(p, left); },
+        [=](T* p, Vec<T> x) { store_first(p, x, left); });
+}
+
+// Rows [first, first + rows) of C. The sums wait where no two rows share a set of the cache.
+template <class T, int rows>
+void multiply_rows(const Gemm<T>& g, Index first) {
+  constexpr int terms = few_terms(rows);
+  constexpr Index line = 64 / Index(sizeof(T)), ld = few_columns<T> + 2 * line;
+  alignas(64) T sums[rows * ld];
+  for (Index j = 0; j < g.N; j += few_columns<T>) {
+    const Index n = smaller(g.N - j, few_columns<T>);
+    T* const c = g.C + first * g.ldc + j;
+    for (Index i = 0; i < rows; ++i)
+      for (Index q = 0; q < n; ++q)
+        sums[i * ld + q] = g.accumulate ? c[i * g.ldc + q] : g.bias ? g.bias[j + q] : T(0);
+    const T *a = g.A + first * g.a_rs, *b = g.B + j;
+    Index k = g.K;
+    for (; k >= terms; k -= terms, a += terms * g.a_cs, b += terms * g.b_rs)
+      add_rows<T, rows, terms>(n, a, g.a_rs, g.a_cs, b, g.b_rs, sums, ld);
+    for (; k > 0; --k, a += g.a_cs, b += g.b_rs)
+      add_rows<T, rows, 1>(n, a, g.a_rs, g.a_cs, b, g.b_rs, sums, ld);
+    finish(g, first, j, rows, n, sums, ld);
+    if (!g.u && g.forward == Activation::identity)
+      for (Index i = 0; i < rows; ++i)
+        for (Index q = 0; q < n; ++q) c[i * g.ldc + q] = sums[i * ld + q];
+  }
+}
+
+// Whether this is faster than tiles, which hold several times as many rows and read B once for
+// them: for one or two rows, and where rows of B are far apart as long as these are fewer than a
+// tile has, or tiles have few.
+template <class T>
+FASTMLP_INLINE bool has_few_rows(const Gemm<T>& g) {
+  constexpr Index most_far = tile_rows < 8 ? 4 * few_rows : few_rows;
+  const bool far = g.b_rs * Index(sizeof(T)) % 2048 == 0;
+  return g.b_cs == 1 && g.N >= 16 * width<T> && g.K >= 8 && g.M <= (far ? most_far : 2);
+}
+
+template <class T>
+void multiply_few(const Gemm<T>& g) {
+  for (Index i = 0; i < g.M; i += few_rows) {
+    const Index rows = smaller(g.M - i, few_rows);
+    (rows == 1   ? multiply_rows<T, 1>
+     : rows == 2 ? multiply_rows<T, 2>
+     : rows == 3 ? multiply_rows<T, 3>
+                 : multiply_rows<T, 4>)(g, i);
+  }
+}
+
+}  // namespace fastmlp::FASTMLP_ISA
