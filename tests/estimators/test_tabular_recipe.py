@@ -34,9 +34,10 @@ def test_fast_has_fewer_networks_than_best_and_numbers_can_be_asked_for():
     assert recipe("rmse", validation_fraction=0.25).folds == 4
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
 @pytest.mark.parametrize("rows", [1, 200, 2_000, 20_000, 200_000, 5_000_000])
-def test_steps_are_bounded_however_many_rows_there_are(rows):
-    made = choose(rows, "numbers", metric="rmse")
+def test_steps_are_bounded_however_many_rows_there_are(rows, metric):
+    made = choose(rows, "numbers" if metric == "rmse" else "classes", metric=metric)
     for design in made.designs:
         steps = design.epochs * -(-rows // design.batch)
         assert design.epochs >= 12
@@ -46,6 +47,19 @@ def test_steps_are_bounded_however_many_rows_there_are(rows):
 def test_tables_of_few_rows_take_smaller_steps():
     sizes = [choose(n, "numbers", metric="rmse").designs[0].batch for n in (100, 1_499, 1_500)]
     assert sizes == [64, 64, 128]
+
+
+def test_classes_take_half_the_rows_a_step_and_half_the_epochs():
+    numbers, classes = (
+        choose(5_000, task, metric=metric).designs[0]
+        for task, metric in (("numbers", "rmse"), ("classes", "accuracy"))
+    )
+    assert (classes.batch, classes.epochs) == (numbers.batch // 2, numbers.epochs // 2)
+
+
+@pytest.mark.parametrize("members", [1, 4, 8, 9, 40])
+def test_a_network_learns_from_seven_eighths_of_the_rows_or_more(members):
+    assert recipe("rmse", n_members=members).folds == {9: 9, 40: 10}.get(members, 8)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ MOST_STEPS = 10_000
 FEWEST_EPOCHS = 12
 #: Below so many rows a step takes half as many of them, where numbers are predicted.
 FEW_ROWS = 1_500
+#: Parts of the rows, of which each network holds one out: fewer would leave less to learn from.
+FOLDS = 8
 
 
 @dataclass(frozen=True)
@@ -237,8 +239,8 @@ def choose(
         Of the metric "quantile".
     validation_fraction : float, optional
         Share of the rows that each network holds out, one part of round(1 / share) and at most
-        half of them; by default one of as many parts as there
-        are members, between a tenth and a fifth.
+        half of them; by default an eighth, or one of as many parts as there are members if these
+        are more, at least a tenth.
     classes : int
         How many there are, of the task "classes".
 
@@ -260,7 +262,7 @@ def choose(
     members = 1 if quality == "fast" else _members_of(rows)
     if n_members is not None:
         members = _checks.integer(n_members, "n_members", at_least=1, at_most=1 << 10)
-    folds = max(5, min(members, 10))
+    folds = max(FOLDS, min(members, 10))
     if validation_fraction is not None:
         share = _checks.real(validation_fraction, "validation_fraction", above=0, below=1)
         folds = min(max(2, round(1 / share)), 1 << 16)
@@ -287,6 +289,8 @@ def _fitting(design: Design, rows: int, task: str, smoothed: bool) -> Design:
         rate = 0.2 if design.embedding == "periodic" else design.rate
         batch = design.batch if rows >= FEW_ROWS else design.batch // 2
         return replace(design, epochs=epochs, rate=rate, activation="mish", batch=batch)
+    # As many steps of half the rows again: the log loss was lower by 1 %.
+    design = replace(design, batch=design.batch // 2, epochs=max(FEWEST_EPOCHS, epochs // 2))
     # RealMLP's, where there are more classes than two; calibration then undoes what it does to the
     # probabilities: digits and wine had a lower log loss so, bank and higgs7k had not.
-    return replace(design, epochs=epochs, smoothing=0.1 if smoothed else 0.0)
+    return replace(design, smoothing=0.1 if smoothed else 0.0)
