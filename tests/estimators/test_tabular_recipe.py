@@ -225,6 +225,26 @@ def test_the_better_of_two_counts_more_and_equal_ones_alike():
     assert weighing.weights_of(rmse, [t, t + noise[0]], t, None).tolist() == [1.0, 0.0]
 
 
+def test_one_row_far_from_all_others_does_not_decide_what_counts():
+    t = RNG.normal(size=(400, 1))
+    good, bad = t + 0.1 * RNG.normal(size=t.shape), t + 0.2 * RNG.normal(size=t.shape)
+    rmse = recipe("rmse")
+    calm = weighing.weights_of(rmse, [good, bad], t, None)
+    good[7] += 20.0  # worse than all others together
+    wild = weighing.weights_of(rmse, [good, bad], t, None)
+    assert calm[0] > 0.7
+    assert 0.2 < wild[0] < calm[0]
+    assert wild.sum() == pytest.approx(1)
+
+
+def test_the_same_rows_give_the_same_weights():
+    t = RNG.normal(size=(300, 1))
+    means = [t + RNG.normal(size=t.shape) for _ in range(3)]
+    one, other = (weighing.weights_of(recipe("mae"), means, t, None) for _ in range(2))
+    assert np.array_equal(one, other)
+    assert one == pytest.approx([1 / 3] * 3, abs=0.15)
+
+
 def test_probabilities_are_weighed_by_their_log_loss_and_rows_by_their_weight():
     t = RNG.integers(0, 2, 500)
     good = np.where(np.eye(2)[t] == 1, 0.9, 0.1)

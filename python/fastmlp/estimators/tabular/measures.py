@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,18 +46,32 @@ def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
 
 def log_loss(t: Array, P: Array, w: Array | None) -> float:
     """Return the mean of −log p of the right class."""
-    p = np.maximum(P[np.arange(len(t)), t], LEAST)
-    return float(np.average(-np.log(p), weights=w))
+    return float(np.average(_surprise(t, P), weights=w))
+
+
+def of_each(recipe: Recipe, t: Array, P: Array) -> Array:
+    """Return how bad the prediction for each row is: what the metric is a function of the mean of.
+
+    That is the log loss of classes whatever the metric, and the squared error for the metric rmse.
+    """
+    if recipe.task == "classes":
+        return _surprise(t, P)
+    if recipe.metric == "rmse":
+        return np.asarray(np.mean((P - t) ** 2, axis=1))
+    if recipe.metric == "mae":
+        return np.asarray(np.mean(np.abs(P - t), axis=1))
+    q = np.tile(recipe.quantiles, t.shape[1])
+    e = np.repeat(t, len(recipe.quantiles), axis=1) - P
+    return np.asarray(np.mean(np.maximum(q * e, (q - 1) * e), axis=1))
+
+
+def _surprise(t: Array, P: Array) -> Array:
+    return np.asarray(-np.log(np.maximum(P[np.arange(len(t)), t], LEAST)))
 
 
 def _of_numbers(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
-    if recipe.metric == "rmse":
-        return float(np.sqrt(np.average(np.mean((P - t) ** 2, axis=1), weights=w)))
-    if recipe.metric == "mae":
-        return float(np.average(np.mean(np.abs(P - t), axis=1), weights=w))
-    q = np.tile(recipe.quantiles, t.shape[1])
-    e = np.repeat(t, len(recipe.quantiles), axis=1) - P
-    return float(np.average(np.mean(np.maximum(q * e, (q - 1) * e), axis=1), weights=w))
+    mean = float(np.average(of_each(recipe, t, P), weights=w))
+    return math.sqrt(mean) if recipe.metric == "rmse" else mean
 
 
 def _auc(t: Array, P: Array, w: Array | None) -> float:
