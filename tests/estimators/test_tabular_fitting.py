@@ -316,21 +316,25 @@ def test_a_deadline_is_kept_and_a_far_one_changes_nothing():
 
 
 class Hours:
-    """A clock that trainings alone make go on: an hour for each epoch of each network."""
+    """A clock that trainings alone make go on: an hour for each epoch of each network.
 
-    def __init__(self, monkeypatch):
-        self.now = 0.0
+    The first calls may take longer.
+    """
+
+    def __init__(self, monkeypatch, slow=0):
+        self.now, self.slow = 0.0, slow
         run = Course.round
 
         def round(course, members):
-            self.now += len(members)
+            self.now += len(members) * (3 if self.slow > 0 else 1)
+            self.slow -= 1
             run(course, members)
 
         monkeypatch.setattr(Course, "round", round)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
 
-@pytest.mark.parametrize("hours", [1, 14, 20, 30, 60, 100, 1000])
+@pytest.mark.parametrize("hours", [1, 2, 3, 14, 20, 30, 60, 100, 1000])
 def test_little_time_is_for_all_epochs_of_fewer_networks_before_fewer_epochs(monkeypatch, hours):
     X, signal = table(60)
     patient = recipe_of("rmse", schedule="constant", rate=0.01)
@@ -351,6 +355,17 @@ def test_little_time_is_for_all_epochs_of_fewer_networks_before_fewer_epochs(mon
         assert all(epoch == epochs < 12 for epoch, epochs in seen.values())
     assert fit.stopped == ("" if hours >= 1000 else "time limit")
     assert np.isfinite(fit.predict(X)).all()
+
+
+def test_time_that_the_first_epochs_did_not_promise_is_used(monkeypatch):
+    X, signal = table(60)
+    patient = recipe_of("rmse", schedule="constant", rate=0.01)
+    recipe = dataclasses.replace(patient, members=4)
+    clock = Hours(monkeypatch, slow=6)  # all by which the seconds of others are foretold
+    fit = fit_tables(X, LAYOUT, signal[:, None], None, recipe, 0, deadline=150.0)
+    assert clock.now <= 150
+    assert [len(models) for models in fit.models] == [4, 4]
+    assert fit.stopped == ""
 
 
 def test_a_first_network_that_is_still_on_its_way_stops_no_other():

@@ -247,21 +247,36 @@ class _Fit:
     def _run_in_time(self) -> list[list[Member]]:
         """Train as many members as there is time for: all epochs of fewer before fewer epochs."""
         courses: list[Course] = []
-        needed: list[float] = []
+        needed: list[float] = []  # seconds of one network
         for d in range(len(self.recipe.designs)):
             if courses and self.clock.left <= 0:
                 break
             courses.append(self._course(d))
             needed.append(self._seconds_of_one(courses[d]))
-        trained: list[list[Member]] = [[] for _ in self.recipe.designs]
-        self.cut = len(courses) < len(trained)
+        share = 0.0
         for d, course in enumerate(courses):
             share = USED * self.clock.left / max(sum(needed[d:]), 1e-9)
             if share < 1:
                 course.plan(int(share * course.epochs))
                 self.cut = True
-            trained[d] = self._trained(course, d, max(1, min(int(share), self.recipe.members)))
-        return trained
+            needed[d] = self._seconds_of(course, d, int(share)) or needed[d]
+        # Now it is known what networks take: there may be time for more.
+        while not self.cut:
+            more = int(USED * self.clock.left / max(sum(needed), 1e-9))
+            if more < 1 or all(len(each.members) == self.recipe.members for each in courses):
+                break
+            for d, course in enumerate(courses):
+                needed[d] = self._seconds_of(course, d, len(course.members) + more) or needed[d]
+        found = [course.members for course in courses]
+        found += [[] for _ in self.recipe.designs[len(courses) :]]
+        self.cut = self.cut or any(len(each) < self.recipe.members for each in found)
+        return found
+
+    def _seconds_of(self, course: Course, design: int, count: int) -> float:
+        """Train a design's members until there are so many; return what one took, 0 if none did."""
+        begin, before = time.monotonic(), sum(member.over for member in course.members)
+        trained = len(self._trained(course, design, min(count, self.recipe.members))) - before
+        return (time.monotonic() - begin) / trained if trained else 0.0
 
     def _seconds_of_one(self, course: Course) -> float:
         """Return what all epochs of one network take, by its first."""
@@ -275,9 +290,8 @@ class _Fit:
         return least * course.epochs
 
     def _trained(self, course: Course, design: int, count: int) -> list[Member]:
-        """Return so many members of a design, trained."""
-        self.cut = self.cut or count < self.recipe.members
-        course.members += [self._member(design, m) for m in range(1, count)]
+        """Return so many members of a design, one at least, trained."""
+        course.members += [self._member(design, m) for m in range(len(course.members), count)]
         course.go_on(self.clock)
         self.cut = self.cut or course.cut
         return course.members
