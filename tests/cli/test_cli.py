@@ -585,6 +585,20 @@ def test_an_estimator_of_python_is_a_model_of_the_command_and_the_other_way_roun
     assert loaded.metadata_["target"] == "kind"
 
 
+@pytest.mark.parametrize("target", ["kind", "price"])
+def test_any_number_of_threads_trains_the_same_networks(tmp_path, capsys, target):
+    table = write_houses(tmp_path / "houses.csv")
+    said = []
+    for threads in (1, 2, 3):
+        how = ("--members", 3, "--epochs", 6, "--threads", threads, "--output", f"{threads}.st")
+        assert run(tmp_path, "train", "houses.csv", "--target", target, *how) == 0
+        assert "6 networks" in capsys.readouterr().out
+        loaded = fm.load(tmp_path / f"{threads}.st")
+        said.append((loaded.predict_proba if target == "kind" else loaded.predict)(table))
+    assert np.array_equal(said[0], said[1])
+    assert np.array_equal(said[0], said[2])
+
+
 def test_intervals_hold_as_much_of_the_truth_as_they_say(houses, capsys):
     assert run(houses, "predict", "price.safetensors", "price.csv", "--intervals", 0.8) == 0
     rows = pd.DataFrame(read_predictions(capsys.readouterr().out)).astype(float)
