@@ -20,6 +20,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "command_line",
+    "graph_examples",
     "lecture_style",
     "folded",
     "mathml",

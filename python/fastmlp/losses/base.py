@@ -192,6 +192,12 @@ def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:
         If it is not a node.
     ValueError
         If it has neither as many rows as y nor the shape (1, 1).
+
+    Examples
+    --------
+    >>> y, t = g.input(3, "y"), g.input(3, "t")
+    >>> one_number_per_row((y - t) ** 2, y, "the loss").shape
+    ('batch', 1)
     """
     if not isinstance(result, g.Node):
         raise TypeError(f"{what} must return a graph node, not {type(result).__name__}")

@@ -88,7 +88,13 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
 
 
 def named(name: str) -> Loss | None:
-    """Return the loss of that name or alias, None if there is none."""
+    """Return the loss of that name or alias, None if there is none.
+
+    Examples
+    --------
+    >>> named("MeanSquaredError").name, named("squid")
+    ('mean_squared_error', None)
+    """
     return LOSSES.get(name) or ALIASES.get(name.lower().replace("_", ""))
 
 
@@ -171,7 +177,13 @@ def config(loss: Loss) -> str | dict[str, Any] | None:
 
 
 def from_config(value: Any) -> Loss:
-    """Return the loss of a `config`; ValueError if it is malformed or names an unknown one."""
+    """Return the loss of a `config`; ValueError if it is malformed or names an unknown one.
+
+    Examples
+    --------
+    >>> from_config({"name": "huber", "delta": 2.0}).delta
+    2.0
+    """
     if isinstance(value, str):
         return get(value)
     if not isinstance(value, dict) or value.get("name") not in list(OWN):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from fastmlp.graph.gradients import gradient
 from fastmlp.graph.node import Node, constant, describe
@@ -11,6 +12,14 @@ from fastmlp.graph.ops.reductions import spread
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.planner.directions import Direction
 from fastmlp.planner.parameters import Bound, Group, Parameters, Treatment
+
+
+class UpdateRule(Protocol):
+    """What a training plan needs to know of an optimizer."""
+
+    @property
+    def kernel(self) -> str:
+        """The rule, one of those in `_core.format.optimizers`."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,21 +15,13 @@ from fastmlp.graph.feeds import check_feeds
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops.scheduled import Starts, values_of
 from fastmlp.planner.build import plan_program
-from fastmlp.planner.changes import Changes
+from fastmlp.planner.changes import Changes, UpdateRule
 from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Parameters, Treatment
 from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
 from fastmlp.planner.results import Average, EpochsResult
 from fastmlp.planner.steppers import Fed, FollowedAverage, Stepper
-
-
-class UpdateRule(Protocol):
-    """What a training plan needs to know of an optimizer."""
-
-    @property
-    def kernel(self) -> str:
-        """The rule, one of those in `_core.format.optimizers`."""
 
 
 def plan_training(
@@ -81,6 +73,14 @@ def plan_training(
     max_norms : mapping of matrix to float, optional
         c: after each step every row w of the matrix becomes w · min(1, c / ‖w‖), before the average
         is taken. Rows of what stays as it is are left alone.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> from fastmlp import graph as g
+    >>> w = g.parameter(1.0, "w")
+    >>> plan_training((w - 3.0) ** 2, Parameters([w]), fm.SGD(0.1)).inputs
+    ()
     """
     changes = Changes(
         gradients,
