@@ -710,6 +710,29 @@ WRONG = [
         "not enough memory: Unable to alloc",
     ),
     (["train", "bare.csv", "--target", "t"], "it has: 0.5, 1; they are all numbers: is there no"),
+    (["train", "plain.csv", "--target", "t"], "it has: a, 7, b, 1; '7', '1' are numbers: is th"),
+    (["train", "tilde.csv", "--target", "b"], "is another character between its columns? Say whi"),
+    (["train", "small.csv", "--target", "b", "--sep", ";"], "It is read with --sep ';'"),
+    (["train", "primes.csv", "--target", "b"], "the quotes are part of the name: --target "),
+    (["train", "alone.csv", "--target", "a"], "alone.csv has no column but 'a' to learn from"),
+    (["train", ".", "--target", "b"], ". is a folder; give the name of a table's file"),
+    (["train", "odd.csv", "--target", "b"], "1 value of 'b' among numbers is none: 'oops', the fi"),
+    (
+        ["train", "odd.csv", "--target", "b"],
+        "the first in row 13 (line 14); correct them or",
+    ),
+    (
+        ["train", "units.csv", "--target", "b", "--task", "regression"],
+        "in $ and €: write all",
+    ),
+    (["train", "joined.csv", "--target", "b"], "line 12 repeats the header: leave it out"),
+    (
+        ["train", "wide.csv", "--target", "b"],
+        "line 1 holds zero bytes; UTF-16 that does not",
+    ),
+    (["train", "broken.jsonl", "--target", "b"], "line 3 is no JSON: Expecting"),
+    (["train", "broken.json", "--target", "b"], "line 1 is no JSON: Expecting"),
+    (["train", "numbers.json", "--target", "b"], "holds a list, but not of objects: columns need"),
     (["train", "twice.csv", "--target", "t"], "has 2 columns 't': which of them is the target?"),
     (["train", "ragged.csv", "--target", "b"], "line 3 has 3 fields, but the header names 2 colu"),
     (["train", "same.csv", "--target", "b", "--output", "same.csv"], "would overwrite what is re"),
@@ -755,6 +778,19 @@ def wrong(houses):
     (houses / "binary.csv").write_bytes(bytes(range(256)))
     (houses / "same.csv").write_text("a,b\n" + "".join(f"{i},1\n" for i in range(20)))
     (houses / "bare.csv").write_text("0.5,1\n" + "0.25,2\n" * 20)
+    (houses / "plain.csv").write_text("a,7,b,1\n" + "c,0.25,d,2\n" * 20)
+    (houses / "tilde.csv").write_text("a~b\n" + "0.25~2\n" * 20)
+    (houses / "primes.csv").write_text("'a','b'\n" + "0.25,2\n" * 20)
+    (houses / "alone.csv").write_text("a\n" + "0\n1\n" * 20)
+    numbers = [f"{i},{i + 0.5}\n" for i in range(20)]
+    (houses / "odd.csv").write_text("".join(["a,b\n", *numbers[:12], "1,oops\n", *numbers]))
+    rows = (f"{i},{'$€'[i % 2]}{i + 0.5}\n" for i in range(20))
+    (houses / "units.csv").write_text("a,b\n" + "".join(rows), encoding="utf-8")
+    (houses / "joined.csv").write_text(("a,b\n" + "".join(numbers[:10])) * 2)
+    (houses / "wide.csv").write_text("a,b\n" + "1,2\n" * 20, encoding="utf-16-le")
+    (houses / "broken.jsonl").write_text('{"a": 1, "b": 2}\n\n{"a": 1,\n')
+    (houses / "broken.json").write_text('[{"a": 1, "b": 2}, {"a": 1,]')
+    (houses / "numbers.json").write_text("[[1, 2], [3, 4]]")
     (houses / "twice.csv").write_text("a,t, t\n" + "0.25,2,1\n" * 20)
     (houses / "ragged.csv").write_text("a,b\n1,2\n3,4,5\n6,7\n")
     fm.MLP([2, 1], seed=0).save(houses / "python.safetensors")
@@ -766,6 +802,13 @@ def wrong(houses):
     model.metadata = {"preprocessing": json.loads('{"columns": [1], "target": 2}')}
     model.save(houses / "strange.safetensors")
     return houses
+
+
+def test_bounded_threads_are_those_that_are_told(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "0,x\n1,y\n" * 20)
+    what = ("t.csv", "--target", "b", "--quality", "fast", "--epochs", "1")
+    assert run(tmp_path, "train", *what, "--threads", "1") == 0
+    assert ", 1 thread\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=lambda part: " ".join(part))

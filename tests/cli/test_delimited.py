@@ -161,8 +161,9 @@ def test_row_names_that_the_header_does_not_count_move_no_column(read, header, n
         ("", "it is empty"),
         ("\n  \n", "it is empty"),
         (b"a,b\n1,x\n2,\x81\n", r"it is not cp1252 \(byte 0x81\)"),
-        (b"a,b\n1,x\0\n", "zero bytes"),
+        (b"a,b\n1,x\0\n", "line 2 holds zero bytes"),
         (b"a,b\n1,x\n".decode().encode("utf-16") + b"\x00", "it is not utf-16"),
+        ("a,b\n1,x\n\na,b\n2,x\n", "line 4 repeats the header"),
         ('a,b\n1,x\n2,"y\n3,z\n', "line 3: a quote is not closed"),
         ('a,b\n1,"x', "line 2: a quote is not closed"),
         ('a,"b\n1,x\n', "line 1: a quote is not closed"),
@@ -224,14 +225,14 @@ def test_a_table_in_parts_is_the_whole_table(folder, rows):
     assert whole.index[-1] == (25_000, 25_001)
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "feather", "jsonl"])
+@pytest.mark.parametrize("suffix", ["parquet", "feather", "jsonl", "json", "jsonl.gz", "json.gz"])
 def test_files_with_types_keep_them(folder, suffix):
     pytest.importorskip("pyarrow")
     table = pd.DataFrame({"n": [1.5, None, 3.0], "s": ["x", None, "007"], "b": [True, False, True]})
     path = folder / f"t.{suffix}"
     write = {"parquet": table.to_parquet, "feather": table.to_feather}
-    if suffix == "jsonl":
-        table.to_json(path, orient="records", lines=True)
+    if "json" in suffix:
+        table.to_json(path, orient="records", lines="jsonl" in suffix)
     else:
         write[suffix](path)
     read, _ = read_table(path)

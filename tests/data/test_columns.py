@@ -89,8 +89,8 @@ def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note(
     table = {"n": [*map(str, range(27)), "soon"], "d": [*days[:26], "soon", "NA"]}
     prepare = learn(table, note=notes.append)
     assert notes == [
-        "column 'n' holds texts that are no numbers, taken as missing: 'soon'",
-        "column 'd' holds texts that are no dates, taken as missing: 'soon'",
+        "column 'n' holds texts that are no numbers, taken as missing: 'soon', the first in row 28",
+        "column 'd' holds texts that are no dates, taken as missing: 'soon', the first in row 27",
     ]
     assert [column.words for column in prepare.columns] == [("soon",)] * 2
     assert Preprocessing.from_json(prepare.to_json()) == prepare

@@ -135,7 +135,10 @@ def _lines(sample: list[str], text: io.TextIOWrapper, quoted: bytearray) -> Iter
     for lines in (sample, text):
         for line in lines:
             if "\0" in line:
-                raise ValueError("it is no text: it holds zero bytes")
+                raise ValueError(
+                    f"it is no text: line {len(quoted) + 1} holds zero bytes; UTF-16 that does not "
+                    "say so needs --encoding utf-16-le or utf-16-be"
+                )
             quoted.append(line.startswith('"'))
             yield line
     yield _END
@@ -169,14 +172,15 @@ def _read_records(reader: Any, quoted: bytearray, most: int | None) -> Iterator[
         end = reader.line_num
         if rows is None and any(map(str.strip, record)):
             # the header: above it there are blank lines only
-            rows = _Rows([name.strip() for name in record], lines[-1], quoted)
+            rows = _Rows([name.strip() for name in record], lines[-1], quoted, again=record)
             records, lines = [], []
         elif rows is not None and len(records) > _CHUNK:
             rows.add(records[:-1], lines[:-1])
             records, lines = records[-1:], lines[-1:]
             if most is not None and len(rows) >= most:
                 yield (fields := rows.fields())
-                rows = _Rows(rows.names, rows.line, quoted, named=fields.row_names is not None)
+                named = fields.row_names is not None
+                rows = _Rows(rows.names, rows.line, quoted, again=rows.again, named=named)
     if rows is None:
         raise ValueError("it is empty")
     if records[-1:] != [[_END]]:
@@ -190,10 +194,17 @@ class _Rows:
     """The rows read so far, checked against the header."""
 
     def __init__(
-        self, names: list[str], line: int, quoted: bytearray, *, named: bool = False
+        self,
+        names: list[str],
+        line: int,
+        quoted: bytearray,
+        *,
+        again: list[str],
+        named: bool = False,
     ) -> None:
         self.names = names
         self.line = line
+        self.again = again  # the header as it stands: files put together may hold it again
         self._named = named  # whether rows before these had names
         self._quoted = quoted  # for each line so far, whether it begins with a quote
         self._chunks: list[list[Array]] = []
@@ -210,6 +221,8 @@ class _Rows:
         width = len(self.names)
         kept = []
         for record, line in zip(records, lines, strict=True):
+            if record == self.again and len(record) > 1:
+                raise ValueError(f"line {line} repeats the header: leave it out")
             if len(record) != width:
                 if not any(map(str.strip, record)) and len(record) < 2:
                     continue  # a blank line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,10 @@ _UNREADABLE = (
 
 #: The endings of packed files, in front of which stands that of what is in them.
 _PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
+
+
+#: The endings of JSON: lines of objects, or a list of them.
+_JSON = (".jsonl", ".ndjson", ".json")
 
 
 def table_name(path: Path) -> str:
@@ -88,7 +93,7 @@ def read_table(
     value; so are NA, None and the like in a column that holds numbers otherwise
     (`fastmlp.data.texts.values`), however people write these (`fastmlp.data.written`). Columns are
     bool, float64 or texts. The index says row and line of the file, for errors about a value. The
-    columns of Parquet, Feather and JSON lines have their own types.
+    columns of Parquet, Feather and JSON have their own types.
 
     Parameters
     ----------
@@ -131,7 +136,7 @@ def read_tables(
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    typed = TYPED.get(path.suffix.lower())
+    typed = TYPED.get(_ending(path))
     try:
         if typed is None:
             yield from _delimited(pd, path, form, {*texts, target}, target, rows, note)
@@ -170,20 +175,55 @@ def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
     yield pd.read_feather(path)
 
 
-def _json_lines(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    if rows is None:
-        yield pd.read_json(path, lines=True, dtype=False)
-        return
-    with pd.read_json(path, lines=True, dtype=False, chunksize=rows) as tables:
-        yield from tables
+def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
+    """Read objects, one a line, or a list of them, which is there as a whole."""
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
+        first = next((line for line in opened.handle if line.strip()), "")
+    lines = not first.lstrip().startswith("[")
+    try:
+        if rows is None or not lines:
+            table = pd.read_json(path, lines=lines, dtype=False)
+            if not all(isinstance(name, str) for name in table.columns):
+                raise TableError(f"{path} holds a list, but not of objects: columns need names")
+            for start in range(0, len(table), rows or max(1, len(table))):
+                yield table.iloc[start : start + (rows or len(table))]
+            return
+        with pd.read_json(path, lines=True, dtype=False, chunksize=rows) as tables:
+            yield from tables
+    except ValueError as error:
+        raise TableError(_json_fault(path, str(error), lines)) from None
+
+
+def _json_fault(path: Path, found: str, lines: bool) -> str:
+    """Say in which line a file is no JSON; pandas does not."""
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
+        for before, text in enumerate(opened.handle if lines else [opened.handle.read()]):
+            try:
+                if text.strip():
+                    json.loads(text.rstrip())
+            except json.JSONDecodeError as error:
+                found = f"line {before + error.lineno} is no JSON: {error.msg}"
+                break
+    return f"{path} cannot be read as a table: {found}"
 
 
 #: Files whose columns have types, by their endings.
 TYPED = {
     **dict.fromkeys((".parquet", ".pq"), _parquet),
     **dict.fromkeys((".feather", ".arrow"), _feather),
-    **dict.fromkeys((".jsonl", ".ndjson"), _json_lines),
+    **dict.fromkeys(_JSON, _json),
 }
+
+
+def _ending(path: Path) -> str:
+    """Return the ending that says what a file is, of packed JSON that in front of the packing."""
+    inner = path.with_suffix("").suffix.lower()
+    packed = path.suffix.lower() in _PACKED and inner in _JSON
+    return inner if packed else path.suffix.lower()
 
 
 def _delimited(

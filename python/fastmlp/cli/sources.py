@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +16,7 @@ from fastmlp.cli.files import Format, read_table, table_name, warn
 from fastmlp.data import written
 from fastmlp.data.columns.targets import Label, infer_task
 from fastmlp.data.columns.values import read
-from fastmlp.data.columns.words import Note, count, examples
+from fastmlp.data.columns.words import Note, count, examples, place
 from fastmlp.data.texts import MISSING, TEXT, Array, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
 
@@ -89,6 +91,8 @@ def _bundled(data: datasets.Dataset) -> Source:
 
 def _of_file(options: argparse.Namespace, note: Note) -> Source:
     path = Path(options.data)
+    if path.is_dir():
+        raise ValueError(f"{options.data} is a folder; give the name of a table's file")
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no file {options.data}, and no such dataset among "
@@ -97,17 +101,23 @@ def _of_file(options: argparse.Namespace, note: Note) -> Source:
     target = (options.target or "").strip()
     table, form = read_table(path, Format.of(options), target=target, note=note)
     if target not in table:
-        raise ValueError(_no_target(path, options.target, [str(name) for name in table.columns]))
+        names = [str(name) for name in table.columns]
+        raise ValueError(_no_target(path, options.target, names, options.sep))
     if table.columns[0] == "Unnamed: 0" != target:
         note("the first column is left out: without a name, it numbers or names the rows")
         table = table.iloc[:, 1:]
+    if table.shape[1] == 1:
+        raise ValueError(f"{path} has no column but {target!r} to learn from")
     table, y, task = _read_target(table, target, options.task, form, note)
     if len(table) < MIN_ROWS:
-        raise ValueError(f"{path} has {len(table)} rows to learn from; {MIN_ROWS} are the least")
+        rows = count(len(table), "row")
+        raise ValueError(f"{path} has {rows} to learn from; {MIN_ROWS} are the least")
     if (y == y[0]).all():
-        raise ValueError(f"the target {target!r} is {y[0]!s} in every row")
+        raise ValueError(
+            f"the target {target!r} is {y[0]!s} in every row: there is nothing to predict"
+        )
     if task == "classification":
-        _check_labels(y, target)
+        _check_labels(y, target, table[target])
     return Source(
         table_name(path),
         f"{path}, predicting {target!r}: {task}" + ("" if options.task else " (see --task)"),
@@ -119,13 +129,21 @@ def _of_file(options: argparse.Namespace, note: Note) -> Source:
     )
 
 
-def _no_target(path: Path, target: str | None, names: list[str]) -> str:
+def _no_target(path: Path, target: str | None, names: list[str], sep: str | None) -> str:
     """Say which columns there are, and what may be wrong."""
     known = ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
     if not target:
         return f"say which column of {path} to predict with --target: {known}"
-    if values(names).dtype.kind == "f":
+    numbers = [name for name in names if values([name]).dtype.kind == "f"]
+    if len(names) == 1 and target in re.split(r"\W+", names[0]):
+        hint = "; is another character between its columns? "
+        hint += f"It is read with --sep {sep!r}" if sep else "Say which with --sep"
+    elif len(numbers) == len(names):
         hint = "; they are all numbers: is there no header?"
+    elif len(numbers) > 1:
+        hint = f"; {examples(numbers)} are numbers: is there no header?"
+    elif quoted := [name for name in names if name.strip("'\"`") == target]:
+        hint = f"; the quotes are part of the name: --target {shlex.quote(quoted[0])}"
     elif names[0].startswith("#"):
         hint = "; is the first line a comment? The header must be the first line that is not blank"
     else:
@@ -192,11 +210,18 @@ def _written_numbers(
     return numbers
 
 
-def _check_labels(labels: Any, target: str) -> None:
+def _check_labels(labels: Any, target: str, column: Any) -> None:
     """Refuse what can be no classes; tell of two that are written as one number."""
     found: set[Label] = set(labels.tolist())
     texts = {str(label) for label in found}
     if len(found) > len(labels) / 2:
+        odd = np.array([not numbers_of([str(label)]) for label in labels.tolist()])
+        if odd.mean() < 0.5:  # numbers, but for a few
+            raise ValueError(
+                f"{count(odd.sum(), 'value')} of {target!r} among numbers "
+                f"{'is' if odd.sum() == 1 else 'are'} none: {examples(labels[odd])}, the first in "
+                f"{place(column, int(odd.argmax()))}; correct them or leave them empty"
+            )
         raise ValueError(
             f"{target!r} has {len(found)} different values in {len(labels)} rows, too many for "
             "classes; if it is a number, use --task regression"

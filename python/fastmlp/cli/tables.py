@@ -37,7 +37,7 @@ def train(options: argparse.Namespace, output: Path, say: Say) -> None:
     estimator = _estimator(options, source)
     say("data", f"{source.description}\n{_sizes(source)}")
     say("training", f"quality {estimator.quality}, metric {estimator.metric}, seed {options.seed}")
-    say("machine", machine())
+    say("machine", machine(options.threads))
     begin = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -136,7 +136,9 @@ def _judge_classes(
     for i in order[:MOST_CLASSES]:
         name = str(labels[i])
         name = name if len(name) <= 30 else name[:29] + "…"
-        lines.append(f"{name:<{width}}  {each[3][i]:>7,}  {each[0][i]:>9.3f}  {each[1][i]:>6.3f}")
+        lines.append(
+            f"{name:<{width}}  {int(each[3][i]):>7,}  {each[0][i]:>9.3f}  {each[1][i]:>6.3f}"
+        )
     if len(labels) > MOST_CLASSES:
         lines.append(f"… and {len(labels) - MOST_CLASSES} rarer classes")
     say("judged", f"by {count(len(truth), f'{where} row')}, which networks did not train on")

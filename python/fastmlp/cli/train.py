@@ -60,12 +60,12 @@ def _check_kind(options: argparse.Namespace) -> None:
                 raise ValueError(f"--{name.replace('_', '-')} is {instead}")
 
 
-def machine() -> str:
-    """Say what the core computes with."""
+def machine(limit: int | None = None) -> str:
+    """Say what the core computes with, with so many threads at most."""
     from fastmlp.config import versions
 
     found = versions()
-    threads = found["threads"]
+    threads = min(int(found["threads"]), limit or int(found["threads"]))
     return f"{found['instruction set']}, {threads} thread{'' if threads == 1 else 's'}"
 
 

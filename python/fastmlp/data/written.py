@@ -77,6 +77,18 @@ def _parse(text: str) -> _Written | None:
     )
 
 
+def unit_of(text: str) -> str:
+    """Return what stands beside the digits of a number, "" for nothing or where there is none.
+
+    Examples
+    --------
+    >>> unit_of("12 €"), unit_of("7"), unit_of("red")
+    ('€', '', '')
+    """
+    part = _parse(text)
+    return part.unit if part else ""
+
+
 def _cut(body: str, decimal: str) -> tuple[str, list[str], str] | None:
     """Return what is between groups of digits, these groups, and the digits behind the decimal."""
     whole, _, behind = body.partition(decimal)

@@ -13,8 +13,8 @@ from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColum
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, dates_of
-from fastmlp.data.columns.words import Note, comma_hint, examples, listed
-from fastmlp.data.texts import MISSING, numbers_of, values
+from fastmlp.data.columns.words import Note, examples, listed, number_hint
+from fastmlp.data.texts import MISSING, Array, numbers_of, values
 
 KINDS: dict[str, type[Any]] = {
     "number": NumberColumn,
@@ -50,7 +50,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if odd:
         note(
             f"column {values.name!r} holds texts that are no {found}s, taken as missing: "
-            f"{examples(odd)}{comma_hint(odd)}"
+            f"{examples(odd)}, the first in {values.where(_holds(values, odd))}{number_hint(odd)}"
         )
         column = KINDS[found].learn(values.name, values, odd)
     else:
@@ -62,7 +62,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
         if not column.categories or (kind is None and rare > len(values) / 2):
             seen = [texts[code] for code in codes[:1000] if code >= 0]
             words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"
-            return LeftOut(values.name, words + comma_hint(seen), "of texts that hardly repeat")
+            return LeftOut(values.name, words + number_hint(seen), "of texts that hardly repeat")
     return column
 
 
@@ -110,7 +110,7 @@ def find_kind(values: Values, note: Note) -> str:
             return kind
         if len(read) > MAX_ONE_HOT and _share(values, read) >= LEAST_READ:
             return kind
-    if hint := comma_hint(present):
+    if hint := number_hint(present):
         note(f"column {name!r} is taken as texts, not numbers ({what}){hint}")
     return "category"
 
@@ -130,6 +130,11 @@ def _share(values: Values, texts: Collection[str]) -> float:
     counts = np.bincount(values.data[values.data >= 0], minlength=len(values.texts))
     found = np.array([text in texts or text in MISSING for text in values.texts])
     return float(counts[found].sum() / counts.sum())
+
+
+def _holds(values: Values, texts: Collection[str]) -> Array:
+    """Return in which rows one of the texts stands."""
+    return np.array([*(text in texts for text in values.texts), False])[values.data]
 
 
 def _are_numbers(texts: Any) -> bool:

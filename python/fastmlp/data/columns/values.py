@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from fastmlp.data.columns.sources import Coded, plain, text_of
-from fastmlp.data.columns.words import comma_hint, count, examples, place
+from fastmlp.data.columns.words import count, examples, number_hint, place
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
@@ -150,7 +150,7 @@ class Values:
         raise ValueError(
             f"column {self.name!r} must hold {what}, but {wrong.sum()} of its {len(self)} values "
             f"do not: {examples(culprits)}, the first in {self.where(wrong)}"
-            f"{comma_hint(culprits) or advice}"
+            f"{number_hint(culprits) or advice}"
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from fastmlp.data.written import unit_of
+
 Note: TypeAlias = Callable[[str], None]
 
 
@@ -60,9 +62,21 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(map(repr, names[:most])) + (", …" if len(names) > most else "")
 
 
-def comma_hint(texts: Iterable[str]) -> str:
-    """Say how to write numbers if texts look like numbers with commas, 1,5 or 1,234.5."""
+def number_hint(texts: Iterable[str]) -> str:
+    """Say how to write numbers if texts look like some, but with commas or in several units.
+
+    Examples
+    --------
+    >>> number_hint(["1,5"]), number_hint(["red"])
+    ('; write numbers such as 1.234,5 or 1,234.5 as 1234.5', '')
+    >>> number_hint(["$7", "€5", "$1"])
+    '; they are in $ and €: write all in one unit'
+    """
+    texts = list(texts)
     for text in texts:
         if "," in text and text.lstrip("+-").replace(",", "").replace(".", "").isdecimal():
             return "; write numbers such as 1.234,5 or 1,234.5 as 1234.5"
+    units = dict.fromkeys(unit for text in texts if (unit := unit_of(text)))
+    if len(units) > 1:
+        return f"; they are in {' and '.join(units)}: write all in one unit"
     return ""
