@@ -83,6 +83,26 @@ def test_texts_that_are_numbers_are_numbers_with_a_note_unless_they_are_codes():
     )
 
 
+@pytest.mark.parametrize("style", ["%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y/%m/%d 00:00"])
+def test_dates_with_strokes_and_points_are_those_with_hyphens(style):
+    days = np.arange("2024-02-01", "2024-04-10", dtype="datetime64[D]").tolist()
+    iso, others = [str(day) for day in days], [day.strftime(style) for day in days]
+    prepare = learn({"d": iso})
+    assert learn({"d": others}) == prepare
+    assert_array_equal(prepare.transform({"d": others}), prepare.transform({"d": iso}))
+
+
+def test_dates_that_may_be_two_days_are_texts_with_a_remedy():
+    notes = []
+    days = [f"{month}/{day}/2024" for day in range(1, 4) for month in range(1, 4)]
+    prepare = learn({"d": days * 9, "n": range(81)}, note=notes.append)
+    assert [type(column) for column in prepare.columns] == [CategoryColumn, NumberColumn]
+    assert notes == [
+        "column 'd' is taken as texts, not dates ('1/1/2024', '1/2/2024', '1/3/2024', …); "
+        "dates are read as 2024-05-31, 2024/05/31 or 31.05.2024"
+    ]
+
+
 def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note():
     notes = []
     days = [f"2026-01-{day:02}" for day in range(1, 29)]
@@ -257,7 +277,7 @@ def test_hours_count_if_they_differ_and_missing_dates_have_a_flag():
     assert_allclose(X[1], [column.fill_value, 0, 0, 1], atol=1e-6)
 
 
-def test_iso_texts_are_dates_with_a_note_and_others_are_errors_that_name_the_row():
+def test_texts_of_dates_are_dates_with_a_note_and_others_are_errors_that_name_the_row():
     notes = []
     texts = ["2026-01-01", "2026-02-03T10:00:00Z", "", "2026-01-05 11:30"]
     prepare = learn({"a": texts}, note=notes.append)
@@ -268,7 +288,7 @@ def test_iso_texts_are_dates_with_a_note_and_others_are_errors_that_name_the_row
     given = [datetime.date(2026, 1, 1), datetime.datetime(2026, 2, 3, 10), None]
     given += [pd.Timestamp("2026-01-05 11:30", tz="Asia/Tokyo")]
     assert_array_equal(prepare.transform({"a": given}), prepare.transform({"a": texts}))
-    for wrong in ("2026-02-30", "31.1.2026", "soon"):
+    for wrong in ("2026-02-30", "31.31.2026", "soon"):
         with pytest.raises(ValueError, match=f"'a' must hold dates, .* '{wrong}', .* row 2; w"):
             prepare.transform({"a": ["2026-01-01", wrong]})
     with pytest.raises(ValueError, match=r"'a' must hold dates, but holds numbers, .* in row 1; "):

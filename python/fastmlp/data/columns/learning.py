@@ -13,7 +13,7 @@ from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColum
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, dates_of
-from fastmlp.data.columns.words import Note, examples, listed, number_hint
+from fastmlp.data.columns.words import Note, examples, listed, remedy
 from fastmlp.data.texts import MISSING, Array, numbers_of, values
 
 KINDS: dict[str, type[Any]] = {
@@ -50,7 +50,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if odd:
         note(
             f"column {values.name!r} holds texts that are no {found}s, taken as missing: "
-            f"{examples(odd)}, the first in {values.where(_holds(values, odd))}{number_hint(odd)}"
+            f"{examples(odd)}, the first in {values.where(_holds(values, odd))}{remedy(odd)}"
         )
         column = KINDS[found].learn(values.name, values, odd)
     else:
@@ -62,7 +62,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
         if not column.categories or (kind is None and rare > len(values) / 2):
             seen = [texts[code] for code in codes[:1000] if code >= 0]
             words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"
-            return LeftOut(values.name, words + number_hint(seen), "of texts that hardly repeat")
+            return LeftOut(values.name, words + remedy(seen), "of texts that hardly repeat")
     return column
 
 
@@ -84,8 +84,8 @@ def find_kind(values: Values, note: Note) -> str:
 
     Numbers are numbers, however few different ones there are; what a table declares as categories
     are categories. Texts are flags if they are a pair such as yes and no; numbers if all are, or
-    nearly all of many, and none is a code such as 007; dates likewise, if they are ISO dates; else
-    categories.
+    nearly all of many, and none is a code such as 007; dates likewise, such as 2024-05-31,
+    2024/05/31 or 31.05.2024; else categories.
 
     Examples
     --------
@@ -110,8 +110,9 @@ def find_kind(values: Values, note: Note) -> str:
             return kind
         if len(read) > MAX_ONE_HOT and _share(values, read) >= LEAST_READ:
             return kind
-    if hint := number_hint(present):
-        note(f"column {name!r} is taken as texts, not numbers ({what}){hint}")
+    if hint := remedy(present):
+        meant = "dates" if "dates" in hint else "numbers"
+        note(f"column {name!r} is taken as texts, not {meant} ({what}){hint}")
     return "category"
 
 

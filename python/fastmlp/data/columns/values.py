@@ -14,13 +14,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from fastmlp.data.columns.sources import Coded, plain, text_of
-from fastmlp.data.columns.words import count, examples, number_hint, place
+from fastmlp.data.columns.words import count, examples, place, remedy
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
 
-ISO_DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+#: ISO dates, with strokes or points too, and days first with points. With strokes, 3/4/2024 may be
+#: either of two days, and is none.
+DATE = re.compile(
+    r"(?:(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d\d)(?P=sep)(?P<d>\d\d)"
+    r"|(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4}))"
+    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?: ?(?:Z|[+-]\d\d:?\d\d))?)?"
 )
 
 
@@ -93,7 +97,7 @@ class Values:
         return numbers
 
     def dates(self, words: Sequence[str] = ()) -> Array:
-        """Return datetime64[us], NaT where missing; texts must be ISO dates, or such words.
+        """Return datetime64[us], NaT where missing; texts must be dates, or such words.
 
         Raises
         ------
@@ -150,12 +154,12 @@ class Values:
         raise ValueError(
             f"column {self.name!r} must hold {what}, but {wrong.sum()} of its {len(self)} values "
             f"do not: {examples(culprits)}, the first in {self.where(wrong)}"
-            f"{number_hint(culprits) or advice}"
+            f"{remedy(culprits) or advice}"
         )
 
 
 def dates_of(texts: Sequence[str]) -> dict[str, np.datetime64]:
-    """Read every text that is an ISO date, or stands for a missing one; others are left out.
+    """Read every text that is a date, or stands for a missing one; others are left out.
 
     What a text says of its time zone is not read: 18:30 is 18:30.
 
@@ -163,14 +167,20 @@ def dates_of(texts: Sequence[str]) -> dict[str, np.datetime64]:
     --------
     >>> dates_of(["2026-01-31", "soon"])
     {'2026-01-31': np.datetime64('2026-01-31T00:00:00.000000')}
+    >>> dates_of(["2026/01/31", "31.1.2026", "1/31/2026"]).keys()
+    dict_keys(['2026/01/31', '31.1.2026'])
     """
     found: dict[str, np.datetime64] = {}
     for text in texts:
         if text in MISSING:
             found[text] = np.datetime64("NaT", "us")
-        elif match := ISO_DATE.fullmatch(text.strip()):
+        elif match := DATE.fullmatch(text.strip()):
+            year, month, day = match["y"], match["m"], match["d"]
+            if not year:
+                year, month, day = match["year"], match["month"].zfill(2), match["day"].zfill(2)
             try:
-                found[text] = np.datetime64(match[1].replace(" ", "T"), "us")
+                iso = f"{year}-{month}-{day}T{match['time'] or '00:00'}"
+                found[text] = np.datetime64(iso, "us")
             except ValueError:  # the 30th of February
                 continue
     return found

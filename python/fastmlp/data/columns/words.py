@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from fastmlp.data.written import unit_of
+
+#: What may be a date, with the month or the day in front.
+_DATE = re.compile(r"\d{1,2}[/-]\d{1,2}[/-](\d\d|\d{4})")
 
 Note: TypeAlias = Callable[[str], None]
 
@@ -62,15 +66,17 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(map(repr, names[:most])) + (", …" if len(names) > most else "")
 
 
-def number_hint(texts: Iterable[str]) -> str:
-    """Say how to write numbers if texts look like some, but with commas or in several units.
+def remedy(texts: Iterable[str]) -> str:
+    """Say how to write what looks like numbers, but with commas or in several units, or like dates.
 
     Examples
     --------
-    >>> number_hint(["1,5"]), number_hint(["red"])
+    >>> remedy(["1,5"]), remedy(["red"])
     ('; write numbers such as 1.234,5 or 1,234.5 as 1234.5', '')
-    >>> number_hint(["$7", "€5", "$1"])
+    >>> remedy(["$7", "€5", "$1"])
     '; they are in $ and €: write all in one unit'
+    >>> remedy(["1/31/2026"])
+    '; dates are read as 2024-05-31, 2024/05/31 or 31.05.2024'
     """
     texts = list(texts)
     for text in texts:
@@ -79,4 +85,6 @@ def number_hint(texts: Iterable[str]) -> str:
     units = dict.fromkeys(unit for text in texts if (unit := unit_of(text)))
     if len(units) > 1:
         return f"; they are in {' and '.join(units)}: write all in one unit"
+    if any(_DATE.fullmatch(text) for text in texts):
+        return "; dates are read as 2024-05-31, 2024/05/31 or 31.05.2024"
     return ""
