@@ -10,7 +10,7 @@
   X(logistic, FASTMLP_ISA::logistic<T>(z), u*(T(1) - u) * bar)                              \
   X(tanh, FASTMLP_ISA::tanh<T>(z), fma(-u, u, splat(T(1))) * bar)                           \
   X(silu, (z < T(0) ? z * exp_of_minus<T>(z) : z) / (T(1) + exp_of_minus<T>(z)),            \
-    FASTMLP_ISA::logistic<T>(u) * fma(u, FASTMLP_ISA::logistic<T>(-u), splat(T(1))) * bar)  \
+    silu_slope<T>(u) * bar)                                                                 \
   X(selu, z >= T(0) ? T(1.0507009873554805) * z : T(1.7580993408473769) * expm1<T>(z),      \
     (u > T(0) ? splat(T(1.0507009873554805)) : u + T(1.7580993408473769)) * bar)            \
   X(elu, z > T(0) ? z : expm1<T>(z), (u > T(0) ? splat(T(1)) : u + T(1)) * bar)             \

@@ -270,6 +270,15 @@ FASTMLP_INLINE Vec<T> logistic(Vec<T> x) {
   return x < T(0) ? fma(-e, q, e) : T(1) - q;  // e − e·q is q with less rounding
 }
 
+// σ(z)·(1 + z·σ(−z)), both σ of one exp as in logistic.
+template <class T>
+FASTMLP_INLINE Vec<T> silu_slope(Vec<T> z) {
+  const Vec<T> e = exp_of_minus<T>(z), q = e / (T(1) + e);
+  const Vec<T> small = fma(-e, q, e), large = T(1) - q;
+  const IntVec<T> below = z < T(0);
+  return (below ? small : large) * fma(z, below ? large : small, splat(T(1)));
+}
+
 template <class T>
 FASTMLP_INLINE Vec<T> softplus(Vec<T> x) {
   return greatest(Vec<T>{}, x) + log1p<T>(exp_of_minus<T>(x));
