@@ -63,7 +63,8 @@ def test_a_habit_works_or_is_told_what_to_write(names, typed, here, tmp_path, mo
         return
     with pytest.raises((TypeError, AttributeError)) as told:
         run(typed, names)
-    assert re.search(r"; (write|leave it out|give|it is|its layers|a layer|there)", str(told.value))
+    said = r"[:;] (write|leave it out|give|it is|its layers|a layer|there)"
+    assert re.search(said, str(told.value))
     if not here.startswith("nothing"):
         run(here.strip("`"), names)
 
@@ -90,6 +91,55 @@ def test_habits_of_tables_are_no_arguments_of_theirs(estimator):
 def test_a_misspelt_argument_is_told_its_name(wrong, message):
     with pytest.raises(TypeError, match=message):
         wrong(fm.MLP([4, 1], seed=0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: fm.layers.Densee, "no attribute 'Densee'; did you mean 'Dense'"),
+        (lambda: fm.losses.Hubber, "no attribute 'Hubber'; did you mean 'Huber'"),
+        (lambda: fm.optimizers.Adamw, "no attribute 'Adamw'; did you mean 'AdamW'"),
+        (lambda: fm.metrics.AUC, r"no attribute 'AUC'; write metrics=\['auc'\]"),
+        (lambda: fm.callbacks.EarlyStoping, "did you mean 'EarlyStopping'"),
+        (lambda: fm.schedules.Cosinedecay, "did you mean 'CosineDecay'"),
+        (lambda: fm.layers.__wrapped__, "no attribute '__wrapped__'$"),
+        (lambda: fm.losses.nothing_like_it, "no attribute 'nothing_like_it'$"),
+        (lambda: fm.Conv2d, "there are networks of dense layers alone here"),
+    ],
+)
+def test_names_of_modules_are_told(wrong, message):
+    with pytest.raises(AttributeError, match=message):
+        wrong()
+
+
+@pytest.mark.parametrize("made", [fm.LayerNorm, fm.RMSNorm, fm.BatchNorm])
+@pytest.mark.parametrize("columns", [64, (64,)])
+def test_norms_are_not_told_their_columns(made, columns):
+    with pytest.raises((ValueError, TypeError), match="leave their number out"):
+        made(columns)
+    with pytest.raises((ValueError, TypeError), match=r"epsilon must be [^;]*$"):
+        made(epsilon=2.5)
+
+
+def test_the_optimizer_of_a_trainer_is_checked_when_it_is_assigned():
+    model = fm.MLP([4, 3, 1], seed=0)
+    trainer = model.trainer()
+    X, t = np.ones((2, 4)), np.ones(2)
+    for wrong, message in (
+        ("adm", "did you mean 'adam'"),
+        (3, "optimizer must be a name in"),
+        (fm.Adam, r"write Adam\(\)"),
+        ("lbfgs", "LBFGS does not train step by step"),
+        (fm.Adam(groups={"dense_9": {"learning_rate": 1}}), "dense_9"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message):
+            trainer.optimizer = wrong
+        assert trainer.optimizer == fm.Adam()
+        assert np.isfinite(trainer.step(X, t))
+    trainer.optimizer = "sgd"
+    assert trainer.optimizer == fm.SGD()
+    trainer.step(X, t)
+    assert trainer.steps == 1  # its state began anew
 
 
 def test_errors_of_properties_are_their_own():

@@ -63,40 +63,6 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "training.steps": "StepTrainer",
         "training.warned": "NonFiniteLossWarning",
     },
-    instead={
-        "nn": "its layers are here: write fastmlp.Dense and its like",
-        "optim": "write fastmlp.Adam and its like",
-        "Linear": "write Dense(units)",
-        "ReLU": "write Activation('relu'), or Dense(units, 'relu')",
-        "Tanh": "write Activation('tanh'), or Dense(units, 'tanh')",
-        "Sigmoid": "write Activation('logistic'), or Dense(units, 'logistic')",
-        "GELU": "write Activation('gelu'), or Dense(units, 'gelu')",
-        "SiLU": "write Activation('silu'), or Dense(units, 'silu')",
-        "Softmax": "write Dense(units, 'softmax') as the last layer",
-        "BatchNormalization": "write BatchNorm()",
-        "BatchNorm1d": "write BatchNorm()",
-        "LayerNormalization": "write LayerNorm()",
-        "Flatten": "leave it out: data are matrices, X.reshape(len(X), -1)",
-        "CrossEntropyLoss": "write loss='cross_entropy'",
-        "BCELoss": "write loss='binary_cross_entropy'",
-        "BCEWithLogitsLoss": "write loss='binary_cross_entropy' and output='logistic'",
-        "MSELoss": "write loss='squared_error'",
-        "DataLoader": "fit takes arrays and batch_size=, or PyTorch's DataLoader",
-        "Tensor": "leave it out: data are NumPy arrays",
-        "tensor": "leave it out: data are NumPy arrays",
-        "from_numpy": "leave it out: data are NumPy arrays",
-        "no_grad": "leave it out: predict computes no gradient",
-        "manual_seed": "give each model its seed=",
-        "load_model": "write load(path)",
-        "models": "models are here: write fastmlp.Sequential and its like",
-        "Functional": "write Model(inputs, outputs)",
-        **dict.fromkeys(
-            ("XGBClassifier", "LGBMClassifier", "CatBoostClassifier"), "write TabularClassifier()"
-        ),
-        **dict.fromkeys(
-            ("XGBRegressor", "LGBMRegressor", "CatBoostRegressor"), "write TabularRegressor()"
-        ),
-        **dict.fromkeys(("DMatrix", "Pool"), "leave it out: tables are taken as they are"),
-    },
+    instead=_lazy.ELSEWHERE,
 )
 __all__ = sorted(_HOME)

@@ -3,9 +3,67 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
+
+# What to say of names that people bring from elsewhere.
+ELSEWHERE: dict[str, str] = {
+    "nn": "its layers are here: write fastmlp.Dense and its like",
+    "optim": "write fastmlp.Adam and its like",
+    "Linear": "write Dense(units)",
+    "ReLU": "write Activation('relu'), or Dense(units, 'relu')",
+    "Tanh": "write Activation('tanh'), or Dense(units, 'tanh')",
+    "Sigmoid": "write Activation('logistic'), or Dense(units, 'logistic')",
+    "GELU": "write Activation('gelu'), or Dense(units, 'gelu')",
+    "SiLU": "write Activation('silu'), or Dense(units, 'silu')",
+    "Softmax": "write Dense(units, 'softmax') as the last layer",
+    "BatchNormalization": "write BatchNorm()",
+    "BatchNorm1d": "write BatchNorm()",
+    "LayerNormalization": "write LayerNorm()",
+    "Flatten": "leave it out: data are matrices, X.reshape(len(X), -1)",
+    "CrossEntropyLoss": "write loss='cross_entropy'",
+    "BCELoss": "write loss='bce' and output='logistic'",
+    "BCEWithLogitsLoss": "write loss='bce' and output='logistic'",
+    "MSELoss": "write loss='mse'",
+    "DataLoader": "fit takes arrays and batch_size=, or PyTorch's DataLoader",
+    "Tensor": "leave it out: data are NumPy arrays",
+    "tensor": "leave it out: data are NumPy arrays",
+    "from_numpy": "leave it out: data are NumPy arrays",
+    "no_grad": "leave it out: predict computes no gradient",
+    "manual_seed": "give each model its seed=",
+    "load_model": "write load(path)",
+    "models": "models are here: write fastmlp.Sequential and its like",
+    "Functional": "write Model(inputs, outputs)",
+    **dict.fromkeys(
+        ("XGBClassifier", "LGBMClassifier", "CatBoostClassifier"), "write TabularClassifier()"
+    ),
+    **dict.fromkeys(
+        ("XGBRegressor", "LGBMRegressor", "CatBoostRegressor"), "write TabularRegressor()"
+    ),
+    **dict.fromkeys(("DMatrix", "Pool"), "leave it out: tables are taken as they are"),
+    "L1Loss": "write loss='mae'",
+    "NLLLoss": "write loss='cross_entropy' and output='softmax'",
+    "SmoothL1Loss": "write loss='huber'",
+    "AUC": "write metrics=['auc']",
+    "Identity": "write Activation('identity')",
+    "LeakyReLU": "write Activation('leaky_relu')",
+    "ELU": "write Activation('elu')",
+    "cuda": "leave it out: fastmlp computes on the CPU",
+    "device": "leave it out: fastmlp computes on the CPU",
+    "save": "write model.save(path)",
+    "keras": "its layers are here: write fastmlp.Dense and its like",
+    "set_seed": "give each model its seed=",
+    "InputLayer": "write Input(columns)",
+    **dict.fromkeys(
+        ("Conv1d", "Conv1D", "Conv2d", "Conv2D", "LSTM", "GRU", "RNN", "MaxPool2d", "MaxPooling2D"),
+        "there are networks of dense layers alone here",
+    ),
+    **dict.fromkeys(
+        ("MultiheadAttention", "MultiHeadAttention", "Transformer", "TransformerEncoder"),
+        "there are networks of dense layers alone here",
+    ),
+}
 
 
 def attach(
@@ -38,6 +96,22 @@ def attach(
         return sorted({*vars(sys.modules[package]), *home})
 
     return get, names, home
+
+
+def elsewhere(module: str, names: Sequence[str]) -> Callable[[str], Any]:
+    """Return ``__getattr__`` of a module of these names, which says what to write for others."""
+
+    def get(name: str) -> Any:
+        advice = ELSEWHERE.get(name, "")
+        if not advice and not name.startswith("_"):
+            from fastmlp._checks import hint
+
+            advice = hint(name, names).removeprefix("; ")
+        raise AttributeError(
+            f"module {module!r} has no attribute {name!r}{'; ' if advice else ''}{advice}"
+        )
+
+    return get
 
 
 def load(module: str) -> Any:

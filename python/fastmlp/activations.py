@@ -178,6 +178,10 @@ def register(
 _REGISTERED: dict[str, Activation] = {}
 
 
+# What to say of values that are no activation.
+_ADVICE: dict[type, str] = {type(None): "; write 'identity' for none"}
+
+
 def get(
     spec: str | Activation | Callable[[g.Node], g.Node], name: str = "activation"
 ) -> Activation:
@@ -222,4 +226,5 @@ def get(
         return Activation(called, f"{called}(z)", f"{called}'(z)", spec)
     raise TypeError(
         f"{name} must be a name or a function of a graph node, not {type(spec).__name__}"
+        f"{_ADVICE.get(type(spec), '')}"
     )

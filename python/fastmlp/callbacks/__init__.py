@@ -5,6 +5,9 @@ Without callbacks and validation data nobody listens, and many epochs run in one
 core.
 """
 
+from typing import TYPE_CHECKING
+
+from fastmlp import _lazy
 from fastmlp.callbacks.base import MODES, Best, Callback, as_callbacks, stop_reason
 from fastmlp.callbacks.logs import CSVLogger, TensorBoard
 from fastmlp.callbacks.saving import Checkpoint, ModelCheckpoint
@@ -23,3 +26,6 @@ __all__ = [
     "as_callbacks",
     "stop_reason",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)

@@ -6,9 +6,9 @@ layer says how many columns it returns, which parameters it needs, and how it ap
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastmlp import activations
+from fastmlp import _lazy, activations
 from fastmlp.layers.activation import Activation
 from fastmlp.layers.base import LAYERS, Input, Layer, ParameterSpec, Symbol
 from fastmlp.layers.dense import Dense
@@ -53,6 +53,9 @@ __all__ = [
     "multiply",
     "register",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 _ALL: tuple[type[Layer], ...] = (
     Dense,

@@ -16,11 +16,22 @@ _LEAST = 2.0**-126
 _SHAPE = "the parameters depend on it, make a new model"
 
 
+def _no_columns(value: Any, name: str, at_least: float) -> float:
+    """Return a number of at most 1; of others say that no number of columns is asked for."""
+    try:
+        return real(value, name, at_least=at_least, at_most=1)
+    except (TypeError, ValueError) as error:
+        if isinstance(value, int | tuple | list) and not isinstance(value, bool):
+            advice = "a layer finds out how many columns it is called with: leave their number out"
+            raise type(error)(f"{error}; {advice}") from None
+        raise
+
+
 class Normalization(Layer):
     """What the layers of this file have in common: ε, and a scale and an offset for each column."""
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "epsilon": Setting(lambda value: real(value, "epsilon", at_least=_LEAST, at_most=1)),
+        "epsilon": Setting(lambda value: _no_columns(value, "epsilon", _LEAST)),
         "use_scale": Setting(lambda value: flag(value, "use_scale"), _SHAPE),
         "use_offset": Setting(lambda value: flag(value, "use_offset"), _SHAPE),
     }
@@ -188,7 +199,7 @@ class BatchNorm(Normalization):
     """
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "momentum": Setting(lambda value: real(value, "momentum", at_least=0, at_most=1)),
+        "momentum": Setting(lambda value: _no_columns(value, "momentum", 0)),
         **Normalization.SETTINGS,
     }
 

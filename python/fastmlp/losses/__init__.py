@@ -9,6 +9,9 @@ Each has a name for `fit(..., loss="huber")` and a class for its settings, `Hube
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from fastmlp import _lazy
 from fastmlp.losses.base import LOSSES, Loss, one_number_per_row
 from fastmlp.losses.classes import (
     BinaryCrossEntropy,
@@ -61,3 +64,6 @@ __all__ = [
     "one_number_per_row",
     "register",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)

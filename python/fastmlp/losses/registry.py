@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastmlp import _checks, schedules
 from fastmlp import graph as g
-from fastmlp import schedules
 from fastmlp._checks import choice
 from fastmlp.losses.base import LOSSES, Configured, Loss
 from fastmlp.losses.classes import CLASSES, BinaryCrossEntropy
@@ -16,6 +16,25 @@ from fastmlp.losses.numbers import NUMBERS
 
 LOSSES.update({loss.name: loss for loss in (*NUMBERS, *CLASSES, *FOCAL, *DISTRIBUTIONS)})
 OWN: dict[str, Any] = {loss.name: type(loss) for loss in LOSSES.values()}
+
+# What their arguments are called elsewhere.
+_ARGUMENTS = {
+    "reduction": "leave it out: a loss is the mean over the rows, with their sample_weight",
+    "size_average": "leave it out: a loss is the mean over the rows",
+    "from_logits": "leave it out: the output has its activation, as in output='softmax'",
+    "weight": "write class_weight=",
+    "pos_weight": "write class_weight={1: ...}",
+    "smoothing": "write label_smoothing=",
+    "ignore_index": "give those rows a sample_weight of 0",
+    "beta": "write delta=",
+    "q": "write quantiles=",
+    "quantile": "write quantiles=",
+    "tau": "write quantiles=",
+    "log_input": "write log_rate=",
+    "eps": "leave it out, or write floor= of a variance",
+}
+for _class in OWN.values():
+    _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)
 
 # What Keras, PyTorch and scikit-learn call them: small letters, without underscores.
 ALIASES: dict[str, Loss] = {

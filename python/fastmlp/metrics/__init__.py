@@ -17,9 +17,9 @@ one class, is NaN, and never counts as an improvement.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastmlp import losses
+from fastmlp import _lazy, losses
 from fastmlp._checks import choice
 from fastmlp.losses import Loss
 from fastmlp.metrics.arrays import ArrayMetric, Outcome, of, takes_arrays
@@ -46,6 +46,9 @@ __all__ = [
     "of",
     "zero_one",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 METRICS: dict[str, Metric | ArrayMetric] = {
     **{metric.name: metric for metric in NODE_METRICS},

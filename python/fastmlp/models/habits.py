@@ -55,6 +55,12 @@ ATTRIBUTES = {
     "bias": "write biases of one of the layers",
     "coefs_": "write weights of one of the layers",
     "get_layer": "write network.layer(name)",
+    "predict_classes": "write predict(X).argmax(axis=1)",
+    "fit_generator": "write fit(batches)",
+    "evaluate_generator": "write evaluate(X, t) of each batch",
+    "pop": "make a new model of its layers",
+    **dict.fromkeys(("children", "modules", "named_modules"), "write layers"),
+    "requires_grad_": "write trainable of each of its layers",
 }
 # Arguments of methods.
 _DATA = {

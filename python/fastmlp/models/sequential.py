@@ -43,6 +43,15 @@ class Sequential(Model):
     <Sequential 4 → 8 relu → Dropout → 3 softmax; 67 parameters, float32>
     """
 
+    def __new__(cls, *given: Any, **how: Any) -> Any:
+        """Refuse layers one by one, as PyTorch takes them."""
+        if any(isinstance(one, Layer | Input) for one in given):
+            raise TypeError(
+                f"{cls.__name__} takes its layers as one list: write {cls.__name__}([...]) around "
+                f"the {len(given)} that were given"
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         layers: Sequence[Layer | Input] | None = None,

@@ -387,7 +387,10 @@ def dense_chain(
 ) -> tuple[list[int], list[Layer]]:
     """Return the widths of a multilayer perceptron, inputs first, and its layers."""
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
-        raise TypeError(f"columns must be a list of integers, not {type(columns).__name__}")
+        raise TypeError(
+            "columns must be a list of integers, as in MLP([4, 8, 3]), not "
+            f"{type(columns).__name__}"
+        )
     if len(columns) < 2:
         raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
     sizes = [_checks.columns(n, f"columns[{i}]") for i, n in enumerate(columns)]

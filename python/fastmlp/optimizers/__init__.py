@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import _checks
+from fastmlp import _checks, _lazy
 from fastmlp.optimizers.adagrad import Adagrad
 from fastmlp.optimizers.adam import Adam
 from fastmlp.optimizers.adamax import Adamax
@@ -44,6 +44,9 @@ __all__ = [
     "Update",
     "get",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 # The rules of steps, each with defaults for all of its settings.
 OPTIMIZERS: dict[str, Callable[[], Update]] = {

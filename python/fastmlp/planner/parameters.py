@@ -172,6 +172,13 @@ class Parameters:
             return stored.reshape(rows, columns)
         return stored.reshape(columns, rows).T
 
+    def __call__(self) -> Any:
+        """Say what there is instead of PyTorch's method."""
+        raise TypeError(
+            "parameters is no method: write get_weights() of the model, or parameters.flat; an "
+            "optimizer is not told of them, fit(X, t, optimizer=Adam(1e-3)) does that"
+        )
+
     def place(self, node: Node) -> tuple[int, int]:
         """Return where one parameter begins in the vector, and how many numbers it has."""
         return self.offsets[node], math.prod(map(int, node.shape))

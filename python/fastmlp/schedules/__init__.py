@@ -13,8 +13,9 @@ takes the place of another between two fits begins with its step 0, while the mo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fastmlp import _checks, _lazy
 from fastmlp.schedules.base import (
     Rates,
     Scaled,
@@ -59,6 +60,9 @@ __all__ = [
     "rates",
 ]
 
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
+
 # What can be saved and loaded, by class name.
 SCHEDULES: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -76,6 +80,26 @@ SCHEDULES: dict[str, type[Any]] = {
         Warmup,
     )
 }
+
+
+# What their arguments are called elsewhere.
+_ARGUMENTS = {
+    **dict.fromkeys(("max_lr", "max_learning_rate", "peak_value"), "write peak="),
+    **dict.fromkeys(("total_steps", "decay_steps", "T_max", "max_steps"), "write steps="),
+    **dict.fromkeys(("eta_min", "min_lr", "end_learning_rate", "alpha"), "write final="),
+    **dict.fromkeys(("initial_learning_rate", "lr", "learning_rate"), "write initial="),
+    **dict.fromkeys(("gamma", "decay_rate"), "write factor="),
+    **dict.fromkeys(("step_size", "milestones"), "write every="),
+    **dict.fromkeys(("T_0", "first_decay_steps"), "write period="),
+    **dict.fromkeys(("T_mult", "t_mul"), "write factor="),
+    **dict.fromkeys(("warmup_steps", "warmup", "total_iters"), "write steps="),
+    "pct_start": "write rise=",
+    "optimizer": "leave it out: give the schedule to the optimizer, Adam(schedule)",
+    "epochs": "write steps=, of epochs times batches",
+    "last_epoch": "leave it out: a second fit goes on where the first ended",
+}
+for _class in SCHEDULES.values():
+    _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)
 
 
 def config(value: Any) -> Any:

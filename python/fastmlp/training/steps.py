@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _checks, optimizers
 from fastmlp.networks import examples
 from fastmlp.training import turns
 from fastmlp.training.ahead import made_ahead
@@ -27,7 +28,23 @@ if TYPE_CHECKING:
     from fastmlp.training.ahead import StepsAhead
     from fastmlp.training.trainer import Compiled
 
+# What to say of attributes of optimizers and trainers elsewhere.
+_ATTRIBUTES = {
+    "zero_grad": "leave it out: a step begins with a gradient of zero",
+    "backward": "write loss_and_gradient(X, t); step(X, t) follows it",
+    "fit": "write model.fit, or call step(X, t) in a loop",
+    "train": "leave it out: steps drop out, predict does not",
+    "eval": "leave it out: predict and evaluate never drop out",
+    "predict": "write model.predict(X)",
+    "evaluate": "write model.evaluate(X, t)",
+    "param_groups": "write optimizer = fastmlp.Adam(..., groups=...)",
+    "state_dict": "write model.get_weights(); state has what the optimizer remembers",
+    "lr": "write optimizer = fastmlp.Adam(learning_rate)",
+    "learning_rate": "write optimizer = fastmlp.Adam(learning_rate)",
+}
 
+
+@_checks.has_not(_ATTRIBUTES)
 class StepTrainer(Trainer):
     """Trains a model one step at a time; made by `Model.trainer`.
 
@@ -76,12 +93,22 @@ class StepTrainer(Trainer):
         model: turns.Held,
     ) -> None:
         super().__init__(network, parameters)
-        self.updates_of(optimizer)  # raises what its groups get wrong
         self._objective = objective
         self.optimizer = optimizer
         self._noise = noise
         self._model = model
         self._ahead: StepsAhead | None = None
+
+    @property
+    def optimizer(self) -> Update:
+        """The rule of a step; another one, or the name of one, can be put in its place."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: str | Update) -> None:
+        rule = optimizers.get(optimizer)
+        self.updates_of(rule)  # raises what its groups get wrong
+        self._optimizer = rule
 
     @property
     def steps(self) -> int:
@@ -188,7 +215,7 @@ class StepTrainer(Trainer):
 
     def _holds(self, ahead: StepsAhead) -> bool:
         """Tell whether steps made ahead are still those to come."""
-        return ahead.hold(self.state, self.optimizer, self.network.version)
+        return ahead.hold(self.state, self._optimizer, self.network.version)
 
     def loss_and_gradient(
         self, X: Any, t: Any, sample_weight: Any = None
