@@ -90,6 +90,9 @@ def test_what_config_says_makes_it_again():
     history = model().history
     said = json.loads(json.dumps(history.config()))
     assert_same(History.from_config(said), history)
+    for wrong in ({}, {"numbers": {}}, [1]):
+        with pytest.raises(ValueError, match=r"what History\.config returns"):
+            History.from_config(wrong)
 
 
 def test_what_is_no_history_is_not_copied():

@@ -78,6 +78,11 @@ class History(dict[str, list[float]]):
     def from_config(cls, config: Mapping[str, Any]) -> History:
         """Return the record of which `config` has told.
 
+        Raises
+        ------
+        ValueError
+            If it is none.
+
         Examples
         --------
         >>> history = History({"accuracy": True})
@@ -86,6 +91,9 @@ class History(dict[str, list[float]]):
         >>> twin == history, twin.higher_is_better
         (True, {'accuracy': True})
         """
+        wanted = {"numbers", "higher_is_better", "stopped"}
+        if not isinstance(config, Mapping) or not wanted <= set(config):
+            raise ValueError(f"config must be what History.config returns, got {config!r}")
         made = cls(config["higher_is_better"])
         for name, values in config["numbers"].items():
             made[name] = list(values)

@@ -578,3 +578,31 @@ def test_one_model_answers_several_threads_at_once():
     for worker in workers:
         worker.join()
     assert not wrong
+
+
+def test_an_update_that_overflows_at_the_end_is_of_the_last_epoch():
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(20, 5)), 100.0 * rng.normal(size=20)
+    model = fm.MLP([5, 1], seed=0)
+    before = model.parameters.flat.copy()
+    with pytest.warns(fm.NonFiniteLossWarning, match="became NaN or infinite in epoch 1;"):
+        model.fit(X, t, optimizer=fm.SGD(1e38), epochs=1, batch_size=20, verbose=0)
+    np.testing.assert_array_equal(model.parameters.flat, before)
+
+
+@pytest.mark.parametrize("wrong", [lambda t, p: (t == p).mean(), lambda t, p: 0.5])
+def test_a_metric_of_arrays_that_is_taken_for_one_of_nodes_is_told(wrong):
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(20, 5)), rng.integers(2, size=20)
+    model = fm.MLP([5, 2], output="softmax", seed=0)
+    with pytest.raises(TypeError, match=r"calls its first argument y_true, or is given as .*of\("):
+        model.fit(X, t, metrics=[wrong], verbose=0)
+    right = fm.metrics.of(lambda a, b: float((a == b).mean()), needs="label")
+    found = model.evaluate(X, t, metrics=[right])
+    assert 0 <= found[1] <= 1
+
+
+def test_targets_in_one_row_are_told_to_be_a_column():
+    X, t = np.ones((20, 5)), np.ones((1, 20))
+    with pytest.raises(ValueError, match=r"write t\.reshape\(-1, 1\)"):
+        fm.MLP([5, 1], seed=0).fit(X, t)

@@ -63,6 +63,8 @@ def _values(count: int) -> str:
 
 def _require_columns(t: Array, columns: int, name: str, advice: str = "") -> None:
     if t.shape[1] != columns:
+        if columns == 1 == t.shape[0]:
+            advice = f"; for one number a row write {name}.reshape(-1, 1)"
         raise ValueError(
             f"{name} has the shape {t.shape}; a network of {columns} output columns needs "
             f"({t.shape[0]}, {columns}){advice}"

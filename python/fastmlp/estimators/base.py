@@ -15,7 +15,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import _checks, activations, config, planner
+from fastmlp import _checks, activations, config, optimizers, planner
 from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
 from fastmlp.data.weights import in_ordinary_unit
@@ -96,6 +96,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     # Fitting.
 
     def _validate_params(self) -> None:
+        if isinstance(self.solver, type):
+            optimizers.get(self.solver)  # which says to write AdamW() for AdamW
         super()._validate_params()
         for name, kinds in self._parameter_constraints.items():
             value = getattr(self, name)

@@ -61,8 +61,17 @@ class Metric:
         loss
             The loss that is trained, which says how t is encoded.
         """
-        result = self.function(y, t, loss) if self.reads_loss else self.function(y, t)
-        return one_number_per_row(result, y, f"metric {self.name!r}")
+        try:
+            result = self.function(y, t, loss) if self.reads_loss else self.function(y, t)
+            return one_number_per_row(result, y, f"metric {self.name!r}")
+        except (AttributeError, TypeError) as error:
+            if getattr(self.function, "__module__", "").startswith("fastmlp"):
+                raise
+            raise TypeError(
+                f"metric {self.name!r} is called with graph nodes (y, t), and fails: {error}; a "
+                "function of the arrays (y_true, y_pred) calls its first argument y_true, or is "
+                "given as fastmlp.metrics.of(function)"
+            ) from error
 
 
 def decision(output: str, loss: Loss | None = None) -> float:

@@ -354,7 +354,8 @@ class Training:
         if self.non_finite:
             # Its vectors are no longer those of the weights.
             trainer.state = None
-            epoch = self.history.epochs + 1
+            # After the last epoch the last update may have been too large.
+            epoch = min(self.history.epochs + 1, self.request.epochs)
             self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
 
     def _validate(self, *, skip: bool) -> None:
