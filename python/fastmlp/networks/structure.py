@@ -388,8 +388,8 @@ def dense_chain(
     """Return the widths of a multilayer perceptron, inputs first, and its layers."""
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
         raise TypeError(
-            "columns must be a list of integers, as in MLP([4, 8, 3]), not "
-            f"{type(columns).__name__}"
+            f"columns must be a list of integers, not {type(columns).__name__}: write "
+            "MLP([4, 8, 3])"
         )
     if len(columns) < 2:
         raise ValueError(f"columns must name inputs and outputs at least, got {list(columns)}")
