@@ -46,7 +46,7 @@ class Header:
             lines.append(f"    for (int j = 0; j < {n}; ++j) x{i}[j] = ({kind})number();")
         arguments = [f"x{i}" for i in range(len(sizes))]
         arguments += [f"y{i}" for i in range(len(self.outputs))]
-        if f"{kind} *scratch)" in self.text:
+        if f"{kind} *scratch)" in " ".join(self.text.split()):  # however its lines break
             lines.append(f"    static {kind} scratch[{self.name.upper()}_SCRATCH];")
             arguments.append("scratch")
         lines.append(f"    {self.name}_predict({', '.join(arguments)});")
