@@ -289,6 +289,47 @@ AFTER = {
         ["Dense"],
     ),
     "Sum": ([node("Sum", "z", "x", "x", "y")], Z + 2 * X4, ["Dense", "Add"]),
+    "RMSNorm as arithmetic": (
+        [
+            node("Pow", "z", "two", "p"),
+            node("ReduceMean", "p", "last", "m", keepdims=1),
+            node("Add", "m", "half", "e"),
+            node("Sqrt", "e", "r"),
+            node("Reciprocal", "r", "i"),
+            node("Mul", "z", "i", "n"),
+            node("Mul", "n", "v", "y"),
+        ],
+        Z / np.sqrt((Z**2).mean(1, keepdims=True) + 0.5) * V,
+        ["Dense", "RMSNorm", "Scale"],
+    ),
+    "LayerNorm as arithmetic": (
+        [
+            node("ReduceMean", "z", "last", "m"),
+            node("Sub", "z", "m", "c"),
+            node("Mul", "c", "c", "p"),
+            node("ReduceSum", "p", "last", "s"),
+            node("Div", "s", "four", "q"),
+            node("Add", "q", "half", "e"),
+            node("Sqrt", "e", "r"),
+            node("Div", "c", "r", "y"),
+        ],
+        (Z - Z.mean(1, keepdims=True)) / np.sqrt(Z.var(1, keepdims=True) + 0.5),
+        ["Dense", "LayerNorm"],
+    ),
+    "a cube": (
+        [node("Tanh", "z", "t"), node("Pow", "t", "three", "y")],
+        np.tanh(Z) ** 3,
+        ["Dense", "Multiply", "Multiply"],
+    ),
+    "Softplus that ends": (
+        [
+            node("Softplus", "z", "s"),
+            node("Greater", "z", "twenty", "g"),
+            node("Where", "g", "z", "s", "y"),
+        ],
+        np.log1p(np.exp(Z)),
+        ["Dense", "Activation"],
+    ),
     "LogSoftmax": (
         [node("LogSoftmax", "z", "s", axis=-1), node("Mul", "s", "half", "y")],
         (Z - np.log(np.exp(Z).sum(1, keepdims=True))) * 0.5,
@@ -304,6 +345,11 @@ NUMBERS = {
     "half": np.float32(0.5),
     "zero": np.float32(0),
     "six": np.float32(6),
+    "twenty": np.float32(20),
+    "two": np.float32(2),
+    "three": np.float32(3),
+    "four": np.float32(4),
+    "last": np.array([1]),
     "minus": np.float32(-1),
     "to": np.array([-1, 4]),
 }
@@ -398,7 +444,7 @@ def refused(tmp_path, nodes, why, arrays=NUMBERS, columns=4, outputs=("y",)):
 
 
 OPERATORS = {
-    "an operator without a layer": ([node("LogSoftmax", "z", "y")], "LogSoftmax.*has no layer"),
+    "an operator without a layer": ([node("Hardmax", "z", "y")], "Hardmax.*has no layer"),
     "one of another maker": ([node("Relu", "z", "y", domain="com.x")], "Relu.*has no layer"),
     "a step of no activation": ([node("Erf", "z", "y")], "Erf here is part of no activation"),
     "an operator in training": (

@@ -238,6 +238,10 @@ class Graph:
         if operator in ("Add", "Mul") and isinstance(rest[0], Value):
             join: Any = layers.Add() if operator == "Add" else layers.Multiply()
             return join([self.symbol(z), self.symbol(rest[0])])
+        if operator == "Where":
+            found = _of_softplus(value)
+            if found is not None:
+                return self.symbol(self.activated(found, "softplus"))
         if operator == "Gelu":
             name = {"none": "gelu", "tanh": "gelu_tanh"}.get(says["approximate"])
             if name is not None:
@@ -307,6 +311,20 @@ def _bounds(value: Elementwise) -> tuple[float, float] | None:
         return None
     low, high = (float(np.asarray(bound).reshape(())) for bound in value.arguments[1:])
     return low, high
+
+
+def _of_softplus(value: Elementwise) -> Value | None:
+    """Return the z of PyTorch's softplus: it is z itself from 20 on, where that is 2e-9 less."""
+    above, z, otherwise = value.arguments
+    if not (isinstance(above, Elementwise) and isinstance(otherwise, Elementwise)):
+        return None
+    if (above.operator, otherwise.operator) != ("Greater", "Softplus"):
+        return None
+    limit = above.arguments[1]
+    if isinstance(limit, Value) or float(np.asarray(limit).reshape(())) < 20:
+        return None
+    alike = isinstance(z, Value) and z is above.arguments[0] and z is otherwise.arguments[0]
+    return z if alike else None  # type: ignore[return-value]
 
 
 @cache

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp import layers
+from fastmlp.export.onnx.norms import centered, mean_of, normed, sum_of
 from fastmlp.export.onnx.values import Elementwise, Value, affine, product
 
 if TYPE_CHECKING:
@@ -205,7 +206,9 @@ def _difference(graph: Graph, node: Any, arguments: list[Any]) -> Any:
     (y,) = _values(b)
     if isinstance(a, np.ndarray):
         return affine(y, -1.0, _factor(a, y), graph.uses(node))
-    return graph.elementwise(node, "Add", [*_values(a), affine(y, -1.0, 0.0)], {})
+    (x,) = _values(a)
+    rest = centered(x, y, graph.uses(node))
+    return rest or graph.elementwise(node, "Add", [x, affine(y, -1.0, 0.0)], {})
 
 
 @taken("Neg", 1)
@@ -225,6 +228,11 @@ def _product_of_two(graph: Graph, node: Any, arguments: list[Any]) -> Any:
         (x,) = _values(a)
         return affine(x, _factor(b, x), 0.0, graph.uses(node))
     x, y = _values(a, b)
+    for z, inverse in ((x, y), (y, x)):
+        if isinstance(inverse, Elementwise) and inverse.operator == "Reciprocal":
+            norm = _norm(graph, node, z, inverse.arguments[0])
+            if norm is not None:
+                return norm
     if x.columns != y.columns:
         raise ValueError(f"it multiplies {x.columns} columns by {y.columns}")
     return graph.bounded(product(x, y, graph.uses(node)))
@@ -239,7 +247,18 @@ def _quotient(graph: Graph, node: Any, arguments: list[Any]) -> Any:
         if not np.all(divisor):
             raise ValueError("it divides by 0")
         return affine(x, 1 / np.asarray(divisor, np.float64), 0.0, graph.uses(node))
-    return graph.elementwise(node, "Div", [a, b], {})
+    return _norm(graph, node, a, b) or graph.elementwise(node, "Div", [a, b], {})
+
+
+@taken("Pow", 2)
+def _power(graph: Graph, node: Any, arguments: list[Any]) -> Any:
+    (x,), exponent = _values(arguments[0]), arguments[1]
+    times = float(exponent.reshape(-1)[0]) if isinstance(exponent, np.ndarray) else math.nan
+    if not isinstance(exponent, np.ndarray) or exponent.size != 1 or times not in (2, 3):
+        raise ValueError("its exponent must be 2 or 3")
+    x.uses += int(times) - 1
+    square = product(x, x, graph.uses(node) if times == 2 else 1)
+    return graph.bounded(square if times == 2 else product(square, x, graph.uses(node)))
 
 
 @taken("PRelu", 2)
@@ -252,6 +271,35 @@ def _prelu(graph: Graph, node: Any, arguments: list[Any]) -> Value:
 
 
 # ------------------------------------------------------------------------------------- of rows
+
+
+def _norm(graph: Graph, node: Any, x: Any, root: Any) -> Value | None:
+    """Return x divided by a root if that is a norm of rows."""
+    found = normed(x, root) if isinstance(x, Value) and isinstance(root, Value) else None
+    if found is None:
+        return None
+    z, epsilon, is_centered = found
+    kind: Any = layers.LayerNorm if is_centered else layers.RMSNorm
+    return graph.layer(node, kind(epsilon, use_scale=False, use_offset=False), [z])
+
+
+@taken("ReduceSum", 1, 2)
+@taken("ReduceMean", 1, 2)
+def _over_columns(graph: Graph, node: Any, arguments: list[Any]) -> Value:
+    says = attributes_of(node, axes=(), keepdims=1, noop_with_empty_axes=0)
+    (x,) = _values(arguments[0])
+    axes = says["axes"]
+    if len(arguments) > 1 and isinstance(arguments[1], np.ndarray):
+        axes = tuple(arguments[1].reshape(-1).tolist())
+    if axes not in ((1,), (-1,)) or not says["keepdims"]:
+        raise ValueError("it reduces something else than the columns to one")
+    return (sum_of if node.op_type == "ReduceSum" else mean_of)(x, graph.uses(node))
+
+
+@taken("Sqrt", 1)
+@taken("Reciprocal", 1)
+def _of_a_norm(graph: Graph, node: Any, arguments: list[Any]) -> Value:
+    return graph.elementwise(node, node.op_type, _values(*arguments), {})
 
 
 @taken("Softmax", 1)
