@@ -87,6 +87,27 @@ FASTMLP_INLINE bool has_few_rows(const Gemm<T>& g) {
   return g.b_cs == 1 && g.N >= 16 * width<T> && g.K >= 8 && g.M <= (far ? most_far : 2);
 }
 
+// One row and no more columns than a tile holds then: to look for blocks and packing would take as
+// long as the product.
+template <class T>
+FASTMLP_INLINE bool is_one_tile(const Gemm<T>& g) {
+  return g.M == 1 && g.N <= vectors_for(1) * width<T> && g.b_cs == 1 && g.u != g.C &&
+         (g.a_rs == 1 || g.a_cs == 1);
+}
+
+template <class T>
+void multiply_tile(const Gemm<T>& g) {
+  Tile<T> t{g.K, g.A, g.a_rs, g.a_cs, g.B, g.b_rs, g.C, g.ldc, g.accumulate ? g.C : g.bias, 0};
+  const bool fused = in_registers(g);
+  if (fused) {
+    t.relu = g.forward == Activation::relu;
+    t.h = g.u;
+    t.addend = g.addend, t.factor = g.factor;
+  }
+  run_tile(1, g.N, t);
+  if (!fused) finish(g, 0, 0, 1, g.N, g.C, g.ldc);
+}
+
 template <class T>
 void multiply_few(const Gemm<T>& g) {
   for (Index i = 0; i < g.M; i += few_rows) {

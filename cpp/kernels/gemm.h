@@ -103,16 +103,17 @@ constexpr Index packed_turned_columns = Index(width<T>) * turned_columns<T> / 16
 constexpr Index turned_rows = 256;
 constexpr Index turned_cut = 512;  // columns at once where rows are few
 
-// Up to this many rows of C make so little use of a transposed B that packing it takes a sixth to a
-// half of the time. Where rows of C fill vectors as its columns do, Cᵀ needs no packing: it reads B
-// as it lies. With 100 rows that is not faster any more.
+// Up to this many rows of C make so little use of a transposed B that packing it takes up to half
+// of the time. Where rows of C fill vectors as its columns do, Cᵀ needs no packing: it reads B as
+// it lies, and is transposed itself, which long sums pay for. With 100 rows that is not faster any
+// more.
 constexpr Index turned_few = 64;
 
 template <class T>
 FASTMLP_INLINE bool turns_rows(const Gemm<T>& g) {
   const Index lanes = (g.M + width<T> - 1) / width<T> * width<T>;
   return g.b_rs == 1 && g.b_cs != 1 && g.a_cs == 1 && !g.b_sums && g.M <= turned_few &&
-         4 * g.M >= 3 * lanes && g.N >= 32 && g.K >= 32;
+         4 * g.M >= 3 * lanes && g.N >= 64 && g.K >= 4 * g.M;
 }
 
 template <class T>
@@ -349,7 +350,9 @@ void multiply_turned(const Gemm<T>& g, T* scratch) {
 template <class T>
 void gemm(const Gemm<T>& g, T* scratch) {
   if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  if (turns(g))
+  if (is_one_tile(g))
+    multiply_tile(g);
+  else if (turns(g))
     multiply_turned(g, scratch);
   else if (has_few_rows(g))
     multiply_few(g);
