@@ -35,7 +35,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
     activation : str, callable or a list of them, default="relu"
         φ of the hidden layers: "identity", "logistic", "tanh", "relu" as in scikit-learn, any other
         name in `fastmlp.activations`, a function of a graph node; a list has one for each layer.
-    solver : {"lbfgs", "sgd", "adam"}, name or optimizer, default="adam"
+    solver : {"lbfgs", "sgd", "adam"}, str or optimizer, default="adam"
         L-BFGS on all rows at once, or steps on batches. Also an optimizer of `fastmlp.optimizers`,
         as ``fm.AdamW(1e-3, ema=0.99)``, with a rate of its own, or the name of one, whose rate is
         `learning_rate_init`.
