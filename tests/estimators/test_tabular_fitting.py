@@ -291,6 +291,20 @@ def test_one_that_diverges_begins_again_with_a_smaller_rate_and_changes_no_other
     assert np.isfinite(fit.predict(X)).all()
 
 
+@pytest.mark.parametrize(("epochs", "ran"), [(8, 8), (12, 6), (21, 10), (32, 6), (64, 13)])
+def test_a_network_is_given_up_at_the_end_of_a_wave_of_several_epochs(monkeypatch, epochs, ran):
+    """Waves end after 1, 3, 7 and 15 fifteenths; here every epoch is worse than the first."""
+    count = itertools.count()
+    monkeypatch.setattr("fastmlp.estimators.tabular.course.badness", lambda *given: next(count))
+    seen = []
+    X, signal = table(40)
+    recipe = recipe_of("rmse")
+    designs = tuple(dataclasses.replace(design, epochs=epochs) for design in recipe.designs[:1])
+    recipe = dataclasses.replace(recipe, designs=designs, members=1)
+    fit_tables(*(X, LAYOUT, signal[:, None], None, recipe, 0), progress=seen.append)
+    assert seen[-1].epoch == ran
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+#: The fewest epochs of a wave after which a network may be given up.
+WAVE = 4
+
 
 class Clock:
     """When to stop.
@@ -158,13 +161,17 @@ class Course:
     def _useless(self, member: Member) -> bool:
         """Tell whether to give a network up, as nothing was better for too long.
 
-        On coslog4 that is a whole wave of the rate, as validations are bad in the midst of one.
+        On coslog4 that is a whole wave of the rate, as validations are bad in the midst of one, and
+        one of several epochs, as a wave that ends within an epoch says little.
         """
         epoch, epochs = member.epoch, self.epochs
         if self.design.schedule != "coslog4":
             return epoch - member.since >= self.design.patience
         ends = [round(epochs * (2**wave - 1) / 15) for wave in range(4)]
-        return epoch in ends[2:] and member.since <= ends[ends.index(epoch) - 1]
+        if epoch not in ends[2:]:
+            return False
+        begin = ends[ends.index(epoch) - 1]
+        return bool(member.since <= begin <= epoch - WAVE)
 
     def go_on(self, clock: Clock) -> None:
         """Train all members to their end, or until the time is over.
