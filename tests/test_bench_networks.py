@@ -10,7 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 bench = pytest.importorskip("bench", reason="bench/ is not part of an installation")
 
-from bench import contest, shapes, train_step  # noqa: E402
+from bench import contest, predict, shapes, train_step  # noqa: E402
 from bench.networks import CLIP_NORM, SEED, TOOLBOX, TRAINED, Network, Problem  # noqa: E402
 from bench.peers import numpy as reference  # noqa: E402
 from bench.peers import peer  # noqa: E402
@@ -173,3 +173,20 @@ def test_everyone_can_be_held_to_an_instruction_set():
         assert rivals.environment["XLA_FLAGS"] == "--xla_cpu_max_isa=AVX2"
     with contest.Contest(("numpy",), "training", 1, ways=("by hand",)) as rivals:
         assert rivals.entries == []
+
+
+def test_a_quick_grid_of_predictions_compares_each_number_of_rows(capsys):
+    arguments = ["--quick", "--threads", "1", "--contenders", "fastmlp,numpy"]
+    found = predict.main([*arguments, "--rows", "1,300", "--networks", "deep,tiny"])["results"]
+    assert [(result["network"].split()[0], result["rows"]) for result in found] == [
+        ("deep", 1),
+        ("deep", 300),
+        ("tiny", 1),
+        ("tiny", 300),
+    ]
+    printed = capsys.readouterr().out
+    assert "the fastest call of each" in printed
+    assert "NumPy: geometric mean" in printed
+    with pytest.raises(SystemExit):
+        predict.main([*arguments, "--rows", "0"])
+    assert "--rows" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from bench.tables.cells import (
     table,
     time_cell,
 )
+from bench.tables.prediction import prediction
 from bench.tables.shapes import shapes
 
 Maker = Callable[[Document], str]
@@ -124,37 +125,6 @@ def precision(results: Sequence[Document]) -> str:
         return ""
     said = (f"{n} {medians[n, 'float32'] / medians[n, 'float64']:.0%}" for n in pairs)
     return f"fastmlp's rate in float64, of that in float32: {', '.join(said)}."
-
-
-def prediction(document: Document) -> str:
-    """Return the tables of bench.predict."""
-    rows = []
-    for result in document["results"]:
-        network = TRAINED[result["network"]]
-        own = best(result["entries"]).get("fastmlp")
-        for entry in sorted(result["entries"], key=lambda entry: entry["median"]):
-            flops = result["rows"] * network.forward_flops / entry["median"]
-            rows.append(
-                [
-                    str(network),
-                    f"{result['rows']:,}",
-                    peer(entry["contender"]).TITLE,
-                    f"`{entry['statement']}` ({entry['way']})",
-                    time_cell(entry, own),
-                    spread_cell(entry),
-                    figures(flops / 1e9),
-                ]
-            )
-    header = [
-        "network",
-        "rows",
-        "contender",
-        "call",
-        "µs (of fastmlp's)",
-        "half of the runs",
-        "GFLOP/s",
-    ]
-    return table(header, rows)
 
 
 def threads(document: Document) -> str:
