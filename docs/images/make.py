@@ -1,6 +1,10 @@
-"""Draw the README's picture: ``python docs/images/make.py`` writes readme.png beside this file."""
+"""Draw the README's picture: ``python docs/images/make.py`` writes readme.png beside this file.
+
+narrow.png, for phones, has the same panels.
+"""
 
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 import numpy as np
@@ -26,7 +30,7 @@ def draw_spirals(ax):
     model.fit(X, t, optimizer=fm.Adam(fm.CosineDecay(0.01, 300 * 12)), epochs=300, l2=1e-4)
     fm.plot.decision_boundary(model, X, t, resolution=500, ax=ax)
     ax.set(title="what a network decides", xticks=[], yticks=[], xlabel="", ylabel="")
-    ax.legend_.remove()
+    ax.get_legend().remove()
 
 
 def draw_features(ax):
@@ -53,18 +57,29 @@ def draw_history(ax):
     ax.set_title("when it should have stopped: its loss")
 
 
-def main():
-    """Draw the three side by side."""
-    matplotlib.rcParams.update({"font.size": 11, "axes.titlesize": 13})
+def wide():
+    """Return the figure of all three side by side, and its axes."""
     figure = Figure(figsize=(13.5, 4.4), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)
-    for draw, ax in zip(
-        (draw_spirals, draw_features, draw_history),
-        figure.subplots(1, 3, width_ratios=(1, 1, 1.1)),
-        strict=True,
-    ):
-        draw(ax)
-    figure.savefig(Path(__file__).with_name("readme.png"), dpi=110)
+    return figure, figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
+
+
+def narrow():
+    """Return a figure for phones, and its axes: two above the third."""
+    figure = Figure(figsize=(4.6, 4.8), layout="constrained")
+    panels = figure.subplot_mosaic([[0, 1], [2, 2]])
+    return figure, [panels[i] for i in range(3)]
+
+
+def main():
+    """Draw both pictures, after the same trainings."""
+    matplotlib.rcParams.update({"font.size": 11, "axes.titlesize": 13})
+    for name, (figure, panels), dpi in (("readme", wide(), 110), ("narrow", narrow(), 200)):
+        for draw, ax in zip((draw_spirals, draw_features, draw_history), panels, strict=True):
+            draw(ax)
+            if name == "narrow":
+                ax.set_title(fill(ax.get_title(), 24 if ax is not panels[2] else 60), fontsize=11)
+        figure.savefig(Path(__file__).with_name(f"{name}.png"), dpi=dpi)
 
 
 if __name__ == "__main__":

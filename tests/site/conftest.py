@@ -144,6 +144,6 @@ def looked_at(window, page):
     """Open a page on a phone's screen and measure it in light and in dark."""
     window.screen(390, scale=2)
     console = window.open(page)
-    light = window.look("layout", "formulas", "contrast")
+    light = window.look("layout", "pictures", "formulas", "contrast")
     window.screen(390, scale=2, dark=True)
     return {"console": console, **light, "dark": window.look("contrast")["contrast"]}

@@ -1,5 +1,5 @@
 // What a page looks like, measured in the browser. `arguments[0]` lists what to look for: layout,
-// formulas, contrast; each becomes a list of sentences, and an empty list is what the tests want.
+// pictures, formulas, contrast; each becomes a list of sentences, and an empty list is what the tests want.
 const asked = new Set(arguments[0]);
 const found = {};
 
@@ -34,6 +34,17 @@ function layout() {
       said.push(`${named(element)} reaches to ${Math.round(box.right)} of ${screen} px`);
   }
   return said.slice(0, 5);
+}
+
+// Pictures of the lecture so much smaller than they were drawn that their letters cannot be read.
+function pictures() {
+  const said = [];
+  for (const picture of document.querySelectorAll("img[srcset]")) {
+    const share = picture.getBoundingClientRect().width / picture.naturalWidth;
+    if (visible(picture) && share < 0.45)
+      said.push(`${picture.getAttribute("src")} is shown at ${share.toFixed(2)} of its size`);
+  }
+  return said;
 }
 
 // Overlines above their letters, and equations below each other that meet at their "=".
@@ -121,6 +132,7 @@ function contrast() {
 }
 
 if (asked.has("layout")) found.layout = layout();
+if (asked.has("pictures")) found.pictures = pictures();
 if (asked.has("formulas")) found.formulas = formulas();
 if (asked.has("contrast")) found.contrast = contrast();
 const overlined = (over) => over.lastElementChild.textContent.trim() === "\u203e";

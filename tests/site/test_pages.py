@@ -22,6 +22,10 @@ def test_nothing_is_wider_than_a_phone_but_code_tables_and_formulas_that_scroll(
     assert those(seen, "layout") == {}
 
 
+def test_pictures_are_large_enough_on_a_phone_for_their_letters(seen):
+    assert those(seen, "pictures") == {}
+
+
 @pytest.mark.parametrize("scheme", ["contrast", "dark"])
 def test_text_stands_out_from_what_lies_behind_it(seen, scheme):
     assert those(seen, scheme) == {}
@@ -68,6 +72,7 @@ def test_every_mistake_of_a_spoilt_page_is_found_and_nothing_else(spoilt):
         'p.wide "too wide"',
         'p.wide "scrolls, but is no code"',
     ]
+    assert spoilt["pictures"] == ["wide.svg is shown at 0.33 of its size"]
     assert [text.partition('" has')[0] for text in spoilt["contrast"]] == [
         'p.faint "faint',
         'p.clear "half transparent',

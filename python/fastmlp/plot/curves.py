@@ -79,7 +79,7 @@ def activations(
         ax.set_title(activation.name, loc="left", color=INK)
         ax.set_ylim(-1.35, 2.35)
         clear(ax)
-    panels[0].legend(frameon=False, labelcolor="linecolor", loc="upper left")
+    panels[0].legend(frameon=False, labelcolor="linecolor", loc="lower right")
     return panels
 
 
