@@ -126,7 +126,8 @@ def network(
     for column in columns:
         column.shown = _strongest(column, bundles, most_units)
     width, height = _place(columns)
-    inch = min(0.75, 5.6 / (height + 1), 10.0 / (width + 1))
+    # At most some seven inches wide, so that a phone shows the letters large enough.
+    inch = min(0.75, 5.6 / (height + 1), 7.4 / (width + 3.5))
     ax = axes(ax, (inch * (width + 3.5), inch * (height + 3.5)))
     drawn = _connections(ax, bundles, columns)
     if values is None:
