@@ -62,6 +62,10 @@ def test_a_network_learns_from_seven_eighths_of_the_rows_or_more(members):
     assert recipe("rmse", n_members=members).folds == {9: 9, 40: 10}.get(members, 8)
 
 
+def test_fast_holds_out_a_fifth_which_is_all_that_its_intervals_rest_on():
+    assert recipe("rmse", quality="fast").folds == 5
+
+
 @pytest.mark.parametrize(
     ("wrong", "name"),
     [
