@@ -337,7 +337,7 @@ def train_two_batches(
         Group(0, n // 2 // 16 * 16, rule, 0, True),
         Group(n // 2 // 16 * 16, n, rule, 0, False),
     ]
-    max_norms = [(0, 3, n // 6, 0.5)] if n >= 6 else []
+    max_norms = [(0, 3, n // 6, 0.5, rng.random() < 0.5)] if n >= 6 else []
     if rng.random() < 0.3:
         max_norms = spoilt(max_norms, rng)
     vectors, columns = len(OPTIMIZERS[rule].state), len(OPTIMIZERS[rule].numbers)
