@@ -56,7 +56,7 @@ def outputs(estimator, X):
 # --- messy tables ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "least"), [("customers", 0.7), ("wines", 0.9), ("patients", 0.2)])
+@pytest.mark.parametrize(("name", "least"), [("customers", 0.6), ("wines", 0.9), ("patients", 0.2)])
 def test_a_messy_table_is_learned_from_without_anything_to_prepare(fitted, name, least):
     X, y, test, estimator = fitted[name]
     assert estimator.score(X[test], y[test]) > least

@@ -34,7 +34,7 @@ LABELS = {
     "one class": np.zeros(60, int),
     "several": SEVERAL,
 }
-REGRESSION = sorted(set(LOSSES) - {"log_loss"})
+REGRESSION = sorted(set(LOSSES) - {"log_loss", "hinge"})
 QUICK = {"hidden_layer_sizes": 6, "solver": "lbfgs", "max_iter": 15, "random_state": 0}
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

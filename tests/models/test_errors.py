@@ -223,7 +223,7 @@ CONSTRUCT = [
     (lambda: fm.Dense(0), ValueError, "units must be at least 1, got 0"),
     (lambda: fm.Dropout(1.0), ValueError, "rate"),
     (lambda: fm.Sequential([]), ValueError, "at least one layer"),
-    (lambda: fm.Sequential(fm.Dense(3)), TypeError, "layers must be a list"),
+    (lambda: fm.Sequential(fm.Dense(3)), TypeError, "takes its layers as one list"),
     (lambda: fm.Sequential([fm.Dense]), TypeError, r"layers\[0\] must be a layer such as Dense"),
     (lambda: fm.Sequential([fm.Dense(3), fm.Input(4)]), TypeError, r"layers\[1\] must be a layer"),
     (lambda: fm.Sequential([fm.Dense(3)], input_columns=0), ValueError, "at least 1, got 0"),
