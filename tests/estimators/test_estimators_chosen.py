@@ -294,5 +294,8 @@ def test_quantiles_are_said_once():
 def test_a_registered_loss_goes_by_its_name():
     losses.register("cubed_of_estimators", lambda y, t: g.abs(y - t) ** 3, target="real")
     how = {"hidden_layer_sizes": 5, "solver": fm.Adam(0.05), "max_iter": 100, "random_state": 0}
-    estimator = fm.MLPRegressor(loss="cubed_of_estimators", **how).fit(X, NUMBERS)
-    assert estimator.score(X, NUMBERS) > 0.8
+    try:
+        estimator = fm.MLPRegressor(loss="cubed_of_estimators", **how).fit(X, NUMBERS)
+        assert estimator.score(X, NUMBERS) > 0.8
+    finally:
+        del losses.LOSSES["cubed_of_estimators"]
