@@ -109,7 +109,7 @@ def _panels(count: int) -> list[Axes]:
     figure, grid = plt.subplots(
         rows,
         columns,
-        figsize=(3.1 * columns, 2.6 * rows),
+        figsize=(2.45 * columns, 2.4 * rows),
         sharex=True,
         sharey=True,
         squeeze=False,
