@@ -30,13 +30,16 @@ def errors_of(script: str) -> str:
 
 
 def product(isa: str, dtype: str, *before: str, way: str = "gemm", more: str = "") -> str:
-    """A product whose operands end within a vector, one of them to be packed."""
+    """A product whose operands end within a vector, one of them to be packed.
+
+    No part of it would need more scratch than the whole: all of it is used.
+    """
     return "\n".join(
         [
             "import ctypes, numpy as np",
             "from fastmlp._core import kernels",
-            f"A, B, C = (np.ones(s, {dtype!r}) for s in ((96, 20), (203, 20), (96, 203)))",
-            "bias = np.ones(203, A.dtype)",
+            f"A, B, C = (np.ones(s, {dtype!r}) for s in ((200, 20), (23, 20), (200, 23)))",
+            "bias = np.ones(23, A.dtype)",
             "def poison(array):",
             "    last = ctypes.c_void_p(array.ctypes.data + array.nbytes - 8)",
             "    ctypes.CDLL(None).__asan_poison_memory_region(last, ctypes.c_size_t(8))",
