@@ -350,9 +350,13 @@ def test_an_interrupt_stops_all_members_soon_after_whole_steps(sizes, threads):
         net = Net({sizes}, 250, batch=250)
         members = Members(net, 5, epochs=20_000)
         jobs = [members.job(member) for member in members.members]
+        once = Members(net, 5, epochs=1)
+        at = time.monotonic()
+        once.plan.run_jobs([once.job(member) for member in once.members])
+        a_step = time.monotonic() - at
         def interrupt():
             global at
-            time.sleep(0.3)
+            time.sleep(max(0.3, 5 * a_step))
             at = time.monotonic()
             os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=interrupt).start()
