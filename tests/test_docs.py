@@ -81,7 +81,7 @@ def test_the_guide_to_tables_in_python_runs_and_what_it_promises_comes(
     names = run("guides/data_frames.md", tmp_path, monkeypatch)
     score, share, same = (line.split()[0] for line in capsys.readouterr().out.splitlines())
     assert float(score) > 0.9
-    assert 0.66 < float(share) < 0.94  # 111 rows: a deviation is 0.04
+    assert 0.68 < float(share) < 0.92
     assert same == "True"
     kinds = {column.name: column.kind for column in names["clf"].preprocessing_.columns}
     assert (kinds["strength"], kinds["tasted"]) == ("category", "date")

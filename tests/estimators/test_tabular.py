@@ -56,10 +56,14 @@ def outputs(estimator, X):
 # --- messy tables ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "least"), [("customers", 0.6), ("wines", 0.9), ("patients", 0.2)])
+@pytest.mark.parametrize(("name", "least"), [("customers", 0.7), ("wines", 0.9), ("patients", 0.2)])
 def test_a_messy_table_is_learned_from_without_anything_to_prepare(fitted, name, least):
     X, y, test, estimator = fitted[name]
-    assert estimator.score(X[test], y[test]) > least
+    scores = [estimator.score(X[test], y[test])]
+    for seed in (1, 2):  # few rows are held out: of one fit, luck would decide
+        other = TABLES[name][0](quality="fast", random_state=seed).fit(X[~test], y[~test])
+        scores.append(other.score(X[test], y[test]))
+    assert np.mean(scores) > least
     assert judging.is_better(
         estimator.metric, estimator.validation_score_, estimator.baseline_score_
     )
