@@ -145,8 +145,16 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     ) -> None:
         hidden = self._hidden_sizes()
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        names = ["y", "X", "sample_weight", "y_val", "X_val", "sample_weight_val", "class_weight"]
-        names.append("loss")
+        names = [
+            "y",
+            "X",
+            "sample_weight",
+            "y_val",
+            "X_val",
+            "sample_weight_val",
+            "class_weight",
+            "loss",
+        ]
         with as_before_unless_right(self, *names):
             X, y = self._validate_input(X, y, incremental, reset=first_pass)
             weight, exponent = checked_weight(sample_weight, X)
@@ -158,7 +166,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             check_loss(self._objective(), output or self._out_activation(), outputs, columns)
             held_out = self._check_validation(*validation, columns=columns)
         self._random_state = check_random_state(self.random_state)
-        self.n_outputs_ = self._count_outputs(data.target)
+        self.n_outputs_ = outputs
         units = [X.shape[1], *hidden, self.n_outputs_]
         with config.own_threads(self.n_threads):
             if first_pass:

@@ -11,15 +11,7 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import (
-    MAX_NORM,
-    Array,
-    Layer,
-    ParameterSpec,
-    Setting,
-    Symbol,
-    only_input,
-)
+from fastmlp.layers.base import MAX_NORM, Array, Layer, ParameterSpec, Setting, Symbol, only_input
 
 if TYPE_CHECKING:
     import numpy.typing as npt

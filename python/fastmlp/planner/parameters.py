@@ -189,7 +189,7 @@ class Parameters:
         layout, size = layout_of(nodes)
         part = aligned_zeros(size, self.dtype)
         for node, start in layout.items():
-            place, count = self.offsets[node], math.prod(map(int, node.shape))
+            place, count = self.place(node)
             part[start : start + count] = vector[place : place + count]
         return part
 
@@ -215,16 +215,16 @@ class Parameters:
 
     def bounds(self, max_norms: Mapping[Node, float]) -> list[Bound]:
         """Return where the matrices lie whose rows have a norm of at most a limit."""
-        found = [(node, max_norms[node]) for node in self.nodes if node in max_norms]
         return [
             Bound(
                 self.offsets[node],
                 node.shape[1],
                 int(node.shape[0]),
-                limit,
+                max_norms[node],
                 bool(node.attrs.get("by_rows")),
             )
-            for node, limit in found
+            for node in self.nodes
+            if node in max_norms
         ]
 
     def own(self) -> None:
@@ -338,7 +338,7 @@ class Parameters:
         """
         for node, start in layout.items():
             if node in self.offsets:
-                place, count = self.offsets[node], math.prod(map(int, node.shape))
+                place, count = self.place(node)
                 into[place : place + count] = vector[start : start + count]
         return into
 

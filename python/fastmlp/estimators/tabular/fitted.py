@@ -13,13 +13,7 @@ from fastmlp import config
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular import weighing
 from fastmlp.estimators.tabular.member import Predictor
-from fastmlp.estimators.tabular.network import (
-    Edges,
-    Shape,
-    build,
-    fewest_parameters,
-    inputs_of,
-)
+from fastmlp.estimators.tabular.network import Edges, Shape, build, fewest_parameters, inputs_of
 from fastmlp.estimators.tabular.recipe import Recipe
 from fastmlp.estimators.tabular.splits import NEVER
 from fastmlp.models.states import write

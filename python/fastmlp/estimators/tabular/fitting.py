@@ -72,7 +72,7 @@ def fit_tables(
     n_threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Fitted:
-    """Fit the networks of a recipe to a table, all of a design in one call of the core.
+    """Fit the networks of a recipe to a table, all of a design side by side.
 
     Parameters
     ----------
@@ -124,23 +124,23 @@ def fit_tables(
     fit = _Fit(recipe, shape, data, judge, fold, seeds, Clock(deadline), progress)
     with config.own_threads(n_threads):
         trained = fit.run()
-    low, high = _range(data.t, outputs, shape)
-    result = Fitted(
-        recipe,
-        layout,
-        outputs,
-        models=[[member.model for member in each] for each in trained],
-        edges=fit.edges,
-        weights=np.zeros(len(trained)),
-        temperature=1.0,
-        low=low,
-        high=high,
-        holdouts=[[fit.held_out(m) for m in range(len(each))] for each in trained],
-        scores=[[member.best for member in each] for each in trained],
-        epochs=[[member.since for member in each] for each in trained],
-        stopped="time limit" if fit.cut else "",
-    )
-    _judge(result, data, judge, fold, judged, rows, n_threads)
+        low, high = _range(data.t, outputs, shape)
+        result = Fitted(
+            recipe,
+            layout,
+            outputs,
+            models=[[member.model for member in each] for each in trained],
+            edges=fit.edges,
+            weights=np.zeros(len(trained)),
+            temperature=1.0,
+            low=low,
+            high=high,
+            holdouts=[[fit.held_out(m) for m in range(len(each))] for each in trained],
+            scores=[[member.best for member in each] for each in trained],
+            epochs=[[member.since for member in each] for each in trained],
+            stopped="time limit" if fit.cut else "",
+        )
+        _judge(result, data, judge, fold, judged, rows)
     return result
 
 
@@ -171,19 +171,17 @@ def _judge(
     fold: NDArray[np.int64],
     kept: Array,
     rows: int,
-    n_threads: int | None,
 ) -> None:
     """Weigh the designs, calibrate, and keep what was held out."""
     used = [d for d, models in enumerate(fitted.models) if models]
     held = data if judge is None else judge
     means = {}
-    with config.own_threads(n_threads):
-        for d in used:
-            fitted.weights = np.eye(len(fitted.models))[d]
-            if judge is None:
-                means[d] = fitted.by_others(data.inputs, fold)
-            else:
-                means[d] = fitted.of_inputs(judge.inputs)
+    for d in used:
+        fitted.weights = np.eye(len(fitted.models))[d]
+        if judge is None:
+            means[d] = fitted.by_others(data.inputs, fold)
+        else:
+            means[d] = fitted.of_inputs(judge.inputs)
     known = np.all([np.isfinite(means[d][:, 0]) for d in used], axis=0)
     fitted.weights = np.zeros(len(fitted.models))
     fitted.weights[used] = 1 / len(used)
@@ -225,7 +223,7 @@ class _Fit:
     ) -> None:
         self.recipe, self.shape, self.data, self.judge = recipe, shape, data, judge
         self.fold, self.clock, self.progress = fold, clock, progress
-        self.folds = max(1, int(fold.max(initial=NEVER)) + 1)
+        self.folds = int(fold.max(initial=NEVER)) + 1  # 0: none is held out
         count = recipe.members * len(recipe.designs)
         self.seeds = seeds.generate_state(count, dtype=np.uint64).tolist()
         numbers = data.inputs[0] if shape.layout.numbers else np.empty((len(data.t), 0))
@@ -236,13 +234,10 @@ class _Fit:
 
     def run(self) -> list[list[Member]]:
         """Return the members of each design."""
+        if self.clock.left < math.inf:
+            return self._run_in_time()
         designs = range(len(self.recipe.designs))
-        if self.clock.left == math.inf:
-            courses = (self._course(d) for d in designs)
-            return [
-                self._trained(course, d, self.recipe.members) for d, course in enumerate(courses)
-            ]
-        return self._run_in_time()
+        return [self._trained(self._course(d), d, self.recipe.members) for d in designs]
 
     def _run_in_time(self) -> list[list[Member]]:
         """Train as many members as there is time for: all epochs of fewer before fewer epochs."""
@@ -328,10 +323,10 @@ class _Fit:
         """
         if fold == NEVER:
             return self.data, self.judge or self.data
-        order = np.argsort(self.fold, kind="stable")
-        if self._twice is None:
-            self._twice = self.data[np.concatenate([order, order])]
         if fold not in self._parts:
+            order = np.argsort(self.fold, kind="stable")
+            if self._twice is None:
+                self._twice = self.data[np.concatenate([order, order])]
             begin, end = np.searchsorted(self.fold[order], [fold, fold + 1])
             learn, judge = self._twice[end : begin + len(order)], self._twice[begin:end]
             self._parts[fold] = learn, judge
@@ -339,4 +334,4 @@ class _Fit:
 
     def held_out(self, member: int) -> int:
         """Return the fold that a member holds out."""
-        return member % self.folds if self.judge is None and self.fold.max() > NEVER else NEVER
+        return member % self.folds if self.folds else NEVER
