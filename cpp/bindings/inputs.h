@@ -66,6 +66,14 @@ struct Given {
     labels.resize(count);
     rows = 0;
   }
+
+  // Whether a feed has rows, and as many as those before it.
+  bool same_rows(std::size_t i) {
+    const Index found = feeds[i].rows;
+    if (found < 1 || (rows && rows != found)) return false;
+    rows = found;
+    return true;
+  }
 };
 
 // A matrix of numbers; a vector is one of one column. None if it is no such thing.
@@ -114,12 +122,13 @@ template <class T>
 bool take_csr(PyObject* given, Index columns, Given<T>& to, std::size_t i) {
   static PyObject* const names[] = {
       PyUnicode_InternFromString("data"), PyUnicode_InternFromString("indices"),
-      PyUnicode_InternFromString("indptr"), PyUnicode_InternFromString("shape")};
+      PyUnicode_InternFromString("indptr"), PyUnicode_InternFromString("_shape")};
   const Proxy* const data = vector_of(given, names[0], to.held);
   const Proxy* const places = vector_of(given, names[1], to.held);
   const Proxy* const begins = vector_of(given, names[2], to.held);
+  // `shape` is a property of Python's, and while that runs another thread may come between.
   const auto shape = py::reinterpret_steal<py::object>(PyObject_GetAttr(given, names[3]));
-  if (!shape) throw py::error_already_set();
+  if (!shape) return PyErr_Clear(), false;
   const auto type = data ? number_type(data->descr) : std::nullopt;
   if (!type || !places || !begins || begins->dimensions[0] < 2) return false;
   const bool wide = holds<std::int64_t>(places);
@@ -228,7 +237,7 @@ class Inputs {
       } else if (!each.limits.empty() || !is_csr(part) || !take_csr(part, each.columns, to, i)) {
         return false;
       }
-      return same_rows(to, i);
+      return to.same_rows(i);
     });
   }
 
@@ -250,14 +259,6 @@ class Inputs {
       }
       if (!fine) return false;
     }
-    return true;
-  }
-
-  template <class T>
-  static bool same_rows(Given<T>& given, std::size_t i) {
-    const Index rows = given.feeds[i].rows;
-    if (rows < 1 || (given.rows && given.rows != rows)) return false;
-    given.rows = rows;
     return true;
   }
 

@@ -1,6 +1,6 @@
 // A program of one output as a plain Python function: for single rows, where a microsecond counts.
-// It answers NotImplemented to anything but arrays whose numbers the core can read and convert, and
-// whose indices name categories; the caller then converts, with its own errors.
+// It answers NotImplemented to what inputs.h does not take as it is; the caller then converts, with
+// its own errors.
 #include <pybind11/stl.h>
 
 #include <algorithm>

@@ -265,7 +265,7 @@ class Stepper {
   Index most_rows_ = 0;
   py::object counter_, name_;
   Index first_, steps_ = 0;
-  std::atomic<bool> busy_{false};  // a signal's handler may step while a step waits for it
+  std::atomic<bool> busy_{false};  // a signal's handler, or another thread, may call meanwhile
 };
 
 template <class T>

@@ -39,7 +39,7 @@ class Targets {
       const Each& each = each_[i];
       if (!feed || (feed->columns != each.columns && feed->columns != each.classes)) return false;
       to.feeds[first + i] = std::move(*feed);
-      return Inputs::same_rows(to, first + i);
+      return to.same_rows(first + i);
     });
   }
 
@@ -172,8 +172,7 @@ class Targets {
 // The weights of examples: for all outputs, or by the names of outputs for each.
 class Weights {
  public:
-  Weights() = default;
-  // No names: for all outputs.
+  // common: one for all outputs, whose name does not matter. No names: none.
   Weights(const std::vector<std::string>& names, bool common) {
     for (const std::string& name : names) parts_.names.push_back(py::str(name));
     parts_.named = !common;
@@ -191,7 +190,7 @@ class Weights {
       to.held.push_back(std::move(part));
       if (!feed || feed->columns != 1) return false;
       to.feeds[first + i] = std::move(*feed);
-      return Inputs::same_rows(to, first + i);
+      return to.same_rows(first + i);
     });
   }
 

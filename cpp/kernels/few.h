@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/finish.h"
+#include "kernels/groups.h"
 #include "kernels/tile.h"
 
 namespace fastmlp::FASTMLP_ISA {
@@ -24,32 +25,24 @@ constexpr int few_terms(int rows) { return rows <= 2 ? 4 : 2; }
 template <class T, int rows, int terms>
 FASTMLP_INLINE void add_rows(Index n, const T* a, Index a_rs, Index a_cs, const T* b, Index b_rs,
                              T* c, Index ldc) {
-  constexpr Index w = width<T>;
   Vec<T> factors[rows][terms];
   FASTMLP_UNROLL
   for (int i = 0; i < rows; ++i) {
     FASTMLP_UNROLL
     for (int k = 0; k < terms; ++k) factors[i][k] = splat(a[i * a_rs + k * a_cs]);
   }
-  const auto add = [&](Index j, auto get, auto put) __attribute__((always_inline)) {
+  for_row<T>(n, [&](Index j, Index count) FASTMLP_INLINED {
     Vec<T> row[terms];
     FASTMLP_UNROLL
-    for (int k = 0; k < terms; ++k) row[k] = get(b + k * b_rs + j);
+    for (int k = 0; k < terms; ++k) row[k] = load_part(b + k * b_rs + j, count);
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {
-      Vec<T> sum = get(c + i * ldc + j);
+      Vec<T> sum = load_part(c + i * ldc + j, count);
       FASTMLP_UNROLL
       for (int k = 0; k < terms; ++k) sum = fma(factors[i][k], row[k], sum);
-      put(c + i * ldc + j, sum);
+      store_part(c + i * ldc + j, sum, count);
     }
-  };
-  Index j = 0;
-  for (; j + w <= n; j += w)
-    add(j, [](const T* p) { return load(p); }, [](T* p, Vec<T> x) { store(p, x); });
-  if (const Index left = n - j)
-    add(
-        j, [=](const T* p) { return load_first(p, left); },
-        [=](T* p, Vec<T> x) { store_first(p, x, left); });
+  });
 }
 
 // Rows [first, first + rows) of C. The sums wait where no two rows share a set of the cache.
@@ -71,9 +64,7 @@ void multiply_rows(const Gemm<T>& g, Index first) {
     for (; k > 0; --k, a += g.a_cs, b += g.b_rs)
       add_rows<T, rows, 1>(n, a, g.a_rs, g.a_cs, b, g.b_rs, sums, ld);
     finish(g, first, j, rows, n, sums, ld);
-    if (!g.u && g.forward == Activation::identity)
-      for (Index i = 0; i < rows; ++i)
-        for (Index q = 0; q < n; ++q) c[i * g.ldc + q] = sums[i * ld + q];
+    if (!g.u && g.forward == Activation::identity) copy(rows, n, sums, ld, c, g.ldc);
   }
 }
 

@@ -7,6 +7,11 @@ namespace fastmlp::FASTMLP_ISA {
 
 FASTMLP_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 
+template <class T>
+void copy(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  zip<T, binary::identity_message>(rows, columns, x, ldx, 1, x, ldx, 1, y, ldy);
+}
+
 // c = φ(s) on a tile just computed. s may be c.
 template <class T, template <class> class F>
 void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {

@@ -136,11 +136,6 @@ Index gemm_scratch(Index M, Index N, Index K) {
   return few > most ? few : most;
 }
 
-template <class T>
-void copy(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
-  zip<T, binary::identity_message>(rows, columns, x, ldx, 1, x, ldx, 1, y, ldy);
-}
-
 // A block of A or a panel of B, in place or packed. `step`: from one tile to the next.
 template <class T>
 struct Operand {

@@ -87,22 +87,16 @@ void standardize(Index rows, Index columns, const T* x, Index ldx, const T* mean
     for_row<T>(columns_of_block, [&](Index b, Index count) FASTMLP_INLINED {
       store_part(inverses + b, inverse_roots(variance + start + b, epsilon, count), count);
     });
-    for_groups<1>(rows, [&](Index first, auto number) FASTMLP_INLINED {
+    for (Index i = 0; i < rows; ++i)
       for_row<T>(columns_of_block, [&](Index b, Index count) FASTMLP_INLINED {
         const Index j = start + b;
         const Vec<T> middle = load_part(mean + j, count), inverse = load_part(inverses + b, count);
-        const Vec<T> gain = scale ? load_part(scale + j, count) : Vec<T>{};
-        const Vec<T> shift = offset ? load_part(offset + j, count) : Vec<T>{};
-        FASTMLP_UNROLL
-        for (Index i = first; i < first + number.value; ++i) {
-          Vec<T> v = (load_part(x + i * ldx + j, count) - middle) * inverse;
-          if (h) store_part(h + i * ldh + j, v, count);
-          if (scale) v = v * gain;
-          if (offset) v = v + shift;
-          store_part(y + i * ldy + j, v, count);
-        }
+        Vec<T> v = (load_part(x + i * ldx + j, count) - middle) * inverse;
+        if (h) store_part(h + i * ldh + j, v, count);
+        if (scale) v = v * load_part(scale + j, count);
+        if (offset) v = v + load_part(offset + j, count);
+        store_part(y + i * ldy + j, v, count);
       });
-    });
   });
 }
 
@@ -145,19 +139,14 @@ void normalize_columns_message(Index rows, Index columns, const T* bar, Index ld
       store_part(alongs + b, load_part(products + j, count) * share * inverse, count);
       store_part(factors + b, scale ? inverse * load_part(scale + j, count) : inverse, count);
     });
-    for_groups<1>(rows, [&](Index first, auto number) FASTMLP_INLINED {
+    for (Index i = 0; i < rows; ++i)
       for_row<T>(columns_of_block, [&](Index b, Index count) FASTMLP_INLINED {
         const Index j = start + b;
-        const Vec<T> middle = load_part(mean + j, count), signal = load_part(signals + b, count);
+        const Vec<T> d = load_part(x + i * ldx + j, count) - load_part(mean + j, count);
+        const Vec<T> rest = load_part(bar + i * ldbar + j, count) - load_part(signals + b, count);
         const Vec<T> along = load_part(alongs + b, count), factor = load_part(factors + b, count);
-        FASTMLP_UNROLL
-        for (Index i = first; i < first + number.value; ++i) {
-          const Vec<T> d = load_part(x + i * ldx + j, count) - middle;
-          const Vec<T> rest = load_part(bar + i * ldbar + j, count) - signal;
-          store_part(y + i * ldy + j, fma(-d, along, rest) * factor, count);
-        }
+        store_part(y + i * ldy + j, fma(-d, along, rest) * factor, count);
       });
-    });
   });
 }
 

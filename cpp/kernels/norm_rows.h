@@ -150,7 +150,7 @@ template <class T>
 void normalize_rows(Index rows, Index columns, const T* x, Index ldx, T epsilon, bool centered,
                     const T* scale, const T* offset, T* y, Index ldy, T* h, Index ldh) {
   const Index row_bytes = columns * Index(sizeof(T));
-  const bool streams = rows * row_bytes > stream_bytes && row_bytes <= wide_bytes;
+  const bool streams = rows * row_bytes > stream_bytes && row_bytes <= narrow_bytes;
   const auto measure = [&](Index first, auto number) FASTMLP_INLINED {
     const T* const group = x + first * ldx;
     return row_moments<T, number.value, 2>(
