@@ -151,13 +151,26 @@ class Contest:
 
     def each(self, action: Callable[[Entry], None]) -> None:
         """Let every entry do something; one that fails is left out, with a line that says why."""
-        for entry in list(self.entries):
-            try:
-                action(entry)
-            except WorkerError as error:
-                note(f"{entry.contender} ({entry.way}): left out, {error}")
+        left = usable(self.entries, action)
+        for entry in self.entries:
+            if not any(entry is other for other in left):
                 entry.worker.close()
-                self.entries.remove(entry)
+        self.entries = left
+
+
+def usable(
+    entries: Iterable[Entry], action: Callable[[Entry], None], where: str = ""
+) -> list[Entry]:
+    """Let entries do something, and return those that can; of others say why they are left out."""
+    left = []
+    for entry in entries:
+        try:
+            action(entry)
+        except WorkerError as error:
+            note(f"{entry.contender} ({entry.way}): left out{where}, {error}")
+        else:
+            left.append(entry)
+    return left
 
 
 def calibrate(entry: Entry, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from bench.networks import TRAINED
 from bench.peers import peer
@@ -16,33 +16,34 @@ Row = list[str]
 
 def training(document: Document) -> list[Row]:
     """Return the floors of bench.train_step, and which are met."""
+    return [
+        [*_cells(result["network"], name, floor, reached), "met" if reached >= floor else "MISSED"]
+        for result, _, name, floor, reached in _reached(document)
+    ]
+
+
+def bounds(document: Document) -> list[Row]:
+    """Return the floors of bench.bounds: met, missed, or out of reach of the least step."""
     rows = []
+    for result, chosen, name, floor, reached in _reached(document):
+        possible = reach(result, chosen, name, result["bound"]["least"])
+        if possible is None:
+            continue
+        missed = "MISSED" if possible >= floor else "out of reach"
+        said = "met" if reached >= floor else missed
+        rows.append([*_cells(result["network"], name, floor, reached), said])
+    return rows
+
+
+def _reached(document: Document) -> Iterator[tuple[Document, Document, str, float, float]]:
+    """Yield of each floor its result, the fastest entries, whose it is, itself, and what came."""
     for result in document["results"]:
         chosen = best(result["entries"])
         own = chosen.get("fastmlp", {}).get("median")
         for name, floor in TRAINED[result["network"]].floors.items():
             reached = reach(result, chosen, name, own)
             if reached is not None:
-                said = "met" if reached >= floor else "MISSED"
-                rows.append([*_cells(result["network"], name, floor, reached), said])
-    return rows
-
-
-def bounds(document: Document) -> list[Row]:
-    """Return the floors of bench.bounds: met, missed, or out of reach of the least step."""
-    rows = []
-    for result in document["results"]:
-        chosen = best(result["entries"])
-        own = chosen.get("fastmlp", {}).get("median")
-        for name, floor in TRAINED[result["network"]].floors.items():
-            reached = reach(result, chosen, name, own)
-            possible = reach(result, chosen, name, result["bound"]["least"])
-            if reached is None or possible is None:
-                continue
-            missed = "MISSED" if possible >= floor else "out of reach"
-            said = "met" if reached >= floor else missed
-            rows.append([*_cells(result["network"], name, floor, reached), said])
-    return rows
+                yield result, chosen, name, floor, reached
 
 
 def _cells(network: str, name: str, floor: float, reached: float) -> Row:
@@ -53,16 +54,28 @@ def _cells(network: str, name: str, floor: float, reached: float) -> Row:
 
 def shapes(document: Document) -> list[Row]:
     """Return what bench.shapes asks of the mean and of the least ratio to a peer."""
-    rows = []
-    for name, ratios in ratios_of(document).items():
-        floor, least = document["floors"].get(name), document["least"]
-        if floor is not None:
-            mean, reached = statistics.geometric_mean(ratios), min(ratios)
-            met = mean >= floor and reached >= least
-            measured, asked = f"{mean:.2f}×, {reached:.2f}×", f"≥ {floor:g}×, ≥ {least:g}×"
-            what = f"{peer(name).TITLE}, geometric mean and least"
-            rows.append([what, measured, asked, "met" if met else "MISSED"])
-    return rows
+    return [
+        _ratios(name, ratios, floor, document["least"])
+        for name, ratios in ratios_of(document["results"]).items()
+        if (floor := document["floors"].get(name)) is not None
+    ]
+
+
+def prediction(document: Document) -> list[Row]:
+    """Return what the grid of bench.predict asks of every peer."""
+    grid = [result for result in document["results"] if result["case"] == "grid"]
+    return [
+        _ratios(name, ratios, document["mean"], document["least"])
+        for name, ratios in ratios_of(grid).items()
+    ]
+
+
+def _ratios(name: str, ratios: list[float], floor: float, least: float) -> Row:
+    mean, reached = statistics.geometric_mean(ratios), min(ratios)
+    met = mean >= floor and reached >= least
+    measured, asked = f"{mean:.2f}×, {reached:.2f}×", f"≥ {floor:g}×, ≥ {least:g}×"
+    what = f"{peer(name).TITLE}, geometric mean and least"
+    return [what, measured, asked, "met" if met else "MISSED"]
 
 
 def threads(document: Document) -> list[Row]:
@@ -88,7 +101,7 @@ def busy(document: Document) -> list[Row]:
 
 
 def lines(document: Document) -> list[Row]:
-    """Return the lines of bench.memory, streams and members of which something is asked."""
+    """Return the lines of bench.memory, streams, members and tabm of which something is asked."""
     return [
         [row["what"], f"{row['value']:.3g} {row['unit']}", row["floor"], ""]
         for row in document["rows"]
@@ -109,6 +122,7 @@ FLOORS: dict[str, Callable[[Document], list[Row]]] = {
     "train_step": training,
     "bounds": bounds,
     "shapes": shapes,
+    "predict": prediction,
     "threads": threads,
     "busy": busy,
     "memory": lines,

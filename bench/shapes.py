@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench import contest, machine, report
-from bench.contest import HELD, Contest
+from bench.contest import HELD, Contest, Entry
 from bench.networks import SEED, Network
 from bench.train_step import Reference
 from bench.worker import WorkerError
@@ -101,18 +101,15 @@ def compete(number: str, rivals: Contest, options: Any) -> dict[str, Any]:
     shape = SHAPES[number]
     network = shape.network
     expected = Reference(replace(network, dropout=0.0), CHECK_STEPS)
-    measured = []
-    for entry in rivals.entries:
+
+    def prepare(entry: Entry) -> None:
         entry.facts, entry.samples = {}, []
-        try:
-            expected.check(entry, shape.dtype)
-            arguments = entry.contender, entry.way, network, shape.dtype
-            entry.worker.call("open", "training", *arguments)
-            contest.calibrate(entry, options.seconds)
-        except WorkerError as error:
-            contest.note(f"{entry.contender}: left out of network {number}, {error}")
-        else:
-            measured.append(entry)
+        expected.check(entry, shape.dtype)
+        arguments = entry.contender, entry.way, network, shape.dtype
+        entry.worker.call("open", "training", *arguments)
+        contest.calibrate(entry, options.seconds)
+
+    measured = contest.usable(rivals.entries, prepare, f" of network {number}")
     contest.in_turns(measured, options.repeats, network.batches)
     for entry in measured:
         if not all(np.isfinite(w).all() for w in entry.worker.call("result")):

@@ -63,17 +63,14 @@ def measure(size: copies.Size, options: Any) -> list[dict[str, Any]]:
     expected = copies.trained(copies.Problem(few))
     rivals = entries(options.contenders, options.threads)
     rows: list[dict[str, Any]] = []
+
+    def prepare(entry: Entry) -> None:
+        check(entry, few, expected)
+        entry.worker.call("open", "copies", entry.contender, entry.way, size)
+        contest.calibrate(entry, options.seconds)
+
     try:
-        usable = []
-        for entry in rivals:
-            try:
-                check(entry, few, expected)
-                entry.worker.call("open", "copies", entry.contender, entry.way, size)
-                contest.calibrate(entry, options.seconds)
-            except WorkerError as error:
-                contest.note(f"{entry.contender} ({entry.way}): left out, {error}")
-            else:
-                usable.append(entry)
+        usable = contest.usable(rivals, prepare)
         contest.in_turns(usable, options.repeats, size.batches)
     finally:
         for entry in rivals:

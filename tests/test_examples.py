@@ -7,6 +7,8 @@ import pkgutil
 import pytest
 
 import fastmlp
+from fastmlp import activations, losses
+from fastmlp.layers import function
 
 # Their packages are optional, and imported with them.
 OPTIONAL = {"export.skl2onnx": "skl2onnx", "export.onnx": "onnx", "export.torch": "torch"}
@@ -17,7 +19,20 @@ MODULES = sorted(
 )
 
 
+@pytest.fixture
+def taken_back():
+    """What examples register is not there for other tests."""
+    own = activations._REGISTERED, activations.ACTIVATIONS, activations.NAMES
+    tables = [losses.LOSSES, function._REGISTERED, *own]
+    before = [table.copy() for table in tables]
+    yield
+    for table, kept in zip(tables, before, strict=True):
+        table.clear()
+        table.update(kept)
+
+
 @pytest.mark.parametrize("name", ["", *MODULES])
+@pytest.mark.usefixtures("taken_back")
 def test_the_examples_of(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("matplotlib").use("Agg")

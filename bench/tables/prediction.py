@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-
 from bench.peers import peer
 from bench.tables.cells import Document, best, figures, present, spread_cell, table, time_cell
+from bench.tables.shapes import ratios_of, verdict
 
 
 def prediction(document: Document) -> str:
@@ -13,9 +12,7 @@ def prediction(document: Document) -> str:
     results = document["results"]
     every = [result for result in results if result["case"] != "grid"]
     grid = [result for result in results if result["case"] == "grid"]
-    return "\n\n".join(
-        [*([calls(every)] if every else []), *(summary(document, grid) if grid else [])]
-    )
+    return "\n\n".join([*([calls(every)] if every else []), *(summary(grid) if grid else [])])
 
 
 def calls(results: list[Document]) -> str:
@@ -48,28 +45,16 @@ def calls(results: list[Document]) -> str:
     return table(header, rows)
 
 
-def summary(document: Document, results: list[Document]) -> list[str]:
+def summary(results: list[Document]) -> list[str]:
     """Return the table of the fastest calls, and what their ratios come to."""
     contenders = present(results)
-    ratios: dict[str, list[float]] = {name: [] for name in contenders if name != "fastmlp"}
     rows = []
     for result in results:
         chosen = best(result["entries"])
         own = chosen.get("fastmlp")
         cells = (time_cell(chosen.get(name), own) for name in contenders)
         rows.append([result["network"], f"{result['rows']:,}", *cells])
-        for name, found in ratios.items():
-            if own and name in chosen:
-                found.append(chosen[name]["median"] / own["median"])
-    said = []
-    for name, found in ratios.items():
-        if found:
-            mean, least = statistics.geometric_mean(found), min(found)
-            met = "met" if mean >= document["mean"] and least >= document["least"] else "MISSED"
-            said.append(
-                f"{peer(name).TITLE}: geometric mean {mean:.2f}×, least {least:.2f}×; {met} "
-                f"≥ {document['mean']:g}× and ≥ {document['least']:g}×."
-            )
+    said = [verdict(name, found) for name, found in ratios_of(results).items()]
     titles = [peer(name).TITLE for name in contenders]
     head = "µs a prediction, the fastest call of each (times as long as fastmlp's)"
     return [head, table(["network", "rows", *titles], rows), *said]

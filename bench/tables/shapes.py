@@ -20,7 +20,7 @@ def shapes(document: Document) -> str:
         cells += [time_cell(chosen.get(name), own) for name in contenders]
         rows.append([*cells, figures(own["flops"] / 1e9) if own else "–"])
     titles = [peer(name).TITLE for name in contenders]
-    said = [verdict(name, found) for name, found in ratios_of(document).items()]
+    said = [verdict(name, found) for name, found in ratios_of(results).items()]
     return "\n\n".join(
         (
             "µs a training step (times as long as fastmlp's)",
@@ -36,9 +36,8 @@ def verdict(name: str, ratios: list[float]) -> str:
     return f"{peer(name).TITLE}: geometric mean {mean:.2f}×, least {least:.2f}×."
 
 
-def ratios_of(document: Document) -> dict[str, list[float]]:
-    """Return how many times as long as fastmlp each peer takes for each network."""
-    results = document["results"]
+def ratios_of(results: list[Document]) -> dict[str, list[float]]:
+    """Return how many times as long as fastmlp each peer takes in each result."""
     ratios: dict[str, list[float]] = {}
     for result in results:
         chosen = best(result["entries"])

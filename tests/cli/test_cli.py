@@ -732,7 +732,10 @@ WRONG = [
     ),
     (["train", "broken.jsonl", "--target", "b"], "line 3 is no JSON: Expecting"),
     (["train", "broken.json", "--target", "b"], "line 1 is no JSON: Expecting"),
-    (["train", "numbers.json", "--target", "b"], "holds a list, but not of objects: columns need"),
+    (
+        ["train", "numbers.json", "--target", "b"],
+        "error: numbers.json holds a list, but not of objects: columns need",
+    ),
     (["train", "twice.csv", "--target", "t"], "has 2 columns 't': which of them is the target?"),
     (["train", "ragged.csv", "--target", "b"], "line 3 has 3 fields, but the header names 2 colu"),
     (["train", "same.csv", "--target", "b", "--output", "same.csv"], "would overwrite what is re"),

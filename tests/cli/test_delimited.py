@@ -245,6 +245,17 @@ def test_files_with_types_keep_them(folder, suffix):
     assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 3"
 
 
+@pytest.mark.parametrize("lines", [True, False])
+def test_json_may_begin_with_a_mark(folder, lines):
+    path = folder / "marked.json"
+    pd.DataFrame({"n": [1.5, 3.0], "s": ["x", "ü"]}).to_json(path, orient="records", lines=lines)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    for parts in ([read_table(path)], read_tables(path, Format(), rows=1)):
+        table = pd.concat([part for part, _ in parts])
+        assert table["n"].tolist() == [1.5, 3.0]
+        assert table["s"].tolist() == ["x", "ü"]
+
+
 def test_an_error_about_a_value_names_its_row_and_its_line(folder):
     from fastmlp.data.columns.values import read
 

@@ -132,6 +132,7 @@ def softmax(z):
         (g.tanh, lambda v, z: v * (1 - np.tanh(z) ** 2), 1),
         (g.logistic, lambda v, z: v * sigma(z) * (1 - sigma(z)), 3),
         (lambda z: z**2, lambda v, z: v * 2 * z, 2),
+        (g.sqrt, lambda v, z: v / (2 * np.sqrt(z)), 2),  # of positive numbers alone
         (lambda z: g.sum(z**2, axis=1), lambda v, z: v * 2 * z, 3),
         (g.softmax, lambda v, z: softmax(z) * (v - (v * softmax(z)).sum(1, keepdims=True)), 4),
     ],

@@ -39,6 +39,7 @@ _PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 #: The endings of JSON: lines of objects, or a list of them.
 _JSON = (".jsonl", ".ndjson", ".json")
+_UTF8 = "utf-8-sig"  # with a mark at the beginning or without
 
 
 def table_name(path: Path) -> str:
@@ -179,19 +180,21 @@ def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
     """Read objects, one a line, or a list of them, which is there as a whole."""
     from pandas.io.common import get_handle
 
-    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
+    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
         first = next((line for line in opened.handle if line.strip()), "")
     lines = not first.lstrip().startswith("[")
     try:
         if rows is None or not lines:
-            table = pd.read_json(path, lines=lines, dtype=False)
+            table = pd.read_json(path, lines=lines, dtype=False, encoding=_UTF8)
             if not all(isinstance(name, str) for name in table.columns):
                 raise TableError(f"{path} holds a list, but not of objects: columns need names")
             for start in range(0, len(table), rows or max(1, len(table))):
                 yield table.iloc[start : start + (rows or len(table))]
             return
-        with pd.read_json(path, lines=True, dtype=False, chunksize=rows) as tables:
+        with pd.read_json(path, lines=True, dtype=False, chunksize=rows, encoding=_UTF8) as tables:
             yield from tables
+    except TableError:
+        raise
     except ValueError as error:
         raise TableError(_json_fault(path, str(error), lines)) from None
 
@@ -200,7 +203,7 @@ def _json_fault(path: Path, found: str, lines: bool) -> str:
     """Say in which line a file is no JSON; pandas does not."""
     from pandas.io.common import get_handle
 
-    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
+    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
         for before, text in enumerate(opened.handle if lines else [opened.handle.read()]):
             try:
                 if text.strip():

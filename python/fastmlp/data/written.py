@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -188,7 +188,7 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
 
 
 def read(
-    column: Array, different: Iterable[str], plain: Array, decimal: str | None
+    column: Array, different: Collection[str], plain: Array, decimal: str | None
 ) -> tuple[Array, Style] | None:
     """Read a column of numbers that people have written.
 

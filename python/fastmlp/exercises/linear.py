@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp.data import arrays
-from fastmlp.exercises.verdict import Verdict, check_model, not_yet
+from fastmlp.exercises.verdict import Verdict, check_model, not_yet, same
 from fastmlp.models import direct
 
 if TYPE_CHECKING:
@@ -68,15 +68,11 @@ def one_layer(deep: Model, W: ArrayLike, b: ArrayLike) -> Verdict:
     if b_given.shape != b_right.shape:
         return not_yet(f"b must have the shape {b_right.shape}, got {b_given.shape}")
     scale = 1e-4 if deep.dtype == np.float32 else 1e-9
-    if not _same(W_given, W_right, scale):
+    if not same(W_given, W_right, scale):
         return not_yet(_about_weights(deep, W_given, W_right, scale))
-    if not _same(b_given, b_right, scale):
+    if not same(b_given, b_right, scale):
         return not_yet(f"W is right; {_about_biases(deep, b_given, scale)}")
     return Verdict(True, "the same for every input")
-
-
-def _same(a: Array, b: Array, scale: float) -> bool:
-    return bool(np.abs(a - b).max() <= scale * max(1.0, np.abs(b).max()))
 
 
 def _pairs(deep: Model) -> list[tuple[Array, Array]]:
@@ -86,16 +82,16 @@ def _pairs(deep: Model) -> list[tuple[Array, Array]]:
 
 def _about_weights(deep: Model, given: Array, right: Array, scale: float) -> str:
     matrices = [W for W, _ in _pairs(deep)]
-    if right.shape[0] == right.shape[1] and _same(given.T, right, scale):
+    if right.shape[0] == right.shape[1] and same(given.T, right, scale):
         return "W is the transpose of what it should be"
     try:
         other = np.linalg.multi_dot(matrices) if len(matrices) > 1 else matrices[0]
     except ValueError:  # the other order of matrices that are not square
         other = None
-    if other is not None and other.shape == given.shape and _same(given, other, scale):
+    if other is not None and other.shape == given.shape and same(given, other, scale):
         return "W is the product in the other order: what is applied first stands on the right"
     total = matrices[0]
-    if all(W.shape == total.shape for W in matrices) and _same(
+    if all(W.shape == total.shape for W in matrices) and same(
         given, np.sum(matrices, axis=0), scale
     ):
         return "W is the sum of the layers' matrices: layers are applied one after another"
@@ -109,8 +105,8 @@ def _about_biases(deep: Model, given: Array, scale: float) -> str:
     biases = [b for _, b in _pairs(deep)]
     last = len(biases)
     above = f"W⁽{str(last).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}⁾"
-    if _same(given, biases[-1], scale):
+    if same(given, biases[-1], scale):
         return f"b is that of the last layer alone, and those below go through {above} as well"
-    if all(b.shape == given.shape for b in biases) and _same(given, np.sum(biases, axis=0), scale):
+    if all(b.shape == given.shape for b in biases) and same(given, np.sum(biases, axis=0), scale):
         return f"b is the sum of all biases, but those below go through {above} first"
     return "b is another vector: set x = 0 and follow what comes out of each layer"

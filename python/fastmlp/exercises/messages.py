@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.exercises.verdict import Verdict, not_yet, number, point
+from fastmlp.exercises.verdict import Verdict, not_yet, number, point, same
 from fastmlp.graph.node import Node
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 ROWS = 9
+CLOSE = 1e-7  # of the largest number
 
 
 def message(
@@ -88,6 +89,9 @@ def message(
         value: Array = g.run(sent, {z: at, v_bar: signal}, dtype="float64")
         return value
 
+    if not np.isfinite(right(Z, Vbar)).all():  # a root or logarithm
+        Z = np.abs(Z) + 0.1
+        (V,) = g.run([v], {z: Z}, dtype="float64")
     expected, given = right(Z, Vbar), derive(Vbar.copy(), Z.copy())
     try:
         answer = np.asarray(given, dtype=np.float64)
@@ -98,22 +102,22 @@ def message(
     if not np.isfinite(answer).all():
         row = np.argwhere(~np.isfinite(answer))[0][0]
         return not_yet(f"at z = {point(Z[row])} the answer is not a finite number")
-    if _same(answer, expected):
+    if same(answer, expected, CLOSE):
         return Verdict(True, f"the same as the graph's message at {ROWS} points")
     if not answer.any():
         return not_yet("the answer is 0 everywhere")
-    if _same(np.asarray(derive(2 * Vbar, Z.copy()), dtype=np.float64), answer):
+    if same(np.asarray(derive(2 * Vbar, Z.copy()), dtype=np.float64), answer, CLOSE):
         return not_yet("the answer does not depend on v̄, which is a factor of every message")
     known = slip(answer, expected)
     if known:
         return not_yet(known)
     if V.shape == Z.shape:
-        if _same(answer, Vbar * V):
+        if same(answer, Vbar * V, CLOSE):
             return not_yet("this is v̄·f(z), with f itself where its derivative belongs")
-        if _same(answer, right(V, Vbar)):
+        if same(answer, right(V, Vbar), CLOSE):
             return not_yet("the derivative is taken at v = f(z) instead of z")
     diagonal = right(Z, np.ones_like(V)) * (Vbar if V.shape == Z.shape else 1.0)
-    if columns > 1 and _same(answer, diagonal):
+    if columns > 1 and same(answer, diagonal, CLOSE):
         return not_yet("each vₖ depends on every zⱼ: add up the messages of all of them")
     row = int(np.abs(answer - expected).max(axis=1).argmax())
     return not_yet(
@@ -130,19 +134,13 @@ def slip(answer: Any, expected: Any) -> str | None:
     >>> slip(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
     'it is 2 times what it should be, everywhere'
     """
-    if _same(answer, -expected):
+    if same(answer, -expected, CLOSE):
         return "the sign is wrong"
     largest = np.abs(expected).argmax()
     factor = float(answer.ravel()[largest] / expected.ravel()[largest]) if expected.any() else 0.0
-    if expected.size > 1 and factor and _same(answer, factor * expected):
+    if expected.size > 1 and factor and same(answer, factor * expected, CLOSE):
         return f"it is {number(factor)} times what it should be, everywhere"
     return None
-
-
-def _same(a: Any, b: Any) -> bool:
-    if a.shape != b.shape:
-        return False
-    return bool(np.abs(a - b).max(initial=0.0) <= 1e-7 * max(1.0, np.abs(b).max(initial=0.0)))
 
 
 def _differences(v: Node, z: Node, at: Array, signal: Array) -> Array:

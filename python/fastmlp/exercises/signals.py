@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp.exercises.messages import slip
-from fastmlp.exercises.verdict import Verdict, not_yet, number
+from fastmlp.exercises.verdict import Verdict, not_yet, number, same
 from fastmlp.graph import reference
 from fastmlp.graph.node import Node
 from fastmlp.graph.tracing import BackwardStep, brief, trace
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+CLOSE = 1e-6  # of the largest number
 
 
 def signals(
@@ -93,22 +95,22 @@ def _wrong(
     step: BackwardStep, value: Any, known: Mapping[Node, BackwardStep], called: Mapping[Node, str]
 ) -> str | None:
     """Say what is wrong with a signal, None if it is right."""
-    if _same(value, step.value):
+    if same(value, step.value, CLOSE):
         return None
     if value.shape != step.value.shape:
-        if value.T.shape == step.value.shape and _same(value.T, step.value):
+        if value.T.shape == step.value.shape and same(value.T, step.value, CLOSE):
             return "it is transposed: a signal has the shape of its value"
         more = value.ndim == 2 and value.shape[0] > 1 == step.value.shape[0]
         hint = "; add up what all rows send" if more else ""
         return f"a signal has the shape of its value, {step.value.shape}, got {value.shape}{hint}"
     several = len(step.messages) > 1
     for message in step.messages:
-        if several and _same(value, message.value):
+        if several and same(value, message.value, CLOSE):
             names = " and ".join(called[m.child] for m in step.messages)
             name = called[message.child]
             return f"{names} send messages, and they are added: this is only that of {name}"
         child = known.get(message.child)
-        if child is not None and child.node is not step.node and _same(value, child.value):
+        if child is not None and child.node is not step.node and same(value, child.value, CLOSE):
             name, mine = called[message.child], called[step.node]
             return (
                 f"this is {child.label} itself; what {name} sends to {mine} is {child.label} "
@@ -125,9 +127,3 @@ def _wrong(
     senders = " and ".join(called[m.child] for m in step.messages if m.child is not step.node)
     origin = f"; messages come from {senders}" if senders else ""
     return f"got {brief(value)}, expected {brief(step.value)}{origin}"
-
-
-def _same(a: Any, b: Any) -> bool:
-    if a.shape != b.shape:
-        return False
-    return bool(np.abs(a - b).max() <= 1e-6 * max(1.0, np.abs(b).max()))

@@ -6,6 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastmlp.models.model import Model
 
 
@@ -49,6 +51,21 @@ def check_model(model: Any, example: str) -> Model:
     if not isinstance(model, Model):
         raise TypeError(f"expected a model such as {example}, got {type(model).__name__}")
     return model
+
+
+def same(a: Any, b: Any, tolerance: float) -> bool:
+    """Tell whether arrays have one shape and are equal but for a share of the largest of `b`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> same(np.array([1.0]), np.array([1.0 + 1e-9]), 1e-6), same(np.ones(2), np.ones(3), 1.0)
+    (True, False)
+    """
+    if a.shape != b.shape:
+        return False
+    furthest, largest = np.abs(a - b).max(initial=0.0), np.abs(b).max(initial=0.0)
+    return bool(furthest <= tolerance * max(1.0, largest))
 
 
 def number(x: float, digits: int = 3) -> str:

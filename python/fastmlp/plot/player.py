@@ -29,7 +29,9 @@ class Player(FuncAnimation):
         page = super().to_jshtml(*arguments, **options)
         page = page.replace(' action="#n"', "")  # no such place
         page = re.sub(r'<link[^>]*href="https?://[^>]*>', "", page)
-        page = re.sub(r'<i class="fa ([^"]*)"></i>', lambda found: SIGNS[found[1]], page)
+        page = re.sub(
+            r'<i class="fa ([^"]*)"></i>', lambda found: SIGNS.get(found[1], found[0]), page
+        )
         # On a screen narrower than the picture, picture and slider are as wide as the screen.
         return page.replace(
             "</style>", ".animation img, .anim-slider { max-width: 100%; }\n</style>"
