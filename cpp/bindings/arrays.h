@@ -1,6 +1,7 @@
 // Every check of an array that Python gives stands here: what its numbers are, how they lie, and
-// whether they may be written. Nothing is copied or converted but what decides addresses: that is
-// copied and then checked, since another thread may write to the array while the core reads it.
+// whether they may be written; of SciPy's matrices in inputs.h. Nothing is copied or converted but
+// what decides addresses: that is copied and then checked, since another thread may write to the
+// array while the core reads it.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -195,6 +196,24 @@ inline std::optional<Feed> to_matrix_feed(const Proxy* a) {
   if (f.columns > 1) f.step = column / size;
   if (f.rows > 1) f.stride = row / size;
   return f;
+}
+
+// A matrix of numbers; a vector is one of one column. None if it is no such thing.
+inline std::optional<Feed> to_columns_feed(const PyObject* given) {
+  const Proxy* a = plain_array(given);
+  if (!a) return {};
+  if (a->nd == 2) return to_matrix_feed(a);
+  const auto type = number_type(a->descr);
+  if (!type || a->nd != 1 || !aligned(a)) return {};
+  const Index rows = a->dimensions[0], size = size_of(*type);
+  if (rows > 1 && a->strides[0] % size) return {};
+  Feed feed;
+  feed.data = a->data;
+  feed.dtype = *type;
+  feed.rows = rows;
+  feed.columns = 1;
+  feed.stride = rows > 1 ? a->strides[0] / size : 1;
+  return feed;
 }
 
 // An array as rows of contiguous columns; `rows` is what the run needs.

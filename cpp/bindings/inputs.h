@@ -76,24 +76,6 @@ struct Given {
   }
 };
 
-// A matrix of numbers; a vector is one of one column. None if it is no such thing.
-inline std::optional<Feed> to_columns_feed(const PyObject* given) {
-  const Proxy* a = plain_array(given);
-  if (!a) return {};
-  if (a->nd == 2) return to_matrix_feed(a);
-  const auto type = number_type(a->descr);
-  if (!type || a->nd != 1 || !aligned(a)) return {};
-  const Index rows = a->dimensions[0], size = size_of(*type);
-  if (rows > 1 && a->strides[0] % size) return {};
-  Feed feed;
-  feed.data = a->data;
-  feed.dtype = *type;
-  feed.rows = rows;
-  feed.columns = 1;
-  feed.stride = rows > 1 ? a->strides[0] / size : 1;
-  return feed;
-}
-
 // Whether it is a CSR matrix of SciPy's, which is not loaded for that.
 inline bool is_csr(PyObject* given) {
   static std::atomic<PyObject*> kinds[2] = {};

@@ -70,15 +70,22 @@ struct SeveralPredictor {
       result = py::reinterpret_borrow<py::object>(out);
     }
     T* const to = reinterpret_cast<T*>(proxy(result)->data);
-    const Extent place = extent(to, given.rows * output_columns);
-    for (const Feed& feed : given.feeds) {
-      if (feed.dtype == DType::csr && out != Py_None) return Py_NewRef(Py_NotImplemented);
-      if (feed.dtype != DType::csr && place.meets(extent(feed))) fail("out: must not overlap X");
-    }
-    if (place.meets(extent(weights, executor->program().parameter_size)))
-      fail("out: must not overlap the model's parameters");
+    if (out != Py_None)
+      for (const Feed& feed : given.feeds)
+        if (feed.dtype == DType::csr) return Py_NewRef(Py_NotImplemented);
+    check_apart(given.feeds.data(), given.feeds.size(), to);
     if (!run(given, to)) return Py_NewRef(Py_NotImplemented);
     return result.release().ptr();
+  }
+
+  // What is read must lie elsewhere than what is written.
+  void check_apart(const Feed* feeds, std::size_t count, const T* out) const {
+    const Extent to = extent(out, feeds->rows * output_columns);
+    for (std::size_t i = 0; i < count; ++i)
+      if (feeds[i].dtype != DType::csr && to.meets(extent(feeds[i])))
+        fail("out: must not overlap X");
+    if (to.meets(extent(weights, executor->program().parameter_size)))
+      fail("out: must not overlap the model's parameters");
   }
 
  private:
@@ -119,18 +126,11 @@ struct Predictor {
     const Proxy* y = plain_array(given);
     T* const out = y ? to_result<T>(y, feed->rows, others.output_columns) : nullptr;
     if (!out) return Py_NewRef(Py_NotImplemented);
-    check_apart(*feed, out);
+    others.check_apart(&*feed, 1, out);
     return Py_NewRef(run(*feed, out) ? given : Py_NotImplemented);
   }
 
  private:
-  void check_apart(const Feed& feed, const T* out) const {
-    const Extent to = extent(out, feed.rows * others.output_columns);
-    if (to.meets(extent(feed))) fail("out: must not overlap X");
-    if (to.meets(extent(others.weights, others.executor->program().parameter_size)))
-      fail("out: must not overlap the model's parameters");
-  }
-
   // False if it has to be converted and is not finite then: that is for the caller to judge.
   bool run(const Feed& feed, T* out) const {
     if (others.executor->program().flops_per_row * double(feed.rows) < kReleaseFlops)
