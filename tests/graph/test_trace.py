@@ -157,6 +157,17 @@ def test_a_notebook_gets_the_same_tables_as_html():
     assert repr(passes) == str(passes)
 
 
+@pytest.mark.parametrize("name", ["L", "y", "weight", "é"])
+def test_bars_are_drawn_in_html_and_not_left_to_fonts(name: str):
+    a = g.parameter(1.0, name)
+    html = g.trace((a * a).named("J"), {})._repr_html_()
+    assert "\N{COMBINING MACRON}" not in html
+    assert "\N{COMBINING OVERLINE}" not in html
+    drawn = "".join(f'<span style="text-decoration:overline">{c}</span>' for c in name)
+    assert f">{drawn}</td>" in html
+    assert f">{name}</td>" in html
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

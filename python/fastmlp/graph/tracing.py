@@ -270,12 +270,12 @@ class _Table:
     def html(self) -> str:
         def line(cells: Iterable[str], tag: str) -> str:
             style = ' style="text-align:left"'
-            inner = "".join(f"<{tag}{style}>{html.escape(c)}</{tag}>" for c in cells)
+            inner = "".join(f"<{tag}{style}>{_barred(html.escape(c))}</{tag}>" for c in cells)
             return f"<tr>{inner}</tr>"
 
         body = "".join(line(row, "td") for row in self.rows)
         return (
-            f"<table><caption>{_indexed(html.escape(self.title))}</caption>"
+            f"<table><caption>{_indexed(_barred(html.escape(self.title)))}</caption>"
             f"<thead>{line(self.heads, 'th')}</thead><tbody>{body}</tbody></table>"
         )
 
@@ -283,6 +283,14 @@ class _Table:
 def _indexed(text: str) -> str:
     """Return HTML whose v_i has its index below the line."""
     return re.sub(r"_(\w+)", r"<sub>\1</sub>", text)
+
+
+def _barred(text: str) -> str:
+    """Return HTML whose bars are drawn as lines: many fonts put the bar of L̄ through the letter."""
+    bars = "\N{COMBINING MACRON}\N{COMBINING OVERLINE}"
+    line = r'<span style="text-decoration:overline">\1</span>'
+    drawn = re.sub(rf"(\w[\u0300-\u036f]*?)[{bars}]", line, unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", drawn)
 
 
 def _width(text: str) -> int:
