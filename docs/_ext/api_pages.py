@@ -47,6 +47,28 @@ REACHED = {
     "graph.tracing.Message": "graph",
     "planner.results.EpochsResult": "planner",
 }
+# Classes whose methods are what other rooms of the package need of them, all but these.
+TOLD = {
+    "Trainer": frozenset(),
+    "Network": frozenset(
+        {
+            "forward",
+            "input_columns",
+            "layer",
+            "mlp",
+            "output_activation",
+            "output_activations",
+            "output_columns",
+            "parameter_count",
+            "penalty",
+            "sequential",
+            "summary",
+            "values",
+            "views",
+        }
+    ),
+    "Portable": frozenset({"config", "copied", "copy", "from_config"}),
+}
 # Modules whose public names are told on another's page.
 TOLD_ON = {
     "export.conversions": "export",
@@ -173,9 +195,12 @@ def _link(app: Any, env: Any, node: Any, content: Any) -> Any:
 
 
 def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what scikit-learn adds to every estimator, with links into its own pages."""
+    """Leave out what scikit-learn adds to estimators, and methods that are not the reader's."""
     routing = name.startswith("set_") and name.endswith("_request")
-    return True if routing or name in ("get_metadata_routing", "set_output") else None
+    function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    inside = owner in TOLD and name not in TOLD[owner]
+    return True if routing or inside or name in ("get_metadata_routing", "set_output") else None
 
 
 def setup(app: Any) -> dict[str, Any]:
