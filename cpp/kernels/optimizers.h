@@ -139,7 +139,7 @@ void lion(Index n, T* w, const T* g, T* const* state, const T* numbers) {
     const Vec<T> along = fma(splat(beta1), m, (T(1) - beta1) * g0);
     // sign(0) is 0; NaN stays, so that it is found.
     const Vec<T> sign =
-        (along == T(0)) | (along != along) ? along : copy_sign<T>(splat(T(1)), along);
+        ((along == T(0)) | (along != along)) ? along : copy_sign<T>(splat(T(1)), along);
     put(w, fma(splat(-rate), sign, kept * w0));
     put(mean, fma(splat(beta2), m, (T(1) - beta2) * g0));
   });
