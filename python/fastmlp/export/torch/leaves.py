@@ -90,10 +90,10 @@ def _layer_norm(module: nn.LayerNorm) -> Found:
     return _found(*_affine(module, layers.LayerNorm, module.eps))
 
 
-def _rms_norm(module: nn.RMSNorm) -> Found:
+def rms_norm(module: nn.RMSNorm, dtype: Any = np.float32) -> Found:
+    """Return the layer of a norm, whose ε may be that of the numbers it is given."""
     _need(len(module.normalized_shape) == 1, "it must normalize over one axis")
-    kind = torch.float32 if module.weight is None else module.weight.dtype
-    epsilon = torch.finfo(kind).eps if module.eps is None else module.eps
+    epsilon = float(np.finfo(dtype).eps) if module.eps is None else module.eps
     return _found(*_affine(module, layers.RMSNorm, epsilon))
 
 
@@ -159,16 +159,31 @@ def _fixed_slope(slope: float) -> Found:
     return Found([layer], {"slopes": np.array([[slope]])})
 
 
-def _softmax(dim: int | None = None, *_: Any, **settings: Any) -> Found:
-    _need(dim in (None, 1, -1), f"dim={dim} must be 1: rows are examples")
-    _need(settings.get("dtype") is None, "dtype has no counterpart")
-    return Found([layers.Activation("softmax")])
+def _of_rows(activation: Any) -> Callable[..., Found]:
+    """Return what takes a softmax: a third argument is the stack's depth or a dtype."""
+
+    def convert(dim: int | None = None, *more: Any, **settings: Any) -> Found:
+        _need(dim in (None, 1, -1), f"dim={dim} must be 1: rows are examples")
+        kinds = [settings.get("dtype"), *more]
+        _need(not any(isinstance(k, torch.dtype) for k in kinds), "dtype has no counterpart")
+        return Found([layers.Activation(activation)])
+
+    return convert
 
 
-def _log_softmax(dim: int | None = None, *_: Any, **settings: Any) -> Found:
-    _need(dim in (None, 1, -1), f"dim={dim} must be 1: rows are examples")
-    _need(settings.get("dtype") is None, "dtype has no counterpart")
-    return Found([layers.Activation(g.log_softmax)])
+_softmax, _log_softmax = _of_rows("softmax"), _of_rows(g.log_softmax)
+
+
+def _softplus(beta: float = 1.0, threshold: float = 20.0) -> Found:
+    _need(beta == 1, f"beta={beta!r} has no counterpart, only 1")
+    # What is above it stays as it is: from 20 on, that is 2e-9 less.
+    _need(threshold >= 20, f"threshold={threshold!r} must be at least 20")
+    return Found([layers.Activation("softplus")])
+
+
+def _hard_tanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Found:
+    _need((min_val, max_val) == (-1, 1), f"bounds {min_val!r} to {max_val!r}, only -1 to 1 are")
+    return Found([layers.Activation("hard_tanh")])
 
 
 def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> Found:
@@ -190,7 +205,7 @@ MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
     nn.Linear: _linear,
     nn.BatchNorm1d: _batch_norm,
     nn.LayerNorm: _layer_norm,
-    nn.RMSNorm: _rms_norm,
+    nn.RMSNorm: rms_norm,
     nn.PReLU: _prelu,
     nn.Embedding: _embedding,
     nn.Identity: _nothing,
@@ -199,9 +214,9 @@ MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
     nn.ReLU: _plain("relu"),
     nn.Tanh: _plain("tanh"),
     nn.Sigmoid: _plain("logistic"),
-    nn.Softplus: _plain("softplus", beta=1),
+    nn.Softplus: lambda m: _softplus(m.beta, m.threshold),
     nn.Softsign: _plain("softsign"),
-    nn.Hardtanh: _plain("hard_tanh", min_val=-1.0, max_val=1.0),
+    nn.Hardtanh: lambda m: _hard_tanh(m.min_val, m.max_val),
     nn.Hardsigmoid: _plain("hard_sigmoid"),
     nn.SiLU: _plain("silu"),
     nn.GELU: _gelu,
@@ -222,7 +237,7 @@ MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
 def _without_settings(name: str) -> Callable[..., Found]:
     def convert(*args: Any, inplace: bool = False, **settings: Any) -> Found:
         _need(
-            not settings and args in ((), (False,), (True,)),
+            not settings and (not args or (len(args) == 1 and isinstance(args[0], bool))),
             f"settings of {name} have no counterpart",
         )
         return Found([layers.Activation(name)])
@@ -252,9 +267,7 @@ _NAMES: Final = {
     "sigmoid_": "logistic",
     "exp": "exp",
     "sin": "sin",
-    "softplus": "softplus",
     "softsign": "softsign",
-    "hardtanh": "hard_tanh",
     "hardsigmoid": "hard_sigmoid",
     "silu": "silu",
     "mish": "mish",
@@ -265,6 +278,9 @@ _SET: Final[dict[str, Callable[..., Found]]] = {
     "gelu": _gelu_function,
     "leaky_relu": _leaky_function,
     "elu": _elu_function,
+    "celu": _elu_function,
+    "softplus": _softplus,
+    "hardtanh": _hard_tanh,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "dropout": _dropout,

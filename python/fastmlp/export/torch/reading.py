@@ -13,7 +13,8 @@ from torch import fx, nn
 from fastmlp import _checks, layers
 from fastmlp.export import building
 from fastmlp.export.torch import modules as own
-from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused
+from fastmlp.export.torch import tracing
+from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused, rms_norm
 from fastmlp.layers.base import Input, Layer, Symbol
 
 _JOINS: Final[dict[Any, type[Layer]]] = {
@@ -29,19 +30,11 @@ _JOINS: Final[dict[Any, type[Layer]]] = {
     "add_": layers.Add,
     "mul_": layers.Multiply,
 }
-_ROWS: Final = "rows"  # what x.size(0) is
+_ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
+_SHAPE: Final = "shape"  # what x.shape is, and x.size()
+_SQUEEZES: Final = (torch.squeeze, "squeeze")
+_CHANGING: Final = (operator.iadd, operator.imul)
 _CATS: Final = (torch.cat, torch.concat, torch.concatenate)
-
-
-class _Tracer(fx.Tracer):
-    """What goes through classes of the user's, and stops at those of `torch.nn` and ours."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if type(m) in MODULES:
-            return True
-        if isinstance(m, (nn.Sequential, own.Network)):
-            return False
-        return bool(super().is_leaf_module(m, module_qualified_name))
 
 
 def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> Any:
@@ -61,34 +54,10 @@ def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> 
             )
     if type(module) in MODULES:  # alone it would be traced into
         module = nn.Sequential(module)
-    graph = _as_graph(module) if isinstance(module, own.Network) else _traced(module)
+    graph = (
+        tracing.of_network(module) if isinstance(module, own.Network) else tracing.traced(module)
+    )
     return _Reading(module, graph, columns, dtype).model()
-
-
-def _traced(module: nn.Module) -> fx.Graph:
-    """Return the graph of a module in evaluation."""
-    modes = {part: part.training for part in module.modules()}
-    try:
-        module.eval()
-        return _Tracer().trace(module)
-    except Exception as error:  # whatever a user's forward raises when it is given no numbers
-        raise ValueError(
-            f"{type(module).__name__} cannot be traced by torch.fx: {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
-
-
-def _as_graph(network: own.Network) -> fx.Graph:
-    """Return the graph of a network of ours, whose number of inputs a trace does not know."""
-    graph = fx.Graph()
-    values = [graph.placeholder(f"x{i}") for i in range(1, len(network.columns) + 1)]
-    for call in network.calls:
-        sources = tuple(values[source] for source in call.sources)
-        values.append(graph.call_module(call.module, sources))
-    graph.output(network.arranged(values))
-    return graph
 
 
 def _dtype(module: nn.Module) -> np.dtype[Any]:
@@ -130,6 +99,7 @@ class _Reading:
         self.weights: dict[Layer, Mapping[str, Any]] = {}
         self.layers: dict[str, list[Layer]] = {}  # of each module that was called
         self.known = dict(module.named_modules())
+        self.owners: dict[int, str] = {}  # of each parameter, the module that has it
         self.fused: dict[fx.Node, fx.Node] = {}  # activation -> the Linear it is part of
 
     def model(self) -> Any:
@@ -144,9 +114,26 @@ class _Reading:
                         self.values[node] = self._input(node)
                 else:
                     self.values[node] = self._value(node)
+                    if self._changes(node):
+                        self._write(node.args[0], self.values[node])
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{self._place(node)}: {error}") from None
         return building.model_of(self.inputs, outputs, self.weights, self.dtype)
+
+    def _changes(self, node: fx.Node) -> bool:
+        """Tell whether a node writes its result into the tensor that it is given."""
+        if node.op == "call_module":
+            return bool(getattr(self.known[str(node.target)], "inplace", False))
+        name = str(getattr(node.target, "__name__", node.target))
+        written = node.target in _CHANGING or (name.endswith("_") and not name.endswith("__"))
+        return written or bool(node.kwargs.get("inplace", False))
+
+    def _write(self, changed: Any, result: Symbol) -> None:
+        """Let all that is the changed tensor have the result: who reads it later reads that."""
+        before = self.values[changed]
+        for node, value in self.values.items():
+            if value is before:
+                self.values[node] = result
 
     def _place(self, node: fx.Node) -> str:
         """Return what errors call a node."""
@@ -242,7 +229,7 @@ class _Reading:
             convert = MODULES.get(type(module))
             if convert is None:
                 raise refused("it has no counterpart in fastmlp")
-            return convert(module)
+            return rms_norm(module, self.dtype) if type(module) is nn.RMSNorm else convert(module)
         table = FUNCTIONS if node.op == "call_function" else METHODS
         convert = table.get(node.target)
         if convert is None:
@@ -261,8 +248,18 @@ class _Reading:
             return self._called(node)
         if node.target == "size" and node.args[1:] == (0,) and not node.kwargs:
             return _ROWS
+        if (node.target is getattr and node.args[1] == "shape") or (
+            node.target == "size" and len(node.args) == 1 and not node.kwargs
+        ):
+            return _SHAPE
+        if node.target is operator.getitem and self.values.get(node.args[0]) is _SHAPE:
+            if node.args[1] != 0:
+                raise refused("of a shape the number of rows alone is taken, x.shape[0]")
+            return _ROWS
         if node.target in ("view", "reshape"):
             return self._reshaped(node)
+        if node.target in _SQUEEZES:
+            return self._squeezed(node)
         found = self._found(node)
         if found is None:
             return self._joined(node)
@@ -274,6 +271,16 @@ class _Reading:
         sizes = [self.values.get(n) if isinstance(n, fx.Node) else n for n in node.args[1:]]
         if sizes not in ([_ROWS, -1], [_ROWS, symbol.columns], [-1, symbol.columns]):
             raise refused("a reshape must leave rows and columns as they are")
+        return symbol
+
+    def _squeezed(self, node: fx.Node) -> Symbol:
+        """Return the tensor of a squeeze that makes a vector of an output of one column."""
+        symbol = self._symbol(node.args[0])
+        dims = [*node.args[1:], *node.kwargs.values()]
+        if symbol.columns != 1 or dims not in ([1], [-1]):
+            raise refused("a squeeze must be of one column, along dim=1")
+        if any(user.op != "output" for user in node.users):
+            raise refused("a squeeze must come last: who reads a vector may see rows as columns")
         return symbol
 
     def _called(self, node: fx.Node) -> Symbol:
@@ -300,6 +307,13 @@ class _Reading:
             found.layers[0].name = path
         if found.layers:
             self.weights[found.layers[0]] = found.weights
+        for name, parameter in module.named_parameters():
+            owner = self.owners.setdefault(id(parameter), path)
+            if owner != path:
+                raise refused(
+                    f"its {name} is that of module {owner!r} too: call one module twice, or give "
+                    "each a copy"
+                )
         parameters = [p for n, p in module.named_parameters() if n not in found.free]
         frozen = {not p.requires_grad for p in parameters}
         if len(frozen) > 1:

@@ -1,0 +1,150 @@
+"""What a `forward` of the user's does to tensors, read as PyTorch runs it."""
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from exported_cases import compare
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
+
+
+class Joined(nn.Module):
+    """Two layers, and what a function makes of them and the rows."""
+
+    def __init__(self, function, columns=4):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b = nn.Linear(4, columns), nn.Linear(4, columns)
+        self.relu, self.same = nn.ReLU(inplace=True), nn.Identity()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def check(function, columns=4):
+    module = Joined(function, columns).eval()
+    with torch.no_grad():
+        wanted = module(torch.tensor(X)).reshape(16, -1).numpy()
+    compare(fm.from_torch(module).predict(X), wanted, "float32", "joined")
+
+
+def added(m, x):
+    h = m.a(x)
+    before = h
+    h += m.b(x)
+    return torch.tanh(before) + h
+
+
+def multiplied(m, x):
+    h = m.a(x)
+    before = h
+    h *= m.b(x)
+    return torch.tanh(before) + h
+
+
+def stated(m, x):
+    h = m.a(x)
+    functional.relu(h, inplace=True)
+    m.b(x)
+    h.mul_(m.b(x))
+    return m.same(h)
+
+
+def read_before(m, x):
+    h = m.a(x)
+    first = torch.tanh(h)
+    return first + m.relu(h)
+
+
+WRITING = {
+    "a module": lambda m, x: (lambda h: m.relu(h) + h)(m.a(x)),
+    "a module, of rows": lambda m, x: m.a(m.relu(x)) + x,
+    "a module, under another name": lambda m, x: (lambda h: m.b(m.relu(m.same(h))) + h)(m.a(x)),
+    "a function": lambda m, x: (lambda h: m.b(functional.relu(h, inplace=True)) + h)(m.a(x)),
+    "a function of that name": lambda m, x: (lambda h: m.b(functional.relu_(h)) + h)(m.a(x)),
+    "a method": lambda m, x: (lambda h: m.b(h.tanh_()) + h)(m.a(x)),
+    "an operator": added,
+    "the other operator": multiplied,
+    "statements": stated,
+    "after it was read": read_before,
+}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_who_reads_a_tensor_after_it_was_written_to_reads_what_was_written(name):
+    check(WRITING[name])
+
+
+SHAPING = {
+    "the number of rows": lambda m, x: m.a(x.view(x.shape[0], -1)),
+    "the number of rows, of a size": lambda m, x: m.a(x.reshape(x.size()[0], -1)),
+    "functions with their usual settings": lambda m, x: (
+        functional.hardtanh(m.a(x))
+        + functional.celu(m.b(x))
+        + functional.softplus(m.a(x), 1)
+        + functional.softmax(m.b(x), -1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPING)
+def test_forms_that_people_write_are_taken(name):
+    check(SHAPING[name])
+
+
+def test_an_output_of_one_column_may_be_squeezed():
+    check(lambda m, x: m.a(x).squeeze(-1), columns=1)
+    check(lambda m, x: torch.squeeze(m.a(x), dim=1), columns=1)
+
+
+REFUSED = {
+    "a vector": (lambda m, x: torch.tanh(m.a(x).squeeze(-1)), 1, "squeeze must come last"),
+    "nothing to squeeze": (lambda m, x: m.a(x).squeeze(1), 4, "must be of one column"),
+    "any axis": (lambda m, x: m.a(x).squeeze(), 1, "must be of one column, along dim=1"),
+    "columns": (lambda m, x: m.a(x.view(-1, x.shape[1])), 4, "the number of rows alone"),
+    "a dtype": (lambda m, x: torch.softmax(m.a(x), 1, torch.float64), 4, "dtype has no"),
+    "low threshold": (
+        lambda m, x: functional.softplus(m.a(x), 1, 2),
+        4,
+        "threshold=2 must be at least 20",
+    ),
+    "bounds": (lambda m, x: functional.hardtanh(m.a(x), 0), 4, "bounds 0 to 1.0, only -1 to 1 are"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_another_function_is_refused(name):
+    function, columns, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        fm.from_torch(Joined(function, columns))
+
+
+def test_settings_of_modules_that_change_their_values_are_refused():
+    with pytest.raises(ValueError, match=r"threshold=0[.]5 must be at least 20"):
+        fm.from_torch(nn.Sequential(nn.Linear(4, 2), nn.Softplus(threshold=0.5)))
+    with pytest.raises(ValueError, match="bounds 0 to 6, only -1 to 1 are"):
+        fm.from_torch(nn.Sequential(nn.Linear(4, 2), nn.Hardtanh(0, 6)))
+
+
+def test_a_norm_without_parameters_has_the_epsilon_of_the_modules_type():
+    module = nn.Sequential(nn.Linear(4, 3), nn.RMSNorm(3, elementwise_affine=False)).double()
+    with torch.no_grad():
+        module[0].weight *= 1e-6
+        module[0].bias *= 1e-6
+        wanted = module(torch.tensor(X.astype(np.float64))).numpy()
+    np.testing.assert_allclose(fm.from_torch(module).predict(X), wanted, rtol=1e-12)
+
+
+def test_a_weight_of_two_modules_is_refused_and_a_module_called_twice_is_one_layer():
+    module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    module[2].weight = module[0].weight
+    with pytest.raises(ValueError, match=r"module .2., .* its weight is that of module .0. too"):
+        fm.from_torch(module)
+    module = nn.Sequential(module[0], nn.ReLU(), module[0])
+    assert len({id(layer) for layer in fm.from_torch(module).layers}) == 2
