@@ -45,6 +45,7 @@ struct Blocking {
   Index slab;                 // columns of B packed at once
   Index k_blocks;
   bool pack_a, pack_b, in_place;
+  bool tile_packs;  // the first tile of a panel packs B while it multiplies
 };
 
 template <class T>
@@ -63,12 +64,14 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   const bool a_far = g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
   p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
-  p.pack_b = g.b_cs != 1 || (g.b_rs * size % 2048 == 0 && g.M > 2 * tile_rows);
+  const bool b_far = g.b_rs * size % 2048 == 0, b_large = g.K * g.N * size > 2 * 1024 * 1024;
+  p.pack_b = g.b_cs != 1 || (b_far && g.M > (b_large ? tile_rows : 2 * tile_rows));
   // Partial sums cannot wait in C while C still holds u.
   p.in_place = g.u == g.C;
   // Of rows so far apart, a set of the first-level cache holds eight.
   if (a_far && !p.pack_a && g.a_cs == 1 && p.tile > 8) p.tile = 8;
   p.slab = p.pack_b && g.M > p.m && !p.in_place ? even_block(g.N, slab_columns<T>, p.columns) : 0;
+  p.tile_packs = p.pack_b && g.b_cs == 1 && g.M > p.tile && g.M <= p.m;
   return p;
 }
 
@@ -188,11 +191,13 @@ struct Part {
 
 template <class T>
 FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part& part,
-                             const Operand<T>& a, const Operand<T>& b, T* out, Index ld_out) {
+                             const Operand<T>& a, const Operand<T>& b, T* packed, T* out,
+                             Index ld_out) {
   constexpr Index line = 64 / Index(sizeof(T));
   const bool more_panels = !p.pack_b && part.j0 + p.columns < g.N && part.m > 3 * p.tile;
   const T* const next_panel = g.B + part.k0 * g.b_rs + part.j0 + p.columns;
   Tile<T> t{part.k, a.data, a.rs, a.cs, b.data, b.rs, out, ld_out, nullptr, 0};
+  t.packed = packed;
   if (g.accumulate || !part.first)
     t.start = out, t.ld_start = ld_out;
   else if (g.bias)
@@ -214,6 +219,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part&
     t.next_c = part.k >= 64 && i + p.tile < part.m ? t.C + p.tile * ld_out : nullptr;
     run_tile(rows, part.n, t);
     if (part.last && !fused) finish(g, part.i0 + i, part.j0, rows, part.n, t.C, ld_out);
+    if (packed && i == 0) t.B = packed, t.b_rs = p.columns, t.packed = nullptr;
     t.A += a.step;
     t.C += p.tile * ld_out;
     t.start += p.tile * t.ld_start;
@@ -236,7 +242,8 @@ struct Work {
   }
 
   void pack_slab(Index j0, Index n, Index k0, Index k) const {
-    if (p.pack_b) pack_b(g, g.B + k0 * g.b_rs + j0 * g.b_cs, k, n, p.columns, packed_b);
+    if (p.pack_b && !p.tile_packs)
+      pack_b(g, g.B + k0 * g.b_rs + j0 * g.b_cs, k, n, p.columns, packed_b);
   }
 
   Part part(Index i0, Index j0, Index block) const {
@@ -247,11 +254,12 @@ struct Work {
 
   // The panel at j0 of the slab that begins at `slab`.
   void run(const Part& at, const Operand<T>& a, Index slab, T* out, Index ld_out) const {
-    const Operand<T> b = p.pack_b ? Operand<T>{packed_b + (at.j0 - slab) * at.k, p.columns, 1, 0}
-                                  : Operand<T>{g.B + at.k0 * g.b_rs + at.j0, g.b_rs, 1, 0};
+    const Operand<T> b = p.pack_b && !p.tile_packs
+                             ? Operand<T>{packed_b + (at.j0 - slab) * at.k, p.columns, 1, 0}
+                             : Operand<T>{g.B + at.k0 * g.b_rs + at.j0, g.b_rs, 1, 0};
     if (g.b_sums && g.b_cs != 1 && at.i0 == 0)
       sum_rows(at.k, at.n, b.data, b.rs, g.b_sums + at.j0, g.accumulate || !at.first);
-    run_part(g, p, at, a, b, out, ld_out);
+    run_part(g, p, at, a, b, p.tile_packs ? packed_b : nullptr, out, ld_out);
   }
 
   // A slab of B serves all blocks of A, and each of those all its panels.

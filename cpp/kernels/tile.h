@@ -37,6 +37,7 @@ struct Tile {
   const T* ahead =
       B;  // K lines, ahead_rs apart, to be fetched into the second-level cache meanwhile
   Index ahead_rs = 0;
+  T* packed = nullptr;        // where to copy what is read of B, rows tile_columns apart, or null
   const T* next_c = nullptr;  // the next tile of C, to be fetched likewise
   // What becomes of the sums before they are stored: factor · addend more, relu of them, or its
   // message with h.
@@ -48,6 +49,10 @@ struct Tile {
   Index ldh = 0;
 };
 
+// Whether such a tile can copy B: the first of several that a block is cut into evenly.
+template <int rows, int vectors>
+constexpr bool can_pack = (2 * rows > tile_rows) && (vectors <= tile_vectors);
+
 template <class T, int rows, int vectors, bool writes>
 FASTMLP_INLINE void prefetch_tile(const T* c, Index ldc) {
   constexpr int line = 64 / int(sizeof(T)), columns = vectors * width<T>;
@@ -58,10 +63,11 @@ FASTMLP_INLINE void prefetch_tile(const T* c, Index ldc) {
   }
 }
 
-// partial: the last vector holds t.last columns. unit_rows: a_rs is 1, else a_cs is. Rows of A are
+// partial: the last vector holds t.last columns. unit_rows: a_rs is 1, else a_cs is. packs: what is
+// read of B is copied to t.packed (always to look whether took 2 % of a step). Rows of A are
 // addressed in threes from one pointer, so that 14 of them take 5 registers and the row stride: the
 // address modes of x86 hold base + {0, 1, 2}·stride.
-template <class T, int rows, int vectors, bool partial, bool unit_rows>
+template <class T, int rows, int vectors, bool partial, bool unit_rows, bool packs = false>
 __attribute__((noinline)) void run_tile(const Tile<T>& t) {
   constexpr int w = width<T>, groups = unit_rows ? 1 : (rows + 2) / 3;
   const Index last = t.last, ldc = t.ldc, a_rs = t.a_rs, a_cs = unit_rows ? t.a_cs : 1;
@@ -84,12 +90,18 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
   FASTMLP_UNROLL
   for (int i = 0; i < groups; ++i) a[i] = t.A + 3 * i * a_rs;
   const T *b = t.B, *ahead = t.ahead;
+  T* packed = t.packed;
   const Index b_rs = t.b_rs, ahead_rs = t.ahead_rs;
   for (Index k = t.K; k > 0; --k) {
     Vec<T> row_of_b[vectors];
     FASTMLP_UNROLL
     for (int v = 0; v < vectors; ++v)
       row_of_b[v] = partial && v + 1 == vectors ? load_first(b + v * w, last) : load(b + v * w);
+    if (packs) {
+      FASTMLP_UNROLL
+      for (int v = 0; v < vectors; ++v) store(packed + v * w, row_of_b[v]);
+      packed += tile_columns<T>;
+    }
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {
       const Vec<T> a_i = splat(unit_rows ? a[0][i] : a[i / 3][i % 3 * a_rs]);
@@ -154,7 +166,12 @@ FASTMLP_INLINE void choose_vectors(Index n, Tile<T>& t) {
     if (n <= (vectors - 1) * width<T>) return choose_vectors<T, rows, vectors - 1, unit_rows>(n, t);
   }
   t.last = n - (vectors - 1) * width<T>;
-  if (vectors == vectors_for(rows) && t.last == width<T>)
+  const bool whole = vectors == vectors_for(rows) && t.last == width<T>;
+  if constexpr (can_pack<rows, vectors>) {
+    if (t.packed && whole) return run_tile<T, rows, vectors, false, unit_rows, true>(t);
+    if (t.packed) return run_tile<T, rows, vectors, true, unit_rows, true>(t);
+  }
+  if (whole)
     run_tile<T, rows, vectors, false, unit_rows>(t);
   else
     run_tile<T, rows, vectors, true, unit_rows>(t);

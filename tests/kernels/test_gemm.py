@@ -64,6 +64,8 @@ LARGE = [
     # Few rows of many columns; and few of a B that is transposed.
     *[(1, 1100, 40), (2, 300, 33), (3, 1024, 70), (4, 2048, 21), (15, 1024, 40)],
     *[(12, 70, 64), (16, 1030, 40), (32, 512, 512), (64, 33, 100)],
+    # Copied by the first of two tiles, and of several, the last panel being narrow.
+    *[(7, 1536, 500), (15, 1024, 530), (29, 1024, 1100)],
 ]
 
 
@@ -102,6 +104,7 @@ def test_an_element_is_one_chain_of_fma_over_ascending_k(isa, dtype):
 def test_a_part_of_the_matrix_has_the_bits_of_the_whole(isa, dtype):
     rng = np.random.default_rng(3)
     sizes = [(61, 83, 40), (300, 45, 517), (30, 200, 512), (600, 3, 40), (16, 1024, 40)]
+    sizes.append((31, 512, 1030))
     for M, N, K in sizes:
         A, B, bias = random(rng, M, K, dtype), random(rng, K, N, dtype), random(rng, 1, N, dtype)[0]
         h = random(rng, M, N, dtype)
