@@ -8,41 +8,16 @@
 namespace fastmlp {
 namespace {
 
-constexpr Index kMaxLanes = 16;             // bounds the memory of the lanes' sums
-constexpr Index kLaneRows = 64;             // fewer rows do not pay for a lane's own sums
-constexpr double kFlopsPerSum = 250.0;      // of a lane's work for each of its sums, to be added
-constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own cache
-constexpr double kLaneFlops = 2e6;          // below, lanes cost more than they gain
-constexpr double kShareFlops = 1e6;         // of a batch for each thread, who meet at barriers
-constexpr Index kChunkBytes = 192 * 1024;   // a chunk's buffers stay in a core's own cache
+constexpr double kShareFlops = 1e6;              // of a batch for each thread, who meet at barriers
+constexpr double kShareBytes = 1024.0 * 1024.0;  // of parameters that a thread reads, likewise
+constexpr double kShareTime = 10e3;              // ns of a thread that meets nobody
+// What a batch takes besides products: to write a number, and at least to read the parameters.
+constexpr double kNumberTime = 0.25, kBytesPerNs = 80.0;
 
 Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
 Index round_up(Index n, Index grain) { return parts_of(n, grain) * grain; }
 
 }  // namespace
-
-Cut cut_batch(const Program& p, Index rows, Index element_size) {
-  if (!p.by_rows) return {};
-  double lanes = double(rows) / double(kLaneRows), fewest = 2.0;
-  if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
-    const double flops = double(rows) * p.flops_per_row;
-    if (flops < kLaneFlops || p.reduced_size * element_size > kMaxSumBytes) return {};
-    lanes = std::min(lanes, flops / (double(p.reduced_size) * kFlopsPerSum));
-    // Two lanes pay from half of that: threads no longer meet before nearly every step. Measured
-    // with 2,000 to 50,000 weights in both types: never slower, a quarter faster at 64 rows, a
-    // third at 200.
-    fewest = 1.0;
-  }
-  if (lanes < fewest) return {};
-  Cut cut;
-  cut.lanes = 2;  // powers of two, as numbers of cores mostly are
-  while (cut.lanes < kMaxLanes && 2.0 * double(cut.lanes) <= lanes) cut.lanes *= 2;
-  cut.lane_rows = parts_of(rows, cut.lanes);
-  const Index row_bytes = std::max<Index>(p.batch_columns + p.fed_columns(), 1) * element_size;
-  const Index fitting = std::max(kChunkBytes / row_bytes, 4 * kGrain);
-  cut.chunk = parts_of(cut.lane_rows, parts_of(cut.lane_rows, fitting));
-  return cut;
-}
 
 template <class T>
 Executor<T>::Executor(Program program, const Kernels<T>& kernels)
@@ -88,16 +63,28 @@ double Executor<T>::time_of(double flops, double steps) const {
   return flops * steps / kernels_.flops_per_ns;
 }
 
+// Whether threads may take the lanes as they come: nothing is summed over them, before or after.
+template <class T>
+bool Executor<T>::deals_lanes(const Workspace& w) const {
+  return w.cut.lanes > 1 && !program_.reduced_size && before_end_ == 0 &&
+         after_begin_ == program_.steps.size();
+}
+
 // Tells the workspace the time that one thread would take for all batches, and returns how many are
 // worth it. `flops` are those of one batch.
 template <class T>
 int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches) const {
-  if (flops < 2.0 * kShareFlops) return 1;
+  const Index rows = std::min(batches.rows, batches.batch_rows);
+  const double bytes = double(program_.parameter_size) * double(sizeof(T));
+  const double time =
+      std::max(time_of(flops, 1.0) + double(rows * program_.batch_columns) * kNumberTime,
+               bytes / kBytesPerNs);
+  double shares = std::max(flops / kShareFlops, bytes / kShareBytes);
+  if (deals_lanes(w)) shares = std::max(shares, time / kShareTime);
+  if (shares < 2.0) return 1;
   const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
-  const double time = time_of(flops, double(count));
-  if (time < kAloneTime) return 1;
-  w.time_alone = Nanoseconds(std::int64_t(std::min(time, 1e18)));
-  return int(std::min<double>(max_threads(), flops / kShareFlops));
+  w.time_alone = Nanoseconds(std::int64_t(std::min(time * double(count), 1e18)));
+  return int(std::min<double>(max_threads(), shares));
 }
 
 // Decides how each feed is read, converts those without batch rows, and returns the work of a
@@ -237,10 +224,15 @@ Frame<T> Executor<T>::whole_frame(Workspace& w, const Batch& batch) const {
 }
 
 template <class T>
-bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Worker& worker) const {
-  const std::size_t thread = std::size_t(worker.thread), n = program_.output_columns.size();
+void Executor<T>::place_outputs(Workspace& w, const Batch& batch, int thread) const {
+  const std::size_t n = program_.output_columns.size();
   for (std::size_t i = 0; i < n; ++i)
-    w.outputs[thread * n + i] = {(*batch.outputs)[i], program_.output_columns[i]};
+    w.outputs[std::size_t(thread) * n + i] = {(*batch.outputs)[i], program_.output_columns[i]};
+}
+
+template <class T>
+bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Worker& worker) const {
+  place_outputs(w, batch, worker.thread);
   return w.cut.lanes ? run_lanes(w, batch, worker) : run_uncut(w, batch, worker);
 }
 
@@ -332,7 +324,7 @@ template <class T>
 bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Worker& worker) const {
   worker.wait();  // the update of the batch before is done
   run_section(w, batch, false, worker);
-  const Index lanes = (batch.rows + w.cut.lane_rows - 1) / w.cut.lane_rows;  // a short batch: fewer
+  const Index lanes = parts_of(batch.rows, w.cut.lane_rows);  // a short batch: fewer
   const Range mine = part(lanes, 1, worker.thread, worker.threads);
   for (Index lane = mine.begin; lane < mine.end; ++lane) {
     if (batch.listener) batch.listener->poll(worker);
@@ -369,8 +361,19 @@ void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
     const FlushSubnormals flush;
     Barrier barrier;
     run_batch(w, batch, Worker{0, 1, barrier});
+  } else if (deals_lanes(w)) {
+    const Index lanes = parts_of(batch.rows, w.cut.lane_rows);
+    std::atomic<Index> next{0};
+    Barrier barrier;
+    const auto work = [&](int thread) {
+      place_outputs(w, batch, thread);
+      const Worker worker{thread, w.threads, barrier};
+      for (Index lane = next++; lane < lanes; lane = next++) run_lane(w, batch, lane, worker);
+    };
+    run_pieces(w.threads, w.time_alone, std::ref(work));
   } else {
-    run_team(w.threads, w.time_alone, [&](const Worker& worker) { run_batch(w, batch, worker); });
+    const auto work = [&](const Worker& worker) { run_batch(w, batch, worker); };
+    run_team(w.threads, w.time_alone, std::ref(work));
   }
 }
 

@@ -87,11 +87,13 @@ class Executor {
   Dealing deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs, double steps);
   double time_of(double flops, double steps) const;
   int threads_for(Workspace& w, double flops, const Batches& batches) const;
+  bool deals_lanes(const Workspace& w) const;
   void run_prepared(Workspace& w, const Batch& batch) const;
   // alone: for one thread, however much it is.
   void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
                bool alone = false) const;
   double prepare_feeds(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches) const;
+  void place_outputs(Workspace& w, const Batch& batch, int thread) const;
   // False if the listener stopped it: then what was computed is of no use.
   bool run_batch(Workspace& w, const Batch& batch, const Worker& worker) const;
   bool run_uncut(Workspace& w, const Batch& batch, const Worker& worker) const;

@@ -92,11 +92,11 @@ Dealing Executor<T>::deal(const std::vector<Feed>& feeds, const Batches& batches
   if (jobs < 2 || most < 2) return dealing;
   std::unique_ptr<Workspace> w = take_workspace();
   prepare(*w, feeds, batches);
-  const bool large = w->threads > 1;
+  const bool large = w->threads > 1 && w->time_alone >= kAloneTime;
   const double time = time_of(w->flops, steps);
   const Index numbers = w->batch_each + w->reduced_each * std::max<Index>(w->cut.lanes, 1);
   give_back(std::move(w));
-  if (time < kAloneTime) return dealing;
+  if (time < double(kAloneTime.count())) return dealing;
   if (large && (jobs < most || numbers * Index(sizeof(T)) > kDealtBytes)) return dealing;
   dealing.threads = int(std::min<Index>(most, jobs));
   dealing.dealt = large ? jobs - jobs % most : jobs;

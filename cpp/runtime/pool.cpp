@@ -18,6 +18,8 @@ namespace {
 // Awake for so long, a thread is there for the next call of a loop in Python: what is between two
 // calls of fit takes some 0.2 ms.
 constexpr Nanoseconds kIdleAwake = std::chrono::microseconds(200);
+// A thread that was called while the calling thread works alone has to be awake when that ends.
+constexpr Nanoseconds kCalledAwake = std::chrono::microseconds(1200);
 constexpr auto kRefused = std::chrono::seconds(1);  // then the system is asked again
 
 // Signals are handled by the user's threads.
@@ -38,7 +40,7 @@ class SignalsBlocked {
 
 class Pool {
  public:
-  PoolThread* take(int n) {
+  PoolThread* take(int n, bool makes) {
     const std::lock_guard<std::mutex> lock(mutex_);
     PoolThread* list = nullptr;
     PoolThread** end = &list;
@@ -47,7 +49,7 @@ class Pool {
       free_ = free_->next;
       (*end)->next = nullptr;
     }
-    for (; n > 0; --n, end = &(*end)->next)
+    for (; makes && n > 0; --n, end = &(*end)->next)
       if (!(*end = make())) break;
     return list;
   }
@@ -105,17 +107,22 @@ Pool& pool() {
 
 void PoolThread::serve() {
   const FlushSubnormals flush;
+  Nanoseconds awake = kIdleAwake;
   for (;;) {
-    state_.wait_while(kIdle, kIdleAwake);
-    if (!state_.change(kOffered, kTaken)) continue;
-    number_.wait_while(0);
-    (*work_)(number_.load());
-    number_.set(0);
-    state_.set(kIdle);
+    state_.wait_while(kIdle, awake);
+    if (state_.change(kCalled, kIdle)) {
+      awake = kCalledAwake;
+    } else if (state_.change(kOffered, kTaken)) {
+      number_.wait_while(0);
+      (*work_)(number_.load());
+      number_.set(0);
+      state_.set(kIdle);
+      awake = kIdleAwake;
+    }
   }
 }
 
-PoolThread* take_threads(int n) { return pool().take(n); }
+PoolThread* take_threads(int n, bool makes) { return pool().take(n, makes); }
 
 void give_back(PoolThread* list) {
   if (list) pool().give_back(list);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/backoff.h"
@@ -22,11 +23,17 @@
 namespace fastmlp {
 namespace {
 
-// Threads that sleep take some 50 µs to come, and a neighbour's time slice is some ms. What one
-// thread does in the meantime is lost, so that long work waits longer.
-constexpr Nanoseconds kLeastPatience = std::chrono::microseconds(60);
+// Threads that sleep take 50 to 130 µs to come, and a neighbour's time slice is some ms. What one
+// thread does in the meantime is lost, so that short work does not wait for them, and long work
+// waits longer.
+constexpr Nanoseconds kWorthWaiting = std::chrono::milliseconds(1);
+constexpr Nanoseconds kLeastPatience = std::chrono::microseconds(125);
 constexpr Nanoseconds kMostPatience = std::chrono::milliseconds(4);
 constexpr int kPatience = 16;  // part of the time that one thread takes for the work
+// Threads that are awake come within 1 µs if they have a processor.
+constexpr Nanoseconds kAwakePatience = std::chrono::microseconds(20);
+// Work that has begun alone looks for a team that often, if it can.
+constexpr Nanoseconds kLookAgain = std::chrono::microseconds(100);
 constexpr Nanoseconds kMuchLost = std::chrono::microseconds(200);
 
 std::atomic<int> requested_threads{0};  // 0: not set
@@ -144,17 +151,52 @@ bool Watch::look(Nanoseconds waited, int threads) {
 
 namespace {
 
-// Workers with an offer: those that take it up in time are, with the calling thread, the team.
+// Calls that could use other threads, as they come one after another in this process: in a row
+// where hardly anything is between them.
+class Calls {
+ public:
+  // At the beginning of one that a thread does in `alone`: whether threads that are called now
+  // will be of use to the next.
+  bool often(Clock::time_point now, Nanoseconds alone) {
+    const std::int64_t pause = now.time_since_epoch().count() - end_.load(kRelaxed);
+    const std::int64_t before = pause < kPause.count() ? row_.load(kRelaxed) : 0;
+    const std::int64_t row = before + std::min(alone, Nanoseconds(kAloneTime)).count();
+    row_.store(std::min(row, Nanoseconds(kAloneTime).count()), kRelaxed);
+    return before > 0 && row >= kAloneTime.count();
+  }
+  void end() { end_.store(Clock::now().time_since_epoch().count(), kRelaxed); }
+
+ private:
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  static constexpr Nanoseconds kPause = std::chrono::microseconds(300);
+  static_assert(std::is_same<Clock::duration, Nanoseconds>::value, "counts are nanoseconds");
+  std::atomic<std::int64_t> end_{0}, row_{0};
+};
+Calls calls;
+
+// What is asked of threads that sleep: to join, to be awake for the next call, or nothing.
+enum class Sleepers { offered, called, left };
+
+// Threads with an offer: those that take it up in time are, with the calling thread, the team.
 class Crew {
  public:
-  Crew(int n, const std::function<void(int)>& work) : team_(take_threads(n)) {
-    for (PoolThread* w = team_; w; w = w->next) w->offer(work);
+  Crew(int n, const std::function<void(int)>& work, Sleepers sleepers = Sleepers::offered)
+      : team_(take_threads(n, sleepers != Sleepers::left)) {
+    for (PoolThread** link = &team_; *link;) {
+      PoolThread* const w = *link;
+      if (sleepers == Sleepers::offered || w->awake()) {
+        w->offer(work);
+        link = &w->next;
+      } else {
+        if (sleepers == Sleepers::called) w->call();
+        leave(link);
+      }
+    }
+    if (team_) asked.fetch_add(1, std::memory_order_relaxed);
   }
   // Also where the calling thread ends in the midst of the work: the others work on its stack.
   ~Crew() {
-    for (PoolThread* w = team_; w; w = w->next)
-      if (w->withdraw()) w->start(0);  // it did not come
-    join();
+    finish();
     give_back(team_);
     give_back(late_);
   }
@@ -167,12 +209,10 @@ class Crew {
     for (PoolThread** link = &team_; *link;) {
       PoolThread* const w = *link;
       waited += w->watch(std::max(most - waited, Nanoseconds(0)));
-      if (!w->withdraw()) {
+      if (!w->withdraw())
         link = &w->next;
-      } else {
-        *link = w->next;
-        w->next = std::exchange(late_, w);
-      }
+      else
+        leave(link);
     }
     return waited;
   }
@@ -185,21 +225,44 @@ class Crew {
     int number = 0;
     for (PoolThread* w = team_; w; w = w->next) w->start(++number);
   }
-  // Returns how long it waited for them.
-  Nanoseconds join() {
+  // Leaves those that have not come, and waits for the others; returns how long.
+  Nanoseconds finish() {
     Nanoseconds waited(0);
-    for (PoolThread* w = team_; w; w = w->next) waited += w->join();
+    for (PoolThread** link = &team_; *link;) {
+      PoolThread* const w = *link;
+      if (w->withdraw()) {
+        w->start(0);
+        leave(link);
+      } else {
+        waited += w->join();
+        link = &w->next;
+      }
+    }
     return waited;
   }
 
  private:
+  void leave(PoolThread** link) {
+    PoolThread* const w = *link;
+    *link = w->next;
+    w->next = std::exchange(late_, w);
+  }
+
   PoolThread* team_;
   PoolThread* late_ = nullptr;
 };
 
+// Tells, where a call ends, that it does.
+struct CallEnds {
+  CallEnds() = default;
+  ~CallEnds() { calls.end(); }
+  CallEnds(const CallEnds&) = delete;
+  CallEnds& operator=(const CallEnds&) = delete;
+};
+
 void run_alone(Clock::time_point begin, const std::function<void(const Worker&)>& work) {
   Barrier barrier;
-  Watch watch(begin, backoff.left(), kForEver);
+  Watch watch(begin, std::max(backoff.left(), kLookAgain), kForEver);
   work(Worker{0, 1, barrier, &watch});
   backoff.worked_alone(Clock::now() - begin);
 }
@@ -210,32 +273,58 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Wor
   const FlushSubnormals flush;
   Barrier barrier;
   if (threads == 1) return work(Worker{0, 1, barrier});
+  const CallEnds ends;
   const auto begin = Clock::now();
+  const bool often = calls.often(begin, alone);
   if (!patient && backoff.left() > Nanoseconds(0)) return run_alone(begin, work);
-  asked.fetch_add(1, std::memory_order_relaxed);
+  const bool waits = patient || alone >= kWorthWaiting;
   int team = 1;
-  const std::function<void(int)> part = [&](int number) { work(Worker{number, team, barrier}); };
-  Crew crew(threads - 1, part);
-  Nanoseconds waited = crew.gather(
-      patient ? kForEver : std::clamp(alone / kPatience, kLeastPatience, kMostPatience));
+  const auto part = [&](int number) { work(Worker{number, team, barrier}); };
+  const std::function<void(int)> offered = std::ref(part);
+  Crew crew(threads - 1, offered,
+            waits   ? Sleepers::offered
+            : often ? Sleepers::called
+                    : Sleepers::left);
+  Nanoseconds waited =
+      crew.gather(patient ? kForEver
+                  : waits ? std::clamp(alone / kPatience, kLeastPatience, kMostPatience)
+                          : kAwakePatience);
   team += crew.size();
-  if (team < threads) waited = std::max(waited, kLeastPatience);  // the system refuses some
+  if (waits && team < threads) waited = std::max(waited, kLeastPatience);  // some are refused
   if (team == 1) {
-    backoff.worked_together(waited);
+    if (waited > Nanoseconds(0)) backoff.worked_together(waited);
     return run_alone(begin, work);
   }
   crew.start();
   Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver, backoff.credit());
   const Worker worker{0, team, barrier, &watch, waited};
   work(worker);
-  const Nanoseconds joined = crew.join();
+  const Nanoseconds joined = crew.finish();
   watch.look(worker.waited + joined, team);
   if (!patient) backoff.worked_together(watch.lost());
 }
 
+void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& work) {
+  const FlushSubnormals flush;
+  const CallEnds ends;
+  const auto begin = Clock::now();
+  const bool often = calls.often(begin, alone);
+  if (!patient && backoff.left() > Nanoseconds(0)) {
+    work(0);
+    return backoff.worked_alone(Clock::now() - begin);
+  }
+  const bool wakes = patient || often || alone >= kAloneTime;
+  Crew crew(threads - 1, work, wakes ? Sleepers::offered : Sleepers::left);
+  if (patient) crew.gather(kForEver);
+  crew.start();
+  work(0);
+  const Nanoseconds waited = crew.finish();
+  const int team = 1 + crew.size();
+  if (!patient && team > 1) backoff.worked_together(lost(Clock::now() - begin, waited, team));
+}
+
 void run_dealt(int threads, const std::function<void(int)>& work) {
   const FlushSubnormals flush;
-  asked.fetch_add(1, std::memory_order_relaxed);
   Crew crew(threads - 1, work);
   if (patient) crew.gather(kForEver);
   crew.start();

@@ -9,6 +9,9 @@
 
 namespace fastmlp {
 
+// What one thread does in less time is no reason to wake others, unless such calls come in a row.
+constexpr Nanoseconds kAloneTime = std::chrono::microseconds(150);
+
 // The number of threads a call may use: what set_num_threads said, else FASTMLP_NUM_THREADS, else
 // OpenMP's count (OMP_NUM_THREADS, threadpoolctl), never more than the affinity mask and the
 // container's quota allow.
@@ -76,14 +79,19 @@ struct Worker {
 // Runs work on up to `threads` threads and returns when all have returned. work must not throw, and
 // the calling thread's part must be the largest. `alone` is about what one thread takes for it.
 //
-// The team consists of the threads that come soon. If they come so late, or lose their processors
-// for so long, that one thread would have been faster, later calls use one thread for a while
-// (backoff.h). Long work asks outlived() now and then.
+// The team consists of the threads that come soon: in work of less than a millisecond only those
+// that are awake. If they come so late, or lose their processors for so long, that one thread would
+// have been faster, later calls use one thread for a while (backoff.h). Long work asks outlived()
+// now and then.
 void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
 
 // The same for work that is dealt out in pieces, which any thread takes: it begins at once, and the
-// other threads join it when they come. Nobody waits for them, so that none can be late. The work
-// is told the number of its thread, of which there are two or more.
+// other threads join it when they come. The work is told the number of its thread, of which there
+// are two or more.
+void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& work);
+
+// The same for work that waits at its end for pieces that others have begun, by itself, and goes on
+// with whoever comes also while calls work alone.
 void run_dealt(int threads, const std::function<void(int)>& work);
 
 }  // namespace fastmlp

@@ -27,6 +27,8 @@ class Word {
   void set(int value);
   // From one value to another, if it has that; returns whether it had.
   bool change(int from, int to);
+  // Whether a thread that waits for a change has fallen asleep.
+  bool slept_on() const { return sleepers_.load(std::memory_order_relaxed) != 0; }
 
   // Returns when it is no longer `value`, but after `most` at the latest; how long that took, 0 if
   // hardly anything.

@@ -9,10 +9,6 @@
 
 namespace fastmlp {
 
-// ns of one thread, below which a call does not ask for others. One call of 24 µs takes 34 with two
-// threads, of 130 µs 0.6 to 1.0 times as long, and with a neighbour up to 200 times.
-constexpr double kAloneTime = 150e3;
-
 // How a feed is read: where the caller has it, from a copy in the arena, or by its listed elements.
 enum class FeedAccess : char { in_place, copied, listed };
 

@@ -517,14 +517,33 @@ def test_short_calls_stay_with_the_calling_thread_and_long_ones_ask_for_help():
             rows[:n], labels[:n], batch_size=64, epochs=epochs, shuffle=False, verbose=False
         )
 
-    # 64 rows are 2.8 Mflop, 8.5 in training: enough for two threads at a barrier, not for a call
-    assert asked_by(lambda: model.predict(rows[:64])) == 0
+    assert asked_by(lambda: model.predict(rows[:16])) == 0
     assert asked_by(lambda: model.predict(rows)) == 1
     if _core.isa() != "baseline":
         assert asked_by(lambda: fit(20, 1)) == 0
     assert asked_by(lambda: fit(1000, 10)) == 1
     _core.set_num_threads(1)
     assert asked_by(lambda: model.predict(rows)) == 0
+
+
+@pytest.mark.parametrize("rows", [40, 64], ids=["steps shared", "lanes dealt out"])
+def test_calls_of_a_moment_wake_nobody_but_in_a_row_they_ask_for_help(rows: int):
+    script = f"""
+        import fastmlp as fm
+        _core.set_patient(False)
+        _core.set_num_threads(2)
+        model = fm.MLP([64, 300, 300, 10] if {rows} == 40 else [64, 200, 10], seed=0)
+        X = np.random.default_rng(0).normal(size=({rows}, 64)).astype(np.float32)
+        call = lambda: model.predict(X)
+        expected = with_threads(1, lambda: call().tobytes())
+        _core.set_num_threads(2)
+        assert asked_by(call) == 0
+        end = time.monotonic() + PATIENCE // 2
+        while asked_by(lambda: [call() for _ in range(100)]) == 0:
+            assert time.monotonic() < end
+        assert all(call().tobytes() == expected for _ in range(1000))
+    """
+    run_script(script)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
