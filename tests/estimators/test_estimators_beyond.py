@@ -80,9 +80,22 @@ def test_a_class_whose_rows_have_no_weight_is_as_good_as_not_there():
         classifier(class_weight={0: 0, 1: 0, 2: 0}).fit(X, labels, weight)
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf, 10**400, "2"])
+@pytest.mark.parametrize("kind", [fm.MLPClassifier, fm.MLPRegressor])
+@pytest.mark.parametrize("negative", [-1.0, -1e-300])
+def test_a_weight_below_zero_is_an_error_that_names_its_row(kind, negative):
+    weight = np.where(np.arange(len(X)) == 3, negative, 1.0)
+    for fit in (kind().fit, kind().partial_fit):
+        also = {"classes": np.unique(LABELS)} if fit.__name__ == "partial_fit" else {}
+        also = also if kind is fm.MLPClassifier else {}
+        with pytest.raises(ValueError, match=r"sample_weight must not be negative.*in row 3: -1"):
+            fit(X, LABELS, sample_weight=weight, **also)
+    with pytest.raises(ValueError, match=r"sample_weight_val must not be negative"):
+        kind().fit(X, LABELS, X_val=X, y_val=LABELS, sample_weight_val=weight)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 10**400, "2", -1])
 @pytest.mark.parametrize("several", [False, True])
-def test_a_weight_of_a_class_that_is_no_finite_number_is_an_error_that_names_it(number, several):
+def test_a_weight_of_a_class_that_is_no_number_from_0_on_is_an_error_that_names_it(number, several):
     weights, labels = {0: 1.0, 1: number, 2: 1.0}, LABELS
     if several:
         weights, labels = [{0: 1.0, 1: number}] * 2, np.c_[LABELS == 0, LABELS == 1].astype(int)

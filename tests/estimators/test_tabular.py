@@ -406,7 +406,11 @@ def test_weights_move_predictions_and_their_unit_does_not():
     assert heavy == pytest.approx(0.9, abs=0.08)
 
 
-@pytest.mark.parametrize("weight", [np.zeros(80), -np.ones(80), np.ones(79), np.full(80, np.nan)])
+WRONG_WEIGHTS = [np.zeros(80), -np.ones(80), np.ones(79), np.full(80, np.nan)]
+WRONG_WEIGHTS += [np.where(np.arange(80) == 3, -1e-300, 1.0)]
+
+
+@pytest.mark.parametrize("weight", WRONG_WEIGHTS)
 def test_wrong_weights_are_errors(weight):
     X, t = two_blobs()
     with pytest.raises(ValueError, match="sample_weight"):

@@ -15,7 +15,7 @@ import numpy as np
 from fastmlp.data import frames
 from fastmlp.data.indices import check_indices
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.data.weights import in_ordinary_unit
+from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -293,12 +293,7 @@ def sample_weights(
     if values.shape not in ((rows,), (rows, 1)):
         raise ValueError(f"{name} must have shape ({rows},), got {values.shape}")
     check_finite(values, name, np.float64)  # whether they are large does not matter
-    if values.min() < 0:
-        first = int(np.flatnonzero(values < 0)[0])
-        raise ValueError(
-            f"{name} must not be negative, got {int((values < 0).sum())} negative values, the "
-            f"first in row {first}: {values.flat[first]}"
-        )
+    check_not_negative(values, name)
     column = values.reshape(-1, 1)
     if units is not None:
         return readable(units.scaled(column, name, dtype), dtype)

@@ -51,6 +51,22 @@ def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
     return np.where(tiny, 0, weights) if tiny.any() else weights, exponent
 
 
+def check_not_negative(values: Array, name: str) -> None:
+    """Raise ValueError if a weight is less than 0, saying how many are and where the first is.
+
+    Examples
+    --------
+    >>> check_not_negative(np.array([0.0, 2.0]), "sample_weight")
+    """
+    negative = values < 0
+    if negative.any():
+        first = int(np.flatnonzero(negative)[0])
+        raise ValueError(
+            f"{name} must not be negative, got {int(negative.sum())} negative values, the first "
+            f"in row {first}: {values.flat[first]}"
+        )
+
+
 class Units:
     """The units of weights that come batch by batch: each that of the first batch with any weight.
 

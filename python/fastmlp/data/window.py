@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -226,7 +226,7 @@ def rebatched(pieces: Iterable[Leaves], rows: Callable[[], int]) -> Iterator[Lea
 
 def _rows(X: Any) -> int:
     """Return how many rows X has, which may be several arrays."""
-    if isinstance(X, Mapping) and not arrays.is_sparse(X):
+    if arrays.is_named(X):
         X = next(iter(X.values()), ())
     elif isinstance(X, (list, tuple)) and X and len(getattr(X[0], "shape", ())) == 2:
         X = X[0]

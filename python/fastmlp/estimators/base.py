@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastmlp import _checks, activations, config, optimizers, planner
 from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
-from fastmlp.data.weights import in_ordinary_unit
+from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
@@ -380,7 +380,7 @@ def _is_unreadable(X: Any) -> bool:
 def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
     """Return the weights of the rows of X, or None, in units of 2^e, and e.
 
-    All of them zero is an error.
+    One below zero is an error, and so is zero for all of them.
     """
     if weight is None:
         return None, 0
@@ -391,7 +391,9 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
             raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
         if given.dtype.kind in "biuf" and given.size and not given.any():
             raise ValueError(f"{name} is zero for every row: nothing would count")
-        return in_ordinary_unit(_check_sample_weight(weight, X), np.float64)
+        checked = _check_sample_weight(weight, X)
+        check_not_negative(checked, name)
+        return in_ordinary_unit(checked, np.float64)
 
 
 def is_stochastic(estimator: Any) -> bool:

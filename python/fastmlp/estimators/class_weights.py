@@ -33,7 +33,8 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
     Raises
     ------
     TypeError, ValueError
-        If the dicts are not as many as the labels, not for classes, or hold no finite numbers.
+        If the dicts are not as many as the labels, not for classes, or hold other than finite
+        numbers of at least 0.
     """
     if y.ndim == 1:
         columns, of_columns = [y], [given]
@@ -55,7 +56,7 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
             if one is not None and not isinstance(one, dict):
                 raise TypeError(f"class_weight must hold a dict for each column, got {one!r}")
             for label, number in (one or {}).items():
-                _checks.real(number, f"class_weight[{label!r}]")
+                _checks.real(number, f"class_weight[{label!r}]", at_least=0)
             by_class = compute_class_weight(one, classes=classes, y=column)
             result *= by_class[np.searchsorted(classes, column)]
     return result

@@ -341,7 +341,7 @@ def _results(
     """Return where to write: new arrays, or those of `out`, which is of the kind of the result."""
     if out is None:
         return [np.empty(shape, dtype) for shape in shapes]
-    if isinstance(X, Mapping):
+    if arrays.is_named(X):
         names = [str(node.name) for node in network.input_nodes]
         if not isinstance(out, Mapping) or sorted(out) != sorted(names):
             raise TypeError(f"out must be a dict of arrays with the keys {names}, as X is")
@@ -364,7 +364,7 @@ def _flat(out: Any, shape: tuple[int, int, int]) -> Array | None:
 
 def _as_given(network: Network, X: Any, results: list[Array]) -> Any:
     """Return the results of the inputs as `X` has them: a dict, a list, or a single array."""
-    if isinstance(X, Mapping):
+    if arrays.is_named(X):
         names = [str(node.name) for node in network.input_nodes]
         return dict(zip(names, results, strict=True))
     return results if len(results) > 1 else results[0]

@@ -41,7 +41,7 @@ def not_planned(*given: Any) -> Any:
 
 def _are_few(X: Any) -> bool:
     """Tell whether an input, or the first of several, is an array of few rows."""
-    if isinstance(X, dict):
+    if arrays.is_named(X):
         X = next(iter(X.values()), None)
     elif isinstance(X, (list, tuple)):
         X = X[0] if X else None

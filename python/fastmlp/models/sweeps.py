@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, optimizers
+from fastmlp.data import arrays
 from fastmlp.models.model import Model
 from fastmlp.networks import examples, objectives
 from fastmlp.training.warned import NonFiniteLossWarning
@@ -142,7 +143,7 @@ def find_learning_rate(
     losses_of = objectives.choose(model.network, loss, 0.0, (), loss_weights).losses
     count = examples.check(model.network, model.dtype, losses_of, X, t, None).rows
     outputs = model.network.outputs
-    targets = [np.asarray(each) for each, _ in outputs.values(t, "t")]
+    targets = [arrays.array(each, title) for each, title in outputs.values(t, "t")]
     random = np.random.default_rng(seed)
     rows = np.concatenate(
         [random.permutation(count) for _ in range(-(-steps * batch_size // count))]
@@ -167,10 +168,10 @@ def find_learning_rate(
 
 def _rows(X: Any, rows: NDArray[np.int64]) -> Any:
     """Return these rows of each input."""
-    if isinstance(X, dict):
+    if arrays.is_named(X):
         return {name: _rows(each, rows) for name, each in X.items()}
+    if arrays.is_sparse(X):
+        return X.tocsr()[rows]
     if isinstance(X, list | tuple) and X and np.ndim(X[0]) == 2:
         return [_rows(each, rows) for each in X]
-    if hasattr(X, "tocsr"):
-        return X.tocsr()[rows]
-    return np.asarray(X)[rows]
+    return arrays.array(X, "X")[rows]

@@ -115,8 +115,6 @@ def rows_of(
     weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
     if weights is None:
         return Rows(table, has_names, y, target, None)
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight{suffix} must not be negative, got {weights.min():g}")
     kept = np.flatnonzero(weights)
     if len(kept) == len(weights):
         return Rows(table, has_names, y, target, weights)
