@@ -286,6 +286,59 @@ def test_wrong_settings_are_errors_that_name_the_argument(make, error, words):
         make()
 
 
+OURS = [
+    (fm.EarlyStopping(), {"monitor": "loss", "mode": "max", "min_delta": 0.5, "patience": 3}),
+    (fm.EarlyStopping(), {"restore_best": False}),
+    (fm.ReduceLROnPlateau(), {"factor": 0.5, "patience": 2, "min_factor": 0.1, "mode": "max"}),
+    (fm.ModelCheckpoint("a"), {"path": "b", "save_best_only": False, "monitor": "loss"}),
+    (fm.Checkpoint("a"), {"folder": "b", "every": 2, "resume": False}),
+    (fm.CSVLogger("a"), {"path": "b"}),
+    (fm.TensorBoard("a"), {"folder": "b"}),
+]
+
+
+@pytest.mark.parametrize(("callback", "settings"), OURS)
+def test_settings_may_be_assigned_and_are_those_of_the_constructor(callback, settings):
+    given = copy.copy(callback)
+    for name, value in settings.items():
+        setattr(given, name, value)
+    for name, value in settings.items():
+        assert str(getattr(given, name)) == str(value)
+        assert repr(value) in repr(given)
+    for name in ("monitr", "patienc", "lr", "on_epoch_ends"):
+        with pytest.raises(AttributeError, match=f"'{name}' of a {type(given).__name__} cannot be"):
+            setattr(given, name, 1)
+
+
+def test_a_setting_that_is_assigned_is_checked_and_holds_in_the_next_fit():
+    stopping = fm.EarlyStopping()
+    for name, wrong in (("patience", 0), ("mode", "mx"), ("min_delta", -1), ("monitor", 3)):
+        with pytest.raises((TypeError, ValueError), match=name):
+            setattr(stopping, name, wrong)
+    X, t = data()
+    stopping.monitor, stopping.mode, stopping.patience = "accuracy", "min", 2
+    history = fm.MLP([3, 4, 2], output="softmax", seed=0).fit(
+        X, t, epochs=50, metrics=["accuracy"], callbacks=[stopping]
+    )
+    accuracy = np.array(history["accuracy"])
+    assert stopping.best_epoch == 1 + accuracy.argmin()
+    assert history.epochs == stopping.best_epoch + 2
+    assert history.stopped == "no better accuracy for 2 epochs"
+
+
+def test_a_callback_of_one_s_own_may_have_any_attribute():
+    class Mine(fm.EarlyStopping):
+        def __init__(self):
+            super().__init__(patience=1)
+            self.seen = []
+
+    mine = Mine()
+    mine.monitr = "loss"
+    assert (mine.seen, mine.monitr, mine.patience) == ([], "loss", 1)
+    with pytest.raises(ValueError, match="patience must be at least 1"):
+        mine.patience = 0
+
+
 @pytest.mark.parametrize(
     ("callback", "error", "words"),
     [

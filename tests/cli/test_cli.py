@@ -722,6 +722,10 @@ WRONG = [
         "the first in row 13 (line 14); correct them or",
     ),
     (
+        ["train", "endless.csv", "--target", "b"],
+        "column 'b' holds 1 infinite value, the first in row 14 (line 15)",
+    ),
+    (
         ["train", "units.csv", "--target", "b", "--task", "regression"],
         "in $ and €: write all",
     ),
@@ -787,6 +791,7 @@ def wrong(houses):
     (houses / "alone.csv").write_text("a\n" + "0\n1\n" * 20)
     numbers = [f"{i},{i + 0.5}\n" for i in range(20)]
     (houses / "odd.csv").write_text("".join(["a,b\n", *numbers[:12], "1,oops\n", *numbers]))
+    (houses / "endless.csv").write_text("".join(["a,b\n3,\n", *numbers[:12], "1,inf\n", *numbers]))
     rows = (f"{i},{'$€'[i % 2]}{i + 0.5}\n" for i in range(20))
     (houses / "units.csv").write_text("a,b\n" + "".join(rows), encoding="utf-8")
     (houses / "joined.csv").write_text(("a,b\n" + "".join(numbers[:10])) * 2)

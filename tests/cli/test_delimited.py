@@ -209,6 +209,16 @@ def test_numbers_as_people_write_them_are_numbers_and_noted(read):
     assert table["a"] == [1.234, 2.345]
 
 
+def test_no_thousands_begin_with_a_zero(read):
+    """0,125 tells that the comma of 1,234 is a decimal one, too."""
+    table, notes = read("a;b\n1,234;-2,500\n-0,125;7,000\n")
+    assert table == {"a": [1.234, -0.125], "b": [-2.5, 7.0]}
+    assert all(note.endswith("numbers with decimal commas") for note in notes)
+    table, _ = read("a;b\n1.234;5,5\n0.125;1,0\n")  # and a point that cannot be one of thousands
+    assert table["a"] == [1.234, 0.125]
+    assert read("a;b\n,125;1,234\n")[0] == {"a": [0.125], "b": [1.234]}
+
+
 def test_a_delimiter_that_is_given_is_taken(read):
     assert read("a;b,c\n1;x,y\n", form=Format(sep=";"))[0] == {"a": [1.0], "b,c": ["x,y"]}
 

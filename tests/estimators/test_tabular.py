@@ -363,6 +363,7 @@ def test_quantiles_ascend_and_have_the_shares_below_them():
         ({"quality": "good"}, "'quality' parameter"),
         ({"n_members": 0}, "'n_members' parameter"),
         ({"time_limit": -1.0}, "'time_limit' parameter"),
+        ({"time_limit": 10**400}, "time_limit must be a finite number"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"verbose": "loud"}, "'verbose' parameter"),
         ({"n_threads": 1 << 31}, "'n_threads' parameter"),

@@ -166,6 +166,29 @@ def test_a_model_and_its_copy_have_nodes_of_their_own():
     assert_present(twin)
 
 
+def test_a_vector_that_is_assigned_is_that_of_layers_graph_and_predictions():
+    model, given = fm.MLP([3, 4, 2], activation="tanh", seed=0), fm.MLP([3, 4, 2], seed=1)
+    trainer, flat = model.trainer(), model.parameters.flat
+    rows, x = X[:5, :3], model.network.input_nodes[0]
+    model.predict(rows)
+    for vector in (given.parameters.flat.astype("f8"), given.parameters.flat.tolist()):
+        model.parameters.flat = 0 * flat
+        model.parameters.flat = vector
+        assert model.parameters.flat is flat
+        np.testing.assert_array_equal(model.layers[0].weights, given.layers[0].weights)
+        np.testing.assert_allclose(g.run(model.graph, {x: rows}), model.predict(rows), rtol=1e-6)
+    model.parameters.flat -= 0.5 * trainer.loss_and_gradient(rows, np.zeros((5, 2)))[1]
+    assert model.parameters.flat is flat
+    np.testing.assert_allclose(g.run(model.graph, {x: rows}), model.predict(rows), rtol=1e-6)
+    before = flat.copy()
+    for wrong in (flat[:-1], 0.0, flat.reshape(1, -1), "flat", flat + 1j):
+        with pytest.raises((TypeError, ValueError), match="flat"):
+            model.parameters.flat = wrong
+    with pytest.raises(AttributeError, match="'nodes' of a Parameters cannot be assigned"):
+        model.parameters.nodes = ()
+    np.testing.assert_array_equal(flat, before)
+
+
 def test_values_of_nodes_are_read_only_views():
     model = fitted()
     node = model.network.parameter_nodes[0]

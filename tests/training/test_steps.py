@@ -213,3 +213,14 @@ def test_a_step_waits_for_no_fit_of_another_thread_but_may_be_a_callbacks():
         "loss_and_gradient: another thread is in fit",
     ]
     assert trainer.steps == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["lr", "learning_rate", "optimzer", "momentum", "steps", "network"]
+)
+def test_what_a_trainer_does_not_have_cannot_be_assigned(name):
+    trainer = network().trainer()
+    with pytest.raises(AttributeError, match=name):
+        setattr(trainer, name, 0.5)
+    trainer.optimizer = "sgd"
+    assert trainer.optimizer == fm.SGD()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class Callback:
 
     An exception raised in a method ends `fit`; the weights stay as they were after the last epoch.
 
+    What the constructor of one of fastmlp's own was given may be assigned too, with its checks, and
+    holds from the next `fit` on; no other attribute can. A class of your own may have any.
+
     Attributes
     ----------
     rate_factor : float
@@ -49,12 +52,22 @@ class Callback:
     ...         print(epoch, logs["loss"])
     """
 
+    #: Arguments of the constructor that are attributes: a check returns what is kept of a value.
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {}
     rate_factor: float = 1.0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if _checks.is_ours(cls) and "__init__" in vars(cls):
             cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        cls = type(self)
+        if name in self.SETTINGS:
+            value = self.SETTINGS[name](value)
+        elif _checks.is_ours(cls) and not name.startswith("_") and not hasattr(cls, name):
+            raise _checks.refusal(self, name, self.SETTINGS, _ARGUMENTS)
+        object.__setattr__(self, name, value)
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Before the first epoch.
@@ -124,11 +137,9 @@ class Best:
     """
 
     def __init__(self, monitor: str | None, mode: str, min_delta: float) -> None:
-        if monitor is not None and not isinstance(monitor, str):
-            raise TypeError(f"monitor must be a name such as 'val_loss' or None, got {monitor!r}")
         self.monitor = monitor
-        self.mode = _checks.choice(mode, "mode", MODES)
-        self.min_delta = _checks.real(min_delta, "min_delta", at_least=0)
+        self.mode = mode
+        self.min_delta = min_delta
         self.name = ""
         self.value = math.nan
         self._sign = 1.0
@@ -157,6 +168,33 @@ class Best:
         if better:
             self.value = value
         return better
+
+
+def _monitored(monitor: Any) -> str | None:
+    if monitor is not None and not isinstance(monitor, str):
+        raise TypeError(f"monitor must be a name such as 'val_loss' or None, got {monitor!r}")
+    return monitor
+
+
+class Watching(Callback):
+    """Base of those that look for the best value of a quantity, whose settings they have."""
+
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "monitor": _monitored,
+        "mode": lambda value: _checks.choice(value, "mode", MODES),
+        "min_delta": lambda value: _checks.real(value, "min_delta", at_least=0),
+    }
+
+    def __init__(self, monitor: str | None, mode: str, min_delta: float = 0.0) -> None:
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = min_delta
+        self._best = Best(self.monitor, self.mode, self.min_delta)
+
+    def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
+        """Forget the last fit; check that the quantity will be recorded."""
+        self._best = Best(self.monitor, self.mode, self.min_delta)
+        self._best.begin(names)
 
 
 def stop_reason(result: object) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
     from fastmlp.history import History
@@ -36,8 +36,11 @@ class CSVLogger(Callback):
     CSVLogger('log.csv')
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"path": Path}
+    path: Path
+
     def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path  # type: ignore[assignment]  # which becomes a Path
         self._names: list[str] = []
         self._rows = 0  # in the file that belong to this fit
 
@@ -96,8 +99,11 @@ class TensorBoard(Callback):
     TensorBoard('runs/first')
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"folder": Path}
+    folder: Path
+
     def __init__(self, folder: str | PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = folder  # type: ignore[assignment]  # which becomes a Path
         self._writer: Any = None
         self._last = 0  # epoch that was written
 

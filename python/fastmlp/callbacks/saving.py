@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import _checks
-from fastmlp.callbacks.base import Best, Callback
+from fastmlp.callbacks.base import Callback, Watching
 from fastmlp.data import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
     from fastmlp.training.epochs import Training
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(Watching):
     """Save the model after epochs, by default only when it is the best so far.
 
     Parameters
@@ -52,6 +52,13 @@ class ModelCheckpoint(Callback):
     ModelCheckpoint('best.safetensors', monitor=None, save_best_only=True, mode='auto')
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        **Watching.SETTINGS,
+        "path": files.check_model_name,
+        "save_best_only": lambda value: _checks.flag(value, "save_best_only"),
+    }
+    path: Path
+
     def __init__(
         self,
         path: str | PathLike[str],
@@ -59,13 +66,13 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = True,
         mode: str = "auto",
     ) -> None:
-        self.path = files.check_model_name(path)
-        self._best = Best(monitor, mode, 0.0)
-        self.save_best_only = _checks.flag(save_best_only, "save_best_only")
+        super().__init__(monitor, mode)
+        self.path = path  # type: ignore[assignment]  # which becomes a Path
+        self.save_best_only = save_best_only
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Check that the quantity will be recorded and that there is a place to write to."""
-        self._best.begin(names)
+        super().on_fit_begin(model, names)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
         files.check_place(self._place(1, dict.fromkeys(names, 0.5)))
@@ -100,8 +107,8 @@ class ModelCheckpoint(Callback):
 
     def __repr__(self) -> str:
         return (
-            f"ModelCheckpoint({str(self.path)!r}, monitor={self._best.monitor!r}, "
-            f"save_best_only={self.save_best_only}, mode={self._best.mode!r})"
+            f"ModelCheckpoint({str(self.path)!r}, monitor={self.monitor!r}, "
+            f"save_best_only={self.save_best_only}, mode={self.mode!r})"
         )
 
 
@@ -151,10 +158,17 @@ class Checkpoint(Callback):
     True
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "folder": Path,
+        "every": lambda value: _checks.integer(value, "every", at_least=1),
+        "resume": lambda value: _checks.flag(value, "resume"),
+    }
+    folder: Path
+
     def __init__(self, folder: str | PathLike[str], every: int = 1, resume: bool = True) -> None:
-        self.folder = Path(folder)
-        self.every = _checks.integer(every, "every", at_least=1)
-        self.resume = _checks.flag(resume, "resume")
+        self.folder = folder  # type: ignore[assignment]  # which becomes a Path
+        self.every = every
+        self.resume = resume
         self._described: dict[str, Any] = {}  # the fit, in terms that stay the same
 
     @property

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.callbacks.base import Best, Callback
+from fastmlp.callbacks.base import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from fastmlp.training.epochs import Training
 
 
-class EarlyStopping(Callback):
+def _patience(value: Any) -> int:
+    return _checks.integer(value, "patience", at_least=1)
+
+
+class EarlyStopping(Watching):
     """Stop when a quantity has not improved for `patience` epochs; go back to the best weights.
 
     Parameters
@@ -60,6 +64,13 @@ class EarlyStopping(Callback):
     EarlyStopping(monitor=None, patience=5, min_delta=0.0, restore_best=True, mode='auto')
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        **Watching.SETTINGS,
+        "patience": _patience,
+        "restore_best": lambda value: _checks.flag(value, "restore_best"),
+    }
+    best_epoch: int = 0
+
     def __init__(
         self,
         monitor: str | None = None,
@@ -68,10 +79,9 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
         mode: str = "auto",
     ) -> None:
-        self._best = Best(monitor, mode, min_delta)
-        self.patience = _checks.integer(patience, "patience", at_least=1)
-        self.restore_best = _checks.flag(restore_best, "restore_best")
-        self.best_epoch = 0
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
+        self.restore_best = restore_best
         self._weights: NDArray[np.floating[Any]] | None = None
 
     @property
@@ -81,7 +91,7 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Forget the last fit; check that the quantity will be recorded."""
-        self._best.begin(names)
+        super().on_fit_begin(model, names)
         self.best_epoch = 0
         self._weights = None
 
@@ -125,13 +135,13 @@ class EarlyStopping(Callback):
 
     def __repr__(self) -> str:
         return (
-            f"EarlyStopping(monitor={self._best.monitor!r}, patience={self.patience}, "
-            f"min_delta={self._best.min_delta}, restore_best={self.restore_best}, "
-            f"mode={self._best.mode!r})"
+            f"EarlyStopping(monitor={self.monitor!r}, patience={self.patience}, "
+            f"min_delta={self.min_delta}, restore_best={self.restore_best}, "
+            f"mode={self.mode!r})"
         )
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(Watching):
     """Lower the learning rate when a quantity has not improved for `patience` epochs.
 
     The rates of the optimizer, schedules and groups included, are multiplied by `rate_factor`,
@@ -174,6 +184,14 @@ class ReduceLROnPlateau(Callback):
     1.0
     """
 
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        **Watching.SETTINGS,
+        "factor": lambda value: _checks.real(value, "factor", above=0, below=1),
+        "patience": _patience,
+        "min_factor": lambda value: _checks.real(value, "min_factor", at_least=0, at_most=1),
+    }
+    epochs: Sequence[int] = ()
+
     def __init__(
         self,
         monitor: str | None = None,
@@ -183,20 +201,20 @@ class ReduceLROnPlateau(Callback):
         min_factor: float = 0.0,
         mode: str = "auto",
     ) -> None:
-        self._best = Best(monitor, mode, min_delta)
-        self.factor = _checks.real(factor, "factor", above=0, below=1)
-        self.patience = _checks.integer(patience, "patience", at_least=1)
-        self.min_factor = _checks.real(min_factor, "min_factor", at_least=0, at_most=1)
+        super().__init__(monitor, mode, min_delta)
+        self.factor = factor
+        self.patience = patience
+        self.min_factor = min_factor
         self._begin()
 
     def _begin(self) -> None:
         self.rate_factor = 1.0
-        self.epochs: list[int] = []
+        self.epochs = []
         self._since = 0  # the last improvement or change
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
         """Forget the last fit; check that the quantity will be recorded."""
-        self._best.begin(names)
+        super().on_fit_begin(model, names)
         self._begin()
 
     def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
@@ -207,7 +225,7 @@ class ReduceLROnPlateau(Callback):
             lower = max(self.rate_factor * self.factor, self.min_factor)
             if lower < self.rate_factor:
                 self.rate_factor = lower
-                self.epochs.append(epoch)
+                self.epochs = [*self.epochs, epoch]
             self._since = epoch
 
     def on_training(self, training: Training) -> None:
@@ -233,7 +251,7 @@ class ReduceLROnPlateau(Callback):
 
     def __repr__(self) -> str:
         return (
-            f"ReduceLROnPlateau(monitor={self._best.monitor!r}, factor={self.factor}, "
-            f"patience={self.patience}, min_delta={self._best.min_delta}, "
-            f"min_factor={self.min_factor}, mode={self._best.mode!r})"
+            f"ReduceLROnPlateau(monitor={self.monitor!r}, factor={self.factor}, "
+            f"patience={self.patience}, min_delta={self.min_delta}, "
+            f"min_factor={self.min_factor}, mode={self.mode!r})"
         )

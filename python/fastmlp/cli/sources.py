@@ -187,7 +187,7 @@ def _read_target(
     table, typed = table[~missing], typed[~missing]
     if not len(table):
         raise ValueError(f"the target {target!r} is missing in every row")
-    found = task or infer_task(typed)
+    found = task or infer_task(type(column)(typed, index=table.index), target)
     if found == "regression" and typed.dtype.kind == "O":
         typed = read(target, table[target]).numbers()
     if found == "classification" and len(texts):

@@ -98,8 +98,8 @@ def _cut(body: str, decimal: str) -> tuple[str, list[str], str] | None:
     groups = whole.split(between[0]) if between else [whole]
     if between and (not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:])):
         return None
-    if len(groups[0]) > 1 and groups[0][0] == "0":  # a code
-        return None
+    if groups[0][:1] == "0" and (len(groups[0]) > 1 or between):
+        return None  # a code; no thousands begin with 0, as 0,125 does
     return "".join(between), groups, behind
 
 
@@ -154,6 +154,8 @@ def decimal_of(columns: Iterable[Iterable[str]]) -> str | None:
     --------
     >>> decimal_of([["1,5", "2"], ["1.234"], ["red"]]), decimal_of([["1,234"], ["5"]])
     (',', None)
+    >>> decimal_of([["1,234", "0,125"]])
+    ','
     """
     said = set()
     for texts in columns:

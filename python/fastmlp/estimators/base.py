@@ -99,11 +99,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         if isinstance(self.solver, type):
             optimizers.get(self.solver)  # which says to write AdamW() for AdamW
         super()._validate_params()
-        for name, kinds in self._parameter_constraints.items():
-            value = getattr(self, name)
-            reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
-            if reals and isinstance(value, Integral):  # the largest are no floats any more
-                _checks.real(int(value), name)
+        check_reals(self)
         self._quantiles()
         check_solver(self)
         as_callbacks(self.callbacks or [])
@@ -332,6 +328,15 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def check_reals(estimator: Any) -> None:
+    """Raise ValueError for an integer that no float holds, where a parameter is a real number."""
+    for name, kinds in estimator._parameter_constraints.items():
+        value = getattr(estimator, name)
+        reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
+        if reals and isinstance(value, Integral):
+            _checks.real(int(value), name)
 
 
 @contextmanager

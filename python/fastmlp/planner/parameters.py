@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from fastmlp import _checks, _core
+from fastmlp.data import arrays
 from fastmlp.graph.feeds import label
 from fastmlp.graph.node import Array, Node, describe
 from fastmlp.graph.roles import ROLES
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _GRAIN = _core.format.grain  # elements: every matrix begins on a cache line of float32
+
+_ONCE = ("nodes", "dtype", "offsets", "size", "roles", "flat")  # what they are made with
 
 # The owner of each parameter node's value. Weak both ways: parameters know their nodes.
 _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
@@ -92,7 +95,8 @@ class Parameters:
     Attributes
     ----------
     flat : ndarray of shape (size,)
-        The values; each matrix begins on a cache line, what pads them is zero.
+        The values; each matrix begins on a cache line, what pads them is zero. Numbers that are
+        assigned are copied in: `flat` stays the same array.
     offsets : dict of Node to int
         Where each begins: another dict when `absorb` has changed the layout.
     roles : dict of Node to str
@@ -153,6 +157,26 @@ class Parameters:
                     f"{label(node)} must hold numbers of {self.dtype}, got some beyond "
                     f"{float(np.finfo(self.dtype).max):.3g}"
                 ) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        there = vars(self)
+        if "_successor" in there:
+            setattr(there["_successor"], name, value)
+        elif name == "flat" and name in there:
+            self._write(value)  # plans, layers and nodes have views of the vector
+        elif not name.startswith("_") and name != "pinned" and (name in there or name not in _ONCE):
+            raise _checks.refusal(self, name, ("flat",), {})
+        else:
+            object.__setattr__(self, name, value)
+
+    def _write(self, values: Any) -> None:
+        """Copy numbers into `flat`, which stays where it is."""
+        if values is self.flat:  # of an operator such as -=
+            return
+        given = arrays.array(values, "flat")
+        if given.shape != self.flat.shape:
+            raise ValueError(f"flat must have shape {self.flat.shape}, got {given.shape}")
+        self.flat[:] = given
 
     def new_vector(self) -> Array:
         """Return zeros in the same layout."""

@@ -48,16 +48,21 @@ class WeightPath(Callback):
     """
 
     def __init__(self) -> None:
-        self.weights: list[list[Array]] = []
+        self._weights: list[list[Array]] = []
+
+    @property
+    def weights(self) -> list[list[Array]]:
+        """The points of the path."""
+        return self._weights
 
     def on_fit_begin(self, model: Model, names: Mapping[str, bool]) -> None:
         """Remember where training begins; a second fit goes on with the same path."""
-        if not self.weights:
-            self.weights.append(model.get_weights())
+        if not self._weights:
+            self._weights.append(model.get_weights())
 
     def on_epoch_end(self, model: Model, epoch: int, logs: Mapping[str, float]) -> None:
         """Remember where the epoch has led."""
-        self.weights.append(model.get_weights())
+        self._weights.append(model.get_weights())
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ _ATTRIBUTES = {
 }
 
 
+_ONCE = ("network", "parameters", "plans")  # what it is made with
+
+
 @_checks.has_not(_ATTRIBUTES)
 class StepTrainer(Trainer):
     """Trains a model one step at a time; made by `Model.trainer`.
@@ -98,6 +101,12 @@ class StepTrainer(Trainer):
         self._noise = noise
         self._model = model
         self._ahead: StepsAhead | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or name in ("optimizer", "state")
+        if _checks.is_ours(type(self)) and not known and (name not in _ONCE or name in vars(self)):
+            raise _checks.refusal(self, name, ("optimizer",), _ATTRIBUTES)
+        object.__setattr__(self, name, value)
 
     @property
     def optimizer(self) -> Update:

@@ -283,19 +283,19 @@ def _refuse_missing(column: Values, missing: Array) -> None:
         raise ValueError(f"the target {column.name!r} is empty; give at least one row")
 
 
-def infer_task(values: Any) -> Literal["classification", "regression"]:
+def infer_task(values: Any, name: str = "target") -> Literal["classification", "regression"]:
     """Decide from the target column whether classes or a number are to be predicted.
 
     Texts and true/false are classes. Whole numbers are classes if there are at most
     ``MAX_INFERRED_CLASSES`` of them with ``MIN_ROWS_OF_A_CLASS`` rows each on average.
-    Everything else is a number.
+    Everything else is a number. Errors call the column by its name.
 
     Examples
     --------
     >>> infer_task(["yes", "no"]), infer_task([0.5, 0.7]), infer_task([0, 1] * 5)
     ('classification', 'regression', 'classification')
     """
-    column = read("target", values)
+    column = read(name, values)
     if column.kind != "number":
         return "classification"
     numbers = column.numbers()

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, config
 from fastmlp.data.table import Preprocessing
+from fastmlp.estimators.base import check_reals
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.exporting import ExportedTable
 from fastmlp.estimators.tabular.fitted import Fitted
@@ -104,6 +105,10 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     # Fitting.
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_reals(self)
 
     def _fit(
         self, X: Any, y: Any, weight: Any, eval_set: Any, X_val: Any, y_val: Any, weight_val: Any
