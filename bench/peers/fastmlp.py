@@ -20,6 +20,8 @@ from bench.networks import (
 
 TITLE = "fastmlp"
 PACKAGES = ("fastmlp",)
+# Multiplications that take as long as to read one number of an operand.
+READING = 2.5
 # The plan below `fit`, given an order made ahead: shows what `fit` itself costs.
 ASIDE = ("plan",)
 
@@ -195,7 +197,7 @@ def product(A: Any, B: Any, C: Any) -> Callable[[int], None]:
 
     isa, kernels = _core.isa(), _core.kernels
     splits = C.dtype == np.float32 and kernels.splits(*C.shape, A.shape[1], isa=isa)
-    tile = kernels.split_tile if splits else kernels.gemm_tile(isa, C.dtype.name)
+    tile = kernels.split_tile if splits else (1, 64 // C.itemsize)
     gemm = kernels.split_gemm if splits else kernels.gemm
     cuts = grid(C.shape, tile, _core.get_num_threads())
     blocks = [(A[rows], B[:, columns], C[rows, columns]) for rows, columns in cuts]
@@ -242,15 +244,17 @@ def even(n: int, grain: int, count: int) -> list[slice]:
 
 
 def grid(shape: tuple[int, int], tile: tuple[int, int], count: int) -> list[tuple[slice, slice]]:
-    """Return rows and columns of the blocks of C, as `cut` in cpp/runtime/steps.cpp chooses them.
+    """Return rows and columns of the blocks of C, as `cut` in runtime/steps/product.h chooses them.
 
-    It is the grid whose largest block is smallest.
+    It is the grid whose largest block takes least.
     """
     tiles = [-(-n // t) for n, t in zip(shape, tile, strict=True)]
     sign = -1 if shape[0] > shape[1] else 1  # of two as good, the one that cuts the longer side
 
-    def cost(rows: int) -> tuple[int, int]:
-        return -(-tiles[0] // rows) * -(-tiles[1] // (count // rows)), sign * rows
+    def cost(rows: int) -> tuple[float, int]:
+        m = -(-tiles[0] // rows) * tile[0]
+        n = -(-tiles[1] // (count // rows)) * tile[1]
+        return m * n + READING * (m + n), sign * rows
 
     rows = min((n for n in range(1, count + 1) if count % n == 0), key=cost)
     cuts = even(shape[0], tile[0], rows), even(shape[1], tile[1], count // rows)

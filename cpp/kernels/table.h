@@ -65,8 +65,8 @@ struct Kernels {
   // calling thread; it is enough for split_gemm too.
   void (*gemm)(const Gemm<T>& g, T* scratch);
   Index (*gemm_scratch)(Index M, Index N, Index K);
-  // Tile sizes, for callers that cut C among threads: cut M at multiples of mr, N at multiples of
-  // nr.
+  // The largest tile of gemm. Callers may cut C among threads anywhere: the bits stay, and blocks
+  // are cut into even tiles.
   Index mr, nr;
 
   // As gemm, by products of parts of A and B in another precision (split.h): a start from C or bias

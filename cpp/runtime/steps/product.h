@@ -9,20 +9,24 @@
 
 namespace fastmlp {
 
-// Narrows g to this thread's block of C: threads in a grid of pm × pn, the one whose largest block
-// is smallest. False if nothing is left.
+// Multiplications that take as long as to read one number of an operand.
+constexpr double kReading = 2.5;
+
+// Narrows g to this thread's block of C, whose rows and columns are multiples of mr and nr: threads
+// in a grid of pm × pn, the one whose largest block takes least. False if nothing is left.
 template <class T>
 bool cut(Runner<T>& r, Gemm<T>& g, Index mr, Index nr) {
   if (!r.mine(Index(2.0 * double(g.M) * double(g.N) * double(g.K)), Index(kFlopGrain)))
     return false;
   if (r.threads == 1) return true;
   const Index tiles_m = (g.M + mr - 1) / mr, tiles_n = (g.N + nr - 1) / nr;
-  Index best = std::numeric_limits<Index>::max();
+  double best = std::numeric_limits<double>::max();
   int best_pm = 1;
   for (int pm = 1; pm <= r.threads; ++pm) {
     if (r.threads % pm) continue;
     const int pn = r.threads / pm;
-    const Index block = ((tiles_m + pm - 1) / pm) * ((tiles_n + pn - 1) / pn);
+    const double m = double((tiles_m + pm - 1) / pm * mr), n = double((tiles_n + pn - 1) / pn * nr);
+    const double block = m * n + kReading * (m + n);
     const bool longer_side = block == best && g.M > g.N;  // read the longer operand once
     if (block < best || longer_side) best = block, best_pm = pm;
   }
@@ -137,7 +141,9 @@ struct gemm : KindOfStep {
 
   template <class T>
   static void run_cut(Runner<T>& r, Gemm<T>& g, bool split) {
-    const Index mr = split ? kSplitSide : r.kernels.mr, nr = split ? kSplitSide : r.kernels.nr;
+    // Kernels of fma cut rows evenly into tiles, whatever their number; columns are whole cache
+    // lines.
+    const Index mr = split ? kSplitSide : 1, nr = split ? kSplitSide : 64 / Index(sizeof(T));
     if (r.threads > 1 && !cut(r, g, mr, nr)) return;
     (split ? r.kernels.split_gemm : r.kernels.gemm)(g, r.scratch);
   }
