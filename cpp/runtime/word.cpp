@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <thread>
 
 #ifdef __linux__
 #include <linux/futex.h>
@@ -36,7 +37,7 @@ bool Word::change(int from, int to) {
   return true;
 }
 
-Nanoseconds Word::wait_while(int value, Nanoseconds awake, Nanoseconds most) {
+Nanoseconds Word::wait_while(int value, Nanoseconds awake, Nanoseconds most, Nanoseconds yields) {
   const auto changes = [&] {
     for (int i = 0; i < kPausesPerLook; ++i) {
       if (load() != value) return true;
@@ -47,8 +48,10 @@ Nanoseconds Word::wait_while(int value, Nanoseconds awake, Nanoseconds most) {
   if (changes()) return Nanoseconds(0);
   const auto begin = Clock::now();
   const auto waited = [&] { return Nanoseconds(Clock::now() - begin); };
-  while (waited() < std::min(awake, most))
+  for (Nanoseconds so_far(0); so_far < std::min(awake, most); so_far = waited()) {
+    if (so_far > yields) std::this_thread::yield();
     if (changes()) return waited();
+  }
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   for (Nanoseconds left = most - waited(); left > Nanoseconds(0) && load() == value;
        left = most - waited())

@@ -15,8 +15,8 @@ namespace fastmlp {
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::chrono::nanoseconds;
 
-// How long a thread waits awake before it sleeps. It does not yield: to a neighbour that is busy, a
-// thread that yields loses several of its own time slices.
+// How long a thread waits awake before it sleeps. Within a call it does not yield: to a neighbour
+// that is busy, a thread that yields loses several of its own time slices.
 constexpr Nanoseconds kAwake = std::chrono::microseconds(50);
 constexpr Nanoseconds kForEver = std::chrono::hours(24 * 365);
 
@@ -31,8 +31,9 @@ class Word {
   bool slept_on() const { return sleepers_.load(std::memory_order_relaxed) != 0; }
 
   // Returns when it is no longer `value`, but after `most` at the latest; how long that took, 0 if
-  // hardly anything.
-  Nanoseconds wait_while(int value, Nanoseconds awake = kAwake, Nanoseconds most = kForEver);
+  // hardly anything. After `yields` of it, others may have the processor in between.
+  Nanoseconds wait_while(int value, Nanoseconds awake = kAwake, Nanoseconds most = kForEver,
+                         Nanoseconds yields = kForEver);
 
  private:
   void wake();
