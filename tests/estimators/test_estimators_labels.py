@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import SGDClassifier
 
 import fastmlp as fm
@@ -61,6 +62,51 @@ def test_missing_labels_are_an_error_wherever_they_are(missing, how):
         getattr(estimator, how)(X, some, **({"classes": ["no", "yes"]} if how != "fit" else {}))
     with pytest.raises(ValueError, match="y_val has 1 missing labels, the first in row 99"):
         train(classifier(), how, TEXTS, X_val=X, y_val=some)
+
+
+@pytest.mark.parametrize("unit", ["M8[D]", "m8[s]"])
+def test_a_date_or_duration_that_is_missing_is_no_class(unit):
+    some = np.arange(100).astype(unit)[POSITIVE.astype(int)]
+    assert_array_equal(classifier().fit(X, some).classes_, np.unique(some))
+    some[3] = "NaT"
+    for y in (some, pd.Series(some), some.astype(object)):
+        with pytest.raises(ValueError, match=r"y has 1 missing labels, the first in row 3"):
+            classifier().fit(X, y)
+        with pytest.raises(ValueError, match=r"y has 1 missing labels, the first in row 3"):
+            fm.TabularClassifier().fit(X, y)
+    with pytest.raises(ValueError, match="classes has 1 missing labels"):
+        classifier().partial_fit(X, some[4:6].repeat(50), classes=np.unique(some))
+
+
+def test_durations_are_no_labels_of_a_table():
+    with pytest.raises(TypeError, match="'y' must hold labels, got durations; make them texts"):
+        fm.TabularClassifier().fit(X, np.arange(100).astype("m8[s]")[POSITIVE.astype(int)])
+
+
+@each_way
+@pytest.mark.filterwarnings("ignore:the model is no better")
+@pytest.mark.parametrize("kind", ["Int64", "int64[pyarrow]"])
+def test_large_integers_of_pandas_types_stay_apart(how, kind):
+    """scikit-learn makes floats of them, of which 2^53 and 2^53 + 1 are one."""
+    pytest.importorskip("pyarrow")
+    labels = np.where(POSITIVE, 2**53, 2**53 + 1)
+    y = pd.Series(labels, dtype=kind)
+    estimator = classifier()
+    for _ in range(2):
+        train(estimator, how, y, X_val=X, y_val=y)
+    assert_array_equal(estimator.classes_, np.unique(labels))
+    assert estimator.classes_.dtype.kind == "i"
+    assert estimator.score(X, y) == np.mean(estimator.predict(X) == labels)
+    frame = y.to_frame()
+    with pytest.warns(DataConversionWarning):
+        table = fm.TabularClassifier(epochs=1, n_members=1, quality="fast").fit(X, frame)
+    assert_array_equal(table.classes_, np.unique(labels))
+
+
+def test_true_and_false_of_pandas_type_stay_what_they_are():
+    estimator = classifier().fit(X, pd.Series(POSITIVE, dtype="boolean"))
+    assert estimator.classes_.tolist() == [False, True]
+    assert estimator.predict(X).dtype == bool
 
 
 def test_texts_and_numbers_in_one_y_are_an_error():

@@ -214,7 +214,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             with naming(f"y{suffix}"):
                 if self._y_numeric and arrays.is_sparse(y):
                     raise TypeError(f"y{suffix} is a sparse matrix; expected a dense array")
-                self._check_targets(y, f"y{suffix}")
+                y = self._check_targets(y, f"y{suffix}")
         with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: _is_unreadable(X)):
             X, y = validate_data(
                 self,
@@ -230,8 +230,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _check_targets(self, y: Any, name: str) -> None:
-        """Raise for targets that scikit-learn's checks accept by mistake or crash on."""
+    def _check_targets(self, y: Any, name: str) -> Any:
+        """Return targets for scikit-learn's checks; raise for what they let through or crash on."""
         raise NotImplementedError
 
     def _initialize(self, units: list[int], dtype: Any) -> None:

@@ -16,7 +16,12 @@ from sklearn.utils.multiclass import (
 
 from fastmlp.estimators.base import BaseMLP, as_before_unless_right, checked_weight, is_stochastic
 from fastmlp.estimators.chosen import LossNames
-from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores
+from fastmlp.estimators.labels import (
+    LabelledMLP,
+    gives_probabilities,
+    gives_scores,
+    in_numpys_type,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -301,6 +306,8 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         """
         with as_before_unless_right(self, "y", "classes"):
             self._check_targets(y, "y")
+            if classes is not None:
+                classes = self._check_targets(classes, "classes")
             if _check_partial_fit_first_call(self, classes):
                 multilabel = type_of_target(y).startswith("multilabel")
                 self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
@@ -404,7 +411,8 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         >>> clf.score(X, [0, 0, 1, 0], sample_weight=[1, 1, 1, 3])
         0.5
         """
-        return float(super().score(X, y, checked_weight(sample_weight, X)[0]))
+        weight, _ = checked_weight(sample_weight, X)
+        return float(super().score(X, in_numpys_type(y), weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -29,7 +29,7 @@ def _is_missing(label: Any) -> bool:
     """Tell None, NaN and pandas' NA and NaT."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(label, float) and label != label
+    return isinstance(label, (float, np.datetime64, np.timedelta64)) and bool(label != label)
 
 
 def check_kinds_of_labels(y: Any, name: str) -> None:
@@ -46,9 +46,10 @@ def check_kinds_of_labels(y: Any, name: str) -> None:
     --------
     >>> check_kinds_of_labels(["yes", "no"], "y")
     """
-    if hasattr(y, "nnz") or np.asarray(y).dtype.kind != "O":
+    if hasattr(y, "nnz") or (kind := np.asarray(y).dtype.kind) not in "OmM":
         return
-    labels = np.asarray(y).ravel().tolist()
+    flat = np.asarray(y).ravel()
+    labels = flat.tolist() if kind == "O" else [*flat]  # of dates and durations tolist makes others
     missing = [i for i, label in enumerate(labels) if _is_missing(label)]
     if missing:
         raise ValueError(
@@ -62,6 +63,22 @@ def check_kinds_of_labels(y: Any, name: str) -> None:
             f"{name} mixes texts ({texts}) with other labels ({len(labels) - texts}, such as "
             f"{other!r}): labels are all texts, as of y.astype(str), or all numbers"
         )
+
+
+def in_numpys_type(labels: Any) -> Any:
+    """Return whole numbers and true/false of pandas' own types as those of NumPy, others as given.
+
+    Of the former scikit-learn makes floats, which skip some of the integers beyond 2^53.
+
+    Examples
+    --------
+    >>> in_numpys_type(["yes", "no"])
+    ['yes', 'no']
+    """
+    if not hasattr(labels, "to_numpy"):
+        return labels
+    values = np.asarray(labels)
+    return values if values.dtype.kind in "iub" else labels
 
 
 def gives_probabilities(estimator: Any) -> bool:
@@ -178,8 +195,9 @@ class LabelledMLP(BaseMLP):
         """The output above which its label is predicted."""
         return 0.0 if self.out_activation_ == "identity" else 0.5
 
-    def _check_targets(self, y: Any, name: str) -> None:
+    def _check_targets(self, y: Any, name: str) -> Any:
         check_kinds_of_labels(y, name)
+        return in_numpys_type(y)
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""

@@ -43,10 +43,11 @@ class NumberedMLP(BaseMLP):
         given = isinstance(loss, losses.Poisson) and not loss.log_rate
         return bool(given or loss == "poisson")
 
-    def _check_targets(self, y: Any, name: str) -> None:
+    def _check_targets(self, y: Any, name: str) -> Any:
         frames.refuse_dates(y, name)
         if np.asarray(y).dtype.kind in "SU":
             raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
+        return y
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)

@@ -51,7 +51,7 @@ class ClassTarget:
         Raises
         ------
         TypeError
-            For labels of different kinds, and dates.
+            For labels of different kinds, dates and durations.
         ValueError
             A label is missing, or there is only one.
         """
@@ -259,6 +259,8 @@ def _labels(name: str, values: Any) -> Values:
         column = replace(read(name, np.asarray(values)), source=values)
     if column.kind == "date":
         raise TypeError(f"the target {name!r} must hold labels, got dates; make them texts")
+    if column.kind == "number" and frames.holds_dates(np.asarray(values)):  # which are seconds
+        raise TypeError(f"the target {name!r} must hold labels, got durations; make them texts")
     if column.kind == "number" and (np.abs(column.data) >= 2**53).any():
         # float64 skips some of such integers
         column = replace(read(name, list(map(text_of, np.asarray(values).tolist()))), source=values)

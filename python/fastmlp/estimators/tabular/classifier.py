@@ -200,7 +200,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
                 "sklearn.multioutput.MultiOutputClassifier does"
             )
         if given.ndim != 1:
-            given = y = column_or_1d(y, warn=True)
+            given = y = column_or_1d(given, warn=True)
         check_kinds_of_labels(y, name)
         if given.dtype.kind in "fc":
             if not np.isfinite(given).all():
