@@ -4,13 +4,17 @@ Where a lead is thin tells more than where it is wide: the networks are drawn on
 to five hidden layers, some 4 to 1,024 units, batches of 8 to 4,096 rows, in both types, with each
 of five activations, with Adam and SGD, some with dropout, some with a penalty. All contenders are
 checked as by bench.train_step, those with dropout without it. Measure in pieces and put them
-together with ``--shapes 1,2,3 --json a.json`` and ``--shapes 4,5,6 --join a.json``.
+together with ``--shapes 1,2,3 --json a.json`` and ``--shapes 4,5,6 --join a.json``. With ``--wait``
+everything is compiled and checked first, in processes of each network's own, and measured when a
+line comes on the standard input: the machine has to be quiet from then on only.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,8 +100,8 @@ def drawn() -> dict[str, Shape]:
 SHAPES = drawn()
 
 
-def compete(number: str, rivals: Contest, options: Any) -> dict[str, Any]:
-    """Check and measure all contenders on one network."""
+def prepared(number: str, rivals: Contest, options: Any) -> list[Entry]:
+    """Check all contenders on one network; return the entries of those that are right."""
     shape = SHAPES[number]
     network = shape.network
     expected = Reference(replace(network, dropout=0.0), CHECK_STEPS)
@@ -109,7 +113,13 @@ def compete(number: str, rivals: Contest, options: Any) -> dict[str, Any]:
         entry.worker.call("open", "training", *arguments)
         contest.calibrate(entry, options.seconds)
 
-    measured = contest.usable(rivals.entries, prepare, f" of network {number}")
+    return contest.usable(rivals.entries, prepare, f" of network {number}")
+
+
+def measure(number: str, measured: list[Entry], options: Any) -> dict[str, Any]:
+    """Measure the entries of one network."""
+    shape = SHAPES[number]
+    network = shape.network
     contest.in_turns(measured, options.repeats, network.batches)
     for entry in measured:
         if not all(np.isfinite(w).all() for w in entry.worker.call("result")):
@@ -137,13 +147,26 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument(
         "--join", type=Path, nargs="+", default=[], help="results to put with these"
     )
+    parser.add_argument(
+        "--wait", action="store_true", help="prepare all, measure after a line of standard input"
+    )
     options = contest.parse(parser, arguments)
     results = [r for path in options.join for r in json.loads(path.read_text())["results"]]
     threads, how = options.threads, {"everyone": True, "ways": WAYS}
-    with Contest(options.contenders, "training", threads, options.isa, **how) as rivals:
+    with ExitStack() as open_contests:
+        rivals, ready = None, {}
         for number in options.shapes:
+            if rivals is None or options.wait:
+                rivals = Contest(options.contenders, "training", threads, options.isa, **how)
+                open_contests.enter_context(rivals)
             contest.note(f"{number}: {SHAPES[number].network.widths}, {SHAPES[number].parts} …")
-            results.append(compete(number, rivals, options))
+            ready[number] = prepared(number, rivals, options)
+            if not options.wait:
+                results.append(measure(number, ready.pop(number), options))
+        if options.wait:
+            contest.note("ready: a line begins the measurement")
+            sys.stdin.readline()
+            results += [measure(number, entries, options) for number, entries in ready.items()]
     isa = options.isa or machine.describe()["instruction set"]
     floors, least = FLOORS.get(str(isa), ({}, 0.0))
     results.sort(key=lambda result: int(result["number"]))

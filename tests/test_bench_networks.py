@@ -167,6 +167,21 @@ def test_a_quick_benchmark_of_random_networks_joins_its_pieces(capsys, tmp_path)
     assert "NumPy: geometric mean" in printed
 
 
+def test_networks_can_be_prepared_before_the_machine_is_quiet(capsys, monkeypatch):
+    class Line:
+        @staticmethod
+        def readline() -> str:
+            said = capsys.readouterr().err
+            assert said.index("7: (16, 5, 100)") < said.index("22: (16, 4") < said.index("ready")
+            return "\n"
+
+    monkeypatch.setattr(shapes.sys, "stdin", Line)
+    arguments = ["--quick", "--threads", "1", "--contenders", "fastmlp,numpy", "--wait"]
+    found = shapes.main([*arguments, "--shapes", "7,22"])["results"]
+    assert [result["number"] for result in found] == ["7", "22"]
+    assert all(len(entry["seconds"]) == 2 for result in found for entry in result["entries"])
+
+
 def test_everyone_can_be_held_to_an_instruction_set():
     with contest.Contest(("numpy",), "training", 1, "avx2", everyone=True) as rivals:
         assert rivals.environment["FASTMLP_ISA"] == rivals.environment["ATEN_CPU_CAPABILITY"]
