@@ -123,6 +123,11 @@ def test_labels_that_onnx_has_no_type_for_are_refused(tmp_path):
     labels = estimating.Labels(days)
     with pytest.raises(TypeError, match="classes_ must be texts or whole numbers"):
         estimating.written(fm.MLP([5, 3], seed=0), labels)
+    large = fm.MLPClassifier(**QUICK).fit(X, np.array([1, 2**63 + 5, 3], np.uint64)[T])
+    with pytest.raises(
+        ValueError, match=r"classes_ must be less than 2\*\*63 .* got 9223372036854775813"
+    ):
+        large.export(tmp_path / "e.onnx")
 
 
 def test_weights_that_a_user_sets_are_written(tmp_path):

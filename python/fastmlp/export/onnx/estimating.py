@@ -103,4 +103,8 @@ def _as_tensor(classes: Array) -> tuple[Array, int]:
             "classes_ must be texts or whole numbers to stand in an ONNX file, got "
             f"{values[:5]} of dtype {classes.dtype}"
         )
+    if any(int(value) > np.iinfo(np.int64).max for value in values):
+        raise ValueError(
+            f"classes_ must be less than 2**63 to stand in an ONNX file, got {max(values)}"
+        )
     return np.array([int(value) for value in values], np.int64), onnx.TensorProto.INT64

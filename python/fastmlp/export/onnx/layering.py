@@ -11,7 +11,7 @@ from fastmlp import layers
 from fastmlp.export.onnx.builder import Builder, onnx
 from fastmlp.export.onnx.folding import folded
 from fastmlp.export.onnx.tensors import array_of
-from fastmlp.export.onnx.translating import LABEL, TAKEN
+from fastmlp.export.onnx.translating.table import LABEL, TAKEN
 from fastmlp.export.onnx.values import (
     MOST_PENDING,
     Affine,
@@ -242,6 +242,9 @@ class Graph:
             found = _of_softplus(value)
             if found is not None:
                 return self.symbol(self.activated(found, "softplus"))
+            kept = _above(value)
+            if kept is not None:
+                return self.symbol(self._kept(*kept))
         if operator == "Gelu":
             name = {"none": "gelu", "tanh": "gelu_tanh"}.get(says["approximate"])
             if name is not None:
@@ -287,6 +290,21 @@ class Graph:
             return self.activated(z, "hard_sigmoid")
         return self._clipped(affine(z, steep, middle), 0.0, 1.0)
 
+    def _kept(self, z: Value, bound: float, otherwise: float) -> Value:
+        """Return z where it is above a bound and else a number: nn.Threshold of PyTorch."""
+        z.uses += 1
+        above = z if bound == 0 else affine(z, 1.0, -bound)
+        if bound == otherwise:
+            highest = self.activated(above, "relu")
+            return highest if bound == 0 else affine(highest, 1.0, bound)
+        step = self.activated(above, "threshold")
+        step.uses += 1
+        part = self._leaf(layers.Multiply()([self.symbol(z), self.symbol(step)]), 1)
+        if otherwise == 0:
+            return part
+        rest = affine(step, -otherwise, otherwise)
+        return self._leaf(layers.Add()([self.symbol(part), self.symbol(rest)]), 1)
+
     def _clipped(self, z: Value, low: float, high: float) -> Value:
         """Return min(high, max(low, z)): relu, or hard_tanh between other bounds."""
         if (low, high) == (0, np.inf):
@@ -311,6 +329,19 @@ def _bounds(value: Elementwise) -> tuple[float, float] | None:
         return None
     low, high = (float(np.asarray(bound).reshape(())) for bound in value.arguments[1:])
     return low, high
+
+
+def _above(value: Elementwise) -> tuple[Value, float, float] | None:
+    """Return z, a bound and a number if a value is z above the bound and else the number."""
+    test, *sides = value.arguments
+    if not isinstance(test, Elementwise) or test.operator not in ("LessOrEqual", "Greater"):
+        return None
+    z, otherwise = sides if test.operator == "Greater" else sides[::-1]
+    bound = test.arguments[1]
+    if z is not test.arguments[0] or isinstance(bound, Value) or isinstance(otherwise, Value):
+        return None
+    numbers = (float(np.asarray(number).reshape(())) for number in (bound, otherwise))
+    return z, *numbers  # type: ignore[return-value]
 
 
 def _of_softplus(value: Elementwise) -> Value | None:

@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp.export.onnx import tensors
 from fastmlp.export.onnx.builder import onnx
 from fastmlp.export.onnx.layering import MOST_COLUMNS, Graph
-from fastmlp.export.onnx.translating import LABEL
+from fastmlp.export.onnx.translating.table import LABEL
 from fastmlp.export.onnx.values import Leaf, Value
 from fastmlp.export.onnx.writing import ARCHITECTURE, written
 from fastmlp.layers.base import Input
@@ -20,6 +20,7 @@ from fastmlp.models.states import ModelState
 from fastmlp.networks.network import Network
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from os import PathLike
 
 
@@ -75,7 +76,7 @@ def _translated(proto: onnx.GraphProto) -> Model:
     for value in proto.input:
         if value.name in graph.known:  # an initializer, which old files list as inputs
             continue
-        inputs.append(_input(value))
+        inputs.append(_input(value, {x.name for x in inputs}))
         graph.double = graph.double or value.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
         columns = inputs[-1].columns
         graph.known[value.name] = Leaf(columns=columns, uses=2, symbol=inputs[-1])
@@ -89,7 +90,7 @@ def _translated(proto: onnx.GraphProto) -> Model:
             continue
         if not isinstance(found, Value):
             raise ValueError(f"the output {output.name[:80]!r} is a constant")
-        outputs[output.name] = graph.symbol(found)
+        outputs[_name(output.name, outputs)] = graph.symbol(found)
     if not outputs or not inputs:
         raise ValueError("it has no input, or no output but labels")
     dtype = "float64" if graph.double else "float32"
@@ -102,7 +103,15 @@ def _translated(proto: onnx.GraphProto) -> Model:
     return model
 
 
-def _input(value: onnx.ValueInfoProto) -> Input:
+def _name(given: str, others: Collection[str | None]) -> str:
+    """Return a name of the file's as one that a model may have, without colons."""
+    name = given.replace(":", "_")
+    while name in others:
+        name += "_"
+    return name
+
+
+def _input(value: onnx.ValueInfoProto, others: Collection[str | None]) -> Input:
     """Return an input of the network: its second axis must have a number."""
     name = value.name[:80]
     sizes = value.type.tensor_type.shape.dim
@@ -112,4 +121,4 @@ def _input(value: onnx.ValueInfoProto) -> Input:
             f"the input {name!r} must be rows of so many columns, 1 to {MOST_COLUMNS:,}; its shape "
             f"is {shape}"
         )
-    return Input(int(sizes[1].dim_value), name=value.name)
+    return Input(int(sizes[1].dim_value), name=_name(value.name, others))
