@@ -91,6 +91,114 @@ def expected(arrays=ARRAYS):
     return model
 
 
+def test_an_activation_that_was_another_function_is_refused(tmp_path):
+    described = json.loads(json.dumps(SEQUENTIAL).replace('"relu"', '"hard_sigmoid"'))
+    write(tmp_path / "m.h5", described)
+    message = r"layer 'first', Dense: activation 'hard_sigmoid of Keras 2' has no counterpart"
+    with pytest.raises(ValueError, match=message):
+        fm.from_keras(tmp_path / "m.h5")
+
+
+def functional(layers, outputs):
+    """Return a model of an input x, and layers of (class, config, nodes)."""
+    parts = [("InputLayer", {"name": "x", "batch_input_shape": [None, 5]}, []), *layers]
+    return {
+        "class_name": "Functional",
+        "config": {
+            "name": "m",
+            "layers": [
+                {"class_name": kind, "config": c, "name": c["name"], "inbound_nodes": nodes}
+                for kind, c, nodes in parts
+            ],
+            "input_layers": [["x", 0, 0]],
+            "output_layers": [[*place, 0] for place in outputs],
+        },
+    }
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_calls_of_a_model_within_are_counted_with_and_without_its_own(first, tmp_path):
+    part = dense("d", 5, "tanh")
+    inner = functional([("Dense", part["config"], [[["x", 0, 0, {}]]])], [["d", 0]])["config"]
+    inner["name"] = "inner"
+    nodes = [[["x", 0, 0, {}]], [["inner", first, 0, {}]]]
+    described = functional([("Functional", inner, nodes)], [["inner", first], ["inner", first + 1]])
+    W, b = draw(5, 5), draw(5)
+    write(tmp_path / "m.h5", described, {"inner": {"d/kernel:0": W, "d/bias:0": b}})
+    once, twice = fm.from_keras(tmp_path / "m.h5").predict(X)
+    np.testing.assert_allclose(once, np.tanh(X @ W + b), rtol=1e-5)
+    np.testing.assert_allclose(twice, np.tanh(np.tanh(X @ W + b) @ W + b), rtol=1e-5)
+
+
+def scaled(kind, arrays=None, **settings):
+    """Return a model of one layer, and its arrays."""
+    config = {"name": "s", "batch_input_shape": [None, 5], **settings}
+    described = {
+        "class_name": "Sequential",
+        "config": {"name": "m", "layers": [{"class_name": kind, "config": config}]},
+    }
+    return described, {} if arrays is None else {"s": arrays}
+
+
+MEAN, VARIANCE = draw(5), draw(5)
+COUNT = np.array(7)
+STATISTICS = {"mean:0": MEAN, "variance:0": VARIANCE, "count:0": COUNT}
+SCALED = {
+    "Rescaling": (scaled("Rescaling", scale=2.0, offset=-1), 2 * X - 1),
+    "Rescaling each": (scaled("Rescaling", scale=MEAN.tolist()), X * MEAN),
+    "Normalization": (
+        scaled("Normalization", STATISTICS, axis=[-1], mean=None),
+        (X - MEAN) / np.sqrt(VARIANCE),
+    ),
+    "inverse": (
+        scaled("Normalization", STATISTICS, axis=[-1], invert=True),
+        X * np.sqrt(VARIANCE) + MEAN,
+    ),
+    "told": (
+        scaled("Normalization", mean=MEAN.tolist(), variance=[VARIANCE.tolist()]),
+        (X - MEAN) / np.sqrt(VARIANCE),
+    ),
+    "constant columns": (
+        scaled("Normalization", {**STATISTICS, "variance:0": 0 * VARIANCE}),
+        (X - MEAN) / 1e-7,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_what_scales_columns_is_a_layer_that_is_not_trained(name, tmp_path):
+    (described, arrays), wanted = SCALED[name]
+    write(tmp_path / "m.h5", described, arrays)
+    model = fm.from_keras(tmp_path / "m.h5")
+    np.testing.assert_allclose(
+        model.predict(X), wanted, rtol=1e-4, atol=1e-6 * np.abs(wanted).max()
+    )
+    assert not model.layers[0].trainable
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        (scaled("Rescaling", scale=[1, 2]), "scale=.* must be a number or 5 numbers"),
+        (scaled("Rescaling", scale="much"), "scale=much must be a number"),
+        (scaled("Rescaling", scale=[[1]] * 5), "scale=.* must be a number or 5 numbers"),
+        (scaled("Normalization", axis=[0]), "axis=.* has no counterpart"),
+        (scaled("Normalization"), "it has 0 arrays, expected 3"),
+        (scaled("Normalization", mean=[0.0] * 5, variance=[-1.0] * 5), "must not be negative"),
+        (
+            scaled("Normalization", {**STATISTICS, "mean:0": draw(4)}),
+            "its mean must be 5 numbers, its shape is",
+        ),
+        (scaled("Normalization", {**STATISTICS, "mean:0": np.arange(5)}), "of float32 or float64"),
+        (scaled("Normalization", {**STATISTICS, "variance:0": -VARIANCE}), "finite numbers"),
+    ],
+)
+def test_what_scales_columns_otherwise_is_refused(described, message, tmp_path):
+    write(tmp_path / "m.h5", *described)
+    with pytest.raises(ValueError, match=message):
+        fm.from_keras(tmp_path / "m.h5")
+
+
 @pytest.mark.parametrize("how", [{}, {"fixed": False}, {"cut": True}], ids=str)
 def test_a_whole_model_of_the_older_format_is_read(how, tmp_path):
     write(tmp_path / "m.h5", **how)

@@ -161,7 +161,8 @@ def from_keras(source: Any) -> Model:
     -----
     It takes InputLayer, Dense, Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax, Dropout,
     GaussianNoise, BatchNormalization, LayerNormalization, RMSNormalization, Embedding of one
-    column, Add, Multiply, Concatenate, Flatten, and models within models. In training a
+    column, Add, Multiply, Concatenate, Flatten, Rescaling, Normalization, and models within models.
+    The hard_sigmoid of Keras 2 was another function than today's, and is refused. In training a
     BatchNormalization of Keras divides the variance that it keeps by n, ours as PyTorch by n − 1.
 
     Examples

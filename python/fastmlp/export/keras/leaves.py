@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from fastmlp import graph as g
 from fastmlp import layers
 from fastmlp.export.keras.names import ACTIVATIONS
+from fastmlp.export.keras.stores import Numbers
 from fastmlp.layers.base import Layer
 
 
@@ -15,12 +19,13 @@ class Found(NamedTuple):
     """Layers one after the other, and names of the first one's parameters in Keras's order.
 
     A name with ``.T`` is stored the other way round. `given` are numbers that Keras has in its
-    settings.
+    settings. `combined` makes the first layer's parameters of as many arrays as `names` has.
     """
 
     layers: list[Layer]
     names: list[str] = []  # noqa: RUF012
     given: Mapping[str, Any] = {}
+    combined: Callable[[list[Any]], Mapping[str, Any]] | None = None
 
 
 class Config:
@@ -53,6 +58,7 @@ class Config:
         return bool(self.settings.get(name, default))
 
 
+_SINGLE: Final = np.dtype(np.float32)
 _LAST: Final = (-1, 1, [-1], [1])
 _BY_KERAS: Final = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
     "swish": "silu",
@@ -210,6 +216,70 @@ def _factors(config: Config, columns: int) -> Found:
     return Found([layers.Scale()], ["scale"])
 
 
+def _affine(columns: int, dtype: Any, factor: Callable[[], Any], offset: Callable[[], Any]) -> Any:
+    """Return the arrays of a factor and an offset for each column, made when they are read."""
+
+    def array(shape: tuple[int, ...], made: Callable[[], Any]) -> Any:
+        return Numbers(shape, dtype, lambda: np.broadcast_to(made().reshape(-1, 1), (columns, 1)))
+
+    return {
+        "weights": (array((columns, 1), factor), False),
+        "biases": (
+            Numbers((columns,), dtype, lambda: np.broadcast_to(offset().reshape(-1), (columns,))),
+            False,
+        ),
+    }
+
+
+def _rescaling(config: Config, columns: int) -> Found:
+    scale, offset = (_row(config.get(n, d), n, columns) for n, d in (("scale", 1), ("offset", 0)))
+    layer = layers.Dense(1, groups=columns, trainable=False)
+    return Found([layer], given=_affine(columns, _SINGLE, lambda: scale, lambda: offset))
+
+
+def _row(given: Any, name: str, columns: int) -> Any:
+    """Return a setting that is a number, or a number for each column, maybe as rows of one."""
+    try:
+        row = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        row = np.empty(0)
+    if row.size not in (1, columns) or row.shape[:-1] != (1,) * (row.ndim - 1):
+        raise ValueError(f"{name}={str(given)[:60]} must be a number or {columns} numbers")
+    return row
+
+
+def _standardized(config: Config, columns: int) -> Found:
+    """Return (x − mean)/max(√variance, 1e-7), or what undoes it."""
+    config.need("axis", *_LAST, (-1,), (1,), None, [], ())
+    inverse = config.flag("invert", False)
+
+    def of(mean: Callable[[], Any], variance: Callable[[], Any], dtype: Any) -> Any:
+        def root() -> Any:
+            with np.errstate(invalid="ignore"):  # NaN, which is no weight
+                return np.maximum(np.sqrt(np.asarray(variance(), np.float64)), 1e-7)
+
+        if inverse:
+            return _affine(columns, dtype, root, lambda: np.asarray(mean()))
+        return _affine(columns, dtype, lambda: 1 / root(), lambda: -mean() / root())
+
+    def combined(arrays: list[Any]) -> Any:
+        for numbers, name in zip(arrays, ("mean", "variance"), strict=False):
+            if math.prod(numbers.shape) not in (1, columns):
+                raise ValueError(
+                    f"its {name} must be {columns} numbers, its shape is {numbers.shape}"
+                )
+        mean, variance = arrays[0], arrays[1]
+        return of(mean.read, variance.read, max(mean.dtype, variance.dtype))
+
+    layer = layers.Dense(1, groups=columns, trainable=False)
+    if config.get("mean") is None:
+        return Found([layer], ["mean", "variance", "count"], {}, combined)
+    mean, variance = (_row(config[name], name, columns) for name in ("mean", "variance"))
+    if np.any(variance < 0):
+        raise ValueError("its variance must not be negative")
+    return Found([layer], given=of(lambda: mean, lambda: variance, _SINGLE))
+
+
 # Class -> (settings, columns of the input) -> layers.
 LEAVES: Final[dict[str, Callable[[Config, int], Found]]] = {
     "Dense": _dense,
@@ -229,6 +299,8 @@ LEAVES: Final[dict[str, Callable[[Config, int], Found]]] = {
     "Identity": _same,
     "Reshape": _reshape,
     "EinsumDense": _factors,
+    "Rescaling": _rescaling,
+    "Normalization": _standardized,
 }
 # Those that take several.
 JOINS: Final[dict[str, type[Layer]]] = {

@@ -10,6 +10,7 @@ from fastmlp.export.keras.stores import Numbers, Scope, Weights, parsed
 from fastmlp.export.keras.texts import Texts
 
 _MOST_PARTS: Final = 1000  # of a list of names
+_OTHERS: Final = ("hard_sigmoid",)  # min(1, max(0, z/5 + 1/2)), where Keras 3 has z/6
 
 
 def opened(data: bytes) -> tuple[Any, Scope]:
@@ -24,7 +25,20 @@ def opened(data: bytes) -> tuple[Any, Scope]:
     group = weights.group(weights.root, "model_weights")
     if group is None:
         raise ValueError("it has no model_weights")
-    return parsed(described[0]), _Named(weights, texts, group)
+    model, version = parsed(described[0]), texts.read(_address(weights.root), "keras_version")
+    if version is not None and version[:1] and version[0].startswith(("1.", "2.")):
+        _rename(model)
+    return model, _Named(weights, texts, group)
+
+
+def _rename(described: Any) -> None:
+    """Call activations of Keras 1 and 2 that have come to be other functions by other names."""
+    todo = [described]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict) and part.get("activation") in _OTHERS:
+            part["activation"] += " of Keras 2"
+        todo += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
 
 
 def _address(group: h5py.Group) -> int:
@@ -47,7 +61,7 @@ class _Named(Scope):
             array = None if place is None else self.weights.member(place, last)
             if array is None:
                 raise ValueError(f"{path[:60]!r} in its weights of {name[:60]!r} is not there")
-            found.append((above, self.weights.numbers(array, f"{name[:60]}/{path[:60]}")))
+            found.append((above, self.weights.numbers(array, f"{name[:60]}/{path[:60]}", kind)))
         if kind in MODELS:
             return [], _Within(found)
         return [numbers for _, numbers in found], self

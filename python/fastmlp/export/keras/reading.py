@@ -175,10 +175,16 @@ class _Reading:
             else:
                 values[key] = given[i]
         outputs = _places(config["output_layers"])
-        wanted = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        keys = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        first = _first_calls(items, keys)
+        outputs = {
+            name: (key[0], key[1] - first.get(key[0], (0, 0))[1])
+            for name, key in (outputs.items() if isinstance(outputs, dict) else enumerate(outputs))
+        }
+        wanted = list(outputs.values())
         for key in wanted:
-            self._evaluate(key, by_name, values)
-        if isinstance(outputs, dict):
+            self._evaluate(key, by_name, values, first)
+        if any(isinstance(name, str) for name in outputs):
             return {name: _made(values[key]) for name, key in outputs.items()}
         return _made(values[wanted[0]]) if len(wanted) == 1 else [_made(values[k]) for k in wanted]
 
@@ -187,6 +193,7 @@ class _Reading:
         wanted: tuple[str, int],
         by_name: dict[str, _Item],
         values: dict[tuple[str, int], Symbol],
+        first: dict[str, tuple[int, int]],
     ) -> None:
         """Call what a value depends on, each layer after those it takes."""
         todo = [wanted]
@@ -199,7 +206,9 @@ class _Reading:
             item = by_name.get(key[0])
             if item is None or not 0 <= key[1] < len(item.nodes):
                 raise ValueError(f"it names {key[0][:60]!r} at call {key[1]}, which is not there")
-            sources = _sources(item, key[1])
+            sources = [
+                (name, call - first.get(name, (0, 0))[0]) for name, call in _sources(item, key[1])
+            ]
             missing = [source for source in sources if source not in values]
             if not missing:
                 values[key] = self._called(item, [values[source] for source in sources])
@@ -258,7 +267,9 @@ class _Reading:
         if len(item.arrays) != len(found.names):
             raise ValueError(f"it has {len(item.arrays)} arrays, expected {len(found.names)}")
         own: dict[str, Any] = dict(found.given)
-        for name, numbers in zip(found.names, item.arrays, strict=True):
+        if found.combined is not None:
+            own |= found.combined(item.arrays)
+        for name, numbers in () if found.combined else zip(found.names, item.arrays, strict=True):
             own[name.removesuffix(".T")] = (numbers, name.endswith(".T"))
         if found.layers:
             self.numbers[found.layers[0]] = own
@@ -317,6 +328,33 @@ def _places(given: Any) -> Any:
     if isinstance(given, (list, tuple)) and given:
         return [place(one) for one in given]
     raise ValueError("a model's inputs and outputs must be a list or a mapping")
+
+
+def _first_calls(items: list[_Item], outputs: list[tuple[str, int]]) -> dict[str, tuple[int, int]]:
+    """Return what number the first call of each inner model has: for layers, and for outputs.
+
+    Keras counts the call that a model was made of too, in version 3 for outputs alone. Every call
+    in a file is one that something takes.
+    """
+    inner = {item.name: item for item in items if item.kind in MODELS}
+    if not inner:
+        return {}
+    taken = [place for item in items for i in range(len(item.nodes)) for place in _sources(item, i)]
+    found = {}
+    for name, item in inner.items():
+        ways = [(0, 0)]
+        if item.nodes and not isinstance(item.nodes[0], dict):  # of Keras 2
+            ways.insert(0, (1, 1))
+        elif item.kind != "Sequential":
+            ways.insert(0, (0, 1))
+        calls = set(range(len(item.nodes)))
+        for before, behind in ways:
+            numbers = {call - before for other, call in taken if other == name}
+            numbers |= {call - behind for other, call in outputs if other == name}
+            if numbers == calls:
+                found[name] = before, behind
+                break
+    return found
 
 
 def _sources(item: _Item, call: int) -> list[tuple[str, int]]:

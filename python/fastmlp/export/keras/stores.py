@@ -72,11 +72,12 @@ class Weights:
             raise ValueError(f"{name!r} in its weights is a link to somewhere else")
         return parent[name]
 
-    def numbers(self, array: Any, what: str) -> Numbers:
-        """Return an array that is there, whole and plain."""
+    def numbers(self, array: Any, what: str, kind: str) -> Numbers:
+        """Return an array of a layer of this class that is there, whole and plain."""
         if not isinstance(array, h5py.Dataset) or array.shape is None:
             raise ValueError(f"{what} is no array")
-        if array.dtype not in (np.float32, np.float64):
+        counted = kind == "Normalization" and array.shape == () and array.dtype.kind == "i"
+        if array.dtype not in (np.float32, np.float64) and not counted:
             raise ValueError(f"{what} must be of float32 or float64, not {array.dtype}")
         if array.is_virtual or array.external or array.chunks is not None:
             raise ValueError(f"{what} must lie in the file in one piece")
@@ -105,7 +106,7 @@ class Archived(Scope):
             array = self.weights.member(group, str(len(found)))
             if array is None:
                 break
-            found.append(self.weights.numbers(array, f"{path}/vars/{len(found)}"))
+            found.append(self.weights.numbers(array, f"{path}/vars/{len(found)}", kind))
         return found, inner
 
 

@@ -72,7 +72,7 @@ def _own(proto: onnx.ModelProto) -> Model | None:
 def _translated(proto: onnx.GraphProto) -> Model:
     """Return the model that an ONNX graph is."""
     graph = Graph(proto)
-    inputs = []
+    inputs: list[Input] = []
     for value in proto.input:
         if value.name in graph.known:  # an initializer, which old files list as inputs
             continue
