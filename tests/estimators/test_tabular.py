@@ -224,6 +224,17 @@ def test_several_targets_are_predicted_each_in_its_own_unit():
     assert estimator.predict_interval(X).shape == (*both.shape, 2)
     frame = fast(fm.TabularRegressor).fit(X, pd.DataFrame(both, columns=["a", "b"]))
     np.testing.assert_array_equal(frame.predict(X), predicted)
+    columns = fast(fm.TabularRegressor).fit(X, {"a": both[:, 0], "b": both[:, 1].tolist()})
+    np.testing.assert_array_equal(columns.predict(X), predicted)
+
+
+def test_a_structured_array_is_a_table_with_names():
+    X, t = two_blobs()
+    records = np.rec.fromarrays(X.T, names="a,b,c")
+    estimator = fast(fm.TabularClassifier).fit(records, t)
+    assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
+    expected = estimator.predict_proba(pd.DataFrame(X, columns=["a", "b", "c"]))
+    np.testing.assert_array_equal(estimator.predict_proba(records[["c", "a", "b"]]), expected)
 
 
 def test_several_columns_of_labels_are_for_multi_output_classifier():
@@ -242,7 +253,13 @@ def test_several_columns_of_labels_are_for_multi_output_classifier():
             fm.TabularClassifier,
             ["a", None] * 40,
             ValueError,
-            "40 missing labels, the first in row 1",
+            "40 missing labels, the first in row 2",
+        ),
+        (
+            fm.TabularClassifier,
+            [1.0, 0.0, np.nan, np.inf] * 20,
+            ValueError,
+            "y contains NaN or infinity in 40 rows, the first in row 3",
         ),
         (fm.TabularClassifier, ["a", 1] * 40, TypeError, "mixes texts"),
         (fm.TabularClassifier, ["a"] * 80, ValueError, "one class only, 'a'"),
@@ -381,8 +398,10 @@ def test_a_model_that_is_no_better_than_none_warns():
     with pytest.warns(UserWarning, match="no better than the largest class: accuracy") as said:
         fast(fm.TabularClassifier).fit(X, t)
     assert said[0].filename == __file__
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(60, 1)), rng.normal(size=60)
     with pytest.warns(UserWarning, match="no better than the mean: rmse"):
-        fast(fm.TabularRegressor).fit(X, rng.normal(size=120))
+        fast(fm.TabularRegressor, epochs=1).fit(X, y)  # the best of many is better by luck
 
 
 # --- rows ------------------------------------------------------------------------------------

@@ -32,8 +32,17 @@ def _is_missing(label: Any) -> bool:
     return isinstance(label, (float, np.datetime64, np.timedelta64)) and bool(label != label)
 
 
-def check_kinds_of_labels(y: Any, name: str) -> None:
+def check_kinds_of_labels(y: Any, name: str, first: int = 0) -> None:
     """Raise for labels that are missing, and for texts among other labels.
+
+    Parameters
+    ----------
+    y
+        Labels.
+    name : str
+        Of the argument, for errors.
+    first : int, default 0
+        The number of the first row: of an array 0, of a table 1.
 
     Raises
     ------
@@ -54,7 +63,7 @@ def check_kinds_of_labels(y: Any, name: str) -> None:
     if missing:
         raise ValueError(
             f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
-            f"{missing[0]} ({labels[missing[0]]!r}); leave these rows out"
+            f"{missing[0] + first} ({labels[missing[0]]!r}); leave these rows out"
         )
     texts = sum(isinstance(label, str) for label in labels)
     if 0 < texts < len(labels):

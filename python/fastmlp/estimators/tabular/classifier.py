@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fastmlp import _checks
 from fastmlp.data.columns.targets import ClassTarget
+from fastmlp.data.columns.words import count, place
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
@@ -44,7 +45,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     quality : {"best", "fast"}, default="best"
         Several networks of each kind, or one: faster to fit, and to predict with.
     n_members : int or None, default=None
-        How many networks of each of the two kinds to average; None goes by `quality`.
+        How many networks of each of the three kinds to average; None goes by `quality`.
     epochs : int or None, default=None
         How long each network is trained at most, its schedules stretched to it; None goes by the
         number of rows. The best epoch is kept, and a network ends early where none comes any more.
@@ -201,10 +202,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             )
         if given.ndim != 1:
             given = y = column_or_1d(given, warn=True)
-        check_kinds_of_labels(y, name)
+        check_kinds_of_labels(y, name, first=1)
         if given.dtype.kind in "fc":
-            if not np.isfinite(given).all():
-                raise ValueError(f"Input {name} contains NaN or infinity: leave these rows out")
+            wrong = ~np.isfinite(given)
+            if wrong.any():
+                raise ValueError(
+                    f"Input {name} contains NaN or infinity in {count(wrong.sum(), 'row')}, the "
+                    f"first in {place(y, int(wrong.argmax()))}; leave these rows out"
+                )
             check_classification_targets(given)
         return y
 

@@ -50,7 +50,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     quality : {"best", "fast"}, default="best"
         Several networks of each kind, or one: faster to fit, and to predict with.
     n_members : int or None, default=None
-        How many networks of each of the two kinds to average; None goes by `quality`.
+        How many networks of each of the three kinds to average; None goes by `quality`.
     epochs : int or None, default=None
         How long each network is trained at most, its schedules stretched to it; None goes by the
         number of rows. The best epoch is kept, and a network ends early where none comes any more.
@@ -172,7 +172,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         X : table of shape (n_samples, n_features)
             A data frame of pandas or polars, an Arrow table, a dictionary of columns, or a matrix.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or str
-            Numbers, a column for each target; or the name of their column in X.
+            Numbers, a column for each target, also in a dictionary; or the name of their column in
+            X.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
         eval_set : pair (X, y) or list of one pair, optional
@@ -206,6 +207,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return found
 
     def _check_targets(self, y: Any, name: str) -> Any:
+        if isinstance(y, Mapping):
+            y = np.column_stack(
+                [np.asarray(column) for column in frames.named(y, name).columns.values()]
+            )
         frames.refuse_dates(y, name)
         given = np.asarray(y)
         if given.ndim not in (1, 2) or 0 in given.shape[1:]:

@@ -73,8 +73,8 @@ def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
         raise TypeError(f"{name} must be a table, got {str(X)!r}: read a file with pandas.read_csv")
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} has masked values; make them NaN with {name}.filled(np.nan)")
-    is_matrix = isinstance(X, np.ndarray) and X.dtype.names is None
-    if is_matrix or (hasattr(X, "__array__") and not frames.is_table(X)):
+    has_fields = isinstance(X, np.ndarray) and X.dtype.names is not None
+    if hasattr(X, "__array__") and not (has_fields or frames.is_table(X)):
         with naming(name):
             X = check_array(X, dtype=None, ensure_all_finite=False)
     table = frames.named(X, name)
