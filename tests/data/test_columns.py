@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import DateColumn
-from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.table import Preprocessing
 
 pd = pytest.importorskip("pandas")
@@ -44,6 +44,31 @@ def test_numbers_of_any_scale_become_small_ones():
 def test_numbers_that_are_mostly_one_are_scaled_by_half_their_range():
     (column,) = learn({"a": [5.0] * 9 + [7.0]}).columns
     assert (column.median, column.scale) == (5.0, 1.0)
+
+
+def test_numbers_with_long_tails_are_told_from_each_other_far_from_the_median():
+    tailed = np.exp(1.5 * np.random.default_rng(0).normal(size=500))
+    prepare = learn({"calm": np.log(tailed), "tailed": tailed, "gaps": np.append(tailed[1:], nan)})
+    assert [type(column) for column in prepare.columns] == [
+        NumberColumn,
+        TailedColumn,
+        TailedColumn,
+    ]
+    assert Preprocessing.from_json(prepare.to_json()) == prepare
+    far = np.array([0.0, 10, 30, 100, 1e3, 1e9, 1e308, nan])
+    X = prepare.transform({"calm": far, "tailed": far, "gaps": far})
+    scale, median = prepare.columns[1].scale, prepare.columns[1].median
+    expected = np.minimum(3 * np.arcsinh((far[:6] - median) / scale / 3), 12)
+    assert_allclose(X[:6, 1], expected, rtol=1e-6)
+    assert np.diff(X[:5, 1]).min() > 1
+    assert X[6, 1] == X[5, 1] == 12
+    assert X[7, 1] == np.float32(prepare.columns[1].fill_value)
+
+
+def test_one_outlier_makes_no_long_tail():
+    x = [*np.random.default_rng(0).normal(size=199), 1e6]
+    assert type(learn({"a": x}).columns[0]) is NumberColumn
+    assert type(learn({"a": [*x, -1e6, 1e6]}).columns[0]) is TailedColumn
 
 
 def test_a_column_of_one_number_and_gaps_is_a_flag_of_the_gaps():

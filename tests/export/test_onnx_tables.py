@@ -7,7 +7,7 @@ import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import DateColumn
-from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.saved import COLUMNS
 from fastmlp.data.table import Preprocessing
 from fastmlp.graph.node import input as node_input
@@ -31,6 +31,7 @@ def some_missing(values, none=None):
 TABLE = {
     "size": some_missing(rng.normal(1e6, 3.0, N)),
     "age": rng.integers(20, 60, N).tolist(),
+    "wealth": some_missing(np.exp(np.arange(N) / 20)),
     "kind": some_missing(rng.choice(["red", "gr\u00fcn", "blue"], N)),
     "place": some_missing([f"p{i % 14}" for i in range(N)]),
     "grade": rng.integers(1, 15, N).astype(str).tolist(),
@@ -44,6 +45,7 @@ KINDS = {"grade": "category", "bit": "flag", "two": "category"}
 NEW = {
     "size": [None, 1e6, -5e8, 999_997.5],
     "age": [20, None, 1000, 33],
+    "wealth": [-1e300, None, 1e6, 0.0],
     "kind": ["violet", None, "gr\u00fcn", "red"],
     "place": ["p3", "p99", None, "p13"],
     "grade": ["7", "14", None, "99"],
@@ -101,7 +103,7 @@ def test_an_estimator_of_tables_predicts_the_same_with_its_columns_as_inputs(tmp
     estimator, target = estimators()[name]
     estimator.fit(TABLE, target)
     kinds = {type(column) for column in estimator.preprocessing_.columns}
-    assert kinds == {NumberColumn, CategoryColumn, FlagColumn, DateColumn}
+    assert kinds == {NumberColumn, TailedColumn, CategoryColumn, FlagColumn, DateColumn}
     estimator.export(tmp_path / "t.onnx")
     estimator.save(tmp_path / "t.safetensors")
     fm.load(tmp_path / "t.safetensors").export(tmp_path / "again.onnx")

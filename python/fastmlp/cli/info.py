@@ -14,7 +14,11 @@ from fastmlp.data.columns.older import OneHotColumn
 
 #: Columns and labels that are listed.
 SHOWN = 20
-WHAT = {"robust": "a number", "number": "a number", "flag": "one of two values", "date": "a date"}
+WHAT = {
+    **dict.fromkeys(("robust", "tailed", "number"), "a number"),
+    "flag": "one of two values",
+    "date": "a date",
+}
 
 
 def run(options: argparse.Namespace) -> None:

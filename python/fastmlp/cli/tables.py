@@ -25,6 +25,7 @@ MOST_CLASSES = 20
 #: What kinds of columns are called, one and several.
 WHAT = {
     "robust": ("number", "numbers"),
+    "tailed": ("number", "numbers"),
     "flag": ("of two values", "of two values"),
     "category": ("category", "categories"),
     "date": ("date", "dates"),
@@ -106,8 +107,8 @@ def _sizes(source: Source) -> str:
 
 def _columns(estimator: Any) -> str:
     """Say what was found in the columns."""
-    found = Counter(column.kind for column in estimator.preprocessing_.columns)
-    words = [f"{n:,} {WHAT[kind][n > 1]}" for kind, n in found.items()]
+    found = Counter(WHAT[column.kind] for column in estimator.preprocessing_.columns)
+    words = [f"{n:,} {what[n > 1]}" for what, n in found.items()]
     return ", ".join(words)
 
 

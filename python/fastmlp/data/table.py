@@ -34,7 +34,7 @@ class Layout:
     Attributes
     ----------
     numbers : int
-        Columns of numbers within -3 … 3, which a network may embed.
+        Columns of numbers, most within -3 … 3 and all within -12 … 12, which a network may embed.
     flags : int
         Columns of numbers within -1 … 1, which are used as they are.
     codes : tuple of int
@@ -58,7 +58,8 @@ class Preprocessing:
     Attributes
     ----------
     columns : tuple of Column
-        The columns used: `NumberColumn`, `CategoryColumn`, `FlagColumn` or `DateColumn`.
+        The columns used: `NumberColumn` or its `TailedColumn`, `CategoryColumn`, `FlagColumn` or
+        `DateColumn`.
     seen : tuple of str
         The names of all columns of the table that was learned from, in its order.
     named : bool

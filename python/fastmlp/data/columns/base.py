@@ -11,6 +11,9 @@ from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note, count, examples
 from fastmlp.data.texts import Array
 
+#: How far from 0 compressed numbers are at most.
+FARTHEST = 12.0
+
 
 @dataclass(frozen=True)
 class Column:
@@ -92,11 +95,32 @@ def clipped(numbers: Array, median: float, scale: float) -> Array:
     >>> clipped(np.array([3.0, 5.0, 1e300]), 3.0, 2.0).round(3)
     array([0.   , 0.949, 3.   ])
     """
+    third = _thirds(numbers, median, scale)
+    result: Array = 3 * third / np.sqrt(1 + third * third)
+    return result
+
+
+def compressed(numbers: Array, median: float, scale: float) -> Array:
+    """Return 3 asinh(x/3) of x = (numbers - median) / scale, within -12 … 12.
+
+    Near the median it is x, as `clipped` is; far from it a logarithm, which tells the numbers of a
+    long tail from each other.
+
+    Examples
+    --------
+    >>> compressed(np.array([3.0, 5.0, 83.0, 1e300]), 3.0, 2.0).round(3)
+    array([ 0.   ,  0.982,  9.856, 12.   ])
+    """
+    found: Array = 3 * np.arcsinh(_thirds(numbers, median, scale))
+    return np.clip(found, -FARTHEST, FARTHEST)
+
+
+def _thirds(numbers: Array, median: float, scale: float) -> Array:
+    """Return (numbers - median) / scale / 3, whose squares are finite."""
     shrink = shrinking(scale)
     with np.errstate(over="ignore"):
         third = (numbers * shrink - median * shrink) / (scale * shrink) / 3
-    third = np.clip(third, -1e150, 1e150)  # whose squares are finite
-    result: Array = 3 * third / np.sqrt(1 + third * third)
+    result: Array = np.clip(third, -1e150, 1e150)
     return result
 
 

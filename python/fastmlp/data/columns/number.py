@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastmlp.data.columns.base import Column, clipped, robust
+from fastmlp.data.columns.base import Column, clipped, compressed, robust
 from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note
 from fastmlp.data.texts import Array
+
+#: Tails are long if more than one number of a hundred is beyond so many scales from the median: of
+#: a normal distribution it is 2.
+LONG, SHARE = 5.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,19 @@ class NumberColumn(Column):
 
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> NumberColumn:
-        """Learn median, scale and the mean of what is there."""
+        """Learn median, scale and the mean of what is there, and whether its tails are long."""
         numbers = values.numbers(words)
         missing = np.isnan(numbers)
         present = numbers[~missing]
         median, scale = robust(present)
-        fill_value = float(clipped(present, median, scale).mean()) if scale > 0 else 0.0
-        return cls(name, median, scale, fill_value, bool(missing.any()), words)
+        kind = TailedColumn if _is_tailed(present, median, scale) else NumberColumn
+        fill_value = float(kind.squeezed(present, median, scale).mean()) if scale > 0 else 0.0
+        return kind(name, median, scale, fill_value, bool(missing.any()), words)
+
+    @staticmethod
+    def squeezed(numbers: Array, median: float, scale: float) -> Array:
+        """Return numbers as the network reads them."""
+        return clipped(numbers, median, scale)
 
     @property
     def numbers(self) -> int:
@@ -64,5 +74,33 @@ class NumberColumn(Column):
         else:
             self.tell_missing(missing, "its mean", note)
         if self.numbers:
-            scaled = clipped(found, self.median, self.scale)
+            scaled = self.squeezed(found, self.median, self.scale)
             numbers[:, 0] = np.where(missing, self.fill_value, scaled)
+
+
+@dataclass(frozen=True)
+class TailedColumn(NumberColumn):
+    """The same of numbers with long tails: 3 asinh(x/3) within -12 … 12 instead of a clipped x.
+
+    Examples
+    --------
+    >>> from fastmlp.data.columns.values import read
+    >>> type(NumberColumn.learn("a", read("a", [2.0**i for i in range(20)]))).__name__
+    'TailedColumn'
+    """
+
+    kind = "tailed"
+
+    @staticmethod
+    def squeezed(numbers: Array, median: float, scale: float) -> Array:
+        """Return numbers as the network reads them."""
+        return compressed(numbers, median, scale)
+
+
+def _is_tailed(numbers: Array, median: float, scale: float) -> bool:
+    """Tell whether many numbers are where `clipped` can hardly tell them apart."""
+    if scale <= 0:
+        return False
+    with np.errstate(over="ignore"):
+        far = np.abs(numbers / scale - median / scale) > LONG
+    return bool(far.mean() > SHARE)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.base import FARTHEST, Column
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import PARTS, DateColumn
-from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.older import OneHotColumn, StandardColumn
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
@@ -19,7 +19,10 @@ from fastmlp.data.columns.targets import ClassTarget, RealTarget
 #: What files call each. A kind keeps its name and its fields; another one gets another name.
 COLUMNS: dict[str, type[Any]] = {
     cls.kind: cls
-    for cls in (NumberColumn, CategoryColumn, FlagColumn, DateColumn, StandardColumn, OneHotColumn)
+    for cls in (
+        *(NumberColumn, TailedColumn, CategoryColumn, FlagColumn, DateColumn),
+        *(StandardColumn, OneHotColumn),
+    )
 }
 TARGETS: dict[str, type[Any]] = {"class": ClassTarget, "real": RealTarget}
 
@@ -97,8 +100,10 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "text.categories": _are_texts,
     "date.parts": lambda value: _are_categories(value) and set(value) <= set(PARTS),
     "robust.fill_value": lambda value: _is_finite(value) and abs(value) <= 3,
+    "tailed.fill_value": lambda value: _is_finite(value) and abs(value) <= FARTHEST,
     "date.fill_value": lambda value: _is_finite(value) and abs(value) <= 3,
     "robust.scale": lambda value: _is_finite(value) and value >= 0,
+    "tailed.scale": lambda value: _is_finite(value) and value >= 0,
     "date.scale": lambda value: _is_finite(value) and value >= 0,
     "number.scale": lambda value: _is_finite(value) and value > 0,
     "real.scale": lambda value: _is_finite(value) and value > 0,

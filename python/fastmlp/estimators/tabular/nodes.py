@@ -12,9 +12,10 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp.data import frames
+from fastmlp.data.columns.base import FARTHEST
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn, places
 from fastmlp.data.columns.date import DateColumn, days_of
-from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.values import read
 from fastmlp.graph.node import apply
 from fastmlp.networks.exported import ExportedNodes
@@ -158,7 +159,7 @@ def _where_positive(a: g.Node | float, h: Node) -> Node:
 
 
 def _numbers(columns: Sequence[Any], x: Node) -> Node | None:
-    """Return the smoothly clipped numbers of columns, see `data.columns.base.clipped`."""
+    """Return the numbers of columns clipped or compressed, see `data.columns.base`."""
     kept = [i for i, column in enumerate(columns) if column.scale > 0]
     if not kept:
         return None
@@ -176,8 +177,16 @@ def _numbers(columns: Sequence[Any], x: Node) -> Node | None:
     )
     there = x * x + 1.0  # NaN where it is missing
     third = _between((_where_positive(x, there) - median) / scale / 3.0, -_MOST, _MOST)
-    clipped = 3.0 * third / g.sqrt(1.0 + third * third)
-    return fill + _where_positive(clipped - fill, there)
+    root = g.sqrt(1.0 + third * third)
+    found = 3.0 * third / root
+    tailed = [isinstance(column, TailedColumn) for column in columns]
+    if any(tailed):
+        size = 3.0 * g.log(g.abs(third) + root)
+        compressed = _where_positive(size, third) - _where_positive(size, -third)
+        found += g.constant(np.array([tailed], np.float64)) * (
+            _between(compressed, -FARTHEST, FARTHEST) - found
+        )
+    return fill + _where_positive(found - fill, there)
 
 
 def _between(y: Node, low: Any, high: Any) -> Node:

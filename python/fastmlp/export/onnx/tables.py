@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fastmlp.data.columns.base import shrinking
+from fastmlp.data.columns.base import FARTHEST, shrinking
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import PARTS, DateColumn
-from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.texts import numbers_of
 from fastmlp.export.onnx.builder import ROWS, Builder, helper, onnx
@@ -125,7 +125,7 @@ def _number(d: Builder, column: NumberColumn, x: str) -> Parts:
 
 
 def _trend(d: Builder, column: NumberColumn | DateColumn, x: str, missing: str) -> list[str]:
-    """Return the smoothly clipped number, see `data.columns.base.clipped`; none of one value."""
+    """Return the number clipped or compressed, see `data.columns.base`; none of one value."""
     if not column.scale > 0:
         return []
     shrink = shrinking(column.scale)
@@ -133,8 +133,14 @@ def _trend(d: Builder, column: NumberColumn | DateColumn, x: str, missing: str) 
     third = d.add("Div", d.add("Div", rest, d.number(column.scale * shrink)), d.number(3))
     third = d.add("Clip", third, d.number(-1e150), d.number(1e150))
     root = d.add("Sqrt", d.add("Add", d.add("Mul", third, third), d.number(1)))
-    clipped = d.add("Div", d.add("Mul", third, d.number(3)), root)
-    return [d.where(missing, d.number(column.fill_value), clipped)]
+    if isinstance(column, TailedColumn):
+        # The operator Asinh is there for float32 alone.
+        size = d.add("Log", d.add("Add", d.add("Abs", third), root))
+        found = d.add("Mul", d.add("Mul", size, d.add("Sign", third)), d.number(3))
+        found = d.add("Clip", found, d.number(-FARTHEST), d.number(FARTHEST))
+    else:
+        found = d.add("Div", d.add("Mul", third, d.number(3)), root)
+    return [d.where(missing, d.number(column.fill_value), found)]
 
 
 def _date(d: Builder, column: DateColumn, x: str) -> Parts:
@@ -259,6 +265,7 @@ def _looked_up(d: Builder, table: Array, place: str) -> str:
 
 _PREPARED: Final[dict[type, Callable[..., Parts]]] = {
     NumberColumn: _number,
+    TailedColumn: _number,
     DateColumn: _date,
     CategoryColumn: _category,
     FlagColumn: _flag,
