@@ -21,7 +21,7 @@ from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
 from fastmlp.estimators.tabular.member import Member, Rows
 from fastmlp.estimators.tabular.network import Shape, edges_for, inputs_of
-from fastmlp.estimators.tabular.splits import NEVER, deal
+from fastmlp.estimators.tabular.splits import NEVER, deal, originals_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,7 +118,8 @@ def fit_tables(
         rows = len(eval[0])
     seeds = np.random.SeedSequence(seed)
     rng = np.random.default_rng(seeds)
-    fold = deal(data.t, recipe.folds, rng, classes=shape.classes)
+    originals = originals_of(np.concatenate(data.inputs, axis=1), data.t)
+    fold = deal(data.t, recipe.folds, rng, classes=shape.classes, originals=originals)
     if judge is not None:
         fold[:] = NEVER
     fit = _Fit(recipe, shape, data, judge, fold, seeds, Clock(deadline), progress)
