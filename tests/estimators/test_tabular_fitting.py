@@ -56,7 +56,7 @@ def small(recipe, **changes):
         dataclasses.replace(
             design, width=16, depth=2, encoding=4, embedded=2, batch=32, epochs=12, **changes
         )
-        for design in recipe.designs
+        for design in recipe.designs[:2]
     )
     return dataclasses.replace(recipe, designs=designs, members=2, folds=4)
 
@@ -255,6 +255,20 @@ def test_a_network_has_the_bits_that_it_has_alone():
     for alone, first in zip(one.models, all_of_them.models, strict=True):
         assert np.array_equal(alone[0].parameters.flat, first[0].parameters.flat)
         assert not np.array_equal(first[0].parameters.flat, first[1].parameters.flat)
+
+
+def test_few_rows_of_a_linear_table_are_left_to_the_linear_networks():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1_000, 8)).astype(np.float32)
+    signal = X @ np.linspace(-1, 1, 8)
+    t = (signal + 0.3 * rng.normal(size=1_000))[:, None]
+    recipe = choose(60, "numbers", metric="rmse", n_members=4)
+    fit = fit_tables(X[:60], Layout(8, 0, ()), t[:60], None, recipe, 0)
+    linear = [design.depth == 0 for design in recipe.designs]
+    assert fit.weights[linear].sum() > 0.5
+    assert [len(m.layers) for m in fit.models[linear.index(True)]] == 4 * [2]  # scales, output
+    error = np.sqrt(np.mean((fit.predict(X[60:])[:, 0] - signal[60:]) ** 2))
+    assert error < 0.25 * signal.std()
 
 
 def test_an_epoch_of_all_networks_of_a_design_is_one_call(monkeypatch):

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, mean_pinball_loss, roc_auc_score
 
 from fastmlp.estimators.tabular import measures, weighing
 from fastmlp.estimators.tabular.recipe import METRICS, Recipe, choose
-from fastmlp.estimators.tabular.splits import deal
+from fastmlp.estimators.tabular.splits import deal, originals_of
 
 RNG = np.random.default_rng(0)
 
@@ -45,8 +45,18 @@ def test_steps_are_bounded_however_many_rows_there_are(rows, metric):
 
 
 def test_tables_of_few_rows_take_smaller_steps():
-    sizes = [choose(n, "numbers", metric="rmse").designs[0].batch for n in (100, 1_499, 1_500)]
-    assert sizes == [64, 64, 128]
+    rows = (60, 255, 256, 511, 512, 1_499, 1_500)
+    sizes = [choose(n, "numbers", metric="rmse").designs[0].batch for n in rows]
+    assert sizes == [16, 16, 32, 32, 64, 64, 128]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+@pytest.mark.parametrize("rows", [1, 2, 60, 200, 500, 1_000])
+def test_few_rows_are_learned_from_in_five_hundred_steps_at_least(rows, metric):
+    task = "numbers" if metric == "rmse" else "classes"
+    for design in choose(rows, task, metric=metric).designs:
+        assert design.epochs * -(-rows // design.batch) >= 500
+    assert choose(rows, task, metric=metric, epochs=3).designs[0].epochs == 3
 
 
 def test_classes_take_half_the_rows_a_step_and_half_the_epochs():
@@ -112,6 +122,42 @@ def test_a_config_that_is_none_is_refused(spoil):
 
 
 # --- splits -------------------------------------------------------------------------------------
+
+
+def test_copies_of_a_row_are_held_out_together():
+    X = RNG.normal(size=(300, 4)).astype(np.float32)
+    X, t = np.repeat(X, 3, axis=0), np.repeat(RNG.integers(3, size=300), 3)
+    order = RNG.permutation(900)
+    X, t, source = X[order], t[order], np.repeat(np.arange(300), 3)[order]
+    originals = originals_of(X, t)
+    for i in range(300):
+        assert set(originals[source == i]) == {np.flatnonzero(source == i)[0]}
+    fold = deal(t, 8, np.random.default_rng(0), classes=True, originals=originals)
+    assert all(len(set(fold[source == i])) == 1 for i in range(300))
+    assert set(np.bincount(fold)) == {111, 114}
+
+
+def test_copies_of_a_handful_of_rows_are_held_out_as_other_rows_are():
+    originals = np.arange(90) % 3  # of three rows, which are too few for eight folds
+    t = originals.copy()
+    fold = deal(t, 8, np.random.default_rng(0), classes=True, originals=originals)
+    assert fold.tolist() == deal(t, 8, np.random.default_rng(0), classes=True).tolist()
+    assert np.bincount(fold).min() > 0
+
+
+def test_equal_rows_of_columns_with_few_values_are_no_copies():
+    X = RNG.integers(2, size=(400, 3)).astype(np.float32)
+    t = RNG.integers(2, size=400)
+    assert originals_of(X, t).tolist() == list(range(400))
+    numbers = RNG.normal(size=(400, 1))
+    assert originals_of(X, numbers).tolist() == list(range(400))
+
+
+def test_a_few_equal_rows_with_another_target_are_no_copies_but_others_stay_so():
+    X = np.repeat(RNG.normal(size=(100, 2)), 2, axis=0).astype(np.float32)
+    t = np.repeat(np.arange(100.0), 2)[:, None]
+    t[1] = -1
+    assert originals_of(X, t).tolist() == [0, 1, *np.repeat(np.arange(2, 200, 2), 2)]
 
 
 @pytest.mark.parametrize("folds", [2, 5, 8])
@@ -185,8 +231,9 @@ def test_targets_of_more_than_two_classes_are_smoothed_for_accuracy():
         ("log_loss", 3, 0.0),
         ("auc", 3, 0.0),
     ]:
-        designs = choose(100, "classes", metric=metric, classes=classes).designs
-        assert {design.smoothing for design in designs} == {smoothing}
+        *deep, linear = choose(100, "classes", metric=metric, classes=classes).designs
+        assert {design.smoothing for design in deep} == {smoothing}
+        assert (linear.depth, linear.smoothing) == (0, 0.0)
 
 
 @pytest.mark.parametrize("w", [None, WEIGHTS])

@@ -90,7 +90,10 @@ def fewest_parameters(design: Design, shape: Shape) -> int:
     """Return how many parameters a network has at least, however large, without making it."""
     layout, width = shape.layout, design.width
     columns = layout.numbers + layout.flags + CATEGORY_COLUMNS * len(layout.codes)
-    dense = width * (columns + (design.depth - 1) * width + design.copies * shape.outputs)
+    outputs = design.copies * shape.outputs
+    dense = columns * outputs
+    if design.depth:
+        dense = width * (columns + (design.depth - 1) * width + outputs)
     return CATEGORY_COLUMNS * sum(layout.codes) + dense
 
 

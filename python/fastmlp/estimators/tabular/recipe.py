@@ -26,6 +26,9 @@ MOST_STEPS = 10_000
 FEWEST_EPOCHS = 12
 #: Below so many rows a step takes half as many of them, where numbers are predicted.
 FEW_ROWS = 1_500
+#: An epoch has so many steps at least, as long as each takes so many rows, and a training so many
+#: steps: 60 rows in batches of 64 would be 32 to 64 steps in all, which learn next to nothing.
+STEPS_OF_EPOCH, LEAST_BATCH, FEWEST_STEPS = 8, 16, 500
 #: Parts of the rows, of which each network holds one out: fewer would leave less to learn from.
 #: With "fast" that part is all there is to judge and to measure intervals by, and few rows say
 #: little.
@@ -46,7 +49,7 @@ class Design:
         Members of a TabM, which share all weights but those of their first scale and their output;
         1 is an ordinary network.
     width, depth : int
-        Units of a hidden layer, and how many of these there are.
+        Units of a hidden layer, and how many of these there are; none is a linear model.
     activation : str
         Of the hidden layers.
     parametric : bool
@@ -98,7 +101,8 @@ class Design:
             *("embedded", "encoding", "copies", "width", "depth"),
             *("batch", "epochs", "patience"),
         ):
-            _checks.integer(getattr(self, name), name, at_least=1, at_most=1 << 20)
+            least = 0 if name == "depth" else 1
+            _checks.integer(getattr(self, name), name, at_least=least, at_most=1 << 20)
         for name in ("dropout", "smoothing", "beta2"):
             _checks.real(getattr(self, name), name, at_least=0, below=1)
         for name in ("decay", "clip"):
@@ -209,6 +213,10 @@ _SMOOTH = Design(
 )
 #: The same with piecewise-linear embeddings: best where trees are, on targets with steps.
 _STEPPED = replace(_SMOOTH, embedding="piecewise", embedded=16, encoding=48, rate=0.05)
+#: A linear model, which costs next to nothing: best where rows are few, or columns many.
+_STRAIGHT = replace(_SMOOTH, embedding="none", depth=0, rate=0.2)
+#: One of each is trained in this order.
+DESIGNS = (_SMOOTH, _STEPPED, _STRAIGHT)
 
 
 def choose(
@@ -269,7 +277,7 @@ def choose(
         share = _checks.real(validation_fraction, "validation_fraction", above=0, below=1)
         folds = min(max(2, round(1 / share)), 1 << 16)
     smoothed = metric == "accuracy" and classes > 2
-    designs = tuple(_fitting(design, rows, task, smoothed) for design in (_SMOOTH, _STEPPED))
+    designs = tuple(_fitting(design, rows, task, smoothed) for design in DESIGNS)
     if epochs is not None:
         epochs = _checks.integer(epochs, "epochs", at_least=1, at_most=1 << 20)
         designs = tuple(replace(design, epochs=epochs) for design in designs)
@@ -290,9 +298,20 @@ def _fitting(design: Design, rows: int, task: str, smoothed: bool) -> Design:
         # of fewer.
         rate = 0.2 if design.embedding == "periodic" else design.rate
         batch = design.batch if rows >= FEW_ROWS else design.batch // 2
-        return replace(design, epochs=epochs, rate=rate, activation="mish", batch=batch)
+        design = replace(design, epochs=epochs, rate=rate, activation="mish", batch=batch)
+        return _long_enough(design, rows)
     # As many steps of half the rows again: the log loss was lower by 1 %.
     design = replace(design, batch=design.batch // 2, epochs=max(FEWEST_EPOCHS, epochs // 2))
+    smoothed = smoothed and design.depth > 0  # a linear model is not too sure by itself
     # RealMLP's, where there are more classes than two; calibration then undoes what it does to the
     # probabilities: digits and wine had a lower log loss so, bank and higgs7k had not.
-    return replace(design, smoothing=0.1 if smoothed else 0.0)
+    return _long_enough(replace(design, smoothing=0.1 if smoothed else 0.0), rows)
+
+
+def _long_enough(design: Design, rows: int) -> Design:
+    """Return a design that learns from few rows in smaller batches, and takes its steps."""
+    batch = design.batch
+    while batch > LEAST_BATCH and rows < STEPS_OF_EPOCH * batch:
+        batch //= 2
+    epochs = -(-FEWEST_STEPS // -(-rows // batch))
+    return replace(design, batch=batch, epochs=max(epochs, design.epochs))

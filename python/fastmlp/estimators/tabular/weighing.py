@@ -24,7 +24,7 @@ STEP, MOST_ROWS = 10, 20_000
 #: Samples of the held-out rows whose best weights are averaged: no single row decides.
 SAMPLES = 50
 #: With fewer held-out rows than these all designs count alike: luck would decide.
-FEW_ROWS = 50
+FEW_ROWS = 20
 #: How far from 1 a temperature is thought to be before rows are seen: the standard deviation of its
 #: logarithm.
 SPREAD = 0.3
