@@ -78,25 +78,43 @@ FASTMLP_INLINE bool has_few_rows(const Gemm<T>& g) {
   return g.b_cs == 1 && g.N >= 16 * width<T> && g.K >= 8 && g.M <= (far ? most_far : 2);
 }
 
-// One row and no more columns than a tile holds then: to look for blocks and packing would take as
-// long as the product.
+// Whether rows of A share the sets of the first-level cache, and drive each other out; columns as
+// far apart as that lie on pages of their own.
 template <class T>
-FASTMLP_INLINE bool is_one_tile(const Gemm<T>& g) {
-  return g.M == 1 && g.N <= vectors_for(1) * width<T> && g.b_cs == 1 && g.u != g.C &&
-         (g.a_rs == 1 || g.a_cs == 1);
+FASTMLP_INLINE bool is_a_far(const Gemm<T>& g) {
+  constexpr Index size = sizeof(T);
+  return g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
+}
+
+// No more rows than a tile has, and few columns: to look for blocks and packing would take as long
+// as the product.
+template <class T>
+FASTMLP_INLINE bool is_few_tiles(const Gemm<T>& g) {
+  if (g.M > tile_rows || g.b_cs != 1 || g.u == g.C || (g.a_rs != 1 && g.a_cs != 1)) return false;
+  const Index columns = vectors_for(g.M) * width<T>;
+  if (g.M == 1) return g.N <= columns;
+  return g.N <= 4 * columns && g.K * Index(sizeof(T)) <= kBlockBytes && !is_a_far(g);
 }
 
 template <class T>
-void multiply_tile(const Gemm<T>& g) {
-  Tile<T> t{g.K, g.A, g.a_rs, g.a_cs, g.B, g.b_rs, g.C, g.ldc, g.accumulate ? g.C : g.bias, 0};
+void multiply_tiles(const Gemm<T>& g) {
+  const Index columns = vectors_for(g.M) * width<T>;
   const bool fused = in_registers(g);
-  if (fused) {
-    t.relu = g.forward == Activation::relu;
-    t.h = g.u;
-    t.addend = g.addend, t.factor = g.factor;
+  for (Index j = 0; j < g.N; j += columns) {
+    const Index n = smaller(g.N - j, columns);
+    Tile<T> t{g.K, g.A, g.a_rs, g.a_cs, g.B + j, g.b_rs, g.C + j, g.ldc, nullptr, 0};
+    if (g.accumulate)
+      t.start = t.C, t.ld_start = g.ldc;
+    else if (g.bias)
+      t.start = g.bias + j;
+    if (fused) {
+      t.relu = g.forward == Activation::relu;
+      if (g.u) t.h = g.u + j, t.ldh = g.ldu;
+      if (g.addend) t.addend = g.addend + j, t.ld_addend = g.ld_addend, t.factor = g.factor;
+    }
+    run_tile(g.M, n, t);
+    if (!fused) finish(g, 0, j, g.M, n, t.C, g.ldc);
   }
-  run_tile(1, g.N, t);
-  if (!fused) finish(g, 0, 0, 1, g.N, g.C, g.ldc);
 }
 
 template <class T>

@@ -58,10 +58,8 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   // The vectorised transpose writes narrow panels faster.
   p.columns = g.b_cs == 1 ? vectors_for(g.M) * width<T> : tile_columns<T>;
   p.k_blocks = g.K > p.k ? (g.K + p.k - 1) / p.k : 1;
-  // Rows a multiple of half a page apart share the sets of the first-level cache and drive each
-  // other out; columns as far apart as that lie on pages of their own. Copying pays if it is used
-  // by more than two panels of B, or tiles of A.
-  const bool a_far = g.a_cs == 1 ? g.a_rs * size % 2048 == 0 : g.a_cs * size >= 2048 && g.K > 32;
+  // What is far apart pays to be copied if it is used by more than two panels of B, or tiles of A.
+  const bool a_far = is_a_far(g);
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
   p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
   const bool b_far = g.b_rs * size % 2048 == 0, b_large = g.K * g.N * size > 2 * 1024 * 1024;
@@ -353,8 +351,8 @@ void multiply_turned(const Gemm<T>& g, T* scratch) {
 template <class T>
 void gemm(const Gemm<T>& g, T* scratch) {
   if (g.b_sums && g.b_cs == 1) sum_rows(g.K, g.N, g.B, g.b_rs, g.b_sums, g.accumulate);
-  if (is_one_tile(g))
-    multiply_tile(g);
+  if (is_few_tiles(g))
+    multiply_tiles(g);
   else if (turns(g))
     multiply_turned(g, scratch);
   else if (has_few_rows(g))
