@@ -12,6 +12,9 @@ constexpr Index norm_columns = 1024;
 // Up to this many vectors of columns are worked on at once, and so many rows.
 constexpr int norm_vectors = 4, sum_rows_at_once = vector_bytes == 64 ? 4 : 2;
 
+// A matrix of more bytes is fetched ahead, or read row by row.
+constexpr Index far_bytes = 1024 * 1024;
+
 template <class F>
 FASTMLP_INLINE void for_blocks(Index columns, F f) {
   for (Index first = 0; first < columns; first += norm_columns)
@@ -25,6 +28,7 @@ template <class T>
 void column_moments(Index rows, Index columns, const T* x, Index ldx, bool centered, T* mean,
                     T* variance) {
   constexpr Index most = 32;
+  const bool ahead = rows * columns * Index(sizeof(T)) > far_bytes;
   const T n = T(rows);
   fill(1, columns, T(0), mean, columns);
   fill(1, columns, T(0), variance, columns);
@@ -40,7 +44,10 @@ void column_moments(Index rows, Index columns, const T* x, Index ldx, bool cente
         Vec<T> own[V] = {}, sums[V] = {}, squares[V] = {};
         for (Index k = 0; centered && k < m; ++k) {
           FASTMLP_UNROLL
-          for (int v = 0; v < V; ++v) own[v] += load_part(rows_of_block + k * ldx + v * w, count);
+          for (int v = 0; v < V; ++v) {
+            if (ahead) __builtin_prefetch(rows_of_block + (k + most) * ldx + v * w, 0, 2);
+            own[v] += load_part(rows_of_block + k * ldx + v * w, count);
+          }
         }
         FASTMLP_UNROLL
         for (int v = 0; v < V; ++v) own[v] = own[v] / T(m);
@@ -106,7 +113,7 @@ void standard_sums(Index rows, Index columns, const T* bar, Index ldbar, const T
                    const T* mean, const T* variance, T epsilon, T* products, T* totals) {
   fill(1, columns, T(0), products, columns);
   fill(1, columns, T(0), totals, columns);
-  for_groups<sum_rows_at_once>(rows, [&](Index first, auto number) FASTMLP_INLINED {
+  const auto add = [&](Index first, auto number) FASTMLP_INLINED {
     for_row<T>(columns, [&](Index j, Index count) FASTMLP_INLINED {
       const Vec<T> middle = load_part(mean + j, count);
       Vec<T> product = load_part(products + j, count), total = load_part(totals + j, count);
@@ -117,7 +124,11 @@ void standard_sums(Index rows, Index columns, const T* bar, Index ldbar, const T
       }
       store_part(products + j, product, count), store_part(totals + j, total, count);
     });
-  });
+  };
+  if (streams<T>(rows, columns, far_bytes))
+    for_groups<1>(rows, add);
+  else
+    for_groups<sum_rows_at_once>(rows, add);
   for_row<T>(columns, [&](Index j, Index count) FASTMLP_INLINED {
     const Vec<T> inverse = inverse_roots(variance + j, epsilon, count);
     store_part(products + j, load_part(products + j, count) * inverse, count);

@@ -18,10 +18,6 @@ constexpr int norm_rows = vector_bytes == 64 ? 4 : 2;
 // the last, scale and offset leave that cache.
 constexpr Index narrow_bytes = 1536, narrow_message_bytes = 2048, wide_bytes = 8192;
 
-// Larger matrices come from beyond the second-level cache, and are fetched ahead and written row
-// after row: lines of several rows in turns take the memory three times as long.
-constexpr Index stream_bytes = 512 * 1024;
-
 // The lanes that count, the others 0.
 template <class T>
 FASTMLP_INLINE Vec<T> only(Vec<T> v, Index count) {
@@ -150,7 +146,6 @@ template <class T>
 void normalize_rows(Index rows, Index columns, const T* x, Index ldx, T epsilon, bool centered,
                     const T* scale, const T* offset, T* y, Index ldy, T* h, Index ldh) {
   const Index row_bytes = columns * Index(sizeof(T));
-  const bool streams = rows * row_bytes > stream_bytes && row_bytes <= narrow_bytes;
   const auto measure = [&](Index first, auto number) FASTMLP_INLINED {
     const T* const group = x + first * ldx;
     return row_moments<T, number.value, 2>(
@@ -165,30 +160,23 @@ void normalize_rows(Index rows, Index columns, const T* x, Index ldx, T epsilon,
     const T* const group = x + first * ldx;
     Vec<T> inverses[R], rests[R];
     spread_rows<T>(m.inverse, inverses), spread_rows<T>(-(m.rest * m.inverse), rests);
-    const auto rows_from = [&](int begin, auto some) FASTMLP_INLINED {
-      for_row<T>(columns, [&](Index j, Index count) FASTMLP_INLINED {
-        const Vec<T> gain = scale ? load_part(scale + j, count) : Vec<T>{};
-        const Vec<T> shift = offset ? load_part(offset + j, count) : Vec<T>{};
-        FASTMLP_UNROLL
-        for (int i = begin; i < begin + some.value; ++i) {
-          if (some.value < R) __builtin_prefetch(group + (i + 2 * R) * ldx + j);
-          Vec<T> v = load_part(group + i * ldx + j, count);
-          v = fma(v - m.mean[i], inverses[i], rests[i]);
-          if (h) store_part(h + (first + i) * ldh + j, v, count);
-          if (scale) v = v * gain;
-          if (offset) v = v + shift;
-          store_part(y + (first + i) * ldy + j, v, count);
-        }
-      });
-    };
-    if (streams) {
+    for_row<T>(columns, [&](Index j, Index count) FASTMLP_INLINED {
+      const Vec<T> gain = scale ? load_part(scale + j, count) : Vec<T>{};
+      const Vec<T> shift = offset ? load_part(offset + j, count) : Vec<T>{};
       FASTMLP_UNROLL
-      for (int i = 0; i < R; ++i) rows_from(i, Number<1>{});
-    } else {
-      rows_from(0, number);
-    }
+      for (int i = 0; i < R; ++i) {
+        Vec<T> v = load_part(group + i * ldx + j, count);
+        v = fma(v - m.mean[i], inverses[i], rests[i]);
+        if (h) store_part(h + (first + i) * ldh + j, v, count);
+        if (scale) v = v * gain;
+        if (offset) v = v + shift;
+        store_part(y + (first + i) * ldy + j, v, count);
+      }
+    });
   };
-  if (row_bytes <= narrow_bytes)
+  if (row_bytes <= narrow_bytes && streams<T>(rows, columns))
+    for_measured<1, true>(0, rows, measure, write);
+  else if (row_bytes <= narrow_bytes)
     for_measured<norm_rows, true>(0, rows, measure, write);
   else if (row_bytes <= wide_bytes)
     for_measured<1, false>(0, rows, measure, write);
@@ -208,7 +196,6 @@ void normalize_rows_message(Index rows, Index columns, const T* bar, Index ldbar
   T* const products = sums;
   T* const totals = sums ? sums + columns : nullptr;
   const Index row_bytes = columns * Index(sizeof(T));
-  const bool streams = rows * row_bytes > stream_bytes && row_bytes <= narrow_message_bytes;
   if (sums && !accumulate) fill(1, 2 * columns, T(0), sums, 2 * columns);
   const auto measure = [&](Index first, auto number) FASTMLP_INLINED {
     const T *const group = x + first * ldx, *const bars = bar + first * ldbar;
@@ -234,49 +221,42 @@ void normalize_rows_message(Index rows, Index columns, const T* bar, Index ldbar
     store(rests, m.rest), store(inverses, m.inverse);
     store(levels, centered ? -(signal * m.inverse) : Vec<T>{});
     store(slopes, -(along * m.inverse * m.inverse));
-    const auto write_rows = [&](int begin, int end) FASTMLP_INLINED {
-      for_many_vectors<T, panel_vectors>(
-          columns, [&](Index j, Index count, auto vectors) FASTMLP_INLINED {
-            constexpr int V = vectors.value;
-            Vec<T> gain[V], product[V] = {}, total[V] = {};
-            FASTMLP_UNROLL
-            for (int v = 0; v < V; ++v) {
-              gain[v] = scale ? load_part(scale + j + v * w, count) : splat(T(1));
-              if (!sums) continue;
-              product[v] = load_part(products + j + v * w, count);
-              total[v] = load_part(totals + j + v * w, count);
-            }
-            for (int i = begin; i < end; ++i) {
-              const int lane = i * (w / R);
-              const Vec<T> mean = splat(means[i]), rest = splat(rests[lane]);
-              const Vec<T> inverse = splat(inverses[lane]), level = splat(levels[lane]);
-              const Vec<T> slope = splat(slopes[lane]);
-              FASTMLP_UNROLL
-              for (int v = 0; v < V; ++v) {
-                const Index k = j + v * w;
-                if (streams) {
-                  __builtin_prefetch(bars + (i + 2 * R) * ldbar + k);
-                  __builtin_prefetch(group + (i + 2 * R) * ldx + k);
-                }
-                const Vec<T> b = load_part(bars + i * ldbar + k, count), scaled = b * inverse;
-                const Vec<T> d = (load_part(group + i * ldx + k, count) - mean) - rest;
-                product[v] = fma(scaled, d, product[v]), total[v] += b;
-                store_part(y + (first + i) * ldy + k, fma(scaled, gain[v], fma(d, slope, level)),
-                           count);
-              }
-            }
-            FASTMLP_UNROLL
-            for (int v = 0; v < V; ++v) {
-              if (!sums) continue;
-              store_part(products + j + v * w, product[v], count);
-              store_part(totals + j + v * w, total[v], count);
-            }
-          });
-    };
-    const int step = streams ? 1 : R;
-    for (int i = 0; i < R; i += step) write_rows(i, i + step);
+    for_many_vectors<T, panel_vectors>(columns, [&](Index j, Index count,
+                                                    auto vectors) FASTMLP_INLINED {
+      constexpr int V = vectors.value;
+      Vec<T> gain[V], product[V] = {}, total[V] = {};
+      FASTMLP_UNROLL
+      for (int v = 0; v < V; ++v) {
+        gain[v] = scale ? load_part(scale + j + v * w, count) : splat(T(1));
+        if (!sums) continue;
+        product[v] = load_part(products + j + v * w, count);
+        total[v] = load_part(totals + j + v * w, count);
+      }
+      for (int i = 0; i < R; ++i) {
+        const int lane = i * (w / R);
+        const Vec<T> mean = splat(means[i]), rest = splat(rests[lane]);
+        const Vec<T> inverse = splat(inverses[lane]), level = splat(levels[lane]);
+        const Vec<T> slope = splat(slopes[lane]);
+        FASTMLP_UNROLL
+        for (int v = 0; v < V; ++v) {
+          const Index k = j + v * w;
+          const Vec<T> b = load_part(bars + i * ldbar + k, count), scaled = b * inverse;
+          const Vec<T> d = (load_part(group + i * ldx + k, count) - mean) - rest;
+          product[v] = fma(scaled, d, product[v]), total[v] += b;
+          store_part(y + (first + i) * ldy + k, fma(scaled, gain[v], fma(d, slope, level)), count);
+        }
+      }
+      FASTMLP_UNROLL
+      for (int v = 0; v < V; ++v) {
+        if (!sums) continue;
+        store_part(products + j + v * w, product[v], count);
+        store_part(totals + j + v * w, total[v], count);
+      }
+    });
   };
-  if (row_bytes <= narrow_message_bytes)
+  if (streams<T>(rows, columns))
+    for_measured<1, true>(0, rows, measure, write);
+  else if (row_bytes <= narrow_message_bytes)
     for_measured<norm_rows, true>(0, rows, measure, write);
   else
     for_measured<2, false>(0, rows, measure, write);

@@ -75,6 +75,32 @@ def test_the_variance_of_a_column_keeps_its_digits_beside_a_large_mean(rows_of_b
     np.testing.assert_allclose(variance, x.astype("f8").var(0), rtol=2e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [131, 600])
+@pytest.mark.parametrize("centered", [True, False])
+def test_matrices_beyond_the_caches_are_normalized_as_small_ones(columns, centered, dtype):
+    x, bar, whole = (g.input(n, name) for n, name in ((columns, "x"), (columns, "bar"), (1, "c")))
+    scale, offset = (g.parameter(np.full((1, columns), value)) for value in (1.25, 0.5))
+    normalized = [g.normalize(x, axis, 1e-5, centered) * scale + offset for axis in (1, 0)]
+    found = [[y, *g.gradient(g.sum(y * bar), [x, scale, offset])] for y in normalized]
+    # A column's moments: then no plan cuts the batch into lanes, which stay in the caches.
+    wanted = [*found[0], *found[1], g.normalize(whole, 0, 1e-5)]
+    rows_of_batch = 5_000_000 // (columns * np.dtype(dtype).itemsize) + 1
+    rng = np.random.default_rng(0)
+    drawn = {node: rng.normal(size=(rows_of_batch, node.shape[1])) for node in (x, bar, whole)}
+    drawn[x] += 3
+    feeds = {node: value.astype(dtype) for node, value in drawn.items()}
+    results = plan(wanted, dtype=dtype).run(feeds)
+    exact = {node: value.astype(float) for node, value in feeds.items()}
+    eps = np.finfo(dtype).eps
+    for result, expected in zip(results, g.reference.evaluate(wanted, exact), strict=True):
+        allowed = 200 * eps * max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(result, expected, rtol=0, atol=allowed)
+    few = plan(found[0][:2], dtype=dtype).run({n: v[:7] for n, v in feeds.items()})
+    for large, small in zip(results[:2], few, strict=True):
+        np.testing.assert_array_equal(large[:7], small)
+
+
 @pytest.mark.parametrize("columns", [3, 16, 37, 300])
 def test_a_row_whose_first_columns_are_far_from_the_rest_costs_no_digits(columns):
     x = np.random.default_rng(columns).normal(size=(11, columns)) + 1e3
