@@ -18,13 +18,6 @@ bool finite(T x) {
   return x - x == T(0);
 }
 
-template <class T>
-bool finite(const T* x, Range r) {
-  int others = 0;  // no early exit: the loop is vectorised
-  for (Index i = r.begin; i < r.end; ++i) others |= !finite(x[i]);
-  return !others;
-}
-
 }  // namespace
 
 template <class T>
@@ -40,6 +33,7 @@ class EpochLoop {
         program_(executor.program_),
         w_(std::move(workspace)),
         batches_((call.rows + call.batch_rows - 1) / call.batch_rows),
+        one_step_(call.epochs * batches_ == 1 && call.updates.bounds.empty()),
         listener_(members ? members->stopped() : call.interrupted) {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
     batches_per_poll_ = 1 + Index(kFlopsPerPoll / (flops + 1.0));
@@ -96,7 +90,7 @@ class EpochLoop {
     if (!loop(worker)) return;
     if (worker.thread == 0) ended_ = true;
     worker.wait();  // the last update is done
-    check_finite(worker);
+    if (!one_step_) check_finite(worker);
   }
 
   // Batches from place_ on. False if the team had better end before the last one.
@@ -137,7 +131,7 @@ class EpochLoop {
       for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] = goes_on ? call_.sums[i] : 0.0;
       weight_ = goes_on ? call_.sums[sums_.size()] : 0.0;
     }
-    if (at.since_backup >= kStepsPerBackup) {
+    if (at.since_backup >= kStepsPerBackup && !one_step_) {
       if (!backup(worker)) return false;
       at.since_backup = 0;
     }
@@ -174,8 +168,9 @@ class EpochLoop {
       weight_ += weight;
       result_.steps = number + 1;
     }
+    const Care<T> care = one_step_ ? Care<T>{w_->backup.data(), &non_finite_} : Care<T>{};
     update(call_.updates, executor_.kernels_, number, program_.parameter_size, call_.parameters,
-           reduced, w_->norm_sums.data(), worker);
+           reduced, w_->norm_sums.data(), worker, care);
     return true;
   }
 
@@ -199,8 +194,10 @@ class EpochLoop {
   // Whether this thread's part of the parameters and the state is finite.
   void check_finite(const Worker& worker) {
     const Range r = part(program_.parameter_size, 64, worker.thread, worker.threads);
-    bool all = finite(call_.parameters, r);
-    for (const T* s : call_.updates.state) all = all && finite(s, r);
+    const Kernels<T>& kernels = executor_.kernels_;
+    bool all = finite(kernels, r.end - r.begin, call_.parameters + r.begin);
+    for (const T* s : call_.updates.state)
+      all = all && finite(kernels, r.end - r.begin, s + r.begin);
     if (!all) non_finite_ = true;
   }
 
@@ -217,6 +214,7 @@ class EpochLoop {
   const Program& program_;
   std::unique_ptr<Workspace> w_;
   const Index batches_;
+  const bool one_step_;       // then the update backs up and checks what it changes
   std::vector<double> sums_;  // of the epoch: scalars times weights of their batches
   double weight_ = 0.0;       // of the epoch's batches
   Listener listener_;

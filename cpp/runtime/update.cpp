@@ -109,39 +109,76 @@ void keep_in(const NormBound& bound, T* weights, int thread, int threads) {
 
 Index norm_sums(Index parameters) { return (parameters + kNormBlock - 1) / kNormBlock; }
 
+// NaN and infinity have all exponent bits set; x − x is zero for every other number. So it is for
+// the sum of squares, unless that overflows.
+template <class T>
+bool finite(const Kernels<T>& kernels, Index n, const T* x) {
+  const auto is_finite = [](T e) { return e - e == T(0); };
+  return n <= 0 || is_finite(kernels.dot(1, n, x, n, x, n)) || std::all_of(x, x + n, is_finite);
+}
+
+namespace {
+
+// One step of a group's rule on the parameters in r.
+template <class T>
+void update_group(const Updates<T>& updates, const Kernels<T>& kernels, const Group& group,
+                  Index step, Range r, T factor, T* w, const T* g) {
+  const bool clips = updates.clip_norm < kUnbounded || updates.clip_value < kUnbounded;
+  const T bound = T(updates.clip_value);
+  const bool averages_at_once = updates.average && updates.bounds.empty();
+  const Rule& rule = group.format();
+  const bool told = group.rule == Optimizer::assign;
+  T numbers[most(&Rule::width)];
+  const double* const given = updates.numbers + step * updates.columns + group.column;
+  for (Index i = 0; i < rule.width; ++i) numbers[i] = T(given[i]);
+  if (rule.decays && !group.decays) numbers[rule.width - 1] = T(0);
+  // What is clipped or averaged goes through the caches once, block by block.
+  const Index length = clips || averages_at_once ? kUpdateBlock : r.end - r.begin;
+  for (Index i = r.begin; i < r.end; i += length) {
+    const Index count = std::min(length, r.end - i);
+    T* state[most(&Rule::vectors)];
+    for (Index k = 0; k < rule.vectors; ++k) state[k] = updates.state[std::size_t(k)] + i;
+    alignas(64) T clipped[kUpdateBlock];
+    if (clips && !told) kernels.clip(count, g + i, factor, bound, clipped);
+    kernels.update[int(group.rule)](count, w + i, clips && !told ? clipped : g + i, state, numbers);
+    if (averages_at_once)
+      kernels.approach(count, w + i, told ? T(1) : T(updates.parts[step]), updates.average + i);
+  }
+}
+
+}  // namespace
+
 template <class T>
 void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, Index n, T* w,
-            const T* g, double* sums, const Worker& worker) {
+            const T* g, double* sums, const Worker& worker, const Care<T>& care) {
   const int threads = n < 2 * kUpdateGrain ? 1 : worker.threads;
   if (worker.thread >= threads) return;
-  const bool by_norm = updates.clip_norm < kUnbounded;
-  const bool clips = by_norm || updates.clip_value < kUnbounded;
-  const T factor = by_norm ? norm_factor(updates, kernels, n, g, sums, threads, worker) : T(1);
-  const T bound = T(updates.clip_value);
+  const T factor = updates.clip_norm < kUnbounded
+                       ? norm_factor(updates, kernels, n, g, sums, threads, worker)
+                       : T(1);
   const Range mine = part(n, 64, worker.thread, threads);
-  const bool averages_at_once = updates.average && updates.bounds.empty();
-  for (const Group& group : updates.groups) {
-    const Index begin = std::max(mine.begin, group.begin), end = std::min(mine.end, group.end);
-    if (begin >= end) continue;
-    const Rule& rule = group.format();
-    const bool told = group.rule == Optimizer::assign;
-    T numbers[most(&Rule::width)];
-    const double* const given = updates.numbers + step * updates.columns + group.column;
-    for (Index i = 0; i < rule.width; ++i) numbers[i] = T(given[i]);
-    if (rule.decays && !group.decays) numbers[rule.width - 1] = T(0);
-    // What is clipped or averaged goes through the caches once, block by block.
-    const Index length = clips || averages_at_once ? kUpdateBlock : end - begin;
-    for (Index i = begin; i < end; i += length) {
-      const Index count = std::min(length, end - i);
-      T* state[most(&Rule::vectors)];
-      for (Index k = 0; k < rule.vectors; ++k) state[k] = updates.state[std::size_t(k)] + i;
-      alignas(64) T clipped[kUpdateBlock];
-      if (clips && !told) kernels.clip(count, g + i, factor, bound, clipped);
-      kernels.update[int(group.rule)](count, w + i, clips && !told ? clipped : g + i, state,
-                                      numbers);
-      if (averages_at_once)
-        kernels.approach(count, w + i, told ? T(1) : T(updates.parts[step]), updates.average + i);
+  const auto all_vectors = [&](auto visit) {
+    visit(Index(0), w);
+    for (std::size_t s = 0; s < updates.state.size(); ++s)
+      visit(n * Index(s + 1), updates.state[s]);
+  };
+  const Index length = care.backup ? kUpdateBlock : std::max<Index>(mine.size(), 1);
+  for (Index first = mine.begin; first < mine.end; first += length) {
+    const Range block{first, std::min(mine.end, first + length)};
+    const Index count = block.end - block.begin;
+    if (care.backup)
+      all_vectors([&](Index place, const T* x) {
+        T* const kept = care.backup + place + block.begin;
+        kernels.update[int(Optimizer::assign)](count, kept, x + block.begin, nullptr, nullptr);
+      });
+    for (const Group& group : updates.groups) {
+      const Range r{std::max(block.begin, group.begin), std::min(block.end, group.end)};
+      if (r.begin < r.end) update_group(updates, kernels, group, step, r, factor, w, g);
     }
+    if (care.non_finite)
+      all_vectors([&](Index, const T* x) {
+        if (!finite(kernels, count, x + block.begin)) *care.non_finite = true;
+      });
   }
   if (updates.bounds.empty()) return;
   if (threads > 1) worker.wait();
@@ -161,9 +198,11 @@ void update(const Updates<T>& updates, const Kernels<T>& kernels, Index step, In
   }
 }
 
-template void update(const Updates<float>&, const Kernels<float>&, Index, Index, float*,
-                     const float*, double*, const Worker&);
-template void update(const Updates<double>&, const Kernels<double>&, Index, Index, double*,
-                     const double*, double*, const Worker&);
+#define FASTMLP_UPDATE(T)                                                                         \
+  template void update(const Updates<T>&, const Kernels<T>&, Index, Index, T*, const T*, double*, \
+                       const Worker&, const Care<T>&);                                            \
+  template bool finite(const Kernels<T>&, Index, const T*);
+FASTMLP_UPDATE(float)
+FASTMLP_UPDATE(double)
 
 }  // namespace fastmlp

@@ -197,6 +197,20 @@ def test_an_update_that_overflows_is_taken_back():
     assert trainer.step(0 * X, 0 * T) == 0
 
 
+@pytest.mark.parametrize("bounds", [{}, {"max_norm": 1e30}])
+def test_an_update_of_which_the_last_part_overflows_is_taken_back_whole(bounds):
+    hidden = fm.Dense(100, "relu", **bounds)  # its weights are a few blocks of an update
+    model = fm.Sequential([hidden, fm.Dense(1)], input_columns=200, seed=0)
+    trainer = model.trainer(loss="squared_error", optimizer=fm.SGD(1e38, momentum=0.9))
+    tiny, t = np.full((4, 200), 1e-36), np.full((4, 1), 100.0)
+    before = model.parameters.flat.copy()
+    with pytest.warns(fm.NonFiniteLossWarning):
+        assert np.isnan(trainer.step(tiny, t))
+    np.testing.assert_array_equal(model.parameters.flat, before)
+    assert trainer.step(0 * tiny, 0 * t) == 0  # without a gradient: what moves is the velocity
+    np.testing.assert_array_equal(model.parameters.flat, before)
+
+
 def test_large_steps_hold_the_turn_and_let_others_run(monkeypatch):
     rows = RNG.normal(size=(60_000, 5))
     labels = RNG.integers(3, size=60_000)
