@@ -102,10 +102,22 @@ class History(dict[str, list[float]]):
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
+        self.extend({name: [logs[name]] for name in self})
+
+    def extend(self, logs: Mapping[str, Sequence[float]]) -> None:
+        """Record some epochs; `logs` has a sequence for every name, a number for each epoch.
+
+        Examples
+        --------
+        >>> history = History({"loss": False})
+        >>> history.extend({"loss": [0.5, 0.25]})
+        >>> history["loss"]
+        [0.5, 0.25]
+        """
         at = self.epochs
         for name in reversed(self):  # the first one last: `epochs` counts its values
-            # An exception may have left part of this epoch: it is overwritten.
-            self[name][at:] = [float(logs[name])]
+            # An exception may have left part of an epoch: it is overwritten.
+            self[name][at:] = map(float, logs[name])
 
     @property
     def epochs(self) -> int:

@@ -198,7 +198,8 @@ class Training:
                 seconds = max(time.perf_counter() - start, 1e-6)
                 if done:
                     self._tell()
-                    shown.advance([self._numbers(i) for i in range(-done, 0)])
+                    told = range(-done, 0) if shown.often else ()
+                    shown.advance([self._numbers(i) for i in told])
                 self._call = None
                 count = epochs_next(count, seconds)
 
@@ -343,13 +344,16 @@ class Training:
         trainer.settle(call.first_step, result)
         self.non_finite = result.non_finite
         names = [name for name in self.request.names if name not in self.request.measured]
-        whole = result.scalars[: call.epochs_done]
-        for numbers in whole[self.history.epochs - call.first_epoch :].tolist():
-            if self._evaluated[0] != self.history.epochs:
-                self._validate(skip=not validated)
-            reported = numbers if self._report is None else self._report(numbers)
-            logs = dict(zip(names, reported, strict=True))
-            self.history.append(self._evaluated[1] | logs)
+        new = result.scalars[self.history.epochs - call.first_epoch : call.epochs_done].tolist()
+        reported = new if self._report is None else [self._report(numbers) for numbers in new]
+        if self.request.evaluate is None and self.request.measure is None:
+            self.history.extend({name: [e[i] for e in reported] for i, name in enumerate(names)})
+        else:
+            for numbers in reported:
+                if self._evaluated[0] != self.history.epochs:
+                    self._validate(skip=not validated)
+                logs = dict(zip(names, numbers, strict=True))
+                self.history.append(self._evaluated[1] | logs)
         self._tell_rule()
         if self.non_finite:
             # Its vectors are no longer those of the weights.
