@@ -527,6 +527,18 @@ def test_functional_models_have_their_inputs_and_outputs(keras, tmp_path):
         compare(np.concatenate([found["y"], found["c"]], 1), wanted, "float32", "functional")
 
 
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16"])
+def test_models_in_memory_may_be_of_half_precision(keras, policy):
+    layers = keras.layers
+    parts = [layers.Dense(4, "tanh", dtype=policy), layers.Dense(2, dtype=policy)]
+    theirs = keras.Sequential([layers.Input((5,)), *parts])
+    ours = fm.from_keras(theirs)
+    assert ours.dtype == np.float32
+    wanted = theirs(X.astype(np.float32))
+    wanted = wanted.detach().float() if hasattr(wanted, "detach") else wanted
+    np.testing.assert_allclose(ours.predict(X), np.asarray(wanted, np.float32), atol=0.05)
+
+
 @pytest.mark.parametrize("last", [0, 1, 2])
 def test_calls_of_a_model_within_a_model_are_told_apart(keras, last, tmp_path):
     layers = keras.layers

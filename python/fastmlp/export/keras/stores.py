@@ -124,6 +124,8 @@ class Live(Scope):
         if hasattr(layer, "layers"):
             return [], Live(layer)
         arrays = [np.array(array) for array in layer.get_weights()]
+        # Half precision is exact in float32; NumPy knows no bfloat16 of its own.
+        arrays = [a.astype(np.float32) if a.dtype.itemsize == 2 else a for a in arrays]
         return [Numbers(a.shape, a.dtype, lambda a=a: a) for a in arrays], self  # type: ignore[misc]
 
 
