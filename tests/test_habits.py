@@ -121,6 +121,13 @@ def test_norms_are_not_told_their_columns(made, columns):
         made(epsilon=2.5)
 
 
+@pytest.mark.parametrize("name", ["loss", "optimizer", "history", "dtype", "sed"])
+def test_members_cannot_be_assigned_what_they_do_not_have(name):
+    members = fm.Members(fm.MLP([2, 1], seed=0), 2)
+    with pytest.raises(AttributeError, match=f"'{name}' of a Members cannot be assigned"):
+        setattr(members, name, "adam")
+
+
 def test_the_optimizer_of_a_trainer_is_checked_when_it_is_assigned():
     model = fm.MLP([4, 3, 1], seed=0)
     trainer = model.trainer()

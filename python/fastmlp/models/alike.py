@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.models.habits import OF_EVALUATE
+from fastmlp.models.habits import ASSIGNED, OF_EVALUATE
 from fastmlp.models.model import Model
 from fastmlp.networks import examples
 from fastmlp.training import turns
@@ -57,6 +57,11 @@ class Alike(Sequence[Model]):
             if len(built) < len(models):
                 raise ValueError("members: some models are built, others are not: build all")
             self.check_alike([one.network for one in built])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if _checks.is_ours(type(self)) and not name.startswith("_"):
+            raise _checks.refusal(self, name, (), ASSIGNED)
+        object.__setattr__(self, name, value)
 
     @staticmethod
     def check_alike(networks: Sequence[Network]) -> None:
