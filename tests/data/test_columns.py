@@ -227,6 +227,32 @@ def test_categories_are_found_whatever_type_they_come_in():
             assert_array_equal(prepare.transform({"a": column}), [[0, 0, 1], [1, 0, 0], [0, 0, 0]])
 
 
+@pytest.mark.parametrize("kind", ["int64", "uint64", "Int64", "int64[pyarrow]", "object"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_codes_beyond_2_to_the_53_are_categories_that_stay_apart(kind, gaps):
+    """float64 has one number for 2^53 and 2^53 + 1."""
+    codes = [2**53 + i % 3 for i in range(12)]
+    if gaps:
+        codes[5] = None
+    if gaps and kind in ("int64", "uint64"):
+        pytest.skip("it has no missing values")
+    column = pd.Series(codes, dtype=kind)
+    prepare = learn({"a": column})
+    (learned,) = prepare.columns
+    assert isinstance(learned, CategoryColumn)
+    whole = prepare.transform({"a": column})
+    assert len(np.unique(whole, axis=0)) == 3 + gaps
+    for i in range(3):  # one row at a time, too
+        assert_array_equal(prepare.transform({"a": column[i : i + 1]}), whole[i : i + 1])
+    assert_array_equal(prepare.transform({"a": column.tolist()}), whole)
+
+
+def test_large_integers_that_hardly_repeat_are_numbers():
+    times = np.arange(12) * 3_600_000_000_000 + 1_700_000_000_000_000_000
+    (learned,) = learn({"a": times}).columns
+    assert isinstance(learned, NumberColumn)
+
+
 def test_a_number_column_reads_texts_and_categories():
     prepare = learn({"a": [1, 2, 3]})
     expected = prepare.transform({"a": [3, 1]})

@@ -82,10 +82,11 @@ def tell_left_out(left: list[LeftOut], note: Note) -> None:
 def find_kind(values: Values, note: Note) -> str:
     """Find the kind of a column.
 
-    Numbers are numbers, however few different ones there are; what a table declares as categories
-    are categories. Texts are flags if they are a pair such as yes and no; numbers if all are, or
-    nearly all of many, and none is a code such as 007; dates likewise, such as 2024-05-31,
-    2024/05/31 or 31.05.2024; else categories.
+    Numbers are numbers, however few different ones there are, but for codes beyond 2^53, which
+    float64 would merge: these are categories, and so is what a table declares as such. Texts are
+    flags if they are a pair such as yes and no; numbers if all are, or nearly all of many, and none
+    is a code such as 007; dates likewise, such as 2024-05-31, 2024/05/31 or 31.05.2024; else
+    categories.
 
     Examples
     --------
@@ -93,6 +94,8 @@ def find_kind(values: Values, note: Note) -> str:
     >>> [find_kind(read("a", column), print) for column in ([0, 1], ["a", "b"], ["Yes", "no"])]
     ['number', 'category', 'flag']
     """
+    if values.merges:
+        return "category"
     if values.kind != "text":
         return str(values.kind)
     if truth_pair(values):
@@ -147,7 +150,8 @@ def _useless(values: Values) -> LeftOut | None:
     missing = values.missing
     if missing.all():
         return LeftOut(values.name, "it is empty", "empty")
-    if not missing.any() and (values.data == values.data[0]).all():
+    data = values.data if values.integers is None else values.integers
+    if not missing.any() and (data == data[0]).all():
         (text,) = values.coded()[1]
         shown = repr(text) if values.kind == "text" else text
         return LeftOut(values.name, f"it is {shown} in every row", "of one value")

@@ -61,6 +61,22 @@ def plain(column: Any) -> Array | Coded:
     return _of_objects(found)
 
 
+def integers_of(column: Any) -> Array | None:
+    """Return the whole numbers of a column as they are, those that are there; None for others.
+
+    Examples
+    --------
+    >>> integers_of([2**53 + 1, None]), integers_of([0.5])
+    (array([9007199254740993], dtype=object), None)
+    """
+    listed = next((n for n in ("to_pylist", "to_list", "tolist") if hasattr(column, n)), None)
+    values = list(column) if listed is None else getattr(column, listed)()
+    present = [value for value in values if not is_missing(value)]
+    if not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in present):
+        return None
+    return np.array([int(value) for value in present], dtype=object)
+
+
 def is_missing(value: Any) -> bool:
     """Tell None, NaN, NaT and pandas' NA from values."""
     if type(value).__name__ in _NOTHING:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from fastmlp.data.columns.sources import Coded, plain, text_of
+from fastmlp.data.columns.sources import Coded, integers_of, plain, text_of
 from fastmlp.data.columns.words import count, examples, place, remedy
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
@@ -63,6 +63,24 @@ class Values:
         if self.kind == "text":
             return self.data < 0
         return np.isnat(self.data) if self.kind == "date" else np.isnan(self.data)
+
+    @cached_property
+    def integers(self) -> Array | None:
+        """The values that are there, where they are integers beyond 2^53; else None.
+
+        float64 skips some of them.
+        """
+        if self.kind != "number" or not (np.abs(self.data) >= 2**53).any():
+            return None
+        return integers_of(self.source)
+
+    @property
+    def merges(self) -> bool:
+        """Whether integers that repeat, as codes do, are fewer numbers of float64."""
+        if self.integers is None:
+            return False
+        different = len(np.unique(self.integers))
+        return 2 * different <= len(self) and len(np.unique(self.data[~self.missing])) < different
 
     def where(self, wrong: Array) -> str:
         """Name the first row of those marked."""
@@ -131,7 +149,8 @@ class Values:
             return self.data, self.texts
         codes = np.full(len(self), -1)
         present = ~self.missing
-        distinct, codes[present] = np.unique(self.data[present], return_inverse=True)
+        given = self.data[present] if self.integers is None else self.integers
+        distinct, codes[present] = np.unique(given, return_inverse=True)
         if self.kind == "flag":
             texts = [str(bool(value)) for value in distinct]
         elif self.kind == "date":
