@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
-from fastmlp import activations
+from fastmlp import activations, planner
 from fastmlp import graph as g
 from fastmlp.graph import reference
 
@@ -234,6 +234,23 @@ def test_the_activations_of_the_last_layer_are_the_predictions(make):
     activations = model.activations(X)
     assert list(activations) == [layer.name for layer in model.layers]
     np.testing.assert_array_equal(activations[model.layers[-1].name], model.predict(X))
+
+
+def test_activations_are_planned_once_and_follow_weights_and_settings(monkeypatch):
+    model, X, planned = dropout(), rows(9), []
+    plan = planner.plan
+    monkeypatch.setattr(
+        planner, "plan", lambda *given, **how: planned.append(1) or plan(*given, **how)
+    )
+    for _ in range(3):
+        model.activations(X)
+    assert len(planned) == 1
+    model.set_weights([0.5 * w for w in model.get_weights()])
+    last = model.layers[-1]
+    np.testing.assert_array_equal(model.activations(X)[last.name], model.predict(X))
+    last.activation = "tanh" if last.activation.name != "tanh" else "relu"
+    np.testing.assert_array_equal(model.activations(X)[last.name], model.predict(X))
+    np.testing.assert_array_equal(model.copy().activations(X)[last.name], model.predict(X))
 
 
 @pytest.mark.parametrize("count", [1, 7, 1023, 1024, 1025, 2500])

@@ -65,6 +65,8 @@ class Predicting(Differentiable):
         self._inference: tuple[planner.Plan, tuple[Node, ...]] | None = None
         # The same with dropout.
         self._random: tuple[planner.Plan, tuple[Node, ...]] | None = None
+        # Of what each layer puts out, with the nodes by the names of the layers.
+        self._layerwise: tuple[planner.Plan, dict[str, Node]] | None = None
         # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
         self._predictor: Callable[..., Any] = not_planned
         self._predict: Callable[..., Any] = not_planned
@@ -299,10 +301,15 @@ class Predicting(Differentiable):
         turns.check(self, "activations")
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
-        by_layer = network.forward_pass().by_layer
-        # A layer of dropout does nothing here: its node is the one before it, wanted only once.
-        nodes = list(dict.fromkeys(by_layer.values()))
-        plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)
+        planned = self._layerwise
+        if planned is None:
+            with turns.building:
+                by_layer = dict(network.forward_pass().by_layer)
+                # A layer of dropout does nothing here: its node is the one before it.
+                nodes = list(dict.fromkeys(by_layer.values()))
+                plan = planner.plan(nodes, parameters=self.parameters, dtype=self.dtype)
+                self._layerwise = planned = plan, by_layer
+        plan, by_layer = planned
         values = plan.run(dict(zip(network.input_nodes, inputs, strict=True)))
-        found = dict(zip(nodes, values, strict=True))
+        found = dict(zip(plan.outputs, values, strict=True))
         return {name: found[node].copy() for name, node in by_layer.items()}
