@@ -231,9 +231,9 @@ def test_targets_of_more_than_two_classes_are_smoothed_for_accuracy():
         ("log_loss", 3, 0.0),
         ("auc", 3, 0.0),
     ]:
-        *deep, linear = choose(100, "classes", metric=metric, classes=classes).designs
-        assert {design.smoothing for design in deep} == {smoothing}
-        assert (linear.depth, linear.smoothing) == (0, 0.0)
+        designs = choose(100, "classes", metric=metric, classes=classes).designs
+        # Of all kinds, or those that are not smoothed would have the better log loss.
+        assert [design.smoothing for design in designs] == 3 * [smoothing]
 
 
 @pytest.mark.parametrize("w", [None, WEIGHTS])

@@ -302,7 +302,6 @@ def _fitting(design: Design, rows: int, task: str, smoothed: bool) -> Design:
         return _long_enough(design, rows)
     # As many steps of half the rows again: the log loss was lower by 1 %.
     design = replace(design, batch=design.batch // 2, epochs=max(FEWEST_EPOCHS, epochs // 2))
-    smoothed = smoothed and design.depth > 0  # a linear model is not too sure by itself
     # RealMLP's, where there are more classes than two; calibration then undoes what it does to the
     # probabilities: digits and wine had a lower log loss so, bank and higgs7k had not.
     return _long_enough(replace(design, smoothing=0.1 if smoothed else 0.0), rows)
