@@ -126,6 +126,7 @@ FLOORS: dict[str, Callable[[Document], list[Row]]] = {
     "threads": threads,
     "busy": busy,
     "memory": lines,
+    "passes": lines,
     "streams": lines,
     "members": lines,
     "tabm": lines,

@@ -28,6 +28,7 @@ from bench import (  # noqa: E402
     members,
     memory,
     parts,
+    passes,
     planning,
     predict,
     report,
@@ -300,6 +301,18 @@ def test_a_quick_benchmark_beside_busy_neighbours_gives_a_table(capsys):
     assert list(row["neighbours"]) == ["0", "1", "2", "4"]
     assert all(r["ratio"] == r["most"] / r["one"] for r in row["neighbours"].values())
     assert "4 neighbours" in capsys.readouterr().out
+
+
+def test_a_quick_benchmark_of_passes_checks_every_function(capsys, monkeypatch):
+    monkeypatch.setattr(passes, "SIZES", {"in memory": 64 << 10, "in caches": 16 << 10})
+    found = passes.main(["--quick", "--dtype", "float64"])
+    names = [row["what"].partition(" beyond")[0] for row in found["rows"]]
+    assert [n for n in names if n in passes.FUNCTIONS] == 2 * list(passes.FUNCTIONS)[1:]
+    assert [row["floor"] for row in found["rows"]].count("≤ 1.5 passes") == len(passes.ASKED)
+    assert "LayerNorm beyond relu" in capsys.readouterr().out
+    monkeypatch.setitem(passes.TOLERANCE, "float64", 0.0)
+    with pytest.raises(AssertionError, match="differs from the reference by"):
+        passes.main(["--quick", "--dtype", "float64"])
 
 
 def test_a_quick_planning_benchmark_times_every_case(capsys, monkeypatch):

@@ -313,6 +313,7 @@ TABLES: dict[str, Maker] = {
     "threads": threads,
     "busy": busy,
     "memory": memory,
+    "passes": memory,
     "streams": memory,
     "members": memory,
     "tabm": memory,
