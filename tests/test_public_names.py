@@ -113,3 +113,17 @@ def test_the_page_of_the_command_line_has_every_option_with_its_help(extension):
             assert action.help, (name, action.dest)
             for option in action.option_strings or [action.dest]:
                 assert f".. option:: {option}" in part, (name, option)
+
+
+def test_constructors_name_their_arguments(written):
+    """As `help` and the reference show them, which look at ``__new__`` before ``__init__``."""
+    hidden = set()
+    for name, cls in written.items():
+        if not inspect.isclass(cls):
+            continue
+        for constructor in (cls.__new__, cls.__init__):
+            if (getattr(constructor, "__module__", None) or "").startswith("fastmlp"):
+                kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
+                if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+                    hidden.add(name)
+    assert not hidden

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from fastmlp import _checks
 from fastmlp.data import arrays
@@ -12,9 +13,28 @@ from fastmlp.networks.network import Network
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import DTypeLike
+
+P = ParamSpec("P")
+
+
+def _layers_in_one_list(init: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor refuse layers one by one, as PyTorch takes them."""
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        model, *given = args
+        if any(isinstance(one, Layer | Input) for one in given):
+            name = type(model).__name__
+            raise TypeError(
+                f"{name} takes its layers as one list: write {name}([...]) around "
+                f"the {len(given)} that were given"
+            )
+        init(*args, **kwargs)
+
+    return checked
 
 
 class Sequential(Model):
@@ -43,15 +63,7 @@ class Sequential(Model):
     <Sequential 4 → 8 relu → Dropout → 3 softmax; 67 parameters, float32>
     """
 
-    def __new__(cls, *given: Any, **how: Any) -> Any:
-        """Refuse layers one by one, as PyTorch takes them."""
-        if any(isinstance(one, Layer | Input) for one in given):
-            raise TypeError(
-                f"{cls.__name__} takes its layers as one list: write {cls.__name__}([...]) around "
-                f"the {len(given)} that were given"
-            )
-        return super().__new__(cls)
-
+    @_layers_in_one_list
     def __init__(
         self,
         layers: Sequence[Layer | Input] | None = None,
@@ -179,6 +191,7 @@ class MLP(Sequential):
     <MLP 784 → 256 relu → 128 relu → 10 softmax; 235,146 parameters, float32>
     """
 
+    @_layers_in_one_list
     def __init__(
         self,
         columns: Sequence[int],
