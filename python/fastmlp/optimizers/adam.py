@@ -40,6 +40,8 @@ class Adam(Update):
         Decoupled decay of all parameters, at least 0.
     amsgrad : bool, default False
         Divide by the root of the largest v until now.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------

@@ -25,6 +25,8 @@ class AdamW(Adam):
         As in `Adam`.
     weight_decay : float or schedule, default 0.01
         Decoupled decay of weights and embeddings, at least 0.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------

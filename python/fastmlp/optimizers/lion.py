@@ -31,6 +31,8 @@ class Lion(Update):
         How much of the mean is in the step, and how much of it stays, in [0, 1).
     weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------

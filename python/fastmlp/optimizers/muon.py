@@ -94,6 +94,8 @@ class Muon(Update):
         α and weight_decay are as those of AdamW.
     rest : optimizer, default AdamW(0.0003)
         What trains the other parameters; any but a Muon.
+    groups, ema
+        As for `Update`.
 
     Raises
     ------

@@ -39,6 +39,8 @@ class Nadam(Update):
         How fast μₜ rises from about ½ β₁ to β₁, at least 0.
     weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------

@@ -39,6 +39,8 @@ class RMSprop(Update):
         Divide by the root of the variance rather than of the mean square.
     weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------

@@ -33,6 +33,8 @@ class SGD(Update):
         Look ahead; needs momentum.
     weight_decay : float or schedule, default 0
         Decoupled decay of all parameters, at least 0.
+    clip_norm, clip_value, groups, ema
+        As for `Update`.
 
     Raises
     ------
