@@ -592,7 +592,7 @@ def test_any_number_of_threads_trains_the_same_networks(tmp_path, capsys, target
     for threads in (1, 2, 3):
         how = ("--members", 3, "--epochs", 6, "--threads", threads, "--output", f"{threads}.st")
         assert run(tmp_path, "train", "houses.csv", "--target", target, *how) == 0
-        assert "6 networks" in capsys.readouterr().out
+        assert "9 networks" in capsys.readouterr().out
         loaded = fm.load(tmp_path / f"{threads}.st")
         said.append((loaded.predict_proba if target == "kind" else loaded.predict)(table))
     assert np.array_equal(said[0], said[1])

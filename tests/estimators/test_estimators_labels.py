@@ -72,7 +72,8 @@ def test_a_date_or_duration_that_is_missing_is_no_class(unit):
     for y in (some, pd.Series(some), some.astype(object)):
         with pytest.raises(ValueError, match=r"y has 1 missing labels, the first in row 3"):
             classifier().fit(X, y)
-        with pytest.raises(ValueError, match=r"y has 1 missing labels, the first in row 3"):
+        # Rows of tables are counted from 1, as a spreadsheet counts them.
+        with pytest.raises(ValueError, match=r"y has 1 missing labels, the first in row 4"):
             fm.TabularClassifier().fit(X, y)
     with pytest.raises(ValueError, match="classes has 1 missing labels"):
         classifier().partial_fit(X, some[4:6].repeat(50), classes=np.unique(some))
