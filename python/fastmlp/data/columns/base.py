@@ -109,7 +109,7 @@ def compressed(numbers: Array, median: float, scale: float) -> Array:
     Examples
     --------
     >>> compressed(np.array([3.0, 5.0, 83.0, 1e300]), 3.0, 2.0).round(3)
-    array([ 0.   ,  0.982,  9.856, 12.   ])
+    array([ 0.   ,  0.982,  9.854, 12.   ])
     """
     found: Array = 3 * np.arcsinh(_thirds(numbers, median, scale))
     return np.clip(found, -FARTHEST, FARTHEST)
