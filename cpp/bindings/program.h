@@ -79,7 +79,7 @@ class PyProgram {
     auto made = std::make_unique<Job<T>>();
     made->executor = &executor_;
     TrainingCall<T>& call = made->call;
-    const Index steps = epochs * ((rows + batch_rows - 1) / batch_rows);
+    const Index steps = epochs * parts_of(rows, batch_rows);
     call.feeds = to_feeds(feeds, rows, steps);
     if (order) call.order = safe_order(*order, epochs, rows, call.feeds, made->order);
     call.rows = rows;

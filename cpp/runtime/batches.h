@@ -5,6 +5,9 @@
 
 namespace fastmlp {
 
+// How many parts n things make, each of `size` but perhaps the last.
+constexpr Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
+
 // `rows` an epoch, `batch_rows` at a time, in an order of their own each epoch or, if that is null,
 // as they stand.
 struct Batches {

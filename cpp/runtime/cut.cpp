@@ -18,8 +18,6 @@ constexpr Index kChunkBytes = 192 * 1024;   // a chunk's buffers stay in a core'
 constexpr Index kFewRows = 32, kFewBytes = 256 * 1024;
 constexpr double kFewFlops = 1e6;
 
-Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
-
 }  // namespace
 
 Cut cut_batch(const Program& p, Index rows, Index element_size) {

@@ -32,7 +32,7 @@ class EpochLoop {
         call_(call),
         program_(executor.program_),
         w_(std::move(workspace)),
-        batches_((call.rows + call.batch_rows - 1) / call.batch_rows),
+        batches_(parts_of(call.rows, call.batch_rows)),
         one_step_(call.epochs * batches_ == 1 && call.updates.bounds.empty()),
         listener_(members ? members->stopped() : call.interrupted) {
     const double flops = program_.flops_per_row * double(std::min(call.rows, call.batch_rows));
@@ -240,7 +240,7 @@ std::vector<TrainingResult> Executor<T>::train_each(const std::vector<TrainingCa
   if (calls.empty()) return results;
   double steps = 0;
   for (const TrainingCall<T>& c : calls)
-    steps += double(c.epochs) * double((c.rows + c.batch_rows - 1) / c.batch_rows);
+    steps += double(c.epochs) * double(parts_of(c.rows, c.batch_rows));
   Members members(calls[0].interrupted);
   const Dealing dealing = deal(calls[0].feeds, calls[0].batches(), Index(calls.size()), steps);
   if (dealing.dealt) {

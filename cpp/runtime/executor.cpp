@@ -14,7 +14,6 @@ constexpr double kShareTime = 10e3;              // ns of a thread that meets no
 // What a batch takes besides products: to write a number, and at least to read the parameters.
 constexpr double kNumberTime = 0.25, kBytesPerNs = 80.0;
 
-Index parts_of(Index n, Index size) { return (n + size - 1) / size; }
 Index round_up(Index n, Index grain) { return parts_of(n, grain) * grain; }
 
 }  // namespace
