@@ -2,6 +2,7 @@
 
 import _thread
 import pkgutil
+import signal
 import threading
 import time
 
@@ -511,6 +512,70 @@ def fit_until_ctrl_c(model, X, t, **arguments):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, t, epochs=10**6, verbose=False, **arguments)
     watcher.join()
+
+
+def test_ctrl_c_while_callbacks_are_told_is_heard_when_all_have_been():
+    X, t = data()
+    model, first, second = classifier(), [], []
+
+    def press(model, epoch, logs):
+        if epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+        first.append(epoch)
+
+    listeners = [press, lambda model, epoch, logs: second.append(epoch)]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, t, epochs=9, callbacks=listeners)
+    assert first == second == [1, 2, 3]
+    assert model.history.epochs == 3
+    assert model.history.stopped == "interrupted after epoch 3"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_does_not_wait_for_callbacks():
+    X, t = data()
+    model, heard = classifier(), []
+
+    def press(model, epoch, logs):
+        for pressed in range(9):
+            signal.raise_signal(signal.SIGINT)
+            heard.append(pressed)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, t, epochs=9, callbacks=[press])
+    assert heard == [0]
+    assert model.history.stopped == "interrupted after epoch 1"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_somebodys_own_hears_every_ctrl_c_and_one_set_by_a_callback_stays():
+    X, t = data()
+    heard, before = [], signal.getsignal(signal.SIGINT)
+    own, later = (lambda *given: heard.append("own")), (lambda *given: heard.append("later"))
+
+    def press(model, epoch, logs):
+        for _ in range(epoch):
+            signal.raise_signal(signal.SIGINT)
+        if epoch == 2:
+            signal.signal(signal.SIGINT, later)
+
+    try:
+        signal.signal(signal.SIGINT, own)
+        classifier().fit(X, t, epochs=3, callbacks=[press])
+        assert signal.getsignal(signal.SIGINT) is later
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == ["own"] * 3 + ["later"] * 3
+
+
+def test_other_threads_fit_with_callbacks_without_signals():
+    X, t = data()
+    heard = []
+    how = {"epochs": 3, "callbacks": [lambda model, epoch, logs: heard.append(epoch)]}
+    worker = threading.Thread(target=classifier().fit, args=(X, t), kwargs=how)
+    worker.start()
+    worker.join()
+    assert heard == [1, 2, 3]
 
 
 def test_ctrl_c_ends_training_with_the_weights_of_a_whole_step():

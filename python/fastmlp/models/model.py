@@ -267,7 +267,9 @@ class Model(Evaluated, Solvable):
         -----
         Ctrl-C ends the training within about a tenth of a second; the weights are those after the
         last whole step, `history` has every epoch before it and says in ``stopped`` what happened,
-        and the next `fit` goes on from there. So does an exception that a callback raises.
+        and the next `fit` goes on from there. So does an exception that a callback raises. While
+        callbacks are told of an epoch the first Ctrl-C waits until all of them have heard of it; a
+        second one does not wait.
 
         While a model is fitted it belongs to the thread that does it. Callbacks run there and may
         predict, evaluate, save and set weights, only not `fit`; whatever another thread asks of

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastmlp import callbacks
 from fastmlp.history import History
 from fastmlp.training import progress, warned
+from fastmlp.training.interrupts import Held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -157,7 +158,7 @@ class Training:
     def end(self) -> None:
         """Tell rule and listeners that the training is over."""
         request, self._phase = self.request, "listeners"
-        with self._agreed():
+        with self._agreed(), Held():
             if request.rule is not None:
                 request.rule.on_fit_end(self.history, self.non_finite)
             for listener in request.listeners:
@@ -232,13 +233,16 @@ class Training:
 
     def _tell(self) -> None:
         """Tell every listener, also those after one that stops the training."""
-        for listener in self.request.listeners:
-            model, epoch, logs = self._model, self.history.epochs, self._numbers(-1)
-            self._phase = "listeners"  # at the last moment: until then an interrupt tells them
-            answer = listener.on_epoch_end(model, epoch, logs)
-            self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
-        for listener in self.request.listeners:
-            listener.after_epoch(self)
+        if not self.request.listeners:
+            return
+        model, epoch = self._model, self.history.epochs
+        with Held():
+            self._phase = "listeners"  # until then an interrupt tells them
+            for listener in self.request.listeners:
+                answer = listener.on_epoch_end(model, epoch, self._numbers(-1))
+                self.history.stopped = self.history.stopped or callbacks.stop_reason(answer)
+            for listener in self.request.listeners:
+                listener.after_epoch(self)
 
     def _tell_rule(self) -> None:
         """Tell the rule of the epochs since the last time."""
