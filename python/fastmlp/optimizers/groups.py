@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -134,8 +134,8 @@ class Place(NamedTuple):
     last: bool
 
 
-def rule_of(optimizer: Update, place: Place) -> tuple[Update, bool]:
-    """Return what updates one parameter, and whether its weight decay applies.
+def rules_of(optimizer: Update, places: Iterable[Place]) -> Iterator[tuple[Update, bool]]:
+    """Yield what updates each parameter, and whether its weight decay applies.
 
     What the groups say of its role comes first, then what they say of its layer, then of itself: a
     dict replaces settings, an optimizer replaces all that was before. An optimizer of matrices
@@ -149,25 +149,27 @@ def rule_of(optimizer: Update, place: Place) -> tuple[Update, bool]:
     groups = optimizer.groups or {}
     entries = {selector: groups[key] for key in groups for selector in selectors(key)}
     none: dict[str, Any] = dict.fromkeys(optimizer.common)
-    rule = _part(replace(optimizer, **none), place.matrix and not place.last)
-    asked = False  # whether a decay was given for just this
-    for selector in place[:3]:
-        entry = entries.get(selector)
-        if entry is None:
-            continue
-        if not isinstance(entry, Fixed):
-            hidden = selector == place.role and place.last
-            rule, asked = _part(entry, place.matrix and not hidden), False
-            continue
-        for name in entry:
-            if name not in _settings(rule):
-                raise ValueError(
-                    f"groups: {place.parameter!r} is updated by {type(rule).__name__}, which has "
-                    f"no setting {name!r}, given for {selector!r}"
-                )
-        rule = replace(rule, **entry)
-        asked = asked or ("weight_decay" in entry and selector != place.layer)
-    return rule, asked or rule.decaying is None or place.role in rule.decaying
+    bare = replace(optimizer, **none)
+    for place in places:
+        rule = _part(bare, place.matrix and not place.last)
+        asked = False  # whether a decay was given for just this
+        for selector in place[:3]:
+            entry = entries.get(selector)
+            if entry is None:
+                continue
+            if not isinstance(entry, Fixed):
+                hidden = selector == place.role and place.last
+                rule, asked = _part(entry, place.matrix and not hidden), False
+                continue
+            for name in entry:
+                if name not in _settings(rule):
+                    raise ValueError(
+                        f"groups: {place.parameter!r} is updated by {type(rule).__name__}, which "
+                        f"has no setting {name!r}, given for {selector!r}"
+                    )
+            rule = replace(rule, **entry)
+            asked = asked or ("weight_decay" in entry and selector != place.layer)
+        yield rule, asked or rule.decaying is None or place.role in rule.decaying
 
 
 def _part(optimizer: Update, matrix: bool) -> Update:

@@ -158,11 +158,13 @@ class Training:
     def end(self) -> None:
         """Tell rule and listeners that the training is over."""
         request, self._phase = self.request, "listeners"
-        with self._agreed(), Held():
+        with self._agreed():
             if request.rule is not None:
                 request.rule.on_fit_end(self.history, self.non_finite)
-            for listener in request.listeners:
-                listener.on_fit_end(self._model, self.history)
+            if request.listeners:
+                with Held():
+                    for listener in request.listeners:
+                        listener.on_fit_end(self._model, self.history)
 
     @contextmanager
     def _agreed(self) -> Iterator[None]:

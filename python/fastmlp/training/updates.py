@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp import _core
 from fastmlp._checks import hint
 from fastmlp.graph.roles import ROLES, STATISTIC
-from fastmlp.optimizers.groups import Place, rule_of, selectors
+from fastmlp.optimizers.groups import Place, rules_of, selectors
 from fastmlp.planner.parameters import Treatment
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ class Updates:
         given = [optimizer, *(v for v in (optimizer.groups or {}).values() if hasattr(v, "parts"))]
         parted = any(len(each.parts()) > 1 for each in given)
         last = _last_weights(network) if parted else set()
-        for node, name in zip(network.parameter_nodes, names, strict=True):
-            matrix = roles[node] == "weight" and min(map(int, node.shape)) > 1
-            place = Place(roles[node], _layer(name), name, matrix, node in last)
-            rule, decays = rule_of(optimizer, place)
+        nodes = network.parameter_nodes
+        places = (
+            Place(roles[node], _layer(name), name, _is_matrix(node, roles[node]), node in last)
+            for node, name in zip(nodes, names, strict=True)
+        )
+        for node, (rule, decays) in zip(nodes, rules_of(optimizer, places), strict=True):
             if rule not in rules:  # by ==: a schedule of the user's may have no hash
                 rules.append(rule)
                 columns.append(columns[-1] + len(format[rule.kernel].numbers))
@@ -119,6 +121,11 @@ class Updates:
 def _layer(parameter: str) -> str:
     """Return the layer of a parameter, by their names."""
     return parameter.rpartition(".")[0]
+
+
+def _is_matrix(parameter: Node, role: str) -> bool:
+    """Tell whether it is a weight of several rows and columns."""
+    return role == "weight" and min(map(int, parameter.shape)) > 1
 
 
 def _last_weights(network: Network) -> set[Node]:
