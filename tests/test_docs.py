@@ -241,6 +241,19 @@ def test_no_public_name_is_left_out_of_the_api_pages(api_pages):
     assert set(pages) <= set(api_pages.PAGES), "give the new page a heading in api_pages.PAGES"
 
 
+@pytest.mark.parametrize("what", ["attribute", "property"])
+def test_pages_do_not_read_the_sentence_of_an_attribute_as_its_type(api_pages, what):
+    pytest.importorskip("sphinx")
+    from sphinx.ext import napoleon
+
+    lines = ["The learning rates: numbers or schedules."]
+    config = napoleon.Config(napoleon_use_ivar=True)
+    api_pages._keep_sentences(None, what, "Updates.rates", None, None, lines)
+    made = str(napoleon.NumpyDocstring(lines, config, what=what))
+    assert "The learning rates: numbers or schedules." in made
+    assert ":type:" not in made
+
+
 def test_every_public_name_has_a_docstring(api_pages):
     for names in api_pages.pages().values():
         for name in names:

@@ -203,9 +203,22 @@ def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) 
     return True if routing or inside or name in ("get_metadata_routing", "set_output") else None
 
 
+def _keep_sentences(
+    app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from reading "The learning rates: numbers" as a type and what it is.
+
+    It looks for that in the first line of an attribute's description, which is an empty comment of
+    reStructuredText then.
+    """
+    if what in ("attribute", "property") and lines:
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages before Sphinx (and autosummary) look for them."""
     write(Path(app.srcdir) / "api")
     app.connect("missing-reference", _link)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-docstring", _keep_sentences, priority=400)  # napoleon has 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}
