@@ -17,6 +17,11 @@ CATEGORIES = np.column_stack([RNG.integers(0, n, 12) for n in (3, 4, 2, 9, 5)]).
 GROUPED = [g.constant(RNG.normal(size=shape)) for shape in ((10, 1), (1, 10))]
 EDGES = [[0, 1], [0, 0.5, 2], [-1, 1], [0, 3], [1, 2, 3, 4]]
 DTYPES = ["float32", "float64"]
+# Activations with settings, of each that has some.
+ADJUSTED = [
+    *("elu(alpha=0.5)", "leaky_relu(slope=0.3)", "hard_tanh(low=0, high=0.75)"),
+    "hard_tanh(low=-0.5, high=0.75)",
+]
 
 
 def layered(layer: fm.Layer) -> Callable[[str], fm.Model]:
@@ -81,7 +86,9 @@ def tied(dtype: str) -> fm.Model:
 # Of every class of layers, by the name of the class or what begins with it.
 MODELS: dict[str, Callable[[str], fm.Model]] = {
     **{f"activation {name}": layered(fm.layers.Activation(name)) for name in DECLARED},
+    **{f"activation {name}": layered(fm.layers.Activation(name)) for name in ADJUSTED},
     "Dense": layered(fm.Dense(4, "relu")),
+    "Dense with settings": layered(fm.Dense(4, "elu(alpha=0.5)")),
     "Dense without biases": layered(fm.Dense(4, "relu", use_bias=False)),
     "Dense in groups": layered(fm.layers.Lambda(lambda x: g.affine(x, *GROUPED, 5), columns=10)),
     "Activation": layered(fm.layers.Activation("mish")),
@@ -95,6 +102,7 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
     "BatchNorm bare": layered(fm.layers.BatchNorm(0.5, use_scale=False)),
     "ParametricActivation": layered(fm.layers.ParametricActivation("tanh", share_initializer=0.4)),
     "Tile": layered(fm.layers.Tile(3)),
+    "Rescaling": layered(fm.layers.Rescaling(1.5, -0.25)),
     "Scale": layered(fm.layers.Scale(0.5)),
     "Lambda": layered(fm.layers.Lambda(lambda x: g.concatenate(x, x * x)[:, 1:8], columns=7)),
     "Lambda tied": tied,

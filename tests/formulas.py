@@ -113,5 +113,10 @@ ALL = {
     **ACTIVATIONS,
     "exp": Formula(np.exp, lambda h: h),
     "sin": Formula(np.sin, np.cos),
+    "hard_silu": Formula(
+        lambda z: z * np.clip(z + 3, 0, 6) / 6,
+        lambda z: np.where(z > 3, 1, np.where(z > -3, (2 * z + 3) / 6, 0)),
+    ),
     "softmax": Formula(lambda z: scipy.special.softmax(z, axis=1), None),
+    "log_softmax": Formula(lambda z: scipy.special.log_softmax(z, axis=1), None),
 }

@@ -12,7 +12,10 @@ from fastmlp.layers import Symbol
 ROWS = 11
 # Steps of a value: a rounding before one may be any difference behind it.
 STEPS = ("threshold",)
-SMOOTH = sorted(set(DECLARED) - set(STEPS))
+SMOOTH = [
+    *sorted(set(DECLARED) - set(STEPS)),
+    *("elu(alpha=0.5)", "leaky_relu(slope=0.3)", "hard_tanh(low=0, high=2)"),
+]
 
 
 class RandomNetwork:
@@ -100,6 +103,7 @@ class RandomNetwork:
             lambda: fm.layers.RMSNorm(1e-2, use_offset=False),
             lambda: fm.layers.Scale(0.7),
             lambda: fm.layers.Tile(2),
+            lambda: fm.Rescaling(0.75, -0.25),
         ]
         if not self.for_keras:
             kinds += [

@@ -46,7 +46,8 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "
-            "Lambda LayerNorm Multiply NumericEmbedding PReLU ParametricActivation RMSNorm Scale "
+            "Lambda LayerNorm Multiply NumericEmbedding PReLU ParametricActivation RMSNorm "
+            "Rescaling Scale "
             "Tile add concat layers multiply"
         ),
         "models.direct": "least_squares",

@@ -50,6 +50,7 @@ from fastmlp.layers import Multiply as Multiply
 from fastmlp.layers import NumericEmbedding as NumericEmbedding
 from fastmlp.layers import ParametricActivation as ParametricActivation
 from fastmlp.layers import PReLU as PReLU
+from fastmlp.layers import Rescaling as Rescaling
 from fastmlp.layers import RMSNorm as RMSNorm
 from fastmlp.layers import Scale as Scale
 from fastmlp.layers import Tile as Tile

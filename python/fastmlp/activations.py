@@ -1,20 +1,24 @@
 """Activations φ: what each is called, its formula, its derivative, the initializer that suits it.
 
 They are declared in ``graph/ops/activations/``, beside their operations; this file gives them to
-layers by name. Functions of one's own get a name by `register`.
+layers by name, with settings where their function has some: ``"elu(alpha=0.5)"``. Functions of
+one's own get a name by `register`.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, real
 from fastmlp.graph.ops.activations.declaration import DECLARED
 from fastmlp.initializers import INITIALIZERS
 
-__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get", "register"]
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get", "register", "with_settings"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,23 @@ class Activation:
                 f"and returned {h.shape}"
             )
         return h
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """The function of an activation that is declared, with settings of one's own."""
+
+    name: str
+    settings: tuple[tuple[str, float], ...]
+
+    def __call__(self, z: g.Node) -> g.Node:
+        """Return the node φ(z)."""
+        return self.function(z, **dict(self.settings))
+
+    @property
+    def function(self) -> Callable[..., g.Node]:
+        """What takes z and settings."""
+        return DECLARED[self.name].function
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -178,6 +199,73 @@ def register(
 _REGISTERED: dict[str, Activation] = {}
 
 
+def with_settings(name: str, **settings: float) -> Activation:
+    """Return an activation with other settings than its own, as its name with them does.
+
+    Parameters
+    ----------
+    name
+        One of ``ACTIVATIONS`` or ``ALIASES`` whose function has settings: elu has ``alpha``,
+        leaky_relu ``slope``, hard_tanh ``low`` and ``high``.
+    **settings
+        Numbers. Where all are what the activation has anyway, it is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or has no such setting, or not with this value.
+    TypeError
+        If a setting is no number.
+
+    Examples
+    --------
+    >>> from fastmlp import activations
+    >>> activations.with_settings("elu", alpha=0.5).name
+    'elu(alpha=0.5)'
+    >>> activations.with_settings("hard_tanh", low=0, high=6) == activations.get(
+    ...     "hard_tanh(low=0, high=6)"
+    ... )
+    True
+    """
+    known = get(name)
+    declared = DECLARED.get(known.name)
+    if declared is None or declared.function != known.function:
+        raise ValueError(f"{name!r} is a function of yours, which has no settings")
+    _, *parameters = inspect.signature(declared.function).parameters.values()
+    own: dict[str, Any] = {p.name: p.default for p in parameters}
+    for setting, value in settings.items():
+        if setting not in own:
+            has = f"its settings are {', '.join(own)}" if own else "it has none"
+            raise ValueError(f"the activation {name!r} has no setting {setting!r}: {has}")
+        real(value, setting)
+    given = tuple((s, float(settings[s])) for s in own if settings.get(s, own[s]) != own[s])
+    if not given:
+        return known
+    function = Adjusted(known.name, given)
+    function(g.input(1, "z"))  # refuses numbers that do not fit
+    said = ", ".join(f"{s}={repr(v).removesuffix('.0')}" for s, v in given)
+    return Activation(
+        f"{known.name}({said})",
+        f"{known.name}(z, {said})",
+        f"{known.name}'(z, {said})",
+        function,
+        known.initializer,
+    )
+
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_WITH_SETTINGS = re.compile(rf"(\w+)\(\s*(\w+\s*=\s*{_NUMBER}(?:\s*,\s*\w+\s*=\s*{_NUMBER})*)\s*\)")
+
+
+def known(name: str) -> bool:
+    """Return whether `get` knows an activation by this name, with settings or without."""
+    try:
+        get(name)
+    except ValueError:
+        return False
+    return True
+
+
 # What to say of values that are no activation.
 _ADVICE: dict[type, str] = {type(None): "; write 'identity' for none"}
 
@@ -191,7 +279,8 @@ def get(
     ----------
     spec
         A name or alias (see ``ACTIVATIONS`` and ``ALIASES``), one that was given by `register`, an
-        `Activation`, or a function that takes a node and returns a node of the same shape.
+        `Activation`, or a function that takes a node and returns a node of the same shape. A name
+        may have settings behind it, see `with_settings`.
     name
         What errors call it.
 
@@ -208,10 +297,19 @@ def get(
     >>> activations.get("sigmoid").name
     'logistic'
     >>> steep = activations.get(lambda z: g.leaky_relu(z, 0.3))
+    >>> activations.get("leaky_relu(slope=0.3)").formula
+    'leaky_relu(z, slope=0.3)'
     """
     if isinstance(spec, Activation):
         return spec
     if isinstance(spec, str):
+        adjusted = _WITH_SETTINGS.fullmatch(spec)
+        if adjusted is not None:
+            pairs = [setting.split("=") for setting in adjusted[2].split(",")]
+            settings = {setting.strip(): float(value) for setting, value in pairs}
+            if len(settings) < len(pairs):
+                raise ValueError(f"{name}: {spec!r} says a setting twice")
+            return with_settings(adjusted[1], **settings)
         chosen = choice(spec, name, [*ACTIVATIONS, *ALIASES])
         return ACTIVATIONS[ALIASES.get(chosen, chosen)]
     from fastmlp.layers.base import Layer  # which imports this module

@@ -12,7 +12,7 @@ import pytest
 
 import fastmlp as fm
 from exported_cases import TOLERANCE, compare
-from exported_models import DTYPES, MODELS, model_of, predicted
+from exported_models import ADJUSTED, DTYPES, MODELS, model_of, predicted
 
 h5py = pytest.importorskip("h5py")
 # Keras's own, with the backend of PyTorch.
@@ -32,9 +32,12 @@ REFUSED = {
     "NumericEmbedding piecewise": "no such layer",
 }
 # What is several layers of Keras, which are none of ours when they are read.
-ONE_WAY = ("ParametricActivation", "Embedding")
+ONE_WAY = ("Embedding",)
 # And of which others of ours come, of the same function.
-OTHERS = ("activation gaussian", "activation gelu_tanh")
+OTHERS = (
+    *("activation gaussian", "activation gelu_tanh", "ParametricActivation"),
+    *(f"activation {name}" for name in ADJUSTED if name.startswith("hard_tanh")),
+)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -189,7 +192,7 @@ HOSTILE = {
         {"config": changed(1, activation={"class_name": "function", "config": "os.system"})},
         "'os.system' is a function of its author's",
     ),
-    "activation": ({"config": changed(1, activation="relu6")}, "activation 'relu6' has no count"),
+    "activation": ({"config": changed(1, activation="glu")}, "activation 'glu' has no count"),
     "huge": ({"config": changed(1, units=10**9)}, "must have the shape|parameters"),
     "immense": ({"config": changed(1, units=10**30)}, "layer 'dense_1', Dense|at most"),
     "negative": ({"config": changed(1, units=-1)}, "units must be"),
@@ -445,6 +448,12 @@ def made(keras, name):
         "PReLU": lambda: layers.PReLU(),
         "PReLU shared": lambda: layers.PReLU(shared_axes=[1]),
         "ELU": lambda: layers.ELU(),
+        "ELU of another alpha": lambda: layers.ELU(0.25),
+        "ReLU bounded": lambda: layers.ReLU(max_value=0.5),
+        **{
+            name: lambda name=name: layers.Dense(4, name)
+            for name in ("relu6", "hard_silu", "hard_swish", "log_softmax", "celu", "log_sigmoid")
+        },
         "Softmax": lambda: layers.Softmax(),
         "Dropout": lambda: layers.Dropout(0.5),
         "GaussianNoise": lambda: layers.GaussianNoise(0.5),
@@ -464,6 +473,9 @@ def made(keras, name):
     }
     if name == "nested":
         model = nested(keras)
+    elif name == "Subtract":
+        x = keras.Input((5,))
+        model = keras.Model(x, layers.Subtract()([layers.Dense(4)(x), layers.Dense(4)(x)]))
     elif name == "Dropout joined":  # of which Keras notes how it was called
         x = layers.Input((5,))
         model = keras.Model(x, layers.Dense(3)(layers.Dropout(0.5)(layers.Dense(4)(x))))
@@ -495,6 +507,8 @@ NAMES = [
     *("LeakyReLU", "LeakyReLU 0.01", "PReLU", "PReLU shared", "ELU", "Softmax", "Dropout"),
     *("GaussianNoise", "BatchNormalization", "BatchNormalization bare", "LayerNormalization"),
     *("LayerNormalization bare", "RMSNormalization", "Flatten", "Reshape", "Embedding", "nested"),
+    *("ELU of another alpha", "ReLU bounded", "relu6", "hard_silu", "hard_swish", "log_softmax"),
+    *("celu", "log_sigmoid", "Subtract"),
     *("Dropout joined", "Rescaling", "Rescaling each", "Normalization", "Normalization told"),
 ]
 

@@ -81,6 +81,46 @@ def test_who_reads_a_tensor_after_it_was_written_to_reads_what_was_written(name)
     check(WRITING[name])
 
 
+def scaled_in_place(m, x):
+    h = m.a(x)
+    same = h
+    h -= 0.5
+    h /= 4
+    return m.b(h) + same
+
+
+NUMBERS = {
+    "a factor": lambda m, x: 2 * m.a(x) + m.b(x) * 0.5,
+    "a sum": lambda m, x: (m.a(x) + 1) * (3 + m.b(x)),
+    "a difference": lambda m, x: (m.a(x) - 1) * (1 - m.b(x)),
+    "of tensors": lambda m, x: m.a(x) - m.b(x),
+    "a quotient": lambda m, x: m.a(x) / 4,
+    "the other sign": lambda m, x: -m.a(x) + torch.neg(m.b(x)),
+    "by methods": lambda m, x: m.a(x).sub(2).mul(0.25).add(1).div(2).neg(),
+    "by functions": lambda m, x: torch.sub(torch.div(m.a(x), 2), torch.mul(m.b(x), 3)),
+    "in place": scaled_in_place,
+    "of rows": lambda m, x: m.a(x / 255 - 0.5),
+    "bounds": lambda m, x: torch.clamp(m.a(x), -0.5, 0.25) + m.b(x).clamp(min=0.1),
+    "a bound": lambda m, x: m.a(x).clamp_max(0.1) + torch.clip(m.b(x), max=-0.1),
+    "activations": lambda m, x: (
+        functional.relu6(m.a(x))
+        + functional.hardswish(m.b(x))
+        + functional.logsigmoid(m.a(x))
+        + functional.elu(m.b(x), 0.25)
+        + functional.celu(m.a(x), alpha=0.25)
+        + functional.softplus(m.b(x), 3)
+        + functional.threshold(m.a(x), 0.1, 0.1)
+        + functional.softmin(m.b(x), dim=1)
+        + functional.log_softmax(m.a(x), dim=-1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_and_bounds_are_taken(name):
+    check(NUMBERS[name])
+
+
 SHAPING = {
     "the number of rows": lambda m, x: m.a(x.view(x.shape[0], -1)),
     "the number of rows, of a size": lambda m, x: m.a(x.reshape(x.size()[0], -1)),
@@ -114,7 +154,13 @@ REFUSED = {
         4,
         "threshold=2 must be at least 20",
     ),
-    "bounds": (lambda m, x: functional.hardtanh(m.a(x), 0), 4, "bounds 0 to 1.0, only -1 to 1 are"),
+    "bounds": (lambda m, x: functional.hardtanh(m.a(x), 2), 4, "low must be less than high"),
+    "no bounds": (lambda m, x: m.a(x).clamp(), 4, "it has no bounds"),
+    "a tensor of bounds": (lambda m, x: m.a(x).clamp(x), 4, "must be a number"),
+    "a quotient": (lambda m, x: m.a(x) / x, 4, "division by a tensor"),
+    "a quotient of a number": (lambda m, x: 1 / m.a(x), 4, "no counterpart|division"),
+    "a division by 0": (lambda m, x: m.a(x) / 0, 4, "divides by 0"),
+    "a factor": (lambda m, x: torch.add(m.a(x), x, alpha=2), 4, "and no settings"),
 }
 
 
@@ -128,8 +174,6 @@ def test_what_would_be_another_function_is_refused(name):
 def test_settings_of_modules_that_change_their_values_are_refused():
     with pytest.raises(ValueError, match=r"threshold=0[.]5 must be at least 20"):
         fm.from_torch(nn.Sequential(nn.Linear(4, 2), nn.Softplus(threshold=0.5)))
-    with pytest.raises(ValueError, match="bounds 0 to 6, only -1 to 1 are"):
-        fm.from_torch(nn.Sequential(nn.Linear(4, 2), nn.Hardtanh(0, 6)))
 
 
 def test_a_norm_without_parameters_has_the_epsilon_of_the_modules_type():

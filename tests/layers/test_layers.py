@@ -48,6 +48,7 @@ EXAMPLES = {
     "LayerNorm": layers.LayerNorm(1e-3, use_scale=False),
     "RMSNorm": layers.RMSNorm(use_offset=False, trainable=False),
     "BatchNorm": layers.BatchNorm(0.25, name="batch"),
+    "Rescaling": layers.Rescaling(0.5, -2),
     "Scale": layers.Scale(0.5),
     "Multiply": layers.Multiply(trainable=False),
     "Tile": layers.Tile(3),

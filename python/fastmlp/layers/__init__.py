@@ -21,6 +21,7 @@ from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
 from fastmlp.layers.numeric import NumericEmbedding
 from fastmlp.layers.parametric import ParametricActivation
 from fastmlp.layers.prelu import PReLU
+from fastmlp.layers.rescaling import Rescaling
 from fastmlp.layers.scale import Scale
 from fastmlp.layers.tile import Tile
 
@@ -44,6 +45,7 @@ __all__ = [
     "ParameterSpec",
     "ParametricActivation",
     "RMSNorm",
+    "Rescaling",
     "Scale",
     "Symbol",
     "Tile",
@@ -75,6 +77,7 @@ _ALL: tuple[type[Layer], ...] = (
     NumericEmbedding,
     Tile,
     ParametricActivation,
+    Rescaling,
 )
 LAYERS.update({cls.__name__: cls for cls in _ALL})
 
@@ -97,7 +100,7 @@ def from_config(config: Any) -> Layer:
     if not isinstance(arguments.get("activation", ""), str):
         raise ValueError(f"a layer's activation must be a name, not {arguments['activation']!r}")
     name = arguments.get("activation", "identity")
-    if name not in activations.NAMES:
+    if not activations.known(name):
         raise ValueError(
             f"a layer's config has the activation {name!r}, which is unknown here: if it is a "
             "function of yours, register it first by fastmlp.activations.register"

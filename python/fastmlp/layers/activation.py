@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from fastmlp import activations
 from fastmlp import graph as g
 from fastmlp.layers.base import Layer, Setting, only_input
 
-if TYPE_CHECKING:
-    pass
-
 
 def saved_name(activation: activations.Activation) -> str:
     """Return the name a file knows an activation by; ValueError for a function that has none."""
-    known = activation
-    if activations.ACTIVATIONS.get(known.name) != known:
-        known = activations.get(known.function)  # registered since the layer was made?
-    if activations.ACTIVATIONS.get(known.name) != known:
-        raise ValueError(
-            f"the activation {activation.name!r} is a function of yours and cannot be saved before "
-            "it is registered by fastmlp.activations.register(name, function); "
-            f"those that can: {', '.join(activations.ACTIVATIONS)}"
-        )
-    return known.name
+    # The second may have been registered since the layer was made.
+    for known in (activation, activations.get(activation.function)):
+        if activations.known(known.name) and activations.get(known.name) == known:
+            return known.name
+    raise ValueError(
+        f"the activation {activation.name!r} is a function of yours and cannot be saved before "
+        "it is registered by fastmlp.activations.register(name, function); "
+        f"those that can: {', '.join(activations.ACTIVATIONS)}"
+    )
 
 
 class Activation(Layer):

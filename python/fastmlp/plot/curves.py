@@ -85,8 +85,9 @@ def activations(
 
 def _curves(activation: _activations.Activation, points: NDArray[Any]) -> tuple[Any, Any, Any]:
     """Return z, φ(z) and φ′(z)."""
-    if activation.name == "softmax":
-        raise ValueError("softmax is not a function of a single z: its outputs share a sum of 1")
+    if activation.name in ("softmax", "log_softmax"):
+        sums = "its outputs share" if activation.name == "softmax" else "their exponentials share"
+        raise ValueError(f"{activation.name} is not a function of a single z: {sums} a sum of 1")
     z = g.input(1, "z")
     h = activation(z)
     (slope,) = g.gradient(g.sum(h), [z])

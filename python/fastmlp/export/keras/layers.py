@@ -63,6 +63,8 @@ class Writer:
 
     def activation(self, phi: activations.Activation, x: Value, suffix: str) -> Value:
         """Return the value of an activation as a layer of its own."""
+        if isinstance(phi.function, activations.Adjusted):
+            return self.adjusted(phi.function.name, dict(phi.function.settings), x, suffix)
         if phi.function is not _function(phi.name):
             raise ValueError(f"the activation {phi.name!r} is a function of yours")
         if phi.name in ACTIVATIONS:
@@ -81,6 +83,24 @@ class Writer:
             s = self.add("Activation", [u], suffix=f"{suffix}_gate", activation="sigmoid")
             return self.add("Multiply", [x, s], suffix=suffix)
         raise ValueError(f"Keras has no activation {phi.name!r} that a file could name")
+
+    def adjusted(self, name: str, settings: dict[str, float], x: Value, suffix: str) -> Value:
+        """Return the value of an activation with settings."""
+        if name == "elu":
+            return self.add("ELU", [x], suffix=suffix, alpha=settings["alpha"])
+        if name == "leaky_relu":
+            return self.add("LeakyReLU", [x], suffix=suffix, negative_slope=settings["slope"])
+        low, high = settings.get("low", -1.0), settings.get("high", 1.0)  # of hard_tanh
+        above = self.scaled(x, 1.0, -low, suffix) if low else x
+        cut = self.add(
+            "ReLU",
+            [above],
+            suffix=f"{suffix}_cut",
+            max_value=high - low,
+            negative_slope=0.0,
+            threshold=0.0,
+        )
+        return self.scaled(cut, 1.0, low, suffix) if low else cut
 
     def scaled(self, x: Value, scale: float, offset: float, suffix: str) -> Value:
         """Return scale·x + offset."""
@@ -180,6 +200,11 @@ def _factors(w: Writer, x: Value, parameter: str, suffix: str) -> Value:
     )
 
 
+def _rescaling(w: Writer, sources: list[Value]) -> Value:
+    layer = w.layer
+    return w.add("Rescaling", sources, scale=layer.scale, offset=layer.offset)
+
+
 def _parametric(w: Writer, sources: list[Value]) -> Value:
     (x,) = sources
     h = w.activation(w.layer.activation, x, "_activation")
@@ -248,6 +273,7 @@ _LAYERS: Final[dict[type[Layer], Callable[[Writer, list[Value]], Value]]] = {
     layers.RMSNorm: _rms_norm,
     layers.BatchNorm: _batch_norm,
     layers.Scale: _scale,
+    layers.Rescaling: _rescaling,
     layers.ParametricActivation: _parametric,
     layers.Tile: _tile,
     layers.Embedding: _embedding,

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fastmlp import graph as g
 from fastmlp import layers
+from fastmlp.activations import with_settings
 from fastmlp.export.keras.names import ACTIVATIONS
 from fastmlp.export.keras.stores import Numbers
 from fastmlp.layers.base import Layer
@@ -63,6 +63,10 @@ _LAST: Final = (-1, 1, [-1], [1])
 _BY_KERAS: Final = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
     "swish": "silu",
     "exp": "exp",
+    "hard_swish": "hard_silu",
+    "celu": "elu",  # of its alpha, 1
+    "relu6": "hard_tanh(low=0, high=6)",
+    "leaky_relu": "leaky_relu(slope=0.2)",
 }
 
 
@@ -75,28 +79,15 @@ def activation(given: Any) -> list[Layer]:
             f"activation {str(given.get('config'))[:60]!r} is a function of its author's: no code "
             "of a file is run"
         )
-    if given == "leaky_relu":
-        return [_slope(0.2)]
-    if given == "log_softmax":
-        return [layers.Activation(g.log_softmax)]
+    if given == "log_sigmoid":  # −log(1 + e^−x)
+        return [layers.Rescaling(-1), layers.Activation("softplus"), layers.Rescaling(-1)]
     if not isinstance(given, str) or given not in _BY_KERAS:
         raise ValueError(f"activation {str(given)[:60]!r} has no counterpart in fastmlp")
     return [layers.Activation(_BY_KERAS[given])]
 
 
-def _slope(slope: Any) -> Layer:
-    """Return leaky ReLU of a slope that is not trained."""
-    if slope == 0.01:
-        return layers.Activation("leaky_relu")
-    if slope == 0:
-        return layers.Activation("relu")
-    return layers.PReLU(shared=True, slopes_initializer=slope, trainable=False)
-
-
-def _sloped(slope: Any) -> Found:
-    layer = _slope(slope)
-    given = {"slopes": [[float(slope)]]} if isinstance(layer, layers.PReLU) else {}
-    return Found([layer], [], given)
+def _adjusted(name: str, **settings: Any) -> Found:
+    return Found([layers.Activation(with_settings(name, **settings))])
 
 
 def _dense(config: Config, columns: int) -> Found:
@@ -111,10 +102,7 @@ def _dense(config: Config, columns: int) -> Found:
 
 
 def _activation(config: Config, columns: int) -> Found:
-    given = config["activation"]
-    if given == "leaky_relu":
-        return _sloped(0.2)
-    return Found(activation(given))
+    return Found(activation(config["activation"]))
 
 
 def _dropout(config: Config, columns: int) -> Found:
@@ -176,19 +164,22 @@ def _prelu(config: Config, columns: int) -> Found:
 
 
 def _leaky_relu(config: Config, columns: int) -> Found:
-    slope = config.get("negative_slope", config.get("alpha", 0.3))
-    return _sloped(slope)
+    return _adjusted("leaky_relu", slope=config.get("negative_slope", config.get("alpha", 0.3)))
 
 
 def _elu(config: Config, columns: int) -> Found:
-    config.need("alpha", 1.0, 1)
-    return Found([layers.Activation("elu")])
+    return _adjusted("elu", alpha=config.get("alpha", 1.0))
 
 
 def _relu(config: Config, columns: int) -> Found:
-    config.need("max_value", None)
+    slope, most = config.get("negative_slope", 0.0) or 0, config.get("max_value")
     config.need("threshold", 0.0, 0)
-    return _sloped(config.get("negative_slope", 0.0) or 0)
+    if most is not None:
+        config.need("negative_slope", 0.0, 0)
+        return _adjusted("hard_tanh", low=0, high=most)
+    return (
+        _adjusted("leaky_relu", slope=slope) if slope != 0 else Found([layers.Activation("relu")])
+    )
 
 
 def _softmax(config: Config, columns: int) -> Found:
@@ -233,6 +224,8 @@ def _affine(columns: int, dtype: Any, factor: Callable[[], Any], offset: Callabl
 
 def _rescaling(config: Config, columns: int) -> Found:
     scale, offset = (_row(config.get(n, d), n, columns) for n, d in (("scale", 1), ("offset", 0)))
+    if scale.size == offset.size == 1:
+        return Found([layers.Rescaling(scale.item(), offset.item())])
     layer = layers.Dense(1, groups=columns, trainable=False)
     return Found([layer], given=_affine(columns, _SINGLE, lambda: scale, lambda: offset))
 
@@ -307,4 +300,5 @@ JOINS: Final[dict[str, type[Layer]]] = {
     "Add": layers.Add,
     "Multiply": layers.Multiply,
     "Concatenate": layers.Concatenate,
+    "Subtract": layers.Add,  # of the second times −1
 }

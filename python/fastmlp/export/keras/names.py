@@ -23,6 +23,8 @@ ACTIVATIONS: Final = {
     "softsign": "softsign",
     "hard_tanh": "hard_tanh",
     "hard_sigmoid": "hard_sigmoid",
+    "hard_silu": "hard_silu",
+    "log_softmax": "log_softmax",
     "silu": "silu",
     "gelu": "gelu",
     "mish": "mish",

@@ -260,6 +260,9 @@ class _Reading:
         if item.layers is None:
             item.layers = [JOINS[item.kind]()]
             self._name(item.layers[0], item)
+        if item.kind == "Subtract":
+            minuend, subtrahend = sources
+            sources = [minuend, layers.Rescaling(-1)(subtrahend)]
         return item.layers[0](sources)
 
     def _converted(self, item: _Item, columns: int) -> list[Layer]:
@@ -274,10 +277,6 @@ class _Reading:
         if found.layers:
             self.numbers[found.layers[0]] = own
             self._name(found.layers[0], item)
-        for layer in found.layers[1:]:  # the slope of an activation
-            if isinstance(layer, layers.PReLU):
-                slope = layer.slopes_initializer(np.random.default_rng(0), (1, 1))
-                self.numbers[layer] = {"slopes": slope}
         if not item.config.flag("trainable", True):
             for layer in found.layers:
                 layer.trainable = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fastmlp import layers
+from fastmlp.activations import with_settings
 from fastmlp.export.onnx.builder import Builder, onnx
 from fastmlp.export.onnx.folding import folded
 from fastmlp.export.onnx.tensors import array_of
@@ -21,6 +22,7 @@ from fastmlp.export.onnx.values import (
     Value,
     affine,
     match,
+    uniform,
 )
 from fastmlp.export.onnx.writing import graph_values
 from fastmlp.graph.node import input as input_node
@@ -47,6 +49,7 @@ _SINGLE: Final = {
     "Exp": "exp",
     "Sin": "sin",
     "Selu": "selu",
+    "HardSwish": "hard_silu",
 }
 
 
@@ -218,6 +221,9 @@ class Graph:
 
     def _scaled(self, value: Affine) -> Any:
         base, n = self.symbol(value.base), value.columns
+        scale, change = uniform(value.factor), uniform(value.offset)
+        if scale is not None and change is not None:
+            return layers.Rescaling(scale, change)(base)
         factor = np.broadcast_to(value.factor.reshape(-1), (n,))
         if not value.offset.any():
             layer: Any = layers.Scale()
@@ -252,37 +258,30 @@ class Graph:
         if operator in _SINGLE and not rest:
             return self.symbol(self.activated(z, _SINGLE[operator]))
         if operator == "LeakyRelu":
-            slope, layer = np.array([says["alpha"]]), layers.PReLU(shared=True)
-            symbol = layer(self.symbol(z))
-            self._owns(layer, {"slopes": slope})
-            return symbol
+            return self.symbol(self.activated(z, with_settings("leaky_relu", slope=says["alpha"])))
         if operator in ("Elu", "Celu"):
             return self.symbol(self._elu(z, says["alpha"], celu=operator == "Celu"))
-        if operator in ("HardSigmoid", "HardSwish"):
-            steep, middle = (says["alpha"], says["beta"]) if says else (1 / 6, 0.5)
-            z.uses += operator == "HardSwish"
-            hard = self._hard_sigmoid(z, steep, middle)
-            if operator == "HardSigmoid":
-                return self.symbol(hard)
-            return layers.Multiply()([self.symbol(z), self.symbol(hard)])
+        if operator == "HardSigmoid":
+            return self.symbol(self._hard_sigmoid(z, says["alpha"], says["beta"]))
+        if operator in ("Max", "Min") and len(rest) == 1:
+            side = float(np.asarray(rest[0]).reshape(()))
+            low, high = (side, np.inf) if operator == "Max" else (-np.inf, side)
+            return self.symbol(self._clipped(z, low, high))
+        if operator == "Log" and _is(z, "Sigmoid"):
+            inner = affine(z.arguments[0], -1.0, 0.0)  # type: ignore[attr-defined]
+            return self.symbol(affine(self.activated(inner, "softplus"), -1.0, 0.0))
         bounds = _bounds(value)
         if bounds is not None:
             return self.symbol(self._clipped(z, *bounds))
         raise ValueError(f"{operator} here is part of no activation that fastmlp has")
 
     def _elu(self, z: Value, alpha: float, *, celu: bool) -> Value:
-        """Return α elu(z) + (1 − α) relu(z), or α elu(z/α) for celu."""
-        if alpha == 1:
-            return self.activated(z, "elu")
-        if celu:
-            if alpha == 0:
-                raise ValueError("its alpha is 0")
-            return affine(self.activated(affine(z, 1 / alpha, 0.0), "elu"), alpha, 0.0)
-        z.uses += 1
-        parts = [affine(self.activated(z, "elu"), alpha, 0.0)]
-        parts.append(affine(self.activated(z, "relu"), 1 - alpha, 0.0))
-        sum_of = layers.Add()([self.symbol(part) for part in parts])
-        return self._leaf(sum_of, 1)
+        """Return elu, or α elu(z/α) for celu."""
+        if not celu or alpha == 1:
+            return self.activated(z, with_settings("elu", alpha=alpha))
+        if alpha == 0:
+            raise ValueError("its alpha is 0")
+        return affine(self.activated(affine(z, 1 / alpha, 0.0), "elu"), alpha, 0.0)
 
     def _hard_sigmoid(self, z: Value, steep: float, middle: float) -> Value:
         """Return min(1, max(0, steep·z + middle))."""
@@ -306,14 +305,20 @@ class Graph:
         return self._leaf(layers.Add()([self.symbol(part), self.symbol(rest)]), 1)
 
     def _clipped(self, z: Value, low: float, high: float) -> Value:
-        """Return min(high, max(low, z)): relu, or hard_tanh between other bounds."""
+        """Return min(high, max(low, z)); an infinite bound is none."""
         if (low, high) == (0, np.inf):
             return self.activated(z, "relu")
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        if np.isfinite(low) and np.isfinite(high):
+            return self.activated(z, with_settings("hard_tanh", low=low, high=high))
+        if not (np.isfinite(low) or np.isfinite(high)):
             raise ValueError(f"it clips to {low:g} … {high:g}, which no activation does")
-        half, middle = (high - low) / 2, (high + low) / 2
-        inner = self.activated(affine(z, 1 / half, -middle / half), "hard_tanh")
-        return inner if (half, middle) == (1, 0) else affine(inner, half, middle)
+        # max(low, z) = relu(z − low) + low, min(high, z) = high − relu(high − z)
+        sign, bound = (1.0, low) if np.isfinite(low) else (-1.0, high)
+        return affine(self.activated(affine(z, sign, -sign * bound), "relu"), sign, bound)
+
+
+def _is(value: Any, operator: str) -> bool:
+    return isinstance(value, Elementwise) and value.operator == operator
 
 
 _SCALARS: Final = {

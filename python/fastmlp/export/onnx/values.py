@@ -108,7 +108,7 @@ def product(a: Value, b: Value, uses: int = 1) -> Value:
     number, parts = 1.0, []
     for part in (a, b):
         if isinstance(part, Affine) and part.uses == 1 and part.symbol is None:
-            found = _uniform(part.factor)
+            found = uniform(part.factor)
             if found is not None and found not in (0.0, 1.0):
                 number *= found
                 part = affine(part.base, 1.0, part.offset / found)
@@ -121,7 +121,8 @@ def product(a: Value, b: Value, uses: int = 1) -> Value:
     return affine(inner, number, 0.0, uses)
 
 
-def _uniform(values: Array) -> float | None:
+def uniform(values: Array) -> float | None:
+    """Return the number that all of an array are, None if they are several."""
     first = float(values.flat[0])
     return first if (values == first).all() else None
 

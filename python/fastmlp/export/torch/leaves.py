@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fastmlp import graph as g
 from fastmlp import layers
+from fastmlp.activations import with_settings
 from fastmlp.export.torch import modules as own
 from fastmlp.layers.base import Layer
 
@@ -131,16 +132,68 @@ def _function(module: own.Function) -> Found:
 # ----------------------------------------------------------------------------------------- without
 
 
-def _plain(name: str, **fixed: Any) -> Callable[[nn.Module], Found]:
-    """Return what takes a module with these settings only."""
+def _plain(name: str) -> Callable[[nn.Module], Found]:
+    """Return what takes a module that is an activation without settings."""
+    return lambda module: Found([layers.Activation(name)])
 
-    def convert(module: nn.Module) -> Found:
-        for setting, wanted in fixed.items():
-            given = getattr(module, setting)
-            _need(given == wanted, f"{setting}={given!r} has no counterpart, only {wanted!r}")
-        return Found([layers.Activation(name)])
 
-    return convert
+def _number(value: Any, what: str) -> float:
+    _need(isinstance(value, (int, float)), f"{what}={value!r} must be a number")
+    return float(value)
+
+
+def scaled(factor: Any, offset: Any = 0.0) -> Found:
+    """Return factor·x + offset."""
+    return Found([layers.Rescaling(_number(factor, "factor"), _number(offset, "offset"))])
+
+
+def _within(factor: float, name: str, after: float) -> Found:
+    """Return after·φ(factor·x)."""
+    inner, outer = layers.Rescaling(factor), layers.Rescaling(after)
+    return Found([inner, layers.Activation(name), outer])
+
+
+def _elu(alpha: float = 1.0, inplace: bool = False) -> Found:
+    return Found([layers.Activation(with_settings("elu", alpha=_number(alpha, "alpha")))])
+
+
+def _celu(alpha: float = 1.0, inplace: bool = False) -> Found:
+    alpha = _number(alpha, "alpha")
+    _need(alpha != 0, "alpha=0 divides by 0")
+    return Found([layers.Activation("elu")]) if alpha == 1 else _within(1 / alpha, "elu", alpha)
+
+
+def _log_sigmoid() -> Found:
+    return _within(-1.0, "softplus", -1.0)  # log σ(x) = −log(1 + e^−x)
+
+
+def _limited(low: Any, high: Any) -> Found:
+    """Return min(high, max(low, x)), where None is no bound."""
+    sides = [None if side is None else _number(side, "a bound") for side in (low, high)]
+    low, high = (None if s is not None and abs(s) == float("inf") else s for s in sides)
+    _need(low is not None or high is not None, "it has no bounds")
+    if low is not None and high is not None:
+        return Found([layers.Activation(with_settings("hard_tanh", low=low, high=high))])
+    if low == 0:
+        return Found([layers.Activation("relu")])
+    sign, bound = (1.0, low) if low is not None else (-1.0, high)
+    # max(low, x) = relu(x − low) + low, min(high, x) = high − relu(high − x)
+    parts = [layers.Rescaling(sign, -sign * bound), layers.Activation("relu")]
+    return Found([*parts, layers.Rescaling(sign, bound)])
+
+
+def _clamped(min: Any = None, max: Any = None) -> Found:
+    return _limited(min, max)
+
+
+def _six(inplace: bool = False) -> Found:
+    return _limited(0.0, 6.0)
+
+
+def _above(threshold: float, value: float, inplace: bool = False) -> Found:
+    """Return x above a threshold, else a value, which must be the threshold."""
+    _need(threshold == value, f"threshold={threshold!r} and value={value!r} must be the same")
+    return _limited(threshold, None)
 
 
 def _gelu(module: nn.GELU) -> Found:
@@ -149,17 +202,10 @@ def _gelu(module: nn.GELU) -> Found:
 
 def _sloped(slope: float) -> Found:
     """Return leaky ReLU of any slope."""
-    if slope == 0.01:
-        return Found([layers.Activation("leaky_relu")])
-    return _fixed_slope(slope)
+    return Found([layers.Activation(with_settings("leaky_relu", slope=slope))])
 
 
-def _fixed_slope(slope: float) -> Found:
-    layer = layers.PReLU(shared=True, slopes_initializer=slope, trainable=False)
-    return Found([layer], {"slopes": np.array([[slope]])})
-
-
-def _of_rows(activation: Any) -> Callable[..., Found]:
+def _of_rows(activation: str) -> Callable[..., Found]:
     """Return what takes a softmax: a third argument is the stack's depth or a dtype."""
 
     def convert(dim: int | None = None, *more: Any, **settings: Any) -> Found:
@@ -171,19 +217,24 @@ def _of_rows(activation: Any) -> Callable[..., Found]:
     return convert
 
 
-_softmax, _log_softmax = _of_rows("softmax"), _of_rows(g.log_softmax)
+_softmax, _log_softmax = _of_rows("softmax"), _of_rows("log_softmax")
+
+
+def _softmin(dim: int | None = None, *more: Any, **settings: Any) -> Found:
+    return Found([layers.Rescaling(-1.0), *_softmax(dim, *more, **settings).layers])
 
 
 def _softplus(beta: float = 1.0, threshold: float = 20.0) -> Found:
-    _need(beta == 1, f"beta={beta!r} has no counterpart, only 1")
-    # What is above it stays as it is: from 20 on, that is 2e-9 less.
+    _need(beta != 0, "beta=0 divides by 0")
+    # What is above it, times beta, stays as it is: from 20 on, that is 2e-9 less.
     _need(threshold >= 20, f"threshold={threshold!r} must be at least 20")
-    return Found([layers.Activation("softplus")])
+    if beta == 1:
+        return Found([layers.Activation("softplus")])
+    return _within(_number(beta, "beta"), "softplus", 1 / beta)
 
 
 def _hard_tanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Found:
-    _need((min_val, max_val) == (-1, 1), f"bounds {min_val!r} to {max_val!r}, only -1 to 1 are")
-    return Found([layers.Activation("hard_tanh")])
+    return _limited(min_val, max_val)
 
 
 def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> Found:
@@ -222,11 +273,16 @@ MODULES: Final[dict[type[nn.Module], Callable[[Any], Found]]] = {
     nn.GELU: _gelu,
     nn.Mish: _plain("mish"),
     nn.SELU: _plain("selu"),
-    nn.ELU: _plain("elu", alpha=1.0),
-    nn.CELU: _plain("elu", alpha=1.0),
+    nn.ELU: lambda m: _elu(m.alpha),
+    nn.CELU: lambda m: _celu(m.alpha),
+    nn.ReLU6: lambda m: _six(),
+    nn.Hardswish: _plain("hard_silu"),
+    nn.LogSigmoid: lambda m: _log_sigmoid(),
+    nn.Threshold: lambda m: _above(m.threshold, m.value),
     nn.LeakyReLU: lambda m: _sloped(m.negative_slope),
     nn.Softmax: lambda m: _softmax(m.dim),
     nn.LogSoftmax: lambda m: _log_softmax(m.dim),
+    nn.Softmin: lambda m: _softmin(m.dim),
     own.Embedding: _embeddings,
     own.GaussianNoise: lambda m: Found([layers.GaussianNoise(m.std)]),
     own.Join: lambda m: Found([layers.LAYERS[m.kind]()]),
@@ -253,11 +309,6 @@ def _leaky_function(negative_slope: float = 0.01, inplace: bool = False) -> Foun
     return _sloped(negative_slope)
 
 
-def _elu_function(alpha: float = 1.0, inplace: bool = False) -> Found:
-    _need(alpha == 1, f"alpha={alpha!r} has no counterpart, only 1")
-    return Found([layers.Activation("elu")])
-
-
 _NAMES: Final = {
     "relu": "relu",
     "relu_": "relu",
@@ -273,12 +324,25 @@ _NAMES: Final = {
     "mish": "mish",
     "selu": "selu",
     "selu_": "selu",
+    "hardswish": "hard_silu",
 }
 _SET: Final[dict[str, Callable[..., Found]]] = {
     "gelu": _gelu_function,
     "leaky_relu": _leaky_function,
-    "elu": _elu_function,
-    "celu": _elu_function,
+    "elu": _elu,
+    "celu": _celu,
+    "relu6": _six,
+    "logsigmoid": _log_sigmoid,
+    "threshold": _above,
+    "clamp": _clamped,
+    "clip": _clamped,
+    "clamp_": _clamped,
+    "clip_": _clamped,
+    "clamp_min": lambda min: _limited(min, None),
+    "clamp_max": lambda max: _limited(None, max),
+    "neg": lambda: scaled(-1.0),
+    "negative": lambda: scaled(-1.0),
+    "softmin": _softmin,
     "softplus": _softplus,
     "hardtanh": _hard_tanh,
     "softmax": _softmax,
@@ -298,4 +362,4 @@ FUNCTIONS: Final[dict[Any, Callable[..., Found]]] = {
     for place in (functional, torch)
     for name, convert in _BY_NAME.items()
     if callable(getattr(place, name, None))
-}
+} | {operator.neg: _BY_NAME["neg"]}

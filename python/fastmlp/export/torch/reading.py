@@ -17,23 +17,21 @@ from fastmlp.export.torch import tracing
 from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused, rms_norm
 from fastmlp.layers.base import Input, Layer, Symbol
 
-_JOINS: Final[dict[Any, type[Layer]]] = {
-    operator.add: layers.Add,
-    operator.mul: layers.Multiply,
-    operator.iadd: layers.Add,
-    operator.imul: layers.Multiply,
-    torch.add: layers.Add,
-    torch.mul: layers.Multiply,
-    torch.multiply: layers.Multiply,
-    "add": layers.Add,
-    "mul": layers.Multiply,
-    "add_": layers.Add,
-    "mul_": layers.Multiply,
+# What is done with two tensors, or with a tensor and a number.
+_ARITHMETIC: Final[dict[Any, str]] = {
+    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add", "add_"), "add"),
+    **dict.fromkeys((operator.mul, operator.imul, torch.mul, torch.multiply), "mul"),
+    **dict.fromkeys(("mul", "mul_", "multiply", "multiply_"), "mul"),
+    **dict.fromkeys((operator.sub, operator.isub, torch.sub, torch.subtract), "sub"),
+    **dict.fromkeys(("sub", "sub_", "subtract", "subtract_"), "sub"),
+    **dict.fromkeys((operator.truediv, operator.itruediv, torch.div, torch.divide), "div"),
+    **dict.fromkeys((torch.true_divide, "div", "div_", "divide", "true_divide"), "div"),
+    **dict.fromkeys((torch.rsub, "rsub"), "rsub"),
 }
 _ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
 _SHAPE: Final = "shape"  # what x.shape is, and x.size()
 _SQUEEZES: Final = (torch.squeeze, "squeeze")
-_CHANGING: Final = (operator.iadd, operator.imul)
+_CHANGING: Final = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 _CATS: Final = (torch.cat, torch.concat, torch.concatenate)
 
 
@@ -336,13 +334,36 @@ class _Reading:
                 raise refused("cat must be of a list of tensors along dim=1")
             sources = [self._symbol(value) for value in tensors]
             return layers.Concatenate()(sources) if len(sources) > 1 else sources[0]
-        kind = _JOINS.get(node.target)
+        kind = _ARITHMETIC.get(node.target)
         if kind is None:
             name = getattr(node.target, "__name__", node.target)
             raise refused(f"{name} has no counterpart in fastmlp")
         if node.kwargs or len(node.args) != 2:
-            raise refused(f"{kind.__name__} takes two tensors and no settings")
-        return kind()([self._symbol(value) for value in node.args])
+            raise refused(f"{kind} takes two tensors, or a tensor and a number, and no settings")
+        a, b = node.args[::-1] if kind == "rsub" else node.args
+        return self._computed("sub" if kind == "rsub" else kind, a, b)
+
+    def _computed(self, kind: str, a: Any, b: Any) -> Symbol:
+        """Return a + b, a − b, a·b or a/b of tensors and numbers."""
+        if _is_number(b):
+            if kind == "div" and b == 0:
+                raise refused("it divides by 0")
+            factor, offset = {"add": (1, b), "sub": (1, -b), "mul": (b, 0)}.get(kind) or (1 / b, 0)
+            return layers.Rescaling(factor, offset)(self._symbol(a))
+        if kind == "div":
+            raise refused("a division by a tensor has no counterpart")
+        y = self._symbol(b)
+        if _is_number(a):
+            factor, offset = {"add": (1, a), "sub": (-1, a), "mul": (a, 0)}[kind]
+            return layers.Rescaling(factor, offset)(y)
+        if kind == "sub":
+            y = layers.Rescaling(-1)(y)
+        join: Any = layers.Multiply() if kind == "mul" else layers.Add()
+        return join([self._symbol(a), y])  # type: ignore[no-any-return]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _wanted(module: nn.Module) -> int | None:

@@ -12,13 +12,22 @@ from fastmlp.export.torch.leaves import MODULES
 
 
 class _Proxy(fx.Proxy):
-    """A tensor that is traced, also where it is written to: ``x += y``, ``x *= y``."""
+    """A tensor that is traced, also where it is written to: ``x += y``, ``x *= y`` and so on."""
+
+    def _written(self, operation: Any, other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
 
     def __iadd__(self, other: Any) -> Any:
-        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+        return self._written(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._written(operator.isub, other)
 
     def __imul__(self, other: Any) -> Any:
-        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+        return self._written(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._written(operator.itruediv, other)
 
 
 class _Tracer(fx.Tracer):

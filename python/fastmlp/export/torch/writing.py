@@ -11,6 +11,7 @@ from torch import nn
 
 from fastmlp import graph as g
 from fastmlp import layers
+from fastmlp.activations import Adjusted
 from fastmlp.export.torch.modules import Call, Embedding, Function, GaussianNoise, Graph, Join
 from fastmlp.export.torch.modules import Network as Module
 from fastmlp.graph.node import Node
@@ -37,12 +38,20 @@ ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     "silu": nn.SiLU,
     "gelu": nn.GELU,
     "gelu_tanh": lambda: nn.GELU("tanh"),
+    "hard_silu": nn.Hardswish,
+    "log_softmax": lambda: nn.LogSoftmax(1),
     "mish": nn.Mish,
     "selu": nn.SELU,
     "elu": nn.ELU,
     "leaky_relu": nn.LeakyReLU,
 }
 
+# Those with settings.
+_SET: Final[dict[str, Callable[..., nn.Module]]] = {
+    "elu": nn.ELU,
+    "leaky_relu": lambda slope: nn.LeakyReLU(slope),
+    "hard_tanh": lambda low=-1.0, high=1.0: nn.Hardtanh(low, high),
+}
 _EMPTY: Final = nn.Sequential()
 
 
@@ -156,6 +165,8 @@ class _Writing:
         declared = DECLARED.get(phi.name)
         if declared is not None and phi.function is declared.function and phi.name in ACTIVATIONS:
             return [ACTIVATIONS[phi.name]()]
+        if isinstance(phi.function, Adjusted):
+            return [_SET[phi.function.name](**dict(phi.function.settings))]
         return [self._function(layers.Activation(phi), (columns,), {})]
 
     def _normalization(

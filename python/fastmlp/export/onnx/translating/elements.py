@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 # Elementwise operators that patterns are made of, beside those with a function.
 _PLAIN: Final = (
     *("Relu", "Sigmoid", "Tanh", "Softsign", "Selu", "Exp", "Sin", "Erf", "Abs", "Log"),
-    *("Softplus", "Mish", "Gelu", "IsNaN", "Equal", "Greater", "Where", "Min", "Elu", "LeakyRelu"),
+    *(
+        "Softplus",
+        "Mish",
+        "Gelu",
+        "IsNaN",
+        "Equal",
+        "Greater",
+        "Where",
+        "Min",
+        "Max",
+        "Elu",
+        "LeakyRelu",
+    ),
     *("HardSigmoid", "HardSwish", "Celu", "Clip", "LessOrEqual"),
 )
 # Those of which the result is true or false.
@@ -55,6 +67,8 @@ def _elementwise(graph: Graph, node: Any, arguments: list[Any]) -> Any:
         arguments, says = [arguments[0], *(b if a is None else a for a, b in pairs)], {}
     elif node.op_type == "Clip":
         arguments, says = [arguments[0], *map(np.array, says.values())], {}
+    if node.op_type in ("Max", "Min") and isinstance(arguments[0], np.ndarray):
+        arguments = arguments[::-1]
     for constant in arguments:
         if isinstance(constant, np.ndarray) and constant.size != 1:
             raise ValueError(f"it takes numbers, one constant has the shape {constant.shape}")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import graph as g
 from fastmlp import layers
 from fastmlp.export.onnx.norms import mean_of, normed, sum_of
 from fastmlp.export.onnx.translating.table import MANY, attributes_of, row_of, taken, values_of
@@ -50,7 +49,7 @@ def _of_a_norm(graph: Graph, node: Any, arguments: list[Any]) -> Value:
 def _softmax(graph: Graph, node: Any, arguments: list[Any]) -> Value:
     if attributes_of(node, axis=-1)["axis"] not in (-1, 1):
         raise ValueError("its axis is not that of the columns")
-    phi = "softmax" if node.op_type == "Softmax" else g.log_softmax
+    phi = "softmax" if node.op_type == "Softmax" else "log_softmax"
     return graph.activated(values_of(*arguments)[0], phi, node)
 
 

@@ -7,7 +7,7 @@ cpp/kernels/activations.h, which has φ and the message once more.
 
 from fastmlp.graph.ops.activations.basic import logistic, relu, softplus, tanh, threshold
 from fastmlp.graph.ops.activations.bounded import gaussian, hard_sigmoid, hard_tanh, softsign
-from fastmlp.graph.ops.activations.gated import gelu, gelu_tanh, mish, silu
+from fastmlp.graph.ops.activations.gated import gelu, gelu_tanh, hard_silu, mish, silu
 from fastmlp.graph.ops.activations.leaky import elu, leaky_relu, prelu, selu
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "gelu",
     "gelu_tanh",
     "hard_sigmoid",
+    "hard_silu",
     "hard_tanh",
     "leaky_relu",
     "logistic",

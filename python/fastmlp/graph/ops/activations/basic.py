@@ -7,7 +7,7 @@ import numpy as np
 from fastmlp.graph.node import Array, Node, Operand, apply
 from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration, declare_activation
 from fastmlp.graph.ops.elementwise import exp, identity, sin
-from fastmlp.graph.ops.rows import softmax
+from fastmlp.graph.ops.rows import log_softmax, softmax
 
 __all__ = ["logistic", "relu", "softplus", "tanh", "threshold"]
 
@@ -130,4 +130,7 @@ DECLARED["sin"] = Declaration(
 )
 DECLARED["softmax"] = Declaration(
     softmax, "exp(zⱼ) / Σₖ exp(zₖ)", "hⱼ ([j = k] − hₖ)", middle=0.5, elementwise=False
+)
+DECLARED["log_softmax"] = Declaration(
+    log_softmax, "zⱼ − log Σₖ exp(zₖ)", "[j = k] − exp(hₖ)", elementwise=False
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastmlp._checks import real
 from fastmlp.graph.node import Array, Node, Operand, apply
 from fastmlp.graph.ops.activations.basic import threshold
 from fastmlp.graph.ops.activations.declaration import declare_activation
-from fastmlp.graph.ops.elementwise import abs, exp
+from fastmlp.graph.ops.elementwise import abs, exp, maximum
 
 __all__ = ["gaussian", "hard_sigmoid", "hard_tanh", "softsign"]
 
@@ -41,12 +42,24 @@ declare_activation(
 )
 
 
-def hard_tanh(z: Operand) -> Node:
-    """Return min(1, max(−1, z)); its derivative is 1 for −1 < z < 1, else 0.
+def hard_tanh(z: Operand, low: float = -1.0, high: float = 1.0) -> Node:
+    """Return min(high, max(low, z)); its derivative is 1 for low < z < high, else 0.
 
-    Collobert 2004, Large scale machine learning.
+    Collobert 2004, Large scale machine learning. The activation ``"hard_tanh"`` has the bounds −1
+    and 1; ``"hard_tanh(low=0, high=6)"`` is what PyTorch and Keras call relu6.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.hard_tanh([[-1.0, 2.0, 7.0]], 0, 6), {})
+    array([[0., 2., 6.]])
     """
-    return apply("hard_tanh", z)
+    low, high = real(low, "low"), real(high, "high")
+    if low >= high:
+        raise ValueError(f"low must be less than high, got {low:g} and {high:g}")
+    if (low, high) == (-1, 1):
+        return apply("hard_tanh", z)
+    return -maximum(-maximum(z, low), -high)
 
 
 declare_activation(

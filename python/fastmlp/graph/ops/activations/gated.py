@@ -14,10 +14,11 @@ from fastmlp.graph.ops.activations.basic import (
     softplus_value,
     tanh,
 )
-from fastmlp.graph.ops.activations.declaration import declare_activation
-from fastmlp.graph.ops.elementwise import exp
+from fastmlp.graph.ops.activations.bounded import hard_sigmoid
+from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration, declare_activation
+from fastmlp.graph.ops.elementwise import exp, multiply
 
-__all__ = ["gelu", "gelu_tanh", "mish", "silu"]
+__all__ = ["gelu", "gelu_tanh", "hard_silu", "mish", "silu"]
 
 
 def silu(z: Operand) -> Node:
@@ -156,4 +157,28 @@ declare_activation(
     formula="z tanh(log(1 + exp(z)))",
     derivative="t + z (1 − t²) σ(z), t = tanh(log(1 + exp(z)))",
     initializer="he_uniform",
+)
+
+
+def hard_silu(z: Operand) -> Node:
+    """Return z·hard_sigmoid(z), `silu` in straight pieces, also called hard swish.
+
+    Howard et al. 2019, Searching for MobileNetV3. It is 0 up to −3 and z from 3 on.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> g.reference.evaluate(g.hard_silu([[0.0, 1.5, 4.0]]), {})
+    array([[0.   , 1.125, 4.   ]])
+    """
+    return multiply(z, hard_sigmoid(z))
+
+
+DECLARED["hard_silu"] = Declaration(
+    hard_silu,
+    "z min(1, max(0, z/6 + 1/2))",
+    "[z > −3] [z ≤ 3] (z/3 + 1/2) + [z > 3]",
+    "he_uniform",
+    reads="z",
+    aliases=("hard_swish", "hardswish"),
 )

@@ -50,8 +50,8 @@ def elu(z: Operand, alpha: float = 1.0) -> Node:
     """Return z for z > 0, else α(e^z − 1); for α = 1 its derivative is 1 where h > 0, else h + 1.
 
     Clevert, Unterthiner & Hochreiter 2016, Fast and accurate deep network learning by exponential
-    linear units. The activation ``"elu"`` has α = 1, as in PyTorch and Keras; a layer with another
-    takes a function, ``lambda z: g.elu(z, 0.5)``.
+    linear units. The activation ``"elu"`` has α = 1, as in PyTorch and Keras; with another it is
+    called ``"elu(alpha=0.5)"``.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def leaky_relu(z: Operand, slope: float = 0.01) -> Node:
 
     Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models. The
     activation ``"leaky_relu"`` has the slope 0.01, as PyTorch and JAX have it. In Keras it is 0.2
-    for the name and 0.3 for the layer: ``lambda z: g.leaky_relu(z, 0.2)``. Slopes that are learned:
+    for the name and 0.3 for the layer: ``"leaky_relu(slope=0.2)"``. Slopes that are learned:
     `layers.PReLU`.
 
     Examples
