@@ -221,7 +221,7 @@ class Trainer:
         ValueError
             If the groups of the optimizer name something that the network has not.
         """
-        if self._updates is None or self._updates.optimizer is not optimizer:
+        if self._updates is None or self._updates.optimizer != optimizer:
             self._updates = Updates.of(self.network, optimizer)
         return self._updates
 
