@@ -138,14 +138,21 @@ inline py::array array_of(const py::handle& given, const std::string& name) {
 // --- What a program is run with ---
 
 template <class T>
-T* to_vector(const py::array& array, Index size, const char* name) {
+const T* to_values(const py::array& array, Index size, const char* name) {
   const Proxy* a = proxy(array);
   if (!holds<T>(a) || a->nd != 1 || a->dimensions[0] != size || !aligned(a) ||
       (size > 1 && a->strides[0] != Index(sizeof(T))))
     fail(std::string(name) + ": expected a contiguous vector of " + std::to_string(size) + " " +
          name_of_type<T>());
-  if (!writable(a)) fail(std::string(name) + ": expected a writable vector");
-  return reinterpret_cast<T*>(a->data);
+  return reinterpret_cast<const T*>(a->data);
+}
+
+// The same, to be written.
+template <class T>
+T* to_vector(const py::array& array, Index size, const char* name) {
+  const T* const values = to_values<T>(array, size, name);
+  if (!writable(proxy(array))) fail(std::string(name) + ": expected a writable vector");
+  return const_cast<T*>(values);
 }
 
 inline double* to_doubles(const py::array& array, Index rows, Index columns, const char* name) {

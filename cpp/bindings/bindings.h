@@ -5,6 +5,7 @@
 
 namespace fastmlp {
 
+void bind_access(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_format(pybind11::module_& m);
 void bind_kernels(pybind11::module_& m);

@@ -19,6 +19,7 @@ bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterSta
 // Nothing here needs the GIL: see "Without a GIL" in ARCHITECTURE.md.
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   if (!in_main_interpreter()) throw pybind11::import_error(kMainAlone);
+  fastmlp::bind_access(m);
   fastmlp::bind_config(m);
   fastmlp::bind_format(m);
   fastmlp::bind_kernels(m);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "bindings/access.h"
 #include "bindings/bindings.h"
 #include "bindings/function.h"
 #include "bindings/inputs.h"
@@ -49,6 +50,7 @@ py::object new_matrix(const py::dtype& dtype, Index rows, Index columns) {
 template <class T>
 struct SeveralPredictor {
   py::object program, parameters;  // kept alive
+  std::shared_ptr<Access> access;
   Executor<T>* executor;
   const T* weights;
   Inputs inputs;
@@ -78,6 +80,18 @@ struct SeveralPredictor {
     return result.release().ptr();
   }
 
+  // work() with weights that no other thread changes; false if it is the turn of one.
+  template <class F>
+  bool undisturbed(Index rows, F work) const {
+    const bool small = executor->program().flops_per_row * double(rows) < kReleaseFlops;
+    if (small && kGilHolds) return !access->refuses_reads() && work();
+    Read read;
+    if (!read.begin(*access)) return false;
+    if (small) return work();
+    const WithoutGil without;
+    return work();
+  }
+
   // What is read must lie elsewhere than what is written.
   void check_apart(const Feed* feeds, std::size_t count, const T* out) const {
     const Extent to = extent(out, feeds->rows * output_columns);
@@ -91,10 +105,7 @@ struct SeveralPredictor {
  private:
   // False if the values are for the caller to judge.
   bool run(Given<T>& given, T* out) const {
-    if (executor->program().flops_per_row * double(given.rows) < kReleaseFlops)
-      return check_and_run(given, out);
-    const WithoutGil without;
-    return check_and_run(given, out);
+    return undisturbed(given.rows, [&] { return check_and_run(given, out); });
   }
 
   bool check_and_run(Given<T>& given, T* out) const {
@@ -133,10 +144,7 @@ struct Predictor {
  private:
   // False if it has to be converted and is not finite then: that is for the caller to judge.
   bool run(const Feed& feed, T* out) const {
-    if (others.executor->program().flops_per_row * double(feed.rows) < kReleaseFlops)
-      return convert_and_run(feed, out);
-    const WithoutGil without;
-    return convert_and_run(feed, out);
+    return others.undisturbed(feed.rows, [&] { return convert_and_run(feed, out); });
   }
 
   bool convert_and_run(const Feed& feed, T* out) const {
@@ -173,7 +181,7 @@ py::object function_of(P* predictor) {
 
 template <class T>
 py::object make_predictor(py::object program, py::array parameters,
-                          const std::vector<InputTuple>& given) {
+                          const std::vector<InputTuple>& given, std::shared_ptr<Access> access) {
   auto& held = program.cast<PyProgram<T>&>();
   const Program& p = held.executor().program();
   const auto by_batch = [](Index rows) { return rows == kBatch; };
@@ -185,7 +193,7 @@ py::object make_predictor(py::object program, py::array parameters,
     require(std::get<1>(given[i]) == p.feed_columns[i], "inputs: a feed has other columns");
   const T* weights = to_vector<T>(parameters, p.parameter_size, "parameters");
   SeveralPredictor<T> several{
-      program,       parameters,       &held.executor(),    weights,
+      program,       parameters,       std::move(access),   &held.executor(),  weights,
       Inputs(given), held.most_rows(), p.output_columns[0], py::dtype::of<T>()};
   if (given.size() > 1 || several.inputs.has_indices())
     return function_of(new SeveralPredictor<T>(std::move(several)));
@@ -197,14 +205,15 @@ py::object make_predictor(py::object program, py::array parameters,
 void bind_predict(py::module_& m) {
   m.def(
       "make_predictor",
-      [](py::object program, py::array parameters, const std::vector<InputTuple>& inputs) {
+      [](py::object program, py::array parameters, const std::vector<InputTuple>& inputs,
+         std::shared_ptr<Access> access) {
         if (py::isinstance<PyProgram<float>>(program))
-          return make_predictor<float>(program, parameters, inputs);
+          return make_predictor<float>(program, parameters, inputs, std::move(access));
         if (py::isinstance<PyProgram<double>>(program))
-          return make_predictor<double>(program, parameters, inputs);
+          return make_predictor<double>(program, parameters, inputs, std::move(access));
         throw py::type_error("program: expected a ProgramF32 or ProgramF64");
       },
-      py::arg("program"), py::arg("parameters"), py::arg("inputs"));
+      py::arg("program"), py::arg("parameters"), py::arg("inputs"), py::arg("access").none(false));
 }
 
 }  // namespace fastmlp

@@ -89,9 +89,11 @@ void bind_program_of(py::module_& m, const char* name) {
       .def_property_readonly("flops_per_row",
                              [](PyProgram<T>& p) { return p.executor().program().flops_per_row; })
       .def("run", &PyProgram<T>::run, py::arg("feeds"), py::arg("rows"), py::arg("parameters"),
-           py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true))
+           py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true),
+           py::arg("access") = py::none())
       .def("run_each", &PyProgram<T>::run_each, py::arg("feeds"), py::arg("rows"),
-           py::arg("parameters"), py::arg("outputs"), py::arg("seeds"), py::arg("step"))
+           py::arg("parameters"), py::arg("outputs"), py::arg("seeds"), py::arg("step"),
+           py::arg("access") = py::none())
       .def("train_each", &PyProgram<T>::train_each, py::arg("jobs"))
       .def("job", &PyProgram<T>::job, py::arg("feeds"), py::arg("order").none(true),
            py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("parameters"),

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/access.h"
 #include "bindings/arrays.h"
 #include "bindings/gil.h"
 #include "runtime/executor.h"
@@ -43,7 +44,7 @@ class PyProgram {
   // Returns the first scalar if there is one (the loss), else None.
   py::object run(const std::vector<py::object>& feeds, Index rows, py::array parameters,
                  std::vector<py::array> outputs, std::uint64_t seed, std::uint64_t step,
-                 std::optional<py::array> gradient) {
+                 std::optional<py::array> gradient, Access* access) {
     const Program& p = executor_.program();
     check_rows(rows);
     const std::vector<Feed> in = to_feeds(feeds, rows);
@@ -53,6 +54,8 @@ class PyProgram {
     if (gradient && p.reduced_size < p.parameter_size) fail("this program computes no gradient");
     T* g = gradient ? to_vector<T>(*gradient, p.parameter_size, "gradient") : nullptr;
     {
+      Read read;
+      read.begin_or_throw(access);
       const WithoutGil without;
       executor_.run(in, rows, w, out, seed, step, g, results.data());
     }
@@ -140,7 +143,7 @@ class PyProgram {
   void run_each(const std::vector<py::object>& feeds, Index rows,
                 const std::vector<py::array>& parameters,
                 const std::vector<std::vector<py::array>>& outputs,
-                const std::vector<std::uint64_t>& seeds, std::uint64_t step) {
+                const std::vector<std::uint64_t>& seeds, std::uint64_t step, Access* access) {
     check_rows(rows);
     const std::vector<Feed> in = to_feeds(feeds, rows);
     if (outputs.size() != parameters.size() || seeds.size() != parameters.size())
@@ -154,6 +157,8 @@ class PyProgram {
     }
     bool whole;
     {
+      Read read;
+      read.begin_or_throw(access);
       const WithoutGil without;
       whole = executor_.run_each(in, rows, calls, step, asks_for_signals());
     }

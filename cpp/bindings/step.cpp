@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "bindings/access.h"
 #include "bindings/bindings.h"
 #include "bindings/function.h"
 #include "bindings/program.h"
@@ -34,8 +35,10 @@ class Stepper {
           py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
           double clip_value, const std::vector<BoundTuple>& max_norms,
           const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
-          const std::vector<std::pair<Index, Index>>& assigned, py::object counter)
-      : sources_(std::move(sources)),
+          const std::vector<std::pair<Index, Index>>& assigned, py::object counter,
+          std::shared_ptr<Access> access)
+      : access_(std::move(access)),
+        sources_(std::move(sources)),
         inputs_(std::move(inputs)),
         targets_(std::move(targets)),
         weights_(std::move(weights)),
@@ -72,13 +75,15 @@ class Stepper {
 
   // A new reference, or null with an exception set: the loss, None if it or the parameters became
   // NaN or infinite, or NotImplemented. `alone`: whether the caller has seen to it that no other
-  // thread changes the model meanwhile.
+  // thread changes or reads the model meanwhile.
   PyObject* step(PyObject* X, PyObject* t, PyObject* weights, bool alone) {
-    if (!(alone || kGilHolds) || busy_.exchange(true)) return Py_NewRef(Py_NotImplemented);
+    if (!alone && !is_alone()) return Py_NewRef(Py_NotImplemented);
+    if (busy_.exchange(true)) return Py_NewRef(Py_NotImplemented);
     const Done done{*this};
     const Index number = steps_taken() - first_;
     if (!take(X, t, weights, number)) return Py_NewRef(Py_NotImplemented);
-    if (!is_small() && !alone) return Py_NewRef(Py_NotImplemented);
+    // What lists and dicts do when they are asked may have let others in.
+    if (!alone && !(is_small() && is_alone())) return Py_NewRef(Py_NotImplemented);
     call_.updates.numbers = numbers_ + number * call_.updates.columns;
     if (parts_) call_.updates.parts = parts_ + number;
     call_.first_step = std::uint64_t(first_ + number);
@@ -105,7 +110,9 @@ class Stepper {
     const Index number = steps_taken() - first_;
     if (!take(X, t, weights, number)) return Py_NewRef(Py_NotImplemented);
     // While others run, they find the average.
-    if (parts_ && !(kGilHolds && is_small())) return Py_NewRef(Py_NotImplemented);
+    if (parts_ && !(is_small() && is_alone())) return Py_NewRef(Py_NotImplemented);
+    Read read;
+    if (!read.begin(*access_)) return Py_NewRef(Py_NotImplemented);
     const Program& p = executor_->program();
     const py::array gradient = py::array(py::dtype::of<T>(), p.parameter_size);
     T* const g = reinterpret_cast<T*>(proxy(gradient)->data);
@@ -142,6 +149,11 @@ class Stepper {
       stepper.copy(stepper.call_.updates.average, stepper.call_.parameters);
     }
   };
+
+  // Whether nobody else reads or changes the parameters for as long as the GIL is kept.
+  bool is_alone() const {
+    return kGilHolds && !access_->is_others_turn() && !access_->is_read_by_others();
+  }
 
   Index size() const { return executor_->program().parameter_size; }
   void copy(const T* from, T* to) const { std::copy_n(from, size(), to); }
@@ -245,6 +257,7 @@ class Stepper {
     return checked();
   }
 
+  std::shared_ptr<Access> access_;
   std::vector<py::object> kept_;  // alive
   Executor<T>* executor_ = nullptr;
   TrainingCall<T> call_;
@@ -319,12 +332,13 @@ void bind_step(py::module_& m) {
          py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
          double clip_value, const std::vector<BoundTuple>& max_norms,
          const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
-         const std::vector<std::pair<Index, Index>>& assigned, py::object counter) {
+         const std::vector<std::pair<Index, Index>>& assigned, py::object counter,
+         std::shared_ptr<Access> access) {
         const auto make = [&](auto zero) {
           return functions_of(new Stepper<decltype(zero)>(
               program, feeds, sources, Inputs(inputs), Targets(targets, several),
               Weights(weights, common), parameters, state, groups, step_values, first_step, seed,
-              clip_norm, clip_value, max_norms, outputs, average, assigned, counter));
+              clip_norm, clip_value, max_norms, outputs, average, assigned, counter, access));
         };
         if (py::isinstance<PyProgram<float>>(program)) return make(float{});
         if (py::isinstance<PyProgram<double>>(program)) return make(double{});
@@ -335,7 +349,7 @@ void bind_step(py::module_& m) {
       py::arg("parameters"), py::arg("state"), py::arg("groups"), py::arg("step_values"),
       py::arg("first_step"), py::arg("seed"), py::arg("clip_norm"), py::arg("clip_value"),
       py::arg("max_norms"), py::arg("outputs"), py::arg("average"), py::arg("assigned"),
-      py::arg("counter"));
+      py::arg("counter"), py::arg("access").none(false));
 }
 
 }  // namespace fastmlp

@@ -48,6 +48,7 @@ class _Program:
         seed: int,
         step: int,
         gradient: _Array | None,
+        access: Access | None = None,
     ) -> Any: ...  # the first scalar as a float, or None if the program has none
     def job(
         self,
@@ -82,6 +83,7 @@ class _Program:
         outputs: Sequence[Sequence[_Array]],
         seeds: Sequence[int],
         step: int,
+        access: Access | None = None,
     ) -> None: ...
 
 class _Type(type): ...  # pybind11's
@@ -94,10 +96,36 @@ class JobF64(_Job, metaclass=_Type): ...
 class ProgramF32(_Program, metaclass=_Type): ...
 class ProgramF64(_Program, metaclass=_Type): ...
 
+class Access(metaclass=_Type):  # who reads a vector of weights, and who changes it
+    def __init__(self) -> None: ...
+    @property
+    def reads(self) -> int: ...  # under way
+    @property
+    def refuses_reads(self) -> bool: ...  # of this thread: it is the turn of another
+    def put(self, vector: _Array, parts: Sequence[tuple[int, _Array]]) -> None: ...
+    # Numbers from these places on, once no other thread reads; RuntimeError if one has its turn.
+
+class Reading(metaclass=_Type):  # what is read in this block is of one set of weights
+    def __init__(
+        self, accesses: Sequence[Access], refuse: Callable[[], object] | None = None
+    ) -> None: ...  # refuse: raises what to say of another thread's turn, unless it is over
+    def __enter__(self) -> None: ...
+    def __exit__(self, *args: Any) -> None: ...
+
+class Turn(metaclass=_Type):  # see training/turns.py
+    def __init__(self) -> None: ...
+    @property
+    def live(self) -> bool: ...
+    @live.setter
+    def live(self, arg1: bool, /) -> None: ...
+    def hold(self, access: Access) -> None: ...  # no other thread begins to read any more
+    def wait(self) -> None: ...  # until reads of other threads are over
+
 def make_predictor(
     program: ProgramF32 | ProgramF64,
     parameters: _Array,
     inputs: Sequence[tuple[str, int, Sequence[int] | None]],  # name, columns, their categories
+    access: Access,
 ) -> Callable[..., Any]: ...  # of (X, out), or also (…, training, samples, seed)
 def make_stepper(
     *,
@@ -122,6 +150,7 @@ def make_stepper(
     average: tuple[_Array, _Array, NDArray[np.float64]] | None,  # it, what is trained, parts
     assigned: Sequence[tuple[int, int]],  # parts of the gradient that are none: begin, size
     counter: Any,
+    access: Access,
 ) -> tuple[Callable[[Any, Any, Any, bool], Any], Callable[[Any, Any, Any], Any]]: ...
 def aligned_zeros(size: int, dtype: np.dtype[Any]) -> _Array: ...
 def set_num_threads(n: int) -> None: ...

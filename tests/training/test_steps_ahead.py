@@ -345,6 +345,7 @@ def test_the_core_takes_only_arguments_that_fit():
             average=None,
             assigned=[],
             counter=None,
+            access=_core.Access(),
         )
     trainer = network().trainer()
     trainer.step(X, T)

@@ -122,10 +122,12 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         sample_weight: Any,
         validation: tuple[Any, Any, Any],
         incremental: bool,
+        first: Callable[[], None] = lambda: None,
     ) -> None:
         turn = turns.Turn("partial_fit" if incremental else "fit")
         try:
             turn.take(self)
+            first()
             self._fit_alone(turn, X, y, sample_weight, validation, incremental)
         finally:
             turn.live = False
@@ -250,15 +252,14 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
 
     def _nodes(self, layer: int | None) -> Node:
         """Return the node of the output, or of a hidden layer by its number."""
-        output, by_layer = self.model_.network.forward(training=False)
+        output, by_layer = self._model.network.forward(training=False)
         if layer is None:
             return output
-        names = [dense.name for dense in network.dense_layers(self.model_)]
+        names = [dense.name for dense in network.dense_layers(self._model)]
         return by_layer[str(names[layer])]
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
-        """Return the output, or what a layer puts out, for checked data."""
-        turns.check(self, "predict")
+        """Return the output, or what a layer puts out, for checked data; a part of a read."""
         turns.check(self._model, "predict")
         plan = self._trainer.plans.get(
             ("predict", layer),
@@ -279,6 +280,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
                 self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
             )
 
+    @turns.reads("transform")
     def transform(self, X: Any, layer: int = -1) -> Array:
         """Return what a hidden layer puts out: the features that the network has learnt.
 

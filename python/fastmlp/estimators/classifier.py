@@ -9,19 +9,12 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    type_of_target,
-)
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from fastmlp.estimators.base import BaseMLP, as_before_unless_right, checked_weight, is_stochastic
 from fastmlp.estimators.chosen import LossNames
-from fastmlp.estimators.labels import (
-    LabelledMLP,
-    gives_probabilities,
-    gives_scores,
-    in_numpys_type,
-)
+from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores, in_numpys_type
+from fastmlp.training import turns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -304,6 +297,12 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         MLPClassifier
             The estimator itself.
         """
+        validation = X_val, y_val, sample_weight_val
+        self._fit(X, y, sample_weight, validation, True, lambda: self._know(y, classes))
+        return self
+
+    def _know(self, y: Any, classes: Any) -> None:
+        """Take the classes that the first call of `partial_fit` names."""
         with as_before_unless_right(self, "y", "classes"):
             self._check_targets(y, "y")
             if classes is not None:
@@ -311,9 +310,8 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
             if _check_partial_fit_first_call(self, classes):
                 multilabel = type_of_target(y).startswith("multilabel")
                 self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), True)
-        return self
 
+    @turns.reads("predict")
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row.
 
@@ -330,12 +328,12 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         X = self._checked(X)
         self._check_classes()
         y = self._outputs(X)
-        labels: Array = self._label_binarizer.inverse_transform(
-            y.ravel() if self.n_outputs_ == 1 else y, threshold=self._threshold
-        )
+        y = y.ravel() if self.n_outputs_ == 1 else y
+        labels: Array = self._label_binarizer.inverse_transform(y, threshold=self._threshold)
         return labels
 
     @available_if(gives_scores)  # type: ignore[untyped-decorator]
+    @turns.reads("decision_function")
     def decision_function(self, X: Any) -> Array:
         """Return the outputs that `loss="hinge"` judges.
 
@@ -353,6 +351,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         return scores.ravel() if self.n_outputs_ == 1 else scores
 
     @available_if(gives_probabilities)  # type: ignore[untyped-decorator]
+    @turns.reads("predict_proba")
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
 
@@ -366,8 +365,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        X = self._checked(X)
-        y = self._outputs(X)
+        y = self._outputs(self._checked(X))
         return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
 
     @available_if(gives_probabilities)  # type: ignore[untyped-decorator]

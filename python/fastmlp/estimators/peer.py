@@ -134,27 +134,42 @@ def to_sklearn(model: Any) -> Any:
 
     if isinstance(model, (MLPClassifier, MLPRegressor)):
         check_is_fitted(model)
-        hidden, arrays = _checked(model.model_.network, model.out_activation_, model)
-        peer = _peer(model, _common(model))
-        for name in _RECORDS:
-            if hasattr(model, name):
-                setattr(peer, name, copy.deepcopy(getattr(model, name)))
-    elif isinstance(model, Owner):
-        turns.check(model, "to_sklearn")
-        network: Network = model.network
-        network.outputs.the_only("to_sklearn")
-        output = network.output_activation
-        hidden, arrays = _checked(network, output, model)
-        peer = _peer(model, {})
-        if output == "softmax" and network.output_columns == 2:
-            output, last = "logistic", arrays[-1]
-            arrays[-1] = (last[0][1:] - last[0][:1], last[1][1:] - last[1][:1])
-        _record(peer, output, arrays)
-    else:
-        raise TypeError(
-            "model must be a Model, MLPClassifier or MLPRegressor of fastmlp, got "
-            f"{type(model).__name__}"
-        )
+        with turns.reading("to_sklearn", model, model.model_):
+            return _of_estimator(model)
+    if isinstance(model, Owner):
+        with turns.reading("to_sklearn", model):
+            return _of_model(model)
+    raise TypeError(
+        "model must be a Model, MLPClassifier or MLPRegressor of fastmlp, got "
+        f"{type(model).__name__}"
+    )
+
+
+def _of_estimator(estimator: Any) -> Any:
+    network, output = estimator.model_.network, estimator.out_activation_
+    hidden, arrays = _checked(network, output, estimator)
+    peer = _peer(estimator, _common(estimator))
+    for name in _RECORDS:
+        if hasattr(estimator, name):
+            setattr(peer, name, copy.deepcopy(getattr(estimator, name)))
+    return _with_weights(peer, hidden, arrays)
+
+
+def _of_model(model: Owner) -> Any:
+    network: Network = model.network
+    network.outputs.the_only("to_sklearn")
+    output = network.output_activation
+    hidden, arrays = _checked(network, output, model)
+    peer = _peer(model, {})
+    if output == "softmax" and network.output_columns == 2:
+        output, last = "logistic", arrays[-1]
+        arrays[-1] = (last[0][1:] - last[0][:1], last[1][1:] - last[1][:1])
+    _record(peer, output, arrays)
+    return _with_weights(peer, hidden, arrays)
+
+
+def _with_weights(peer: Any, hidden: str, arrays: list[tuple[Array, Array]]) -> Any:
+    """Let an estimator of scikit-learn have copies of these."""
     sizes = tuple(weights.shape[0] for weights, _ in arrays[:-1])
     peer.set_params(hidden_layer_sizes=sizes, activation=hidden)
     peer.coefs_ = [weights.T.copy() for weights, _ in arrays]

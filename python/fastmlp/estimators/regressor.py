@@ -14,6 +14,7 @@ from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic, nami
 from fastmlp.estimators.chosen import LossNames
 from fastmlp.estimators.numbers import NumberedMLP
 from fastmlp.estimators.objectives import LOSSES
+from fastmlp.training import turns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -331,6 +332,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         check_consistent_length(output, target)
         return self._score_outputs(output, target, sample_weight)
 
+    @turns.reads("predict")
     def predict(self, X: Any) -> Array:
         """Return the predicted numbers of each row.
 

@@ -7,12 +7,14 @@ the weights are used it looks whether they are still those of the model, and mak
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _core
 from fastmlp.data import arrays
 from fastmlp.estimators import network
 from fastmlp.training import turns
@@ -42,6 +44,7 @@ class Weights:
     out_activation_: str
 
     _turn: turns.Turn | None = None
+    _access: _core.Access | None = None  # its own, once it has a model
 
     def _together(self) -> list[Any]:
         return [self]  # its model has its own turns
@@ -75,7 +78,11 @@ class Weights:
         hidden = network.hidden_activations(self.activation, count)
         dropout = network.each_layer(self.dropout, count, "dropout")
         self._model = network.build(units, hidden, self.out_activation_, dropout, weights, dtype)
+        self._access = self._access or _core.Access()
         self._model._turn = self._turn  # a fit that makes it has it
+        if self._turn is not None:
+            self._turn.cover(self)
+            self._turn.cover(self._model)
         self.n_layers_ = len(units)
         self.n_outputs_ = units[-1]
         self._best_flat: Array | None = None
@@ -119,8 +126,14 @@ class Weights:
         TypeError, ValueError
             If the arrays are no weights of layers that follow one another; then nothing changes.
         """
-        if "_shown" in vars(self) and self._as_shown():
+        if self._as_shown():
             return
+        with turns.building:  # one of several threads that predict
+            if not self._as_shown():
+                self._take_weights()
+
+    def _take_weights(self) -> None:
+        """Make the model of `coefs_` and `intercepts_`; its present one is no longer theirs."""
         coefs, intercepts = self._given_weights()
         units = [len(coefs[0]), *(coef.shape[1] for coef in coefs)]
         given = getattr(self, "n_layers_", len(units))
@@ -189,21 +202,22 @@ class Weights:
 
     # Objects.
 
+    @turns.reads("pickling")
     def __getstate__(self) -> dict[str, Any]:
-        turns.check(self, "pickling")
         state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
         # The weights are the model's, unless somebody has put in others; plans are made again.
-        gone = ["_shown", "_trainer", "_turn"]
-        if "_shown" in vars(self) and self._as_shown():
+        gone = ["_shown", "_trainer", "_turn", "_access"]
+        if self._as_shown():
             gone += ["coefs_", "intercepts_"]
         for name in gone:
             state.pop(name, None)
         if "_trainer" in vars(self):
             optimizer = self._trainer.state
-            average = None if optimizer is None else optimizer.average
-            if optimizer is not None and average is not None:
-                optimizer = replace(optimizer, average=None)
-                state["_average_state"] = average.state()
+            if optimizer is not None:  # copies: a pickle is written after they may have changed
+                if optimizer.average is not None:
+                    state["_average_state"] = copy.deepcopy(optimizer.average.state())
+                vectors = [vector.copy() for vector in optimizer.vectors]
+                optimizer = replace(optimizer, vectors=vectors, average=None)
             state["_optimizer_state"] = optimizer
         return state
 
@@ -211,6 +225,7 @@ class Weights:
         super().__setstate__(state)  # type: ignore[misc]
         if "_model" not in vars(self):
             return
+        self._access = _core.Access()
         self._trainer = Trainer(self._model.network, self._model.parameters)
         optimizer: OptimizerState | None = vars(self).pop("_optimizer_state", None)
         averaged = vars(self).pop("_average_state", None)

@@ -120,8 +120,7 @@ _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 class Layer:
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.
 
-    Called twice, it shares its weights between the places, of one model or of several: models over
-    the same layers share these.
+    Called twice, it shares its weights between the places, be they of one model or of several.
 
     Settings (``rate``, ``l2``, ``activation``) may be assigned at any time, with the constructor's
     checks: the next `fit`, `evaluate` or `predict` of the model, its summary and its file follow.
@@ -133,8 +132,7 @@ class Layer:
     parameters as they are and their gradient is not computed. Its weights stay in the penalty of J,
     where they are a constant.
 
-    While a thread fits a model, no other thread can assign attributes of its layers: that is a
-    RuntimeError.
+    While a thread fits a model, assigning to its layers in another thread is a RuntimeError.
 
     Examples
     --------
@@ -372,8 +370,10 @@ class Layer:
         view: Array = self._parameters.view(self._nodes[name])
         return view[0] if name in self._vectors else view
 
-    def _assign(self, name: str, view: Array, values: npt.ArrayLike) -> None:
-        view[...] = arrays.asarray_like(values, view, f"{name} of {self!r}")
+    def _assign(self, values: Mapping[str, npt.ArrayLike]) -> None:
+        views, nodes = {name: self._view(name) for name in values}, self._nodes
+        given = {n: arrays.asarray_like(values[n], v, f"{n} of {self!r}") for n, v in views.items()}
+        self._parameters.assign({nodes[name]: array for name, array in given.items()})
 
 
 def _no_owner() -> None:
@@ -405,7 +405,7 @@ def array_of(name: str, what: str) -> _LayersArray:
         return self._view(name)
 
     def put(self: Layer, values: npt.ArrayLike) -> None:
-        self._assign(name, self._view(name), values)
+        self._assign({name: values})
 
     doc = f"{what}: a writable view; AttributeError before there is a model, or if it has none."
     return _LayersArray(get, put, doc=doc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,10 +11,7 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import MAX_NORM, Array, Layer, ParameterSpec, Setting, Symbol, only_input
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, Symbol, only_input
 
 _SHAPE = "the shape of its tables depends on it, make a new model"
 _DRAWN = "its tables have been drawn, assign weights"
@@ -146,16 +143,12 @@ class Embedding(Layer):
     @weights.setter
     def weights(self, values: Any) -> None:
         if isinstance(self.categories, int):
-            self._assign("weights", self._view("weights"), values)
+            self._assign({"weights": values})
             return
-        views: list[Array] = self.weights
-        if not isinstance(values, Sequence) or len(values) != len(views):
-            raise ValueError(f"weights of {self!r} must be a list of {len(views)} tables")
-        tables: list[npt.NDArray[Any]] = [view.copy() for view in views]
-        for name, table, value in zip(self._names(), tables, values, strict=True):
-            self._assign(name, table, value)
-        for view, table in zip(views, tables, strict=True):
-            view[...] = table
+        count = len(self.weights)
+        if not isinstance(values, Sequence) or len(values) != count:
+            raise ValueError(f"weights of {self!r} must be a list of {count} tables")
+        self._assign(dict(zip(self._names(), values, strict=True)))
 
     def _names(self) -> list[str]:
         if isinstance(self.categories, int):

@@ -122,7 +122,8 @@ class Alike(Sequence[Model]):
     def copy(self) -> Self:
         """Return members with layers and weights of their own."""
         twin = object.__new__(type(self))
-        twin._models, twin._seen = [one.copy() for one in self._models], ()
+        with turns.reading("copy", *self._models):
+            twin._models, twin._seen = [one.copy() for one in self._models], ()
         return twin
 
     __copy__ = copy
@@ -162,15 +163,14 @@ class Alike(Sequence[Model]):
         """
         each = _checks.flag(each, "each")
         models = self._models
-        for one in models:
-            turns.check(one, "predict")
         with ExitStack() as building:
             networks = [building.enter_context(one._network_of(X)) for one in models]
             inputs = examples.network_inputs(networks[0], self.dtype, X, finite=False)
         self._stay_alike()
         plan, nodes = models[0]._inference_plan()
         feeds = dict(zip(networks[0].input_nodes, inputs, strict=True))
-        found = plan.of_members(feeds, [one.parameters.flat for one in models])
+        with turns.reading("predict", *models):
+            found = plan.of_members(feeds, [one.parameters.flat for one in models])
         results = [found[node] for node in nodes]
         if not each:
             results = [
@@ -219,8 +219,6 @@ class Alike(Sequence[Model]):
         from fastmlp.training.scores import Scores
 
         models = self._models
-        for one in models:
-            turns.check(one, "evaluate")
         with ExitStack() as building:
             networks = [building.enter_context(one._network_of(X)) for one in models]
             self.check_alike(networks)
@@ -231,7 +229,8 @@ class Alike(Sequence[Model]):
                 *(len(models), NAMES),
             )
         evaluation = models[0]._own_trainer().evaluation(objective, data[0].target_columns)
-        return [Scores(s) for s in evaluation.each(data, [m.parameters.flat for m in models])]
+        with turns.reading("evaluate", *models):
+            return [Scores(s) for s in evaluation.each(data, [m.parameters.flat for m in models])]
 
 
 def seeds_of(model: Any, k: int | None, seeds: Any) -> list[int]:

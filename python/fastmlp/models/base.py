@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import _checks
+from fastmlp import _checks, _core
 from fastmlp._checks import is_ours
 from fastmlp.history import History
 from fastmlp.models import sharing, states
@@ -80,8 +80,14 @@ class Owner:
         except BaseException:
             network.leave()
             raise
-        if self._turn is not None and self._turn.live:
-            self._rest()
+        if self._turn is not None:
+            self._turn.cover(self)
+
+    @property
+    def _access(self) -> _core.Access | None:
+        """Who reads the vector of parameters; None before there is one."""
+        network = self._network  # once: another thread may be building it
+        return None if network is None else network.parameters.access
 
     def _together(self) -> Sequence[Any]:
         """Return the models that share the vector of parameters, itself included."""
@@ -96,9 +102,6 @@ class Owner:
 
     def _forget_plans(self) -> None:
         """Drop what was compiled of the network as it was."""
-
-    def _rest(self) -> None:
-        """Let every call ask whose turn it is, of all models with the same parameters."""
 
     def _network_for(self, X: Any) -> Network:
         """Return the network, or the one that this data would build."""
@@ -184,6 +187,7 @@ class Owner:
         """How many numbers the model has, frozen ones and statistics included."""
         return self.network.parameter_count
 
+    @turns.reads("get_weights")
     def get_weights(self) -> list[Array]:
         """Return copies of all parameters: of each layer weights (units, inputs), biases (units,).
 
@@ -193,16 +197,20 @@ class Owner:
         >>> [w.shape for w in fm.MLP([4, 8, 3], seed=0).get_weights()]
         [(8, 4), (8,), (3, 8), (3,)]
         """
-        turns.check(self, "get_weights")
         return [view.copy() for view in self.network.views(self.parameters.view).values()]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Copy in all parameters, in the order and shapes of `get_weights`.
 
+        Other threads may predict meanwhile, as those of a server do: each answer is of the old
+        weights or of the new ones.
+
         Raises
         ------
         TypeError, ValueError
             If their number, a shape or a value is wrong; then none has changed.
+        RuntimeError
+            If another thread trains the model meanwhile.
 
         Examples
         --------
@@ -210,13 +218,10 @@ class Owner:
         >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
         >>> other.set_weights(model.get_weights())
         """
-        turn = turns.Turn("set_weights")
-        try:
-            turn.take(self, nested=True)
-            states.set_weights(self.network, self.parameters, weights)
-        finally:
-            turn.live = False
+        turns.check(self, "set_weights")
+        states.set_weights(self.network, self.parameters, weights)
 
+    @turns.reads("copy")
     def copy(self) -> Self:
         """Return a model with the same layers and copies of the weights.
 
@@ -235,15 +240,14 @@ class Owner:
         >>> model.copy().layers[0] is model.layers[0]
         False
         """
-        turns.check(self, "copy")
         twin = object.__new__(type(self))
         twin._restore(self._state().copied())
         return twin
 
     __copy__ = copy
 
+    @turns.reads("copy")
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        turns.check(self, "copy")
         twin = memo[id(self)] = object.__new__(type(self))
         twin._restore(self._state().copied(memo))
         return twin
@@ -280,6 +284,7 @@ class Owner:
         if state.network is not None:
             self._adopt(state.network)
 
+    @turns.reads("save")
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: weights, architecture, `metadata`.
 
@@ -313,7 +318,6 @@ class Owner:
         """
         from fastmlp.models import files
 
-        turns.check(self, "save")
         files.save(self._state(), path)
 
     def export(self, path: str | PathLike[str], **settings: Any) -> Any:
@@ -364,8 +368,8 @@ class Owner:
         """
         from fastmlp.export import formats
 
-        turns.check(self, "export")
-        return formats.export(self, path, **settings)
+        with turns.reading("export", self):
+            return formats.export(self, path, **settings)
 
     def summary(self) -> summaries.Summary:
         """Return the table of the layers; print it, or end a notebook's cell with it.

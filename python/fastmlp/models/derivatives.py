@@ -139,13 +139,13 @@ class Differentiable(Owner):
         array([[ 3., -1.],
                [ 3., -1.]], dtype=float32)
         """
-        turns.check(self, "gradient")
         if output is None or type(output) is int:
             function = self._gradients.get(output)
             if function is not None:
                 result = function(X, out)
                 if result is not NotImplemented:
                     return result
+        turns.check(self, "gradient")
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             rows = len(inputs[0])
@@ -215,7 +215,6 @@ class Differentiable(Owner):
         >>> bool(abs(J.sum(axis=1)).max() < 1e-6)  # probabilities add up to 1 wherever x is
         True
         """
-        turns.check(self, "jacobian")
         function = self._jacobian
         if function is not None and output is None and isinstance(X, np.ndarray) and X.ndim == 2:
             shape = len(X), self.network.outputs.columns[0], X.shape[1]
@@ -230,7 +229,9 @@ class Differentiable(Owner):
             if out is not None:
                 given = [one for one, _ in outputs.values(out, "out")]
             each = zip(outputs.names, given, strict=True)
-            return outputs.arrange([self.jacobian(X, output=k, out=one) for k, one in each])
+            with turns.reading("jacobian", self):
+                return outputs.arrange([self.jacobian(X, output=k, out=one) for k, one in each])
+        turns.check(self, "jacobian")
         with self._network_of(X) as network:
             inputs = examples.network_inputs(network, self.dtype, X, finite=False)
             place, part = _which(network, output)
@@ -239,16 +240,24 @@ class Differentiable(Owner):
             count = network.outputs.columns[place]
             shapes = [(len(inputs[0]), count, columns) for columns in network.input_columns]
             results = _results(network, X, out, shapes, self.dtype)
-        if count > PASSES:
-            self._fill_by_parts(place, inputs, results)
-        else:
-            with turns.building:
-                pullback = self._pullback(place, None)
-                if network.index_limits == (None,) and output is None:
-                    self._jacobian = pullback.single()
-            for feeds, parts in self._blocks(inputs, results):
-                pullback.plan.run(feeds, out=[part.reshape(len(part), -1) for part in parts])
+        with turns.reading("jacobian", self):
+            self._fill(place, inputs, results, whole=output is None)
         return _as_given(network, X, results)
+
+    def _fill(
+        self, place: int, inputs: Sequence[Any], results: Sequence[Array], *, whole: bool
+    ) -> None:
+        """Write the Jacobian of an output; keep its function if it is that of the whole model."""
+        network = self.network
+        if network.outputs.columns[place] > PASSES:
+            self._fill_by_parts(place, inputs, results)
+            return
+        with turns.building:
+            pullback = self._pullback(place, None)
+            if network.index_limits == (None,) and whole:
+                self._jacobian = pullback.single()
+        for feeds, parts in self._blocks(inputs, results):
+            pullback.plan.run(feeds, out=[part.reshape(len(part), -1) for part in parts])
 
     def _pullback(self, place: int, key: int | Node | None) -> Pullback:
         """Return the compiled passes of a column, of weights to feed, or of all columns: None."""

@@ -97,7 +97,8 @@ class Evaluated(Predicting):
                     data = examples.check(network, self.dtype, losses, X, t, sample_weight)
                 else:
                     stream.begin(BatchCheck(network, self.dtype, losses))
-            return Scores(self._own_trainer().evaluate(objective, stream or data))
+            with turns.reading("evaluate", self):
+                return Scores(self._own_trainer().evaluate(objective, stream or data))
 
     def _own_trainer(self) -> Trainer:
         """Return what trains and evaluates the model, made when first needed."""

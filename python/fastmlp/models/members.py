@@ -242,7 +242,7 @@ shuffle, verbose
         try:
             for one in models:
                 turn.take(one)
-            course = self._begin(X, t, how)
+            course = self._begin(turn, X, t, how)
             if course.trainings[0].compiled_anew and (silence := signal.message(models[0].network)):
                 warn(silence, signal.NoSignalWarning)
             try:
@@ -253,15 +253,13 @@ shuffle, verbose
                 raise
         finally:
             turn.live = False
-            for one in models:
-                one._wake()
         for i, training in enumerate(course.trainings):
             if training.non_finite:
                 text = f"member {i}: {training.history.stopped}; its training stopped with the last"
                 hint = "a smaller learning rate or scaled inputs may help"
                 warn(f"{text} finite weights kept: {hint}", NonFiniteLossWarning)
 
-    def _begin(self, X: Any, t: Any, how: dict[str, Any]) -> Course:
+    def _begin(self, turn: turns.Turn, X: Any, t: Any, how: dict[str, Any]) -> Course:
         """Check what `fit` was asked and return its course; the models' turns are taken."""
         from fastmlp.networks import objectives
         from fastmlp.training.members import Course, MembersRequest
@@ -271,9 +269,6 @@ shuffle, verbose
                 raise _checks.no_argument("course", name, ["X", "t", *_DEFAULTS], OF_FIT)
         how = _DEFAULTS | how
         models = self._models
-        with turns.building:
-            for one in models:
-                one._rest()
         seeds = how.pop("seeds")
         if seeds is not None and len(seeds) != len(models):
             raise ValueError(
@@ -294,6 +289,7 @@ shuffle, verbose
             )
             if models[0]._network is None:  # raises what the loss cannot take
                 request.requests[0].graph(networks[0])
+        turn.wait()  # for reads of models that were built before, of the same layers
         course = Course(request, [one._own_trainer() for one in models], models)
         for one, training in zip(models, course.trainings, strict=True):
             one.history = training.history
@@ -322,11 +318,10 @@ shuffle, verbose
         """
         from fastmlp.models import files
 
-        for one in self._models:
-            turns.check(one, "save")
-        if self._models[0]._network is not None:
-            self._stay_alike()
-        files.save_members([one._state() for one in self._models], path)
+        with turns.reading("save", *self._models):
+            if self._models[0]._network is not None:
+                self._stay_alike()
+            files.save_members([one._state() for one in self._models], path)
 
     def export(self, path: str | PathLike[str], **settings: Any) -> Any:
         """Write the mean of the members, what `predict` computes, for other programs.
@@ -347,11 +342,10 @@ shuffle, verbose
         from fastmlp.export import formats
 
         formats.check_graph(path, "the mean of members")
-        return formats.export(self, path, **settings)
+        with turns.reading("export", *self._models):
+            return formats.export(self, path, **settings)
 
     def _export_nodes(self) -> ExportedNodes:
-        for one in self._models:
-            turns.check(one, "export")
         networks = [one.network for one in self._models]
         self.check_alike(networks)
         return mean_of(networks, self.dtype, repr(self).strip("<>"))

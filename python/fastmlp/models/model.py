@@ -274,7 +274,8 @@ class Model(Evaluated, Solvable):
         While a model is fitted it belongs to the thread that does it. Callbacks run there and may
         predict, evaluate, save and set weights, only not `fit`; whatever another thread asks of
         the model is a RuntimeError, since the weights change meanwhile: let one thread wait for the
-        other, or give each a `copy`. Different models may be fitted at once.
+        other, or give each a `copy`. What other threads have begun before, as a long `predict`, is
+        waited for. Different models may be fitted at once.
 
         Examples
         --------
@@ -293,8 +294,6 @@ class Model(Evaluated, Solvable):
         turn, readers = turns.Turn("fit"), ExitStack()
         try:
             turn.take(self)
-            with turns.building:
-                self._rest()
             data = readers.enter_context(streams.reading(X, t, steps_per_epoch))
             held_out = readers.enter_context(streams.reading_validation(validation_data))
             stream = data if isinstance(data, streams.Reader) else None
@@ -316,6 +315,7 @@ class Model(Evaluated, Solvable):
                 )
                 if self._network is None:  # raises what the loss cannot take
                     request.graph(network)
+            turn.wait()  # for reads of models that were built before, of the same layers
             training = self._own_trainer().begin(request, self)
             self.history = history = training.history
             self._objective = objective
@@ -326,7 +326,6 @@ class Model(Evaluated, Solvable):
             training.end()
         finally:
             turn.live = False
-            self._wake()
             readers.close()
         if training.non_finite:
             text = f"{history.stopped}; training stopped with the last finite weights kept"

@@ -67,19 +67,8 @@ class Predicting(Differentiable):
         self._random: tuple[planner.Plan, tuple[Node, ...]] | None = None
         # Of what each layer puts out, with the nodes by the names of the layers.
         self._layerwise: tuple[planner.Plan, dict[str, Node]] | None = None
-        # Of arrays that the core reads in place; the other is asked, and rests while a fit is on.
-        self._predictor: Callable[..., Any] = not_planned
+        # Of arrays that the core reads in place.
         self._predict: Callable[..., Any] = not_planned
-
-    def _rest(self) -> None:
-        for model in self._together():
-            model._predict = not_planned
-
-    def _wake(self) -> None:
-        """Undo `_rest`, but where another call has its turn."""
-        for model in self._together():
-            if model._turn is None or not model._turn.live:
-                model._predict = model._predictor
 
     def predict(
         self,
@@ -237,9 +226,7 @@ class Predicting(Differentiable):
             with turns.building:
                 inference = plan, nodes = self._planned(training=False)
                 one = self.network.outputs.form == ONE
-                self._predictor = self._function(plan) if one else self._few_rows(nodes)
-                if self._turn is None or not self._turn.live:
-                    self._predict = self._predictor
+                self._predict = self._function(plan) if one else self._few_rows(nodes)
                 self._inference = inference
         return inference
 

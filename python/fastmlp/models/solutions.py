@@ -69,6 +69,7 @@ class Solvable(Predicting):
                 loss = losses.get("squared_error")
                 targets = examples.targets(t, loss, layer.units, np.float64)
                 arrays.same_rows(targets, "t", len(inputs[0]), "X")
+            turn.wait()  # if it was built just now
             names = (str(node.name) for node in network.input_nodes)
             by_name = dict(zip(names, inputs, strict=True))
             features = by_name[source] if source in by_name else self.activations(X)[source]

@@ -97,19 +97,20 @@ def set_weights(network: Network, parameters: Parameters, weights: Sequence[Arra
     """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}")
-    targets = network.views(parameters.view)
-    if len(weights) != len(targets):
+    names = network.parameter_names
+    if len(weights) != len(names):
         raise ValueError(
-            f"weights must hold {len(targets)} arrays ({', '.join(targets)}), got {len(weights)}"
+            f"weights must hold {len(names)} arrays ({', '.join(names)}), got {len(weights)}"
         )
-    write(targets, dict(zip(targets, weights, strict=True)), "weights")
+    write(network, parameters, dict(zip(names, weights, strict=True)), "weights")
 
 
-def write(targets: Mapping[str, Array], values: Mapping[str, ArrayLike], what: str) -> None:
-    """Copy values into views of the same names if all of them fit."""
-    checked = {
-        name: arrays.asarray_like(values[name], view, f"{what}: {name}")
-        for name, view in targets.items()
-    }
-    for name, view in targets.items():
-        view[...] = checked[name]
+def write(
+    network: Network, parameters: Parameters, values: Mapping[str, ArrayLike], what: str
+) -> None:
+    """Copy in the values of all parameters by their names, in one go, if all of them fit."""
+    targets = network.views(parameters.view)
+    checked = [
+        arrays.asarray_like(values[name], view, f"{what}: {name}") for name, view in targets.items()
+    ]
+    parameters.assign(dict(zip(network.parameter_nodes, checked, strict=True)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _core
 from fastmlp.networks.structure import Structure, replay, symbols
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Portable:
     _structure: Structure
     inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
+    parameters: Any
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
         """Return the present values of the parameters by name."""
@@ -99,7 +101,7 @@ class Portable:
             if id(layer) not in memo:
                 memo[id(layer)] = layer.copy()
         layers = tuple(memo[id(layer)] for layer in self.layers)
-        made: Self = _unpickled(*self._parts(layers))
+        made: Self = _unpickled(*self._parts(layers, self.values()))
         return made
 
     def difference(self, other: Portable) -> str:
@@ -133,19 +135,28 @@ class Portable:
         return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, self._parts(self.layers)
+        return _unpickled, self._parts(self.layers, self._kept())
 
-    def _parts(self, layers: tuple[Layer, ...]) -> tuple[Any, ...]:
+    def _kept(self) -> dict[str, npt.NDArray[Any]]:
+        """Return copies of the values for a pickle, which is written after they may have changed.
+
+        All are of one set of weights: other threads wait to change them.
+        """
+        accesses = [] if self.parameters is None else [self.parameters.access]
+        with _core.Reading(accesses):
+            return {name: value.copy() for name, value in self.values().items()}
+
+    def _parts(self, layers: tuple[Layer, ...], weights: Weights) -> tuple[Any, ...]:
         """Return the arguments of `_unpickled` for these in the place of its layers."""
         structure = self._structure
         joined = structure.steps(), structure.outputs.described()
-        return type(self), self.inputs, layers, *joined, self.values()
+        return type(self), self.inputs, layers, *joined, weights
 
     # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
     # is what a file holds of it: JSON values and arrays, no code.
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"config": self.config(), "weights": self.values()}
+        return {"config": self.config(), "weights": self._kept()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(*symbols(state["config"]), weights=state["weights"])  # type: ignore[misc]

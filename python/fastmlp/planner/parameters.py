@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _GRAIN = _core.format.grain  # elements: every matrix begins on a cache line of float32
 
-_ONCE = ("nodes", "dtype", "offsets", "size", "roles", "flat")  # what they are made with
+_ONCE = ("nodes", "dtype", "offsets", "size", "roles", "flat", "access")  # what they are made with
 
 # The owner of each parameter node's value. Weak both ways: parameters know their nodes.
 _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
@@ -101,6 +101,8 @@ class Parameters:
         Where each begins: another dict when `absorb` has changed the layout.
     roles : dict of Node to str
         The role of each.
+    access : Access
+        Who reads the values and who changes them; a change by `assign` is one for all reads.
     pinned : str
         Why others hold views of `flat`, which therefore has to stay; empty if it may move.
 
@@ -146,6 +148,7 @@ class Parameters:
             node: _checks.choice(roles.get(node, "weight"), "role", ROLES) for node in self.nodes
         }
         self.flat = self.new_vector()
+        self.access = _core.Access()
         self.pinned = ""
         self._users: list[ref[Any]] = []
         for node in self.nodes:
@@ -176,7 +179,21 @@ class Parameters:
         given = arrays.array(values, "flat")
         if given.shape != self.flat.shape:
             raise ValueError(f"flat must have shape {self.flat.shape}, got {given.shape}")
-        self.flat[:] = given
+        self.access.put(self.flat, [(0, np.ascontiguousarray(given, self.dtype))])
+
+    def assign(self, values: Mapping[Node, Array]) -> None:
+        """Copy in the values of some parameters in one go.
+
+        What other threads compute meanwhile is waited for: it is of the old ones or the new ones.
+        RuntimeError if it is another thread's turn to change them.
+        """
+        parts = []
+        for node, value in values.items():
+            matrix = value.reshape(-1, node.shape[1])
+            stored = matrix if node.attrs.get("by_rows") else matrix.T
+            lying = np.ascontiguousarray(stored, self.dtype).reshape(-1)
+            parts.append((self.offsets[node], lying))
+        self.access.put(self.flat, parts)
 
     def new_vector(self) -> Array:
         """Return zeros in the same layout."""

@@ -91,8 +91,15 @@ class Plan:
 
     def _follow(self) -> None:
         """Copy the present values of parameters that belong to others."""
-        for node in self._followed:
-            self.parameters.view(node)[...] = node.value
+        if not self._followed:
+            return
+        owners = {owner for node in self._followed if (owner := owner_of([node])) is not None}
+        with _core.Reading([owner.access for owner in owners]):
+            present = {node: node.value for node in self._followed if node.value is not None}
+            view = self.parameters.view
+            new = {v: x for v, x in present.items() if not np.array_equal(view(v), x)}
+            if new:
+                self.parameters.assign(new)
 
     def _program(self, fed: tuple[Node, ...]) -> tuple[Array, Any]:
         """Return the program for these fed nodes, and the vector whose layout it knows."""
@@ -156,7 +163,8 @@ class Plan:
             _check_apart(out, arrays, flat)
         self._follow()
         written = self._side_by_side(results, count)
-        program.run(arrays, count, flat, written, seed % WORD, step % WORD, None)
+        access = self.parameters.access
+        program.run(arrays, count, flat, written, seed % WORD, step % WORD, None, access)
         return results
 
     def run_each(
@@ -193,7 +201,8 @@ class Plan:
         k = len(seeds)
         written = [self._side_by_side([given[i] for given in out], count) for i in range(k)]
         keys = [seed % WORD for seed in seeds]
-        program.run_each(arrays, count, [flat] * k, written, keys, step % WORD)
+        access = self.parameters.access
+        program.run_each(arrays, count, [flat] * k, written, keys, step % WORD, access)
 
     def of_members(
         self, feeds: Mapping[Node, ArrayLike | CompressedRows], vectors: Sequence[Array]
@@ -208,7 +217,8 @@ class Plan:
         feeds
             As for `run`.
         vectors : sequence of array
-            In the layout of the plan's parameters, in the place of these.
+            In the layout of the plan's parameters, in the place of these. The caller sees to it
+            that no other thread changes them.
 
         Returns
         -------
@@ -273,7 +283,7 @@ class Plan:
         flat, program = self._program(used)
         limits = categories or (None,) * len(used)
         said = [(str(v.name), v.shape[1], limit) for v, limit in zip(used, limits, strict=True)]
-        function = _core.make_predictor(program, flat, said)
+        function = _core.make_predictor(program, flat, said, self.parameters.access)
         if not self._followed:
             return function
 

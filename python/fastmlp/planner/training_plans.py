@@ -360,6 +360,7 @@ class TrainingPlan:
             average=average,
             assigned=[self.parameters.place(node) for node in self._assigned],
             counter=counter,
+            access=self.parameters.access,
         )
         return Stepper(*functions)
 
@@ -386,14 +387,14 @@ class TrainingPlan:
         """
         arrays, rows = self._arrays(feeds)
         arrays += values_of(self._scheduled, step, 1, self.parameters.dtype, starts)
-        seed, step = seed % WORD, step % WORD
+        seed, step, access = seed % WORD, step % WORD, self.parameters.access
         means, outputs = self._directions.arrays(self.new_state())
         arrays += means
         assigned = [self.parameters.place(node) for node in self._assigned]
 
         def loss_and_gradient() -> tuple[float, Array]:
             flat = self.parameters.new_vector()
-            loss = self._program.run(arrays, rows, self._flat, outputs, seed, step, flat)
+            loss = self._program.run(arrays, rows, self._flat, outputs, seed, step, flat, access)
             for begin, size in assigned:  # what stands there is its new value
                 flat[begin : begin + size] = 0
             return loss, flat

@@ -160,7 +160,6 @@ class StepTrainer(Trainer):
         """
         ahead = self._ahead
         if ahead is not None and self._holds(ahead):
-            turns.check(self._model, "step")
             loss = ahead.step(X, t, sample_weight, False)
             if loss is NotImplemented:
                 loss = self._step_in_turn(X, t, sample_weight, ahead)
@@ -267,12 +266,12 @@ class StepTrainer(Trainer):
         >>> trainer.loss_and_gradient(X, t)[0] < loss
         True
         """
-        turns.check(self._model, "loss_and_gradient")
         ahead = self._ahead
         if ahead is not None and self._holds(ahead):
             found = ahead.loss_and_gradient(X, t, sample_weight)
             if found is not NotImplemented:
                 return found  # type: ignore[no-any-return]
+        turns.check(self._model, "loss_and_gradient")
         data = self._examples(X, t, sample_weight)
         evaluate = self._loss_function(data)
         state = self._present_state()
@@ -280,11 +279,14 @@ class StepTrainer(Trainer):
         if average is None:
             found = evaluate()
         else:
+            turn = turns.Turn("loss_and_gradient")
             try:
+                turn.take(self._model, nested=True)  # the weights are not the average meanwhile
                 average.begin(self.steps, self.untouched())
                 found = evaluate()
             finally:
                 average.end()
+                turn.live = False
         if state is None or state.optimizer is self.optimizer:  # else the next step decides
             self._look_ahead(self.compiled(self._objective, self.optimizer, data), data)
         return found

@@ -1,13 +1,27 @@
 """Whose turn it is: a model that one thread fits is that thread's until the fit is over.
 
-Nothing waits here, so nothing can deadlock: a call out of turn gets a RuntimeError. The one
-exception is the first use of a model that is not built yet: one thread builds it, the others wait.
+There are two sides. A *read* (`predict`, `evaluate`, `save`, a copy) computes with one set of
+weights; a *change* (`fit`, a step, `set_weights`) makes another one.
 
-Other threads are refused by the calls of a model and by assignments to its attributes, to those of
-its layers and to those of an estimator; models that share layers have their turns together. The
-arrays themselves (`parameters.flat`, `weights` of a layer, `coefs_[0]`) are plain NumPy arrays:
-what another thread writes there during a fit is trained on, and which step sees it is chance.
-Likewise what it reads there may be of two steps.
+- A call that changes weights step by step takes its `Turn`. From then on reads and changes of other
+  threads are refused: they get a RuntimeError. It then waits for the reads under way and begins.
+- `set_weights`, and what is assigned to a layer, is a copy in one go: it waits for the reads under
+  way, refuses nobody, and every answer is of the old weights or of the new ones. Reads that would
+  begin while it waits let it go first, a second at most.
+
+Reads wait for no turn, and a turn is waited for by nobody; a copy waits for reads and reads only
+for a second; nobody waits for what his own thread does. So nothing can deadlock, but where a read
+waits for a thread that waits for that read, as a stream does that is evaluated and fed by a fit of
+the same model; Ctrl-C ends that. The first use of a model that is not built yet is one thread's,
+for which the others wait.
+
+Reads are counted by the core (`bindings/access.h`) where it gives the GIL away, and by `reading`
+where many lines of Python make one answer. Models that share layers have their turns together, and
+an estimator has turns of its own besides those of its model. Refused are also assignments to
+attributes of a model, of its layers and of an estimator. The arrays themselves (`parameters.flat`,
+`weights` of a layer, `coefs_[0]`) are plain NumPy arrays: what another thread writes there during a
+fit is trained on, and which step or which prediction sees it is chance. Likewise what it reads
+there may be of two steps.
 """
 
 from __future__ import annotations
@@ -15,10 +29,17 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+
+from fastmlp import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound="Held")
 
 
 class Held(Protocol):
@@ -26,11 +47,15 @@ class Held(Protocol):
 
     _turn: Turn | None  # the last one, which may be over
 
+    @property
+    def _access(self) -> _core.Access | None:
+        """Who reads it: what all have in common that share weights with it; None if not built."""
+
     def _together(self) -> Sequence[Held]:
         """Return it and all that share weights with it: they have their turns together."""
 
 
-class Turn:
+class Turn(_core.Turn):
     """The right of one call to change a model, from `take` until `live` is False again.
 
     Ends by an assignment, which no signal comes between: ``finally: turn.live = False``.
@@ -54,18 +79,17 @@ class Turn:
     fit was called inside fit of the same model, by a callback
     """
 
-    __slots__ = ("live", "process", "thread", "what")
-
     def __init__(self, what: str) -> None:
+        super().__init__()
         self.what = what
         self.thread = threading.get_ident()
         self.process = os.getpid()
-        self.live = False
 
     def take(self, model: Held, *, nested: bool = False) -> None:
-        """Begin; RuntimeError if another call has its turn, of this thread or another.
+        """Begin when the reads under way are over; nobody begins to read meanwhile.
 
-        With `nested` a callback may do it: it is this thread's turn already.
+        RuntimeError if another call has its turn, of this thread or another. With `nested` a
+        callback may do it: it is this thread's turn already.
         """
         with _guard:
             holder = _holder(model)
@@ -73,7 +97,10 @@ class Turn:
                 self.live = True
                 for one in model._together():
                     one._turn = self
-                return
+                self.cover(model)
+        if holder is None:
+            self.wait()  # with no lock: reads may need them
+            return
         if holder.thread == self.thread:
             if nested:
                 return
@@ -83,9 +110,56 @@ class Turn:
             )
         raise RuntimeError(_in_use(self.what, holder))
 
+    def cover(self, model: Held) -> None:
+        """Keep others from reads of a model, now that it is built, if the turn is not over.
+
+        Whoever goes on to change it has to `wait` then.
+        """
+        if model._access is not None:
+            self.hold(model._access)
+
+
+def reading(what: str, *models: Held) -> _core.Reading:
+    """Return a block that reads models: other threads wait to change them until it ends.
+
+    Beginning it raises RuntimeError if it is the turn of another thread. A call that runs one
+    program of the core needs none, it is counted there.
+
+    Examples
+    --------
+    >>> import fastmlp as fm
+    >>> model = fm.MLP([2, 1], seed=0)
+    >>> with reading("get_weights", model):
+    ...     model._access.reads
+    1
+    """
+
+    def refuse() -> None:
+        for model in models:
+            check(model, what)
+
+    refuse()  # for models that are not built
+    return _core.Reading([m._access for m in models if m._access is not None], refuse)
+
+
+def reads(what: str) -> Callable[[Callable[Concatenate[M, P], R]], Callable[Concatenate[M, P], R]]:
+    """Let a function, whose first argument is a model, be a read of it."""
+
+    def decorated(function: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+        @wraps(function)
+        def read(model: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with reading(what, model):
+                return function(model, *args, **kwargs)
+
+        return read
+
+    return decorated
+
 
 def check(model: Held, what: str) -> None:
     """Raise RuntimeError if it is the turn of another thread; callbacks are of the same thread.
+
+    What is asked within a read that is under way is a part of it, for which the turn waits.
 
     Examples
     --------
@@ -96,7 +170,10 @@ def check(model: Held, what: str) -> None:
         return
     with _guard:
         holder = _holder(model)
-    if holder is not None and holder.thread != threading.get_ident():
+    if holder is None or holder.thread == threading.get_ident():
+        return
+    access = model._access
+    if access is None or access.refuses_reads:
         raise RuntimeError(_in_use(what, holder))
 
 

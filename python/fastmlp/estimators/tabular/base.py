@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -35,6 +36,23 @@ if TYPE_CHECKING:
     from fastmlp.data.frames import Table
 
     Array = NDArray[Any]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_one_fit(
+    method: Callable[Concatenate[Any, P], R],
+) -> Callable[Concatenate[Any, P], R]:
+    """Let a method answer by the fit that there is now, whatever another thread fits meanwhile."""
+
+    @wraps(method)
+    def asked(estimator: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        present = object.__new__(type(estimator))
+        present.__dict__ = vars(estimator).copy()
+        return method(present, *args, **kwargs)
+
+    return asked
 
 
 class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
@@ -176,9 +194,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     def _adopt(self, found: dict[str, Any]) -> None:
         """Take attributes in the place of those of an earlier fit."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)  # such as the names of columns, if the new table has none
-        self.__dict__.update(found)
+        # Some of them may have no successor, such as the names of columns.
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = kept | found  # at once: other threads may be predicting
 
     def _rows(self, X: Any, y: Any, weight: Any, suffix: str) -> tables.Rows:
         owner = type(self).__name__

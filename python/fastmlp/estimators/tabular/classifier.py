@@ -19,7 +19,7 @@ from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
-from fastmlp.estimators.tabular.base import BaseTabular
+from fastmlp.estimators.tabular.base import BaseTabular, of_one_fit
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.recipe import METRICS
 
@@ -245,6 +245,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     def _nothing(self, found: Mapping[str, Any]) -> str:
         return "the shares of the classes" if self.metric != "accuracy" else "the largest class"
 
+    @of_one_fit
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
 
@@ -277,6 +278,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             logarithms: Array = np.log(self.predict_proba(X))
         return logarithms
 
+    @of_one_fit
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row.
 

@@ -238,7 +238,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
             views = model.network.views(model.parameters.view)
             if set(views) != set(own):
                 raise ValueError(f"network {prefix[:-1]} must have {', '.join(views)}")
-            write(views, own, f"network {prefix[:-1]}")
+            write(model.network, model.parameters, own, f"network {prefix[:-1]}")
             models[d].append(model)
     unknown = set(arrays) - taken
     if unknown:

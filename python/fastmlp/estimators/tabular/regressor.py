@@ -18,7 +18,7 @@ from fastmlp.data import frames
 from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.tabular import tables
-from fastmlp.estimators.tabular.base import BaseTabular
+from fastmlp.estimators.tabular.base import BaseTabular, of_one_fit
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
 from fastmlp.estimators.tabular.intervals import Conformal
@@ -274,6 +274,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         by_target = y.reshape(len(y), targets, -1)
         return by_target[:, :, 0], by_target[:, :, -1]
 
+    @of_one_fit
     def predict(self, X: Any) -> Array:
         """Return the number predicted for each row.
 
@@ -294,6 +295,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         count = len(self._fitted.recipe.quantiles)
         return y.reshape(len(y), *axes, *((count,) if count > 1 else ()))
 
+    @of_one_fit
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Return for each row an interval that holds the truth with a probability.
 
@@ -350,6 +352,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         )
         return found[:, 0] if self._target.one else found
 
+    @of_one_fit
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return how well the predictions fit: R², or D² of several quantiles.
 

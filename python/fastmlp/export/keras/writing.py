@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 VERSION: Final = "3.9.0"
 
 
+@turns.reads("export")
 def export(model: Any, path: str | PathLike[str]) -> None:
     """Write a model as a file of Keras, see `Model.export`."""
-    turns.check(model, "export")
     network: Network = model.network
     files.check_place(path)
     files.write(path, [archive(network, str(model.dtype))])

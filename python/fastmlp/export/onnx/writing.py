@@ -49,7 +49,11 @@ def written(model: Any) -> onnx.ModelProto:
     """
     if hasattr(model, "_export_nodes"):
         return _of_nodes(model._export_nodes())
-    turns.check(model, "export")
+    return _of_model(model)
+
+
+@turns.reads("export")
+def _of_model(model: Any) -> onnx.ModelProto:
     network: Network = model.network
     names = [str(node.name) for node in network.input_nodes]
     b = Builder(model.dtype, names)

@@ -85,7 +85,11 @@ def prepared(model: Any) -> Prepared:
             notes=nodes.notes,
             feeds=nodes.feeds,
         )
-    turns.check(model, "export")
+    return _of_model(model)
+
+
+@turns.reads("export")
+def _of_model(model: Any) -> Prepared:
     network: Network = model.network
     passed = network.forward_pass()
     names = {node: name for name, node in passed.by_layer.items()}

@@ -55,9 +55,9 @@ _SET: Final[dict[str, Callable[..., nn.Module]]] = {
 _EMPTY: Final = nn.Sequential()
 
 
+@turns.reads("to_torch")
 def to_torch(model: Any) -> nn.Module:
     """Return the module, see `fastmlp.to_torch`."""
-    turns.check(model, "to_torch")
     network: Network = model.network
     return _Writing(network, model.dtype).module()
 
