@@ -50,12 +50,12 @@ py::object new_matrix(const py::dtype& dtype, Index rows, Index columns) {
 template <class T>
 struct SeveralPredictor {
   py::object program, parameters;  // kept alive
-  std::shared_ptr<Access> access;
   Executor<T>* executor;
   const T* weights;
   Inputs inputs;
   Index most_rows, output_columns;
   py::dtype dtype;
+  std::shared_ptr<Access> access;
 
   // A new reference, or null with an exception set.
   PyObject* call(PyObject* X, PyObject* out) const {
@@ -80,14 +80,18 @@ struct SeveralPredictor {
     return result.release().ptr();
   }
 
-  // work() with weights that no other thread changes; false if it is the turn of one.
+  // Whether there is so little work for these rows that the GIL is kept, and no other thread
+  // changes the weights: then none comes between.
+  bool is_undisturbed(Index rows) const {
+    return kGilHolds && is_small(rows) && !access->refuses_reads();
+  }
+
+  // work() while others wait to change the weights; false if it is the turn of one.
   template <class F>
-  bool undisturbed(Index rows, F work) const {
-    const bool small = executor->program().flops_per_row * double(rows) < kReleaseFlops;
-    if (small && kGilHolds) return !access->refuses_reads() && work();
+  bool in_a_read(Index rows, F work) const {
     Read read;
     if (!read.begin(*access)) return false;
-    if (small) return work();
+    if (is_small(rows)) return work();
     const WithoutGil without;
     return work();
   }
@@ -105,7 +109,12 @@ struct SeveralPredictor {
  private:
   // False if the values are for the caller to judge.
   bool run(Given<T>& given, T* out) const {
-    return undisturbed(given.rows, [&] { return check_and_run(given, out); });
+    if (is_undisturbed(given.rows)) return check_and_run(given, out);
+    return in_a_read(given.rows, [&] { return check_and_run(given, out); });
+  }
+
+  bool is_small(Index rows) const {
+    return executor->program().flops_per_row * double(rows) < kReleaseFlops;
   }
 
   bool check_and_run(Given<T>& given, T* out) const {
@@ -144,7 +153,8 @@ struct Predictor {
  private:
   // False if it has to be converted and is not finite then: that is for the caller to judge.
   bool run(const Feed& feed, T* out) const {
-    return others.undisturbed(feed.rows, [&] { return convert_and_run(feed, out); });
+    if (others.is_undisturbed(feed.rows)) return convert_and_run(feed, out);
+    return others.in_a_read(feed.rows, [&] { return convert_and_run(feed, out); });
   }
 
   bool convert_and_run(const Feed& feed, T* out) const {
@@ -193,8 +203,8 @@ py::object make_predictor(py::object program, py::array parameters,
     require(std::get<1>(given[i]) == p.feed_columns[i], "inputs: a feed has other columns");
   const T* weights = to_vector<T>(parameters, p.parameter_size, "parameters");
   SeveralPredictor<T> several{
-      program,       parameters,       std::move(access),   &held.executor(),  weights,
-      Inputs(given), held.most_rows(), p.output_columns[0], py::dtype::of<T>()};
+      program,          parameters,          &held.executor(),   weights,          Inputs(given),
+      held.most_rows(), p.output_columns[0], py::dtype::of<T>(), std::move(access)};
   if (given.size() > 1 || several.inputs.has_indices())
     return function_of(new SeveralPredictor<T>(std::move(several)));
   return function_of(new Predictor<T>{std::move(several), p.feed_columns[0]});
