@@ -22,8 +22,10 @@ namespace {
 // In place of a thread: one copies, which takes it no longer than the copy takes.
 constexpr std::uint32_t kCopying = ~std::uint32_t(0);
 // Reads that would begin let one go first who waits to copy: else, of threads that read all the
-// time, one would always be at it. But not longer than this, as reads under way may wait for them.
-constexpr Nanoseconds kMostPatience = std::chrono::seconds(1);
+// time, one would always be at it. They do so for a tenth of the time that it waits, at first and
+// again and again, as a read under way may be long, or wait for one of them.
+constexpr Nanoseconds kPatience = std::chrono::seconds(1);
+constexpr Nanoseconds kPatienceEvery = std::chrono::seconds(10);
 // How often who waits looks whether it may go on, at first and later, and at signals.
 constexpr Nanoseconds kFirstNap = std::chrono::microseconds(20);
 constexpr Nanoseconds kLongestNap = std::chrono::milliseconds(1);
@@ -157,22 +159,25 @@ void Access::add(std::atomic<Stamped>& number, int change) {
   }
 }
 
-void Access::wait_for_readers() const {
-  auto& waiting = const_cast<Access*>(this)->waiting_;
+void Access::wait_for_readers() {
   struct Waiting {
-    std::atomic<Stamped>& number;
+    Access& access;
     const Stamped one = stamped(1);
-    explicit Waiting(std::atomic<Stamped>& n) : number(n) { add(number, 1); }
-    ~Waiting() {
-      if (one == stamped(1)) add(number, -1);
+    explicit Waiting(Access& a) : access(a) {
+      if (here(access.waiting_.load()) == 0) access.since_.store(Clock::now());
+      add(access.waiting_, 1);
     }
-  } const one(waiting);
+    ~Waiting() {
+      if (one == stamped(1)) add(access.waiting_, -1);
+    }
+  } const one(*this);
   wait_until([this] { return !is_read_by_others(); });
 }
 
 void Access::let_go_first() const {
   if (here(waiting_.load()) == 0 || !reading.empty()) return;
-  wait_until([this] { return here(waiting_.load()) == 0; }, kMostPatience);
+  const Nanoseconds left = kPatience - (Clock::now() - since_.load()) % kPatienceEvery;
+  if (left.count() > 0) wait_until([this] { return here(waiting_.load()) == 0; }, left);
 }
 
 Read::Read(Read&& other) noexcept

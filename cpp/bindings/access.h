@@ -68,12 +68,13 @@ class Access {
   // Whether it is this thread's now, from `turn` before. Not while another copies.
   bool take(Stamped* turn);
   static void add(std::atomic<Stamped>& number, int change);
-  void wait_for_readers() const;
+  void wait_for_readers();
   void let_go_first() const;
 
   std::atomic<Stamped> turn_{0};     // which thread has it; kCopying
   std::atomic<Stamped> reads_{0};    // under way
   std::atomic<Stamped> waiting_{0};  // who would copy
+  std::atomic<Clock::time_point> since_{Clock::time_point()};
 };
 
 // A read, from `begin` on until it ends with the object or by `end`.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.utils.validation import check_is_fitted
 
 from fastmlp.data import files
+from fastmlp.training import turns
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -63,9 +64,10 @@ class Exported:
         from fastmlp.export.onnx import estimating
 
         estimator: Any = self
-        return estimating.written(
-            estimator.model_, self._labels(numbered), dtype=dtype, element=element
-        )
+        with turns.reading("export", estimator):
+            return estimating.written(
+                estimator.model_, self._labels(numbered), dtype=dtype, element=element
+            )
 
     def _labels(self, numbered: bool = False) -> Any:
         """Return `Labels`: how the outputs of a classifier become labels; None of a regressor."""

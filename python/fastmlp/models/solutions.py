@@ -77,6 +77,7 @@ class Solvable(Predicting):
         finally:
             turn.live = False
 
+    @turns.reads("collapse_linear")
     def collapse_linear(self) -> MLP:
         """Return the single linear layer that a network of linear layers in a row is.
 

@@ -7,7 +7,7 @@ weights; a *change* (`fit`, a step, `set_weights`) makes another one.
   threads are refused: they get a RuntimeError. It then waits for the reads under way and begins.
 - `set_weights`, and what is assigned to a layer, is a copy in one go: it waits for the reads under
   way, refuses nobody, and every answer is of the old weights or of the new ones. Reads that would
-  begin while it waits let it go first, a second at most.
+  begin while it waits let it go first, for a second of every ten that it waits.
 
 Reads wait for no turn, and a turn is waited for by nobody; a copy waits for reads and reads only
 for a second; nobody waits for what his own thread does. So nothing can deadlock, but where a read
