@@ -144,6 +144,26 @@ def choice(value: Any, name: str, choices: Iterable[str]) -> str:
     return value
 
 
+def writable(text: str, name: str) -> str:
+    """Return a text if it can be written.
+
+    Raises
+    ------
+    ValueError
+        If it holds half a surrogate pair: no file and no screen takes that.
+
+    Examples
+    --------
+    >>> writable("house", "name")
+    'house'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name}: {text!r} is a text that cannot be written as UTF-8") from None
+    return text
+
+
 def listed(value: Any) -> list[Any] | None:
     """Return the elements of what can be gone through; None if it cannot, or is one text.
 

@@ -497,6 +497,7 @@ def some_array(arrays):
         lambda v, a: v.update(outputs="many"),
         lambda v, a: v.update(temperature=0),
         lambda v, a: v.update(temperature=math.nan),
+        lambda v, a: v.update(scores=[[math.inf]] * len(v["scores"])),
         lambda v, a: v.update(weights=[2.0, -1.0]),
         lambda v, a: v.update(weights=[1.0]),
         lambda v, a: v.update(weights=[0.4, 0.4]),

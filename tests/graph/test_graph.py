@@ -209,6 +209,7 @@ BAD = {
     "no rows": (lambda: g.input(2, rows=0), ValueError, "rows: expected at least 1, got 0"),
     "other rows": (lambda: g.input(2, rows="many"), ValueError, "expected an int or 'batch'"),
     "a number as name": (lambda: g.input(2, 3), TypeError, "name: expected a str, got int"),
+    "half a letter as name": (lambda: g.input(2, "\ud800"), ValueError, "cannot be written"),
     "naming a node None": (lambda: (x + x).named(None), ValueError, "got None"),
     "text": (lambda: x + "one", TypeError, "expected real numbers, got str"),
     "None": (lambda: x * None, TypeError, "expected real numbers, got NoneType"),

@@ -182,6 +182,7 @@ def test_the_repr_of_a_layer_reads_like_its_constructor():
         (lambda: Dense(3, weights_initializer="he"), ValueError, "initializer must be one of"),
         (lambda: Dense(3, name=""), ValueError, "name must not be empty"),
         (lambda: Dense(3, name="a:2"), ValueError, "name must not .* colon, got 'a:2'"),
+        (lambda: Dense(3, name="\ud800"), ValueError, "name: .* cannot be written as UTF-8"),
         (lambda: Dense(3, name=2), TypeError, "name must be a str, not int"),
         (lambda: Dropout(1.0), ValueError, "rate must be .* less than 1, got 1"),
         (lambda: Dropout(-0.1), ValueError, "rate must be .* at least 0"),

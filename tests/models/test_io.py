@@ -384,6 +384,8 @@ HOSTILE = [
     (architecture(lambda c: c["layers"][0].update({"__init__": 1})), LIES),
     (architecture(lambda c: c["layers"].append(c["layers"][0])), LIES),
     (architecture(lambda c: c["inputs"][0].update({"columns": 10**12})), LIES),
+    (architecture(lambda c: c["inputs"][0].update({"name": "\ud800"})), "cannot be written"),
+    (architecture(lambda c: c["layers"][0].update({"name": "\ud800"})), "cannot be written"),
     (architecture(lambda c: c["calls"][0].update({"sources": [1]})), LIES),
     (architecture(lambda c: c["calls"][0].update({"sources": [-1]})), LIES),
     (architecture(lambda c: c["calls"][0].update({"layer": 7})), LIES),

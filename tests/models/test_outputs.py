@@ -305,6 +305,7 @@ def test_regions_are_of_one_output():
         (lambda x, y: {"a": y, "b": 3}, TypeError, r"outputs\['b'\] must be one symbol"),
         (lambda x, y: {1: y}, TypeError, "keys of outputs must be names"),
         (lambda x, y: {"": y}, ValueError, "names of outputs must not be empty"),
+        (lambda x, y: {"\ud800": y}, ValueError, "outputs: .* cannot be written as UTF-8"),
         (lambda x, y: 3, TypeError, "output must be one symbol.*or a list or dict"),
     ],
 )

@@ -16,7 +16,8 @@ import numpy as np
 from fastmlp.graph import reference
 from fastmlp.graph.gradients import overbar
 from fastmlp.graph.layered import Layout, Point, layered
-from fastmlp.graph.node import Array, Node, describe, topological_order
+from fastmlp.graph.node import Array, Node, topological_order
+from fastmlp.graph.shapes import describe
 from fastmlp.graph.tracing import brief, formula, is_number, labels, number, trace
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.graph.node import BATCH, Node, describe
-from fastmlp.graph.shapes import per_example
+from fastmlp.graph.node import BATCH, Node
+from fastmlp.graph.shapes import describe, per_example
 
 
 def check_feeds(

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from fastmlp._checks import writable
 from fastmlp.graph.foreign import NoArray
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
+from fastmlp.graph.shapes import describe
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -359,20 +361,6 @@ def topological_order(
     return order
 
 
-def describe(shape: Shape) -> str:
-    """Return a shape as text: (batch, 3)."""
-    return f"({shape[0]}, {shape[1]})"
-
-
-def broadcast(*shapes: Shape) -> Shape:
-    """Return the common shape: sizes are equal, or 1 and repeated."""
-    rows = {s[0] for s in shapes} - {1}
-    columns = {s[1] for s in shapes} - {1}
-    if len(rows) > 1 or len(columns) > 1:
-        raise ValueError(f"shapes {' and '.join(map(describe, shapes))} do not broadcast")
-    return next(iter(rows), 1), next(iter(columns), 1)
-
-
 def unbroadcast(message: Node, shape: Shape) -> Node:
     """Return the message summed over the axes along which a parent of that shape was repeated."""
     repeated = [axis for axis in (0, 1) if message.shape[axis] != shape[axis]]
@@ -382,8 +370,11 @@ def unbroadcast(message: Node, shape: Shape) -> Node:
 
 
 def _check_name(name: object) -> None:
-    if name is not None and not isinstance(name, str):
+    if name is None:
+        return
+    if not isinstance(name, str):
         raise TypeError(f"name: expected a str, got {type(name).__name__}")
+    writable(name, "name")
 
 
 def _positive(argument: str, value: object) -> int:

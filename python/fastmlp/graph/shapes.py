@@ -38,3 +38,17 @@ def number_of_rows(rows: int | str, batch: int | None) -> int:
         return rows
     assert batch is not None
     return per_example(rows) * batch
+
+
+def describe(shape: Shape) -> str:
+    """Return a shape as text: (batch, 3)."""
+    return f"({shape[0]}, {shape[1]})"
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the common shape: sizes are equal, or 1 and repeated."""
+    rows = {s[0] for s in shapes} - {1}
+    columns = {s[1] for s in shapes} - {1}
+    if len(rows) > 1 or len(columns) > 1:
+        raise ValueError(f"shapes {' and '.join(map(describe, shapes))} do not broadcast")
+    return next(iter(rows), 1), next(iter(columns), 1)

@@ -90,6 +90,7 @@ def checked_name(name: str | None) -> str | None:
         return None
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
-    if not name or ":" in name:  # "name:2" is the second call of a shared layer
+    # "name:2" is the second call of a shared layer.
+    if not _checks.writable(name, "name") or ":" in name:
         raise ValueError(f"name must not be empty or contain a colon, got {name!r}")
     return name

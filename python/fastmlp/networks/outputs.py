@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastmlp._checks import hint, listed
+from fastmlp._checks import hint, listed, writable
 from fastmlp.layers.base import Symbol
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def checked(outputs: Any) -> tuple[str, list[str] | None, list[Symbol]]:
     for name in names or ():
         if not isinstance(name, str):
             raise TypeError(f"the keys of outputs must be names of outputs, got {name!r}")
-        if not name:
+        if not writable(name, "outputs"):
             raise ValueError("the names of outputs must not be empty")
     found = list(outputs.values() if isinstance(outputs, Mapping) else outputs)
     for key, symbol in zip(names or range(len(found)), found, strict=True):

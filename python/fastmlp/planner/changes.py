@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fastmlp.graph.gradients import gradient
-from fastmlp.graph.node import Node, constant, describe
+from fastmlp.graph.node import Node, constant
 from fastmlp.graph.ops.reductions import spread
 from fastmlp.graph.roles import STATISTIC
+from fastmlp.graph.shapes import describe
 from fastmlp.planner.directions import Direction
 from fastmlp.planner.parameters import Bound, Group, Parameters, Treatment
 

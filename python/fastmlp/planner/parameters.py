@@ -12,8 +12,9 @@ import numpy as np
 from fastmlp import _checks, _core
 from fastmlp.data import arrays
 from fastmlp.graph.feeds import label
-from fastmlp.graph.node import Array, Node, describe
+from fastmlp.graph.node import Array, Node
 from fastmlp.graph.roles import ROLES
+from fastmlp.graph.shapes import describe
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -255,7 +255,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
         raise ValueError(f"low and high must be of {outputs} outputs")
     return Fitted(
         *(recipe, layout, outputs, models, edges, weights, temperature, low, high, holdouts),
-        scores=[[float(s) for s in each] for each in config["scores"]],
+        scores=[_vector(each, "scores").tolist() for each in config["scores"]],
         epochs=[[int(e) for e in each] for each in config["epochs"]],
         stopped=str(config["stopped"]),
     )

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
+from fastmlp.graph.shapes import describe
 
 
 def concatenate(*nodes: Operand | Sequence[Operand]) -> Node:

@@ -6,8 +6,9 @@ from collections.abc import Container
 
 import numpy as np
 
-from fastmlp.graph.node import Array, Node, Operand, apply, broadcast, constant, declare
+from fastmlp.graph.node import Array, Node, Operand, apply, constant, declare
 from fastmlp.graph.ops.activations.basic import logistic
+from fastmlp.graph.shapes import broadcast
 
 
 def logistic_cross_entropy(z: Operand, t: Operand) -> Node:

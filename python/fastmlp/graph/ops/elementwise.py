@@ -6,18 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.graph.node import (
-    Array,
-    Node,
-    Operand,
-    Shape,
-    apply,
-    as_node,
-    broadcast,
-    constant,
-    declare,
-)
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, constant, declare
 from fastmlp.graph.ops.reductions import spread, uniform
+from fastmlp.graph.shapes import broadcast
 
 
 def identity(a: Operand) -> Node:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp._checks import flag
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
-from fastmlp.graph.shapes import fraction, multiple
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
+from fastmlp.graph.shapes import describe, fraction, multiple
 
 
 def number_of_groups(groups: Any) -> int:

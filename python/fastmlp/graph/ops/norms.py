@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from fastmlp._checks import real
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.ops.elementwise import power
 from fastmlp.graph.ops.reductions import mean, spread
+from fastmlp.graph.shapes import describe
 
 
 def normalize(a: Operand, axis: int, epsilon: float, centered: bool = True) -> Node:

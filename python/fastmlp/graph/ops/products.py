@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastmlp._checks import flag
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.ops.groups import group_rows, number_of_groups, ungroup_rows
-from fastmlp.graph.shapes import multiple
+from fastmlp.graph.shapes import describe, multiple
 
 
 def affine(x: Operand, W: Operand, b: Operand, groups: int = 1, *, shared: bool = False) -> Node:

@@ -8,19 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp._checks import flag
-from fastmlp.graph.node import (
-    Array,
-    Node,
-    Operand,
-    Run,
-    Shape,
-    apply,
-    as_node,
-    broadcast,
-    declare,
-    describe,
-)
-from fastmlp.graph.shapes import number_of_rows
+from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, declare
+from fastmlp.graph.shapes import broadcast, describe, number_of_rows
 
 
 def sum(a: Operand, axis: int | None = None) -> Node:

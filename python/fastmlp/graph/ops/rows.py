@@ -7,21 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.graph.node import (
-    Array,
-    Node,
-    Operand,
-    Run,
-    Shape,
-    apply,
-    as_node,
-    constant,
-    declare,
-    describe,
-)
+from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, constant, declare
 from fastmlp.graph.ops.columns import class_index, scatter
 from fastmlp.graph.ops.elementwise import exp
 from fastmlp.graph.ops.reductions import spread, sum
+from fastmlp.graph.shapes import describe
 
 
 def _same(shape: Shape, **_: Any) -> Shape:

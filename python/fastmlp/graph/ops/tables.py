@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare, describe
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.ops.columns import pad, slice
+from fastmlp.graph.shapes import describe
 
 
 def take_rows(tables: Operand | Sequence[Operand], index: Operand) -> Node:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from fastmlp.graph.node import Array, Node, Operand, Shape, apply, broadcast, declare
+from fastmlp.graph.node import Array, Node, Operand, Shape, apply, declare
+from fastmlp.graph.shapes import broadcast
 
 
 @dataclass(frozen=True)

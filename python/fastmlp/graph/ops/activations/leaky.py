@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fastmlp._checks import real
-from fastmlp.graph.node import Array, Node, Operand, apply, broadcast, declare
+from fastmlp.graph.node import Array, Node, Operand, apply, declare
 from fastmlp.graph.ops.activations.basic import relu, threshold
 from fastmlp.graph.ops.activations.declaration import declare_activation
+from fastmlp.graph.shapes import broadcast
 
 __all__ = ["elu", "leaky_relu", "prelu", "selu"]
 
