@@ -19,6 +19,7 @@ from fastmlp import _checks, config
 from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.base import check_reals
 from fastmlp.estimators.tabular import judging, tables
+from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
@@ -241,11 +242,15 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         constant = np.broadcast_to(constant, (len(rows), constant.shape[1]))
         score = judge(rows.t, rows.y, rows.weights)
         baseline = judging.score(self.metric, rows.t, constant, rows.weights, judge.quantiles)
-        if not (np.isnan(score) or judging.is_better(self.metric, score, baseline)):
+        said = not found["_fitted"].evidence < ENOUGH
+        if not (np.isnan(score) or (said and judging.is_better(self.metric, score, baseline))):
+            why = "the probabilities do say something of the classes, see metric='log_loss'"
+            if not said or "classes_" not in found:
+                why = "the columns may say nothing of the target"
             warned.warn(
-                f"the model is no better than {self._nothing(found)}: {self.metric} {score:.4g} on "
-                f"{len(rows):,} held-out rows, and {baseline:.4g} without a model; the columns may "
-                "say nothing of the target",
+                f"the model is no better than {self._nothing(found)}, as far as "
+                f"{len(rows):,} held-out rows can tell: {self.metric} {score:.4g} on these, and "
+                f"{baseline:.4g} without a model; {why}",
                 UserWarning,
             )
         return {

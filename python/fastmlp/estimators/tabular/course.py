@@ -121,8 +121,10 @@ class Course:
             feeds = self._feeds_of(member.learn)
             jobs.append(member.job(self._plan, feeds, values, first, self._clip, result))
         self._plan.run_jobs(jobs)
-        for member, result, score in zip(members, results, self._scores(members), strict=True):
+        for member, result, P in zip(members, results, self._said(members), strict=True):
+            score = badness(self.recipe, member.judge.t, P, member.judge.w)
             if member.judge_epoch(not result.non_finite, score):
+                member.record.take(P)
                 member.over = self._useless(member)
                 self.told(self.members.index(member), member.epoch, self.epochs, score)
 
@@ -146,17 +148,12 @@ class Course:
             self._values[rate] = self._updates.step_values(0, count, 0, rate)
         return self._values[rate][:, : self._plan.columns]
 
-    def _scores(self, members: Sequence[Member]) -> list[float]:
-        """Return how bad each member is on the rows it is judged by."""
+    def _said(self, members: Sequence[Member]) -> Any:
+        """Return what each member says of the rows it is judged by."""
         models = [member.model for member in members]
         if all(member.judge is members[0].judge for member in members):
-            said: Any = self._predictor.each(members[0].judge.inputs, models)
-        else:
-            said = [self._predictor(m.judge.inputs, m.model) for m in members]
-        return [
-            badness(self.recipe, member.judge.t, P, member.judge.w)
-            for member, P in zip(members, said, strict=True)
-        ]
+            return self._predictor.each(members[0].judge.inputs, models)
+        return [self._predictor(m.judge.inputs, m.model) for m in members]
 
     def _useless(self, member: Member) -> bool:
         """Tell whether to give a network up, as nothing was better for too long.

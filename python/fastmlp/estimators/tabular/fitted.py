@@ -55,6 +55,9 @@ class Fitted:
     held_out : ndarray or None
         Predictions for the training rows by networks that did not learn from them (NaN where there
         are none), or for the rows of `eval`; not in files.
+    evidence : float
+        By how many standard errors it is better than a constant on held-out rows, see `doubting`;
+        NaN if they are too few; not in files.
     stopped : str
         Why it ended early, if it did.
     """
@@ -73,6 +76,7 @@ class Fitted:
     epochs: list[list[int]]
     folds: NDArray[np.int64] | None = None
     held_out: Array | None = None
+    evidence: float = math.nan
     stopped: str = ""
     _predictors: dict[int, Predictor] = field(default_factory=dict, repr=False)
 

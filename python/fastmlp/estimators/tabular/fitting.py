@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import config
-from fastmlp.estimators.tabular import weighing
+from fastmlp.estimators.tabular import doubting, judging, weighing
 from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
 from fastmlp.estimators.tabular.member import Member, Rows
@@ -142,6 +142,7 @@ def fit_tables(
             stopped="time limit" if fit.cut else "",
         )
         _judge(result, data, judge, fold, judged, rows)
+    result.evidence = _evidence(result, trained, data, judge, fold)
     return result
 
 
@@ -206,6 +207,36 @@ def _judge(
     if judge is None:
         fitted.folds = np.full(rows, NEVER, dtype=np.int64)
         fitted.folds[kept] = fold
+
+
+def _evidence(
+    fitted: Fitted,
+    trained: list[list[Member]],
+    data: Rows,
+    judge: Rows | None,
+    fold: NDArray[np.int64],
+) -> float:
+    """Return by how many standard errors the networks are better than a constant."""
+    recipe, held = fitted.recipe, data if judge is None else judge
+    if judge is None:
+        where = {part: np.flatnonzero(fold == part) for part in set(fold.tolist()) - {NEVER}}
+    else:
+        where = {NEVER: np.arange(len(judge.t))}
+    if not where:
+        return math.nan
+    means = [
+        doubting.unchosen(
+            *(recipe, held.t, held.w, [member.record for member in each], folds, where)
+        )
+        if each
+        else np.empty(0)
+        for each, folds in zip(trained, fitted.holdouts, strict=True)
+    ]
+    constant = judging.constant(
+        *(recipe.metric, data.t, data.w, recipe.quantiles),
+        classes=fitted.outputs if recipe.task == "classes" else 0,
+    )
+    return doubting.evidence(recipe, held.t, fitted.joined(means), constant, held.w)
 
 
 class _Fit:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import planner
+from fastmlp.estimators.tabular.doubting import Record
 from fastmlp.estimators.tabular.network import Shape, build
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Member:
         Which was the best of them, 0 none, and what it was judged.
     over : bool
         Whether it goes on no more.
+    record : Record
+        What it said of the rows it is judged by, epoch after epoch.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Member:
         self.epoch = self.since = 0
         self.best = math.inf
         self._found: Array | None = None
+        self.record = Record(len(self.judge.t), self._made_of[1].outputs)
         self.over = False
 
     def job(
