@@ -163,6 +163,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             quantiles=quantiles,
             validation_fraction=fraction,
             classes=classes,
+            columns=prepare.layout.numbers + prepare.layout.flags,
         )
         with Watch(self.verbose) as watch:
             fitted = fit_tables(

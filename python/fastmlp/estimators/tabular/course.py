@@ -106,6 +106,7 @@ class Course:
             lead.model.parameters,
             optimizer,
             weight=total,
+            frozen=lead.model.network.frozen,
             treatments=dict(self._updates.treatments),
         )
         self._values = {1.0: self._updates.step_values(0, count, 0)}

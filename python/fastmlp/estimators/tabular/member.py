@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import planner
+from fastmlp.estimators.tabular.choosing import telling
 from fastmlp.estimators.tabular.doubting import Record
-from fastmlp.estimators.tabular.network import Shape, build
+from fastmlp.estimators.tabular.network import Shape, build, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,9 +91,21 @@ class Member:
     ) -> None:
         self._made_of = design, shape, edges
         self.learn, self.judge, self.seed = learn, judge, seed
-        self.model = build(design, shape, edges, seed)
+        self._kept = None
+        if design.chosen:
+            numbers, flags = shape.layout.numbers, shape.layout.flags
+            self._kept = telling(learn, numbers, flags, design.chosen, classes=shape.classes)
+        self.model = self._new()
         self.state: list[Array] = []
         self._restart(1.0)
+
+    def _new(self) -> Model:
+        """Return a network with new weights."""
+        design, shape, edges = self._made_of
+        model = build(design, shape, edges, self.seed)
+        if self._kept is not None:
+            read_only(model, design, shape.layout, self._kept)
+        return model
 
     def _restart(self, rate: float) -> None:
         """Begin, the weights being new."""
@@ -172,7 +185,7 @@ class Member:
                 "training diverged: the loss became NaN or infinite in the first epoch, also at a "
                 "hundredth of the learning rate; look for enormous numbers in X, y or sample_weight"
             )
-        self.model.parameters.flat[...] = build(*self._made_of, self.seed).parameters.flat
+        self.model.parameters.flat[...] = self._new().parameters.flat
         self.state = []
         self._restart(self.rate / 10)
 

@@ -112,8 +112,24 @@ def build(design: Design, shape: Shape, edges: Edges | None, seed: int) -> Model
         tables = layers.Embedding(list(layout.codes), CATEGORY_COLUMNS, name="categories")
         parts.append(tables(inputs[-1]))
     h = layers.concat(parts) if len(parts) > 1 else parts[0]
+    if design.chosen:
+        h = layers.Scale(name="chosen", trainable=False)(h)
     output = _output(design, shape, _hidden(design, _front(design, h)))
     return Model(inputs, output, seed=seed)
+
+
+def read_only(model: Model, design: Design, layout: Layout, kept: Array) -> None:
+    """Let a network read only these of the numbers and flags, as if there were no others."""
+    own = kept[: layout.numbers]
+    for layer in model.layers:
+        if isinstance(layer, layers.NumericEmbedding):
+            embedded = np.repeat(own, layer.spans(layout.numbers))
+            own = np.concatenate([own, embedded]) if layer.keep else embedded
+    codes = np.ones(CATEGORY_COLUMNS * len(layout.codes), bool)
+    read = np.concatenate([own, kept[layout.numbers :], codes])
+    # Weights are drawn, and learn, by the number of inputs.
+    factor = math.sqrt(len(read) / read.sum())
+    model.network.views(model.parameters.view)["chosen.scale"][...] = np.where(read, factor, 0.0)
 
 
 def _embedding(design: Design, count: int, edges: Edges | None) -> Layer | None:

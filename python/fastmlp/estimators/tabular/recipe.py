@@ -8,7 +8,7 @@ brings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from fastmlp import _checks, activations
@@ -71,6 +71,9 @@ class Design:
         Share of a target that all classes share.
     batch, epochs, patience : int
         Rows of a step, epochs, and after how many of these without a better validation it ends.
+    chosen : float
+        Of numbers and flags only those are read that tell of the target by themselves, of which so
+        large a share may be there by chance; 0 reads all.
     """
 
     embedding: str
@@ -91,6 +94,7 @@ class Design:
     batch: int
     epochs: int
     patience: int
+    chosen: float = 0.0
 
     def __post_init__(self) -> None:
         _checks.choice(self.embedding, "embedding", EMBEDDINGS)
@@ -103,7 +107,7 @@ class Design:
         ):
             least = 0 if name == "depth" else 1
             _checks.integer(getattr(self, name), name, at_least=least, at_most=1 << 20)
-        for name in ("dropout", "smoothing", "beta2"):
+        for name in ("dropout", "smoothing", "beta2", "chosen"):
             _checks.real(getattr(self, name), name, at_least=0, below=1)
         for name in ("decay", "clip"):
             _checks.real(getattr(self, name), name, at_least=0)
@@ -183,7 +187,12 @@ class Recipe:
 
 def _known(config: Any, kind: Any, what: str) -> dict[str, Any]:
     names = [field.name for field in fields(kind)]
-    if not isinstance(config, Mapping) or set(config) != set(names):
+    later = {field.name for field in fields(kind) if field.default is not MISSING}
+    if (
+        not isinstance(config, Mapping)
+        or set(names) - later - set(config)
+        or set(config) - set(names)
+    ):
         raise ValueError(f"a {what} must hold {', '.join(names)}, got {config!r:.200}")
     return dict(config)
 
@@ -217,6 +226,9 @@ _STEPPED = replace(_SMOOTH, embedding="piecewise", embedded=16, encoding=48, rat
 _STRAIGHT = replace(_SMOOTH, embedding="none", depth=0, rate=0.2)
 #: One of each is trained in this order.
 DESIGNS = (_SMOOTH, _STEPPED, _STRAIGHT)
+#: Where columns are so many, and have so few rows each, some networks read some of them only.
+MANY_COLUMNS, ROWS_OF_A_COLUMN = 20, 5
+CHOSEN = (replace(_SMOOTH, chosen=0.1), replace(_STRAIGHT, chosen=0.1))
 
 
 def choose(
@@ -230,6 +242,7 @@ def choose(
     quantiles: Sequence[float] = (),
     validation_fraction: float | None = None,
     classes: int = 0,
+    columns: int = 1,
 ) -> Recipe:
     """Return the recipe for a table.
 
@@ -253,6 +266,8 @@ def choose(
         are members if these are more, at least a tenth.
     classes : int
         How many there are, of the task "classes".
+    columns : int
+        Numbers and flags that networks read.
 
     Raises
     ------
@@ -277,7 +292,9 @@ def choose(
         share = _checks.real(validation_fraction, "validation_fraction", above=0, below=1)
         folds = min(max(2, round(1 / share)), 1 << 16)
     smoothed = metric == "accuracy" and classes > 2
-    designs = tuple(_fitting(design, rows, task, smoothed) for design in DESIGNS)
+    wide = columns >= MANY_COLUMNS and rows < ROWS_OF_A_COLUMN * columns
+    kinds = DESIGNS + CHOSEN if wide else DESIGNS
+    designs = tuple(_fitting(design, rows, task, smoothed) for design in kinds)
     if epochs is not None:
         epochs = _checks.integer(epochs, "epochs", at_least=1, at_most=1 << 20)
         designs = tuple(replace(design, epochs=epochs) for design in designs)
