@@ -15,7 +15,7 @@ NUMBERS = choose(100, "numbers", metric="rmse")
 CLASSES = choose(100, "classes", metric="accuracy", classes=2)
 
 
-def noise(kind, seed, rows=200):
+def noise(kind, seed, rows=150):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(rows, 5))
     if kind == "numbers":
@@ -37,10 +37,10 @@ def warnings_of(kind, X, y, **settings):
 def test_of_tables_of_noise_most_are_told_of(kind):
     said = [
         warnings_of(*noise(kind, seed), quality=quality, n_members=members, epochs=24)
-        for seed in range(5)
+        for seed in range(3)
         for quality, members in (("fast", None), ("best", 2))
     ]
-    assert sum(map(bool, said)) >= 8
+    assert sum(map(bool, said)) >= 5
     (text,) = next(each for each in said if each)
     assert "no better than the" in text
     assert "the columns may say nothing of the target" in text

@@ -45,7 +45,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     quality : {"best", "fast"}, default="best"
         Several networks of each kind, or one: faster to fit, and to predict with.
     n_members : int or None, default=None
-        How many networks of each of the three kinds to average; None goes by `quality`.
+        How many networks of each kind to average; None goes by `quality`.
     epochs : int or None, default=None
         How long each network is trained at most, its schedules stretched to it; None goes by the
         number of rows. The best epoch is kept, and a network ends early where none comes any more.
