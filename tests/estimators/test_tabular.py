@@ -418,6 +418,7 @@ def test_rows_of_weight_0_are_as_if_they_were_not_there():
     np.testing.assert_allclose(weighted.predict_proba(X), fewer.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:the model is no better")
 def test_weights_move_predictions_and_their_unit_does_not():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 1))
@@ -533,6 +534,7 @@ def test_two_threads_and_another_fit_give_the_same_numbers(case):
     assert other.validation_score_ == estimator.validation_score_
 
 
+@pytest.mark.filterwarnings("ignore:the model is no better")  # after an epoch or two
 def test_a_time_limit_ends_the_training_with_a_model_that_works():
     X, y = messy_tables.patients()
     estimator = fm.TabularRegressor(time_limit=0.05, random_state=0).fit(X, y)
