@@ -45,12 +45,17 @@ FASTMLP_INLINE void add_rows(Index n, const T* a, Index a_rs, Index a_cs, const 
   });
 }
 
-// Rows [first, first + rows) of C. The sums wait where no two rows share a set of the cache.
+// Rows [first, first + rows) of C. The sums wait far from one another, and from what is read of B,
+// within their pages: processors take a load for one of what was just stored as far into another
+// page, and make it wait.
 template <class T, int rows>
 void multiply_rows(const Gemm<T>& g, Index first) {
   constexpr int terms = few_terms(rows);
-  constexpr Index line = 64 / Index(sizeof(T)), ld = few_columns<T> + 2 * line;
-  alignas(64) T sums[rows * ld];
+  constexpr Index line = 64 / Index(sizeof(T)), page = 64 * line;
+  constexpr Index ld = few_columns<T> + (rows == 2 ? 32 : 16) * line;
+  alignas(64) T room[rows * ld + page];
+  const auto lines = [](const T* p) { return reinterpret_cast<std::uintptr_t>(p) / 64; };
+  T* const sums = room + Index((lines(g.B) + 12 - lines(room)) % 64) * line;
   for (Index j = 0; j < g.N; j += few_columns<T>) {
     const Index n = smaller(g.N - j, few_columns<T>);
     T* const c = g.C + first * g.ldc + j;
@@ -87,13 +92,13 @@ FASTMLP_INLINE bool is_a_far(const Gemm<T>& g) {
 }
 
 // No more rows than a tile has, and few columns: to look for blocks and packing would take as long
-// as the product.
+// as the product. Of one or two rows, long sums of many columns are better swept.
 template <class T>
 FASTMLP_INLINE bool is_few_tiles(const Gemm<T>& g) {
   if (g.M > tile_rows || g.b_cs != 1 || g.u == g.C || (g.a_rs != 1 && g.a_cs != 1)) return false;
-  const Index columns = vectors_for(g.M) * width<T>;
-  if (g.M == 1) return g.N <= columns;
-  return g.N <= 4 * columns && g.K * Index(sizeof(T)) <= kBlockBytes && !is_a_far(g);
+  if (g.N > 4 * vectors_for(g.M) * width<T>) return false;
+  if (g.M <= 2 && g.K > 16 && has_few_rows(g)) return false;
+  return g.M == 1 || (g.K * Index(sizeof(T)) <= kBlockBytes && !is_a_far(g));
 }
 
 template <class T>

@@ -38,6 +38,13 @@ FASTMLP_INLINE Index even_block(Index n, Index most, Index unit) {
   return ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
+// Whether vectors of rows of whole cache lines lie across two of them, each loaded twice. Others
+// are multiplied faster than they are copied.
+template <class T>
+FASTMLP_INLINE bool splits_lines(const T* row) {
+  return vector_bytes < 64 || reinterpret_cast<std::uintptr_t>(row) % 64 != 0;
+}
+
 // How one call cuts and packs its operands.
 template <class T>
 struct Blocking {
@@ -63,7 +70,8 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
   p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
   const bool b_far = g.b_rs * size % 2048 == 0, b_large = g.K * g.N * size > 2 * 1024 * 1024;
-  p.pack_b = g.b_cs != 1 || (b_far && g.M > (b_large ? tile_rows : 2 * tile_rows));
+  p.pack_b =
+      g.b_cs != 1 || (b_far && splits_lines(g.B) && g.M > (b_large ? tile_rows : 2 * tile_rows));
   // Partial sums cannot wait in C while C still holds u.
   p.in_place = g.u == g.C;
   // Of rows so far apart, a set of the first-level cache holds eight.

@@ -137,6 +137,22 @@ def test_packing_and_layout_do_not_change_bits(isa, dtype):
 
 
 @every_table
+def test_where_in_a_cache_line_b_begins_does_not_change_bits(isa, dtype):
+    rng = np.random.default_rng(7)
+    for M, N, K in [(1, 512, 40), (2, 256, 17), (2, 260, 16), (3, 1024, 70), (31, 1024, 530)]:
+        A, B = random(rng, M, K, dtype), random(rng, K, N, dtype)
+        store = np.empty(B.size + 256 // B.itemsize, dtype)
+        found = []
+        for place in (0, B.itemsize, 32):
+            begin = (place - store.ctypes.data) % 64 // B.itemsize
+            there = store[begin : begin + B.size].reshape(B.shape)
+            assert there.ctypes.data % 64 == place
+            there[...] = B
+            found.append(product(isa, A, there))
+        assert all(np.array_equal(C, found[0]) for C in found[1:])
+
+
+@every_table
 def test_a_b_too_large_for_the_caches_is_packed_in_slabs_without_changing_bits(isa, dtype):
     rng = np.random.default_rng(5)
     for M, N, K in [(291, 1024, 1031), (563, 2048 // np.dtype(dtype).itemsize * 3, 1500)]:
