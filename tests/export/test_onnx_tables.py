@@ -118,8 +118,13 @@ def test_an_estimator_of_tables_predicts_the_same_with_its_columns_as_inputs(tmp
             expected = estimator.predict(table)
             found = found["variable"]
         expected = np.asarray(expected).reshape(len(found), -1)
-        size = np.abs(expected).max(axis=0)
-        np.testing.assert_allclose(found / size, expected / size, rtol=0, atol=2e-5)
+        # The networks compute in the targets' spread: that, not a number near 0, is the measure.
+        spread = 1.0
+        if not hasattr(estimator, "classes_"):
+            columns = target.reshape(len(target), -1).std(axis=0)
+            spread = np.resize(columns, expected.shape[1])
+        size = np.maximum(spread, np.abs(expected).max(axis=0) / 16)
+        np.testing.assert_allclose(found / size, expected / size, rtol=0, atol=2e-6)
 
 
 def prepared(preprocessing, feeds):
