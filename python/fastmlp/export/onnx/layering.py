@@ -280,7 +280,7 @@ class Graph:
         if not celu or alpha == 1:
             return self.activated(z, with_settings("elu", alpha=alpha))
         if alpha == 0:
-            raise ValueError("its alpha is 0")
+            raise ValueError("Celu: its alpha is 0")
         return affine(self.activated(affine(z, 1 / alpha, 0.0), "elu"), alpha, 0.0)
 
     def _hard_sigmoid(self, z: Value, steep: float, middle: float) -> Value:
@@ -311,7 +311,7 @@ class Graph:
         if np.isfinite(low) and np.isfinite(high):
             return self.activated(z, with_settings("hard_tanh", low=low, high=high))
         if not (np.isfinite(low) or np.isfinite(high)):
-            raise ValueError(f"it clips to {low:g} … {high:g}, which no activation does")
+            raise ValueError(f"Clip: it clips to {low:g} … {high:g}, which no activation does")
         # max(low, z) = relu(z − low) + low, min(high, z) = high − relu(high − z)
         sign, bound = (1.0, low) if np.isfinite(low) else (-1.0, high)
         return affine(self.activated(affine(z, sign, -sign * bound), "relu"), sign, bound)
