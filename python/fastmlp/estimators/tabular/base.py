@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -37,23 +36,6 @@ if TYPE_CHECKING:
     from fastmlp.data.frames import Table
 
     Array = NDArray[Any]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def of_one_fit(
-    method: Callable[Concatenate[Any, P], R],
-) -> Callable[Concatenate[Any, P], R]:
-    """Let a method answer by the fit that there is now, whatever another thread fits meanwhile."""
-
-    @wraps(method)
-    def asked(estimator: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        present = object.__new__(type(estimator))
-        present.__dict__ = vars(estimator).copy()
-        return method(present, *args, **kwargs)
-
-    return asked
 
 
 class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]

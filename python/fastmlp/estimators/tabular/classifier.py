@@ -19,8 +19,9 @@ from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
-from fastmlp.estimators.tabular.base import BaseTabular, of_one_fit
+from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
+from fastmlp.estimators.tabular.one_fit import of_one_fit
 from fastmlp.estimators.tabular.recipe import METRICS
 
 if TYPE_CHECKING:

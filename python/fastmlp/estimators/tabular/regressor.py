@@ -18,10 +18,11 @@ from fastmlp.data import frames
 from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.base import checked_weight
 from fastmlp.estimators.tabular import tables
-from fastmlp.estimators.tabular.base import BaseTabular, of_one_fit
+from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
 from fastmlp.estimators.tabular.intervals import Conformal
+from fastmlp.estimators.tabular.one_fit import of_one_fit
 from fastmlp.estimators.tabular.recipe import METRICS
 
 if TYPE_CHECKING:
