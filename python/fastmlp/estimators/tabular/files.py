@@ -179,6 +179,7 @@ def _unfitted(described: dict[str, Any]) -> Estimator:
         parameters["class_weight"] = dict(pairs)
     estimator: Estimator = cls(**parameters)
     estimator._validate_params()
+    json.dumps(_parameters(estimator), allow_nan=False)  # what cannot be saved was not saved
     return estimator
 
 
