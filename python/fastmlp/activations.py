@@ -15,7 +15,7 @@ from typing import Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, real
-from fastmlp.graph.ops.activations.declaration import DECLARED
+from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration
 from fastmlp.initializers import INITIALIZERS
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get", "register", "with_settings"]
@@ -80,6 +80,14 @@ class Activation:
             )
         return h
 
+    @property
+    def declared(self) -> Declaration | None:
+        """What it is declared as, with settings or without; None of a function of one's own."""
+        if isinstance(self.function, Adjusted):
+            return DECLARED[self.function.name]
+        found = DECLARED.get(self.name)
+        return found if found is not None and found.function is self.function else None
+
 
 @dataclass(frozen=True)
 class Adjusted:
@@ -114,8 +122,19 @@ ALIASES: dict[str, str] = {
     alias: name for name, declared in DECLARED.items() for alias in declared.aliases
 }
 
-# All that can be said for one, those of the user's too: a set that grows.
-NAMES: set[str] = {*ACTIVATIONS, *ALIASES}
+
+class _Names(set[str]):
+    """All that can be said for one, those of the user's and names with settings too."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and bool(get(name))
+        except ValueError:
+            return False
+
+
+# A set that grows.
+NAMES: set[str] = _Names([*ACTIVATIONS, *ALIASES])
 
 
 def register(
@@ -228,8 +247,8 @@ def with_settings(name: str, **settings: float) -> Activation:
     True
     """
     known = get(name)
-    declared = DECLARED.get(known.name)
-    if declared is None or declared.function != known.function:
+    declared = known.declared
+    if declared is None:
         raise ValueError(f"{name!r} is a function of yours, which has no settings")
     _, *parameters = inspect.signature(declared.function).parameters.values()
     own: dict[str, Any] = {p.name: p.default for p in parameters}
@@ -255,15 +274,6 @@ def with_settings(name: str, **settings: float) -> Activation:
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _WITH_SETTINGS = re.compile(rf"(\w+)\(\s*(\w+\s*=\s*{_NUMBER}(?:\s*,\s*\w+\s*=\s*{_NUMBER})*)\s*\)")
-
-
-def known(name: str) -> bool:
-    """Return whether `get` knows an activation by this name, with settings or without."""
-    try:
-        get(name)
-    except ValueError:
-        return False
-    return True
 
 
 # What to say of values that are no activation.

@@ -525,3 +525,15 @@ def test_the_hinge_loss_scores_held_out_rows_as_it_predicts():
     labels = HINGE_TARGETS["two classes"]
     estimator = classifier(loss="hinge").fit(X, labels, X_val=X, y_val=labels)
     assert estimator.validation_scores_[-1] == estimator.score(X, labels) > 0.5
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_activations_with_settings_have_a_name_for_estimators_too():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    how = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
+    named = fm.MLPClassifier(activation="elu(alpha=0.5)", **how).fit(X, y)
+    given = fm.MLPClassifier(activation=lambda z: g.elu(z, 0.5), **how).fit(X, y)
+    assert_allclose(named.predict_proba(X), given.predict_proba(X))
+    with pytest.raises(ValueError, match="'activation' parameter"):
+        fm.MLPClassifier(activation="elu(alfa=0.5)").fit(X, y)

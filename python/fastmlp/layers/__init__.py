@@ -100,7 +100,7 @@ def from_config(config: Any) -> Layer:
     if not isinstance(arguments.get("activation", ""), str):
         raise ValueError(f"a layer's activation must be a name, not {arguments['activation']!r}")
     name = arguments.get("activation", "identity")
-    if not activations.known(name):
+    if name not in activations.NAMES:
         raise ValueError(
             f"a layer's config has the activation {name!r}, which is unknown here: if it is a "
             "function of yours, register it first by fastmlp.activations.register"

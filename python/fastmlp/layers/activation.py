@@ -14,7 +14,7 @@ def saved_name(activation: activations.Activation) -> str:
     """Return the name a file knows an activation by; ValueError for a function that has none."""
     # The second may have been registered since the layer was made.
     for known in (activation, activations.get(activation.function)):
-        if activations.known(known.name) and activations.get(known.name) == known:
+        if known.name in activations.NAMES and activations.get(known.name) == known:
             return known.name
     raise ValueError(
         f"the activation {activation.name!r} is a function of yours and cannot be saved before "

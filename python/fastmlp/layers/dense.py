@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, integer, real
-from fastmlp.graph.ops.activations.declaration import DECLARED
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
 from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, array_of, only_input
@@ -229,8 +228,7 @@ class Dense(Layer):
 
 def activated(phi: activations.Activation, z: g.Node, groups: int) -> g.Node:
     """Return φ(z), of each group of columns by itself unless φ works on elements."""
-    declared = DECLARED.get(phi.name)
-    if declared is not None and declared.function is phi.function and declared.elementwise:
+    if phi.declared is not None and phi.declared.elementwise:
         return phi(z)
     return g.ungroup_rows(phi(g.group_rows(z, groups)), groups)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastmlp import callbacks
 from fastmlp.history import History
 from fastmlp.training import progress, warned
-from fastmlp.training.interrupts import Held
+from fastmlp.training.interrupts import DelayedInterrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,7 +162,7 @@ class Training:
             if request.rule is not None:
                 request.rule.on_fit_end(self.history, self.non_finite)
             if request.listeners:
-                with Held():
+                with DelayedInterrupt():
                     for listener in request.listeners:
                         listener.on_fit_end(self._model, self.history)
 
@@ -238,7 +238,7 @@ class Training:
         if not self.request.listeners:
             return
         model, epoch = self._model, self.history.epochs
-        with Held():
+        with DelayedInterrupt():
             self._phase = "listeners"  # until then an interrupt tells them
             for listener in self.request.listeners:
                 answer = listener.on_epoch_end(model, epoch, self._numbers(-1))

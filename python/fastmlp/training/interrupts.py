@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-class Held:
+class DelayedInterrupt:
     """A context in which the first Ctrl-C waits until its end; a second one is heard at once.
 
     What stands in it is done wholly, then, or not at all, unless somebody insists. Signals come to
@@ -20,7 +20,7 @@ class Held:
     --------
     >>> told = []
     >>> try:
-    ...     with Held():
+    ...     with DelayedInterrupt():
     ...         signal.raise_signal(signal.SIGINT)
     ...         told.append("all")
     ... except KeyboardInterrupt:

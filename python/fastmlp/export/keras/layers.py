@@ -65,7 +65,7 @@ class Writer:
         """Return the value of an activation as a layer of its own."""
         if isinstance(phi.function, activations.Adjusted):
             return self.adjusted(phi.function.name, dict(phi.function.settings), x, suffix)
-        if phi.function is not _function(phi.name):
+        if phi.declared is None:
             raise ValueError(f"the activation {phi.name!r} is a function of yours")
         if phi.name in ACTIVATIONS:
             return self.add("Activation", [x], suffix=suffix, activation=ACTIVATIONS[phi.name])
@@ -107,18 +107,13 @@ class Writer:
         return self.add("Rescaling", [x], suffix=f"{suffix}_scaled", scale=scale, offset=offset)
 
 
-def _function(name: str) -> Any:
-    known = activations.ACTIVATIONS.get(name)
-    return None if known is None else known.function
-
-
 def _dense(w: Writer, sources: list[Value]) -> Value:
     layer = w.layer
     if layer.groups > 1:
         raise ValueError("Keras has no dense layer in groups")
     arrays = [w.own["weights"].T, *w.vector("biases")]
     phi = layer.activation
-    named = phi.name in ACTIVATIONS and phi.function is _function(phi.name)
+    named = phi.name in ACTIVATIONS and phi.declared is not None
     y = w.add(
         "Dense",
         sources,

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import layers
 from fastmlp.activations import with_settings
+from fastmlp.export import wrapped
 from fastmlp.export.keras.names import ACTIVATIONS
 from fastmlp.export.keras.stores import Numbers
 from fastmlp.layers.base import Layer
@@ -79,8 +80,8 @@ def activation(given: Any) -> list[Layer]:
             f"activation {str(given.get('config'))[:60]!r} is a function of its author's: no code "
             "of a file is run"
         )
-    if given == "log_sigmoid":  # −log(1 + e^−x)
-        return [layers.Rescaling(-1), layers.Activation("softplus"), layers.Rescaling(-1)]
+    if given == "log_sigmoid":
+        return wrapped.LOG_SIGMOID.layers()
     if not isinstance(given, str) or given not in _BY_KERAS:
         raise ValueError(f"activation {str(given)[:60]!r} has no counterpart in fastmlp")
     return [layers.Activation(_BY_KERAS[given])]
@@ -176,7 +177,7 @@ def _relu(config: Config, columns: int) -> Found:
     config.need("threshold", 0.0, 0)
     if most is not None:
         config.need("negative_slope", 0.0, 0)
-        return _adjusted("hard_tanh", low=0, high=most)
+        return Found(wrapped.limited(0.0, most).layers())
     return (
         _adjusted("leaky_relu", slope=slope) if slope != 0 else Found([layers.Activation("relu")])
     )

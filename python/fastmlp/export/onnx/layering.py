@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import layers
 from fastmlp.activations import with_settings
+from fastmlp.export import wrapped
 from fastmlp.export.onnx.builder import Builder, onnx
 from fastmlp.export.onnx.folding import folded
 from fastmlp.export.onnx.tensors import array_of
@@ -268,20 +269,26 @@ class Graph:
             low, high = (side, np.inf) if operator == "Max" else (-np.inf, side)
             return self.symbol(self._clipped(z, low, high))
         if operator == "Log" and _is(z, "Sigmoid"):
-            inner = affine(z.arguments[0], -1.0, 0.0)  # type: ignore[attr-defined]
-            return self.symbol(affine(self.activated(inner, "softplus"), -1.0, 0.0))
+            inner = z.arguments[0]  # type: ignore[attr-defined]
+            return self.symbol(self._wrapped(inner, wrapped.LOG_SIGMOID))
         bounds = _bounds(value)
         if bounds is not None:
             return self.symbol(self._clipped(z, *bounds))
         raise ValueError(f"{operator} here is part of no activation that fastmlp has")
 
+    def _wrapped(self, z: Value, phi: wrapped.Wrapped) -> Value:
+        """Return an activation between two scalings."""
+        inner = z if phi.before == wrapped.AS_IT_IS else affine(z, *phi.before)
+        h = self.activated(inner, phi.activation)
+        return h if phi.after == wrapped.AS_IT_IS else affine(h, *phi.after)
+
     def _elu(self, z: Value, alpha: float, *, celu: bool) -> Value:
         """Return elu, or α elu(z/α) for celu."""
-        if not celu or alpha == 1:
+        if not celu:
             return self.activated(z, with_settings("elu", alpha=alpha))
         if alpha == 0:
             raise ValueError("Celu: its alpha is 0")
-        return affine(self.activated(affine(z, 1 / alpha, 0.0), "elu"), alpha, 0.0)
+        return self._wrapped(z, wrapped.scaled("elu", 1 / alpha))
 
     def _hard_sigmoid(self, z: Value, steep: float, middle: float) -> Value:
         """Return min(1, max(0, steep·z + middle))."""
@@ -306,15 +313,10 @@ class Graph:
 
     def _clipped(self, z: Value, low: float, high: float) -> Value:
         """Return min(high, max(low, z)); an infinite bound is none."""
-        if (low, high) == (0, np.inf):
-            return self.activated(z, "relu")
-        if np.isfinite(low) and np.isfinite(high):
-            return self.activated(z, with_settings("hard_tanh", low=low, high=high))
-        if not (np.isfinite(low) or np.isfinite(high)):
-            raise ValueError(f"Clip: it clips to {low:g} … {high:g}, which no activation does")
-        # max(low, z) = relu(z − low) + low, min(high, z) = high − relu(high − z)
-        sign, bound = (1.0, low) if np.isfinite(low) else (-1.0, high)
-        return affine(self.activated(affine(z, sign, -sign * bound), "relu"), sign, bound)
+        try:
+            return self._wrapped(z, wrapped.limited(low, high))
+        except ValueError as error:
+            raise ValueError(f"Clip to {low:g} … {high:g}: {error}") from None
 
 
 def _is(value: Any, operator: str) -> bool:

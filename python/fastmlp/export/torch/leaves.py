@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from fastmlp import layers
 from fastmlp.activations import with_settings
+from fastmlp.export import wrapped
 from fastmlp.export.torch import modules as own
 from fastmlp.layers.base import Layer
 
@@ -147,12 +149,6 @@ def scaled(factor: Any, offset: Any = 0.0) -> Found:
     return Found([layers.Rescaling(_number(factor, "factor"), _number(offset, "offset"))])
 
 
-def _within(factor: float, name: str, after: float) -> Found:
-    """Return after·φ(factor·x)."""
-    inner, outer = layers.Rescaling(factor), layers.Rescaling(after)
-    return Found([inner, layers.Activation(name), outer])
-
-
 def _elu(alpha: float = 1.0, inplace: bool = False) -> Found:
     return Found([layers.Activation(with_settings("elu", alpha=_number(alpha, "alpha")))])
 
@@ -160,26 +156,18 @@ def _elu(alpha: float = 1.0, inplace: bool = False) -> Found:
 def _celu(alpha: float = 1.0, inplace: bool = False) -> Found:
     alpha = _number(alpha, "alpha")
     _need(alpha != 0, "alpha=0 divides by 0")
-    return Found([layers.Activation("elu")]) if alpha == 1 else _within(1 / alpha, "elu", alpha)
+    return Found(wrapped.scaled("elu", 1 / alpha).layers())
 
 
 def _log_sigmoid() -> Found:
-    return _within(-1.0, "softplus", -1.0)  # log σ(x) = −log(1 + e^−x)
+    return Found(wrapped.LOG_SIGMOID.layers())
 
 
 def _limited(low: Any, high: Any) -> Found:
     """Return min(high, max(low, x)), where None is no bound."""
-    sides = [None if side is None else _number(side, "a bound") for side in (low, high)]
-    low, high = (None if s is not None and abs(s) == float("inf") else s for s in sides)
-    _need(low is not None or high is not None, "it has no bounds")
-    if low is not None and high is not None:
-        return Found([layers.Activation(with_settings("hard_tanh", low=low, high=high))])
-    if low == 0:
-        return Found([layers.Activation("relu")])
-    sign, bound = (1.0, low) if low is not None else (-1.0, high)
-    # max(low, x) = relu(x − low) + low, min(high, x) = high − relu(high − x)
-    parts = [layers.Rescaling(sign, -sign * bound), layers.Activation("relu")]
-    return Found([*parts, layers.Rescaling(sign, bound)])
+    low = -math.inf if low is None else _number(low, "a bound")
+    high = math.inf if high is None else _number(high, "a bound")
+    return Found(wrapped.limited(low, high).layers())
 
 
 def _clamped(min: Any = None, max: Any = None) -> Found:
@@ -228,9 +216,7 @@ def _softplus(beta: float = 1.0, threshold: float = 20.0) -> Found:
     _need(beta != 0, "beta=0 divides by 0")
     # What is above it, times beta, stays as it is: from 20 on, that is 2e-9 less.
     _need(threshold >= 20, f"threshold={threshold!r} must be at least 20")
-    if beta == 1:
-        return Found([layers.Activation("softplus")])
-    return _within(_number(beta, "beta"), "softplus", 1 / beta)
+    return Found(wrapped.scaled("softplus", _number(beta, "beta")).layers())
 
 
 def _hard_tanh(min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Found:

@@ -15,7 +15,6 @@ from fastmlp.activations import Adjusted
 from fastmlp.export.torch.modules import Call, Embedding, Function, GaussianNoise, Graph, Join
 from fastmlp.export.torch.modules import Network as Module
 from fastmlp.graph.node import Node
-from fastmlp.graph.ops.activations.declaration import DECLARED
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.networks.outputs import DICT, ONE
 from fastmlp.training import turns
@@ -160,13 +159,12 @@ class _Writing:
         return _filled(made, weight=weights, bias=None if biases is None else biases[0])
 
     def _activation(self, phi: Activation, columns: int) -> list[nn.Module]:
-        if phi.name == "identity" and phi.function is DECLARED["identity"].function:
-            return []
-        declared = DECLARED.get(phi.name)
-        if declared is not None and phi.function is declared.function and phi.name in ACTIVATIONS:
-            return [ACTIVATIONS[phi.name]()]
         if isinstance(phi.function, Adjusted):
             return [_SET[phi.function.name](**dict(phi.function.settings))]
+        if phi.declared is not None and phi.name == "identity":
+            return []
+        if phi.declared is not None and phi.name in ACTIVATIONS:
+            return [ACTIVATIONS[phi.name]()]
         return [self._function(layers.Activation(phi), (columns,), {})]
 
     def _normalization(

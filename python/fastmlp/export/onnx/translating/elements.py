@@ -28,19 +28,8 @@ if TYPE_CHECKING:
 # Elementwise operators that patterns are made of, beside those with a function.
 _PLAIN: Final = (
     *("Relu", "Sigmoid", "Tanh", "Softsign", "Selu", "Exp", "Sin", "Erf", "Abs", "Log"),
-    *(
-        "Softplus",
-        "Mish",
-        "Gelu",
-        "IsNaN",
-        "Equal",
-        "Greater",
-        "Where",
-        "Min",
-        "Max",
-        "Elu",
-        "LeakyRelu",
-    ),
+    *("Softplus", "Mish", "Gelu", "IsNaN", "Equal", "Greater", "Where", "Min", "Max"),
+    *("Elu", "LeakyRelu"),
     *("HardSigmoid", "HardSwish", "Celu", "Clip", "LessOrEqual"),
 )
 # Those of which the result is true or false.
