@@ -69,10 +69,16 @@ def made_ahead(
     fed = _fed(network, losses, compiled, data)
     if fed is None or not all(map(_lasts, [*plan.schedules, *_schedules(optimizer)])):
         return None
-    how = trainer.steps_ahead(plan, STEPS_AHEAD)
+    try:
+        how = trainer.steps_ahead(plan, STEPS_AHEAD)
+        if state.average is not None:
+            state.average.end()
+    except BaseException:
+        if state.average is not None:
+            state.average.end()  # again if an interrupt came before it had begun
+        raise
     average = how.pop("average")
     if average is not None and state.average is not None:
-        state.average.end()
         average = FollowedAverage(average.vector, state.average.trained, average.parts)
     made: Stepper | None = plan.stepper(fed, state, seed=noise, average=average, **how)
     if made is None:

@@ -220,13 +220,13 @@ class Training:
         """Write down what the core has done when an exception came.
 
         An interrupt that finds the core at the end of an epoch is heard when that epoch has been
-        evaluated and told of, as any other.
+        evaluated and told of, as any other; where it ends the evaluation, all hear of NaN there.
         """
         call = self._call
         if call is None or self._phase == "listeners":
             return
         self._settle(call, validated=self._phase == "epoch")
-        if call.epochs_done and self._phase == "epoch":
+        if call.epochs_done:
             self._tell()
 
     def _numbers(self, epoch: int) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastmlp.networks.objectives import MeanObjective
 from fastmlp.planner.results import EpochsResult
 from fastmlp.training import progress
 from fastmlp.training.epochs import Call, Training
+from fastmlp.training.interrupts import DelayedInterrupt
 from fastmlp.training.minimiser import minimise
 
 if TYPE_CHECKING:
@@ -112,16 +114,17 @@ class Minimisation(Training):
         """Write down an iteration and tell of it, as of an epoch."""
         request, trainer = self.request, self.trainer
         self._phase = "epoch"
-        trainer.parameters.put_part(self._plan.parameters.nodes, flat)
         names = [name for name in request.names if name not in request.measured]
         result = EpochsResult(1, len(names))
-        result.numbers[0, 0] = loss
+        result.numbers[0] = [loss, *[math.nan] * (len(names) - 1)]
+        with DelayedInterrupt():  # all weights are those of the iteration, and it counts
+            trainer.parameters.put_part(self._plan.parameters.nodes, flat)
+            result.counts[0] = 1
+            self._call = Call(result, 0, self.history.epochs)
         if len(names) > 1:
             assert isinstance(request.objective, MeanObjective)
             scores = trainer.evaluate(request.objective, request.data)
             result.numbers[0, 1:] = [scores[name] for name in names[1:]]
-        result.counts[0] = 1
-        self._call = Call(result, 0, self.history.epochs)
         self._settle(self._call, validated=True)
         self._tell()
         self._call = None

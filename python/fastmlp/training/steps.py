@@ -201,8 +201,11 @@ class StepTrainer(Trainer):
                     seed=self._noise,
                     result=result,
                 )
-            finally:
                 self.settle(first, result)
+            except BaseException:
+                self.settle(first, result)  # again if an interrupt came before it had begun
+                raise
+            finally:
                 if result.non_finite:
                     self.state = None  # its vectors are no longer those of the weights
             if result.non_finite:
@@ -284,8 +287,11 @@ class StepTrainer(Trainer):
                 turn.take(self._model, nested=True)  # the weights are not the average meanwhile
                 average.begin(self.steps, self.untouched())
                 found = evaluate()
-            finally:
                 average.end()
+            except BaseException:
+                average.end()
+                raise
+            finally:
                 turn.live = False
         if state is None or state.optimizer is self.optimizer:  # else the next step decides
             self._look_ahead(self.compiled(self._objective, self.optimizer, data), data)

@@ -1,0 +1,99 @@
+"""Whatever a Ctrl-C comes between, weights, counts and what was told are of the same step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastmlp as fm
+from interrupted import interrupts
+from stepped import T, X, network, slow
+
+OPTIMIZERS = ["adam", fm.SGD(0.1, momentum=0.9), fm.Adam(ema=0.9)]
+
+
+class Listener(fm.Callback):
+    def __init__(self):
+        self.losses, self.weights = [], []
+
+    def on_epoch_end(self, model, epoch, logs):
+        self.losses.append(logs["loss"])
+        self.weights.append(model.parameters.flat.copy())
+
+
+def ask_step(trainer):
+    trainer.step(X, T)
+
+
+def ask_step_of_lists(trainer):
+    trainer.step(X.tolist(), T)
+
+
+def ask_step_by_python(trainer):
+    slow(trainer).step(X, T)
+
+
+def ask_gradient(trainer):
+    trainer.loss_and_gradient(X.tolist(), T)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("ask", [ask_step, ask_step_of_lists, ask_step_by_python, ask_gradient])
+def test_a_step_is_taken_and_counted_or_neither(ask, optimizer):
+    def stepped(steps, keep=lambda trainer: trainer):
+        trainer = keep(network().trainer(seed=0, optimizer=optimizer))
+        weights = [trainer.parameters.flat.copy()]
+        for _ in range(steps):
+            trainer.step(X, T)
+            weights.append(trainer.parameters.flat.copy())
+        return trainer, weights
+
+    def make():
+        trainer, _ = stepped(2)
+        return lambda: ask(trainer), trainer
+
+    _, weights = stepped(4, slow)
+    seen = set()
+    for place, trainer in interrupts(make):
+        seen.add(trainer.steps)
+        for _ in range(2 if trainer.steps == 2 else 1):
+            np.testing.assert_array_equal(
+                trainer.parameters.flat, weights[trainer.steps], err_msg=str(place)
+            )
+            trainer.step(X, T)
+        np.testing.assert_array_equal(trainer.parameters.flat, weights[trainer.steps])
+    assert seen == ({2} if ask is ask_gradient else {2, 3})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"validation_data": (X, T), "metrics": ["accuracy"]},
+        {"optimizer": fm.Adam(ema=0.9)},
+        {"optimizer": "lbfgs"},
+    ],
+    ids=["arrays", "validation", "average", "lbfgs"],
+)
+def test_an_epoch_is_run_counted_and_told_of_or_none_of_these(asked):
+    asked = {"epochs": 3, "batch_size": None, "seed": 2, **asked}
+
+    def make():
+        model, listener = network(rate=0.0), Listener()
+        model.fit(X, T, **asked | {"epochs": 1})
+        return lambda: model.fit(X, T, callbacks=[listener], **asked), (model, listener)
+
+    fit, (model, whole) = make()
+    weights = [model.parameters.flat.copy()]
+    fit()
+    weights += whole.weights
+    seen = set()
+    for place, (model, listener) in interrupts(make):
+        told = len(listener.losses)
+        seen.add(told)
+        assert listener.losses == whole.losses[:told], place
+        np.testing.assert_array_equal(model.parameters.flat, weights[told], err_msg=str(place))
+        if told:
+            assert model.history.epochs == told, place
+        model.fit(X, T, **asked)  # nobody is in it still
+    assert seen == {0, 1, 2, 3}
