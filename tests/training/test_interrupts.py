@@ -88,7 +88,7 @@ def test_an_epoch_is_run_counted_and_told_of_or_none_of_these(asked):
     fit()
     weights += whole.weights
     seen = set()
-    for place, (model, listener) in interrupts(make):
+    for place, (model, listener) in interrupts(make, every=3):
         told = len(listener.losses)
         seen.add(told)
         assert listener.losses == whole.losses[:told], place
@@ -97,3 +97,41 @@ def test_an_epoch_is_run_counted_and_told_of_or_none_of_these(asked):
             assert model.history.epochs == told, place
         model.fit(X, T, **asked)  # nobody is in it still
     assert seen == {0, 1, 2, 3}
+
+
+def test_a_solution_is_put_down_whole_or_not():
+    targets = np.eye(3)[T]
+
+    def make():
+        model = fm.MLP([5, 6, 3], seed=0)
+        return lambda: model.solve_output_layer(X, targets), model
+
+    solve, model = make()
+    before = model.parameters.flat.copy()
+    solve()
+    solved = model.parameters.flat.copy()
+    for place, model in interrupts(make, every=3):
+        flat = model.parameters.flat
+        assert np.array_equal(flat, before) or np.array_equal(flat, solved), place
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore:The validation score was NaN")  # of the one that ended
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_estimator_is_of_one_fit_though_a_second_is_interrupted(early_stopping):
+    other = np.where(T == 0, 7, 3)
+
+    def make():
+        estimator = fm.MLPClassifier(
+            (6,), random_state=0, max_iter=3, early_stopping=early_stopping
+        ).fit(X, T)
+        return lambda: estimator.fit(X[:, :4], other), estimator
+
+    for place, estimator in interrupts(make, every=17):
+        of_first = estimator.n_features_in_ == 5
+        assert len(estimator.classes_) == (3 if of_first else 2), place
+        assert estimator.coefs_[0].shape[0] == estimator.n_features_in_, place
+        assert estimator.n_iter_ == len(estimator.loss_curve_), place
+        assert np.shares_memory(estimator.coefs_[0], estimator.model_.parameters.flat), place
+        predicted = estimator.predict(X[:, : estimator.n_features_in_])
+        assert set(predicted) <= set(estimator.classes_), place

@@ -153,20 +153,20 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             "class_weight",
             "loss",
         ]
-        with as_before_unless_right(self, *names):
-            X, y = self._validate_input(X, y, incremental, reset=first_pass)
-            weight, exponent = checked_weight(sample_weight, X)
-            weight = self._weighted_classes(y, weight, incremental)
-            data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
-            columns = data.target.shape[1]
-            output = vars(self).get("out_activation_") if not first_pass else None
-            outputs = self._count_outputs(data.target)
-            check_loss(self._objective(), output or self._out_activation(), outputs, columns)
-            held_out = self._check_validation(*validation, columns=columns)
-        self._random_state = check_random_state(self.random_state)
-        self.n_outputs_ = outputs
-        units = [X.shape[1], *hidden, self.n_outputs_]
-        with config.own_threads(self.n_threads):
+        with as_before_unless_right(self), config.own_threads(self.n_threads):
+            with naming(*names):
+                X, y = self._validate_input(X, y, incremental, reset=first_pass)
+                weight, exponent = checked_weight(sample_weight, X)
+                weight = self._weighted_classes(y, weight, incremental)
+                data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
+                columns = data.target.shape[1]
+                output = vars(self).get("out_activation_") if not first_pass else None
+                outputs = self._count_outputs(data.target)
+                check_loss(self._objective(), output or self._out_activation(), outputs, columns)
+                held_out = self._check_validation(*validation, columns=columns)
+            self._random_state = check_random_state(self.random_state)
+            self.n_outputs_ = outputs
+            units = [X.shape[1], *hidden, self.n_outputs_]
             if first_pass:
                 self._initialize(units, X.dtype)
             else:
@@ -174,6 +174,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
                     turn.take(self._model)
                 self._read_weights()
                 self._check_units(units)
+        with config.own_threads(self.n_threads):
             if self.solver == "lbfgs":
                 lbfgs.minimise(self, self._compiled_total(data), data)
             elif not (incremental and self.early_stopping and self.stopped_):
@@ -342,13 +343,12 @@ def check_reals(estimator: Any) -> None:
 
 
 @contextmanager
-def as_before_unless_right(estimator: Any, *names: str) -> Iterator[None]:
-    """Check arguments of these names: if one is wrong, forget what the right ones have set."""
+def as_before_unless_right(estimator: Any) -> Iterator[None]:
+    """Forget what was set if an argument is wrong, or Ctrl-C comes, before the block ends."""
     before = dict(vars(estimator))
     try:
-        with naming(*names):
-            yield
-    except Exception:
+        yield
+    except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise

@@ -11,7 +11,13 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
-from fastmlp.estimators.base import BaseMLP, as_before_unless_right, checked_weight, is_stochastic
+from fastmlp.estimators.base import (
+    BaseMLP,
+    as_before_unless_right,
+    checked_weight,
+    is_stochastic,
+    naming,
+)
 from fastmlp.estimators.chosen import LossNames
 from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores, in_numpys_type
 from fastmlp.training import turns
@@ -303,7 +309,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
 
     def _know(self, y: Any, classes: Any) -> None:
         """Take the classes that the first call of `partial_fit` names."""
-        with as_before_unless_right(self, "y", "classes"):
+        with as_before_unless_right(self), naming("y", "classes"):
             self._check_targets(y, "y")
             if classes is not None:
                 classes = self._check_targets(classes, "classes")

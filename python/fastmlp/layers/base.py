@@ -370,7 +370,29 @@ class Layer:
         view: Array = self._parameters.view(self._nodes[name])
         return view[0] if name in self._vectors else view
 
-    def _assign(self, values: Mapping[str, npt.ArrayLike]) -> None:
+    def assign(self, values: Mapping[str, npt.ArrayLike]) -> None:
+        """Assign several of its arrays in one go: nobody finds some of them old and some new.
+
+        Parameters
+        ----------
+        values : dict of str to array
+            By their names, in the shapes they have.
+
+        Raises
+        ------
+        AttributeError
+            If it has no such array, or is part of no model yet.
+        ValueError
+            If a shape is another, or a number is not finite; then nothing changes.
+
+        Examples
+        --------
+        >>> import fastmlp as fm
+        >>> model = fm.MLP([2, 1], seed=0)
+        >>> model.layers[-1].assign({"weights": [[1.0, -1.0]], "biases": [0.5]})
+        >>> model.predict([[3.0, 1.0]])
+        array([[2.5]], dtype=float32)
+        """
         views, nodes = {name: self._view(name) for name in values}, self._nodes
         given = {n: arrays.asarray_like(values[n], v, f"{n} of {self!r}") for n, v in views.items()}
         self._parameters.assign({nodes[name]: array for name, array in given.items()})
@@ -387,28 +409,6 @@ _OF_ALL = {
     ),
     "trainable": Setting(lambda value: _checks.flag(value, "trainable")),
 }
-
-
-class _LayersArray(property):
-    """A property of a layer that is one of its arrays; only type checkers need the class."""
-
-    if TYPE_CHECKING:
-
-        def __get__(self, instance: Any, owner: type | None = None, /) -> Array: ...  # type: ignore[override]
-        def __set__(self, instance: Any, value: npt.ArrayLike, /) -> None: ...
-
-
-def array_of(name: str, what: str) -> _LayersArray:
-    """Return the property of a layer that is one of its arrays: a writable view, or assigned."""
-
-    def get(self: Layer) -> Array:
-        return self._view(name)
-
-    def put(self: Layer, values: npt.ArrayLike) -> None:
-        self._assign({name: values})
-
-    doc = f"{what}: a writable view; AttributeError before there is a model, or if it has none."
-    return _LayersArray(get, put, doc=doc)
 
 
 def only_input(layer: Layer, input_columns: tuple[int, ...]) -> int:

@@ -10,7 +10,8 @@ from fastmlp import graph as g
 from fastmlp._checks import choice, flag, integer, real
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.views import array_of
 
 _SHAPE = "the shape of its weights depends on it, make a new model"
 _DRAWN = "its weights have been drawn, assign them"

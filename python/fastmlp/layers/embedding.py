@@ -143,12 +143,12 @@ class Embedding(Layer):
     @weights.setter
     def weights(self, values: Any) -> None:
         if isinstance(self.categories, int):
-            self._assign({"weights": values})
+            self.assign({"weights": values})
             return
         count = len(self.weights)
         if not isinstance(values, Sequence) or len(values) != count:
             raise ValueError(f"weights of {self!r} must be a list of {count} tables")
-        self._assign(dict(zip(self._names(), values, strict=True)))
+        self.assign(dict(zip(self._names(), values, strict=True)))
 
     def _names(self) -> list[str]:
         if isinstance(self.categories, int):

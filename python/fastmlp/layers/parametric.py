@@ -9,7 +9,8 @@ from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp.initializers import Initializer
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.views import array_of
 
 
 class ParametricActivation(Layer):

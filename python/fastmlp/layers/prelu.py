@@ -9,7 +9,8 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import flag
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.views import array_of
 
 
 class PReLU(Layer):

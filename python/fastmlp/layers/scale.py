@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, array_of, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.views import array_of
 
 
 class Scale(Layer):

@@ -124,9 +124,7 @@ def solve(layer: Dense, features: Any, targets: Array, *, l2: float) -> float:
     if isinstance(features, CompressedRows):
         raise TypeError("X is sparse; a first layer is solved from dense rows: X.toarray()")
     W, b = least_squares(features, targets, l2=l2, use_bias=layer.use_bias)
-    layer.weights = W
-    if layer.use_bias:
-        layer.biases = b
+    layer.assign({"weights": W, "biases": b} if layer.use_bias else {"weights": W})
     residuals = np.asarray(features, np.float64) @ W.T + b - targets
     return float(0.5 * (residuals**2).sum() / len(residuals) + 0.5 * l2 * (W**2).sum())
 
