@@ -537,3 +537,40 @@ def test_activations_with_settings_have_a_name_for_estimators_too():
     assert_allclose(named.predict_proba(X), given.predict_proba(X))
     with pytest.raises(ValueError, match="'activation' parameter"):
         fm.MLPClassifier(activation="elu(alfa=0.5)").fit(X, y)
+
+
+@pytest.mark.parametrize("make", [fm.MLPClassifier, fm.MLPRegressor])
+def test_arrays_that_need_no_check_are_predicted_and_trained_on_as_any_others(make):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 4)).round(2)
+    y = rng.integers(3, size=60)
+
+    def fitted():
+        return make(hidden_layer_sizes=(8,), max_iter=3, random_state=0).partial_fit(
+            X, y, **({"classes": [0, 1, 2]} if make is fm.MLPClassifier else {})
+        )
+
+    estimator = fitted()
+    expected = estimator.predict(X.tolist())
+    assert estimator.partial_fit(X.tolist(), y.tolist()).t_ == 120
+    for given in (X, np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], X.view(np.ndarray)):
+        other = fitted()
+        np.testing.assert_array_equal(other.predict(given), expected)
+        other.partial_fit(given, y)
+        np.testing.assert_array_equal(other.coefs_[0], estimator.coefs_[0])
+    wrong = X.copy()
+    wrong[3, 1] = np.nan
+    for call in (estimator.predict, lambda rows: estimator.partial_fit(rows, y)):
+        with pytest.raises(ValueError, match="NaN"):
+            call(wrong)
+        with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"):
+            call(X[:, :3])
+        with pytest.raises(ValueError, match=r"minimum of 1 is required|inconsistent"):
+            call(X[:0])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        estimator.partial_fit(X, y[:-1])
+    named = pytest.importorskip("pandas").DataFrame(X, columns=list("abcd"))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        make(hidden_layer_sizes=(8,), max_iter=1, random_state=0, solver="sgd").partial_fit(
+            named, y, **({"classes": [0, 1, 2]} if make is fm.MLPClassifier else {})
+        ).predict(X)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastmlp import _checks, activations, config, optimizers, planner
 from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
-from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 from fastmlp.estimators import lbfgs, network
+from fastmlp.estimators.checking import (
+    are_plain,
+    as_before_unless_right,
+    check_reals,
+    checked_weight,
+    is_plain,
+    is_unreadable,
+    naming,
+)
 from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.exporting import Exported
@@ -218,7 +224,9 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
                 if self._y_numeric and arrays.is_sparse(y):
                     raise TypeError(f"y{suffix} is a sparse matrix; expected a dense array")
                 y = self._check_targets(y, f"y{suffix}")
-        with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: _is_unreadable(X)):
+        if not reset and is_plain(X, self) and are_plain(y, X, numbers=self._y_numeric):
+            return X, y
+        with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: is_unreadable(X)):
             X, y = validate_data(
                 self,
                 X,
@@ -251,30 +259,35 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
 
     # Predicting.
 
-    def _nodes(self, layer: int | None) -> Node:
-        """Return the node of the output, or of a hidden layer by its number."""
-        output, by_layer = self._model.network.forward(training=False)
-        if layer is None:
-            return output
+    def _nodes(self, layer: int) -> Node:
+        """Return the node of a hidden layer by its number."""
+        _, by_layer = self._model.network.forward(training=False)
         names = [dense.name for dense in network.dense_layers(self._model)]
         return by_layer[str(names[layer])]
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data; a part of a read."""
+        result: Array
+        if layer is None:
+            with config.own_threads(self.n_threads):
+                result = self._model.predict(X)
+            return result
         turns.check(self._model, "predict")
         plan = self._trainer.plans.get(
-            ("predict", layer),
+            ("transform", layer),
             None,
             lambda: planner.plan([self._nodes(layer)], parameters=self._model.parameters),
         )
         x = self._model.network.input_nodes[0]
         with config.own_threads(self.n_threads):
-            result: Array = plan.run({x: as_feed(X)})[0]
+            result = plan.run({x: as_feed(X)})[0]
         return result
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self, "coefs_")
         self._read_weights()
+        if is_plain(X, self):
+            return X
         frames.refuse_dates(X, "X")
         with naming("X"):
             return validate_data(
@@ -331,76 +344,6 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def check_reals(estimator: Any) -> None:
-    """Raise ValueError for an integer that no float holds, where a parameter is a real number."""
-    for name, kinds in estimator._parameter_constraints.items():
-        value = getattr(estimator, name)
-        reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
-        if reals and isinstance(value, Integral):
-            _checks.real(int(value), name)
-
-
-@contextmanager
-def as_before_unless_right(estimator: Any) -> Iterator[None]:
-    """Forget what was set if an argument is wrong, or Ctrl-C comes, before the block ends."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-@contextmanager
-def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Let scikit-learn's checks say which argument they mean, where their own words do not.
-
-    That is the first of the names, unless `first_wrong` denies it. A number too large for any float
-    is a ValueError.
-    """
-    try:
-        with np.errstate(invalid="ignore"):  # ∞ − ∞, where sums are looked at
-            yield
-    except (TypeError, ValueError, OverflowError) as error:
-        kind = ValueError if isinstance(error, OverflowError) else type(error)
-        said = str(error)
-        # Numbers of samples that differ are a matter of two arguments.
-        known = any(re.search(rf"\b{name}\b", said) for name in (*names, "samples"))
-        if kind not in (TypeError, ValueError) or (known and kind is type(error)):
-            raise
-        name = names[0] if first_wrong() else names[-1]
-        raise kind(f"{name}: {said}") from error
-
-
-def _is_unreadable(X: Any) -> bool:
-    """Whether scikit-learn refuses X alone."""
-    try:
-        check_array(X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32))
-    except (TypeError, ValueError, OverflowError):
-        return True
-    return False
-
-
-def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
-    """Return the weights of the rows of X, or None, in units of 2^e, and e.
-
-    One below zero is an error, and so is zero for all of them.
-    """
-    if weight is None:
-        return None, 0
-    frames.refuse_dates(weight, name)
-    with naming(name):
-        given = np.asarray(weight)
-        if given.dtype.kind == "c":
-            raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
-        if given.dtype.kind in "biuf" and given.size and not given.any():
-            raise ValueError(f"{name} is zero for every row: nothing would count")
-        checked = _check_sample_weight(weight, X)
-        check_not_negative(checked, name)
-        return in_ordinary_unit(checked, np.float64)
 
 
 def is_stochastic(estimator: Any) -> bool:

@@ -11,13 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
-from fastmlp.estimators.base import (
-    BaseMLP,
-    as_before_unless_right,
-    checked_weight,
-    is_stochastic,
-    naming,
-)
+from fastmlp.estimators.base import BaseMLP, is_stochastic
+from fastmlp.estimators.checking import as_before_unless_right, checked_weight, naming
 from fastmlp.estimators.chosen import LossNames
 from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores, in_numpys_type
 from fastmlp.training import turns
@@ -333,10 +328,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         """
         X = self._checked(X)
         self._check_classes()
-        y = self._outputs(X)
-        y = y.ravel() if self.n_outputs_ == 1 else y
-        labels: Array = self._label_binarizer.inverse_transform(y, threshold=self._threshold)
-        return labels
+        return self._decoded(self._outputs(X))
 
     @available_if(gives_scores)  # type: ignore[untyped-decorator]
     @turns.reads("decision_function")

@@ -118,7 +118,8 @@ class LabelledMLP(BaseMLP):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
             return X, y
-        classes = unique_labels(y)
+        whole = y.ndim == 1 and y.dtype.kind in "iu"
+        classes = np.unique(y) if whole else unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):
                 raise ValueError(
@@ -203,6 +204,15 @@ class LabelledMLP(BaseMLP):
     def _threshold(self) -> float:
         """The output above which its label is predicted."""
         return 0.0 if self.out_activation_ == "identity" else 0.5
+
+    def _decoded(self, output: Array) -> Array:
+        """Return the labels that outputs stand for."""
+        binarizer = self._label_binarizer
+        if self._multiclass:
+            return binarizer.classes_[output.argmax(axis=1)]  # type: ignore[no-any-return]
+        y = output.ravel() if self.n_outputs_ == 1 else output
+        labels: Array = binarizer.inverse_transform(y, threshold=self._threshold)
+        return labels
 
     def _check_targets(self, y: Any, name: str) -> Any:
         check_kinds_of_labels(y, name)

@@ -10,7 +10,8 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from fastmlp.estimators.base import BaseMLP, checked_weight, is_stochastic, naming
+from fastmlp.estimators.base import BaseMLP, is_stochastic
+from fastmlp.estimators.checking import checked_weight, naming
 from fastmlp.estimators.chosen import LossNames
 from fastmlp.estimators.numbers import NumberedMLP
 from fastmlp.estimators.objectives import LOSSES

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, config
 from fastmlp.data.table import Preprocessing
-from fastmlp.estimators.base import check_reals
+from fastmlp.estimators.checking import check_reals
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable

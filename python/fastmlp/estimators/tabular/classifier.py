@@ -16,7 +16,7 @@ from fastmlp import _checks
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place
 from fastmlp.estimators import class_weights
-from fastmlp.estimators.base import checked_weight
+from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular

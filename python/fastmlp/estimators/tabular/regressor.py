@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.targets import RealTargets
-from fastmlp.estimators.base import checked_weight
+from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 
 from fastmlp.data import frames
-from fastmlp.estimators.base import checked_weight, naming
+from fastmlp.estimators.checking import checked_weight, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable

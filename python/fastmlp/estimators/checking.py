@@ -1,0 +1,117 @@
+"""Checks of what estimators are given, around those of scikit-learn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight
+
+from fastmlp import _checks
+from fastmlp.data import frames
+from fastmlp.data.weights import check_not_negative, in_ordinary_unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def is_plain(X: Any, estimator: Any) -> bool:
+    """Whether checks of X find nothing, which takes them ten times as long to tell.
+
+    Of a fitted estimator that knows its columns by their number alone.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and len(X) > 0
+        and X.dtype in (np.float64, np.float32)
+        and X.shape[1] == getattr(estimator, "n_features_in_", None)
+        and not hasattr(estimator, "feature_names_in_")
+        and bool(np.isfinite(X).all())
+    )
+
+
+def are_plain(y: Any, X: Array, *, numbers: bool) -> bool:
+    """Likewise for targets, one for each row of X: whole labels, or any `numbers`."""
+    if type(y) is not np.ndarray or y.shape != (len(X),):
+        return False
+    real = numbers and y.dtype in (np.float64, np.float32)
+    return y.dtype.kind in "iu" or (real and bool(np.isfinite(y).all()))
+
+
+def check_reals(estimator: Any) -> None:
+    """Raise ValueError for an integer that no float holds, where a parameter is a real number."""
+    for name, kinds in estimator._parameter_constraints.items():
+        value = getattr(estimator, name)
+        reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
+        if reals and isinstance(value, Integral):
+            _checks.real(int(value), name)
+
+
+@contextmanager
+def as_before_unless_right(estimator: Any) -> Iterator[None]:
+    """Forget what was set if an argument is wrong, or Ctrl-C comes, before the block ends."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+@contextmanager
+def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Let scikit-learn's checks say which argument they mean, where their own words do not.
+
+    That is the first of the names, unless `first_wrong` denies it. A number too large for any float
+    is a ValueError.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # ∞ − ∞, where sums are looked at
+            yield
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = ValueError if isinstance(error, OverflowError) else type(error)
+        said = str(error)
+        # Numbers of samples that differ are a matter of two arguments.
+        known = any(re.search(rf"\b{name}\b", said) for name in (*names, "samples"))
+        if kind not in (TypeError, ValueError) or (known and kind is type(error)):
+            raise
+        name = names[0] if first_wrong() else names[-1]
+        raise kind(f"{name}: {said}") from error
+
+
+def is_unreadable(X: Any) -> bool:
+    """Whether scikit-learn refuses X alone."""
+    try:
+        check_array(X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32))
+    except (TypeError, ValueError, OverflowError):
+        return True
+    return False
+
+
+def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
+    """Return the weights of the rows of X, or None, in units of 2^e, and e.
+
+    One below zero is an error, and so is zero for all of them.
+    """
+    if weight is None:
+        return None, 0
+    frames.refuse_dates(weight, name)
+    with naming(name):
+        given = np.asarray(weight)
+        if given.dtype.kind == "c":
+            raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
+        if given.dtype.kind in "biuf" and given.size and not given.any():
+            raise ValueError(f"{name} is zero for every row: nothing would count")
+        checked = _check_sample_weight(weight, X)
+        check_not_negative(checked, name)
+        return in_ordinary_unit(checked, np.float64)
