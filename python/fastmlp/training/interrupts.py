@@ -1,4 +1,4 @@
-"""Ctrl-C while somebody is told of an epoch: heard when all have been told."""
+"""Ctrl-C that waits: until all are told of an epoch, until what belongs together is there."""
 
 from __future__ import annotations
 
