@@ -15,6 +15,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5)).astype(np.float32)
 CATEGORIES = np.column_stack([RNG.integers(0, n, 12) for n in (3, 4, 2, 9, 5)]).astype(np.float32)
 GROUPED = [g.constant(RNG.normal(size=shape)) for shape in ((10, 1), (1, 10))]
+SCALE, OFFSET, FACTOR = (g.constant(RNG.normal(size=(1, 5))) for _ in range(3))
 EDGES = [[0, 1], [0, 0.5, 2], [-1, 1], [0, 3], [1, 2, 3, 4]]
 DTYPES = ["float32", "float64"]
 # Activations with settings, of each that has some.
@@ -105,6 +106,9 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
     "Rescaling": layered(fm.layers.Rescaling(1.5, -0.25)),
     "Scale": layered(fm.layers.Scale(0.5)),
     "Lambda": layered(fm.layers.Lambda(lambda x: g.concatenate(x, x * x)[:, 1:8], columns=7)),
+    "Lambda of rows": layered(
+        fm.layers.Lambda(lambda x: g.silu(x * SCALE + OFFSET) * FACTOR, columns=5)
+    ),
     "Lambda tied": tied,
     "Lambda of a number": layered(fm.layers.Lambda(lambda x: x + g.spread(1.0, x.shape))),
     "Add": joined(fm.layers.Add()),

@@ -42,7 +42,7 @@ class RandomGraph:
         for columns in (3, 7, 1):
             self.fed(g.input(columns, f"x{columns}"))
         self.fed(g.input(4, "fixed", rows=int(self.rng.choice(SIDES))))
-        for shape in [(3, 7), (4, 3), (7, 7), (1, 3), (4, 1), (1, 1)]:
+        for shape in [(3, 7), (4, 3), (7, 7), (1, 3), (1, 7), (4, 1), (1, 1)]:
             self.keep(g.parameter(self.rng.normal(size=shape), f"p{shape[0]}{shape[1]}"))
         self.keep(g.constant(self.rng.normal(size=(4, 7))))
         self.keep(g.constant(np.full((7, 3), 0.5)))
@@ -86,6 +86,7 @@ class RandomGraph:
             self.rows,
             self.norms,
             self.norms,
+            self.scaled,
             self.columns,
             self.groups,
             self.tables,
@@ -148,6 +149,13 @@ class RandomGraph:
         h = NORMS[self.rng.integers(len(NORMS))](a)
         row = self.pick(*[v for v in self.parameters if v.shape == (1, a.shape[1])])
         return h if row is None else h * row + row
+
+    def scaled(self, a: Node) -> Node | None:
+        rows = [v for v in self.parameters if v.shape == (1, a.shape[1])]
+        if not rows:
+            return None
+        scale, offset, factor = (rows[i] for i in self.rng.integers(len(rows), size=3))
+        return (g.tanh, g.silu)[self.rng.integers(2)](g.sin(a) * scale + offset) * factor
 
     def columns(self, a: Node) -> Node | None:
         n = a.shape[1]

@@ -10,6 +10,7 @@
 #include "kernels/optimizers.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/rescale.h"
 #include "kernels/shapes.h"
 #include "kernels/simd.h"
 #include "kernels/softmax.h"
@@ -79,6 +80,8 @@ constexpr Kernels<T> kernels() {
   k.standardize = standardize<T>;
   k.standard_sums = standard_sums<T>;
   k.normalize_columns_message = normalize_columns_message<T>;
+  k.rescale = rescale<T>;
+  k.rescale_message = rescale_message<T>;
   k.argmax = argmax<T>;
   k.transpose = transpose<T>;
   k.fill = fill<T>;

@@ -57,6 +57,24 @@ struct SparseRows {
   const Index* begins = nullptr;
 };
 
+// Rows of numbers for each column, any of which may be null, and an activation: φ(v∘scale +
+// offset)∘factor.
+template <class T>
+struct Rescaling {
+  const T* scale = nullptr;
+  const T* offset = nullptr;
+  const T* factor = nullptr;
+  Activation activation = Activation::identity;
+};
+
+// Where the sums over the rows go that are the gradients of these; null where it is not wanted.
+template <class T>
+struct RescalingSums {
+  T* factor = nullptr;
+  T* scale = nullptr;
+  T* offset = nullptr;
+};
+
 constexpr Index kSplitSide = 32;  // rows and columns of a block of split_gemm
 
 template <class T>
@@ -140,6 +158,15 @@ struct Kernels {
                                     const T* x, Index ldx, const T* mean, const T* variance,
                                     const T* scale, T epsilon, bool centered, const T* products,
                                     const T* totals, T share, T* y, Index ldy);
+
+  // y = h∘factor with h = φ(z), z = v∘scale + offset; y may be v. The message computes z and h
+  // again: y = g∘scale with g = φ'(z)∘factor∘bar; sums, each added to what is there, i ascending:
+  // factor Σ bar∘h, scale Σ g∘v, offset Σ g. y may be bar or v.
+  void (*rescale)(Index rows, Index columns, const T* v, Index ldv, const Rescaling<T>& by, T* y,
+                  Index ldy);
+  void (*rescale_message)(Index rows, Index columns, const T* bar, Index ldbar, const T* v,
+                          Index ldv, const Rescaling<T>& by, bool reads_z,
+                          const RescalingSums<T>& sums, T* y, Index ldy);
 
   // Index of each row's largest element (the first of equals) as a number.
   void (*argmax)(Index rows, Index columns, const T* x, Index ldx, T* y);

@@ -64,6 +64,8 @@ struct Scalar {
   X(standardize)               \
   X(standard_sums)             \
   X(normalize_columns_message) \
+  X(rescale)                   \
+  X(rescale_message)           \
   X(argmax)                    \
   X(pick)                      \
   X(scatter)                   \

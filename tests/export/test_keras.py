@@ -26,6 +26,7 @@ REFUSED = {
     "activation sin": "no activation 'sin'",
     "Dense in groups": "no such layer",
     "Lambda": "no such layer",
+    "Lambda of rows": "no such layer",
     "Lambda tied": "no such layer",
     "Lambda of a number": "no such layer",
     "NumericEmbedding": "no such layer",

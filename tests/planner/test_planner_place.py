@@ -33,6 +33,8 @@ ALLOWED = {
     "standardize": (0,),
     "normalize_columns_message": (0, 1),
     "noise": (0,),
+    "rescale": (0,),
+    "rescale_message": (0, 1),
 }
 
 

@@ -56,6 +56,7 @@ SMALL = {
     "cut in lanes": Net((30, 60, 3), rows=700, batch=300, rate=0.2, l2=0.1),
     "rows normalized": Net((30, 60, 3), rows=700, batch=300, normalize=1),
     "columns normalized": Net((30, 60, 3), rows=700, batch=300, normalize=0),
+    "rows beside activations": Net((60, 200, 3), rows=250, batch=60, rescaled=True),
     "clipped and averaged": Net((60, 200, 3), rows=250, batch=60, optimizer=BOUND),
     "clipped and averaged, one thread": Net((4, 7, 3), rows=10, batch=4, optimizer=BOUND),
     "tables": Net((4, 40, 3), rows=250, batch=60, categories=300),

@@ -50,6 +50,7 @@ class Net:
     l2: float = 0.0
     centered: bool = False
     normalize: int | None = None  # along which axis
+    rescaled: bool = False  # rows of numbers before and behind the activations
     optimizer: Update = ADAM
     data: str = "float32"
     shuffle: bool = True
@@ -102,6 +103,8 @@ NETS = {
     "rows normalized, in lanes": Net((40, 130, 70, 5), rows=1300, batch=500, normalize=1),
     "columns normalized": Net((60, 90, 5), rows=700, batch=300, normalize=0),
     "columns normalized, prime sizes": Net((53, 101, 13), rows=997, batch=337, normalize=0),
+    "rescaled, cut in lanes": Net((60, 90, 30, 5), rows=700, batch=300, rescaled=True),
+    "rescaled, steps shared": Net((53, 301, 203, 5), rows=300, batch=101, rescaled=True),
     "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
     "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
     "sparse rows": Net((2000, 60, 5), rows=230, batch=100, density=0.02, l2=1e-3),
@@ -147,7 +150,14 @@ def build(net: Net) -> tuple[Node, Node, Node, list[Node]]:
             z = g.gaussian_noise(z, 0.1, key=i)
         if net.centered:
             z = z - g.mean(z, axis=0)
-        h = z if i == len(net.sizes) - 2 else g.dropout(g.tanh(z), net.rate, key=i)
+        if i == len(net.sizes) - 2:
+            h = z
+        elif net.rescaled:
+            rows = [g.parameter(rng.normal(size=outputs)) for _ in range(3)]
+            parameters += rows
+            h = g.tanh(z * rows[0] + rows[1]) * rows[2]
+        else:
+            h = g.dropout(g.tanh(z), net.rate, key=i)
     loss = g.mean(g.softmax_cross_entropy(h, t))
     if net.l2:
         loss = loss + net.l2 * 0.5 * sum((g.sum(W**2) for W in weights), g.constant(0.0))

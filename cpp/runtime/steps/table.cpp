@@ -5,6 +5,7 @@
 #include "runtime/steps/elementwise.h"
 #include "runtime/steps/norms.h"
 #include "runtime/steps/product.h"
+#include "runtime/steps/rescale.h"
 #include "runtime/steps/rows.h"
 #include "runtime/steps/sums.h"
 #include "runtime/steps/tables.h"

@@ -9,28 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 
+from fastmlp.planner.fuse_rescale import RESCALING_RULES
 from fastmlp.planner.fuse_rows import ROW_RULES
 from fastmlp.planner.ir import ONE, Buffer, Rule, Step, Steps, Uniform
-from fastmlp.planner.kernels import ACTIVATION, BINARY, KINDS, UNARY
+from fastmlp.planner.kernels import (
+    ACTIVATION_OF_UNARY,
+    BINARY,
+    DERIVATIVE_OF_BINARY,
+    KINDS,
+    UNARY,
+)
 
-_ACTIVATION_OF_UNARY = {UNARY[name]: ACTIVATION[name] for name in ACTIVATION if name in UNARY}
-_DERIVATIVE_OF_BINARY = {
-    BINARY[f"{name}_message"]: number
-    for name, number in ACTIVATION.items()
-    if f"{name}_message" in BINARY
-}
 _COLUMNS, _ALL = 1, 2  # the axis of a sum over columns, and of one over rows and columns
 _position = attrgetter("position")
 
 
 def fuse(work: Steps, rules: Mapping[Rule, tuple[str, ...]] | None = None) -> Steps:
-    """Apply every rule until none finds anything to do.
+    """Apply every rule until none finds anything to do, and then the rules for what is left."""
+    for part in (RULES, RESCALING_RULES) if rules is None else (rules,):
+        _apply(work, part)
+    return work
+
+
+def _apply(work: Steps, rules: Mapping[Rule, tuple[str, ...]]) -> None:
+    """Apply some rules until none finds anything to do.
 
     A rule looks again only at steps near a change, so that the time is linear in the steps.
     """
     unseen: dict[Rule, dict[Step, None]] = {}
     of_kind: dict[str, list[dict[Step, None]]] = {}
-    for rule, kinds in (RULES if rules is None else rules).items():
+    for rule, kinds in rules.items():
         unseen[rule] = {}
         for kind in kinds:
             of_kind.setdefault(kind, []).append(unseen[rule])
@@ -47,7 +55,6 @@ def fuse(work: Steps, rules: Mapping[Rule, tuple[str, ...]] | None = None) -> St
             waiting.clear()
             fused = [rule(work, step) for step in steps if step in work]
             show(near for step in fused if step is not None for near in _near(work, step))
-    return work
 
 
 def _near(work: Steps, step: Step) -> Iterator[Step]:
@@ -100,7 +107,7 @@ def activation_into_product(work: Steps, product: Step) -> Step | None:
     consumer = _only_reader(work, product, "unary")
     if consumer is None or not _is_plain(product):
         return None
-    activation = _ACTIVATION_OF_UNARY.get(consumer.numbers["function"])
+    activation = ACTIVATION_OF_UNARY.get(consumer.numbers["function"])
     if activation is None:
         return None
     numbers = product.with_numbers(activation=activation)
@@ -112,7 +119,7 @@ def derivative_into_product(work: Steps, product: Step) -> Step | None:
     consumer = _only_reader(work, product, "binary")
     if consumer is None or not _is_plain(product):
         return None
-    derivative = _DERIVATIVE_OF_BINARY.get(consumer.numbers["function"])
+    derivative = DERIVATIVE_OF_BINARY.get(consumer.numbers["function"])
     bar, read = consumer.inputs
     if derivative is None or bar is None or read is None:
         return None

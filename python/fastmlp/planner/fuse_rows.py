@@ -25,7 +25,7 @@ def row_into_normalization(work: Steps, step: Step) -> Step | None:
     names = {BINARY["add"]: 1} if scale else {BINARY["multiply"]: 0, BINARY["add"]: 1}
     for reader in sorted(work.readers(step.out.buffer), key=_position):
         which = names.get(reader.numbers["function"]) if reader.kind == "binary" else None
-        row = None if which is None else _row_beside(reader, step.out)
+        row = None if which is None else steady_row_beside(reader, step.out)
         if row is None:
             continue
         inputs = (*step.inputs[:-2], *((row, None), (scale, row))[which or 0])
@@ -50,7 +50,7 @@ def scale_into_message(work: Steps, message: Step) -> Step | None:
     return None
 
 
-def _row_beside(step: Step, operand: Operand) -> Operand | None:
+def steady_row_beside(step: Step, operand: Operand) -> Operand | None:
     """Return the row that a binary step combines with a matrix, if it is one."""
     left, right = step.inputs
     row = right if left == operand else left
@@ -73,8 +73,8 @@ def sums_into_rows_message(work: Steps, step: Step) -> Step | None:
             continue
         for standard in _standards(work, x, "normalize_rows", message):
             h = _standard_of(standard)
-            dot = None if h is None else _sum_over_batch(work, "dot", bar, h)
-            total = _sum_over_batch(work, "sum", bar)
+            dot = None if h is None else sum_over_batch(work, "dot", bar, h)
+            total = sum_over_batch(work, "sum", bar)
             if h is None or dot is None or (total and standard.position > total.position):
                 continue
             fused = _with_sums(work, message, dot, total)
@@ -97,7 +97,7 @@ def _with_sums(work: Steps, message: Step, dot: Step, total: Step | None) -> Ste
     first = min([message, *sums], key=_position)
     places = [message if s is first else s for s in sums]
     for place, s in zip(places, sums, strict=True):
-        if any(reader.position < place.position for reader in _readers(work, s)):
+        if any(reader.position < place.position for reader in readers_of(work, s)):
             return None
     fused = message.but(out2=blocks)
     for old, new in ((first, fused), *zip(places, adding, strict=True)):
@@ -133,11 +133,11 @@ def sums_of_columns(work: Steps, step: Step) -> Step | None:
         bar, x, *moments = sums.inputs
         if bar is None or x is None:
             continue
-        total = _sum_over_batch(work, "sum", bar)
+        total = sum_over_batch(work, "sum", bar)
         changed = total and _deliver_sum(work, sums, total, "out2")
         for standard in _standards(work, x, "standardize", sums):
             h = _standard_of(standard)
-            dot = None if h is None else _sum_over_batch(work, "dot", bar, h)
+            dot = None if h is None else sum_over_batch(work, "dot", bar, h)
             if h is None or dot is None or standard.inputs[1:3] != tuple(moments):
                 continue
             if _deliver_sum(work, sums, dot, "out"):
@@ -152,7 +152,7 @@ def _deliver_sum(work: Steps, sums: Step, other: Step, which: str) -> Step | Non
     own, out = getattr(sums, which), other.out
     assert own is not None
     assert out is not None
-    readers = _readers(work, other)
+    readers = readers_of(work, other)
     # What is added to in place, or given away, cannot be read as it was.
     kept = out.buffer.home in ("temporary", "gradient") and len(work.writers(out.buffer)) == 1
     if not kept or own.buffer.home != "temporary" or any(r.kind == "add_scaled" for r in readers):
@@ -187,7 +187,7 @@ def _standard_of(step: Step) -> Operand | None:
     return step.out2 if scaled else step.out
 
 
-def _sum_over_batch(work: Steps, kind: str, *factors: Operand) -> Step | None:
+def sum_over_batch(work: Steps, kind: str, *factors: Operand) -> Step | None:
     """Return the step that sums a matrix, or the product of two, over the rows."""
     for step in sorted(work.readers(factors[0].buffer), key=_position):
         plain = step.kind == kind and step.scalar == ONE and step.numbers["axis"] == 0
@@ -213,7 +213,8 @@ def _without(work: Steps, standard: Step, h: Operand) -> Step | None:
     return fused
 
 
-def _readers(work: Steps, step: Step) -> list[Step]:
+def readers_of(work: Steps, step: Step) -> list[Step]:
+    """Return the steps that read what a step writes."""
     return [reader for buffer in step.writes() for reader in work.readers(buffer)]
 
 

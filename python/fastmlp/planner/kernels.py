@@ -22,6 +22,13 @@ SPACES: Final = _numbered(_format.spaces)
 ACTIVATION: Final = _numbered(_format.activations)
 UNARY: Final = _numbered(_format.unary)
 BINARY: Final = _numbered(_format.binary)
+# The activation that a function of one argument is, and whose message one of two arguments is.
+ACTIVATION_OF_UNARY: Final = {UNARY[n]: ACTIVATION[n] for n in ACTIVATION if n in UNARY}
+DERIVATIVE_OF_BINARY: Final = {
+    BINARY[f"{name}_message"]: number
+    for name, number in ACTIVATION.items()
+    if f"{name}_message" in BINARY
+}
 OPTIMIZERS: Final = _format.optimizers  # the vectors and the numbers of each rule, by name
 GRAIN: Final = _format.grain  # elements: what begins on a multiple of it begins a cache line
 # Stands for a number of rows that the run decides; so many times it for a multiple.

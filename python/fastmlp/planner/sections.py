@@ -30,7 +30,11 @@ def assign_sections(work: Steps) -> bool:
             result = any(b.home in ("gradient", "scalar", "output") for b in writes)
             step.section = "after" if needs_sums or result else "before"
         if step.section in ("reduce", "after") or needs_sums:
-            summed.update(writes)
+            # What it gives row by row beside sums may be read as the rows come. Sums of blocks, as
+            # normalizations leave them, are too long for lanes: networks took 1.05 times as long.
+            sums = [b for b in writes if not b.by_batch]
+            in_blocks = any(b.rows != 1 for b in sums)
+            summed.update(writes if needs_sums or in_blocks else sums)
     if by_rows:
         work.sort(key=_stage)
     return by_rows

@@ -213,6 +213,18 @@ class _Listed(Operands):
         name, scales = ("take_rows", ()) if scale is None else ("take_rows_int8", (scale,))
         self._call(name, y, ldy, where, ldi, rows_of, *scales, rows, m, n)
 
+    def _rescale(self, step: Step) -> None:
+        v, scale, offset, factor = step.inputs
+        x, y, (m, n) = self._ref(v), self._ref(step.out), self._shape(step.out)
+        activation = step.numbers["activation"]
+        for name, row in (("multiply", scale), ("add", offset), ("", None), ("multiply", factor)):
+            if row is not None:
+                self._zip(name, y, (m, n), (x, n, 1), self._steps_of(row, (m, n)))
+                x = y
+            elif not name and activation:
+                self._map(_ACTIVATIONS[activation], y, x, m * n)
+                x = y
+
     def _normalize_rows(self, step: Step) -> None:
         x, scale, offset = step.inputs
         y, shape = self._ref(step.out), self._shape(step.out)
