@@ -166,7 +166,8 @@ def check(model: Held, what: str) -> None:
     >>> import fastmlp as fm
     >>> check(fm.MLP([2, 1], seed=0), "predict")
     """
-    if model._turn is None:  # as nearly always
+    turn: Turn | None = model._turn
+    if turn is None or turn.thread == threading.get_ident():  # as nearly always
         return
     with _guard:
         holder = _holder(model)
