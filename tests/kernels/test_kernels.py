@@ -129,6 +129,29 @@ def test_functions_are_within_units_of_the_last_place(name, isa, dtype):
     assert (ulps(unary(name, isa, x), expected, dtype) <= most).all()
 
 
+# Where tables of exp, of log1p and of the normal tail go from one number to the next.
+SEAMS = np.concatenate(
+    [
+        (np.arange(-600, 600) + 0.5) * np.log(2) / 32,
+        np.log((np.arange(15) + 0.5) / 15),
+        np.multiply.outer((-1, 1), 0.8125 * np.array([0.5, 1, 2, 3, 5, 7, 11])).reshape(-1),
+    ]
+)
+
+
+@every_table
+@pytest.mark.parametrize("name", ["exp", "elu", "tanh", "logistic", "softplus", "gelu"])
+def test_functions_keep_their_digits_where_their_pieces_meet(name, isa, dtype):
+    away = np.arange(-8, 9) * np.finfo(dtype).eps
+    x = np.multiply.outer(SEAMS, 1 + away).astype(dtype).reshape(-1)
+    exact = x.astype(EXACT[dtype])
+    expected = UNARY[name](exact)
+    most = MORE_ULPS.get((name, dtype), ULPS[dtype])
+    if name in STEEP:
+        most += 1.5 * np.abs(exact * ACTIVATIONS[name].slope(exact) / expected)
+    assert (ulps(unary(name, isa, x), expected, dtype) <= most).all()
+
+
 @every_table
 @pytest.mark.parametrize("name", READS_Z)
 def test_derivatives_keep_their_digits_far_from_zero(name, isa, dtype):
