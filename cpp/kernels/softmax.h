@@ -213,6 +213,83 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
   }
 }
 
+// Of up to `width` rows: the largest z; that of the largest, or of the class, in Σ exp(z − m), and
+// the others; Σt; Σ t·(z − m). What takes the place of z comes after all that reads z. Rows take
+// each step one after another: a sum across lanes is long on its way, and the next row's begins
+// meanwhile.
+template <class T>
+struct RowParts {
+  T m[width<T>] = {}, first[width<T>] = {}, rest[width<T>] = {}, t_sum[width<T>] = {},
+    t_z[width<T>] = {};
+};
+
+// Rows of a block: where one begins, if there are any.
+template <class T>
+struct BlockOf {
+  T* data;
+  Index ld;
+  FASTMLP_INLINE T* row(Index r) const { return data ? data + r * ld : nullptr; }
+};
+
+template <class T>
+void dense_parts(Index count, Index columns, BlockOf<const T> z, BlockOf<const T> t, const T* bar,
+                 BlockOf<T> out, RowParts<T>& p) {
+  constexpr int w = width<T>;
+  for (Index r = 0; r < count; ++r) {
+    const T *t_row = t.row(r), *z_row = z.row(r), m = p.m[r];
+    p.t_sum[r] = sum(columns, t_row);
+    p.t_z[r] = sum_terms<T>(columns, [=](Vec<T> a, Index j, Index n) {
+      return n == w ? fma(load(t_row + j), load(z_row + j) - m, a)
+                    : fma(load_first(t_row + j, n), load_first(z_row + j, n) - m, a);
+    });
+  }
+  for (Index r = 0; r < count; ++r) {
+    p.first[r] = T(1);
+    p.rest[r] = sum_exp_but_one(columns, z.row(r), p.m[r], out.row(r));
+  }
+  for (Index r = 0; out.data && r < count; ++r) {
+    const T *t_row = t.row(r), scale = bar[r], total = p.t_sum[r], rest = p.rest[r];
+    const T ratio = total / (T(1) + rest);
+    map_row(columns, out.row(r), out.row(r), [=](Vec<T> e, Index j, Index n) {
+      const Vec<T> t_j = n == w ? load(t_row + j) : load_first(t_row + j, n);
+      return scale * residual<T>(e, t_j, splat(total), splat(ratio), splat(rest));
+    });
+  }
+}
+
+template <class T>
+void class_parts(Index count, Index columns, BlockOf<const T> z, BlockOf<const T> t, const T* bar,
+                 BlockOf<T> out, RowParts<T>& p) {
+  const T nan = T(__builtin_nan(""));
+  const Vec<T> one = splat(T(1));
+  Index classes[width<T>];
+  T total[width<T>];
+  for (Index r = 0; r < count; ++r) {
+    const bool known = is_class(*t.row(r), columns);
+    const Index c = classes[r] = known ? Index(*t.row(r)) : 0;
+    p.t_sum[r] = T(1);
+    p.t_z[r] = known ? z.row(r)[c] - p.m[r] : nan;
+    if (out.data) continue;
+    p.first[r] = exp<T>(splat(z.row(r)[c] - p.m[r]))[0];
+    p.rest[r] = sum_exp_but(columns, z.row(r), p.m[r], c);
+  }
+  if (!out.data) return;
+  for (Index r = 0; r < count; ++r) total[r] = sum_exp(columns, z.row(r), p.m[r], out.row(r));
+  for (Index r = 0; r < count; ++r) {
+    T* const row = out.row(r);
+    const Index c = classes[r];
+    const T scale = bar[r], ratio = p.t_z[r] == p.t_z[r] ? T(1) / total[r] : nan;
+    p.first[r] = row[c];
+    Vec<T> others{};
+    map_row(columns, row, row, [&, scale, c, ratio](Vec<T> e, Index j, Index) {
+      others += but_lane<T>(e, c - j);
+      return scale * (e * ratio);
+    });
+    p.rest[r] = sum_lanes<T>(others);
+    row[c] = scale * residual<T>(splat(p.first[r]), one, one, splat(ratio), splat(p.rest[r]))[0];
+  }
+}
+
 template <class T>
 void softmax_cross_entropy(Index rows, Index columns, const T* z, Index ldz, const T* t, Index ldt,
                            bool dense, const T* loss_bar, Index loss_bar_rs, T scale, T* loss,
@@ -221,58 +298,20 @@ void softmax_cross_entropy(Index rows, Index columns, const T* z, Index ldz, con
     return narrow_cross_entropy(rows, columns, z, ldz, t, ldt, dense, loss_bar, loss_bar_rs, scale,
                                 loss, z_bar, ldz_bar);
   constexpr int w = width<T>;
-  const T nan = T(__builtin_nan(""));
-  for (Index i0 = 0; i0 < rows; i0 += w) {
-    // Of each row: s = Σ exp(z − max) and what its rounding left out; Σt; Σ t·(z − max). Their
-    // logarithms are taken together below.
-    const Index count = rows - i0 < w ? rows - i0 : w;
-    T s[w] = {}, low[w] = {}, t_sum[w] = {}, t_z[w] = {};
-    for (Index r = 0; r < count; ++r, z += ldz, t += ldt) {
-      const Index i = i0 + r;
-      const T m = largest(columns, z), bar = loss_bar ? loss_bar[i * loss_bar_rs] : scale;
-      T* out = z_bar ? z_bar + i * ldz_bar : nullptr;
-      T first = T(1), rest;  // the largest and the others, or that of the class and the others
-      if (dense) {
-        t_sum[r] = sum(columns, t);
-        t_z[r] = sum_terms<T>(columns, [=](Vec<T> a, Index j, Index n) {
-          return n == w ? fma(load(t + j), load(z + j) - m, a)
-                        : fma(load_first(t + j, n), load_first(z + j, n) - m, a);
-        });
-        rest = sum_exp_but_one(columns, z, m, out);
-        const T total = t_sum[r], ratio = total / (T(1) + rest);
-        if (out) {
-          map_row(columns, out, out, [=](Vec<T> e, Index j, Index n) {
-            const Vec<T> t_j = n == w ? load(t + j) : load_first(t + j, n);
-            return bar * residual<T>(e, t_j, splat(total), splat(ratio), splat(rest));
-          });
-        }
-      } else {
-        const bool known = is_class(*t, columns);
-        const Index c = known ? Index(*t) : 0;
-        t_sum[r] = T(1);
-        t_z[r] = known ? z[c] - m : nan;
-        if (out) {
-          const T ratio = known ? T(1) / sum_exp(columns, z, m, out) : nan;
-          first = out[c];
-          Vec<T> others{};
-          map_row(columns, out, out, [&, bar, c, ratio](Vec<T> e, Index j, Index) {
-            others += but_lane<T>(e, c - j);
-            return bar * (e * ratio);
-          });
-          rest = sum_lanes<T>(others);
-          const Vec<T> one = splat(T(1));
-          out[c] = bar * residual<T>(splat(first), one, one, splat(ratio), splat(rest))[0];
-        } else {
-          first = exp<T>(splat(z[c] - m))[0];
-          rest = sum_exp_but(columns, z, m, c);
-        }
-      }
-      s[r] = first + rest;
-      low[r] = rest - (s[r] - first);
+  for (Index i = 0; i < rows; i += w, z += w * ldz, t += w * ldt) {
+    const Index count = rows - i < w ? rows - i : w;
+    const BlockOf<T> out{z_bar ? z_bar + i * ldz_bar : nullptr, ldz_bar};
+    RowParts<T> p;
+    T bar[w];
+    for (Index r = 0; r < count; ++r) {
+      bar[r] = loss_bar ? loss_bar[(i + r) * loss_bar_rs] : scale;
+      p.m[r] = largest(columns, z + r * ldz);
     }
+    (dense ? dense_parts<T> : class_parts<T>)(count, columns, {z, ldz}, {t, ldt}, bar, out, p);
     if (loss) {
-      const Vec<T> log_s = log_sum<T>(load(s), load(low));
-      store_first(loss + i0, load(t_sum) * log_s - load(t_z), count);
+      const Vec<T> first = load(p.first), rest = load(p.rest), s = first + rest;
+      const Vec<T> log_s = log_sum<T>(s, rest - (s - first));
+      store_first(loss + i, load(p.t_sum) * log_s - load(p.t_z), count);
     }
   }
 }
