@@ -16,7 +16,13 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from fastmlp.export.onnx import layering, tensors, values  # noqa: E402
 
-WITHOUT_CONFIG = {"Dense in groups", "Lambda", "Lambda tied", "Lambda of a number"}
+WITHOUT_CONFIG = {
+    "Dense in groups",
+    "Lambda",
+    "Lambda of rows",
+    "Lambda tied",
+    "Lambda of a number",
+}
 # What is read from the graph alone: every activation, and these.
 PLAIN = {name for name in MODELS if name.startswith("activation")}
 PLAIN |= {"Dense", "Dense without biases", "Activation", "PReLU", "Dropout", "GaussianNoise"}
