@@ -32,6 +32,15 @@ inline bool repeats_to(const Ref& operand, const Ref& out) {
 
 inline bool is_one_of(Index number, Index count) { return number >= 0 && number < count; }
 
+// Whether a row of a number for each column is there as it should be, or not at all.
+inline bool by_column(const Ref& r, const Ref& x) { return !r || shaped(r, 1, x.columns); }
+
+// Its numbers from a column on; null if it is not there.
+template <class T>
+const T* row(Runner<T>& r, const Ref& ref, Index first = 0) {
+  return ref ? r.read(ref).data + first : nullptr;
+}
+
 struct KindOfStep {
   static constexpr std::array<const char*, 0> numbers{};
   static constexpr std::array<int, 0> may_overwrite{};

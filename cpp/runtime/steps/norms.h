@@ -5,18 +5,11 @@
 
 namespace fastmlp::kinds {
 
-// Whether a row of a number for each column is there as it should be, or not at all.
-inline bool by_column(const Ref& r, const Ref& x) { return !r || shaped(r, 1, x.columns); }
-
 struct normalization : KindOfStep {
   static double flops(const Step& s) {
     return 8.0 * double(s.in[0].per_example() * s.in[0].columns);
   }
 
-  template <class T>
-  static const T* row(Runner<T>& r, const Ref& ref) {
-    return ref ? r.read(ref).data : nullptr;
-  }
   // Where out2 has its rows from the first of these on, if it is wanted.
   template <class T>
   static View<T> second(Runner<T>& r, Range rows) {
@@ -173,7 +166,7 @@ struct standard_sums : normalization {
     const Index first = columns.begin;
     if (columns.size())
       r.kernels.standard_sums(m, columns.size(), bar.data + first, bar.ld, x.data + first, x.ld,
-                              row(r, s.in[2]) + first, row(r, s.in[3]) + first, T(r.value()),
+                              row(r, s.in[2], first), row(r, s.in[3], first), T(r.value()),
                               r.write(s.out).data + first, r.write(s.out2).data + first);
   }
 };

@@ -6,13 +6,6 @@
 namespace fastmlp::kinds {
 
 struct rescaling : KindOfStep {
-  static bool by_column(const Ref& r, const Ref& v) { return !r || shaped(r, 1, v.columns); }
-
-  template <class T>
-  static const T* row(Runner<T>& r, const Ref& ref, Index first) {
-    return ref ? r.read(ref).data + first : nullptr;
-  }
-
   // Of columns from `first` on: what the inputs are from `scale` on.
   template <class T>
   static Rescaling<T> of_columns(Runner<T>& r, int scale, Index first) {
