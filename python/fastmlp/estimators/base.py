@@ -36,7 +36,6 @@ from fastmlp.training import turns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.graph.node import Node
     from fastmlp.networks.examples import Examples
 
     Array = NDArray[Any]
@@ -159,28 +158,30 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             "class_weight",
             "loss",
         ]
-        with as_before_unless_right(self), config.own_threads(self.n_threads):
-            with naming(*names):
-                X, y = self._validate_input(X, y, incremental, reset=first_pass)
-                weight, exponent = checked_weight(sample_weight, X)
-                weight = self._weighted_classes(y, weight, incremental)
-                data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
-                columns = data.target.shape[1]
-                output = vars(self).get("out_activation_") if not first_pass else None
-                outputs = self._count_outputs(data.target)
-                check_loss(self._objective(), output or self._out_activation(), outputs, columns)
-                held_out = self._check_validation(*validation, columns=columns)
-            self._random_state = check_random_state(self.random_state)
-            self.n_outputs_ = outputs
-            units = [X.shape[1], *hidden, self.n_outputs_]
-            if first_pass:
-                self._initialize(units, X.dtype)
-            else:
-                if "_model" in vars(self):  # which others may have kept
-                    turn.take(self._model)
-                self._read_weights()
-                self._check_units(units)
         with config.own_threads(self.n_threads):
+            with as_before_unless_right(self):
+                with naming(*names):
+                    X, y = self._validate_input(X, y, incremental, reset=first_pass)
+                    weight, exponent = checked_weight(sample_weight, X)
+                    weight = self._weighted_classes(y, weight, incremental)
+                    data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
+                    columns = data.target.shape[1]
+                    output = vars(self).get("out_activation_") if not first_pass else None
+                    outputs = self._count_outputs(data.target)
+                    check_loss(
+                        self._objective(), output or self._out_activation(), outputs, columns
+                    )
+                    held_out = self._check_validation(*validation, columns=columns)
+                self._random_state = check_random_state(self.random_state)
+                self.n_outputs_ = outputs
+                units = [X.shape[1], *hidden, self.n_outputs_]
+                if first_pass:
+                    self._initialize(units, X.dtype)
+                else:
+                    if "_model" in vars(self):  # which others may have kept
+                        turn.take(self._model)
+                    self._read_weights()
+                    self._check_units(units)
             if self.solver == "lbfgs":
                 lbfgs.minimise(self, self._compiled_total(data), data)
             elif not (incremental and self.early_stopping and self.stopped_):
@@ -259,28 +260,27 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
 
     # Predicting.
 
-    def _nodes(self, layer: int) -> Node:
-        """Return the node of a hidden layer by its number."""
-        _, by_layer = self._model.network.forward(training=False)
-        names = [dense.name for dense in network.dense_layers(self._model)]
-        return by_layer[str(names[layer])]
+    def _hidden_plan(self, layer: int) -> planner.Plan:
+        """Return the plan of what a hidden layer puts out, by its number."""
+        model = self._model
+
+        def make() -> planner.Plan:
+            _, by_layer = model.network.forward(training=False)
+            name = network.dense_layers(model)[layer].name
+            return planner.plan([by_layer[str(name)]], parameters=model.parameters)
+
+        return self._trainer.plans.get(("transform", layer), None, make)
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Return the output, or what a layer puts out, for checked data; a part of a read."""
         result: Array
-        if layer is None:
-            with config.own_threads(self.n_threads):
-                result = self._model.predict(X)
-            return result
-        turns.check(self._model, "predict")
-        plan = self._trainer.plans.get(
-            ("transform", layer),
-            None,
-            lambda: planner.plan([self._nodes(layer)], parameters=self._model.parameters),
-        )
-        x = self._model.network.input_nodes[0]
         with config.own_threads(self.n_threads):
-            result = plan.run({x: as_feed(X)})[0]
+            if layer is None:
+                result = self._model.predict(X)
+            else:
+                turns.check(self._model, "predict")
+                x = self._model.network.input_nodes[0]
+                result = self._hidden_plan(layer).run({x: as_feed(X)})[0]
         return result
 
     def _checked(self, X: Any) -> Any:
