@@ -342,6 +342,12 @@ void multiply_turned(const Gemm<T>& g, Index i, Index m, Index j, Index n, T* sc
   multiply(Gemm<T>{n, m, g.K, g.B + j * g.b_cs, g.b_cs, g.b_rs, g.A + i * g.a_rs, g.a_cs, g.a_rs,
                    scratch, m, starts},
            rest);
+  if (!g.u && !g.addend) {  // what follows fills vectors here
+    if (g.forward != Activation::identity)
+      forward_tiles<T>[int(g.forward)](n, m, scratch, m, scratch, m);
+    transpose(n, m, scratch, m, c, g.ldc);
+    return;
+  }
   T* const s = g.u ? sums : c;  // C may hold u
   const Index ld = g.u ? n : g.ldc;
   transpose(n, m, scratch, m, s, ld);

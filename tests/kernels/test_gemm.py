@@ -244,6 +244,28 @@ def test_a_multiple_of_another_matrix_joins_the_whole_sum_once(isa, dtype):
 
 
 @every_table
+def test_rows_without_gaps_have_the_bits_of_rows_apart(isa, dtype):
+    rng = np.random.default_rng(12)
+    sizes = [(31, 1, 9), (40, 3, 20), (300, 2, 8), (29, 5, 7), (33, 13, 8), (30, 20, 5)]
+    for (M, N, K), layout in itertools.product(sizes, ("rows", "columns")):
+        A, B, D = (random(rng, *s, dtype) for s in ((M, K), (K, N), (M, N)))
+        for forward, addend in itertools.product(PHI, (None, D)):
+            options = {"forward": forward, "factor": 0.25}
+            whole = product(isa, laid_out(A, layout), B, addend=addend, **options)
+            apart = laid_out(np.zeros_like(D), "rows", 3)
+            product(
+                isa,
+                laid_out(A, layout),
+                B,
+                apart,
+                addend=None if addend is None else laid_out(addend, "rows", 5),
+                **options,
+            )
+            np.testing.assert_array_equal(apart, whole, forward)
+            assert np.isnan(apart.base[:, N:]).all()
+
+
+@every_table
 def test_sums_of_b_are_running_sums_of_its_rows(isa, dtype):
     rng = np.random.default_rng(6)
     for M, N, K in [(1, 1, 1), (5, 33, 7), (300, 70, 600), (3, 300, 64), (300, 3, 9)]:
