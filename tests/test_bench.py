@@ -282,6 +282,33 @@ def test_the_estimators_benchmark_gives_a_table(capsys):
     assert "scores over 1 seed" in capsys.readouterr().out
 
 
+def test_estimators_whose_data_are_not_here_are_left_out_before_anything_is_measured(
+    capsys, monkeypatch
+):
+    def nowhere():
+        raise FileNotFoundError("MNIST is not on this machine")
+
+    def measure(name, seeds):
+        assert "mnist: left out, MNIST is not on this machine" in said()
+        entries = {c: {"seconds": [1.0], "scores": [1.0]} for c in estimators.CONTENDERS}
+        return {"case": name, **entries, "speedup": 1.0}
+
+    printed = []
+
+    def said():
+        printed.append(capsys.readouterr().err)
+        return "".join(printed)
+
+    monkeypatch.setitem(estimators.CASES, "mnist", estimators.Case(nowhere))
+    monkeypatch.setattr(estimators, "compete", measure)
+    found = estimators.main(["--seeds", "1"])
+    assert [result["case"] for result in found["results"]] == [*estimators.CASES][:-1]
+    assert found["options"]["cases"] == [*estimators.CASES][:-1]
+    with pytest.raises(SystemExit):
+        estimators.main(["--cases", "iris", "mnist"])
+    assert "--cases: 'mnist' has no data here: MNIST is not" in said()
+
+
 def test_a_quick_prediction_benchmark_gives_a_table(capsys):
     found = predict.main(["--quick", "--contenders", "fastmlp,numpy"])
     assert [result["case"] for result in found["results"]] == list(predict.CASES)
