@@ -12,7 +12,7 @@ import fastmlp as fm
 ROOT = str(Path(fm.__file__).parent)
 
 
-def interrupts(make, every=1):
+def interrupts(make, every=1, within=""):
     """Interrupt a call at each place of the package, the first and the last time it comes there.
 
     Python hears signals when a function begins and when one of C returns: those are the places.
@@ -23,6 +23,8 @@ def interrupts(make, every=1):
         ``() -> (call, things)``: the call, which is the same each time, and what it works on.
     every : int
         Of so many places one is taken.
+    within : str
+        Only places in files whose path in the package begins so.
 
     Yields
     ------
@@ -32,7 +34,8 @@ def interrupts(make, every=1):
     places = _run(make()[0])
     first = {place: i for i, place in reversed([*enumerate(places)])}
     last = {place: i for i, place in enumerate(places)}
-    for i in sorted({*first.values(), *last.values()})[::every]:
+    taken = (i for i in {*first.values(), *last.values()} if places[i][1].startswith(within))
+    for i in sorted(taken)[::every]:
         call, things = make()
         _run(call, at=i)
         yield places[i], things

@@ -135,3 +135,41 @@ def test_an_estimator_is_of_one_fit_though_a_second_is_interrupted(early_stoppin
         assert np.shares_memory(estimator.coefs_[0], estimator.model_.parameters.flat), place
         predicted = estimator.predict(X[:, : estimator.n_features_in_])
         assert set(predicted) <= set(estimator.classes_), place
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted by user", "ignore:Stochastic Optimizer")
+@pytest.mark.filterwarnings("ignore:The validation score was NaN")  # of none
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"early_stopping": True, "n_iter_no_change": 2},
+        {"learning_rate": "invscaling"},
+        {"learning_rate": "adaptive", "n_iter_no_change": 2, "tol": 10.0},
+        {"verbose": True},
+    ],
+    ids=str,
+)
+def test_an_epoch_is_in_all_records_of_an_estimator_or_in_none(settings):
+    def new(epochs):
+        solver = "sgd" if "learning_rate" in settings else "adam"
+        return fm.MLPClassifier((6,), solver=solver, random_state=0, max_iter=epochs, **settings)
+
+    def make():
+        estimator = new(7)
+        return lambda: estimator.fit(X, T), estimator
+
+    def records(estimator):
+        names = ("n_iter_", "loss_", "t_", "loss_curve_", "validation_scores_", "best_loss_")
+        kept = {name: getattr(estimator, name) for name in names}
+        kept["count"] = estimator._no_improvement_count
+        kept["rate"] = estimator._optimizer.learning_rate
+        return kept
+
+    whole = [records(new(epochs).fit(X, T)) for epochs in range(1, 8)]
+    seen = set()
+    for place, estimator in interrupts(make, within="estimators/stopping.py"):
+        if hasattr(estimator, "loss_"):  # one that has none was interrupted before its first epoch
+            assert records(estimator) == whole[estimator.n_iter_ - 1], place
+            seen.add(estimator.n_iter_)
+    assert whole[-1]["n_iter_"] in seen

@@ -17,14 +17,21 @@ from fastmlp.estimators.solvers import PeerSGD
 from fastmlp.training import warned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from fastmlp.history import History
+    from fastmlp.optimizers import Update
     from fastmlp.training.trainer import Trainer
 
 SMALLEST_RATE = 1e-6  # where an adaptive rate is as small as this, the training stops
+# What an estimator keeps of the history, under scikit-learn's names.
+CURVES = {
+    "loss": "loss_curve_",
+    "val_loss": "validation_loss_curve_",
+    "val_score": "validation_scores_",
+}
 
 
 class Orders:
@@ -66,82 +73,115 @@ class StoppingRule:
         self.trainer = trainer
         self.rows = rows
         self.incremental = incremental
+        self._seen = estimator.t_
+        curves = {name: getattr(estimator, name) for name in CURVES.values()}
+        self._begun = {name: len(curve) for name, curve in curves.items() if curve is not None}
 
     def ahead(self) -> int:
         """Return how many epochs can run before anything has to be decided, or printed."""
         estimator = self.estimator
-        if estimator.verbose and estimator.verbose != "bar":
+        if self._prints:
             return 1
         patience = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
         return int(max(1, min(estimator.max_iter, patience)))
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> str | None:
-        """Take note of an epoch; return why the training is over, if it is."""
-        estimator = self.estimator
-        estimator.n_iter_ = epoch
-        estimator.loss_ = logs["loss"]
-        estimator.t_ += self.rows
-        estimator.loss_curve_.append(logs["loss"])
-        self._print(f"Iteration {epoch}, loss = {logs['loss']:.8f}")
-        if "val_loss" in logs:
-            estimator.validation_loss_curve_.append(logs["val_loss"])
-        self._count_improvement(logs["loss"], logs.get("val_score"))
-        self._scale_rate()
-        if estimator._no_improvement_count <= estimator.n_iter_no_change:
+    def on_epochs(self, history: History) -> str | None:
+        """Take note of the epochs since the last time; return why the training is over, if it is.
+
+        What is noted of them is written in one go, which no signal comes between: whoever tells of
+        epochs again, as after an interrupt, finds them noted.
+        """
+        estimator, before = self.estimator, self.estimator.n_iter_
+        if history.epochs == before:
             return None
-        return self._stop_or_slow_down()
+        curves = {
+            attribute: history[name][before:]
+            for name, attribute in CURVES.items()
+            if name in history
+        }
+        losses, scores = curves["loss_curve_"], curves.get("validation_scores_")
+        for attribute, values in curves.items():
+            getattr(estimator, attribute)[self._begun[attribute] + before :] = values
+        noted: dict[str, Any] = {
+            "n_iter_": history.epochs,
+            "loss_": losses[-1],
+            "t_": self._seen + history.epochs * self.rows,
+            **(self._best_score(scores) if estimator.early_stopping else self._best_loss(losses)),
+        }
+        optimizer = self._scaled(noted["t_"])
+        reason = said = None
+        if noted["_no_improvement_count"] > estimator.n_iter_no_change:
+            optimizer, reason, said = self._stop_or_slow_down(optimizer, noted)
+        state, write = self.trainer.state, vars(estimator).update
+        assert state is not None
+        state.optimizer = optimizer
+        write(noted)
+        if self._prints:
+            for i, loss in enumerate(losses):
+                print(f"Iteration {before + i + 1}, loss = {loss:.8f}")
+                if scores is not None:
+                    print(f"Validation score: {scores[i]:f}")
+            if said is not None:
+                print(said)
+        return reason
 
-    def _print(self, text: str) -> None:
-        if self.estimator.verbose and self.estimator.verbose != "bar":
-            print(text)
+    @property
+    def _prints(self) -> bool:
+        """Whether it prints each epoch."""
+        return bool(self.estimator.verbose) and self.estimator.verbose != "bar"
 
-    def _count_improvement(self, loss: float, score: float | None) -> None:
-        """Count the epochs since the last that was better by `tol`; NaN and infinity never are."""
+    def _best_loss(self, losses: Sequence[float]) -> dict[str, Any]:
+        """Return the best loss, and how many epochs ago the last came that was better by `tol`."""
+        best, count = self.estimator.best_loss_, self.estimator._no_improvement_count
+        for loss in losses:
+            count = 0 if loss <= best - self.estimator.tol else count + 1
+            best = min(best, loss)
+        return {"best_loss_": best, "_no_improvement_count": count}
+
+    def _best_score(self, scores: Sequence[float] | None) -> dict[str, Any]:
+        """Likewise for the score of an epoch, with the weights; NaN and infinity never are best."""
         estimator = self.estimator
-        if score is not None:
-            estimator.validation_scores_.append(score)
-            self._print(f"Validation score: {score:f}")
-        if estimator.early_stopping:
-            assert score is not None
-            score = score if math.isfinite(score) else math.nan
-            better = score >= estimator.best_validation_score_ + estimator.tol
-            if score > estimator.best_validation_score_:
-                estimator.best_validation_score_ = score
-                estimator._best_flat = self.trainer.parameters.flat.copy()
-        else:
-            better = loss <= estimator.best_loss_ - estimator.tol
-            estimator.best_loss_ = min(estimator.best_loss_, loss)
-        estimator._no_improvement_count = 0 if better else estimator._no_improvement_count + 1
+        assert scores is not None
+        (score,) = scores  # what is held out is evaluated after each epoch
+        score = score if math.isfinite(score) else math.nan
+        best = estimator.best_validation_score_
+        better = score >= best + estimator.tol
+        count = 0 if better else estimator._no_improvement_count + 1
+        noted: dict[str, Any] = {"_no_improvement_count": count}
+        if score > best:
+            noted["best_validation_score_"] = score
+            noted["_best_flat"] = self.trainer.parameters.flat.copy()
+        return noted
 
-    def _scale_rate(self) -> None:
-        """Give the rate of "invscaling" to the next epoch."""
+    def _scaled(self, seen: int) -> Update:
+        """Return the optimizer of the next epoch: with "invscaling" its rate is another one."""
         state = self.trainer.state
         assert state is not None
         optimizer = state.optimizer
         if isinstance(optimizer, PeerSGD) and optimizer.later is not None:
-            later = replace(optimizer.later, seen=self.estimator.t_)
-            rate = float(later.after(0))
-            state.optimizer = replace(optimizer, learning_rate=rate, later=later)
+            later = replace(optimizer.later, seen=seen)
+            optimizer = replace(optimizer, learning_rate=float(later.after(0)), later=later)
+        return optimizer
 
-    def _stop_or_slow_down(self) -> str | None:
-        """Divide an adaptive rate by 5 and go on, or stop; return why."""
-        estimator, state = self.estimator, self.trainer.state
+    def _stop_or_slow_down(
+        self, optimizer: Update, noted: dict[str, Any]
+    ) -> tuple[Update, str | None, str]:
+        """Divide an adaptive rate by 5 and go on, or stop; return why, and what to print of it."""
+        estimator = self.estimator
         what = "Validation score" if estimator.early_stopping else "Training loss"
         said = (
             f"{what} did not improve more than tol={estimator.tol:f} for "
             f"{estimator.n_iter_no_change} consecutive epochs."
         )
         adaptive = estimator.solver == "sgd" and estimator.learning_rate == "adaptive"
-        assert state is not None
-        rate = state.optimizer.learning_rate
+        rate = optimizer.learning_rate
         if adaptive and isinstance(rate, float) and rate > SMALLEST_RATE:
-            state.optimizer = replace(state.optimizer, learning_rate=rate / 5.0)
-            estimator._no_improvement_count = 0
-            self._print(f"{said} Setting learning rate to {rate / 5.0:f}")
-            return None
-        estimator.stopped_ = True
-        self._print(said + (" Learning rate too small. Stopping." if adaptive else " Stopping."))
-        return said
+            noted["_no_improvement_count"] = 0
+            slower = replace(optimizer, learning_rate=rate / 5.0)
+            return slower, None, f"{said} Setting learning rate to {rate / 5.0:f}"
+        noted["stopped_"] = True
+        ending = " Learning rate too small. Stopping." if adaptive else " Stopping."
+        return optimizer, said, said + ending
 
     def on_fit_end(self, history: History, non_finite: bool) -> None:
         """Return to the best weights with early stopping; warn of what went wrong.
@@ -177,14 +217,17 @@ class StoppingRule:
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
             )
-        estimator.n_iter_ += 1
-        estimator.t_ += self.rows
-        estimator.loss_ = math.nan
-        estimator.loss_curve_.append(math.nan)
-        estimator.validation_loss_curve_.append(math.nan)
-        estimator.validation_scores_.append(math.nan)
-        estimator._no_improvement_count += 1
-        estimator.stopped_ = True
+        epochs = estimator.n_iter_ + 1
+        for attribute, begun in self._begun.items():
+            getattr(estimator, attribute)[begun + epochs - 1 :] = [math.nan]
+        noted = {
+            "n_iter_": epochs,
+            "loss_": math.nan,
+            "t_": self._seen + epochs * self.rows,
+            "_no_improvement_count": estimator._no_improvement_count + 1,
+            "stopped_": True,
+        }
+        vars(estimator).update(noted)
         warn(
             f"The loss became NaN or infinite in epoch {estimator.n_iter_}: the training has "
             "stopped, with the weights of the best validation score before."

@@ -130,7 +130,6 @@ class Training:
         self._call: Call | None = None  # of the core, not written down yet
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
-        self._heard = 0  # epochs that the rule was told of
 
     @property
     def is_over(self) -> bool:
@@ -249,10 +248,8 @@ class Training:
     def _tell_rule(self) -> None:
         """Tell the rule of the epochs since the last time."""
         history, rule = self.history, self.request.rule
-        while rule is not None and self._heard < history.epochs:
-            logs = self._numbers(self._heard)
-            self._heard += 1
-            history.stopped = rule.on_epoch_end(self._heard, logs) or history.stopped
+        if rule is not None:
+            history.stopped = rule.on_epochs(history) or history.stopped
 
     @property
     def _rate_factor(self) -> float:

@@ -41,8 +41,11 @@ class Rule(Protocol):
     def ahead(self) -> int:
         """Return how many epochs may run in one call before the rule is told of them."""
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> str | None:
-        """Take note of an epoch, after which others may have run; return why to stop, or None."""
+    def on_epochs(self, history: History) -> str | None:
+        """Take note of the epochs that the history has more than before; return why to stop.
+
+        None to go on. May be called again with the same epochs, or with none.
+        """
 
     def on_fit_end(self, history: History, non_finite: bool) -> None:
         """Take note that the training is over; called before the listeners are told."""
