@@ -38,17 +38,15 @@ class Orders:
     """Orders of the rows as scikit-learn draws them: each is a shuffle of the one before."""
 
     def __init__(self, rows: int, rng: np.random.RandomState) -> None:
-        self._last = np.arange(rows, dtype=np.int64)
+        self._last: NDArray[np.int64] = np.arange(rows, dtype=np.int64)
         self._rng = rng
 
     def __call__(self, epochs: int) -> NDArray[np.int64]:
         """Return the orders of the next epochs (epochs, rows)."""
-        rows = len(self._last)
-        orders = np.empty((epochs, rows), dtype=np.int64)
+        orders = np.empty((epochs, len(self._last)), dtype=np.int64)
         for order in orders:
-            shuffled = np.arange(rows)
-            self._rng.shuffle(shuffled)
-            np.take(self._last, shuffled, out=order)
+            order[:] = self._last  # shuffling it is taking what a shuffle of 0, 1, … names
+            self._rng.shuffle(order)
             self._last = order
         return orders
 
