@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -298,6 +298,37 @@ def make_program(arguments: dict[str, Any], parameters: Parameters) -> Any:
     """Return the program of the core with these arguments, in the type of the parameters."""
     kind = _core.ProgramF32 if parameters.dtype == np.float32 else _core.ProgramF64
     return kind(**arguments)
+
+
+class CoreFeeds(NamedTuple):
+    """Feeds that were checked once, for many calls of the core with the same arrays.
+
+    Attributes
+    ----------
+    arrays : tuple
+        For each input of the plan what the core reads, see `as_the_core_reads`.
+    rows : int
+        Of a batch of all.
+    """
+
+    arrays: tuple[Any, ...]
+    rows: int
+
+    @classmethod
+    def of(
+        cls, feeds: Mapping[Node, Any], order: Sequence[Node], inputs: Sequence[Node]
+    ) -> CoreFeeds:
+        """Check what is fed to the inputs of a loss, and return it as the core reads it."""
+        matrices, rows = check_feeds(feeds, order, KINDS, sparse=True)
+        unknown = [node for node in matrices if node not in inputs]
+        if unknown:
+            raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
+        arrays = tuple(as_the_core_reads(matrices[node]) for node in inputs)
+        return cls(arrays, 1 if rows is None else rows)
+
+
+# A matrix for each input, or what was made of these.
+Feeds: TypeAlias = "Mapping[Node, Array | CompressedRows] | CoreFeeds"
 
 
 def as_the_core_reads(matrix: Any) -> Any:

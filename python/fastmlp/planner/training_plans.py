@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 
 from fastmlp import _core
-from fastmlp.data.arrays import KINDS
-from fastmlp.data.sparse import CompressedRows
-from fastmlp.graph.feeds import check_feeds
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops.scheduled import Starts, values_of
 from fastmlp.planner.build import plan_program
@@ -19,7 +16,7 @@ from fastmlp.planner.changes import Changes, UpdateRule
 from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Parameters, Treatment
-from fastmlp.planner.plans import WORD, as_the_core_reads, make_program
+from fastmlp.planner.plans import WORD, CoreFeeds, Feeds, make_program
 from fastmlp.planner.results import Average, EpochsResult
 from fastmlp.planner.steppers import Fed, FollowedAverage, Stepper
 
@@ -174,7 +171,7 @@ class TrainingPlan:
 
     def run_epochs(
         self,
-        feeds: Mapping[Node, Array | CompressedRows],
+        feeds: Feeds,
         *,
         epochs: int,
         result: EpochsResult | None = None,
@@ -201,7 +198,7 @@ class TrainingPlan:
 
     def job(
         self,
-        feeds: Mapping[Node, Array | CompressedRows],
+        feeds: Feeds,
         *,
         state: Sequence[Array],
         order: Array | None,
@@ -224,7 +221,7 @@ class TrainingPlan:
         ----------
         feeds : mapping of Node to array
             (n, columns) for each input, read in place where the dtype is the parameters', else
-            converted batch by batch.
+            converted batch by batch; or what `checked` has made of it.
         state : sequence of array
             From `new_state`, changed in place.
         order : int64 array of shape (epochs, n) or None
@@ -250,12 +247,12 @@ class TrainingPlan:
         starts : sequence of (function, int)
             From which step on functions that are scheduled count; others from 0.
         """
-        arrays, rows = self._arrays(feeds)
+        arrays, rows = self.checked(feeds)
         steps = epochs * -(-rows // batch_size)
-        arrays += values_of(self._scheduled, first_step, steps, self.parameters.dtype, starts)
+        values = values_of(self._scheduled, first_step, steps, self.parameters.dtype, starts)
         means, outputs = self._directions.arrays(state)
         return self._program.job(
-            feeds=[*arrays, *means],
+            feeds=[*arrays, *values, *means],
             outputs=outputs,
             order=order,
             rows=rows,
@@ -365,7 +362,7 @@ class TrainingPlan:
         return Stepper(*functions)
 
     def loss_and_gradient(
-        self, feeds: Mapping[Node, Array | CompressedRows], *, seed: int = 0, step: int = 0
+        self, feeds: Feeds, *, seed: int = 0, step: int = 0
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch, and its gradient as a flat vector.
 
@@ -375,7 +372,7 @@ class TrainingPlan:
 
     def loss_function(
         self,
-        feeds: Mapping[Node, Array | CompressedRows],
+        feeds: Feeds,
         *,
         seed: int = 0,
         step: int = 0,
@@ -385,11 +382,11 @@ class TrainingPlan:
 
         The feeds are checked once, here; the parameters are those at the time of each call.
         """
-        arrays, rows = self._arrays(feeds)
-        arrays += values_of(self._scheduled, step, 1, self.parameters.dtype, starts)
+        fed, rows = self.checked(feeds)
+        values = values_of(self._scheduled, step, 1, self.parameters.dtype, starts)
         seed, step, access = seed % WORD, step % WORD, self.parameters.access
         means, outputs = self._directions.arrays(self.new_state())
-        arrays += means
+        arrays = [*fed, *values, *means]
         assigned = [self.parameters.place(node) for node in self._assigned]
 
         def loss_and_gradient() -> tuple[float, Array]:
@@ -411,10 +408,8 @@ class TrainingPlan:
             )
         return self.parameters.flat
 
-    def _arrays(self, feeds: Mapping[Node, Any]) -> tuple[list[Any], int]:
-        matrices, rows = check_feeds(feeds, self._order, KINDS, sparse=True)
-        unknown = [node for node in matrices if node not in self.inputs]
-        if unknown:
-            raise ValueError(f"feeds: the loss does not depend on {unknown[0]!r}")
-        arrays = [as_the_core_reads(matrices[node]) for node in self.inputs]
-        return arrays, 1 if rows is None else rows
+    def checked(self, feeds: Feeds) -> CoreFeeds:
+        """Return feeds for several calls with the same arrays, which are checked here."""
+        if isinstance(feeds, CoreFeeds):
+            return feeds
+        return CoreFeeds.of(feeds, self._order, self.inputs)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.networks.examples import Examples
+    from fastmlp.planner.plans import CoreFeeds, Feeds
     from fastmlp.planner.results import EpochsResult
     from fastmlp.training.request import FitRequest
     from fastmlp.training.trainer import Compiled, Trainer
@@ -128,6 +129,7 @@ class Training:
         self._compiled = compiled
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
+        self._fed: CoreFeeds | None = None
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
 
@@ -287,7 +289,14 @@ class Training:
         self._phase = "epoch"
         (part,) = self._parts(count)
         call, how = self._next(part, None)
-        return self._plan.job(self._compiled.feeds(part.data), **how, result=call.result)
+        return self._plan.job(self._feeds(part.data), **how, result=call.result)
+
+    def _feeds(self, data: Examples) -> Feeds:
+        """Return what the core is fed; the data of all epochs are checked in the first call."""
+        if data is not self.request.data:
+            return self._compiled.feeds(data)
+        self._fed = self._fed or self._plan.checked(self._compiled.feeds(data))
+        return self._fed
 
     def settle_weights(self) -> None:
         """Give the model the weights that it has after the epochs of a job, if they are done."""
@@ -307,7 +316,7 @@ class Training:
     def _train(self, part: Part, sums: Array | None) -> Call:
         """Make one call of the core, and write down what it has done."""
         call, how = self._next(part, sums)
-        self._plan.run_epochs(self._compiled.feeds(part.data), **how, result=call.result)
+        self._plan.run_epochs(self._feeds(part.data), **how, result=call.result)
         self._settle(call, validated=True)
         return call
 
