@@ -225,7 +225,9 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
                 if self._y_numeric and arrays.is_sparse(y):
                     raise TypeError(f"y{suffix} is a sparse matrix; expected a dense array")
                 y = self._check_targets(y, f"y{suffix}")
-        if not reset and is_plain(X, self) and are_plain(y, X, numbers=self._y_numeric):
+        if is_plain(X, self, reset=reset) and are_plain(y, X, numbers=self._y_numeric):
+            if reset:
+                validate_data(self, X, y, reset=True, skip_check_array=True)  # learns the columns
             return X, y
         with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: is_unreadable(X)):
             X, y = validate_data(

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-def is_plain(X: Any, estimator: Any) -> bool:
+def is_plain(X: Any, estimator: Any, *, reset: bool = False) -> bool:
     """Whether checks of X find nothing, which takes them ten times as long to tell.
 
-    Of a fitted estimator that knows its columns by their number alone.
+    Of an estimator that knows its columns by their number alone, or with `reset` forgets them.
     """
     return (
         type(X) is np.ndarray
         and X.ndim == 2
-        and len(X) > 0
+        and 0 not in X.shape
         and X.dtype in (np.float64, np.float32)
-        and X.shape[1] == getattr(estimator, "n_features_in_", None)
-        and not hasattr(estimator, "feature_names_in_")
+        and (reset or X.shape[1] == getattr(estimator, "n_features_in_", None))
+        and (reset or not hasattr(estimator, "feature_names_in_"))
         and bool(np.isfinite(X).all())
     )
 
