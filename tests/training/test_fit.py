@@ -440,7 +440,7 @@ def after(function, error, times=1):
 PLACES = {
     "after the core": "fastmlp.planner.training_plans.TrainingPlan.run_epochs",
     "at the orders": "fastmlp.training.request.Shuffled.__call__",
-    "at the numbers of the optimizer": "fastmlp.optimizers.Adam.step_values",
+    "at the numbers of the optimizer": "fastmlp.training.updates.NumbersAhead.__call__",
     "in the validation": "fastmlp.training.evaluation.Evaluation.__call__",
     "before the history": "fastmlp.training.epochs.Training._validate",
     "behind the history": "fastmlp.history.History.append",

@@ -49,10 +49,12 @@ def test_functions_of_the_users_are_asked_step_by_step():
         seen.extend(steps.tolist())
         return np.array([rates[i] for i in steps])  # there are no more
 
-    trainer = network().trainer(optimizer=fm.SGD(schedule))
-    for _ in range(3):
-        trainer.step(X, T)
-    assert seen == [0, 1, 2]
+    for optimizer in (fm.SGD(schedule), fm.SGD(0.1, groups={"bias": {"learning_rate": schedule}})):
+        trainer = network().trainer(optimizer=optimizer)
+        for _ in range(3):
+            trainer.step(X, T)
+        assert seen == [0, 1, 2]
+        seen.clear()
     current = {"rate": 0.5}
     model = network(rate=lambda steps: np.full(len(steps), current["rate"]))
     trainer = model.trainer(optimizer=fm.SGD(1e-12))

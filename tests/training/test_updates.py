@@ -10,7 +10,8 @@ import pytest
 
 import fastmlp as fm
 import optimizer_formulas as formulas
-from fastmlp import schedules
+from fastmlp import optimizers, schedules
+from fastmlp.training.updates import NumbersAhead, Updates
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(23, 5)), RNG.integers(3, size=23)
@@ -305,3 +306,44 @@ def test_every_optimizer_takes_a_schedule_of_its_decay(kind):
     wrong = kind(weight_decay=lambda steps: -1.0 * (steps + 1))
     with pytest.raises(ValueError, match="returned the weight decay -"):
         theirs.fit(X, t, optimizer=wrong)
+
+
+EACH = [rule() for rule in optimizers.OPTIMIZERS.values() if rule is not fm.optimizers.LBFGS]
+SCHEDULED = fm.Adam(fm.CosineDecay(0.1, steps=9), groups={"bias": {"weight_decay": 0.5}})
+
+
+@pytest.mark.parametrize("optimizer", [*EACH, SCHEDULED], ids=repr)
+def test_numbers_made_for_several_calls_have_the_bits_of_those_of_each(optimizer):
+    updates, other = (Updates.of(network().network, one) for one in (optimizer, fm.SGD(0.25)))
+    ahead = NumbersAhead()
+    first = 0
+    for count, began, factor, mine in [
+        *[(count, 0, 1.0, updates) for count in (1, 3, 2, 200, 60, 5, 300)],
+        *[(4, 2, 1.0, updates), (4, 2, 0.5, updates), (4, 2, 0.5, updates), (4, 2, 0.5, other)],
+    ]:
+        got = ahead(mine, first, count, began, factor)
+        expected = mine.step_values(first, count, began, factor)
+        np.testing.assert_array_equal(got, expected, strict=True)
+        first += count
+    back = ahead(other, 1, 2, 2, 0.5)
+    np.testing.assert_array_equal(back, other.step_values(1, 2, 2, 0.5), strict=True)
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_an_epoch_asks_functions_of_the_users_for_its_own_steps_alone(groups):
+    asked, told = [], {"rate": 0.1}
+
+    def schedule(steps):
+        asked.append(steps.tolist())
+        return np.full(len(steps), told["rate"])
+
+    rule = fm.SGD(0.1, groups={"bias": {"learning_rate": schedule}}) if groups else fm.SGD(schedule)
+    model, weights = network(), []
+
+    def listen(model, epoch, logs):
+        weights.append(model.get_weights()[1])
+        told["rate"] = 0.0
+
+    model.fit(X, T, optimizer=rule, callbacks=[listen], **HOW)
+    assert asked == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    np.testing.assert_array_equal(weights[0], weights[-1])

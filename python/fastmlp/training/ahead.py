@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastmlp import schedules
 from fastmlp.networks.outputs import ONE
 from fastmlp.planner.steppers import Fed, FedTarget, FollowedAverage, Stepper
+from fastmlp.training.updates import STEPS_AHEAD, lasts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from fastmlp.networks.network import Network
     from fastmlp.optimizers import Update
     from fastmlp.training.trainer import Compiled, OptimizerState, Trainer
-
-# The numbers of so many steps are made ahead: it takes some 20 µs.
-STEPS_AHEAD = 256
 
 
 class StepsAhead(NamedTuple):
@@ -67,7 +64,8 @@ def made_ahead(
     """Return the next steps on examples like these; None if the core cannot take them alone."""
     network, plan, optimizer = trainer.network, compiled.plan, state.optimizer
     fed = _fed(network, losses, compiled, data)
-    if fed is None or not all(map(_lasts, [*plan.schedules, *_schedules(optimizer)])):
+    lasting = trainer.updates_of(optimizer).lasting and all(map(lasts, plan.schedules))
+    if fed is None or not lasting:
         return None
     try:
         how = trainer.steps_ahead(plan, STEPS_AHEAD)
@@ -123,17 +121,3 @@ def _fed(
         ],
         common,
     )
-
-
-def _schedules(optimizer: Update) -> list[Any]:
-    """Return the functions of steps among the settings of an optimizer and its groups."""
-    return [value for part in optimizer.parts() for value in vars(part).values() if callable(value)]
-
-
-def _lasts(schedule: Any) -> bool:
-    """Tell whether a schedule always gives the same numbers; a function of the user's may not."""
-    try:
-        schedules.config(schedule)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from fastmlp import callbacks
 from fastmlp.history import History
 from fastmlp.training import progress, warned
 from fastmlp.training.interrupts import DelayedInterrupt
+from fastmlp.training.updates import NumbersAhead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,6 +131,7 @@ class Training:
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
         self._fed: CoreFeeds | None = None
+        self._ahead = NumbersAhead()
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
 
@@ -328,7 +330,7 @@ class Training:
         call = Call(plan.new_result(part.epochs), state.steps, self.history.epochs, part.open)
         self._call = call
         return call, {
-            **trainer.steps_ahead(plan, part.steps, self._rate_factor),
+            **trainer.steps_ahead(plan, part.steps, self._rate_factor, self._ahead),
             "order": part.order,
             "batch_size": part.batch_size,
             "epochs": part.epochs,

@@ -15,7 +15,7 @@ from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation, Measurement
 from fastmlp.training.lbfgs import Minimisation
 from fastmlp.training.plans import Plans
-from fastmlp.training.updates import Updates
+from fastmlp.training.updates import NumbersAhead, Updates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -277,20 +277,23 @@ class Trainer:
         return self.plans.get("untouched", None, make)
 
     def steps_ahead(
-        self, plan: planner.TrainingPlan, count: int, rate_factor: float = 1.0
+        self,
+        plan: planner.TrainingPlan,
+        count: int,
+        rate_factor: float = 1.0,
+        numbers: NumbersAhead | None = None,
     ) -> dict[str, Any]:
         """Return what `TrainingPlan.run_epochs` needs to know of the next steps.
 
-        Learning rates are multiplied by `rate_factor`.
+        Learning rates are multiplied by `rate_factor`. A fit keeps `numbers` from call to call.
 
         The parameters have the weights that are trained until `settle` is called.
         """
         state = self.state
         assert state is not None
         optimizer, average = state.optimizer, state.average
-        values = self.updates_of(optimizer).step_values(
-            state.steps, count, state.began, rate_factor
-        )
+        updates, numbers = self.updates_of(optimizer), numbers or NumbersAhead()
+        values = numbers(updates, state.steps, count, state.began, rate_factor)
         state.starts = self.starts(plan.schedules)
         mean = None
         if average is not None and optimizer.ema is not None:

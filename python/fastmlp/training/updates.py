@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastmlp import _core
+from fastmlp import _core, schedules
 from fastmlp._checks import hint
 from fastmlp.graph.roles import ROLES, STATISTIC
 from fastmlp.optimizers.groups import Place, rules_of, selectors
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fastmlp.graph.node import Node
     from fastmlp.networks.network import Network
     from fastmlp.optimizers import Update
+
+# The numbers of so many steps are made ahead: it takes some 20 µs.
+STEPS_AHEAD = 256
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,57 @@ class Updates:
             for rule in self.rules
         ]
         return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the numbers of a step are the same each time that they are asked for."""
+        settings = (value for rule in self.rules for value in vars(rule).values())
+        return all(lasts(value) for value in settings if callable(value))
+
+
+def lasts(schedule: Any) -> bool:
+    """Tell whether a schedule always gives the same numbers; a function of the user's may not."""
+    try:
+        schedules.config(schedule)
+    except ValueError:
+        return False
+    return True
+
+
+class _Made(NamedTuple):
+    """Numbers of steps from `first` on, and what they hold for."""
+
+    updates: Updates
+    began: int
+    rate_factor: float
+    first: int
+    values: NDArray[np.float64]
+
+    def hold(self, updates: Updates, began: int, rate_factor: float) -> bool:
+        """Tell whether they are those of the same rules and rates."""
+        same = updates is self.updates and began == self.began
+        return same and rate_factor == self.rate_factor
+
+
+class NumbersAhead:
+    """Numbers of the steps of a fit that makes many calls of the core, made for several at once."""
+
+    def __init__(self) -> None:
+        self._made: _Made | None = None
+
+    def __call__(
+        self, updates: Updates, first: int, count: int, began: int, rate_factor: float
+    ) -> NDArray[np.float64]:
+        """Return what `Updates.step_values` would; from the second call on, with those to come."""
+        made, more = self._made, count
+        if made is not None and made.hold(updates, began, rate_factor):
+            at = first - made.first
+            if 0 <= at <= len(made.values) - count:
+                return made.values[at : at + count]
+            more = max(count, STEPS_AHEAD) if updates.lasting else count
+        values = updates.step_values(first, more, began, rate_factor)
+        self._made = _Made(updates, began, rate_factor, first, values)
+        return values[:count]
 
 
 def _layer(parameter: str) -> str:
