@@ -78,12 +78,15 @@ class PeerObjective:
         penalty = (0.5 * self.alpha) * sum(squares[1:], start=squares[0])
         followed, reported = self.examples(y, t)
 
+        if weight is None and not self.total:
+            penalty = penalty * _one_over_rows()
+
         def reduced(each: Node) -> Node:
             if self.total:
                 return g.sum(each if weight is None else weight * each)
             if weight is None:
                 loss = g.mean(each)
-                return loss if self.alpha == 0 else loss + penalty * _one_over_rows()
+                return loss if self.alpha == 0 else loss + penalty
             assert sum_of_weights is not None
             loss = g.sum(weight * each)
             return g.ratio(loss if self.alpha == 0 else loss + penalty, sum_of_weights)

@@ -51,10 +51,13 @@ def _apply(work: Steps, rules: Mapping[Rule, tuple[str, ...]]) -> None:
     show(work.steps)
     while any(unseen.values()):
         for rule, waiting in unseen.items():
+            if not waiting:
+                continue
             steps = sorted(waiting, key=_position)
             waiting.clear()
-            fused = [rule(work, step) for step in steps if step in work]
-            show(near for step in fused if step is not None for near in _near(work, step))
+            found = [rule(work, step) for step in steps if step in work]
+            if fused := [step for step in found if step is not None]:
+                show(near for step in fused for near in _near(work, step))
 
 
 def _near(work: Steps, step: Step) -> Iterator[Step]:

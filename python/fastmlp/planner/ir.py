@@ -121,6 +121,8 @@ class Step:
 
     def writes(self) -> list[Buffer]:
         """Return the buffers it writes."""
+        if self.out2 is None:  # as nearly always; asked hundreds of times a plan
+            return [] if self.out is None else [self.out.buffer]
         return [operand.buffer for operand in (self.out, self.out2) if operand is not None]
 
     def but(self, **changes: object) -> Step:

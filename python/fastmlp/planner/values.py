@@ -70,7 +70,8 @@ class Values:
         """Return the value of a constant."""
         assert node.value is not None
         first = float(node.value.flat[0])
-        if np.all(node.value == first) and math.isfinite(first):
+        alike = node.value.size == 1 or np.all(node.value == first)
+        if alike and math.isfinite(first):
             return Uniform(first)
         buffer = constant_buffer(node.value.T if node in self.turned else node.value)
         self.result.constants.append(buffer)
