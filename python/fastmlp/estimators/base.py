@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -81,6 +82,13 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         "dtype": [StrOptions({"float32", "float64"}), type, None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    @classmethod
+    @functools.cache
+    def _get_param_names(cls) -> list[str]:
+        """Return scikit-learn's list, which it makes anew of the signature each time it asks."""
+        names: list[str] = super()._get_param_names()
+        return names
 
     # What the two kinds of estimators decide.
 

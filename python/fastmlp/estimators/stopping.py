@@ -130,9 +130,10 @@ class StoppingRule:
 
     def _best_loss(self, losses: Sequence[float]) -> dict[str, Any]:
         """Return the best loss, and how many epochs ago the last came that was better by `tol`."""
-        best, count = self.estimator.best_loss_, self.estimator._no_improvement_count
+        estimator = self.estimator
+        best, count, tol = estimator.best_loss_, estimator._no_improvement_count, estimator.tol
         for loss in losses:
-            count = 0 if loss <= best - self.estimator.tol else count + 1
+            count = 0 if loss <= best - tol else count + 1
             best = min(best, loss)
         return {"best_loss_": best, "_no_improvement_count": count}
 
