@@ -7,10 +7,8 @@ import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import SGDClassifier
-from sklearn.preprocessing import LabelBinarizer
 
 import fastmlp as fm
-from fastmlp.estimators.labels import fitted_binarizer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -225,16 +223,6 @@ def test_unknown_labels_are_wrong_answers_to_score():
     assert estimator.score(X, np.full(100, "maybe")) == 0
     half = np.where(np.arange(100) < 50, estimator.predict(X), "maybe")
     assert estimator.score(X, half) == 0.5
-
-
-@pytest.mark.parametrize("dtype", ["int64", ">i8", "uint8", "int16", bool, float, object, str])
-@pytest.mark.parametrize("y", [[5, 1, 5, 3, 1, 3], [2, 2, 7, 7], [4, 4, 4], [3, 1, 2], [0, 1]])
-def test_a_binarizer_is_fitted_as_scikit_learn_fits_it(y, dtype):
-    y = np.array(y).astype(str if dtype is object else int).astype(dtype)
-    ours, theirs = vars(fitted_binarizer(y)), vars(LabelBinarizer().fit(y))
-    assert ours.keys() == theirs.keys()
-    assert_array_equal(ours.pop("classes_"), theirs["classes_"], strict=True)
-    assert ours.items() <= theirs.items()
 
 
 def test_columns_without_names_take_the_place_of_those_of_an_earlier_fit():

@@ -90,27 +90,6 @@ def in_numpys_type(labels: Any) -> Any:
     return values if values.dtype.kind in "iub" else labels
 
 
-def fitted_binarizer(y: Any) -> LabelBinarizer:
-    """Return scikit-learn's binarizer of labels, which it takes ten times as long to fit.
-
-    Labels that are not whole numbers it is asked itself, and those that hardly ever come again, of
-    which some of its versions warn.
-
-    Examples
-    --------
-    >>> fitted_binarizer(np.array([3, 1, 3, 2, 1, 2])).classes_
-    array([1, 2, 3])
-    """
-    binarizer = LabelBinarizer()
-    whole = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iu" and y.dtype.isnative
-    if not whole or 2 * len(classes := np.unique(y)) > len(y):
-        return binarizer.fit(y)
-    binarizer.y_type_ = "multiclass" if len(classes) > 2 else "binary"
-    binarizer.sparse_input_ = False
-    binarizer.classes_ = classes
-    return binarizer
-
-
 def gives_probabilities(estimator: Any) -> bool:
     """Return True if the loss judges probabilities; else AttributeError."""
     if estimator.loss == "hinge":
@@ -136,7 +115,7 @@ class LabelledMLP(BaseMLP):
         X, y = self._read(X, y, reset=reset)
         self._complete_labels()
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = fitted_binarizer(y)
+            self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
             return X, y
         whole = y.ndim == 1 and y.dtype.kind in "iu"
