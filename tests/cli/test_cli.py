@@ -734,6 +734,7 @@ WRONG = [
         ["train", "wide.csv", "--target", "b"],
         "line 1 holds zero bytes; UTF-16 that does not",
     ),
+    (["train", "sheet.xlsx", "--target", "b"], "sheet.xlsx is a spreadsheet; save the sheet as C"),
     (["train", "broken.jsonl", "--target", "b"], "line 3 is no JSON: Expecting"),
     (["train", "broken.json", "--target", "b"], "line 1 is no JSON: Expecting"),
     (
@@ -783,6 +784,7 @@ def wrong(houses):
     (houses / "empty.csv").write_text("a,b\n")
     (houses / "nought.csv").write_text("")
     (houses / "binary.csv").write_bytes(bytes(range(256)))
+    (houses / "sheet.xlsx").write_bytes(b"PK\3\4")
     (houses / "same.csv").write_text("a,b\n" + "".join(f"{i},1\n" for i in range(20)))
     (houses / "bare.csv").write_text("0.5,1\n" + "0.25,2\n" * 20)
     (houses / "plain.csv").write_text("a,7,b,1\n" + "c,0.25,d,2\n" * 20)

@@ -255,6 +255,25 @@ def test_files_with_types_keep_them(folder, suffix):
     assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 3"
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_columns_of_lists_and_objects_are_left_out_with_a_note(folder, suffix):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"n": [1.5, 2.5], "l": [[1], [2, 3]], "o": [{"x": 1}, {"x": 2}]})
+    path = folder / f"nested.{suffix}"
+    if suffix == "parquet":
+        table.to_parquet(path)
+    else:
+        table.to_json(path, orient="records", lines=True)
+    for rows in (None, 1):
+        notes = []
+        parts = [part for part, _ in read_tables(path, Format(), rows=rows, note=notes.append)]
+        assert all(list(part.columns) == ["n"] for part in parts)
+        assert [note[:24] for note in notes] == [
+            "column 'l' is left out: ",
+            "column 'o' is left out: ",
+        ]
+
+
 @pytest.mark.parametrize("lines", [True, False])
 def test_json_may_begin_with_a_mark(folder, lines):
     path = folder / "marked.json"

@@ -209,11 +209,26 @@ def test_what_is_no_table_is_an_error(table, message):
     [
         ({"a": np.array([1j, 2])}, "column 'a' must hold a number, text, date or .* complex128"),
         ({"a": np.zeros((2, 2))}, r"column 'a' must hold .* an array of shape \(2, 2\)"),
+        ({"a": [[1], [2]]}, "column 'a' must hold .* values of type list"),
+        ({"a": [{"b": 1}, None]}, "column 'a' must hold .* values of type dict"),
+        ({"a": [{1}, {2}]}, "column 'a' must hold .* values of type set"),
+        ({"a": ["b", 1j]}, "column 'a' must hold .* values of type complex"),
+        ({"a": pd.Series([np.zeros(2)] * 2)}, "column 'a' must hold .* values of type ndarray"),
+        ({"a": [object(), object()]}, "column 'a' must hold .* values of type object"),
+        (pa.table({"a": [[1], [2]]}), "column 'a' must hold .* values of type list"),
+        (pa.table({"a": [{"b": 1}]}), "column 'a' must hold .* values of type dict"),
     ],
+    ids=repr,
 )
 def test_columns_that_are_none_are_errors_that_name_the_column(table, message):
     with pytest.raises(TypeError, match=message):
         learn(table)
+
+
+def test_integers_that_numpy_has_not_are_numbers():
+    pl = pytest.importorskip("polars")
+    for dtype in (pl.Int128, pl.UInt128):
+        same(read("a", pl.Series([1, None, 2**100], dtype=dtype)), read("a", [1, None, 2**100]))
 
 
 def test_sparse_matrices_are_refused():

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,9 @@ def two_blobs(rows=80):
         [0.0, 1.0],
         pd.array([3, 7], "Int64"),
         pd.Categorical(["yes", "no"]),
+        np.array([3, 7], dtype=object),
+        np.array([False, True], dtype=object),
+        [Decimal(3), Decimal("7.5")],
     ],
     ids=str,
 )
@@ -226,6 +230,8 @@ def test_several_targets_are_predicted_each_in_its_own_unit():
     np.testing.assert_array_equal(frame.predict(X), predicted)
     columns = fast(fm.TabularRegressor).fit(X, {"a": both[:, 0], "b": both[:, 1].tolist()})
     np.testing.assert_array_equal(columns.predict(X), predicted)
+    truth = {"a": both[:, 0], "b": both[:, 1].tolist()}
+    assert columns.score(X, truth) == estimator.score(X, both)
 
 
 def test_a_structured_array_is_a_table_with_names():
@@ -418,6 +424,28 @@ def test_rows_of_weight_0_are_as_if_they_were_not_there():
     np.testing.assert_allclose(weighted.predict_proba(X), fewer.predict_proba(X), atol=1e-5)
 
 
+FRAMES = {
+    "pandas": lambda X: X,
+    "polars": lambda X: pytest.importorskip("polars").DataFrame({**X}),
+    "dict": lambda X: {**X},
+    "matrix": pd.DataFrame.to_numpy,
+}
+
+
+@pytest.mark.parametrize("made", FRAMES.values(), ids=FRAMES)
+def test_errors_name_rows_as_they_were_before_those_of_weight_0_were_left_out(made):
+    X = pd.DataFrame({"a": np.arange(80.0), "b": np.arange(80.0) % 7})
+    keep = (np.arange(80) > 30).astype(float)
+    y = np.arange(80.0)
+    for wrong in (y, np.column_stack([y, y])):
+        wrong[60] = np.nan
+        with pytest.raises(ValueError, match="lacks 1 value, the first in row 61;"):
+            fm.TabularRegressor().fit(made(X), wrong, sample_weight=keep)
+    X.loc[50, "a"] = np.inf
+    with pytest.raises(ValueError, match="1 infinite value, the first in row 51;"):
+        fm.TabularRegressor().fit(made(X), np.arange(80.0), sample_weight=keep)
+
+
 @pytest.mark.filterwarnings("ignore:the model is no better")
 def test_weights_move_predictions_and_their_unit_does_not():
     rng = np.random.default_rng(0)
@@ -490,6 +518,7 @@ def test_rows_to_validate_on_whose_class_has_no_weight_do_not_count():
         ({"sample_weight_val": [1.0]}, "sample_weight_val with them"),
         ({"eval_set": ([[1.0]], [0]), "X_val": [[1.0]], "y_val": [0]}, "not both"),
         ({"eval_set": [([[1.0]], [0]), ([[1.0]], [0])]}, "a list of one pair, got list of 2"),
+        ({"eval_set": ([[1.0]], [0], [1.0])}, "a list of one pair, got tuple of 3"),
         ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1, which is none of the 2 classes"),
         (
             {"eval_set": ([[1.0]], [0])},
@@ -567,6 +596,8 @@ def test_matrices_go_by_position_and_frames_by_name():
         by_position.predict(frame)
     unnamed = fast(fm.TabularClassifier).fit(pd.DataFrame(X), t)  # columns 0, 1, 2
     assert not hasattr(unnamed, "feature_names_in_")
+    table = pd.DataFrame(X).assign(t=t)
+    assert fast(fm.TabularClassifier).fit(table, "t").score(table, "t") == unnamed.score(X, t)
     np.testing.assert_array_equal(unnamed.predict_proba(X), by_position.predict_proba(X))
     with pytest.raises(ValueError, match="X has 2 features, but TabularClassifier is expecting 3"):
         by_position.predict(X[:, :2])
@@ -591,6 +622,20 @@ def test_pipelines_searches_and_cross_validation_work():
     search = GridSearchCV(fast(fm.TabularRegressor), {"metric": ["rmse", "mae"]}, cv=2).fit(X, y)
     assert search.best_score_ > 0.3
     assert clone(search.best_estimator_).get_params() == search.best_estimator_.get_params()
+
+
+@pytest.mark.parametrize("kind", [fm.TabularClassifier, fm.TabularRegressor])
+def test_what_a_network_elsewhere_has_is_answered_with_what_to_write(kind):
+    other = fm.MLPClassifier if kind is fm.TabularClassifier else fm.MLPRegressor
+    for name in set(other().get_params()) - set(kind().get_params()):
+        with pytest.raises(TypeError, match=f"has no argument '{name}'; (leave it out|write )"):
+            kind(**{name: 1})
+    for name in ("partial_fit", "n_iter_", "loss_curve_", "history"):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; "):
+            getattr(kind(), name)
+    for name in ("validation_split", "batch_size", "X_valid", "class_weight", "weights"):
+        with pytest.raises(TypeError, match=f"has no argument '{name}'; (leave it out|write )"):
+            kind().fit([[1.0]], [1.0], **{name: 1})
 
 
 def test_what_is_not_fitted_says_so():

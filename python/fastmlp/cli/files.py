@@ -18,6 +18,7 @@ import numpy as np
 from fastmlp.data import written
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
+from fastmlp.data.columns.sources import plain
 from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import Array, as_objects, values
 
@@ -39,6 +40,8 @@ _PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 #: The endings of JSON: lines of objects, or a list of them.
 _JSON = (".jsonl", ".ndjson", ".json")
+#: The endings of spreadsheets, which are not read.
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _UTF8 = "utf-8-sig"  # with a mark at the beginning or without
 
 
@@ -138,6 +141,8 @@ def read_tables(
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     typed = TYPED.get(_ending(path))
+    if path.suffix.lower() in _SHEETS:
+        raise ValueError(f"{path} is a spreadsheet; save the sheet as CSV, or write it as Parquet")
     try:
         if typed is None:
             yield from _delimited(pd, path, form, {*texts, target}, target, rows, note)
@@ -145,8 +150,9 @@ def read_tables(
             first = 1
             for table in typed(pd, path, rows):
                 table.index = pd.RangeIndex(first, first + len(table), name="row")
+                if len(table):
+                    yield _flat(table, note if first == 1 else _quiet), form
                 first += len(table)
-                yield table, form
     except ImportError as error:
         raise ImportError(
             f'reading {path.suffix} needs pyarrow: pip install "fastmlp[parquet]" ({error})'
@@ -159,6 +165,18 @@ def read_tables(
 
 class TableError(ValueError):
     """A table can be read, but is not what it has to be."""
+
+
+def _flat(table: Any, note: Note) -> Any:
+    """Leave out columns that hold lists or objects, which none of a table of text does."""
+    nested = []
+    for name in table.columns[[dtype is np.dtype("O") for dtype in table.dtypes]]:
+        try:
+            plain(table[name])
+        except TypeError as error:
+            note(f"column {name!r} is left out: it holds {error}, no number, text or date")
+            nested.append(name)
+    return table.drop(columns=nested)
 
 
 def _parquet(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:

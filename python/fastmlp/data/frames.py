@@ -76,11 +76,44 @@ class Table:
     rows : int
     named : bool
         Whether the table names its columns; else they are x0, x1 and so on.
+    texts : bool
+        Whether all names are texts; pandas numbers the columns of a frame made of a matrix.
     """
 
     columns: dict[str, Any]
     rows: int
     named: bool
+    texts: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Some rows of a column, which know where they stood: errors name rows of the user's.
+
+    Attributes
+    ----------
+    values
+        The rows that were kept.
+    whole
+        The column they are of.
+    rows : ndarray
+        The number of each in it.
+
+    Examples
+    --------
+    >>> np.asarray(Kept([3, 5], [2, 3, 5], np.array([1, 2])))
+    array([3, 5])
+    """
+
+    values: Any
+    whole: Any
+    rows: Array
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.values, dtype=dtype)
 
 
 def named(data: Any, name: str = "X") -> Table:
@@ -134,7 +167,9 @@ def named(data: Any, name: str = "X") -> Table:
                 f"{name} must have columns of one length: {next(iter(lengths))!r} has {rows} rows, "
                 f"{key!r} has {length}"
             )
-    return Table(columns, next(iter(lengths.values()), 0), named=True)
+    labels = data.columns if hasattr(data, "iloc") else ()
+    texts = all(isinstance(label, str) for label in labels)
+    return Table(columns, next(iter(lengths.values()), 0), named=True, texts=texts)
 
 
 def _pairs_of_rows(data: Any, name: str) -> Iterable[tuple[Any, Any]] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -146,6 +146,8 @@ def _of_polars(column: Any) -> Any:
         return Coded(found.codes, found.values, True) if isinstance(found, Coded) else found
     if dtype.startswith("Datetime"):
         return column.dt.replace_time_zone(None).to_numpy()
+    if dtype in ("Int128", "UInt128"):  # which NumPy has not
+        return column.to_list()
     if dtype.startswith(("Int", "UInt", "Float", "Duration")) or dtype == "Date":
         return column.to_numpy()
     return column.to_list()
@@ -215,6 +217,9 @@ def _of_objects(values: list[Any]) -> Array | Coded:
         return np.array(_filled(values, "NaT", _wall_clock), dtype="M8[us]")
     if all(_is_real(kind) for kind in kinds):
         return np.array(_filled(values, np.nan, _float))
+    for kind in sorted(kinds, key=lambda kind: kind.__name__):
+        if not _has_text(kind):
+            raise TypeError(f"values of type {kind.__name__}")
     return _factorized(_filled(values, None, text_of))
 
 
@@ -228,6 +233,15 @@ def _factorized(values: list[Any]) -> Coded:
     number = {value: i for i, value in enumerate(distinct)}
     number[None] = -1
     return Coded(np.fromiter(map(number.__getitem__, values), np.int64, len(values)), distinct)
+
+
+def _has_text(kind: type) -> bool:
+    """Tell values that may be categories from collections and objects that only have an address."""
+    if issubclass(kind, (list, Mapping, Set, complex, np.complexfloating)):
+        return False
+    if hasattr(kind, "__array__") and not issubclass(kind, np.generic):
+        return False
+    return not (kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__)
 
 
 def _is_real(kind: type) -> bool:

@@ -241,6 +241,10 @@ class RealTargets:
 
 
 def _target_columns(values: Any, name: str) -> tuple[dict[str, Any], bool]:
+    if isinstance(values, frames.Kept):
+        kept, one = _target_columns(values.values, name)
+        whole, _ = _target_columns(values.whole, name)
+        return {key: frames.Kept(kept[key], whole[key], values.rows) for key in kept}, one
     if frames.columns(values) is None and not hasattr(values, "iloc"):
         if getattr(values, "ndim", None) != 1:
             array = np.asarray(values)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from fastmlp.data.columns.sources import Coded, integers_of, plain, text_of
 from fastmlp.data.columns.words import count, examples, place, remedy
+from fastmlp.data.frames import Kept
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
@@ -45,6 +46,8 @@ class Values:
         Whether the table itself says that it holds categories.
     source
         What the table had; its index may know the lines of a file.
+    whole : Kept, optional
+        The column that the table had, if these are some of its rows.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Values:
     texts: tuple[str, ...] = ()
     declared: bool = False
     source: Any = None
+    whole: Kept | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -84,7 +88,10 @@ class Values:
 
     def where(self, wrong: Array) -> str:
         """Name the first row of those marked."""
-        return place(self.source, int(wrong.argmax()))
+        row = int(wrong.argmax())
+        if self.whole is None:
+            return place(self.source, row)
+        return place(self.whole.whole, int(self.whole.rows[row]))
 
     def numbers(self, words: Sequence[str] = ()) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
@@ -232,6 +239,8 @@ def read(name: str, column: Any) -> Values:
     >>> read("a", [True, None]).kind, read("a", ["x", "y"]).texts
     ('flag', ('x', 'y'))
     """
+    if isinstance(column, Kept):
+        return replace(read(name, column.values), whole=column)
     try:
         found = plain(column)
     except TypeError as error:

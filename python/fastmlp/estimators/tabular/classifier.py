@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastmlp import _checks
+from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place
 from fastmlp.estimators import class_weights
@@ -314,4 +315,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
         weight, _ = checked_weight(sample_weight, np.empty((len(y), 1)))
-        return float(accuracy_score(np.asarray(y), self.predict(X), sample_weight=weight))
+        labels, said = np.asarray(y), self.predict(X)
+        if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels.flat):
+            # Numbers among objects, which scikit-learn takes for labels of no kind.
+            labels = np.array([text_of(label) for label in self._check_targets(labels, "y")])
+            said = np.array([text_of(label) for label in said])
+        return float(accuracy_score(labels, said, sample_weight=weight))

@@ -372,7 +372,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             that of the best constant.
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
-        t = np.asarray(self._check_targets(y, "y"), dtype=np.float64).reshape(len(y), -1)
+        t = np.asarray(self._check_targets(y, "y"), dtype=np.float64)
+        t = t.reshape(len(t), -1)
         weights, _ = checked_weight(sample_weight, t)
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
         if len(quantiles) < 2:

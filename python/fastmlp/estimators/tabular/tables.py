@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +85,7 @@ def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
         raise ValueError(
             f"{name}: Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required"
         )
-    labels = X.columns if hasattr(X, "iloc") else ()
-    return table, table.named and all(isinstance(label, str) for label in labels)
+    return table, table.named and table.texts
 
 
 def rows_of(
@@ -118,9 +117,13 @@ def rows_of(
     kept = np.flatnonzero(weights)
     if len(kept) == len(weights):
         return Rows(table, has_names, y, target, weights)
-    columns = {key: _safe_indexing(column, kept) for key, column in table.columns.items()}
-    table = frames.Table(columns, len(kept), table.named)
-    return Rows(table, has_names, _safe_indexing(y, kept), target, weights[kept])
+
+    def some(column: Any) -> frames.Kept:
+        return frames.Kept(_safe_indexing(column, kept), column, kept)
+
+    columns = {key: some(column) for key, column in table.columns.items()}
+    table = replace(table, columns=columns, rows=len(kept))
+    return Rows(table, has_names, some(y), target, weights[kept])
 
 
 def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
@@ -160,7 +163,7 @@ def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
             f"{', '.join(map(repr, known[:20]))}{more}"
         )
     columns = {key: column for key, column in table.columns.items() if key != y}
-    return frames.Table(columns, table.rows, True), table.columns[y]
+    return replace(table, columns=columns), table.columns[y]
 
 
 def validation(
@@ -178,7 +181,7 @@ def validation(
             raise ValueError("give eval_set=(X, y), or X_val= and y_val=, not both")
         pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
         if not isinstance(pairs, list) or len(pairs) != 1 or len(pairs[0]) != 2:
-            many = f" of {len(pairs)}" if isinstance(pairs, list) else ""
+            many = f" of {len(eval_set)}" if isinstance(eval_set, (list, tuple)) else ""
             raise ValueError(
                 "eval_set must be one pair (X, y) of rows to validate on, or a list of one pair, "
                 f"got {type(eval_set).__name__}{many}"
