@@ -490,6 +490,19 @@ def test_rows_to_validate_on_may_be_given_in_three_ways():
     assert found[0].validation_score_ == pytest.approx(found[0].score(X[test], y[test]))
 
 
+@pytest.mark.filterwarnings("ignore:the model is no better")
+@pytest.mark.parametrize("metric", ["rmse", "mae", "quantile"])
+def test_rows_to_validate_on_are_judged_by_what_is_predicted(metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = X[:, 0] + rng.normal(size=300)
+    X_val = 3 * X[:100]  # where quantiles of single networks cross, and numbers leave the range
+    estimator = fast(fm.TabularRegressor, metric, epochs=5)
+    estimator.fit(X, y, X_val=X_val, y_val=y[:100])
+    _, said = estimator.held_out_
+    np.testing.assert_array_equal(said, estimator.predict(X_val))
+
+
 def test_targets_to_validate_on_may_lie_beyond_those_of_training():
     x = np.arange(60.0)
     reg = fast(fm.TabularRegressor).fit({"a": x}, x, eval_set=({"a": x}, x + 1000))

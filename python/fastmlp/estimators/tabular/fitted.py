@@ -122,13 +122,24 @@ class Fitted:
 
     def by_others(self, inputs: list[Array], folds: NDArray[np.int64]) -> Array:
         """Return predictions for rows in these folds, by networks that held the row's fold out."""
-        known = folds != NEVER
-        return self.of_inputs(inputs, lambda d, m: known & (folds == self.holdouts[d][m]))
+        return self.joined(self.means_of_others(inputs, folds))
 
-    def of_inputs(
+    def of_inputs(self, inputs: list[Array]) -> Array:
+        """Return the weighed mean of all networks."""
+        return self.joined(self.means(inputs))
+
+    def means_of_others(self, inputs: list[Array], folds: NDArray[np.int64]) -> list[Array]:
+        """Return the mean of each design, of the networks that held the row's fold out."""
+        known = folds != NEVER
+        return self.means(inputs, lambda d, m: known & (folds == self.holdouts[d][m]))
+
+    def means(
         self, inputs: list[Array], asked: Callable[[int, int], Array] | None = None
-    ) -> Array:
-        """Return the weighed mean of the networks that are asked about each row, or of all."""
+    ) -> list[Array]:
+        """Return the mean of each design, of the networks asked about each row, or of all.
+
+        Designs of weight 0 are not asked.
+        """
         means = []
         rows = len(inputs[0])
         for d, models in enumerate(self.models):
@@ -148,7 +159,7 @@ class Fitted:
                 count[own] += 1
             with np.errstate(invalid="ignore"):
                 means.append(total / count)
-        return self.joined(means)
+        return means
 
     def _predictor(self, d: int) -> Predictor:
         """Return what predicts by the networks of a design, planned at its first use."""

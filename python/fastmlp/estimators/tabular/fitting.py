@@ -177,16 +177,19 @@ def _judge(
     """Weigh the designs, calibrate, and keep what was held out."""
     used = [d for d, models in enumerate(fitted.models) if models]
     held = data if judge is None else judge
-    means = {}
+    alike = np.zeros(len(fitted.models))
+    alike[used] = 1 / len(used)
+    fitted.weights = alike
+    if judge is None:
+        said = fitted.means_of_others(data.inputs, fold)
+    else:
+        said = fitted.means(judge.inputs)
+    means = {}  # as of a design alone
     for d in used:
         fitted.weights = np.eye(len(fitted.models))[d]
-        if judge is None:
-            means[d] = fitted.by_others(data.inputs, fold)
-        else:
-            means[d] = fitted.of_inputs(judge.inputs)
+        means[d] = fitted.joined(said)
     known = np.all([np.isfinite(means[d][:, 0]) for d in used], axis=0)
-    fitted.weights = np.zeros(len(fitted.models))
-    fitted.weights[used] = 1 / len(used)
+    fitted.weights = alike
     if known.any():
         w = None if held.w is None else held.w[known]
         found = weighing.weights_of(
@@ -201,9 +204,7 @@ def _judge(
                 temperature **= len(used) / fitted.members
             fitted.temperature = temperature
     fitted.held_out = np.full((rows, fitted.outputs), np.nan)
-    fitted.held_out[kept] = fitted.joined(
-        [means.get(d, np.empty(0)) for d in range(len(fitted.models))]
-    )
+    fitted.held_out[kept] = fitted.joined(said)
     if judge is None:
         fitted.folds = np.full(rows, NEVER, dtype=np.int64)
         fitted.folds[kept] = fold
