@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,82 @@ def wide():
     model = fm.Sequential(input_columns=4)
     model.add(fm.Dense(1))
     return model
+
+
+MADE = {
+    "MLP": lambda **how: fm.MLP([2, 1], **how),
+    "Sequential": lambda **how: fm.Sequential([fm.Dense(1)], **how),
+    "Model": lambda **how: fm.Model(x := fm.Input(2), fm.Dense(1)(x), **how),
+    "Input": lambda **how: fm.Input(2, **how),
+    "Concatenate": fm.Concatenate,
+    "LayerNorm": fm.LayerNorm,
+    "Adam": fm.Adam,
+    "MLPClassifier": fm.MLPClassifier,
+    "MLPRegressor": fm.MLPRegressor,
+    "load": lambda **how: fm.load("model.safetensors", **how),
+    "save": lambda **how: fm.MLP([2, 1]).save("model.safetensors", **how),
+    "trainer": lambda **how: fm.MLP([2, 1]).trainer(**how),
+    "fit": lambda **how: fm.MLPRegressor().fit([[1.0]], [1.0], **how),
+}
+ELSEWHERE = [
+    *[("MLP", name) for name in ("hidden_layer_sizes", "dropout", "device", "random_state")],
+    *[("Sequential", name) for name in ("input_shape", "input_dim", "name", "optimizer")],
+    *[("Model", name) for name in ("input", "output", "name", "random_state")],
+    *[("Input", name) for name in ("shape", "batch_shape", "dtype", "batch_size")],
+    *[("Concatenate", name) for name in ("axis", "dim")],
+    *[("LayerNorm", name) for name in ("axis", "normalized_shape", "eps", "device")],
+    *[("Adam", name) for name in ("lr", "betas", "clipnorm")],
+    *[
+        (kind, name)
+        for kind in ("MLPClassifier", "MLPRegressor")
+        for name in ("optimizer", "epochs", "lr", "weight_decay", "seed", "n_jobs", "patience")
+    ],
+    *[("load", name) for name in ("custom_objects", "compile", "weights_only")],
+    *[("save", name) for name in ("overwrite", "save_format")],
+    *[("trainer", name) for name in ("lr", "learning_rate", "criterion")],
+    *[("fit", name) for name in ("epochs", "validation_data", "batch_size", "optimizer")],
+]
+
+
+@pytest.mark.parametrize(("made", "name"), ELSEWHERE)
+def test_an_argument_of_elsewhere_is_answered_with_what_to_write(made, name):
+    with pytest.raises(TypeError, match=f"^{made} has no argument '{name}'[;:] [a-z]") as told:
+        MADE[made](**{name: 1})
+    assert "there are:" not in str(told.value)
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_an_argument_that_is_nowhere_is_answered_with_those_there_are(made):
+    with pytest.raises(TypeError, match=f"^{made} has no argument 'zzzz'; there are: "):
+        MADE[made](zzzz=1)
+
+
+def test_a_shape_of_one_number_is_answered_with_the_number():
+    for shape in ((3,), [3]):
+        with pytest.raises(
+            TypeError, match=r"columns must be an integer, got .*: write Input\(3\)"
+        ):
+            fm.Input(shape)
+
+
+@pytest.mark.parametrize("name", ["step", "zero_grad", "state_dict", "param_groups", "lr"])
+def test_what_optimizers_have_elsewhere_is_answered_with_what_to_write(name):
+    for kind in (*fm.optimizers.OPTIMIZERS.values(), fm.LBFGS):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; (write|leave|what)"):
+            getattr(kind(), name)
+
+
+FITTED = [fm.MLPClassifier, fm.MLPRegressor, fm.TabularClassifier, fm.TabularRegressor]
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_what_an_estimator_has_can_be_listed_before_it_is_fitted_and_after(kind):
+    # A notebook lists attributes to complete what is typed.
+    estimator = kind()
+    names = set(dir(estimator))
+    assert {"fit", "predict", "get_params"} <= names
+    few = {"epochs": 1} if "epochs" in estimator.get_params() else {"max_iter": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator.set_params(**few).fit([[0.0], [1.0]] * 20, [0, 1] * 20)
+    assert names < set(dir(estimator))

@@ -265,7 +265,10 @@ def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P,
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = function.__code__
+        inner: Any = function
+        while hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        code = inner.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
         @wraps(function)

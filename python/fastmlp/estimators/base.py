@@ -30,6 +30,7 @@ from fastmlp.estimators.checking import (
 from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.exporting import Exported
+from fastmlp.estimators.habits import ARGUMENTS, OF_FIT
 from fastmlp.estimators.trained import Trained
 from fastmlp.optimizers import LBFGS, Update
 from fastmlp.training import turns
@@ -89,6 +90,13 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         """Return scikit-learn's list, which it makes anew of the signature each time it asks."""
         names: list[str] = super()._get_param_names()
         return names
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if _checks.is_ours(cls):
+            for name, instead in (("__init__", ARGUMENTS), ("fit", OF_FIT)):
+                if name in vars(cls):
+                    setattr(cls, name, _checks.taught(instead)(vars(cls)[name]))
 
     # What the two kinds of estimators decide.
 

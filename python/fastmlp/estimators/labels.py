@@ -147,8 +147,7 @@ class LabelledMLP(BaseMLP):
         elif hasattr(self, "_label_binarizer") and not hasattr(self, "classes_"):
             self.classes_ = self._label_binarizer.classes_
 
-    @property
-    def _multiclass(self) -> bool:
+    def _is_multiclass(self) -> bool:
         self._complete_labels()
         if not hasattr(self, "classes_"):
             raise ValueError(
@@ -159,7 +158,7 @@ class LabelledMLP(BaseMLP):
 
     def _check_classes(self) -> None:
         """Raise if there are not as many outputs as the classes need."""
-        binary = not self._multiclass and self._label_binarizer.y_type_ == "binary"
+        binary = not self._is_multiclass() and self._label_binarizer.y_type_ == "binary"
         wanted = 1 if binary else len(self.classes_)
         if self.n_outputs_ != wanted:
             raise ValueError(
@@ -187,7 +186,7 @@ class LabelledMLP(BaseMLP):
             return chosen
         if chosen == losses.CrossEntropy():
             return "log_loss"
-        if chosen == losses.Focal() and not self._multiclass:
+        if chosen == losses.Focal() and not self._is_multiclass():
             return losses.BinaryFocal()
         return chosen
 
@@ -198,7 +197,7 @@ class LabelledMLP(BaseMLP):
             raise ValueError(
                 "loss=Hinge() is loss='hinge' here, whose outputs are no probabilities"
             )
-        return "softmax" if self._multiclass else "logistic"
+        return "softmax" if self._is_multiclass() else "logistic"
 
     @property
     def _threshold(self) -> float:
@@ -208,7 +207,7 @@ class LabelledMLP(BaseMLP):
     def _decoded(self, output: Array) -> Array:
         """Return the labels that outputs stand for."""
         binarizer = self._label_binarizer
-        if self._multiclass:
+        if self._is_multiclass():
             return binarizer.classes_[output.argmax(axis=1)]  # type: ignore[no-any-return]
         y = output.ravel() if self.n_outputs_ == 1 else output
         labels: Array = binarizer.inverse_transform(y, threshold=self._threshold)
@@ -221,7 +220,7 @@ class LabelledMLP(BaseMLP):
     def _encode(self, y: Array, name: str = "y") -> Array:
         """Return the number of the class, or zeros and ones where labels do not exclude others."""
         self._check_labels(y, name)
-        if self._multiclass and isinstance(self._chosen_loss, str):
+        if self._is_multiclass() and isinstance(self._chosen_loss, str):
             return np.searchsorted(self.classes_, y)[:, None]
         encoded: Array = self._label_binarizer.transform(y).astype(np.uint8)
         return encoded
@@ -247,7 +246,7 @@ class LabelledMLP(BaseMLP):
             )
 
     def _count_outputs(self, target: Array) -> int:
-        return len(self.classes_) if self._multiclass else int(target.shape[1])
+        return len(self.classes_) if self._is_multiclass() else int(target.shape[1])
 
     def _weighted_classes(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
         given = self.class_weight
@@ -272,7 +271,7 @@ class LabelledMLP(BaseMLP):
         """Return the accuracy: the share of rows whose labels are all right."""
         if not np.isfinite(output).all():
             return float("nan")
-        if self._multiclass:
+        if self._is_multiclass():
             wanted = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
             right = output.argmax(axis=1) == wanted
         else:

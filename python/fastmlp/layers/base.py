@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from fastmlp import _checks, activations
 from fastmlp import graph as g
-from fastmlp._checks import is_ours, refusal
 from fastmlp.data import arrays
 from fastmlp.graph.roles import ROLES, is_vector
 from fastmlp.initializers import Initializer
@@ -156,13 +155,14 @@ class Layer:
     _vectors: frozenset[str] = frozenset()
     _parameters: Any = None
 
+    @_checks.taught(ARGUMENTS)
     def __init__(self, *, name: str | None = None, trainable: bool = True) -> None:
         self.given_name = name
         self.trainable = trainable
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if is_ours(cls) and "__init__" in vars(cls):
+        if _checks.is_ours(cls) and "__init__" in vars(cls):
             cls.__init__ = _checks.taught(ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -180,8 +180,8 @@ class Layer:
             value = setting.check(value)
             if owners and setting.fixed:
                 raise AttributeError(f"{name} of {self!r} cannot change any more: {setting.fixed}")
-        elif is_ours(type(self)):
-            raise refusal(self, name, self._assignable(), ATTRIBUTES)
+        elif _checks.is_ours(type(self)):
+            raise _checks.refusal(self, name, self._assignable(), ATTRIBUTES)
         before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
         if not owners or (setting is not None and before == value):

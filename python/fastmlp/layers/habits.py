@@ -22,7 +22,8 @@ ARGUMENTS = {
     "kernel_constraint": "write max_norm= for the norm of the weights into each unit",
     "bias_regularizer": "biases are not penalised",
     "input_shape": "write Input(columns) before it, or give input_columns= to Sequential",
-    "input_dim": "write Input(columns) before it, or give input_columns= to Sequential",
+    "input_dim": "write categories= of an Embedding, or Input(columns) before other layers",
+    "output_dim": "write columns=",
     "in_features": "a layer finds out what it is called with: give units alone",
     "out_features": "write units=",
     "num_features": "a layer finds out what it is called with: leave it out",
@@ -36,4 +37,21 @@ ARGUMENTS = {
     "affine": "write use_scale= and use_offset=",
     "center": "write use_offset=",
     "dtype": "the model has a dtype, its layers have not",
+    "bias": "write use_bias=",
+    "axis": "leave it out: rows are examples, a layer sees columns",
+    "dim": "leave it out: rows are examples, a layer sees columns",
+    "seed": "leave it out: fit and predict have a seed",
+    "inplace": "leave it out",
+    "device": "leave it out: fastmlp computes on the CPU",
+    "track_running_stats": "leave it out: running statistics are always kept",
+    "num_parameters": "write shared=",
+    "shared_axes": "write shared=",
+    **dict.fromkeys(("init", "alpha_initializer"), "write slopes_initializer="),
+}
+# Arguments of `Input` elsewhere.
+OF_INPUT = {
+    **dict.fromkeys(("shape", "input_shape", "batch_shape"), "write Input(columns)"),
+    "batch_size": "leave it out: any number of rows can be given",
+    "dtype": "the model has a dtype, its inputs have not",
+    "sparse": "leave it out: sparse matrices are taken as they are",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks
+from fastmlp.layers.habits import OF_INPUT
 
 if TYPE_CHECKING:
     from fastmlp.layers.base import Layer
@@ -69,7 +70,12 @@ class Input(Symbol):
 
     __slots__ = ("name",)
 
+    @_checks.taught(OF_INPUT)
     def __init__(self, columns: int, name: str | None = None) -> None:
+        if isinstance(columns, (tuple, list)) and len(columns) == 1:
+            raise TypeError(
+                f"columns must be an integer, got {columns!r}: write Input({columns[0]!r})"
+            )
         super().__init__(_checks.columns(columns, "columns"), None, ())
         self.name = checked_name(name)
 

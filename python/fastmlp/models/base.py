@@ -11,7 +11,7 @@ from fastmlp import _checks, _core
 from fastmlp._checks import is_ours
 from fastmlp.history import History
 from fastmlp.models import sharing, states
-from fastmlp.models.habits import ASSIGNED, ATTRIBUTES
+from fastmlp.models.habits import ASSIGNED, ATTRIBUTES, OF_SAVE
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
 from fastmlp.training import turns
@@ -285,6 +285,7 @@ class Owner:
             self._adopt(state.network)
 
     @turns.reads("save")
+    @_checks.taught(OF_SAVE)
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: weights, architecture, `metadata`.
 

@@ -43,6 +43,7 @@ ATTRIBUTES = {
     "zero_grad": "leave it out: fit and trainer.step begin with a gradient of zero",
     "backward": "write model.trainer(...).loss_and_gradient(X, t), or model.gradient(X)",
     "forward": "write predict(X), or network.forward() for the graph",
+    "partial_fit": "write fit(X, t, epochs=1), which goes on, or trainer.step(X, t)",
     "apply": "write set_weights(weights), or give layers their initializers",
     "trainable_weights": "write get_weights(); a layer says whether it is trainable",
     "trainable_variables": "write get_weights(); a layer says whether it is trainable",
@@ -71,7 +72,11 @@ _DATA = {
     "return_dict": "leave it out: the scores are a dict and unpack too",
     "sample_weights": "write sample_weight=",
 }
+_ON_CPU = "leave it out: fastmlp computes on the CPU"
 OF_FIT = _DATA | {
+    "patience": "write callbacks=[fastmlp.EarlyStopping(patience=...)]",
+    "validation_freq": "leave it out: each epoch is validated",
+    "device": _ON_CPU,
     "lr": "give it to the optimizer: optimizer=fastmlp.Adam(learning_rate)",
     "learning_rate": "give it to the optimizer: optimizer=fastmlp.Adam(learning_rate)",
     "weight_decay": "give it to the optimizer, or write l2=",
@@ -92,6 +97,43 @@ OF_FIT = _DATA | {
     "criterion": "write loss=",
     "early_stopping": "write callbacks=[fastmlp.EarlyStopping()]",
     "random_state": "write seed=",
+}
+# Arguments of constructors.
+_OF_ALL = {
+    **dict.fromkeys(("random_state", "random_seed"), "write seed="),
+    **dict.fromkeys(
+        ("dropout", "dropout_rate"), "write Sequential([Dense(...), Dropout(rate), ...])"
+    ),
+    "device": _ON_CPU,
+    "name": "keep it in metadata",
+    "trainable": "write trainable of each of its layers",
+    **dict.fromkeys(("optimizer", "loss", "metrics", "l2", "l1"), "it is an argument of fit"),
+}
+OF_MLP = _OF_ALL | {
+    **dict.fromkeys(
+        ("hidden_layer_sizes", "hidden_sizes", "layer_sizes", "sizes", "layers", "input_dim"),
+        "write columns=[inputs, ..., outputs]",
+    ),
+    **dict.fromkeys(
+        ("output_activation", "out_activation", "final_activation", "last_activation"),
+        "write output=",
+    ),
+    **dict.fromkeys(("activations", "act", "hidden_activation"), "write activation="),
+}
+OF_SEQUENTIAL = _OF_ALL | dict.fromkeys(("input_shape", "input_dim"), "write input_columns=")
+OF_MODEL = _OF_ALL | {"input": "write inputs=", "output": "write outputs="}
+# Arguments of `load` and `save`.
+OF_LOAD = {
+    "custom_objects": "leave it out: register functions of your own before",
+    "compile": "leave it out: loss= and optimizer= are arguments of fit",
+    "weights_only": "leave it out: no code of a file is ever run",
+    "safe_mode": "leave it out: no code of a file is ever run",
+    "map_location": _ON_CPU,
+}
+OF_SAVE = {
+    "overwrite": "leave it out: a file that is there is replaced",
+    "save_format": "write export(path), whose ending says the format",
+    "include_optimizer": "leave it out: the state of the optimizer is not written",
 }
 OF_EVALUATE = _DATA | {
     "batch_size": "leave it out: the result does not depend on it",

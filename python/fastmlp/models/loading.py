@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastmlp import _checks
 from fastmlp.models import container, files
+from fastmlp.models.habits import OF_LOAD
 from fastmlp.models.model import Model
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from fastmlp.models.states import ModelState
 
 
+@_checks.taught(OF_LOAD)
 def load(path: str | PathLike[str]) -> Any:
     """Read a model from a file written by `Model.save`, members or an estimator of tables.
 

@@ -15,7 +15,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.layers.base import Symbol
 from fastmlp.models.evaluations import Evaluated
-from fastmlp.models.habits import OF_FIT
+from fastmlp.models.habits import OF_FIT, OF_MODEL
 from fastmlp.models.solutions import Solvable
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -114,6 +114,7 @@ class Model(Evaluated, Solvable):
     True
     """
 
+    @_checks.taught(OF_MODEL)
     def __init__(
         self,
         inputs: Input | Sequence[Input],
@@ -333,6 +334,7 @@ class Model(Evaluated, Solvable):
             warn(f"{text}: {hint}", NonFiniteLossWarning)
         return history
 
+    @_checks.taught(OF_FIT)
     def trainer(
         self,
         *,

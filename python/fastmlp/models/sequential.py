@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.layers import Input, Layer
+from fastmlp.models.habits import OF_MLP, OF_SEQUENTIAL
 from fastmlp.models.model import Model
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -64,6 +65,7 @@ class Sequential(Model):
     """
 
     @_layers_in_one_list
+    @_checks.taught(OF_SEQUENTIAL)
     def __init__(
         self,
         layers: Sequence[Layer | Input] | None = None,
@@ -192,6 +194,7 @@ class MLP(Sequential):
     """
 
     @_layers_in_one_list
+    @_checks.taught(OF_MLP)
     def __init__(
         self,
         columns: Sequence[int],

@@ -74,8 +74,19 @@ _ARGUMENTS = {
     "ema_momentum": "write ema=",
     "decay": "give a schedule as learning_rate=",
 }
+_ATTRIBUTES = {
+    "zero_grad": "leave it out: a step begins with a gradient of zero",
+    "step": "write trainer = model.trainer(optimizer=...) once, then trainer.step(X, t)",
+    "minimize": "write model.trainer(optimizer=...).step(X, t), or fit",
+    "apply_gradients": "write model.trainer(optimizer=...).step(X, t), or fit",
+    "state_dict": "what it remembers is the state of a trainer; see Checkpoint for fit",
+    "load_state_dict": "what it remembers is the state of a trainer; see Checkpoint for fit",
+    "param_groups": "write groups=",
+    "lr": "write learning_rate",
+}
 for _class in (*OPTIMIZERS.values(), LBFGS):
     _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)  # type: ignore[misc]
+    _checks.has_not(_ATTRIBUTES)(_class)
 
 
 def get(spec: Any) -> Update:
