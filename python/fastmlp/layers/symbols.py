@@ -72,10 +72,9 @@ class Input(Symbol):
 
     @_checks.taught(OF_INPUT)
     def __init__(self, columns: int, name: str | None = None) -> None:
-        if isinstance(columns, (tuple, list)) and len(columns) == 1:
-            raise TypeError(
-                f"columns must be an integer, got {columns!r}: write Input({columns[0]!r})"
-            )
+        given: Any = columns
+        if isinstance(given, (tuple, list)) and len(given) == 1:
+            raise TypeError(f"columns must be an integer, got {given!r}: write Input({given[0]!r})")
         super().__init__(_checks.columns(columns, "columns"), None, ())
         self.name = checked_name(name)
 

@@ -86,7 +86,7 @@ _ATTRIBUTES = {
 }
 for _class in (*OPTIMIZERS.values(), LBFGS):
     _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)  # type: ignore[misc]
-    _checks.has_not(_ATTRIBUTES)(_class)
+    _checks.has_not(_ATTRIBUTES)(_class)  # type: ignore[arg-type]
 
 
 def get(spec: Any) -> Update:
