@@ -77,9 +77,9 @@ int environment_threads() {
   if (!text || !*text) return 0;
   char* end = nullptr;
   const long n = std::strtol(text, &end, 10);
-  if (*end || n < 1 || n > 4096)
-    throw std::invalid_argument("FASTMLP_NUM_THREADS must be a whole number from 1 to 4096, got '" +
-                                std::string(text) + "'");
+  if (*end || n < 1 || n > kMostThreads)
+    throw std::invalid_argument("FASTMLP_NUM_THREADS must be a whole number from 1 to " +
+                                std::to_string(kMostThreads) + ", got '" + std::string(text) + "'");
   return int(n);
 }
 
@@ -100,9 +100,10 @@ int max_threads() {
 namespace {
 
 void check_threads(int n, int least) {
-  if (n < least || n > 4096)
+  if (n < least || n > kMostThreads)
     throw std::invalid_argument("n must be a number of threads from " + std::to_string(least) +
-                                " to 4096, got " + std::to_string(n));
+                                " to " + std::to_string(kMostThreads) + ", got " +
+                                std::to_string(n));
 }
 
 }  // namespace

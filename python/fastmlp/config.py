@@ -8,8 +8,6 @@ from typing import Any
 
 from fastmlp import _checks
 
-MOST_THREADS = (1 << 31) - 1  # an int of the core, which has a limit of its own below it
-
 
 def set_num_threads(count: int) -> None:
     """Use at most this many threads from now on, in all models of this process.
@@ -22,12 +20,12 @@ def set_num_threads(count: int) -> None:
     Parameters
     ----------
     count : int
-        At least 1.
+        From 1 to 4,096.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no integer, or less than 1.
+        If it is no integer, or out of this range.
 
     Examples
     --------
@@ -39,7 +37,7 @@ def set_num_threads(count: int) -> None:
     """
     from fastmlp import _core
 
-    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=MOST_THREADS))
+    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=_core.most_threads))
 
 
 def get_num_threads() -> int:
@@ -73,7 +71,7 @@ def own_threads(count: int | None) -> Iterator[None]:
     from fastmlp import _core
 
     before = _core.set_own_threads(
-        _checks.integer(count, "n_threads", at_least=1, at_most=MOST_THREADS)
+        _checks.integer(count, "n_threads", at_least=1, at_most=_core.most_threads)
     )
     try:
         yield

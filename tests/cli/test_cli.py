@@ -841,6 +841,7 @@ def test_bad_input_says_what_is_wrong_and_exits_with_2(arguments, message, wrong
         (["--learning-rate", "0"], "'0' is not a number above 0"),
         (["--l2", "nan"], "'nan' is not a number at least 0"),
         (["--threads", "two"], "'two' is not a whole number"),
+        (["--threads", "4097"], "at most 4096"),
         (["--activation", "rely"], "choose from"),
         (["--optimizer", "adamant"], "choose from"),
     ],

@@ -126,7 +126,7 @@ def _add_train(commands: Any) -> None:
     add("--plot", metavar="DIR", type=Path, help="save pictures of the result in this folder")
     add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
     add("--epochs", metavar="N", type=_integer(1), help="default: by the number of rows")
-    add("--threads", metavar="N", type=_integer(1), help="default: all the process may use")
+    add("--threads", metavar="N", type=_threads, help="default: all the process may use")
     add("--quiet", action="store_true", help="print the result only")
 
     add = train.add_argument_group("training on a table").add_argument
@@ -250,19 +250,28 @@ def _add_info(commands: Any) -> None:
 # --- types of values -------------------------------------------------------------------------
 
 
-def _integer(at_least: int) -> Callable[[str], int]:
+def _integer(at_least: int, at_most: int | None = None) -> Callable[[str], int]:
+    most = "" if at_most is None else f" and at most {at_most}"
+
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = at_least - 1
-        if value < at_least:
+        if value < at_least or (at_most is not None and value > at_most):
             raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number of at least {at_least}"
+                f"{text!r} is not a whole number of at least {at_least}{most}"
             )
         return value
 
     return parse
+
+
+def _threads(text: str) -> int:
+    """Return a number of threads; only this asks the core."""
+    from fastmlp import _core
+
+    return _integer(1, _core.most_threads)(text)
 
 
 def _number(

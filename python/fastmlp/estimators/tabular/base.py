@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from fastmlp import _checks, config
+from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.checking import check_reals
 from fastmlp.estimators.tabular import judging, tables
@@ -49,7 +49,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         "kinds": [dict, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "random_state": ["random_state"],
-        "n_threads": [Interval(Integral, 1, config.MOST_THREADS, closed="both"), None],
+        "n_threads": [Interval(Integral, 1, _core.most_threads, closed="both"), None],
         "verbose": ["verbose", StrOptions({"auto"})],
     }
 
