@@ -54,7 +54,6 @@ double seconds_alone(double loss, int times) {
 }  // namespace
 
 void bind_config(py::module_& m) {
-  m.attr("most_threads") = kMostThreads;
   m.def("set_num_threads", &set_max_threads, py::arg("n"));
   m.def("set_own_threads", &set_own_threads, py::arg("n"));
   m.def("get_num_threads", &max_threads);

@@ -2,6 +2,7 @@
 // and of each optimizer the vectors it keeps and the numbers of a step.
 #include "bindings/bindings.h"
 #include "runtime/steps/table.h"
+#include "runtime/team.h"
 #include "runtime/update.h"
 
 namespace py = pybind11;
@@ -56,6 +57,7 @@ void bind_format(py::module_& module) {
   m.attr("most_numbers") = kNumbers;
   m.attr("by_its_rows") = kRows;
   m.attr("grain") = kGrain;
+  m.attr("most_threads") = kMostThreads;
   m.attr("block_terms") = kBlockBytes / Index(sizeof(double));
 }
 

@@ -153,9 +153,6 @@ def make_stepper(
     access: Access,
 ) -> tuple[Callable[[Any, Any, Any, bool], Any], Callable[[Any, Any, Any], Any]]: ...
 def aligned_zeros(size: int, dtype: np.dtype[Any]) -> _Array: ...
-
-most_threads: int
-
 def set_num_threads(n: int) -> None: ...
 def set_own_threads(n: int) -> int: ...
 def get_num_threads() -> int: ...
@@ -189,6 +186,7 @@ class _Format:
     most_numbers: int
     by_its_rows: int
     grain: int
+    most_threads: int
     block_terms: int
 
 class _Kernels:

@@ -37,7 +37,9 @@ def set_num_threads(count: int) -> None:
     """
     from fastmlp import _core
 
-    _core.set_num_threads(_checks.integer(count, "count", at_least=1, at_most=_core.most_threads))
+    _core.set_num_threads(
+        _checks.integer(count, "count", at_least=1, at_most=_core.format.most_threads)
+    )
 
 
 def get_num_threads() -> int:
@@ -71,7 +73,7 @@ def own_threads(count: int | None) -> Iterator[None]:
     from fastmlp import _core
 
     before = _core.set_own_threads(
-        _checks.integer(count, "n_threads", at_least=1, at_most=_core.most_threads)
+        _checks.integer(count, "n_threads", at_least=1, at_most=_core.format.most_threads)
     )
     try:
         yield

@@ -271,7 +271,7 @@ def _threads(text: str) -> int:
     """Return a number of threads; only this asks the core."""
     from fastmlp import _core
 
-    return _integer(1, _core.most_threads)(text)
+    return _integer(1, _core.format.most_threads)(text)
 
 
 def _number(

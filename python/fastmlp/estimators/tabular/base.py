@@ -49,7 +49,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         "kinds": [dict, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "random_state": ["random_state"],
-        "n_threads": [Interval(Integral, 1, _core.most_threads, closed="both"), None],
+        "n_threads": [Interval(Integral, 1, _core.format.most_threads, closed="both"), None],
         "verbose": ["verbose", StrOptions({"auto"})],
     }
 
