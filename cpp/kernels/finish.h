@@ -12,18 +12,18 @@ void copy(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
   zip<T, binary::identity_message>(rows, columns, x, ldx, 1, x, ldx, 1, y, ldy);
 }
 
-// A matrix without gaps is one long row: narrow rows of their own would leave lanes empty, and wait
-// for stores that a load of them only overlaps.
-template <class... Strides>
-FASTMLP_INLINE void join_rows(Index& rows, Index& columns, Strides... strides) {
-  if (((strides == columns) && ...)) columns *= rows, rows = 1;
+// Narrow rows without gaps are one long row: rows of their own would leave most lanes empty. From a
+// vector on they are not, since a load that overlaps several stores has to wait for them.
+template <class T, class... Strides>
+FASTMLP_INLINE void join_narrow(Index& rows, Index& columns, Strides... strides) {
+  if (columns < width<T> && ((strides == columns) && ...)) columns *= rows, rows = 1;
 }
 
 // c = φ(s) on a tile just computed. s may be c.
 template <class T, template <class> class F>
 void forward_tile(Index rows, Index columns, const T* s, Index lds, T* c, Index ldc) {
   constexpr int w = width<T>;
-  join_rows(rows, columns, lds, ldc);
+  join_narrow<T>(rows, columns, lds, ldc);
   for (Index j = 0; j < columns; j += w) {
     const Index n = smaller(columns - j, w);
     if (n == w) {
@@ -56,7 +56,7 @@ constexpr decltype(&zip<T, binary::identity_message>) message_tiles[] = {
 template <class T>
 void add_to_tile(Index rows, Index columns, const T* addend, Index ld, T factor, T* s, Index lds) {
   constexpr int w = width<T>;
-  join_rows(rows, columns, ld, lds);
+  join_narrow<T>(rows, columns, ld, lds);
   for (Index i = 0; i < rows; ++i, addend += ld, s += lds)
     for (Index j = 0; j < columns; j += w) {
       const Index n = smaller(columns - j, w);
