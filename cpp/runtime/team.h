@@ -12,10 +12,11 @@ namespace fastmlp {
 // What one thread does in less time is no reason to wake others, unless such calls come in a row.
 constexpr Nanoseconds kAloneTime = std::chrono::microseconds(150);
 
+constexpr int kMostThreads = 4096;
+
 // The number of threads a call may use: what set_num_threads said, else FASTMLP_NUM_THREADS, else
 // OpenMP's count (OMP_NUM_THREADS, threadpoolctl), never more than the affinity mask and the
 // container's quota allow.
-constexpr int kMostThreads = 4096;
 int max_threads();
 void set_max_threads(int n);
 // The same for calls from this thread alone, until it is set back; 0 is what all threads use.
