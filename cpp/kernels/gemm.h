@@ -68,7 +68,10 @@ FASTMLP_INLINE Blocking<T> blocking(const Gemm<T>& g) {
   // What is far apart pays to be copied if it is used by more than two panels of B, or tiles of A.
   const bool a_far = is_a_far(g);
   const bool a_unit = g.a_rs == 1 || g.a_cs == 1 || g.M == 1;
-  p.pack_a = !a_unit || (a_far && g.M > 1 && g.N > 2 * p.columns);
+  // Of each cache line of a transposed A a tile of few rows reads a part; when the next tile wants
+  // the rest, long sums have driven it out of the first-level cache.
+  const bool a_torn = tile_rows < 14 && g.a_cs != 1 && g.K >= 256 && g.N > 4 * p.columns;
+  p.pack_a = !a_unit || (g.M > 1 && (a_torn || (a_far && g.N > 2 * p.columns)));
   const bool b_far = g.b_rs * size % 2048 == 0, b_large = g.K * g.N * size > 2 * 1024 * 1024;
   p.pack_b =
       g.b_cs != 1 || (b_far && splits_lines(g.B) && g.M > (b_large ? tile_rows : 2 * tile_rows));
