@@ -114,7 +114,8 @@ void multiply_tiles(const Gemm<T>& g) {
       t.start = g.bias + j;
     if (fused) {
       t.relu = g.forward == Activation::relu;
-      if (g.u) t.h = g.u + j, t.ldh = g.ldu;
+      t.message = g.u;
+      if (g.u) t.u = g.u + j, t.ldu = g.ldu;
       if (g.addend) t.addend = g.addend + j, t.ld_addend = g.ld_addend, t.factor = g.factor;
     }
     run_tile(g.M, n, t);

@@ -213,7 +213,8 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part&
     t.start = g.bias + part.j0;
   const bool fused = part.last && in_registers(g);
   t.relu = fused && g.forward == Activation::relu;
-  if (fused && g.u) t.h = g.u + part.i0 * g.ldu + part.j0, t.ldh = g.ldu;
+  t.message = fused && g.u;
+  if (part.last && g.u) t.u = g.u + part.i0 * g.ldu + part.j0, t.ldu = g.ldu;
   if (fused && g.addend) {
     t.addend = g.addend + part.i0 * g.ld_addend + part.j0;
     t.ld_addend = g.ld_addend, t.factor = g.factor;
@@ -232,7 +233,7 @@ FASTMLP_INLINE void run_part(const Gemm<T>& g, const Blocking<T>& p, const Part&
     t.A += a.step;
     t.C += p.tile * ld_out;
     t.start += p.tile * t.ld_start;
-    t.h += p.tile * t.ldh;
+    t.u += p.tile * t.ldu;
     t.addend += p.tile * t.ld_addend;
   }
 }

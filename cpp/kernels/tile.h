@@ -44,9 +44,9 @@ struct Tile {
   const T* addend = nullptr;
   Index ld_addend = 0;
   T factor = T(1);
-  bool relu = false;
-  const T* h = nullptr;
-  Index ldh = 0;
+  bool relu = false, message = false;
+  const T* u = nullptr;  // what the message reads, here or after the tile
+  Index ldu = 0;
 };
 
 // Whether such a tile can copy B: the first of several that a block is cut into evenly.
@@ -85,6 +85,7 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
   }
   if (t.next_c) prefetch_tile<T, rows, vectors, true>(t.next_c, ldc);
   if (t.addend) prefetch_tile<T, rows, vectors, false>(t.addend, t.ld_addend);
+  if (t.u) prefetch_tile<T, rows, vectors, false>(t.u, t.ldu);
 
   const T* a[groups];
   FASTMLP_UNROLL
@@ -135,12 +136,12 @@ __attribute__((noinline)) void run_tile(const Tile<T>& t) {
       for (int v = 0; v < vectors; ++v) acc[i][v] = unary::relu<T>::at(acc[i][v], T(0));
     }
   }
-  if (t.h) {
+  if (t.message) {
     FASTMLP_UNROLL
     for (int i = 0; i < rows; ++i) {
       FASTMLP_UNROLL
       for (int v = 0; v < vectors; ++v) {
-        const T* h = t.h + i * t.ldh + v * w;
+        const T* h = t.u + i * t.ldu + v * w;
         acc[i][v] = binary::relu_message<T>::at(
             acc[i][v], partial && v + 1 == vectors ? load_first(h, last) : load(h));
       }
