@@ -340,7 +340,7 @@ def bits(n: int, key: int) -> int:
 
 
 def keep(n: int, rate: float, key: int) -> bool:
-    return (bits(n, key) >> 32) >= int(rate * 2**32)
+    return divmod(bits(n // 2, key), 2**32)[1 - n % 2] >= int(rate * 2**32)
 
 
 def normal(n: int, key: int) -> float:

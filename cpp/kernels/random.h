@@ -3,17 +3,46 @@
 
 #include "kernels/math.h"
 #include "kernels/mix.h"
+#include "kernels/shapes.h"
 
 namespace fastmlp::FASTMLP_ISA {
+
+// All ones for each of the 32-bit halves of u, the lower first, that is not below the threshold.
+FASTMLP_INLINE Vec<float> kept(BitVec<double> u, std::uint32_t threshold) {
+  return from_bits<float>((BitVec<float>)((BitVec<float>)u >= threshold));
+}
+
+// y = x·scale where a lane of `mask` has all ones, else 0: n elements.
+template <class T>
+FASTMLP_INLINE void keep(Index n, const T* x, T* y, Vec<T> mask, T scale) {
+  store_part(y, from_bits<T>(bits<T>(load_part(x, n) * scale) & bits<T>(mask)), n);
+}
+
+// The first n of as many elements as a vector has halves of 64-bit words.
+FASTMLP_INLINE void drop(Index n, const float* x, float* y, Vec<float> mask, float scale) {
+  keep(n, x, y, mask, scale);
+}
+FASTMLP_INLINE void drop(Index n, const double* x, double* y, Vec<float> mask, double scale) {
+  constexpr Index w = width<double>;
+  Vec<float> low, high;
+  interleave(mask, mask, low, high);
+  keep(n < w ? n : w, x, y, (Vec<double>)low, scale);
+  if (n > w) keep(n - w, x + w, y + w, (Vec<double>)high, scale);
+}
 
 template <class T>
 void dropout(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
              std::uint32_t threshold, T scale) {
-  FASTMLP_INDEPENDENT
-  for (Index i = 0; i < n; ++i) {
-    const std::uint64_t u = mix(key + (first + std::uint64_t(i) + 1) * 0x9E3779B97F4A7C15u);
-    y[i] = (u >> 32) >= threshold ? x[i] * scale : T(0);
+  constexpr Index pairs = width<double>;
+  Index i = 0;
+  if (first % 2 && n > 0) {
+    y[0] = mix(key + (first / 2 + 1) * kGamma) >> 32 >= threshold ? x[0] * scale : T(0);
+    i = 1;
   }
+  const std::uint64_t pair = (first + std::uint64_t(i)) / 2 + 1;
+  BitVec<double> at = (BitVec<double>)lane_numbers<double>() * kGamma + (key + pair * kGamma);
+  for (; i < n; i += 2 * pairs, at += pairs * kGamma)
+    drop(n - i < 2 * pairs ? n - i : 2 * pairs, x + i, y + i, kept(mix(at), threshold), scale);
 }
 
 // sin(2πa) for |a| ≤ ¼, by its Taylor series up to a²¹: 2^-60 of it is left.
@@ -41,7 +70,7 @@ void noise(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first, do
     FASTMLP_INDEPENDENT
     for (Index r = 0; r < whole; ++r) {
       const std::uint64_t at = first + std::uint64_t(i + r) + 1;
-      const std::uint64_t bits = mix(key + at * 0x9E3779B97F4A7C15u);
+      const std::uint64_t bits = mix(key + at * kGamma);
       u[r] = double(std::int64_t(bits >> 32) + 1) * unit;
       turns[r] = double(std::int64_t(bits & 0xFFFFFFFFu)) * unit - 0.5;
     }

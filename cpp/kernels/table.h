@@ -197,14 +197,14 @@ struct Kernels {
                    T* table, Index ld_table, Index begin, Index end);
 
   // y[i] = keep(first + i) ? x[i]/(1−rate) : 0, where keep(n) is a function of (key, n) alone:
-  //   u = mix(key + (n+1)·0x9E3779B97F4A7C15), see mix.h
-  //   keep = (u >> 32) >= threshold, threshold = floor(rate · 2^32)
+  //   u = mix(key + (⌊n/2⌋+1)·kGamma), see mix.h
+  //   keep = v >= threshold = floor(rate · 2^32), v the lower 32 bits of u for even n, else the
+  //   upper
   void (*dropout)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                   std::uint32_t threshold, T scale);
 
   // y[i] = x[i] + deviation · √(−2 log u)·cos(2πv), where u in (0, 1] and v in [0, 1) are the upper
-  // and the lower 32 bits of the number that dropout takes for (key, first + i), computed in double
-  // (Box, Muller 1958).
+  // and the lower 32 bits of mix(key + (first+i+1)·kGamma), computed in double (Box, Muller 1958).
   void (*noise)(Index n, const T* x, T* y, std::uint64_t key, std::uint64_t first,
                 double deviation);
 

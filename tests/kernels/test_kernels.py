@@ -647,8 +647,10 @@ def test_dropout_keeps_by_the_hash_of_key_and_number(isa, dtype):
     x = np.random.default_rng(13).uniform(1, 2, 1000).astype(dtype)
     for key, first, rate in [(0, 0, 0.5), (2**64 - 3, 2**63, 0.1), (12345, 77, 0.9), (1, 1, 0.0)]:
         n = np.uint64(first) + np.arange(1000, dtype=np.uint64)
-        u = mix(np.uint64(key) + (n + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
-        keep = (u >> np.uint64(32)) >= np.uint64(int(rate * 2**32))
+        pair, half = n // np.uint64(2), n % np.uint64(2)
+        u = mix(np.uint64(key) + (pair + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+        word = (u >> (half * np.uint64(32))) & np.uint64(0xFFFFFFFF)
+        keep = word >= np.uint64(int(rate * 2**32))
         for size in (1, 7, 1000):
             y = run("dropout", isa, x[:size].copy(), key=key, first=first, rate=rate)
             scale = dtype_of(dtype)(1 / (1 - rate))

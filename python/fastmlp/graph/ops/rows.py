@@ -263,16 +263,18 @@ def _dropout_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return {**attrs, "key": run_key(run.seed, run.step, attrs["key"])}
 
 
-def _bits(a: Array, key: int) -> Array:
-    """Return 64 random bits for each element."""
-    counter = np.arange(1, a.size + 1, dtype=np.uint64).reshape(a.shape)
+def _bits(numbers: Array, key: int) -> Array:
+    """Return 64 random bits for each number."""
+    counter = numbers.astype(np.uint64) + np.uint64(1)
     bits: Array = _mix(counter * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key))
     return bits
 
 
 def _dropout_value(a: Array, rate: float, key: int) -> Array:
-    u = _bits(a, key)
-    kept = (u >> np.uint64(32)) >= np.uint64(int(rate * 2**32))
+    n = np.arange(a.size).reshape(a.shape)
+    u = _bits(n // 2, key)
+    word = np.where(n % 2, u >> np.uint64(32), u & np.uint64(0xFFFFFFFF))
+    kept = word >= np.uint64(int(rate * 2**32))
     return np.where(kept, a * a.dtype.type(1 / (1 - rate)), np.zeros_like(a))
 
 
@@ -312,7 +314,7 @@ def _noise_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _noise_value(a: Array, deviation: float, key: int) -> Array:
-    bits = _bits(a, key)
+    bits = _bits(np.arange(a.size).reshape(a.shape), key)
     upper, lower = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
     radius = np.sqrt(-2 * np.log((upper + np.uint64(1)) * 2.0**-32))
     normal = radius * np.cos(2 * np.pi * (lower * 2.0**-32))
