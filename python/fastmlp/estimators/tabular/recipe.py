@@ -303,7 +303,7 @@ def choose(
 
 def _members_of(rows: int) -> int:
     """Return how many networks of each design are averaged: fewer where each is sure and slow."""
-    return 6 if rows <= 20_000 else 4 if rows <= 100_000 else 2
+    return 6 if rows <= 5_000 else 4 if rows <= 100_000 else 2
 
 
 def _fitting(design: Design, rows: int, task: str, smoothed: bool) -> Design:
