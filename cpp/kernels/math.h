@@ -1,6 +1,6 @@
 // Transcendental functions on vectors. Errors over all float32 numbers, with and without fma: exp
 // 1.01 and 0.98 ULP, log 0.96, tanh 1.72 and 1.99, logistic 1.65 and 1.86, softplus 1.82 and 2.04;
-// float64 is alike, for AVX-512 see lookup.h. tests/kernels/test_kernels.py holds them to 2.05 and
+// float64 is alike; for AVX-512 see lookup.h. tests/kernels/test_kernels.py holds them to 2.05 and
 // 4 ULP; mish and the gelus to 4, the latter beside what 1½ ULP of z would change.
 #pragma once
 
