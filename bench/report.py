@@ -2,7 +2,8 @@
 
 A document has a place for the tables of a benchmark between ``<!-- bench:NAME -->`` and
 ``<!-- end:NAME -->``, or for a shorter one where the name is ``NAME_summary``; what stands there is
-replaced. With ``--into FILE …`` these files are changed, else the tables are printed.
+replaced. Of a benchmark that was held to an instruction set NAME ends in it: ``shapes_avx2``. With
+``--into FILE …`` these files are changed, else the tables are printed.
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ from bench.floors import asked
 from bench.tables import SUMMARIES, TABLES, Document, Maker
 
 
+def held(document: Document) -> str:
+    """Return the instruction set that a benchmark was held to, empty if it was not."""
+    isa = document.get("options", {}).get("isa")
+    return isa if isinstance(isa, str) else ""  # bench.kernels has a list of those it measures
+
+
 def conditions(document: Document) -> str:
     """Return the sentences that say how the results came about."""
     machine, options = document["machine"], document.get("options", {})
+    command = f"python -m bench.{document['benchmark']}"
+    if isa := held(document):
+        command += f" --isa {isa}"
     threads = options.get("threads", machine["cores"])
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items() if v)
     said = (
-        f"`python -m bench.{document['benchmark']}` on {machine['date']}: {machine['processor']}, "
+        f"`{command}` on {machine['date']}: {machine['processor']}, "
         f"{threads} of {machine['cores']} cores, {machine['instruction set']}; "
         f"{machine['system']}, Python {machine['python']}, {versions}."
     )
@@ -60,7 +70,7 @@ def insert(text: str, name: str, content: str) -> str:
 
 def fill(text: str, document: Document) -> str:
     """Return a text with the places of a benchmark filled, for its tables and for a summary."""
-    name = document["benchmark"]
+    name = "_".join(filter(None, (document["benchmark"], held(document))))
     makers = {name: TABLES, f"{name}_summary": SUMMARIES}
     there = [place for place in makers if f"<!-- bench:{place} -->" in text]
     for place in there or [name]:

@@ -479,6 +479,18 @@ def test_a_summary_goes_to_its_own_place():
     assert "| tiny 4-32-32-3 | 32    | 1.00    |" in filled
 
 
+def test_results_held_to_an_instruction_set_have_a_place_of_their_own():
+    rows = [memory.row("import numpy", 50.0, "ms")]
+    facts = {"benchmark": "memory", "machine": machine.describe(), "rows": rows}
+    facts["options"] = {"isa": "avx2"}
+    place = "<!-- bench:memory -->\nold\n<!-- end:memory -->\n"
+    with pytest.raises(ValueError, match="no place for memory_avx2"):
+        report.fill(place, facts)
+    filled = report.fill(place + "<!-- bench:memory_avx2 --><!-- end:memory_avx2 -->", facts)
+    assert filled.startswith(place)
+    assert "`python -m bench.memory --isa avx2` on" in filled
+
+
 def test_every_benchmark_with_tables_has_its_place_in_the_documentation():
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     for name in tables.TABLES:
