@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/mix.h"
 #include "kernels/table.h"
 
 using namespace fastmlp;
@@ -168,12 +169,30 @@ void adam(const char* isa, const Kernels<T>& k) {
 }
 
 template <class T>
+void drops(const char* isa, const Kernels<T>& k) {
+  const std::uint64_t key = 0xFEDCBA9876543210u;
+  const std::uint32_t threshold = 0x4CCCCCCCu;
+  for (Index n : {1, 7, 16, 131})
+    for (std::uint64_t first : {0u, 5u}) {
+      const auto x = numbers<T>(n);
+      std::vector<T> y(n);
+      k.dropout(n, x.data(), y.data(), key, first, threshold, T(2));
+      for (Index i = 0; i < n; ++i) {
+        const std::uint64_t at = first + std::uint64_t(i), u = mix(key + (at / 2 + 1) * kGamma);
+        const bool kept = std::uint32_t(at % 2 ? u >> 32 : u) >= threshold;
+        near<T>(isa, "dropout", y[i], kept ? 2 * double(x[i]) : 0, 0, 0);
+      }
+    }
+}
+
+template <class T>
 void all(const Isa& table) {
   const Kernels<T>& k = kernels_of<T>(table);
   products(table.name, k);
   against_libm(table.name, k);
   rows(table.name, k);
   adam(table.name, k);
+  drops(table.name, k);
 }
 
 }  // namespace
