@@ -227,6 +227,24 @@ def test_categories_are_found_whatever_type_they_come_in():
             assert_array_equal(prepare.transform({"a": column}), [[0, 0, 1], [1, 0, 0], [0, 0, 0]])
 
 
+def test_blanks_around_texts_and_names_that_some_readers_keep_do_not_count():
+    table = {"a": ["x", "y", "z"] * 4, "b": ["up", "down"] * 6, "c": ["yes", "no"] * 6}
+    spaced = {f" {name}": [f" {text} " for text in texts] for name, texts in table.items()}
+    kinds = {"b": "flag"}
+    expected = learn(table, kinds=kinds).transform(table)
+    notes = []
+    for learned in (learn(table, kinds=kinds), learn(spaced, kinds={" b": "flag"})):
+        for given in (table, spaced):
+            assert_array_equal(learned.transform(given, notes.append), expected)
+    assert notes == []
+    both = {"a": ["x", " x"] * 4}  # these blanks are all that there is
+    assert len(np.unique(learn(both).transform(both))) == 2
+    X = learn({"a": [1.0, 2.0]}).transform({" a": [9.0, 9.0], "a": [1.0, 2.0]})
+    assert_array_equal(X, learn({"a": [1.0, 2.0]}).transform({"a": [1.0, 2.0]}))
+    with pytest.raises(ValueError, match="lacks 1 of the 1 columns"):
+        learn({"a": [1.0, 2.0]}).transform({" a": [1.0], "a ": [1.0]})
+
+
 @pytest.mark.parametrize("kind", ["int64", "uint64", "Int64", "int64[pyarrow]", "object"])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_codes_beyond_2_to_the_53_are_categories_that_stay_apart(kind, gaps):

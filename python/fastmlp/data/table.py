@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -173,7 +173,8 @@ class Preprocessing:
     def transform(self, table: Any, note: Note = lambda text: None) -> Array:
         """Turn rows of a table into numbers, float32 of shape (rows, layout.width).
 
-        Columns are found by name, in any order; others are not looked at. A matrix without names
+        Columns are found by name, in any order; others are not looked at. Blanks around a name do
+        not count where there is none of exactly that name. A matrix without names
         must have the columns of training in their order.
 
         Raises
@@ -209,7 +210,10 @@ class Preprocessing:
                     f"X must have the {len(self.seen)} columns of training, in their order, or "
                     f"name its columns; got {len(table.columns)} columns without names"
                 )
-        absent = [column.name for column in self.columns if column.name not in table.columns]
+        absent = [name for name in self.names if name not in table.columns]
+        if absent:
+            table = _without_blanks(table, absent)
+            absent = [name for name in absent if name not in table.columns]
         if absent:
             raise ValueError(
                 f"the table lacks {len(absent)} of the {len(self.columns)} columns the model "
@@ -244,6 +248,16 @@ class Preprocessing:
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError(f"not a description of preprocessing: {error}") from None
         return cls(columns, tuple(seen), named)
+
+
+def _without_blanks(table: frames.Table, absent: list[str]) -> frames.Table:
+    """Find columns whose names differ by blanks around them, which some readers of files keep."""
+    found: dict[str, list[str]] = {}
+    for name in table.columns:
+        found.setdefault(name.strip(), []).append(name)
+    same = {name: found.get(name.strip(), []) for name in absent}
+    columns = {name: table.columns[twins[0]] for name, twins in same.items() if len(twins) == 1}
+    return replace(table, columns={**table.columns, **columns})
 
 
 def _check_kinds(kinds: Mapping[Any, str] | None, table: frames.Table) -> dict[str, str]:

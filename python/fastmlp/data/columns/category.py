@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -144,7 +145,11 @@ class FlagColumn(Column):
         """Write the flag."""
         codes_, texts = values.coded()
         meaning = self._meaning()
-        signs = [meaning.get(text, meaning.get(text.strip().lower(), 0)) for text in texts]
+        meaning = {**_stripped(meaning), **meaning}
+        signs = [
+            meaning.get(text, meaning.get(text.strip(), meaning.get(text.strip().lower(), 0)))
+            for text in texts
+        ]
         flags[:, 0] = np.array([*signs, 0])[codes_]
         odd = [sign == 0 and text not in MISSING for sign, text in zip(signs, texts, strict=True)]
         unknown = np.array([*odd, False])[codes_]
@@ -174,12 +179,19 @@ def truth_pair(values: Values) -> tuple[str, str] | None:
 def places(values: Values, categories: tuple[str, ...]) -> Array:
     """Return the place of each value among the categories, -1 if it is none.
 
-    Texts must be equal, numbers need only be equal as numbers; the text 3.0 is also looked for as
-    3, for so integers are written once some are missing.
+    Texts must be equal, but for blanks around them, which some readers of files keep and others do
+    not; numbers need only be equal as numbers. The text 3.0 is also looked for as 3, for so
+    integers are written once some are missing.
     """
     codes, texts = values.coded()
     number = {text: i for i, text in enumerate(categories)}
     found = [number.get(text, number.get(text.removesuffix(".0"), -1)) for text in texts]
+    if values.kind == "text" and -1 in found:
+        stripped = _stripped(number)
+        found = [
+            stripped.get(text.strip(), -1) if i < 0 else i
+            for i, text in zip(found, texts, strict=True)
+        ]
     if values.kind in ("number", "flag") and -1 in found:
         by_value = {value: number[text] for text, value in numbers_of(categories).items()}
         for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):
@@ -187,6 +199,12 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
     table = np.array([*found, -1], dtype=np.int64)
     result: Array = table[codes]
     return result
+
+
+def _stripped(meaning: Mapping[str, int]) -> dict[str, int]:
+    """Return what texts without blanks around them mean, where that is one thing."""
+    count = Counter(text.strip() for text in meaning)
+    return {t.strip(): value for t, value in meaning.items() if count[t.strip()] == 1 and t.strip()}
 
 
 def _as_numbers(texts: tuple[str, ...]) -> list[float]:
