@@ -468,12 +468,43 @@ def test_wrong_weights_are_errors(weight):
 
 
 def test_class_weights_are_weights_of_rows():
-    X, t = two_blobs()
+    X, t = two_blobs(240)
     t[:20] = 0
     balanced = fast(fm.TabularClassifier, class_weight="balanced").fit(X, t)
     weight = len(t) / (2 * np.bincount(t))[t]
     same = fast(fm.TabularClassifier).fit(X, t, sample_weight=weight)
     np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:the model is no better")
+def test_names_that_are_no_texts_are_names_if_they_are_those_of_training():
+    X, t = two_blobs()
+    numbered = pd.DataFrame(X)
+    lettered = numbered.set_axis(["u", "v", "w"], axis=1)
+    clf = fast(fm.TabularClassifier).fit(numbered, t)
+    expected = clf.predict_proba(numbered)
+    for same in (numbered[[2, 0, 1]], numbered[[2, 0, 1]].set_axis(["2", "0", "1"], axis=1)):
+        np.testing.assert_array_equal(clf.predict_proba(same), expected)
+    with pytest.warns(UserWarning, match="X has feature names, .* taken by their position"):
+        np.testing.assert_array_equal(clf.predict_proba(lettered), expected)
+    with pytest.raises(ValueError, match="the table lacks 3 of the 3 columns"):
+        clf.predict(numbered.set_axis([7, 8, 9], axis=1))
+    clf = fast(fm.TabularClassifier).fit(lettered, t)
+    with pytest.warns(UserWarning, match="X does not have valid .* taken by their position"):
+        np.testing.assert_array_equal(clf.predict_proba(numbered), expected)
+
+
+def test_the_score_of_numbers_whose_squares_are_out_of_range_is_that_of_others():
+    X, names = messy_tables.wines()
+    y = np.unique(names, return_inverse=True)[1].astype(np.float64)
+    expected = fast(fm.TabularRegressor).fit(X, y).score(X, y)
+    for power in (-1000, 1000):
+        far = np.ldexp(y, power)
+        assert fast(fm.TabularRegressor).fit(X, far).score(X, far) == expected
+    with pytest.raises(ValueError, match=r"the target 'y' goes from .*: the sum"):
+        fast(fm.TabularRegressor).fit(X, np.where(y > y.mean(), 1.7e308, -1.7e308))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fast(fm.TabularRegressor).fit(X, y).score(X, [])
 
 
 def test_rows_to_validate_on_may_be_given_in_three_ways():

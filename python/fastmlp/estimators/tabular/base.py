@@ -191,9 +191,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Array, Array, Array | None]:
         """Return rows that are not trained on, prepared as those that are."""
         rows = self._rows(*given, suffix)
-        self._check_columns(rows.table, rows.has_names, found, f"X{suffix}")
+        table = self._matched(rows.table, rows.has_names, found, f"X{suffix}")
         t = self._encode(rows.y, found)
-        X = found["preprocessing_"].transform(rows.table)
+        X = found["preprocessing_"].transform(table)
         return X, t, self._weigh(rows.y, rows.weights, found)
 
     def _seen(
@@ -249,33 +249,16 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     # Predicting.
 
-    def _check_columns(
-        self, table: Table, has_names: bool, found: Mapping[str, Any], name: str
-    ) -> None:
-        """Raise or warn, as scikit-learn does, where columns go by their position."""
-        had_names = "feature_names_in_" in found
-        if has_names and had_names:
-            return
-        wanted, kind = found["n_features_in_"], type(self).__name__
-        if len(table.columns) != wanted:
-            raise ValueError(
-                f"{name} has {len(table.columns)} features, but {kind} is expecting {wanted} "
-                "features as input"
-            )
-        if has_names != had_names:
-            has = "has feature names" if has_names else "does not have valid feature names"
-            was = "with" if had_names else "without"
-            warned.warn(
-                f"{name} {has}, but {kind} was fitted {was} feature names: columns are taken by "
-                "their position",
-                UserWarning,
-            )
+    def _matched(self, table: Table, has_names: bool, found: Mapping[str, Any], name: str) -> Table:
+        """Return a table whose columns are found by name, or else by their position."""
+        had_names, kind = "feature_names_in_" in found, type(self).__name__
+        return tables.matched(table, has_names, found["preprocessing_"], had_names, name, kind)
 
     def _features(self, X: Any, note: Note = lambda text: None) -> Array:
         """Return the numbers that the networks read."""
         check_is_fitted(self, "preprocessing_")
         table, has_names = tables.read(X)
-        self._check_columns(table, has_names, vars(self), "X")
+        table = self._matched(table, has_names, vars(self), "X")
         features: Array = self.preprocessing_.transform(table, note)
         return features
 

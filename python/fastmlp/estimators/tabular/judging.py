@@ -74,14 +74,14 @@ def score(
 
 
 def unit_of(t: Array) -> float:
-    """Return a power of two that is as large as the largest of some numbers.
+    """Return a power of two about as large as the largest of some numbers.
 
     Examples
     --------
     >>> unit_of(np.array([5.0, -7.0])), unit_of(np.zeros(3))
     (8.0, 1.0)
     """
-    return float(np.ldexp(1.0, np.frexp(np.abs(t).max())[1]))
+    return float(np.ldexp(1.0, min(int(np.frexp(np.abs(t).max())[1]), 1023)))
 
 
 def _auc(t: Array, y: Array, weights: Array | None) -> float:

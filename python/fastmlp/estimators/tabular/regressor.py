@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +23,7 @@ from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
 from fastmlp.estimators.tabular.intervals import Conformal
+from fastmlp.estimators.tabular.judging import unit_of
 from fastmlp.estimators.tabular.one_fit import of_one_fit
 from fastmlp.estimators.tabular.recipe import METRICS
 
@@ -221,7 +223,14 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return y if given.ndim == 1 else given
 
     def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
-        target = RealTargets.learn(y, name)
+        target, rows = RealTargets.learn(y, name), len(np.asarray(y))
+        for one in target.targets:
+            low, high = one.low or 0.0, one.high or 0.0
+            if not np.isfinite((high - low) * rows):
+                raise ValueError(
+                    f"the target {one.name!r} goes from {low:g} to {high:g}: the sum of such "
+                    f"errors of {rows:,} rows is out of float64's range; divide it by a number"
+                )
         return {"_target": target, "n_outputs_": len(target.targets)}
 
     def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
@@ -373,9 +382,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
         t = np.asarray(self._check_targets(y, "y"), dtype=np.float64)
-        t = t.reshape(len(t), -1)
+        t = t[:, None] if t.ndim == 1 else t
         weights, _ = checked_weight(sample_weight, t)
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
+        check_consistent_length(t, said)
+        # Squares of numbers in units of their own are in range.
+        units = np.array([unit_of(column) for column in t.T])
+        t, said = t / units, said / np.repeat(units, max(1, len(quantiles)))
         if len(quantiles) < 2:
             return float(r2_score(t, said, sample_weight=weights))
         by_target = said.reshape(len(said), self.n_outputs_, -1)

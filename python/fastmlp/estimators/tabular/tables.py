@@ -11,11 +11,14 @@ from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 
 from fastmlp.data import frames
 from fastmlp.estimators.checking import checked_weight, naming
+from fastmlp.training import warned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from fastmlp.data.table import Preprocessing
 
     Array = NDArray[Any]
 
@@ -86,6 +89,57 @@ def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
             f"{name}: Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required"
         )
     return table, table.named and table.texts
+
+
+def matched(
+    table: frames.Table,
+    has_names: bool,
+    prepare: Preprocessing,
+    had_names: bool,
+    name: str,
+    owner: str,
+) -> frames.Table:
+    """Return a table whose columns are found by name, or without names: by their position.
+
+    Names that are no texts, as those of a frame made of a matrix, count if they are those of
+    training.
+
+    Parameters
+    ----------
+    table, has_names
+        As of `read`.
+    prepare : Preprocessing
+        What was learned in training.
+    had_names : bool
+        As `has_names`, of the table of training.
+    name, owner : str
+        The argument and the estimator, for errors.
+
+    Raises
+    ------
+    ValueError
+        If columns go by position and are more or fewer; where names of one of the tables do not
+        count there is a warning, as scikit-learn gives it.
+    """
+    by_name = table.named and prepare.named
+    if (has_names and had_names) or (by_name and set(prepare.names) <= set(table.columns)):
+        return table
+    if len(table.columns) != len(prepare.seen):
+        raise ValueError(
+            f"{name} has {len(table.columns)} features, but {owner} is expecting "
+            f"{len(prepare.seen)} features as input"
+        )
+    if has_names != had_names:
+        has = "has feature names" if has_names else "does not have valid feature names"
+        was = "with" if had_names else "without"
+        warned.warn(
+            f"{name} {has}, but {owner} was fitted {was} feature names: columns are taken by "
+            "their position",
+            UserWarning,
+        )
+    elif by_name:
+        return table  # both are numbered, but otherwise: it is said then what is missing
+    return replace(table, named=False)
 
 
 def rows_of(
