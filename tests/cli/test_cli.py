@@ -585,6 +585,117 @@ def test_an_estimator_of_python_is_a_model_of_the_command_and_the_other_way_roun
     assert loaded.metadata_["target"] == "kind"
 
 
+def fit_quickly(y, X=None, **parameters):
+    X = {"a": np.linspace(-1, 1, 120), "b": ["x", "y"] * 60} if X is None else X
+    how = {"quality": "fast", "n_members": 1, "epochs": 2, "random_state": 0, **parameters}
+    return X, fm.TabularRegressor(**how).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:the model is no better")
+def test_every_number_that_an_estimator_predicts_has_a_column(tmp_path, capsys):
+    y = np.linspace(0, 1, 120)
+    both = np.column_stack([y, -10 * y])
+    header = {}
+    for name, (X, estimator) in {
+        "two": fit_quickly(both),
+        "quantiles": fit_quickly(y, metric="quantile"),
+        "all": fit_quickly(both, metric="quantile", quantiles=[0.25, 0.75]),
+        "one": fit_quickly(y, metric="quantile", quantiles=0.3),
+        "named": fit_quickly("cost", {"a": y**2, "cost": y}),
+    }.items():
+        estimator.save(tmp_path / "m.st")
+        pd.DataFrame(X).to_csv(tmp_path / "t.csv", index=False)
+        assert run(tmp_path, "predict", "m.st", "t.csv", "--intervals") == 0
+        header[name], *rows = csv.reader(capsys.readouterr().out.splitlines())
+        numbers = estimator.predict(X).reshape(120, -1)
+        ends = estimator.predict_interval(X).reshape(120, -1)
+        np.testing.assert_allclose(np.array(rows, float), np.hstack([numbers, ends]), rtol=1e-6)
+        assert len(header[name]) == len(rows[0])
+        assert run(tmp_path, "info", "m.st") == 0
+        said = capsys.readouterr().out
+        assert {
+            "two": "predicts 'y0', 'y1', a number each\n",
+            "quantiles": "predicts a number, by its quantiles 0.1, 0.5, 0.9\n",
+            "all": "predicts 'y0', 'y1', a number each, by its quantiles 0.25, 0.75\n",
+            "one": "predicts a number, by its quantile 0.3\n",
+            "named": "predicts 'cost', a number\nfrom 1 column:\n",
+        }[name] in said
+    assert header == {
+        "two": ["y0", "y1", "y0_lower", "y0_upper", "y1_lower", "y1_upper"],
+        "quantiles": [*(f"prediction_q{q}" for q in (0.1, 0.5, 0.9)),
+                      "prediction_lower", "prediction_upper"],
+        "all": ["y0_q0.25", "y0_q0.75", "y1_q0.25", "y1_q0.75",
+                "y0_lower", "y0_upper", "y1_lower", "y1_upper"],
+        "one": ["prediction", "prediction_lower", "prediction_upper"],
+        "named": ["cost", "cost_lower", "cost_upper"],
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:the model is no better")
+def test_predictions_far_from_zero_are_told_apart(tmp_path, capsys):
+    X, estimator = fit_quickly(np.linspace(0, 1, 120) + 1.7e9)
+    estimator.save(tmp_path / "m.st")
+    pd.DataFrame(X).to_csv(tmp_path / "t.csv", index=False)
+    assert run(tmp_path, "predict", "m.st", "t.csv") == 0
+    written = np.array(capsys.readouterr().out.splitlines()[1:], float)
+    np.testing.assert_allclose(written - 1.7e9, estimator.predict(X) - 1.7e9, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:the model is no better")
+def test_what_python_warns_of_columns_is_a_note(tmp_path, capsys):
+    _, estimator = fit_quickly(np.linspace(0, 1, 120), np.linspace(0, 1, 120)[:, None])
+    estimator.save(tmp_path / "m.st")
+    (tmp_path / "t.csv").write_text("a\n0.5\n")
+    assert run(tmp_path, "predict", "m.st", "t.csv") == 0
+    assert capsys.readouterr().err == (
+        "fastmlp: note: X has feature names, but TabularRegressor was fitted without feature "
+        "names: columns are taken by their position\n"
+    )
+
+
+def test_blanks_that_pandas_keeps_around_names_and_texts_do_not_count(tmp_path, capsys):
+    lines = ["a, b, c", *(f"{i % 7}, {'xyz'[i % 3]}, {'st'[i % 3 == 0]}" for i in range(120))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert list(table.columns) == ["a", " b", " c"]
+    assert run(tmp_path, "train", "t.csv", "--target", "c", *FAST, "--quiet") == 0
+    predicted = fm.load(tmp_path / "t.safetensors").predict(table)
+    np.testing.assert_array_equal(predicted, table[" c"].str.strip())
+    estimator = fm.TabularClassifier(quality="fast", n_members=1, random_state=0)
+    estimator.fit(table, " c").save(tmp_path / "python.st")
+    capsys.readouterr()
+    assert run(tmp_path, "predict", "python.st", "t.csv") == 0
+    printed = capsys.readouterr()
+    assert [line.strip(' "') for line in printed.out.splitlines()[1:]] == predicted.tolist()
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "metric", "said"),
+    [
+        ("kind", "log_loss", r"held-out log loss \d\.\d+(e-\d+)?\nheld-out accuracy [01]\.\d{4}\n"),
+        ("kind", "auc", r"held-out AUC [01]\.\d+\nheld-out accuracy [01]\.\d{4}\n"),
+        ("price", "mae", r"held-out mean absolute error [\d,]+ \(in .*\nheld-out RMSE .*\n.*\n"),
+    ],
+)
+def test_the_metric_asked_for_is_told(houses, capsys, target, metric, said):
+    how = ("--target", target, "--metric", metric, "--output", "m.st", *FAST, "--quiet")
+    assert run(houses, "train", "houses.csv", *how) == 0
+    assert re.fullmatch(said, capsys.readouterr().out)
+
+
+def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, capsys, monkeypatch):
+    write_houses(tmp_path / "t.csv")
+    (tmp_path / "file").touch()
+    assert run(tmp_path, "train", "t.csv", "--target", "kind", "--plot", "file") == 2
+    assert "--plot file is a file; give the name of a folder" in capsys.readouterr().err
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert run(tmp_path, "train", "t.csv", "--target", "kind") == 2
+    printed = capsys.readouterr()
+    assert "--output t.safetensors: the folder . cannot be written to" in printed.err
+    assert printed.out == ""
+
+
 @pytest.mark.parametrize("target", ["kind", "price"])
 def test_any_number_of_threads_trains_the_same_networks(tmp_path, capsys, target):
     table = write_houses(tmp_path / "houses.csv")

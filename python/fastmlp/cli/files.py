@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -340,6 +341,8 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
         raise ValueError(f"--output {output} is a folder; give the name of a file")
     if not output.parent.is_dir():
         raise ValueError(f"--output {output}: there is no folder {output.parent}")
+    if (output.is_file() or not output.exists()) and not os.access(output.parent, os.W_OK):
+        raise ValueError(f"--output {output}: the folder {output.parent} cannot be written to")
     for given in inputs:
         if output.exists() and given.exists() and output.samefile(given):
             raise ValueError(f"--output {output} would overwrite what is read")

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastmlp.cli.files import load_trained
+from fastmlp.cli.predict import names_of
 from fastmlp.config import versions
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.older import OneHotColumn
+from fastmlp.data.columns.words import count
 
 #: Columns and labels that are listed.
 SHOWN = 20
@@ -35,11 +37,13 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--json describes the installation alone, got {options.model} too")
     model = fm.load(options.model)
     if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
-        about = model.metadata_
-        print(f"{type(model).__name__}, {model.n_members_} networks, metric {model.metric}")
+        recipe = model._fitted.recipe
+        networks = count(model.n_members_, "network")
+        print(f"{type(model).__name__}, {networks}, metric {recipe.metric}")
         labels = model.classes_.tolist() if hasattr(model, "classes_") else None
-        _print_columns(about.get("target", ""), labels, model.preprocessing_.columns)
-        _print_training(about.get("training"))
+        names = [] if (names := names_of(model)) == ["prediction"] else names
+        _print_columns(names, labels, model.preprocessing_.columns, recipe.quantiles)
+        _print_training(model.metadata_.get("training"))
         return
     if not isinstance(model, fm.Model):
         print(f"{model!r}\nnot a file of `fastmlp train`: use fastmlp.load in Python")
@@ -51,19 +55,28 @@ def run(options: argparse.Namespace) -> None:
     _, prepare = load_trained(options.model)
     if prepare is not None:
         target = prepare.target
-        _print_columns(target.name, getattr(target, "labels", None), prepare.columns)
+        _print_columns([target.name], getattr(target, "labels", None), prepare.columns)
     _print_training(model.metadata.get("training"))
 
 
-def _print_columns(target: str, labels: Sequence[Any] | None, columns: Sequence[Any]) -> None:
-    name = f" {target!r}," if target else ""
+def _print_columns(
+    targets: Sequence[str],
+    labels: Sequence[Any] | None,
+    columns: Sequence[Any],
+    quantiles: Sequence[float] = (),
+) -> None:
+    name = f" {', '.join(map(repr, targets))}," if targets else ""
     if labels is None:
-        print(f"\npredicts{name} a number")
+        what = "a number" if len(targets) < 2 else "a number each"
+        if quantiles:
+            what += f", by its {'quantiles' if len(quantiles) > 1 else 'quantile'} "
+            what += ", ".join(f"{q:g}" for q in quantiles)
+        print(f"\npredicts{name} {what}")
     else:
         more = ", …" if len(labels) > SHOWN else ""
         shown = ", ".join(map(str, labels[:SHOWN])) + more
         print(f"\npredicts{name} one of {len(labels)} classes: {shown}")
-    print(f"from {len(columns)} columns:")
+    print(f"from {count(len(columns), 'column')}:")
     for column in columns[:SHOWN]:
         texts = isinstance(column, (CategoryColumn, OneHotColumn))
         kind = f"{len(column.categories)} categories" if texts else WHAT[column.kind]

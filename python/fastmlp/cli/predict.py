@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+import warnings
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -16,7 +17,7 @@ from fastmlp.cli.preparing import Prepared
 from fastmlp.data import files
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.older import OneHotColumn
-from fastmlp.data.columns.targets import ClassTarget
+from fastmlp.data.columns.targets import ClassTarget, RealTarget
 
 #: Rows that are in memory at a time.
 ROWS = 100_000
@@ -61,15 +62,17 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     is_classifier = hasattr(estimator, "classes_")
     if options.probabilities and not is_classifier:
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
-    about = estimator.metadata_
-    form = Format.of(options, about.get("decimal"))
+    form = Format.of(options, estimator.metadata_.get("decimal"))
     columns = estimator.preprocessing_.columns
-    texts = [column.name for column in columns if isinstance(column, CategoryColumn)]
-    header = [str(about.get("target", "prediction"))]
+    texts = [column.name.strip() for column in columns if isinstance(column, CategoryColumn)]
+    names = names_of(estimator)
+    quantiles = estimator._fitted.recipe.quantiles
+    several = len(quantiles) > 1
+    header = [f"{name}_q{q:g}" for name in names for q in quantiles] if several else list(names)
     if options.probabilities:
         header += [f"probability_{label}" for label in estimator.classes_]
     if options.intervals is not None:
-        header += [f"{header[0]}_lower", f"{header[0]}_upper"]
+        header += [f"{name}_{end}" for name in names for end in ("lower", "upper")]
     yield [header]
     told: set[str] = set()
 
@@ -88,7 +91,17 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
 
 
 def _predicted(options: argparse.Namespace, estimator: Any, table: Any, note: Any) -> list[Any]:
-    estimator.preprocessing_.transform(table, note=note)  # for what it tells of new values
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        estimator._features(table, note)  # for what it tells of columns and new values
+    for warning in caught:
+        note(str(warning.message))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return _rows(options, estimator, table)
+
+
+def _rows(options: argparse.Namespace, estimator: Any, table: Any) -> list[Any]:
     if options.probabilities:
         probabilities = estimator.predict_proba(table)
         labels = estimator.classes_[probabilities.argmax(axis=1)]
@@ -100,9 +113,37 @@ def _predicted(options: argparse.Namespace, estimator: Any, table: Any, note: An
     if hasattr(estimator, "classes_"):
         return [[label] for label in predicted.tolist()]
     found = predicted.reshape(len(table), -1)
+    targets = estimator._target.targets
+    digits = np.repeat([digits_of(target) for target in targets], found.shape[1] // len(targets))
     if options.intervals is not None:
-        found = np.hstack([found, estimator.predict_interval(table, options.intervals)])
-    return [[f"{number:.7g}" for number in row] for row in found.tolist()]
+        ends = estimator.predict_interval(table, options.intervals).reshape(len(table), -1)
+        found = np.hstack([found, ends])
+        digits = np.concatenate([digits, np.repeat([digits_of(t) for t in targets], 2)])
+    each = digits.tolist()
+    return [[f"{y:.{d}g}" for y, d in zip(row, each, strict=True)] for row in found.tolist()]
+
+
+def names_of(estimator: Any) -> list[str]:
+    """Return what an estimator's targets are called, as columns of a table."""
+    if about := estimator.metadata_.get("target"):
+        return [str(about)]
+    names = [target.name for target in getattr(estimator._target, "targets", [estimator._target])]
+    return ["prediction"] if names == ["y"] else names  # y is the name of an argument
+
+
+def digits_of(target: RealTarget) -> int:
+    """Return how many digits say of a number what float32 knows of it.
+
+    That is seven of what is left without the mean.
+
+    Examples
+    --------
+    >>> digits_of(RealTarget("price", 1.0, 2.0)), digits_of(RealTarget("time", 1.7e9, 3.0))
+    (7, 15)
+    """
+    with np.errstate(over="ignore"):
+        before = np.log10(max(abs(np.float64(target.mean)) / target.scale, 1.0))
+    return int(min(7 + before, 17))
 
 
 def _of_model(options: argparse.Namespace, model: Any, prepare: Prepared) -> Iterator[list[Any]]:
@@ -121,7 +162,7 @@ def _of_model(options: argparse.Namespace, model: Any, prepare: Prepared) -> Ite
             each = zip(rows, y.tolist(), strict=True)
             rows = [[*row, *(f"{p:.6g}" for p in probabilities)] for row, probabilities in each]
     else:
-        rows = [[f"{number:.7g}"] for number in target.decode(y[:, 0])]  # all that float32 knows
+        rows = [[f"{number:.{digits_of(target)}g}"] for number in target.decode(y[:, 0])]
     yield [header]
     yield rows
 

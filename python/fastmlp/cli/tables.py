@@ -20,6 +20,8 @@ from fastmlp.estimators.tabular.judging import score
 Array = np.ndarray[Any, np.dtype[Any]]
 
 METRICS = {"classification": "accuracy", "regression": "rmse"}
+#: What metrics are called that are said if they were asked for, before those that always are.
+ASKED = {"log_loss": "log loss", "auc": "AUC", "mae": "mean absolute error"}
 #: More classes than this have no line of their own.
 MOST_CLASSES = 20
 #: What kinds of columns are called, one and several.
@@ -148,7 +150,14 @@ def _judge_classes(
     alone = float((truth == most).mean())
     say("", f"always {str(most)!r}: accuracy {alone:.4f}")
     scores = {f"{where} accuracy": accuracy, "accuracy of the most frequent class": alone}
-    return scores, [f"{where} accuracy {accuracy:.4f}"]
+    lines = [f"{where} accuracy {accuracy:.4f}"]
+    if estimator.metric in ASKED:
+        name = f"{where} {ASKED[estimator.metric]}"
+        found = score(estimator.metric, estimator._target.encode(truth), probabilities)
+        if not np.isnan(found):  # an AUC of rows of one class is none
+            scores[name] = found
+            lines.insert(0, f"{name} {found:#.4g}")
+    return scores, lines
 
 
 def _judge_numbers(
@@ -162,7 +171,12 @@ def _judge_numbers(
     say("", f"mean absolute error {amount(mae)}; always the mean: RMSE {amount(spread)}")
     scores = {f"{where} RMSE": rmse, f"{where} R2": r2, "RMSE of the mean": spread}
     unit = f"(in units of {source.target!r})"
-    return scores, [f"{where} RMSE {amount(rmse)} {unit}", f"{where} R2 {r2:.4f}"]
+    lines = [f"{where} RMSE {amount(rmse)} {unit}", f"{where} R2 {r2:.4f}"]
+    if estimator.metric in ASKED:
+        name = f"{where} {ASKED[estimator.metric]}"
+        scores[name] = mae
+        lines.insert(0, f"{name} {amount(mae)} {unit}")
+    return scores, lines
 
 
 def _plot(estimator: Any, source: Source, truth: Array, outputs: Array, folder: Path) -> list[Path]:

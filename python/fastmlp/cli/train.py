@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> None:
         from fastmlp.plot.canvas import require_matplotlib
 
         require_matplotlib()
+        if options.plot.exists() and not options.plot.is_dir():
+            raise ValueError(f"--plot {options.plot} is a file; give the name of a folder")
         options.plot.mkdir(parents=True, exist_ok=True)
     from fastmlp.cli import images, tables  # which use what stands here
 
