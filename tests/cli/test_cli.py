@@ -876,6 +876,8 @@ WRONG = [
     (["train", "digits", "--output", "m.keras"], "'.keras' is the ending of another format"),
     (["predict", "no.safetensors", "new.csv"], "no.safetensors: No such file"),
     (["predict", "houses.csv", "houses.csv"], "cannot load"),
+    (["predict", "price.safetensors", "."], ". is a folder; give the name of a table's file"),
+    (["predict", "price.safetensors", os.devnull], "is a pipe or a device: tables are read twice"),
     (["predict", "price.safetensors", "no.csv"], "there is no file no.csv"),
     (["predict", "price.safetensors", "small.csv"], "the table lacks 4 of the 4 columns"),
     (["predict", "price.safetensors", "price.csv", "--probabilities"], "predicts a number"),

@@ -245,6 +245,21 @@ def test_blanks_around_texts_and_names_that_some_readers_keep_do_not_count():
         learn({"a": [1.0, 2.0]}).transform({" a": [1.0], "a ": [1.0]})
 
 
+def test_codes_that_were_taken_for_numbers_are_found_where_one_is_meant():
+    codes = ["007", "0010", "12", "x"] * 4
+    learned = learn({"a": codes})
+    expected = learned.transform({"a": codes})
+    found = learned.transform({"a": pd.Series([7, 10, 12, None] * 4, dtype="Int64")})
+    assert_array_equal(found[::4], expected[::4])
+    assert_array_equal(found[1::4], expected[1::4])
+    assert_array_equal(found[2::4], expected[2::4])
+    assert_array_equal(found[3::4], 0)
+    assert_array_equal(learned.transform({"a": [7.5, 8, 70]}), 0)
+    assert_array_equal(learned.transform({"a": ["7", "10", "x"]})[:2], 0)  # these are texts
+    both = learn({"a": ["07", "007", "x"] * 4})
+    assert_array_equal(both.transform({"a": [7, 7]}), 0)
+
+
 @pytest.mark.parametrize("kind", ["int64", "uint64", "Int64", "int64[pyarrow]", "object"])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_codes_beyond_2_to_the_53_are_categories_that_stay_apart(kind, gaps):

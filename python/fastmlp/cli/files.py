@@ -139,6 +139,10 @@ def read_tables(
     except ImportError:
         raise ImportError('reading a table needs pandas: pip install "fastmlp[table]"') from None
 
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the name of a table's file")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device: tables are read twice, write a file first")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     typed = TYPED.get(_ending(path))

@@ -91,9 +91,7 @@ def _bundled(data: datasets.Dataset) -> Source:
 
 def _of_file(options: argparse.Namespace, note: Note) -> Source:
     path = Path(options.data)
-    if path.is_dir():
-        raise ValueError(f"{options.data} is a folder; give the name of a table's file")
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(
             f"there is no file {options.data}, and no such dataset among "
             f"{', '.join(datasets.NAMES)}{_checks.hint(options.data, datasets.NAMES)}"

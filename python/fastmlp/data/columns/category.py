@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note
 from fastmlp.data.texts import MISSING, Array, numbers_of
+
+Key = TypeVar("Key")
 
 #: Up to this many categories are flags, more are codes, which a network embeds.
 MAX_ONE_HOT = 9
@@ -180,8 +183,9 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
     """Return the place of each value among the categories, -1 if it is none.
 
     Texts must be equal, but for blanks around them, which some readers of files keep and others do
-    not; numbers need only be equal as numbers. The text 3.0 is also looked for as 3, for so
-    integers are written once some are missing.
+    not; numbers need only be equal as numbers, also to codes such as 007, which readers of files
+    may take for numbers. The text 3.0 is also looked for as 3, for so integers are written once
+    some are missing.
     """
     codes, texts = values.coded()
     number = {text: i for i, text in enumerate(categories)}
@@ -193,7 +197,7 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
             for i, text in zip(found, texts, strict=True)
         ]
     if values.kind in ("number", "flag") and -1 in found:
-        by_value = {value: number[text] for text, value in numbers_of(categories).items()}
+        by_value = _once((value, number[t]) for t, value in numbers_of(categories).items())
         for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):
             found[i] = number.get(text, by_value.get(value, -1))
     table = np.array([*found, -1], dtype=np.int64)
@@ -203,8 +207,14 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
 
 def _stripped(meaning: Mapping[str, int]) -> dict[str, int]:
     """Return what texts without blanks around them mean, where that is one thing."""
-    count = Counter(text.strip() for text in meaning)
-    return {t.strip(): value for t, value in meaning.items() if count[t.strip()] == 1 and t.strip()}
+    return _once((text.strip(), value) for text, value in meaning.items() if text.strip())
+
+
+def _once(pairs: Iterable[tuple[Key, int]]) -> dict[Key, int]:
+    """Return the values of keys that come once."""
+    each = list(pairs)
+    count = Counter(key for key, _ in each)
+    return {key: value for key, value in each if count[key] == 1}
 
 
 def _as_numbers(texts: tuple[str, ...]) -> list[float]:
