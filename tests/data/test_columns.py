@@ -350,6 +350,27 @@ def test_a_date_by_pencil_and_paper():
     assert_allclose(row, expected, atol=1e-6)
 
 
+def test_dates_of_another_time_zone_are_the_same_moments():
+    pl = pytest.importorskip("polars")
+    clock = pd.Series(pd.date_range("2026-01-01", periods=90, freq="7h", tz="Europe/Berlin"))
+    learned = learn({"a": clock})
+    learned = Preprocessing.from_json(learned.to_json())
+    expected = learned.transform({"a": clock})
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        away = clock.dt.tz_convert(zone)
+        for same in (
+            *(away, pd.Index(away), away.astype("timestamp[us, tz=" + zone + "][pyarrow]")),
+            *(pl.Series("a", away.tolist()).dt.convert_time_zone(zone), pa.array(away)),
+        ):
+            assert_array_equal(learned.transform({"a": same}), expected)
+    for same in (clock.dt.tz_localize(None), clock.astype(str)):
+        assert_array_equal(learned.transform({"a": same}), expected)
+    odd = DateColumn("a", 0.0, 1.0, 0.0, (), False, (), "Mars/Olympus")
+    with pytest.raises(ValueError, match=r"column 'a' holds times of the zone .*Berlin, but"):
+        Preprocessing((odd,), ("a",)).transform({"a": clock})
+    assert learn({"a": clock.dt.tz_localize(None)}).columns[0].zone == ""
+
+
 def test_hours_count_if_they_differ_and_missing_dates_have_a_flag():
     times = [datetime.datetime(2026, 1, 5, hour, 30) for hour in (0, 6, 12, 18)]
     prepare = learn({"a": [*times, None]})

@@ -31,6 +31,9 @@ class DateColumn(Column):
         Whether a last flag says where the date is missing.
     words : tuple of str
         Texts that stood among the dates in training, and count as missing.
+    zone : str
+        The time zone of training, "" if it had none. Dates of another zone are converted to it;
+        those without one, and texts, are taken as they stand.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class DateColumn(Column):
     parts: tuple[str, ...]
     indicator: bool
     words: tuple[str, ...] = ()
+    zone: str = ""
 
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> DateColumn:
@@ -58,7 +62,8 @@ class DateColumn(Column):
         median, scale = robust(days)
         fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
         parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
-        return cls(name, median, scale, fill_value, parts, bool(missing.any()), words)
+        indicator = bool(missing.any())
+        return cls(name, median, scale, fill_value, parts, indicator, words, values.zone)
 
     @property
     def numbers(self) -> int:
@@ -72,7 +77,7 @@ class DateColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the trend, the parts and the indicator."""
-        dates = values.dates(self.words)
+        dates = values.in_zone(self.zone).dates(self.words)
         missing = np.isnat(dates)
         if self.indicator:
             flags[:, -1] = missing

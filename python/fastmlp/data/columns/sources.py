@@ -61,6 +61,49 @@ def plain(column: Any) -> Array | Coded:
     return _of_objects(found)
 
 
+def zone_of(column: Any) -> str:
+    """Return the time zone of a column of pandas, polars or Arrow, "" if it has none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> zone_of(pd.to_datetime(["2026-01-31"]).tz_localize("Asia/Tokyo")), zone_of([1])
+    ('Asia/Tokyo', '')
+    """
+    dtype = getattr(column, "dtype", getattr(column, "type", None))
+    dtype = getattr(dtype, "pyarrow_dtype", dtype)
+    zone = getattr(dtype, "tz", None) or getattr(dtype, "time_zone", None)
+    return "" if zone is None else str(zone)
+
+
+def in_zone(column: Any, zone: str) -> Any:
+    """Return a column that has a time zone in another one: the same moments by another clock.
+
+    Raises
+    ------
+    ValueError
+        If its library does not know the zone.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> noon = pd.Series(pd.to_datetime(["2026-01-31 12:00"])).dt.tz_localize("UTC")
+    >>> str(in_zone(noon, "Asia/Tokyo")[0])
+    '2026-01-31 21:00:00+09:00'
+    """
+    package = type(column).__module__.partition(".")[0]
+    try:
+        if package == "polars":
+            return column.dt.convert_time_zone(zone)
+        if package == "pyarrow":
+            return column.cast(sys.modules["pyarrow"].timestamp(column.type.unit, zone))
+        if not hasattr(column, "iloc"):
+            column = sys.modules["pandas"].Series(column)
+        return column.dt.tz_convert(zone)
+    except Exception as error:  # each library has its own
+        raise ValueError(f"{package} cannot convert to the time zone {zone!r}: {error}") from None
+
+
 def integers_of(column: Any) -> Array | None:
     """Return the whole numbers of a column as they are, those that are there; None for others.
 

@@ -13,7 +13,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from fastmlp.data.columns.sources import Coded, integers_of, plain, text_of
+from fastmlp.data.columns.sources import (
+    Coded,
+    in_zone,
+    integers_of,
+    plain,
+    text_of,
+    zone_of,
+)
 from fastmlp.data.columns.words import count, examples, place, remedy
 from fastmlp.data.frames import Kept
 from fastmlp.data.texts import MISSING, Array, numbers_of
@@ -48,6 +55,8 @@ class Values:
         What the table had; its index may know the lines of a file.
     whole : Kept, optional
         The column that the table had, if these are some of its rows.
+    zone : str
+        The time zone of dates, "" if none is known.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Values:
     declared: bool = False
     source: Any = None
     whole: Kept | None = None
+    zone: str = ""
 
     def __len__(self) -> int:
         return len(self.data)
@@ -77,6 +87,24 @@ class Values:
         if self.kind != "number" or not (np.abs(self.data) >= 2**53).any():
             return None
         return integers_of(self.source)
+
+    def in_zone(self, zone: str) -> Values:
+        """Return dates by the clock of a time zone; where one of the two is not known, as they are.
+
+        Raises
+        ------
+        ValueError
+            If the zone is not known to who made the column.
+        """
+        if not (zone and self.zone) or zone == self.zone:
+            return self
+        try:
+            return replace(read(self.name, in_zone(self.source, zone)), whole=self.whole)
+        except ValueError as error:
+            raise ValueError(
+                f"column {self.name!r} holds times of the zone {self.zone}, but training saw those "
+                f"of {zone}: {error}"
+            ) from None
 
     @property
     def merges(self) -> bool:
@@ -226,8 +254,8 @@ def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, 
 def read(name: str, column: Any) -> Values:
     """Read a column of pandas, polars, Arrow, NumPy, or a list of values.
 
-    Time zones are left out: dates say what a clock on the wall said. Durations and times of day
-    become seconds.
+    Dates say what a clock on the wall said, in their time zone if they have one. Durations and
+    times of day become seconds.
 
     Raises
     ------
@@ -260,6 +288,6 @@ def read(name: str, column: Any) -> Values:
                 f"column {name!r} holds dates beyond the year 294247, the first in "
                 f"{place(column, int(beyond.argmax()))}; leave such dates empty"
             )
-        return Values(name, "date", dates, source=column)
+        return Values(name, "date", dates, source=column, zone=zone_of(column))
     kind: Kind = "flag" if found.dtype.kind == "b" else "number"
     return Values(name, kind, found.astype(np.float64), source=column)

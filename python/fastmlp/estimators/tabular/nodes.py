@@ -104,7 +104,7 @@ def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
             column.fill(values, signs, signs, signs, lambda text: None)
             found[:, i] = np.where(signs[:, 0] == 0, np.nan, signs[:, 0] > 0)
         elif isinstance(column, DateColumn):
-            dates = values.dates(column.words)
+            dates = values.in_zone(column.zone).dates(column.words)
             found[:, i] = np.where(np.isnat(dates), np.nan, days_of(dates))
         else:
             words = column.words if isinstance(column, NumberColumn) else ()
