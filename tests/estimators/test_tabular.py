@@ -507,6 +507,33 @@ def test_the_score_of_numbers_whose_squares_are_out_of_range_is_that_of_others()
         fast(fm.TabularRegressor).fit(X, y).score(X, [])
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars", "Arrow", "dict"])
+def test_several_targets_are_found_by_their_names(kind):
+    make = {
+        "pandas": pd.DataFrame,
+        "polars": lambda columns: pytest.importorskip("polars").DataFrame(columns),
+        "Arrow": lambda columns: pytest.importorskip("pyarrow").table(columns),
+        "dict": dict,
+    }[kind]
+    X = np.random.default_rng(0).normal(size=(80, 3))
+    u, v = X[:, 0], 100 * X[:, 1]
+    one, other = make({"u": u, "v": v}), make({"v": v, "u": u})
+    weight = np.arange(80) % 4
+    fits = [
+        fast(fm.TabularRegressor).fit(X, one, weight, eval_set=(X, validation))
+        for validation in (one, other)
+    ]
+    assert fits[0].validation_score_ == fits[1].validation_score_
+    reg = fits[0]
+    assert reg.score(X, one) == reg.score(X, other) == reg.score(X, np.column_stack([u, v])) > 0.5
+    np.testing.assert_array_equal(reg.importances(X, one), reg.importances(X, other))
+    assert reg.predict(X).shape == (80, 2)
+    with pytest.raises(ValueError, match="the target 'v' is 1 in every row"):
+        fast(fm.TabularRegressor).fit(X, make({"u": u, "v": np.ones(80)}))
+    with pytest.raises(ValueError, match="y must have 2 targets, as in training, got 1"):
+        reg.score(X, u)
+
+
 def test_rows_to_validate_on_may_be_given_in_three_ways():
     X, y = messy_tables.wines()
     test = np.arange(len(X)) % 3 == 0

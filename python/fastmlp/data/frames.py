@@ -172,6 +172,30 @@ def named(data: Any, name: str = "X") -> Table:
     return Table(columns, next(iter(lengths.values()), 0), named=True, texts=texts)
 
 
+def as_records(data: Mapping[str, Any], name: str) -> Array:
+    """Return a dict of columns as an array of rows that has their names.
+
+    Raises
+    ------
+    ValueError
+        If they differ in length, or one has more axes than one.
+
+    Examples
+    --------
+    >>> as_records({"u": [1, 2], "v": [0.5, 1.5]}, "y")["v"]
+    array([0.5, 1.5])
+    """
+    table = named(data, name)
+    columns = {key: np.asarray(column) for key, column in table.columns.items()}
+    for key, column in columns.items():
+        if column.ndim != 1:
+            raise ValueError(f"{name}[{key!r}] must be a column, got shape {column.shape}")
+    records = np.empty(table.rows, [(key, column.dtype) for key, column in columns.items()])
+    for key, column in columns.items():
+        records[key] = column
+    return records
+
+
 def _pairs_of_rows(data: Any, name: str) -> Iterable[tuple[Any, Any]] | None:
     """Return names and columns of a dict of columns, and of rows that have names."""
     if isinstance(data, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -224,14 +225,32 @@ class RealTargets:
         ValueError
             As of `RealTarget.encode`; there are more or fewer targets than learned.
         """
-        columns, _ = _target_columns(values, "y")
-        if len(columns) != len(self.targets):
-            raise ValueError(
-                f"y must have {count(len(self.targets), 'target')}, as in training, got "
-                f"{len(columns)}"
-            )
-        pairs = zip(self.targets, columns.values(), strict=True)
+        pairs = zip(self.targets, self.columns_of(values), strict=True)
         return np.column_stack([target.encode(each) for target, each in pairs])
+
+    def columns_of(self, values: Any) -> list[Any]:
+        """Return targets column by column, in the order of training: by name if all are the same.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer targets than learned.
+
+        Examples
+        --------
+        >>> target = RealTargets.learn({"u": [1.0, 2.0], "v": [8.0, 9.0]})
+        >>> target.columns_of({"v": [3.0], "u": [4.0]})
+        [[4.0], [3.0]]
+        """
+        columns, _ = _target_columns(values, "y")
+        names = [target.name for target in self.targets]
+        if len(columns) != len(names):
+            raise ValueError(
+                f"y must have {count(len(names), 'target')}, as in training, got {len(columns)}"
+            )
+        return (
+            [columns[name] for name in names] if set(names) == set(columns) else [*columns.values()]
+        )
 
     def decode(self, y: Array) -> Array:
         """Return outputs (rows, targets) to the targets' own units; a vector if it was one."""
@@ -245,13 +264,15 @@ def _target_columns(values: Any, name: str) -> tuple[dict[str, Any], bool]:
         kept, one = _target_columns(values.values, name)
         whole, _ = _target_columns(values.whole, name)
         return {key: frames.Kept(kept[key], whole[key], values.rows) for key in kept}, one
-    if frames.columns(values) is None and not hasattr(values, "iloc"):
+    has_fields = isinstance(values, np.ndarray) and values.dtype.names is not None
+    has_names = has_fields or isinstance(values, Mapping) or frames.is_table(values)
+    if not (has_names or hasattr(values, "iloc")):
         if getattr(values, "ndim", None) != 1:
             array = np.asarray(values)
             if array.ndim == 2:
                 return {f"{name}{i}": array[:, i] for i in range(array.shape[1])}, False
         return {name: values}, True
-    if getattr(values, "ndim", 2) == 1:
+    if getattr(values, "ndim", 2) == 1 and not has_fields:
         return {name: values}, True
     return frames.named(values, name).columns, False
 

@@ -175,8 +175,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         X : table of shape (n_samples, n_features)
             A data frame of pandas or polars, an Arrow table, a dictionary of columns, or a matrix.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or str
-            Numbers, a column for each target, also in a dictionary; or the name of their column in
-            X.
+            Numbers, a column for each target, also in a table or dictionary, which later are found
+            by their names; or the name of their column in X.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
         eval_set : pair (X, y) or list of one pair, optional
@@ -211,16 +211,17 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     def _check_targets(self, y: Any, name: str) -> Any:
         if isinstance(y, Mapping):
-            y = np.column_stack(
-                [np.asarray(column) for column in frames.named(y, name).columns.values()]
-            )
+            y = frames.as_records(y, name)
+            for column in y.dtype.names:
+                frames.refuse_dates(y[column], name)
+            return y
         frames.refuse_dates(y, name)
         given = np.asarray(y)
         if given.ndim not in (1, 2) or 0 in given.shape[1:]:
             raise ValueError(
                 f"{name} must have shape (rows,) or (rows, targets), got {given.shape}"
             )
-        return y if given.ndim == 1 else given
+        return y if given.ndim == 1 or frames.is_table(y) else given  # which names its columns
 
     def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
         target, rows = RealTargets.learn(y, name), len(np.asarray(y))
@@ -381,8 +382,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             that of the best constant.
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
-        t = np.asarray(self._check_targets(y, "y"), dtype=np.float64)
-        t = t[:, None] if t.ndim == 1 else t
+        check_is_fitted(self, "preprocessing_")
+        columns = self._target.columns_of(self._check_targets(y, "y"))
+        t = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
         weights, _ = checked_weight(sample_weight, t)
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
         check_consistent_length(t, said)
