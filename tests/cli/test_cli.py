@@ -392,6 +392,28 @@ def test_numbers_whose_squares_are_out_of_range_are_learned(power, task, tmp_pat
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
 
 
+@pytest.mark.parametrize("minus", ["({})", "−{}"])
+def test_a_minus_as_people_write_it_is_read(minus, tmp_path, capsys):
+    number = [7 * i % 60 - 30 for i in range(120)]
+    lines = ["a,t", *(f"{n if n >= 0 else minus.format(-n)},{2 * n}" for n in number)]
+    predicted = np.array(train_on(tmp_path, lines), float)
+    assert np.corrcoef(predicted, number)[0, 1] > 0.95
+    assert "column 'a' is read as numbers with a minus as (5) or −5" in capsys.readouterr().out
+
+
+def test_numbers_that_all_stand_in_parentheses_are_texts(tmp_path):
+    lines = ["a,t", *(f"({1 + i % 3}),{'xyz'[i % 3]}" for i in range(120))]
+    assert train_on(tmp_path, lines) == list("xyz") * 40
+    found = fm.load(tmp_path / "m.safetensors").preprocessing_.columns
+    assert found[0].categories == ("(1)", "(2)", "(3)")
+
+
+def test_too_many_numbers_for_classes_are_said_to_be_many(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,t\n" + "".join(f"{i},{i}\n" for i in range(50)))
+    assert run(tmp_path, "train", "t.csv", "--target", "t", "--task", "classification") == 2
+    assert "'t' has 50 different values in 50 rows, too many for" in capsys.readouterr().err
+
+
 def test_numbers_are_learned_and_predicted_as_people_write_them(tmp_path, capsys):
     rng = np.random.default_rng(0)
     sizes = rng.integers(1000, 9000, 120)
@@ -688,7 +710,10 @@ def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, capsys, 
     write_houses(tmp_path / "t.csv")
     (tmp_path / "file").touch()
     assert run(tmp_path, "train", "t.csv", "--target", "kind", "--plot", "file") == 2
-    assert "--plot file is a file; give the name of a folder" in capsys.readouterr().err
+    assert "--plot file: file is a file; give the name of a folder" in capsys.readouterr().err
+    assert run(tmp_path, "train", "t.csv", "--target", "no", "--plot", "new/folder") == 2
+    assert not (tmp_path / "new").exists()
+    capsys.readouterr()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert run(tmp_path, "train", "t.csv", "--target", "kind") == 2
     printed = capsys.readouterr()

@@ -352,6 +352,15 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
             raise ValueError(f"--output {output} would overwrite what is read")
 
 
+def check_folder(folder: Path) -> None:
+    """Find out before any work whether pictures can be saved in a folder, which may be new."""
+    place = next((p for p in (folder, *folder.absolute().parents) if p.exists()), folder)
+    if not place.is_dir():
+        raise ValueError(f"--plot {folder}: {place} is a file; give the name of a folder")
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"--plot {folder}: the folder {place} cannot be written to")
+
+
 def load_trained(path: Path) -> tuple[Any, Prepared | None]:
     """Read an estimator of tables, or a model of ``fastmlp train`` with what makes its inputs.
 

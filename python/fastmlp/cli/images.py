@@ -211,6 +211,7 @@ def _plot(model: Model, data: datasets.Dataset, history: History, folder: Path) 
     figures = {"history.png": figure}
     figures["features.png"] = Figure(figsize=(7.0, 7.4), layout="constrained")
     plot.features(model, data.image_shape, ax=figures["features.png"].subplots())
+    folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=150)
     return [folder / name for name in figures]

@@ -214,7 +214,7 @@ def _check_labels(labels: Any, target: str, column: Any) -> None:
     texts = {str(label) for label in found}
     if len(found) > len(labels) / 2:
         odd = np.array([not numbers_of([str(label)]) for label in labels.tolist()])
-        if odd.mean() < 0.5:  # numbers, but for a few
+        if 0 < odd.mean() < 0.5:  # numbers, but for a few
             raise ValueError(
                 f"{count(odd.sum(), 'value')} of {target!r} among numbers "
                 f"{'is' if odd.sum() == 1 else 'are'} none: {examples(labels[odd])}, the first in "

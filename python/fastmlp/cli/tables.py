@@ -199,6 +199,7 @@ def _plot(estimator: Any, source: Source, truth: Array, outputs: Array, folder: 
     else:
         axes = {"predicted.png": plot.predicted(truth, outputs, name=source.target, ax=figure(5.5))}
     axes["importance.png"] = plot.importance(estimator, ax=figure(6.0))
+    folder.mkdir(parents=True, exist_ok=True)
     for name, ax in axes.items():
         ax.figure.savefig(folder / name, dpi=150)
     return [folder / name for name in axes]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from fastmlp import datasets
-from fastmlp.cli.files import check_output, table_name
+from fastmlp.cli.files import check_folder, check_output, table_name
 from fastmlp.data import files
 
 Say: TypeAlias = Callable[[str, str], None]
@@ -37,9 +37,7 @@ def run(options: argparse.Namespace) -> None:
         from fastmlp.plot.canvas import require_matplotlib
 
         require_matplotlib()
-        if options.plot.exists() and not options.plot.is_dir():
-            raise ValueError(f"--plot {options.plot} is a file; give the name of a folder")
-        options.plot.mkdir(parents=True, exist_ok=True)
+        check_folder(options.plot)
     from fastmlp.cli import images, tables  # which use what stands here
 
     train = images.train if options.data in IMAGES else tables.train

@@ -42,6 +42,8 @@ class Style:
     --------
     >>> str(Style(",", ".", "€"))
     'decimal commas, points between thousands, €'
+    >>> str(Style())
+    'a minus as (5) or −5'
     """
 
     decimal: str = "."
@@ -53,7 +55,7 @@ class Style:
         between = names.get(self.thousands, "spaces")
         said = ["decimal commas" if self.decimal == "," else ""]
         said += [f"{between} between thousands" if between else "", self.unit]
-        return ", ".join(filter(None, said))
+        return ", ".join(filter(None, said)) or "a minus as (5) or −5"
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,15 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
     return found
 
 
+def _has_written_minus(texts: Collection[str]) -> bool:
+    """Whether numbers of plain style have a sign that programs do not read.
+
+    If all stand in parentheses, these are no sign.
+    """
+    inside = {text.startswith("(") for text in texts if text not in MISSING}
+    return len(inside) == 2 or any(text.startswith("−") for text in texts)
+
+
 def read(
     column: Array, different: Collection[str], plain: Array, decimal: str | None
 ) -> tuple[Array, Style] | None:
@@ -215,10 +226,15 @@ def read(
     >>> euros = np.array(["1,50 €", "2 €"])
     >>> read(euros, euros, values(euros), None)
     (array([1.5, 2. ]), Style(decimal=',', thousands='', unit='€'))
+    >>> books = np.array(["12", "(7)"])
+    >>> read(books, books, values(books), None)[0]
+    array([12., -7.])
     """
     style = style_of(different, decimal)
-    if style is None or style == Style() or (plain.dtype.kind != "O" and not style.thousands):
-        return None  # of plain style, codes such as 007 are left
+    if style is None or (plain.dtype.kind != "O" and not style.thousands):
+        return None
+    if style == Style() and not _has_written_minus(different):
+        return None  # codes, such as integers that float64 does not tell apart
     found = numbers_in(different, style)
     if any(text not in found for text in different):
         return None
