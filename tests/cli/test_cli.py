@@ -706,6 +706,20 @@ def test_the_metric_asked_for_is_told(houses, capsys, target, metric, said):
     assert re.fullmatch(said, capsys.readouterr().out)
 
 
+def test_an_option_that_is_wrong_is_one_line(tmp_path, capsys):
+    for arguments, said in (
+        ((), "fastmlp: error: the following arguments are required: COMMAND"),
+        (("train", "t.csv", "--time-limit", 0), "fastmlp train: error: argument --time-limit: '0'"),
+        (("predict", "m.st"), "fastmlp predict: error: the following arguments are required"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run(tmp_path, *arguments)
+        printed = capsys.readouterr()
+        assert (ended.value.code, printed.out) == (2, "")
+        assert printed.err.startswith(said)
+        assert re.fullmatch(r".*; see fastmlp( \w+)? --help\n", printed.err)
+
+
 def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, capsys, monkeypatch):
     write_houses(tmp_path / "t.csv")
     (tmp_path / "file").touch()

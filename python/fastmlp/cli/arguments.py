@@ -7,7 +7,7 @@ import codecs
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _EXAMPLES = """\
 examples:
@@ -55,9 +55,17 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all others of the command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, without the list of all options, and exit."""
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the parser; what it returns has the command's function in ``run``."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="fastmlp",
         description="Train multilayer perceptrons on a CPU and predict with them.",
         epilog=_EXAMPLES,

@@ -206,8 +206,8 @@ class Values:
         wrong = bad[self.data]
         culprits = [self.texts[code] for code in self.data[wrong][:1000]]
         raise ValueError(
-            f"column {self.name!r} must hold {what}, but {wrong.sum()} of its {len(self)} values "
-            f"do not: {examples(culprits)}, the first in {self.where(wrong)}"
+            f"column {self.name!r} must hold {what}, but {wrong.sum():,} of its {len(self):,} "
+            f"values do not: {examples(culprits)}, the first in {self.where(wrong)}"
             f"{remedy(culprits) or advice}"
         )
 
