@@ -369,6 +369,13 @@ def test_dates_of_another_time_zone_are_the_same_moments():
     with pytest.raises(ValueError, match=r"column 'a' holds times of the zone .*Berlin, but"):
         Preprocessing((odd,), ("a",)).transform({"a": clock})
     assert learn({"a": clock.dt.tz_localize(None)}).columns[0].zone == ""
+    hours = datetime.timezone(datetime.timedelta(hours=2))
+    zones = {"UTC": "UTC", hours: "UTC+02:00"}
+    for zone, name in zones.items():
+        assert learn({"a": clock.dt.tz_convert(zone)}).columns[0].zone == name
+    tz = pytest.importorskip("dateutil.tz")
+    away = clock.dt.tz_convert(tz.tzoffset("here", 3600))  # whose name no other computer knows
+    assert learn({"a": away}).columns[0].zone == ""
 
 
 def test_hours_count_if_they_differ_and_missing_dates_have_a_flag():

@@ -62,7 +62,7 @@ def plain(column: Any) -> Array | Coded:
 
 
 def zone_of(column: Any) -> str:
-    """Return the time zone of a column of pandas, polars or Arrow, "" if it has none.
+    """Return the time zone of a column of pandas, polars or Arrow, "" if it has none with a name.
 
     Examples
     --------
@@ -73,7 +73,11 @@ def zone_of(column: Any) -> str:
     dtype = getattr(column, "dtype", getattr(column, "type", None))
     dtype = getattr(dtype, "pyarrow_dtype", dtype)
     zone = getattr(dtype, "tz", None) or getattr(dtype, "time_zone", None)
-    return "" if zone is None else str(zone)
+    if isinstance(zone, datetime.timezone):
+        return str(zone)
+    # Of objects of Python those have names that other computers know, too.
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None) or zone
+    return name if isinstance(name, str) else ""
 
 
 def in_zone(column: Any, zone: str) -> Any:
