@@ -7,6 +7,7 @@ import sklearn.metrics as sk
 from sklearn.utils import compute_class_weight
 
 import fastmlp as fm
+from fastmlp import graph as g
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 5))
@@ -224,3 +225,31 @@ def test_balanced_weights_are_scikit_learns_and_of_the_training_rows_alone():
     )
     np.testing.assert_allclose(a.parameters.flat, b.parameters.flat, rtol=1e-9, atol=1e-12)
     assert x["val_loss"] == pytest.approx(y["val_loss"], rel=1e-9)
+
+
+def test_weights_are_refused_where_a_loss_or_metric_is_of_all_rows_at_once():
+    network, weight = model(), np.ones(120)
+    before = network.parameters.flat.copy()
+
+    def mean_of_squares(y, t):
+        return g.mean((y - t) ** 2)
+
+    for how in ({"loss": mean_of_squares}, {"metrics": [mean_of_squares]}):
+        for fit in (
+            lambda how=how: network.evaluate(X, T, sample_weight=weight, **how),
+            lambda how=how: network.evaluate(lambda: iter([(X, T, weight)]), **how),
+            lambda how=how: network.fit(X, T, sample_weight=weight, **how),
+            lambda how=how: network.fit(X, T, validation_data=(X, T, weight), **how),
+            lambda how=how: network.fit(
+                X, T, validation_data=lambda: iter([(X, T, weight)]), **how
+            ),
+            lambda how=how: fm.Members([network]).fit(X, T, validation_data=(X, T, weight), **how),
+            lambda how=how: fm.Members([network]).evaluate(X, T, sample_weight=weight, **how),
+        ):
+            with pytest.raises(ValueError, match="reduced already"):
+                fit()
+    assert network.parameters.flat.tobytes() == before.tobytes()
+    assert network.history is None
+    assert network.evaluate(X, T, loss=mean_of_squares)["loss"] == pytest.approx(
+        np.mean((network.predict(X)[:, 0] - T) ** 2)
+    )

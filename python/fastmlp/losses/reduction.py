@@ -37,18 +37,31 @@ def mean_loss(
     """
     if per_example.shape[1] != 1:
         raise ValueError(f"per_example must have one column, not the shape {per_example.shape}")
-    if per_example.shape == (1, 1):
-        if weights is not None:
-            raise ValueError(
-                "weights need a loss with a number for each example, shape (b, 1); this one is "
-                "reduced already, to (1, 1)"
-            )
+    if weights is not None:
+        require_each(per_example)
+    elif per_example.shape == (1, 1):
         return per_example
-    if weights is None:
+    else:
         return g.mean(per_example)
     if weights.shape != per_example.shape:
         raise ValueError(f"weights must have the shape {per_example.shape}, not {weights.shape}")
     return g.ratio(g.sum(weights * per_example), g.sum(weights) if total is None else total)
+
+
+def require_each(per_example: g.Node) -> None:
+    """Raise ValueError for what is one number for all examples, which weights cannot enter.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses.reduction import require_each
+    >>> require_each(g.input(1, "L"))
+    """
+    if per_example.shape == (1, 1):
+        raise ValueError(
+            "weights need a loss with a number for each example, shape (b, 1); this one is "
+            "reduced already, to (1, 1)"
+        )
 
 
 def l2_penalty(weight_nodes: Sequence[g.Node], l2: float | Sequence[float]) -> g.Node | None:

@@ -228,7 +228,7 @@ class Alike(Sequence[Model]):
                 *(networks[0], self.dtype, objective.losses, (X, t), sample_weight),
                 *(len(models), NAMES),
             )
-        evaluation = models[0]._own_trainer().evaluation(objective, data[0].target_columns)
+        evaluation = models[0]._own_trainer().evaluation(objective, data[0])
         with turns.reading("evaluate", *models):
             return [Scores(s) for s in evaluation.each(data, [m.parameters.flat for m in models])]
 

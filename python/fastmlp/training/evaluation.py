@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import planner
+from fastmlp.losses.reduction import require_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,10 +72,23 @@ class Evaluation:
             else planner.plan([graph.penalty], parameters=parameters, dtype=parameters.dtype)
         )
 
+    def check_weights(self, weighted: tuple[bool, ...]) -> None:
+        """Raise ValueError for weights of an output that has a loss or metric of all rows at once.
+
+        Parameters
+        ----------
+        weighted : tuple of bool
+            Whether there are weights: for all outputs, or for each.
+        """
+        for values, has in zip(
+            self.values, weighted * (len(self.values) // len(weighted)), strict=True
+        ):
+            if has:
+                for node in values.values():
+                    require_each(node)
+
     def __call__(self, parts: Iterable[Examples]) -> dict[str, float]:
         """Return loss and metrics of all rows of these parts, with their weights.
-
-        A loss that has averaged already ignores the weights within a part.
 
         Raises
         ------

@@ -270,7 +270,7 @@ class Scoring:
             how: Any
             if kind == "evaluation":
                 data = self._held_out
-                how = lead.evaluation(self._objective, data[0].target_columns)
+                how = lead.evaluation(self._objective, data[0])
             else:
                 how = lead.measurement(self._objective)
             for training in self._live.values():

@@ -106,6 +106,8 @@ class FitRequest:
         What to show of the epochs.
     held_out : dict of str to bool
         As `names`, of the numbers that `evaluate` gives.
+    prepare : callable or None
+        Called with the trainer before the first epoch, raises what `evaluate` cannot take.
     evaluate : callable or None
         Called with the trainer after each epoch, gives the numbers of `held_out`.
     measured : tuple of str
@@ -131,6 +133,7 @@ class FitRequest:
     listeners: tuple[Callback, ...] = ()
     display: str = "nothing"
     held_out: dict[str, bool] = field(default_factory=dict)
+    prepare: Callable[[Trainer], object] | None = None
     evaluate: Callable[[Trainer], Mapping[str, float]] | None = None
     measured: tuple[str, ...] = ()
     measure: Callable[[Trainer], Mapping[str, float]] | None = None
@@ -214,6 +217,10 @@ class FitRequest:
             data = examples.weighted_by_class(data, class_weight, losses, dtype, outputs)
         order_seed, noise_seed = seed.spawn(2)
 
+        def prepare(trainer: Trainer) -> object:
+            assert validation is not None
+            return trainer.evaluation(objective, validation)
+
         def evaluate(trainer: Trainer) -> dict[str, float]:
             assert validation is not None
             return trainer.evaluate(objective, validation)
@@ -233,6 +240,7 @@ class FitRequest:
             listeners=listeners,
             display=display,
             held_out={} if validation is None else names,
+            prepare=None if validation is None else prepare,
             evaluate=None if validation is None else evaluate,
             measured=measured,
             measure=measure if measured else None,

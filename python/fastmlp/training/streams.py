@@ -163,6 +163,12 @@ class Reader:
         assert self.like is not None
         return self.like.target_columns
 
+    @property
+    def weighted(self) -> tuple[bool, ...]:
+        """Whether its batches have weights: for all outputs, or for each."""
+        assert self.like is not None
+        return self.like.weighted
+
     def parts(self) -> Iterator[Examples]:
         """Return the examples of an epoch, chunk by chunk."""
         return (chunk.data for chunk in self.epoch())

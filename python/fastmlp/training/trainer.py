@@ -138,6 +138,8 @@ class Trainer:
         )
         if compiled is None:
             compiled = trainer.compiled(request.objective, request.optimizer, request.data)
+            if request.prepare is not None:
+                request.prepare(self)
         if request.measure is not None and request.stream is None:
             # What a function of the user's cannot take it tells now, and not after an epoch.
             request.measure(self)
@@ -191,15 +193,18 @@ class Trainer:
 
     def evaluate(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return loss and metrics of some examples without dropout, at the present parameters."""
-        return self.evaluation(objective, data.target_columns)(data.parts())
+        return self.evaluation(objective, data)(data.parts())
 
-    def evaluation(self, objective: MeanObjective, columns: tuple[int, ...]) -> Evaluation:
-        """Return what evaluates an objective for targets of these numbers of columns."""
-        return self.plans.get(
+    def evaluation(self, objective: MeanObjective, like: Examples | Reader) -> Evaluation:
+        """Return what evaluates an objective for data like these; ValueError if nothing can."""
+        columns = like.target_columns
+        found = self.plans.get(
             "evaluation",
             (objective, columns),
             lambda: Evaluation(self.network, self.parameters, objective, columns),
         )
+        found.check_weights(like.weighted)
+        return found
 
     def measure(self, objective: MeanObjective, data: Examples | Reader) -> dict[str, float]:
         """Return the metrics of arrays for some examples, without dropout."""
