@@ -1,5 +1,7 @@
 """A loop of the user's own: a step is a step of `fit`, and what it follows can be seen."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -224,3 +226,14 @@ def test_what_a_trainer_does_not_have_cannot_be_assigned(name):
         setattr(trainer, name, 0.5)
     trainer.optimizer = "sgd"
     assert trainer.optimizer == fm.SGD()
+
+
+def test_a_trainer_is_neither_copied_nor_pickled_and_says_what_is():
+    model = network()
+    trainer = model.trainer()
+    for _ in range(2):
+        for how in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="copy or save the model and make a trainer of it"):
+                how(trainer)
+        trainer.step(X, T)
+    assert pickle.loads(pickle.dumps(model)).trainer().step(X, T) > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -107,6 +107,12 @@ class StepTrainer(Trainer):
         if _checks.is_ours(type(self)) and not known and (name not in _ONCE or name in vars(self)):
             raise _checks.refusal(self, name, ("optimizer",), _ATTRIBUTES)
         object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a StepTrainer is neither copied nor pickled: copy or save the model and make a "
+            "trainer of it, whose optimizer begins anew"
+        )
 
     @property
     def optimizer(self) -> Update:
