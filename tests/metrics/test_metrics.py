@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -143,3 +145,10 @@ def test_targets_that_cannot_be_compared_are_an_error(spec, columns, target_colu
 def test_a_function_that_returns_no_node_is_a_type_error():
     with pytest.raises(TypeError, match="metric 'bad' must return a graph node, not int"):
         Metric("bad", "", lambda y, t: 1)(g.input(1), g.input(1))
+
+
+def test_an_unknown_name_is_told_each_known_one_once():
+    with pytest.raises(ValueError, match="must be one of") as said:
+        metrics.get("nope")
+    known = re.findall(r"'(\w+)'", str(said.value))[:-1]
+    assert len(known) == len(set(known)) > 20

@@ -92,7 +92,8 @@ def get(
             return METRICS[spec]
         if (k := spec.removeprefix("top_")) != spec and k.isdecimal() and int(k) > 0:
             return top(int(k))
-        loss = losses.named(spec) or losses.LOSSES[choice(spec, name, [*METRICS, *losses.LOSSES])]
+        known = dict.fromkeys([*METRICS, *losses.LOSSES])  # some are both
+        loss = losses.named(spec) or losses.LOSSES[choice(spec, name, list(known))]
         return Metric(spec, loss.formula, loss)
     if isinstance(spec, Loss):
         return Metric(spec.name, spec.formula, spec)  # equal losses are equal metrics
