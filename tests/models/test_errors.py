@@ -101,7 +101,12 @@ FIT = [
     ({"sample_weight": np.full(10, np.inf)}, ValueError, "sample_weight must hold finite numbers"),
     ({"sample_weight": "balanced"}, TypeError, "sample_weight must hold numbers, got text"),
     ({"validation_data": X}, TypeError, r"validation_data must be \(X, t\)"),
-    ({"validation_data": (X,)}, TypeError, "got 1 parts"),
+    ({"validation_data": (X,)}, TypeError, "got 1 part$"),
+    (
+        {"validation_data": [(X, LABELS)] * 4},
+        TypeError,
+        "got 4 parts; of a list of batches make a stream",
+    ),
     ({"validation_data": (X[:, 1:], LABELS)}, ValueError, r"validation_data\[0\] must have shape"),
     ({"validation_data": (X, LABELS + 9)}, ValueError, r"validation_data\[1\]"),
     ({"validation_data": (X, LABELS[1:])}, ValueError, r"validation_data\[1\] has 9"),
@@ -129,6 +134,31 @@ def test_a_model_that_is_built_takes_data_of_its_inputs_only():
     with pytest.raises(ValueError, match=r"X must have the keys \['x'\], got \['y'\]"):
         model.fit({"y": X}, LABELS)
     assert model.history is None
+
+
+class Traced:
+    """What other libraries refuse to make an array of: tensors that require grad, among others."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("call detach\nand more")
+
+
+def test_what_is_no_array_for_a_reason_of_its_own_is_named():
+    model, why = classifier(), r" \(type Traced\) is no array: call detach$"
+    trainer = model.trainer()
+    for _ in range(2):
+        for call in (model.predict, lambda x: trainer.step(x, LABELS), model.jacobian):
+            with pytest.raises(TypeError, match=f"^X{why}"):
+                call(Traced())
+        trainer.step(X, LABELS)
+    with pytest.raises(TypeError, match=f"^t{why}"):
+        model.fit(X, Traced())
+    with pytest.raises(TypeError, match=f"^sample_weight{why}"):
+        model.fit(X, LABELS, sample_weight=Traced())
+    with pytest.raises(TypeError, match=f"^t{why}"):
+        fm.losses.get("cross_entropy").encode_targets(Traced(), 3)
+    with pytest.raises(TypeError, match=r"expected a dense array: t.toarray\(\)$"):
+        model.fit(X, sparse.csr_array(np.eye(3)[LABELS]))
 
 
 PREDICT = [

@@ -221,7 +221,7 @@ def _unnamed(data: Any, name: str) -> list[Any]:
         if not columns:
             raise ValueError(f"{name} has no columns; expected at least one")
         return columns
-    matrix = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
+    matrix = data if isinstance(data, np.ma.MaskedArray) else read(data, name)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         hint = f"; for one row use {name}.reshape(1, -1)" if matrix.ndim == 1 else ""
         raise ValueError(f"{name} must have shape (rows, columns), got shape {matrix.shape}{hint}")
@@ -235,6 +235,24 @@ def _check_lengths(rows: Sequence[Any], name: str) -> None:
                 f"{name} must have rows of one length: row 1 has {len(rows[0])} values, row "
                 f"{i + 1} has {len(row)}"
             )
+
+
+def read(data: Any, name: str) -> Array:
+    """Return what NumPy makes of it; TypeError that names it where that fails by its own fault.
+
+    Such are tensors that require grad, lie on another device or are of a type that NumPy has not,
+    and what JAX traces.
+
+    Examples
+    --------
+    >>> read([1, 2], "X")
+    array([1, 2])
+    """
+    try:
+        return np.asarray(data)
+    except (TypeError, RuntimeError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise TypeError(f"{name} (type {type(data).__name__}) is no array: {why}") from error
 
 
 def as_array(data: Any, name: str) -> Array:
@@ -257,7 +275,7 @@ def as_array(data: Any, name: str) -> Array:
     if isinstance(data, np.ndarray):
         return data
     is_series = getattr(data, "ndim", 0) == 1 and hasattr(data, "to_numpy")
-    result = np.asarray(data)
+    result = read(data, name)
     if is_series and result.dtype.kind == "O":
         return _numbers(result, name, f" (type {type(data).__name__})")
     if hasattr(data, "iloc") and result.dtype.kind in "iufb":
@@ -267,7 +285,7 @@ def as_array(data: Any, name: str) -> Array:
         return result
     kind = type(data).__name__
     parts = [
-        _numbers(np.asarray(column), name, f" in column {key} (type {kind})")
+        _numbers(read(column, name), name, f" in column {key} (type {kind})")
         for key, column in table.items()
     ]
     if not parts:

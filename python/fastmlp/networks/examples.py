@@ -12,6 +12,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
+from fastmlp.data.stream import is_sequence_of_batches
 from fastmlp.data.weights import balanced
 from fastmlp.networks.outputs import ONE
 
@@ -185,8 +186,14 @@ def check_validation(
     if data is None:
         return None
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        got = f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
-        raise TypeError(f"validation_data must be (X, t) or (X, t, sample_weight), got {got}")
+        got, advice = type(data).__name__, ""
+        if isinstance(data, (tuple, list)):
+            got = f"{len(data)} part{'s' * (len(data) != 1)}"
+            if is_sequence_of_batches(data):
+                advice = "; of a list of batches make a stream, lambda: iter(batches)"
+        raise TypeError(
+            f"validation_data must be (X, t) or (X, t, sample_weight), got {got}{advice}"
+        )
     X, t, weight = (*data, None)[:3]
     names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
     return check(network, dtype, losses, X, t, weight, names)
@@ -327,8 +334,11 @@ def targets(t: Any, loss: Loss, output_columns: int, dtype: DTypeLike, name: str
     try:
         values = arrays.array(t, name)
     except TypeError as error:
+        # What is sparse, or no array for a reason of its own, are not labels without numbers.
+        labels = loss.target in ("class", "binary") and not arrays.is_sparse(t)
         hint = "; number the classes first: classes, t = np.unique(t, return_inverse=True)"
-        raise TypeError(f"{error}{hint if loss.target in ('class', 'binary') else ''}") from None
+        advice = hint if labels and error.__cause__ is None else ""
+        raise TypeError(f"{error}{advice}") from error.__cause__
     if values.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, columns), got {values.shape}")
     if values.size == 0:
