@@ -338,6 +338,17 @@ def test_sums_are_within_their_rounding(isa, dtype):
 
 
 @every_table
+def test_the_roundings_of_equal_numbers_do_not_add_up_in_long_sums(isa, dtype):
+    for n in (10**6, 8 * 1024 * 16 + 7):
+        x, y, z = np.full(n, 0.3, dtype), np.zeros(1, dtype), np.zeros(1, dtype)
+        kernels.sum(x, y, isa=isa)
+        kernels.dot(x, x, z, isa=isa)
+        exact, few = n * float(x[0]), 100 * float(np.finfo(dtype).eps)
+        assert y.item() == pytest.approx(exact, rel=few)
+        assert z.item() == pytest.approx(exact * float(x[0]), rel=few)
+
+
+@every_table
 def test_sums_of_rows_and_columns_keep_their_order(isa, dtype):
     rng = np.random.default_rng(8)
     for rows, columns in itertools.product((1, 2, 5, 40), SIZES):
