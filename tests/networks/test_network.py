@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from fastmlp import graph as g
-from fastmlp.layers import Activation, Add, Dense, Dropout, Input, Layer, add, concat
+from fastmlp import initializers
+from fastmlp.layers import (
+    Activation,
+    Add,
+    Dense,
+    Dropout,
+    Input,
+    Layer,
+    ParameterSpec,
+    add,
+    concat,
+)
 from fastmlp.networks.network import Network
 from fastmlp.planner.parameters import Parameters
 
@@ -192,6 +203,39 @@ def test_a_layer_that_returns_another_shape_than_it_promised_is_an_error():
     with pytest.raises(ValueError, match=r"layer 'broken_1' promised the shape \('batch', 2\)"):
         Network.sequential([layer], 3)
     assert layer.owner is None
+
+
+def test_what_a_layer_of_the_users_returns_is_checked():
+    class Bent(Layer):
+        draw, node = "he_normal", None
+
+        def output_columns(self, input_columns):
+            return 2
+
+        def parameter_specs(self, input_columns):
+            if self.draw is None:
+                return [("W", (2, 3))]
+            return [ParameterSpec("W", "W", (2, 3), self.draw), ParameterSpec("b", "b", (1, 2), 1)]
+
+        def apply(self, nodes, parameters, *, training, key):
+            return g.affine(nodes[0], *parameters) if self.node is None else self.node
+
+    layer = Bent()
+    W, b = (node.value for node in Network.sequential([layer], 3, seed=0).parameter_nodes)
+    wanted = initializers.get("he_normal")(np.random.default_rng(0), (2, 3))
+    np.testing.assert_array_equal(W, wanted)
+    np.testing.assert_array_equal(b, np.ones((1, 2)))
+    for draw, node, error, message in (
+        ("normed", None, ValueError, "initializer of W must be one of"),
+        (print, None, TypeError, "initializer of W, where it is neither a name nor an"),
+        (None, None, TypeError, r"parameter_specs of layer 'bent_1' must return .* \('W', \(2, 3"),
+        (0.5, 3, TypeError, "layer 'bent_1' must return a graph node, not int"),
+    ):
+        layer = Bent()
+        layer.draw, layer.node = draw, node
+        with pytest.raises(error, match=message):
+            Network.sequential([layer], 3)
+        assert layer.owner is None
 
 
 # ------------------------------------------------------------------------- names and ownership

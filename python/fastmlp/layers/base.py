@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from fastmlp import _checks, activations
+from fastmlp import _checks, activations, initializers
 from fastmlp import graph as g
 from fastmlp.data import arrays
 from fastmlp.graph.roles import ROLES, is_vector
-from fastmlp.initializers import Initializer
 from fastmlp.layers.habits import ARGUMENTS, ATTRIBUTES
 from fastmlp.layers.symbols import Input, Symbol, checked_name
 
@@ -40,7 +39,7 @@ class ParameterSpec:
     shape
         (rows, columns).
     initializer
-        Draws its values before training.
+        Draws its values before training: an `Initializer`, the name of one, or a number.
     l2
         λ of its penalty ½λ‖W‖²; None is the model's, 0 (the default) none.
     l1
@@ -55,20 +54,19 @@ class ParameterSpec:
 
     Raises
     ------
-    ValueError
-        If the role is another, a bias is no row, or a max_norm is not more than 0.
+    TypeError, ValueError
+        If the role or the initializer is another, a bias no row, or a max_norm not more than 0.
 
     Examples
     --------
-    >>> from fastmlp import initializers
-    >>> ParameterSpec("biases", "b", (1, 3), initializers.get("zeros")).role
+    >>> ParameterSpec("biases", "b", (1, 3), "zeros").role
     'bias'
     """
 
     name: str
     symbol: str
     shape: tuple[int, int]
-    initializer: Initializer
+    initializer: Any  # an Initializer, when it is made
     l2: float | None = 0.0
     role: str = ""
     l1: float | None = 0.0
@@ -77,6 +75,8 @@ class ParameterSpec:
     def __post_init__(self) -> None:
         role = self.role or ("bias" if self.name == "biases" else "weight")
         object.__setattr__(self, "role", _checks.choice(role, "role", ROLES))
+        draw = initializers.get(self.initializer, f"initializer of {self.name}")
+        object.__setattr__(self, "initializer", draw)
         if self.max_norm is not None:
             limit = _checks.real(self.max_norm, f"max_norm of {self.name}", above=0)
             object.__setattr__(self, "max_norm", limit)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastmlp.graph.node import Node
+
 if TYPE_CHECKING:
-    from fastmlp.graph.node import Node
     from fastmlp.networks.structure import Structure
 
 
@@ -50,8 +51,8 @@ def build(
 
     Raises
     ------
-    ValueError
-        If a layer returns another shape than it promised.
+    TypeError, ValueError
+        If a layer returns no node, or another shape than it promised.
     """
     values = list(inputs)
     rows = values[0].shape[0]
@@ -61,6 +62,8 @@ def build(
         layer, own = structure.layers[call.layer], parameters[call.layer]
         sources = [values[source] for source in call.sources]
         node = layer.apply(sources, own, training=training, key=key)
+        if not isinstance(node, Node):
+            raise TypeError(f"layer {name!r} must return a graph node, not {type(node).__name__}")
         if node.shape != (rows, call.columns):
             raise ValueError(
                 f"layer {name!r} promised the shape {(rows, call.columns)} "

@@ -116,6 +116,11 @@ class Structure:
         for call in self.calls:
             layer = self.layers[call.layer]
             needed = layer.parameter_specs(tuple(self.columns[s] for s in call.sources))
+            if odd := [spec for spec in needed if not isinstance(spec, ParameterSpec)]:
+                raise TypeError(
+                    f"parameter_specs of layer {self.names[call.layer]!r} must return "
+                    f"ParameterSpecs, got {odd[0]!r}"
+                )
             shapes = [spec.shape for spec in needed]
             shared = [spec.shape for spec in specs.setdefault(call.layer, needed)]
             if shapes != shared:
