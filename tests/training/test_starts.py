@@ -136,3 +136,65 @@ def test_a_resumed_fit_counts_on(tmp_path, stopped):
         part.fit(X, T, **how, callbacks=[fm.Checkpoint(tmp_path), Kill()])
     rest.fit(X, T, **how, callbacks=[fm.Checkpoint(tmp_path)])
     np.testing.assert_array_equal(rest.parameters.flat, whole.parameters.flat)
+
+
+def freeze(model):
+    model.layers[0].trainable = False
+
+
+def let_through(model):
+    model.layers[1].rate = 0.0
+
+
+def bend(model):
+    model.layers[0].activation = "relu"
+
+
+@pytest.mark.parametrize("change", [freeze, let_through, bend])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_a_callback_assigns_to_a_layer_counts_from_the_next_epoch_on(change, streamed):
+    X, t = np.random.default_rng(0).normal(size=(2, 40, 3))
+    rule = fm.Adam(fm.CosineDecay(0.1, 30), ema=0.9, clip_norm=1.0)
+
+    def fitted(*parts, callbacks=()):
+        layers = [fm.Dense(5, "tanh"), fm.Dropout(0.3), fm.Dense(3)]
+        model = fm.Sequential(layers, input_columns=3, seed=0, dtype="float64")
+        losses, data = [], (X, t)
+        how = {"shuffle": False, "batch_size": 16, "seed": 1, "l2": 0.1}
+        if streamed:
+            data = (lambda: ((X[i : i + 16], t[i : i + 16]) for i in range(0, 40, 16)),)
+            how = {"seed": 1, "l2": 0.1}
+        for part, epochs in enumerate(parts):
+            if part:
+                change(model)
+            history = model.fit(
+                *data, **how, optimizer=rule, epochs=epochs, callbacks=callbacks,
+                validation_data=(X, t), loss="squared_error",
+            )  # fmt: skip
+            losses += [*zip(history["loss"], history["val_loss"], strict=True)]
+        return model, losses
+
+    def change_after_two(model, epoch, logs):
+        if epoch == 2:
+            change(model)
+
+    one, found = fitted(5, callbacks=[change_after_two])
+    two, expected = fitted(2, 3)
+    assert found == expected
+    assert one.parameters.flat.tobytes() == two.parameters.flat.tobytes()
+
+
+def test_where_one_plan_is_for_all_epochs_a_changed_layer_is_an_error():
+    X, t = np.random.default_rng(0).normal(size=(2, 40, 3))
+
+    def change(model, epoch, logs):
+        freeze(model)
+
+    members = fm.Members(fm.MLP([3, 5, 3], seed=0), 2)
+    with pytest.raises(RuntimeError, match="a setting of a layer of member 0 was changed"):
+        members.fit(X, t, epochs=3, callbacks=[change])
+    assert [one.history.epochs for one in members] == [1, 1]
+    model = fm.MLP([3, 5, 3], seed=0)
+    with pytest.raises(RuntimeError, match="was changed while L-BFGS minimises by one plan"):
+        model.fit(X, t, epochs=3, optimizer="lbfgs", callbacks=[change])
+    assert model.history.epochs == 1

@@ -125,15 +125,24 @@ class Training:
         self.non_finite = False
         self.noise = request.noise
         self.trainer = trainer
-        self._plan = compiled.plan
-        self._report = compiled.graph.report
-        self._compiled = compiled
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
-        self._fed: CoreFeeds | None = None
-        self._ahead = NumbersAhead()
+        self._use(compiled)
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
+
+    def _use(self, compiled: Compiled) -> None:
+        """Train by this plan from now on."""
+        self._compiled, self._plan = compiled, compiled.plan
+        self._report = compiled.graph.report
+        self._version = self.trainer.network.version
+        self._fed: CoreFeeds | None = None
+        self._ahead = NumbersAhead()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether a setting of a layer is another than in the plan, as listeners may assign it."""
+        return self.trainer.network.version != self._version
 
     @property
     def is_over(self) -> bool:
@@ -197,6 +206,9 @@ class Training:
             count = 1
             while not self.is_over:
                 self._phase = "epoch"
+                if self.is_changed:  # what has been assigned counts from this epoch on
+                    how = request.objective, request.optimizer, request.data
+                    self._use(self.trainer.compiled(*how))
                 left = request.epochs - history.epochs
                 count = min(left, self.most_epochs(), count if shown.often else left)
                 start = time.perf_counter()

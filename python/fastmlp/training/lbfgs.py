@@ -94,6 +94,11 @@ class Minimisation(Training):
                 shown.advance([self._numbers(-1)])
                 if history.stopped:
                     raise _Ended
+                if self.is_changed:
+                    raise RuntimeError(
+                        "a setting of a layer was changed while L-BFGS minimises by one plan: "
+                        "change it between two fits"
+                    )
 
             options = {
                 "maxcor": settings.history_size,

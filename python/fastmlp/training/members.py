@@ -393,6 +393,12 @@ class Course:
 
     def _round(self, count: int, shown: progress.Progress) -> None:
         live = {i: self.trainings[i] for i in self.live}
+        for i, training in live.items():
+            if training.is_changed:
+                raise RuntimeError(
+                    f"a setting of a layer of member {i} was changed while the members are fitted, "
+                    "by one plan for all: change it before, or fit that model alone"
+                )
         self._scoring.begin(self._trainers, live)
         trainings = live.values()
         self._plan.run_jobs([training.next_epochs(count) for training in trainings])
