@@ -264,3 +264,21 @@ def test_a_label_smoothing_out_of_bounds_is_told():
     model = fm.MLP([2, 3], output="softmax", seed=0)
     with pytest.raises(ValueError, match=r"returned the label smoothing 1\.0 for step 0"):
         model.fit(np.ones((4, 2)), [0, 1, 2, 0], loss=loss)
+
+
+@pytest.mark.parametrize(
+    "given", [["a"], ["0.1"], [1j], [[0.1], [0.1, 0.2]], [np.datetime64("2020-01-01")], [{}]]
+)
+def test_a_schedule_that_returns_no_numbers_is_told_of_by_what_it_is_for(given):
+    def odd(steps):
+        return given * len(steps)
+
+    match = "the schedule .*odd.* must return one {} for each step, got no numbers: ".format
+    model = fm.Sequential([fm.Dropout(odd), fm.Dense(1)], input_columns=2, seed=0)
+    with pytest.raises(TypeError, match=match("rate of dropout")):
+        model.fit(np.ones((4, 2)), np.ones(4))
+    model.layers[0].rate = 0.0
+    with pytest.raises(TypeError, match=match("learning rate")):
+        model.fit(np.ones((4, 2)), np.ones(4), optimizer=fm.SGD(odd))
+    with pytest.raises(TypeError, match=match("weight decay")):
+        model.trainer(optimizer=fm.AdamW(0.1, weight_decay=odd)).step(np.ones((4, 2)), np.ones(4))

@@ -59,15 +59,26 @@ def numbers(
 
     Raises
     ------
-    ValueError
-        If the function returns another shape, or a number that is not finite or out of bounds.
+    TypeError, ValueError
+        If the function returns something else than numbers, another shape, or a number that is not
+        finite or out of bounds.
 
     Examples
     --------
     >>> numbers(lambda steps: 0.5**steps, np.array([0, 1]))
     array([1. , 0.5])
     """
-    result = np.asarray(function(steps), dtype=np.float64)
+    given = function(steps)
+    try:
+        values = np.asarray(given)
+        if values.dtype.kind not in "biufO":  # texts and complex numbers would become others
+            raise TypeError(f"dtype {values.dtype}")
+        result = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"the schedule {function!r} must return one {what} for each step, got no numbers: "
+            f"{error}"
+        ) from error
     if result.shape != steps.shape:
         raise ValueError(
             f"the schedule {function!r} must return one {what} for each step, shape "
