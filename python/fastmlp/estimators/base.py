@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastmlp import _checks, activations, config, optimizers, planner
+from fastmlp import _checks, _core, activations, config, optimizers, planner
 from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
 from fastmlp.estimators import lbfgs, network
@@ -81,7 +81,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         "keep_optimizer": ["boolean"],
         "callbacks": [list, tuple, None],
         "dtype": [StrOptions({"float32", "float64"}), type, None],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, _core.format.most_threads, closed="both"), None],
     }
 
     @classmethod
