@@ -41,8 +41,7 @@ def run(options: argparse.Namespace) -> None:
         networks = count(model.n_members_, "network")
         print(f"{type(model).__name__}, {networks}, metric {recipe.metric}")
         labels = model.classes_.tolist() if hasattr(model, "classes_") else None
-        names = [] if (names := names_of(model)) == ["prediction"] else names
-        _print_columns(names, labels, model.preprocessing_.columns, recipe.quantiles)
+        _print_columns(names_of(model), labels, model.preprocessing_.columns, recipe.quantiles)
         _print_training(model.metadata_.get("training"))
         return
     if not isinstance(model, fm.Model):

@@ -65,7 +65,7 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     form = Format.of(options, estimator.metadata_.get("decimal"))
     columns = estimator.preprocessing_.columns
     texts = [column.name.strip() for column in columns if isinstance(column, CategoryColumn)]
-    names = names_of(estimator)
+    names = names_of(estimator) or ["prediction"]
     quantiles = estimator._fitted.recipe.quantiles
     several = len(quantiles) > 1
     header = [f"{name}_q{q:g}" for name in names for q in quantiles] if several else list(names)
@@ -124,11 +124,11 @@ def _rows(options: argparse.Namespace, estimator: Any, table: Any) -> list[Any]:
 
 
 def names_of(estimator: Any) -> list[str]:
-    """Return what an estimator's targets are called, as columns of a table."""
+    """Return what an estimator's targets are called; nothing where nobody named the only one."""
     if about := estimator.metadata_.get("target"):
         return [str(about)]
     names = [target.name for target in getattr(estimator._target, "targets", [estimator._target])]
-    return ["prediction"] if names == ["y"] else names  # y is the name of an argument
+    return [] if names == ["y"] else names  # y is the name of an argument
 
 
 def digits_of(target: RealTarget) -> int:
