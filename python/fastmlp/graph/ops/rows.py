@@ -263,6 +263,11 @@ def _dropout_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return {**attrs, "key": run_key(run.seed, run.step, attrs["key"])}
 
 
+def _places(a: Array) -> Array:
+    """Return the number of each element, row after row."""
+    return np.arange(a.size).reshape(a.shape)
+
+
 def _bits(numbers: Array, key: int) -> Array:
     """Return 64 random bits for each number."""
     counter = numbers.astype(np.uint64) + np.uint64(1)
@@ -271,7 +276,7 @@ def _bits(numbers: Array, key: int) -> Array:
 
 
 def _dropout_value(a: Array, rate: float, key: int) -> Array:
-    n = np.arange(a.size).reshape(a.shape)
+    n = _places(a)
     u = _bits(n // 2, key)
     word = np.where(n % 2, u >> np.uint64(32), u & np.uint64(0xFFFFFFFF))
     kept = word >= np.uint64(int(rate * 2**32))
@@ -314,7 +319,7 @@ def _noise_at_run(attrs: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _noise_value(a: Array, deviation: float, key: int) -> Array:
-    bits = _bits(np.arange(a.size).reshape(a.shape), key)
+    bits = _bits(_places(a), key)
     upper, lower = bits >> np.uint64(32), bits & np.uint64(2**32 - 1)
     radius = np.sqrt(-2 * np.log((upper + np.uint64(1)) * 2.0**-32))
     normal = radius * np.cos(2 * np.pi * (lower * 2.0**-32))
