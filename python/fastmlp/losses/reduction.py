@@ -37,12 +37,9 @@ def mean_loss(
     """
     if per_example.shape[1] != 1:
         raise ValueError(f"per_example must have one column, not the shape {per_example.shape}")
-    if weights is not None:
-        require_each(per_example)
-    elif per_example.shape == (1, 1):
-        return per_example
-    else:
-        return g.mean(per_example)
+    if weights is None:
+        return per_example if per_example.shape == (1, 1) else g.mean(per_example)
+    require_each(per_example)
     if weights.shape != per_example.shape:
         raise ValueError(f"weights must have the shape {per_example.shape}, not {weights.shape}")
     return g.ratio(g.sum(weights * per_example), g.sum(weights) if total is None else total)
