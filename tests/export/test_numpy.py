@@ -41,6 +41,15 @@ def test_a_module_computes_what_predict_does(name, dtype):
     assert found.dtype == dtype
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_no_rows_give_none(name):
+    model, rows = model_of(name, "float32")
+    inputs = rows if isinstance(rows, list) else [rows]
+    found = run(exporter.source(model))["predict"](*(x[:0] for x in inputs))
+    columns = [y.shape for y in (found.values() if isinstance(found, dict) else [found])]
+    assert columns == [(0, n) for n in model.network.outputs.columns]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", sorted(set(OPS) - set(RANDOM)))
 def test_a_module_computes_every_operation(op, dtype):

@@ -64,6 +64,8 @@ def test_every_layer_and_activation_gives_the_same_and_comes_back(name, dtype):
     assert module.training
     assert {p.dtype for p in module.parameters()} == {getattr(torch, dtype)}
     compare(called(module.eval(), rows), predicted(model, rows), dtype, name)
+    none = [x[:0] for x in rows] if isinstance(rows, list) else rows[:0]
+    assert called(module, none).shape == (0, sum(model.network.outputs.columns))
     if "Lambda" in name or name == "Dense in groups":  # functions of the user's
         with pytest.raises(ValueError, match=r"module 'lambda_1'.*of which no file knows"):
             fm.from_torch(module)
