@@ -173,6 +173,42 @@ def test_names_of_arrays_functions_and_sizes_are_apart(tmp_path):
 
 
 @needs_a_compiler
+@every_compiler
+@pytest.mark.parametrize("standard", ["c99", "gnu17", "c++17", "c++20"])
+def test_inputs_may_be_called_as_macros_keywords_and_functions_are(standard, compiler, tmp_path):
+    words = ["NAN", "INFINITY", "M_PI", "M_PIf32", "HUGE", "_Bool", "__FILE__", "linux", "net_relu"]
+    words += ["nullptr", "xor", "asm", "restrict", "co_await", "net_predict", "net_relu_"]
+    inputs = [fm.Input(1, name=word) for word in words]
+    y = fm.Dense(3, "relu")(fm.concat(inputs))
+    model = fm.Model(inputs, {"NULL": y, "EOF": fm.Dense(1)(y)}, seed=0)
+    rows = [X[:, i % 5 : i % 5 + 1] for i in range(len(words))]
+    text, _ = c.source(model, "net")
+    (found,) = run([Header(text, "net", rows, [3, 1])], tmp_path, compiler, f"-std={standard}")
+    wanted = np.concatenate(list(model.predict(rows).values()), axis=1)
+    compare(found, wanted, "float32", standard)
+
+
+@needs_a_compiler
+@every_compiler
+def test_of_two_networks_of_one_name_none_is_left_out_in_silence(compiler, tmp_path):
+    for seed, name in enumerate(["net 1", "net-1"]):
+        fm.MLP([2, 1], seed=seed).export(tmp_path / f"{name}.h")
+    (tmp_path / "twice.c").write_text('#include "net 1.h"\n#include "net 1.h"\n')
+    (tmp_path / "both.c").write_text('#include "net 1.h"\n#include "net-1.h"\n')
+    said = [
+        subprocess.run(
+            [compiler, *STRICT, "-Wno-unused-function", "-fsyntax-only", f"{file}.c"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        ).stderr
+        for file in ("twice", "both")
+    ]
+    assert said[0] == ""
+    assert "another header has a network named 'net_1' too: give one another name=" in said[1]
+
+
+@needs_a_compiler
 def test_headers_are_clean_under_the_sanitizers(tmp_path):
     names = ["several", "wide", "shared", "Embedding", "NumericEmbedding", "LayerNorm", "BatchNorm"]
     names += ["Dense in groups", "PReLU", "activation softmax"]

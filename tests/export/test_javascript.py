@@ -121,6 +121,19 @@ def test_a_name_of_a_layer_may_be_any_text(tmp_path):
     compare(np.reshape(found["y"]["y"], (12, 2)), model.predict(X), "float32", name)
 
 
+def test_an_input_may_be_called_as_what_every_object_has(tmp_path):
+    names = ["__proto__", "constructor", "toString"]
+    inputs = [fm.Input(2, name=name) for name in names]
+    y = fm.Dense(3)(fm.concat(inputs))
+    model = fm.Model(inputs, {"__proto__": y, "valueOf": fm.Dense(1)(y)}, seed=0)
+    rows = [X[:, :2], X[:, 1:3], X[:, 2:4]]
+    given = dict(zip(["proto__", *names[1:]], rows, strict=True))
+    (found,) = run({"net": (javascript.source(model), given)}, tmp_path).values()
+    assert list(found["y"]) == ["proto___2", "valueOf"]
+    y = np.concatenate([np.reshape(v, (12, -1)) for v in found["y"].values()], axis=1)
+    compare(y, np.concatenate(list(model.predict(rows).values()), axis=1), "float32", "objects")
+
+
 def test_a_module_is_written_where_it_is_asked_to(tmp_path):
     model = fm.MLP([2, 1], seed=0)
     assert javascript.export(model, tmp_path / "net.js") is None

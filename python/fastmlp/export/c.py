@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,7 +12,14 @@ from fastmlp import _checks
 from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Constant, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
-from fastmlp.export.source.prepared import Prepared, as_word, noted, prepared, wrapped
+from fastmlp.export.source.prepared import (
+    Prepared,
+    as_word,
+    distinct_words,
+    noted,
+    prepared,
+    wrapped,
+)
 from fastmlp.export.source.steps import listing
 from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.plans import plan
@@ -162,27 +170,37 @@ class _Header:
         self.kind = "float" if graph.dtype == np.float32 else "double"
         self.upper = name.upper()
         self.given = calls.scratch > ON_THE_STACK
+        given = [*calls.inputs, *calls.outputs]
+        words = distinct_words(map(self._no_macro, given), () if not self.given else ("scratch",))
+        self.words = dict(zip(given, words, strict=True))
+
+    def _no_macro(self, name: str) -> str:
+        """Return a name as one that no macro has, such as NAN and M_PI, nor a function here."""
+        own = name.startswith((f"{self.name}_", "_", "M_"))
+        return f"{name}_" if own or name == name.upper() else name
 
     def text(self) -> str:
         guard = f"FASTMLP_{self.upper}_H"
         int8 = any(c.values.dtype == np.int8 for c in self.calls.constants.values())
         functions = _dialect(self.kind, f"{self.name}_").functions(self.calls.calls)
         parts = [
-            self._comment(),
-            f"#ifndef {guard}\n#define {guard}",
             "#include <math.h>" + ("\n#include <stdint.h>" if int8 else ""),
             "\n".join(self._sizes()),
             *(self._array(n, constant) for n, constant in self._typed().items()),
             *functions,
             self._predict(),
-            "#endif",
         ]
-        return "\n\n".join(parts) + "\n"
+        # Which network it is: of two that are called the same, none is left out in silence.
+        which = f"0x{zlib.crc32(' '.join(parts).encode()):08x}"
+        clash = f"another header has a network named '{self.name}' too: give one another name="
+        first = f"#ifndef {guard}\n#define {guard} {which}"
+        last = f'#elif {guard} != {which}\n#error "{clash}"\n#endif'
+        return "\n\n".join([self._comment(), first, *parts, last]) + "\n"
 
     def _comment(self) -> str:
         from fastmlp.config import __version__
 
-        arguments = [*self.calls.inputs, *self.calls.outputs, *(["scratch"] if self.given else [])]
+        arguments = [*self.words.values(), *(["scratch"] if self.given else [])]
         count = sum(constant.values.nbytes for constant in self._typed().values())
         lines = [
             f"{self.graph.title}, as C99 and C++; written by fastmlp {__version__}.",
@@ -248,7 +266,8 @@ class _Header:
     def _argument(self, argument: Argument) -> str:
         if isinstance(argument, Ref):
             own = argument.name in self.calls.constants
-            name = f"{self.name}_{argument.name}" if own else argument.name
+            name = argument.name
+            name = f"{self.name}_{name}" if own else self.words.get(name, name)
             return f"{name} + {argument.offset}" if argument.offset else name
         return str(argument) if isinstance(argument, int) else self._literal(argument)
 
@@ -258,15 +277,15 @@ class _Header:
         return wrapped(f"  {self.name}_{prefix}{call.name}({arguments});")
 
     def _predict(self) -> str:
-        arguments = [f"const {self.kind} *{name}" for name in self.calls.inputs]
-        arguments += [f"{self.kind} *{name}" for name in self.calls.outputs]
+        arguments = [f"const {self.kind} *{self.words[name]}" for name in self.calls.inputs]
+        arguments += [f"{self.kind} *{self.words[name]}" for name in self.calls.outputs]
         lines = []
         if self.given:
             arguments.append(f"{self.kind} *scratch")
         elif self.calls.scratch:
             lines.append(f"  {self.kind} scratch[{self.upper}_SCRATCH];")
         named = {a.name for c in self.calls.calls for a in c.arguments if isinstance(a, Ref)}
-        lines += [f"  (void){name};" for name in self.calls.inputs if name not in named]
+        lines += [f"  (void){self.words[n]};" for n in self.calls.inputs if n not in named]
         lines += map(self._call, self.calls.calls)
         head = f"static inline void {self.name}_predict({', '.join(arguments)}) {{"
         return "\n".join([wrapped(head), *lines, "}"])

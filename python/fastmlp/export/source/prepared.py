@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from fastmlp.networks.exported import ExportedNodes
     from fastmlp.networks.network import Network
 
-# Words that mean something in C, C++, JavaScript or Python, and what the programs call their own.
+# Words that mean something in C, C++, JavaScript or Python, macros in small letters that compilers
+# and <errno.h> have, and what the programs call their own.
 _WORDS: Final = """
-    auto bool boolean case catch char const constexpr debugger default delete do double else enum
-    export extends extern false float function goto implements inline instanceof int interface let
-    long namespace new null operator package private protected public register short signed sizeof
-    static struct super switch template this throw true typedef typename typeof union unsigned
-    using var virtual void volatile
+    alignas alignof asm auto bitand bitor bool boolean case catch char char8_t char16_t char32_t
+    compl concept const const_cast consteval constexpr constinit co_await co_return co_yield
+    debugger decltype default delete do double dynamic_cast else enum explicit export extends
+    extern false float friend function goto implements inline instanceof int interface let long
+    mutable namespace new noexcept null nullptr operator package private protected public register
+    reinterpret_cast requires restrict short signed sizeof static static_assert static_cast struct
+    super switch template this thread_local throw true typedef typeid typename typeof
+    typeof_unqual union unsigned using var virtual void volatile wchar_t
+    xor and_eq not_eq or_eq xor_eq linux unix i386 errno signgam math_errhandling
     np base64 rows scratch predict len NUMBERS
 """
 RESERVED: Final = frozenset(keyword.kwlist) | frozenset(_WORDS.split())
@@ -178,7 +183,7 @@ def distinct_words(names: Iterable[str], taken: Iterable[str] = ()) -> tuple[str
     """
     used, found = {word.lower() for word in taken}, []
     for name in names:
-        word = base = as_word(name)
+        word = base = _ordinary(as_word(name))
         count = 1
         while word.lower() in used or word in RESERVED:
             count += 1
@@ -186,6 +191,12 @@ def distinct_words(names: Iterable[str], taken: Iterable[str] = ()) -> tuple[str
         used.add(word.lower())
         found.append(word)
     return tuple(found)
+
+
+def _ordinary(word: str) -> str:
+    """Return a word without the underscores of names such as __proto__, which any object has."""
+    rest = word.lstrip("_")
+    return as_word(rest) if rest and word.startswith("__") else word
 
 
 def plain(text: str) -> str:
