@@ -147,6 +147,20 @@ def test_columns_are_prepared_as_in_training(rows):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_texts_are_known_without_the_blanks_that_training_saw_around_them():
+    kinds = rng.choice([" red", "blue ", "x", "v1"], N)
+    table = {"kind": kinds, "side": rng.choice([" up", "down "], N)}
+    preprocessing = Preprocessing.learn(table, kinds={"side": "flag"})
+    as_seen = {"kind": [" red", "blue ", "x", "v1"] * 2, "side": [" up", "down "] * 4}
+    bare = {name: [text.strip() for text in texts] for name, texts in as_seen.items()}
+    bare["kind"][3] = as_seen["kind"][3] = "v1.0"
+    wanted = preprocessing.transform(as_seen)
+    np.testing.assert_array_equal(preprocessing.transform(bare), wanted)
+    for given in (as_seen, bare):
+        feeds = {name: np.array(texts, object)[:, None] for name, texts in given.items()}
+        np.testing.assert_array_equal(prepared(preprocessing, feeds), wanted)
+
+
 def test_every_day_has_its_place_in_the_calendar():
     days = np.datetime64("1890-01-01") + np.arange(0, 365 * 230, 1)
     minutes = rng.integers(0, 1440, len(days)).astype("m8[m]")
@@ -168,7 +182,7 @@ def test_the_file_says_what_each_input_is(tmp_path):
     texts = {name for name, kind in kinds.items() if kind == onnx.TensorProto.STRING}
     assert texts == {"kind", "place", "two", "sold"}
     assert said["age"] == "a number, NaN where it is missing"
-    assert said["two"] == "one of the texts 'left', 'right', or another"
+    assert said["two"] == "one of the texts 'left', 'right', or another; without blanks around it"
     assert said["grade"].startswith("one of the numbers 1, 10, 11")
     assert said["true"] == "0 for false, 1 for true, NaN where it is missing"
     assert said["when"] == "days since 1970-01-01, with fractions; NaN where it is missing"

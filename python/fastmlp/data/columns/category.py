@@ -148,7 +148,7 @@ class FlagColumn(Column):
         """Write the flag."""
         codes_, texts = values.coded()
         meaning = self._meaning()
-        meaning = {**_stripped(meaning), **meaning}
+        meaning = {**stripped(meaning), **meaning}
         signs = [
             meaning.get(text, meaning.get(text.strip(), meaning.get(text.strip().lower(), 0)))
             for text in texts
@@ -191,10 +191,9 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
     number = {text: i for i, text in enumerate(categories)}
     found = [number.get(text, number.get(text.removesuffix(".0"), -1)) for text in texts]
     if values.kind == "text" and -1 in found:
-        stripped = _stripped(number)
+        bare = stripped(number)
         found = [
-            stripped.get(text.strip(), -1) if i < 0 else i
-            for i, text in zip(found, texts, strict=True)
+            bare.get(text.strip(), -1) if i < 0 else i for i, text in zip(found, texts, strict=True)
         ]
     if values.kind in ("number", "flag") and -1 in found:
         by_value = _once((value, number[t]) for t, value in numbers_of(categories).items())
@@ -205,7 +204,7 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
     return result
 
 
-def _stripped(meaning: Mapping[str, int]) -> dict[str, int]:
+def stripped(meaning: Mapping[str, int]) -> dict[str, int]:
     """Return what texts without blanks around them mean, where that is one thing."""
     return _once((text.strip(), value) for text, value in meaning.items() if text.strip())
 

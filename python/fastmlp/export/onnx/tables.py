@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fastmlp.data.columns.base import FARTHEST, shrinking
-from fastmlp.data.columns.category import CategoryColumn, FlagColumn
+from fastmlp.data.columns.category import CategoryColumn, FlagColumn, stripped
 from fastmlp.data.columns.date import PARTS, DateColumn
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.sources import text_of
@@ -106,7 +106,9 @@ def _input(d: Builder, column: Column, name: str) -> onnx.ValueInfoProto:
     elif isinstance(column, (CategoryColumn, FlagColumn)):
         texts = column.categories if isinstance(column, CategoryColumn) else _flag_texts(column)
         if _as_numbers(texts) is None:
-            element, said = _TEXT, f"one of the texts {', '.join(map(repr, texts))}, or another"
+            bare = ", ".join(repr(text.strip() or text) for text in texts)
+            said = f"one of the texts {bare}, or another"
+            element, said = _TEXT, f"{said}; without blanks around it"
         else:
             said = f"one of the numbers {', '.join(texts)}, or another; NaN where it is missing"
         if isinstance(column, FlagColumn) and (column.off, column.on) == ("False", "True"):
@@ -200,7 +202,7 @@ def _times(d: Builder, value: str, by: int) -> str:
 
 def _category(d: Builder, column: CategoryColumn, x: str) -> Parts:
     count, others = len(column.categories), column.others
-    place = _place(d, x, {text: i + 1 for i, text in enumerate(column.categories)})
+    place = _place(d, x, {text: i + 1 for i, text in enumerate(column.categories)}, _spelt)
     if column.codes:
         return [], [], [d.as_dtype(place)]
     slots = count + others
@@ -211,7 +213,7 @@ def _category(d: Builder, column: CategoryColumn, x: str) -> Parts:
 
 def _flag(d: Builder, column: FlagColumn, x: str) -> Parts:
     signs = _flag_signs(column)
-    place = _place(d, x, {text: 1 if sign < 0 else 2 for text, sign in signs.items()})
+    place = _place(d, x, {text: 1 if sign < 0 else 2 for text, sign in signs.items()}, stripped)
     return [], [_looked_up(d, np.array([[0.0], [-1.0], [1.0]]), place)], []
 
 
@@ -240,10 +242,25 @@ def _as_numbers(texts: Sequence[str]) -> list[float] | None:
     return None
 
 
-def _place(d: Builder, x: str, places: Mapping[str, int]) -> str:
-    """Return the place of each text or number, int64 (rows, 1), 0 of any other."""
+def _spelt(places: Mapping[str, int]) -> dict[str, int]:
+    """Return what texts are looked for as other texts: without blanks around them, and 3.0 as 3."""
+    numbered = {f"{text}.0": place for text, place in places.items() if text[-1:].isdecimal()}
+    return stripped(places) | numbered
+
+
+def _place(
+    d: Builder,
+    x: str,
+    places: Mapping[str, int],
+    others: Callable[[Mapping[str, int]], dict[str, int]],
+) -> str:
+    """Return the place of each text or number, int64 (rows, 1), 0 of any other.
+
+    `others` says which other texts are looked for as these.
+    """
     numbers = _as_numbers(list(places))
     if numbers is None:
+        places = others(places) | dict(places)
         return d.add(
             "LabelEncoder",
             x,
