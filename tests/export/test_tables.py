@@ -219,3 +219,15 @@ def test_numbers_beyond_float32_are_refused(tmp_path):
     est = fm.TabularRegressor(**SETTINGS).fit(table, SCORE)
     with pytest.raises(ValueError, match=r"column 'size': numbers of .* are beyond float32"):
         est.export(tmp_path / "t.h")
+
+
+@pytest.mark.parametrize("begin", [1.7e9, -3e4])
+def test_numbers_that_float32_cannot_tell_apart_are_refused(tmp_path, begin):
+    spread = abs(begin) / 1e5
+    table = {"second": begin + spread * (SIZE - 50), "age": AGE}
+    fm.TabularRegressor(**SETTINGS).fit(table, SCORE).export(tmp_path / "t.py")
+    table["second"] = begin + spread / 1e3 * (SIZE - 50)
+    est = fm.TabularRegressor(**SETTINGS).fit(table, SCORE)
+    with pytest.raises(ValueError, match=r"column 'second': numbers of .* apart in float32"):
+        est.export(tmp_path / "t.h")
+    assert not (tmp_path / "t.h").exists()

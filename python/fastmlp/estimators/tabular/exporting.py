@@ -50,24 +50,25 @@ class ExportedTable:
         ------
         ValueError
             If the ending is another; of source, if there is a column of dates whose month, weekday,
-            day or hour counts, or of numbers beyond float32.
+            day or hour counts, or of numbers beyond float32 or too close for it, such as seconds
+            since 1970 of one hour.
         sklearn.exceptions.NotFittedError
             If the estimator has not been fitted.
 
         Notes
         -----
         An ONNX file has an input of its name for each column that is used, (rows, 1): texts for
-        categories that are texts ("" where one is missing), float64 for all else, NaN where it is
-        missing; dates are days since 1970-01-01, with fractions. What is expected of each stands in
-        its `doc_string`. Outputs are ``label`` and ``probabilities`` (rows, classes), or
-        ``variable`` (rows, targets · quantiles), float64. Columns are prepared in float64.
+        categories that are texts, without blanks around them ("" where one is missing), float64 for
+        all else, NaN where it is missing; dates are days since 1970-01-01, with fractions. What is
+        expected of each stands in its `doc_string`. Outputs are ``label`` and ``probabilities``
+        (rows, classes), or ``variable`` (rows, targets · quantiles), float64. Columns are prepared
+        in float64.
 
         In source a row is one number for each column that is used: a number as it is and NaN where
         it is missing; for a category its place in the list of them and NaN for any other; for true
         and false 1 and 0; for a date the days since 1970. What each is stands at the top of the
         file, as do the outputs: the probabilities of the classes, or the numbers in the targets'
-        units. All is computed in float32: numbers whose differences it cannot tell, such as seconds
-        since 1970, lose them.
+        units. All is computed in float32.
 
         Examples
         --------

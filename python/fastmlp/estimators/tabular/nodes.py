@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Node = g.Node
 
+#: How many numbers of float32 there must be in the spread of a column.
+_STEPS = 100
 #: Numbers within it have squares that float32 can hold.
 _MOST = 1e15
 
@@ -170,6 +172,13 @@ def _numbers(columns: Sequence[Any], x: Node) -> Node | None:
             raise ValueError(
                 f"column {column.name!r}: numbers of {column.median:g} ± {column.scale:g} are "
                 "beyond float32, which exported source computes in; give them in another unit"
+            )
+        step = float(np.spacing(np.float32(abs(column.median))))
+        if column.scale < _STEPS * step:
+            raise ValueError(
+                f"column {column.name!r}: numbers of {column.median:.10g} ± {column.scale:g} are "
+                f"{step:g} apart in float32, which exported source computes in; give them less "
+                "what they have in common, or export '.onnx'"
             )
     median, scale, fill = (
         g.constant([[getattr(column, name) for column in columns]])
