@@ -1,5 +1,6 @@
 """`Model.export`: the ending of the name says the format."""
 
+import io
 import subprocess
 import sys
 
@@ -53,6 +54,18 @@ def test_every_format_replaces_a_file_whole_or_not_at_all(tmp_path, suffix):
     assert path.read_bytes() != b"before"
     with pytest.raises(FileNotFoundError, match="nowhere"):
         model().export(tmp_path / "nowhere" / f"m{suffix}")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_is_no_name_of_a_file_is_refused(tmp_path, suffix):
+    pytest.importorskip({".onnx": "onnx", ".keras": "h5py"}.get(suffix, "numpy"))
+    for given in (b"m" + suffix.encode(), io.BytesIO(), 3, None):
+        with pytest.raises(
+            TypeError, match=f"path must be a str or a path.*{type(given).__name__}"
+        ):
+            model().export(given)
+    with pytest.raises(ValueError, match="path must not have a null character in it"):
+        model().export(f"m\0{suffix}")
 
 
 def test_a_module_is_loaded_by_its_name():

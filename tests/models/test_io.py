@@ -1,6 +1,7 @@
 """Files: what comes back, and what happens with files that lie, are cut short or mean harm."""
 
 import collections
+import io
 import json
 import os
 import pickle
@@ -299,6 +300,23 @@ def test_a_missing_file_and_a_directory_are_errors_of_the_system(tmp_path):
         fm.load(tmp_path / "nowhere")
     with pytest.raises(IsADirectoryError):
         fm.load(tmp_path)
+
+
+def test_what_is_no_name_of_a_file_is_refused(tmp_path):
+    opened = io.BytesIO(b"")
+    for given in (b"m.safetensors", opened, 3, None):
+        for use in (fm.load, MODELS["mlp"]().save, fm.ModelCheckpoint, fm.CSVLogger):
+            with pytest.raises(TypeError, match="path must be a str or a path, the name of a file"):
+                use(given)
+        with pytest.raises(TypeError, match="folder must be a str or a path"):
+            fm.Checkpoint(given)
+
+
+@needs_posix
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"cannot load '.*pipe': it is no file, but a pipe"):
+        fm.load(tmp_path / "pipe")
 
 
 def read(path):

@@ -36,7 +36,7 @@ class CSVLogger(Callback):
     CSVLogger('log.csv')
     """
 
-    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"path": Path}
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"path": files.path_of}
     path: Path
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -99,7 +99,9 @@ class TensorBoard(Callback):
     TensorBoard('runs/first')
     """
 
-    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"folder": Path}
+    SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
+        "folder": lambda value: files.path_of(value, "folder")
+    }
     folder: Path
 
     def __init__(self, folder: str | PathLike[str]) -> None:

@@ -159,7 +159,7 @@ class Checkpoint(Callback):
     """
 
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
-        "folder": Path,
+        "folder": lambda value: files.path_of(value, "folder"),
         "every": lambda value: _checks.integer(value, "every", at_least=1),
         "resume": lambda value: _checks.flag(value, "resume"),
     }

@@ -35,6 +35,30 @@ FOREIGN = {
 }
 
 
+def path_of(path: Any, name: str = "path") -> Path:
+    """Return the name of a file as a path; TypeError of anything else, such as an open file.
+
+    Examples
+    --------
+    >>> path_of("model.safetensors").suffix
+    '.safetensors'
+    >>> path_of(b"model.safetensors")
+    Traceback (most recent call last):
+        ...
+    TypeError: path must be a str or a path, the name of a file, got bytes
+    """
+    try:
+        found = os.fspath(path)
+    except TypeError:
+        found = None
+    if not isinstance(found, str):
+        given = type(path).__name__
+        raise TypeError(f"{name} must be a str or a path, the name of a file, got {given}")
+    if "\0" in found:
+        raise ValueError(f"{name} must not have a null character in it, got {found!r}")
+    return Path(found)
+
+
 def foreign(path: str | PathLike[str]) -> str | None:
     """Return whose format the ending of a name promises; None if not one that we know.
 
@@ -43,7 +67,7 @@ def foreign(path: str | PathLike[str]) -> str | None:
     >>> foreign("model.keras"), foreign("model.safetensors"), foreign("model")
     ('Keras', None, None)
     """
-    return FOREIGN.get(Path(path).suffix.lower())
+    return FOREIGN.get(path_of(path).suffix.lower())
 
 
 def check_model_name(path: str | PathLike[str], name: str = "path") -> Path:
@@ -54,7 +78,7 @@ def check_model_name(path: str | PathLike[str], name: str = "path") -> Path:
     >>> check_model_name("model.safetensors").name
     'model.safetensors'
     """
-    found = Path(path)
+    found = path_of(path, name)
     if owner := foreign(found):
         raise ValueError(
             f"{name}={str(found)!r}: {found.suffix!r} is the ending of another format ({owner}), "
@@ -78,7 +102,7 @@ def check_place(path: str | PathLike[str]) -> Path:
         ...
     FileNotFoundError: [Errno 2] there is no such folder: 'nowhere'
     """
-    place = Path(os.path.realpath(path))
+    place = Path(os.path.realpath(path_of(path)))
     if place.is_symlink():  # what is left of links that lead in a circle
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if place.is_dir():

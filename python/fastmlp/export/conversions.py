@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.data.files import path_of
 from fastmlp.models.base import Owner
 
 if TYPE_CHECKING:
@@ -179,7 +179,9 @@ def from_keras(source: Any) -> Model:
         raise TypeError(f"source must be a path or a model of Keras, got {type(source).__name__}")
     from fastmlp.export.keras import reading
 
-    model: Model = reading.from_file(Path(source)) if is_path else reading.from_live(source)
+    model: Model = (
+        reading.from_file(path_of(source, "source")) if is_path else reading.from_live(source)
+    )
     return model
 
 

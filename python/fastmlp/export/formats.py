@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks, _lazy
+from fastmlp.data import files
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,7 +27,7 @@ GRAPHS = (".onnx", ".h", ".js", ".mjs", ".py")
 
 def check_estimator_path(path: str | PathLike[str]) -> None:
     """Raise ValueError unless the ending is that of a format that holds an estimator's labels."""
-    suffix = Path(path).suffix.lower()
+    suffix = files.path_of(path).suffix.lower()
     if suffix != ".onnx":
         advice = "; its network alone is written by model_.export" if suffix in FORMATS else ""
         hint = _checks.hint(suffix, [".onnx"])
@@ -36,7 +36,7 @@ def check_estimator_path(path: str | PathLike[str]) -> None:
 
 def check_graph(path: str | PathLike[str], what: str) -> None:
     """Raise ValueError unless the ending of a file's name is of a format that holds any graph."""
-    suffix = Path(path).suffix.lower()
+    suffix = files.path_of(path).suffix.lower()
     if suffix not in GRAPHS:
         known = ", ".join(map(repr, GRAPHS))
         raise ValueError(
@@ -46,7 +46,7 @@ def check_graph(path: str | PathLike[str], what: str) -> None:
 
 def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
     """Write a model in the format that the name's ending says, see `Model.export`."""
-    suffix = Path(path).suffix.lower()
+    suffix = files.path_of(path).suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(f"{ending!r} ({what})" for ending, (_, what) in FORMATS.items())
         advice = f"; {str(path)!r} can be written by save" if suffix == ".safetensors" else ""

@@ -113,6 +113,8 @@ def read(path: Path, build: Callable[[Contents], T]) -> T:
     from safetensors import SafetensorError
 
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # to open a pipe is to wait
+            raise ValueError("it is no file, but a pipe, a device or the like")
         # Read, not mapped: if a mapped file were truncated meanwhile, the process would be killed.
         with path.open("rb") as file:
             return build(_contents(file))

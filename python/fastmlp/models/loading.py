@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks
+from fastmlp.data.files import path_of
 from fastmlp.models import container, files
 from fastmlp.models.habits import OF_LOAD
 from fastmlp.models.model import Model
@@ -48,7 +48,7 @@ def load(path: str | PathLike[str]) -> Any:
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.safetensors'
     """
-    return container.read(Path(path), _built)
+    return container.read(path_of(path), _built)
 
 
 def _built(contents: Contents) -> Any:

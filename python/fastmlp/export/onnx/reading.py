@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp.data import files
 from fastmlp.export.onnx import tensors
 from fastmlp.export.onnx.builder import onnx
 from fastmlp.export.onnx.layering import MOST_COLUMNS, Graph
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def from_onnx(path: str | PathLike[str]) -> Model:
     """Return the model in an ONNX file, see `fastmlp.from_onnx`."""
+    path = files.path_of(path)
     try:
         proto = tensors.read(path)
         return _own(proto) or _translated(proto.graph)
