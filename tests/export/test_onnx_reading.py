@@ -271,7 +271,10 @@ AFTER = {
         ["Dense", "LayerNorm"],
     ),
     "Dropout and Flatten": (
-        [node("Dropout", "z", "d"), node("Flatten", "d", "f"), node("Reshape", "f", "to", "y")],
+        [
+            *(node("Dropout", "z", "half", "false", "d"), node("Flatten", "d", "f")),
+            node("Reshape", "f", "to", "y"),
+        ],
         Z,
         ["Dense"],
     ),
@@ -371,6 +374,7 @@ NUMBERS = {
     "last": np.array([1]),
     "minus": np.float32(-1),
     "to": np.array([-1, 4]),
+    "false": np.array(False),
 }
 
 
@@ -468,6 +472,14 @@ OPERATORS = {
         [node("BatchNormalization", "z", "v", "b", "v", "v", "y", training_mode=1)],
         "it is in training",
     ),
+    "dropout in training": ([node("Dropout", "z", "half", "true", "y")], "it draws"),
+    "dropout in training by a node": (
+        [
+            node("Constant", "t", value=numpy_helper.from_array(np.array(True))),
+            node("Dropout", "z", "half", "t", "y"),
+        ],
+        "it draws",
+    ),
     "another axis": ([node("Softmax", "z", "y", axis=0)], "its axis is not that of the columns"),
     "an attribute": ([node("Softmax", "z", "y", step=0)], "the attribute 'step' is not taken"),
     "other columns": ([node("MatMul", "z", "wide", "y")], "for 3 columns, its input has 4"),
@@ -490,6 +502,8 @@ OPERATORS = {
 }
 MORE = NUMBERS | {
     "wide": np.ones((3, 2), "f4"),
+    "half": np.float32(0.5),
+    "true": np.array(True),
     "cube": np.array([2, 2]),
     "column": np.ones((1000, 1), "f4"),
     "row": np.ones((1, 1000), "f4"),

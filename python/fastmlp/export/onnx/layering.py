@@ -65,12 +65,15 @@ class Graph:
         What the arrays of layers are to be.
     double : bool
         Whether any number is of float64.
+    true : set of str
+        Constants that are the truth value true: other operators than Dropout read none.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.known: dict[str, Any] = {"": None}
         self.arrays: list[tuple[Any, dict[str, Array]]] = []
         self.double = False
+        self.true: set[str] = set()
         self._uses: dict[str, int] = {}
         for name in [name for node in graph.node for name in node.input]:
             self._uses[name] = self._uses.get(name, 0) + 1
@@ -83,6 +86,8 @@ class Graph:
     def _constant(self, tensor: onnx.TensorProto, name: str) -> Any:
         values = array_of(tensor, name)
         if values is None:
+            if any(tensor.raw_data) or any(tensor.int32_data):
+                self.true.add(name)
             return LABEL
         self.double = self.double or values.dtype == np.float64
         self._spare += values.size

@@ -74,7 +74,9 @@ def _identity(graph: Graph, node: Any, arguments: list[Any]) -> Any:
 
 @taken("Dropout", 1, 3)
 def _dropout(graph: Graph, node: Any, arguments: list[Any]) -> Any:
-    if len(arguments) > 2 and isinstance(arguments[2], np.ndarray) and arguments[2].any():
+    drops = arguments[2] if len(arguments) > 2 else None
+    number = isinstance(drops, np.ndarray) and drops.any()
+    if number or any(name in graph.true for name in node.input[2:]):
         raise ValueError("it draws: the file is of a network in training")
     return arguments[0]
 
