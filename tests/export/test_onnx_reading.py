@@ -249,6 +249,11 @@ AFTER = {
         -np.log1p(np.exp(-Z)),
         ["Dense", "Rescaling"],
     ),
+    "Selu of its own numbers": (
+        [node("Selu", "z", "y", alpha=1.5, gamma=0.75)],
+        0.75 * np.where(Z > 0, Z, 1.5 * np.expm1(Z)),
+        ["Dense", "Rescaling"],
+    ),
     "Celu": (
         [node("Celu", "z", "y", alpha=0.5)],
         np.where(Z > 0, Z, 0.5 * np.expm1(np.minimum(Z / 0.5, 0))),
@@ -491,6 +496,10 @@ OPERATORS = {
     "labels as a value": (
         [node("ArgMax", "z", "l"), node("Gemm", "l", "W", "b", "y")],
         "reads labels where values",
+    ),
+    "the larger of two values": (
+        [node("Tanh", "z", "t"), node("Max", "z", "t", "y")],
+        "Max here is part of no activation",
     ),
     "division by 0": ([node("Div", "z", "zero", "y")], "it divides by 0"),
     "a large constant": (

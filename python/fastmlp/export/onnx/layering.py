@@ -49,7 +49,6 @@ _SINGLE: Final = {
     "Mish": "mish",
     "Exp": "exp",
     "Sin": "sin",
-    "Selu": "selu",
     "HardSwish": "hard_silu",
 }
 
@@ -269,7 +268,9 @@ class Graph:
             return self.symbol(self._elu(z, says["alpha"], celu=operator == "Celu"))
         if operator == "HardSigmoid":
             return self.symbol(self._hard_sigmoid(z, says["alpha"], says["beta"]))
-        if operator in ("Max", "Min") and len(rest) == 1:
+        if operator == "Selu":
+            return self.symbol(self._selu(z, says["alpha"], says["gamma"]))
+        if operator in ("Max", "Min") and len(rest) == 1 and not isinstance(rest[0], Value):
             side = float(np.asarray(rest[0]).reshape(()))
             low, high = (side, np.inf) if operator == "Max" else (-np.inf, side)
             return self.symbol(self._clipped(z, low, high))
@@ -294,6 +295,12 @@ class Graph:
         if alpha == 0:
             raise ValueError("Celu: its alpha is 0")
         return self._wrapped(z, wrapped.scaled("elu", 1 / alpha))
+
+    def _selu(self, z: Value, alpha: float, gamma: float) -> Value:
+        """Return gamma·z above 0, else gamma·alpha·(e^z − 1)."""
+        if abs(alpha - 1.6732632) < 1e-5 and abs(gamma - 1.0507010) < 1e-5:
+            return self.activated(z, "selu")
+        return affine(self._elu(z, alpha, celu=False), gamma, 0.0)
 
     def _hard_sigmoid(self, z: Value, steep: float, middle: float) -> Value:
         """Return min(1, max(0, steep·z + middle))."""
