@@ -208,6 +208,12 @@ def test_a_model_file_is_no_checkpoint(tmp_path):
         fit(tmp_path)
 
 
+def test_a_checkpoint_is_no_model_and_load_says_what_it_is(tmp_path):
+    fit(tmp_path, killed=1)
+    with pytest.raises(ValueError, match=r"a fit that fm\.Checkpoint keeps, no model: the same"):
+        fm.load(tmp_path / "checkpoint.safetensors")
+
+
 def test_what_cannot_be_resumed_is_told(tmp_path):
     model = fm.MLP([6, 3], output="softmax", seed=0)
     with pytest.raises(ValueError, match="a fit by L-BFGS cannot be resumed"):

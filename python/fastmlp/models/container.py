@@ -153,6 +153,11 @@ def _check_version(header: dict[str, str]) -> None:
     version = header.get("fastmlp")
     if version is None:
         raise ValueError("it is a safetensors file without 'fastmlp' metadata: no model of fastmlp")
+    if version.startswith("{"):  # see training/snapshots
+        raise ValueError(
+            "it is a fit that fm.Checkpoint keeps, no model: the same fit with the callback goes "
+            "on from it; fm.ModelCheckpoint keeps models"
+        )
     if version != str(FORMAT):
         raise ValueError(
             f"its format is version {version[:20]!r}, this fastmlp reads version {FORMAT}: a newer "
