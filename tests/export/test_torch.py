@@ -75,6 +75,19 @@ def test_every_layer_and_activation_gives_the_same_and_comes_back(name, dtype):
     compare(predicted(back, rows), predicted(model, rows), dtype, name)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_traced_with_some_rows_takes_any_number(name):
+    model, rows = model_of(name, "float32")
+    several = rows if isinstance(rows, list) else [rows]
+    few = tuple(torch.tensor(x[:4], dtype=torch.float32) for x in several)
+    module = fm.to_torch(model).eval()
+    traced = torch.jit.trace(module, few, strict=False)
+    y = traced(*(torch.tensor(x, dtype=torch.float32) for x in several))
+    y = [y] if isinstance(y, torch.Tensor) else y.values() if isinstance(y, dict) else y
+    compare(torch.cat(list(y), 1).detach().numpy(), predicted(model, rows), "float32", name)
+
+
 @pytest.mark.filterwarnings("ignore::fastmlp.NoSignalWarning")  # behind a threshold
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in ("Dropout", "GaussianNoise")])

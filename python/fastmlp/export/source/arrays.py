@@ -250,11 +250,11 @@ def standardize(a: Array, mean: Array, variance: Array, epsilon: float) -> Array
 
 
 def group_rows(a: Array, groups: int) -> Array:
-    return a.reshape(len(a) * groups, a.shape[1] // groups)
+    return a.reshape(-1, a.shape[1] // groups)
 
 
 def ungroup_rows(a: Array, groups: int) -> Array:
-    return a.reshape(len(a) // groups, a.shape[1] * groups)
+    return a.reshape(-1, a.shape[1] * groups)
 
 
 def group_matmul(

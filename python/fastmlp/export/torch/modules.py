@@ -71,7 +71,7 @@ class Graph:
 
         for step in self.steps:
             arguments = [value(place) for place in step.sources]
-            more = {"rows": len(inputs[0])} if step.op == "spread" else {}
+            more = {"rows": inputs[0].shape[0]} if step.op == "spread" else {}
             values[step.place] = FUNCTIONS[step.op](*arguments, **step.attrs, **more)
         return [value(place) for place in self.results]
 

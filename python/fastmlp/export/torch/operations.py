@@ -146,7 +146,7 @@ def _add_rows(a: Tensor, index: Tensor, rows: int, columns: int, start: int, col
 
 
 def _scatter(a: Tensor, index: Tensor, columns: int) -> Tensor:
-    return a.new_zeros(len(a), columns).scatter(1, index.long(), a)
+    return a.new_zeros(a.shape[0], columns).scatter(1, index.long(), a)
 
 
 def _gelu_message(bar: Tensor, z: Tensor) -> Tensor:
@@ -189,8 +189,8 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "scatter": _scatter,
     "take_rows": _take_rows,
     "add_rows": _add_rows,
-    "group_rows": lambda a, groups: a.reshape(len(a) * groups, a.shape[1] // groups),
-    "ungroup_rows": lambda a, groups: a.reshape(len(a) // groups, a.shape[1] * groups),
+    "group_rows": lambda a, groups: a.reshape(-1, a.shape[1] // groups),
+    "ungroup_rows": lambda a, groups: a.reshape(-1, a.shape[1] * groups),
     "affine": functional.linear,
     "matmul": _matmul,
     "group_matmul": _group_matmul,

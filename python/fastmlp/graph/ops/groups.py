@@ -65,7 +65,7 @@ def _columns_of_group(a: Shape, groups: int) -> int:
 declare(
     "group_rows",
     shape=lambda a, groups: (multiple(a[0], groups), _columns_of_group(a, groups)),
-    value=lambda a, groups: a.reshape(len(a) * groups, a.shape[1] // groups),
+    value=lambda a, groups: a.reshape(-1, a.shape[1] // groups),
     derive=lambda h, bar, a: (ungroup_rows(bar, h.attrs["groups"]),),
     formula="group_rows({0}, {groups})",
 )
@@ -73,7 +73,7 @@ declare(
 declare(
     "ungroup_rows",
     shape=lambda a, groups: (fraction(a[0], groups), a[1] * groups),
-    value=lambda a, groups: a.reshape(len(a) // groups, a.shape[1] * groups),
+    value=lambda a, groups: a.reshape(-1, a.shape[1] * groups),
     derive=lambda h, bar, a: (group_rows(bar, h.attrs["groups"]),),
     formula="ungroup_rows({0}, {groups})",
 )
