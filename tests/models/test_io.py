@@ -312,6 +312,19 @@ def test_what_is_no_name_of_a_file_is_refused(tmp_path):
             fm.Checkpoint(given)
 
 
+def test_what_could_not_be_loaded_again_replaces_no_file(tmp_path):
+    models = [MODELS["mlp"](), fm.Members([fm.MLP([2, 1], seed=seed) for seed in (0, 1)])]
+    for kept in models:
+        path = tmp_path / "m.safetensors"
+        kept.save(path)
+        before = path.read_bytes()
+        one = kept if isinstance(kept, fm.Model) else kept[1]
+        one.parameters.flat[0] = np.inf
+        with pytest.raises(ValueError, match=r"tensor 'dense_1\.weights' must hold finite numbers"):
+            kept.save(path)
+        assert path.read_bytes() == before
+
+
 @needs_posix
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")

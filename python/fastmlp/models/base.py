@@ -302,8 +302,8 @@ class Owner:
         Raises
         ------
         ValueError
-            If the model has functions of your own in it, which a file cannot hold, `metadata` is
-            not JSON, or the name promises another format.
+            If the model has functions of your own in it, which a file cannot hold, its weights
+            are not finite, `metadata` is not JSON, or the name promises another format.
         OSError
             If the file cannot be written.
 

@@ -40,10 +40,12 @@ NUMPY = {short: np.dtype(name) for name, short in DTYPES.items()}
 def write(
     path: str | PathLike[str], header: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write texts and arrays, whole or not at all.
+    """Write texts and arrays, whole or not at all: finite numbers, as `read` takes no others.
 
     The format is that of https://github.com/huggingface/safetensors#format.
     """
+    for name, array in tensors.items():
+        _check_finite(name, array)
     described: dict[str, Any] = {"__metadata__": {"fastmlp": str(FORMAT), **header}}
     end = 0
     for name, array in tensors.items():
@@ -96,8 +98,7 @@ class Contents:
             dtype = NUMPY[tensor["dtype"]]
             values = np.frombuffer(tensor["data"], dtype.newbyteorder("<"))
             values = values.reshape(tensor["shape"]).astype(dtype, copy=False)
-            if dtype.kind == "f":
-                arrays.check_finite(values, f"tensor {name!r}", dtype)
+            _check_finite(name, values)
             found[name] = values
         return found
 
@@ -106,6 +107,10 @@ def shortened(error: Exception) -> str:
     """Return what an error says, which may quote a file, at a length that one can read."""
     said = str(error)
     return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
+
+
+def _check_finite(name: str, values: NDArray[Any]) -> None:
+    arrays.check_finite(values, f"tensor {name!r}", values.dtype)
 
 
 def read(path: Path, build: Callable[[Contents], T]) -> T:
