@@ -108,6 +108,28 @@ for (const [x, rows] of [[Array(7).fill(0)], [Array(10).fill(0), 3]]) {
     ]
 
 
+def test_what_is_no_number_is_refused_and_null_is_nan(tmp_path):
+    layer = fm.Activation("identity")
+    text = javascript.source(fm.Sequential([layer], input_columns=2, seed=0))
+    (tmp_path / "net.mjs").write_text(text, encoding="utf-8")
+    main = """
+import { predict } from "./net.mjs";
+console.log(predict([null, undefined, true, 2.5]).join(" "));
+console.log(predict(Int8Array.of(3, -1)).join(" "));
+for (const x of [[[1, 2], [3, 4]], [1, "2"], ["", 1]])
+  try { predict(x); } catch (error) { console.log(error.name, error.message); }
+"""
+    (tmp_path / "main.mjs").write_text(main, encoding="utf-8")
+    done = subprocess.run(["node", "main.mjs"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "NaN NaN 1 2.5",
+        "3 -1",
+        "TypeError x[0]: expected a number, got [1,2]",
+        'TypeError x[1]: expected a number, got "2"',
+        'TypeError x[0]: expected a number, got ""',
+    ]
+
+
 def test_a_module_of_a_million_weights_is_read(tmp_path):
     model = fm.MLP([5, 1000, 1000, 2], seed=0)
     (found,) = run({"large": (javascript.source(model), {"x": X})}, tmp_path).values()

@@ -47,6 +47,16 @@ def module(graph: Prepared) -> str:
     return _Module(graph, listing(graph)).text()
 
 
+# An array made a number would be NaN or, of one element, that; an empty text and null would be 0.
+_ONLY_NUMBERS: Final = """\
+function onlyNumbers(x, name) {
+  if (ArrayBuffer.isView(x)) return;
+  for (let i = 0; i < x.length; ++i)
+    if (typeof x[i] !== "number" && typeof x[i] !== "boolean" && x[i] != null)
+      throw new TypeError(`${name}[${i}]: expected a number, got ${JSON.stringify(x[i])}`);
+}"""
+
+
 class _Module:
     """The parts of a module."""
 
@@ -68,6 +78,7 @@ class _Module:
             buffers,
             *functions,
             "\n".join(["function example() {", *body, "}"]),
+            _ONLY_NUMBERS,
             self._predict(),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -84,7 +95,7 @@ class _Module:
             f"{self.graph.title}; written by fastmlp {__version__}.",
             "",
             f"predict(x, rows): x is {given} of all rows, one after the other; it returns {gives}",
-            "likewise. By default there are as many rows as x has.",
+            "likewise. By default there are as many rows as x has. null is NaN.",
             *noted(self.graph.notes),
         ]
         return "\n".join(f"// {line}".rstrip() for line in lines)
@@ -156,7 +167,8 @@ class _Module:
             expected = f"expected ${{rows}} rows of {size} numbers"
             message = f"`{what}: {expected}, got ${{{what}.length}} numbers`"
             lines.append(
-                f"  if ({what}.length !== rows * {size})\n    throw new RangeError({message});"
+                f"  if ({what}.length !== rows * {size})\n    throw new RangeError({message});\n"
+                f'  onlyNumbers({what}, "{what}");'
             )
         lines += [
             f"  const all_{name} = new {self.array}(rows * {size});"
@@ -165,7 +177,8 @@ class _Module:
         lines.append("  for (let r = 0; r < rows; ++r) {")
         for name, size in self.calls.inputs.items():
             loop = f"for (let j = 0; j < {size}; ++j)"
-            lines.append(f"    {loop} {_private(name)}[j] = {given[name]}[r * {size} + j];")
+            value = f"{given[name]}[r * {size} + j] ?? NaN"
+            lines.append(f"    {loop} {_private(name)}[j] = {value};")
         lines.append("    example();")
         lines += [
             f"    all_{name}.set({_private(name)}, r * {size});"
