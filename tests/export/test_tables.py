@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 import fastmlp as fm
 from compiled import COMPILERS, Header, run
 from fastmlp.data.table import Preprocessing
-from fastmlp.estimators.tabular.nodes import raw_numbers
+from fastmlp.estimators.tabular.nodes import _meaning, raw_numbers
 
 RNG = np.random.default_rng(0)
 ROWS = 160
@@ -203,6 +203,25 @@ def test_dates_whose_calendar_counts_are_refused_and_others_are_days(tmp_path):
     rows = raw_numbers(est.preprocessing_, table)
     assert rows[1, 0] == days[1].astype(int)
     compare(module.predict(rows), est._outputs(table), "dates")
+
+
+def test_a_date_is_by_the_clock_that_training_saw_and_the_file_says_so(tmp_path):
+    pd = pytest.importorskip("pandas")
+    onnx = pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    clock = "America/Los_Angeles"
+    when = pd.Timestamp("2026-01-01", tz=clock) + pd.to_timedelta(np.arange(ROWS) * 365, "D")
+    table = pd.DataFrame({"when": when + pd.to_timedelta(np.arange(ROWS) % 24, "h")})
+    est = fm.TabularRegressor(**SETTINGS).fit(table, table["when"].dt.hour)
+    est.export(tmp_path / "t.onnx")
+    session = runtime.InferenceSession(tmp_path / "t.onnx", providers=["CPUExecutionProvider"])
+    days = (table["when"].dt.tz_localize(None) - pd.Timestamp(0)) / pd.Timedelta("1D")
+    (y,) = session.run(None, {"when": days.to_numpy()[:, None]})
+    compare(y[:, 0], est.predict(table["when"].dt.tz_convert("UTC").to_frame()), "clock")
+    (described,) = onnx.load(tmp_path / "t.onnx").graph.input
+    assert described.doc_string.startswith(f"days since 1970-01-01 by the clock of {clock}, with")
+    (column,) = est.preprocessing_.columns
+    assert _meaning(column).startswith(f"days since 1970 by the clock of {clock} of 'when'")
 
 
 def test_other_endings_and_estimators_not_fitted_are_refused(fitted, tmp_path):

@@ -268,5 +268,8 @@ def _meaning(column: Column) -> str:
         return f"{name}: {known}; NaN for any other"
     if isinstance(column, FlagColumn):
         return f"{name}: 0 {column.off!r}, 1 {column.on!r}; NaN if it is missing"
-    what = "days since 1970 of " if isinstance(column, DateColumn) else ""
+    what = ""
+    if isinstance(column, DateColumn):
+        clock = f" by the clock of {column.zone}" if column.zone else ""
+        what = f"days since 1970{clock} of "
     return f"{what}{name}, NaN if it is missing"

@@ -102,7 +102,8 @@ def _input(d: Builder, column: Column, name: str) -> onnx.ValueInfoProto:
     """Describe the input of a column: float64 or texts, (rows, 1), and what they mean."""
     element, said = d.element, "a number, NaN where it is missing"
     if isinstance(column, DateColumn):
-        said = "days since 1970-01-01, with fractions; NaN where it is missing"
+        clock = f" by the clock of {column.zone}" if column.zone else ""
+        said = f"days since 1970-01-01{clock}, with fractions; NaN where it is missing"
     elif isinstance(column, (CategoryColumn, FlagColumn)):
         texts = column.categories if isinstance(column, CategoryColumn) else _flag_texts(column)
         if _as_numbers(texts) is None:
