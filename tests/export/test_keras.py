@@ -331,6 +331,8 @@ H5 = b"\x89HDF\r\n\x1a\n"
 def test_other_things_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         fm.from_keras(tmp_path / "nowhere.keras")
+    with pytest.raises(IsADirectoryError):
+        fm.from_keras(tmp_path)
     for name, data in (("text.keras", b"PK nothing"), ("empty.keras", b""), ("m.h5", H5)):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ValueError, match=f"cannot read '.*{re.escape(name)}'"):

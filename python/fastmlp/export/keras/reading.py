@@ -22,11 +22,11 @@ from fastmlp.networks.structure import MOST_JOINS
 
 def from_file(path: Path) -> Any:
     """Return the model in a file; its errors name the file."""
+    with path.open("rb") as file:  # what the system says of it is no error of the file's
+        start = file.read(8)
     try:
-        described, scope = _opened(path)
+        described, scope = _opened(path, start)
         return _Reading().model(described, scope)
-    except FileNotFoundError:
-        raise
     except (
         *(ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError),
         *(RecursionError, RuntimeError, TypeError, ValueError, EOFError),
@@ -47,10 +47,8 @@ def from_live(model: Any) -> Any:
     return _Reading().model(described, Live(model))
 
 
-def _opened(path: Path) -> tuple[Any, Scope]:
+def _opened(path: Path, start: bytes) -> tuple[Any, Scope]:
     """Return the description in a file of either kind, and its weights."""
-    with path.open("rb") as file:
-        start = file.read(8)
     if start == b"\x89HDF\r\n\x1a\n":
         return legacy.opened(path.read_bytes())
     if start.startswith(b"PK"):
