@@ -60,10 +60,10 @@ class ExportedTable:
         An ONNX file has an input of its name for each column that is used, (rows, 1): texts for
         categories that are texts, without blanks around them ("" where one is missing), float64 for
         all else, NaN where it is missing; dates are days since 1970-01-01, with fractions, by the
-        clock of the zone that training saw. What is expected of each stands in its `doc_string`.
-        Outputs are ``label`` and ``probabilities``
-        (rows, classes), or ``variable`` (rows, targets · quantiles), float64. Columns are prepared
-        in float64.
+        clock of the zone that training saw, durations and times of day seconds. What is expected of
+        each stands in its `doc_string`. Outputs are ``label`` and ``probabilities`` (rows,
+        classes), or ``variable`` (rows, targets · quantiles), float64; one whose name a column has
+        is called ``label_2`` and so on. Columns are prepared in float64.
 
         In source a row is one number for each column that is used: a number as it is and NaN where
         it is missing; for a category its place in the list of them and NaN for any other; for true
