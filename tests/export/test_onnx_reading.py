@@ -254,6 +254,15 @@ AFTER = {
         0.75 * np.where(Z > 0, Z, 1.5 * np.expm1(Z)),
         ["Dense", "Rescaling"],
     ),
+    "Gelu and a factor of each column": (
+        [
+            *(node("Div", "z", "root", "a"), node("Erf", "a", "e"), node("Add", "e", "one", "p")),
+            *(node("Mul", "z", "p", "q"), node("Mul", "q", "half", "g")),
+            *(node("Mul", "g", "v", "n"), node("Add", "n", "b", "y")),
+        ],
+        Z * (1 + erf(Z / np.sqrt(2))) / 2 * V + B,
+        ["Dense", "Activation", "Dense"],
+    ),
     "Celu": (
         [node("Celu", "z", "y", alpha=0.5)],
         np.where(Z > 0, Z, 0.5 * np.expm1(np.minimum(Z / 0.5, 0))),
@@ -501,6 +510,8 @@ OPERATORS = {
         [node("Tanh", "z", "t"), node("Max", "z", "t", "y")],
         "Max here is part of no activation",
     ),
+    "rows of a table": ([node("Gather", "W", "z", "y")], "rows of a table: an Embedding is read"),
+    "a column": ([node("Gather", "z", "last", "y", axis=1)], "it takes single columns or rows"),
     "division by 0": ([node("Div", "z", "zero", "y")], "it divides by 0"),
     "a large constant": (
         [node("Add", "column", "row", "c"), node("Mul", "z", "c", "y")],
@@ -512,6 +523,7 @@ OPERATORS = {
 MORE = NUMBERS | {
     "wide": np.ones((3, 2), "f4"),
     "half": np.float32(0.5),
+    "last": np.array([1]),
     "true": np.array(True),
     "cube": np.array([2, 2]),
     "column": np.ones((1000, 1), "f4"),
@@ -568,6 +580,8 @@ def test_numbers_are_checked_before_anything_is_made(tmp_path):
             fm.from_onnx(path)
     with pytest.raises(FileNotFoundError):
         fm.from_onnx(tmp_path / "nowhere.onnx")
+    with pytest.raises(IsADirectoryError):
+        fm.from_onnx(tmp_path)
 
 
 def test_small_files_make_no_large_models(tmp_path):

@@ -211,7 +211,8 @@ class Graph:
                 if found is not None:
                     return self.symbol(self.activated(found, name))
         if isinstance(value, Affine):
-            return self._scaled(value)
+            found = self._unscaled(value)
+            return self._scaled(value) if found is None else self.symbol(found)
         if isinstance(value, Elementwise):
             return self._operator(value)
         raise ValueError("it has no layer")  # pragma: no cover
@@ -223,6 +224,17 @@ class Graph:
         arrays = {"weights": value.weights} | ({"biases": value.biases} if used else {})
         self._owns(layer, arrays)  # type: ignore[arg-type]
         return symbol
+
+    def _unscaled(self, value: Affine) -> Value | None:
+        """Return an activation that ends with a factor, of which another has become part."""
+        for name, pattern, z in patterns():
+            if isinstance(pattern, Affine) and isinstance(pattern.base, Elementwise):
+                found = match(pattern.base, value.base, z)
+                if found is not None:
+                    factor = value.factor / pattern.factor
+                    offset = value.offset - factor * pattern.offset
+                    return affine(self.activated(found, name), factor, offset)
+        return None
 
     def _scaled(self, value: Affine) -> Any:
         base, n = self.symbol(value.base), value.columns

@@ -68,7 +68,12 @@ TAKEN.update(dict.fromkeys(_LABELLING, (1, 2, _labels)))
 def _gather(graph: Graph, node: Any, arguments: list[Any]) -> Any:
     if arguments[1] is LABEL and not isinstance(arguments[0], Value):
         return LABEL  # the labels at their places
-    raise ValueError("it takes elements of something else than labels")
+    if isinstance(arguments[0], np.ndarray):
+        raise ValueError(
+            "it looks up rows of a table: an Embedding is read from what fastmlp has written "
+            "alone, of networks without functions of your own"
+        )
+    raise ValueError("it takes single columns or rows of a value, which no layer does")
 
 
 @taken("ZipMap", 1)
