@@ -799,6 +799,20 @@ def test_a_reader_that_stops_early_is_no_error(houses):
     assert (result.returncode, result.stdout, result.stderr) == (0, "kind\n", "")
 
 
+def test_dates_and_times_of_a_file_are_those_of_a_frame(tmp_path, capsys):
+    days = pd.date_range("2024-01-01 06:00", periods=120, freq="7h")
+    table = pd.DataFrame({"day": days, "lasted": days - days[0], "t": np.sin(np.arange(120) / 20)})
+    table.assign(day=days.strftime("%m/%d/%Y %I:%M %p")).to_csv(tmp_path / "a.csv", index=False)
+    assert run(tmp_path, "train", "a.csv", "--target", "t", "--quality", "fast") == 0
+    assert "taken as dates, the month in front" in " ".join(capsys.readouterr().out.split())
+    assert run(tmp_path, "info", "a.safetensors") == 0
+    assert "day: a date\n  lasted: seconds\n" in capsys.readouterr().out
+    assert run(tmp_path, "predict", "a.safetensors", "a.csv", "--output", "y.csv") == 0
+    expected = fm.load(tmp_path / "a.safetensors").predict(table)
+    found = pd.read_csv(tmp_path / "y.csv").iloc[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 # --- info and help ---------------------------------------------------------------------------
 
 

@@ -108,26 +108,6 @@ def test_texts_that_are_numbers_are_numbers_with_a_note_unless_they_are_codes():
     )
 
 
-@pytest.mark.parametrize("style", ["%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%Y/%m/%d 00:00"])
-def test_dates_with_strokes_and_points_are_those_with_hyphens(style):
-    days = np.arange("2024-02-01", "2024-04-10", dtype="datetime64[D]").tolist()
-    iso, others = [str(day) for day in days], [day.strftime(style) for day in days]
-    prepare = learn({"d": iso})
-    assert learn({"d": others}) == prepare
-    assert_array_equal(prepare.transform({"d": others}), prepare.transform({"d": iso}))
-
-
-def test_dates_that_may_be_two_days_are_texts_with_a_remedy():
-    notes = []
-    days = [f"{month}/{day}/2024" for day in range(1, 4) for month in range(1, 4)]
-    prepare = learn({"d": days * 9, "n": range(81)}, note=notes.append)
-    assert [type(column) for column in prepare.columns] == [CategoryColumn, NumberColumn]
-    assert notes == [
-        "column 'd' is taken as texts, not dates ('1/1/2024', '1/2/2024', '1/3/2024', …); "
-        "dates are read as 2024-05-31, 2024/05/31 or 31.05.2024"
-    ]
-
-
 def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note():
     notes = []
     days = [f"2026-01-{day:02}" for day in range(1, 29)]

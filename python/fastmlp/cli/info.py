@@ -10,17 +10,10 @@ from typing import Any
 from fastmlp.cli.files import load_trained
 from fastmlp.cli.predict import names_of
 from fastmlp.config import versions
-from fastmlp.data.columns.category import CategoryColumn
-from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.words import count
 
 #: Columns and labels that are listed.
 SHOWN = 20
-WHAT = {
-    **dict.fromkeys(("robust", "tailed", "number"), "a number"),
-    "flag": "one of two values",
-    "date": "a date",
-}
 
 
 def run(options: argparse.Namespace) -> None:
@@ -77,9 +70,7 @@ def _print_columns(
         print(f"\npredicts{name} one of {len(labels)} classes: {shown}")
     print(f"from {count(len(columns), 'column')}:")
     for column in columns[:SHOWN]:
-        texts = isinstance(column, (CategoryColumn, OneHotColumn))
-        kind = f"{len(column.categories)} categories" if texts else WHAT[column.kind]
-        print(f"  {column.name}: {kind}")
+        print(f"  {column.name}: {column.holds}")
     if len(columns) > SHOWN:
         print(f"  … and {len(columns) - SHOWN} more")
 

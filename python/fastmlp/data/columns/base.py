@@ -28,10 +28,17 @@ class Column:
         How many numbers it becomes, to be embedded, and how many within -1 … 1, taken as they are.
     codes : tuple of int
         For a column of codes, how many there are; else empty.
+    holds : str
+        What it holds, for people to read.
     """
 
     kind: ClassVar[str]
     name: str
+
+    @property
+    def holds(self) -> str:
+        """What it holds, for people to read."""
+        raise NotImplementedError
 
     @property
     def numbers(self) -> int:

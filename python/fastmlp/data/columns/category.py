@@ -64,6 +64,11 @@ class CategoryColumn(Column):
         return len(self.categories) + self.others
 
     @property
+    def holds(self) -> str:
+        """How many categories."""
+        return f"{len(self.categories)} categories"
+
+    @property
     def flags(self) -> int:
         """The number of flags, 0 if it becomes a code."""
         if self.codes:
@@ -138,6 +143,11 @@ class FlagColumn(Column):
         found = numbers_of(texts)
         off, on = sorted(texts, key=lambda text: found.get(text, 0.0))
         return cls(name, off, on)
+
+    @property
+    def holds(self) -> str:
+        """One of a pair."""
+        return "one of two values"
 
     @property
     def flags(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastmlp.data.columns.base import Column, clipped, robust
+from fastmlp.data.columns.moments import Order
 from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note
 from fastmlp.data.texts import Array
@@ -34,6 +35,8 @@ class DateColumn(Column):
     zone : str
         The time zone of training, "" if it had none. Dates of another zone are converted to it;
         those without one, and texts, are taken as they stand.
+    order : {"dmy", "mdy", ""}
+        What is in front in texts such as 3/4/2024, which are no dates if it is not known.
 
     Examples
     --------
@@ -51,11 +54,12 @@ class DateColumn(Column):
     indicator: bool
     words: tuple[str, ...] = ()
     zone: str = ""
+    order: Order = ""
 
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> DateColumn:
         """Learn where the dates lie and which parts of them differ."""
-        dates = values.dates(words)
+        dates = values.dates(words, values.order)
         missing = np.isnat(dates)
         present = dates[~missing]
         days = days_of(present)
@@ -63,7 +67,13 @@ class DateColumn(Column):
         fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
         parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
         indicator = bool(missing.any())
-        return cls(name, median, scale, fill_value, parts, indicator, words, values.zone)
+        told = words, values.zone, values.order
+        return cls(name, median, scale, fill_value, parts, indicator, *told)
+
+    @property
+    def holds(self) -> str:
+        """Dates."""
+        return "a date"
 
     @property
     def numbers(self) -> int:
@@ -77,7 +87,7 @@ class DateColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the trend, the parts and the indicator."""
-        dates = values.in_zone(self.zone).dates(self.words)
+        dates = values.in_zone(self.zone).dates(self.words, self.order)
         missing = np.isnat(dates)
         if self.indicator:
             flags[:, -1] = missing

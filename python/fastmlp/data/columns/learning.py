@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +11,9 @@ import numpy as np
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.moments import dates_of, order_of, seconds_of
 from fastmlp.data.columns.number import NumberColumn
-from fastmlp.data.columns.values import Values, dates_of
+from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note, examples, listed, remedy
 from fastmlp.data.texts import MISSING, Array, numbers_of, values
 
@@ -23,6 +24,14 @@ KINDS: dict[str, type[Any]] = {
     "date": DateColumn,
 }
 
+#: What texts may be, one after the other: the kind of column, what they are called and taken as,
+#: and what returns those that are such, or missing.
+READINGS: tuple[tuple[str, str, str, Callable[[Sequence[str]], Collection[str]]], ...] = (
+    ("number", "numbers", "numbers", numbers_of),
+    ("date", "dates", "dates", lambda texts: dates_of(texts, order_of(texts))),
+    ("number", "times", "numbers of seconds", seconds_of),
+)
+IN_FRONT = {"dmy": ", the day in front", "mdy": ", the month in front", "": ""}
 #: In which part of the rows texts must be numbers, or dates, for the others to count as missing.
 LEAST_READ = 0.9
 #: More columns than these that are left out are told of in one note.
@@ -48,8 +57,9 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     column: Column
     odd = _words(values, found)
     if odd:
+        things = "times" if found == "number" and values.seconds else f"{found}s"
         note(
-            f"column {values.name!r} holds texts that are no {found}s, taken as missing: "
+            f"column {values.name!r} holds texts that are no {things}, taken as missing: "
             f"{examples(odd)}, the first in {values.where(_holds(values, odd))}{remedy(odd)}"
         )
         column = KINDS[found].learn(values.name, values, odd)
@@ -85,8 +95,8 @@ def find_kind(values: Values, note: Note) -> str:
     Numbers are numbers, however few different ones there are, but for codes beyond 2^53, which
     float64 would merge: these are categories, and so is what a table declares as such. Texts are
     flags if they are a pair such as yes and no; numbers if all are, or nearly all of many, and none
-    is a code such as 007; dates likewise, such as 2024-05-31, 2024/05/31 or 31.05.2024; else
-    categories.
+    is a code such as 007; dates likewise, and times of day and durations, which are numbers, too,
+    of seconds (see `moments`); else categories.
 
     Examples
     --------
@@ -104,14 +114,16 @@ def find_kind(values: Values, note: Note) -> str:
     if values.declared or not present:
         return "category"
     what, name = examples(present), values.name
-    numbers, dates = numbers_of(present), dates_of(present)
+    numbers = numbers_of(present)
     if numbers and not (_are_numbers(numbers) and np.isfinite([*numbers.values()]).any()):
         return "category"
-    for kind, read in (("number", numbers), ("date", dates)):
-        if len(read) == len(present):
-            note(f"column {name!r} holds texts that are {kind}s ({what}); taken as {kind}s")
+    for kind, things, taken, read in READINGS:
+        found = read(present)
+        if len(found) == len(present):
+            front = IN_FRONT[values.order] if kind == "date" else ""
+            note(f"column {name!r} holds texts that are {things} ({what}); taken as {taken}{front}")
             return kind
-        if len(read) > MAX_ONE_HOT and _share(values, read) >= LEAST_READ:
+        if len(found) > MAX_ONE_HOT and _share(values, found) >= LEAST_READ:
             return kind
     if hint := remedy(present):
         meant = "dates" if "dates" in hint else "numbers"
@@ -123,7 +135,7 @@ def _words(values: Values, kind: str) -> tuple[str, ...]:
     """Return the few texts that are none of the numbers or dates which most texts are."""
     if values.kind != "text" or kind not in ("number", "date"):
         return ()
-    found = numbers_of(values.texts) if kind == "number" else dates_of(values.texts)
+    found = max((read(values.texts) for known, *_, read in READINGS if known == kind), key=len)
     if _share(values, found) <= 0.5:
         return ()
     return tuple(text for text in values.texts if text not in found)

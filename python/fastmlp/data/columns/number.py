@@ -22,13 +22,14 @@ class NumberColumn(Column):
 
     With `indicator`, a flag is 1 where the value was missing and 0 elsewhere. A scale of 0 says
     that training saw one value only: then the indicator alone remains. The `words` are texts that
-    stood among the numbers in training, and count as missing.
+    stood among the numbers in training, and count as missing. With `seconds`, the numbers are those
+    of durations and times of day, and so are texts.
 
     Examples
     --------
     >>> from fastmlp.data.columns.values import read
     >>> NumberColumn.learn("a", read("a", [1, 2, 3, 4, 9]))
-    NumberColumn(name='a', median=3.0, scale=2.0, fill_value=0.23..., indicator=False, words=())
+    NumberColumn(name='a', median=3.0, scale=2.0, fill_value=0.23..., indicator=False, words=(), ...
     """
 
     kind = "robust"  # "number" is that of older files
@@ -38,22 +39,29 @@ class NumberColumn(Column):
     fill_value: float
     indicator: bool
     words: tuple[str, ...] = ()
+    seconds: bool = False
 
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> NumberColumn:
         """Learn median, scale and the mean of what is there, and whether its tails are long."""
-        numbers = values.numbers(words)
+        numbers = values.numbers(words, values.seconds)
         missing = np.isnan(numbers)
         present = numbers[~missing]
         median, scale = robust(present)
         kind = TailedColumn if _is_tailed(present, median, scale) else NumberColumn
         fill_value = float(kind.squeezed(present, median, scale).mean()) if scale > 0 else 0.0
-        return kind(name, median, scale, fill_value, bool(missing.any()), words)
+        indicator = bool(missing.any())
+        return kind(name, median, scale, fill_value, indicator, words, values.seconds)
 
     @staticmethod
     def squeezed(numbers: Array, median: float, scale: float) -> Array:
         """Return numbers as the network reads them."""
         return clipped(numbers, median, scale)
+
+    @property
+    def holds(self) -> str:
+        """Numbers, or seconds."""
+        return "seconds" if self.seconds else "a number"
 
     @property
     def numbers(self) -> int:
@@ -67,7 +75,7 @@ class NumberColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""
-        found = values.numbers(self.words)
+        found = values.numbers(self.words, self.seconds)
         missing = np.isnan(found)
         if self.indicator:
             flags[:, 0] = missing

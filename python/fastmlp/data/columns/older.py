@@ -30,6 +30,11 @@ class StandardColumn(Column):
     indicator: bool
 
     @property
+    def holds(self) -> str:
+        """Numbers."""
+        return "a number"
+
+    @property
     def numbers(self) -> int:
         """1, and 1 for the indicator."""
         return 1 + self.indicator
@@ -67,6 +72,11 @@ class OneHotColumn(Column):
 
     categories: tuple[str, ...]
     others: bool
+
+    @property
+    def holds(self) -> str:
+        """How many categories."""
+        return f"{len(self.categories)} categories"
 
     @property
     def numbers(self) -> int:

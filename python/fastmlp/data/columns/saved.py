@@ -98,6 +98,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "tuple[str, ...]": _are_categories,
     "class.dtype": _is_dtype,
     "text.categories": _are_texts,
+    "date.order": lambda value: value in ("dmy", "mdy", ""),
     "date.parts": lambda value: _are_categories(value) and set(value) <= set(PARTS),
     "robust.fill_value": lambda value: _is_finite(value) and abs(value) <= 3,
     "tailed.fill_value": lambda value: _is_finite(value) and abs(value) <= FARTHEST,

@@ -32,7 +32,9 @@ class Coded:
 
 
 def plain(column: Any) -> Array | Coded:
-    """Return numbers, bool, datetime64 without a zone, or coded values.
+    """Return numbers, bool, datetime64 without a zone, timedelta64, or coded values.
+
+    A time of day is the timedelta64 since midnight.
 
     Raises
     ------
@@ -51,9 +53,7 @@ def plain(column: Any) -> Array | Coded:
         if found.ndim != 1:
             raise TypeError(f"an array of shape {found.shape}")
         kind = found.dtype.kind
-        if kind == "m":
-            return _seconds(found)
-        if kind in "iufbM":
+        if kind in "iufbMm":
             return np.asarray(found)
         if kind not in "OUST":
             raise TypeError(f"values of type {found.dtype}")
@@ -148,9 +148,9 @@ def text_of(value: Any) -> str:
         text = str(_wall_clock(value))
         return text.removesuffix(".000000").removesuffix("T00:00:00")
     if isinstance(value, (datetime.timedelta, np.timedelta64)):
-        value = float(_seconds(np.array([value], dtype="m8[us]"))[0])
+        value = float(seconds_in(np.array([value], dtype="m8[us]"))[0])
     elif isinstance(value, datetime.time):
-        value = _time_of_day(value)
+        value = float(seconds_in(np.array([_time_of_day(value)]))[0])
     elif isinstance(value, (np.number, np.bool_)):
         value = value.item()
     if not isinstance(value, (bool, int)) and _is_real(type(value)):  # a decimal, too
@@ -257,9 +257,9 @@ def _of_objects(values: list[Any]) -> Array | Coded:
         found = _factorized([None if is_missing(value) else bool(value) for value in values])
         return found if (found.codes < 0).any() else np.array(found.values)[found.codes]
     if hold(datetime.timedelta, np.timedelta64):
-        return _seconds(np.array(_filled(values, "NaT", np.timedelta64), dtype="m8[us]"))
+        return np.array(_filled(values, "NaT", np.timedelta64), dtype="m8[us]")
     if hold(datetime.time):
-        return np.array(_filled(values, np.nan, _time_of_day))
+        return np.array(_filled(values, "NaT", _time_of_day), dtype="m8[us]")
     if hold(datetime.date, np.datetime64):
         return np.array(_filled(values, "NaT", _wall_clock), dtype="M8[us]")
     if all(_is_real(kind) for kind in kinds):
@@ -304,14 +304,22 @@ def _float(value: Any) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _seconds(durations: Array) -> Array:
+def seconds_in(durations: Array) -> Array:
+    """Return timedelta64 in seconds, NaN where it is missing.
+
+    Examples
+    --------
+    >>> seconds_in(np.array([1500, "NaT"], dtype="m8[ms]"))
+    array([1.5, nan])
+    """
     seconds = durations.astype("m8[us]").astype(np.float64) / 1e6
     seconds[np.isnat(durations)] = np.nan
     return seconds
 
 
-def _time_of_day(time: datetime.time) -> float:
-    return time.hour * 3600 + time.minute * 60 + time.second + time.microsecond / 1e6
+def _time_of_day(time: datetime.time) -> np.timedelta64:
+    since = datetime.timedelta(0, time.second, time.microsecond, 0, time.minute, time.hour)
+    return np.timedelta64(since, "us")
 
 
 def _wall_clock(date: Any) -> np.datetime64:

@@ -284,7 +284,7 @@ def _labels(name: str, values: Any) -> Values:
         column = replace(read(name, np.asarray(values)), source=values)
     if column.kind == "date":
         raise TypeError(f"the target {name!r} must hold labels, got dates; make them texts")
-    if column.kind == "number" and frames.holds_dates(np.asarray(values)):  # which are seconds
+    if column.durations:
         raise TypeError(f"the target {name!r} must hold labels, got durations; make them texts")
     if column.kind == "number" and (np.abs(column.data) >= 2**53).any():
         # float64 skips some of such integers

@@ -5,7 +5,6 @@ Nothing here knows what was learned; nothing but pandas' own columns needs panda
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,27 +12,21 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from fastmlp.data.columns.moments import Order, dates_of, order_of, seconds_of
 from fastmlp.data.columns.sources import (
     Coded,
     in_zone,
     integers_of,
     plain,
+    seconds_in,
     text_of,
     zone_of,
 )
 from fastmlp.data.columns.words import count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import MISSING, Array, numbers_of
+from fastmlp.data.texts import Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
-
-#: ISO dates, with strokes or points too, and days first with points. With strokes, 3/4/2024 may be
-#: either of two days, and is none.
-DATE = re.compile(
-    r"(?:(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d\d)(?P=sep)(?P<d>\d\d)"
-    r"|(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4}))"
-    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?: ?(?:Z|[+-]\d\d:?\d\d))?)?"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +50,8 @@ class Values:
         The column that the table had, if these are some of its rows.
     zone : str
         The time zone of dates, "" if none is known.
+    durations : bool
+        Whether its numbers are seconds of what the table had as durations or times of day.
     """
 
     name: str
@@ -67,6 +62,7 @@ class Values:
     source: Any = None
     whole: Kept | None = None
     zone: str = ""
+    durations: bool = False
 
     def __len__(self) -> int:
         return len(self.data)
@@ -121,8 +117,22 @@ class Values:
             return place(self.source, row)
         return place(self.whole.whole, int(self.whole.rows[row]))
 
-    def numbers(self, words: Sequence[str] = ()) -> Array:
+    @cached_property
+    def order(self) -> Order:
+        """What is in front in its texts that are dates with strokes, see `order_of`."""
+        return order_of(self.texts)
+
+    @cached_property
+    def seconds(self) -> bool:
+        """Whether it holds durations or times of day, or more texts of such than of numbers."""
+        if self.kind != "text":
+            return self.durations
+        return len(seconds_of(self.texts)) > len(numbers_of(self.texts))
+
+    def numbers(self, words: Sequence[str] = (), seconds: bool = False) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
+
+        Where seconds are wanted, texts are times of day and durations, not numbers.
 
         Raises
         ------
@@ -138,8 +148,9 @@ class Values:
             )
         numbers = self.data
         if self.kind == "text":
-            found = {**dict.fromkeys(words, np.nan), **numbers_of(self.texts)}
-            self._refuse(found, "numbers", "; correct them or leave them empty")
+            read, what = (seconds_of, "times") if seconds else (numbers_of, "numbers")
+            found = {**dict.fromkeys(words, np.nan), **read(self.texts)}
+            self._refuse(found, what, "; correct them or leave them empty")
             numbers = self._spread([found[text] for text in self.texts], np.nan)
         infinite = np.isinf(numbers)
         if infinite.any():
@@ -149,7 +160,7 @@ class Values:
             )
         return numbers
 
-    def dates(self, words: Sequence[str] = ()) -> Array:
+    def dates(self, words: Sequence[str] = (), order: Order = "") -> Array:
         """Return datetime64[us], NaT where missing; texts must be dates, or such words.
 
         Raises
@@ -168,7 +179,7 @@ class Values:
                 f"{self.where(~self.missing)}{advice}"
             )
         nat = np.datetime64("NaT", "us")
-        found = {**dict.fromkeys(words, nat), **dates_of(self.texts)}
+        found = {**dict.fromkeys(words, nat), **dates_of(self.texts, order)}
         self._refuse(found, "dates", advice)
         return self._spread([found[text] for text in self.texts], nat)
 
@@ -210,34 +221,6 @@ class Values:
             f"values do not: {examples(culprits)}, the first in {self.where(wrong)}"
             f"{remedy(culprits) or advice}"
         )
-
-
-def dates_of(texts: Sequence[str]) -> dict[str, np.datetime64]:
-    """Read every text that is a date, or stands for a missing one; others are left out.
-
-    What a text says of its time zone is not read: 18:30 is 18:30.
-
-    Examples
-    --------
-    >>> dates_of(["2026-01-31", "soon"])
-    {'2026-01-31': np.datetime64('2026-01-31T00:00:00.000000')}
-    >>> dates_of(["2026/01/31", "31.1.2026", "1/31/2026"]).keys()
-    dict_keys(['2026/01/31', '31.1.2026'])
-    """
-    found: dict[str, np.datetime64] = {}
-    for text in texts:
-        if text in MISSING:
-            found[text] = np.datetime64("NaT", "us")
-        elif match := DATE.fullmatch(text.strip()):
-            year, month, day = match["y"], match["m"], match["d"]
-            if not year:
-                year, month, day = match["year"], match["month"].zfill(2), match["day"].zfill(2)
-            try:
-                iso = f"{year}-{month}-{day}T{match['time'] or '00:00'}"
-                found[text] = np.datetime64(iso, "us")
-            except ValueError:  # the 30th of February
-                continue
-    return found
 
 
 def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
@@ -289,5 +272,7 @@ def read(name: str, column: Any) -> Values:
                 f"{place(column, int(beyond.argmax()))}; leave such dates empty"
             )
         return Values(name, "date", dates, source=column, zone=zone_of(column))
+    if found.dtype.kind == "m":
+        return Values(name, "number", seconds_in(found), source=column, durations=True)
     kind: Kind = "flag" if found.dtype.kind == "b" else "number"
     return Values(name, kind, found.astype(np.float64), source=column)

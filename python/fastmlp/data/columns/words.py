@@ -76,7 +76,7 @@ def remedy(texts: Iterable[str]) -> str:
     >>> remedy(["$7", "€5", "$1"])
     '; they are in $ and €: write all in one unit'
     >>> remedy(["1/31/2026"])
-    '; dates are read as 2024-05-31, 2024/05/31 or 31.05.2024'
+    '; write dates as 2024-05-31, for 3/4/2024 may be either of two days'
     """
     texts = list(texts)
     for text in texts:
@@ -86,5 +86,5 @@ def remedy(texts: Iterable[str]) -> str:
     if len(units) > 1:
         return f"; they are in {' and '.join(units)}: write all in one unit"
     if any(_DATE.fullmatch(text) for text in texts):
-        return "; dates are read as 2024-05-31, 2024/05/31 or 31.05.2024"
+        return "; write dates as 2024-05-31, for 3/4/2024 may be either of two days"
     return ""

@@ -101,7 +101,9 @@ def _prepared(d: Builder, column: Column, x: str) -> Parts:
 def _input(d: Builder, column: Column, name: str) -> onnx.ValueInfoProto:
     """Describe the input of a column: float64 or texts, (rows, 1), and what they mean."""
     element, said = d.element, "a number, NaN where it is missing"
-    if isinstance(column, DateColumn):
+    if isinstance(column, NumberColumn) and column.seconds:
+        said = "seconds, NaN where it is missing"
+    elif isinstance(column, DateColumn):
         clock = f" by the clock of {column.zone}" if column.zone else ""
         said = f"days since 1970-01-01{clock}, with fractions; NaN where it is missing"
     elif isinstance(column, (CategoryColumn, FlagColumn)):

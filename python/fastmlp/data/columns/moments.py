@@ -1,0 +1,175 @@
+"""Texts that are dates, times of day and durations, as people and programs write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from fastmlp.data.texts import MISSING
+
+#: Whether of 3/4/2024 the day or the month is in front; "" if that is not known.
+Order: TypeAlias = Literal["dmy", "mdy", ""]
+
+_CLOCK = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d(?:\.\d{1,9})?))?"
+    r"(?: ?(?P<half>[ap])\.?m\.?)?"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
+
+
+def _dated(date: str) -> re.Pattern[str]:
+    """Compile a way to write a date, and a time of the day if there is one."""
+    return re.compile(rf"{date}(?:(?:T|,? ){_CLOCK}{_ZONE})?", re.IGNORECASE)
+
+
+_YEAR_FIRST = _dated(r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})")
+_MONTH_NAME_FIRST = _dated(rf"(?P<name>{_NAMED}) (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})")
+_DAY_FIRST = _dated(rf"(?P<day>\d{{1,2}})(?P<sep>[ -])(?P<name>{_NAMED})(?P=sep)(?P<year>\d{{4}})")
+_POINTS = _dated(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})")
+#: 3/4/2024 may be either of two days.
+_STROKES = _dated(r"(?P<first>\d{1,2})(?P<sep>[/-])(?P<other>\d{1,2})(?P=sep)(?P<year>\d{4})")
+#: Of texts that begin with a number, by what follows it.
+_BY_SEPARATOR = {".": (_POINTS,), "/": (_STROKES,), "-": (_STROKES, _DAY_FIRST), " ": (_DAY_FIRST,)}
+_PLACES = ("first", "other")
+_UNITS = ("days", "hour", "minute", "second")
+_TIME = re.compile(_CLOCK, re.IGNORECASE)
+_DURATION = re.compile(
+    r"(?=.)(?:(?P<days>-?\d+) days?,? ?)?"
+    r"(?:(?P<sign>[+-])?(?P<hour>\d+):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d{1,9})?))?"
+)
+_ISO_DURATION = re.compile(
+    r"(?P<sign>-)?P(?=.)(?:(?P<days>-?\d+)D)?(?:T(?=.)(?:(?P<hour>-?\d+)H)?(?:(?P<minute>-?\d+)M)?"
+    r"(?:(?P<second>-?\d+(?:\.\d{1,9})?)S)?)?"
+)
+
+
+def order_of(texts: Iterable[str]) -> Order:
+    """Tell from all texts of a column what is in front in dates with strokes or hyphens.
+
+    A day beyond 12 decides. If there is none, or there are some in both places, nothing does.
+
+    Examples
+    --------
+    >>> order_of(["1/2/2026", "1/31/2026"]), order_of(["1/2/2026"])
+    ('mdy', '')
+    """
+    found = [match for text in texts if (match := _STROKES.fullmatch(text.strip()))]
+    pairs = {(int(match["first"]) > 12, int(match["other"]) > 12) for match in found}
+    decided = pairs - {(False, False), (True, True)}
+    if len(decided) != 1:
+        return ""
+    return "dmy" if (True, False) in decided else "mdy"
+
+
+def dates_of(texts: Iterable[str], order: Order = "") -> dict[str, np.datetime64]:
+    """Read every text that is a date, or stands for a missing one; others are left out.
+
+    What a text says of its time zone is not read: 18:30 is 18:30.
+
+    Examples
+    --------
+    >>> dates_of(["2026-01-31", "soon"])
+    {'2026-01-31': np.datetime64('2026-01-31T00:00:00.000000')}
+    >>> list(dates_of(["2026/01/31", "31.1.2026", "31-Jan-2026", "Jan 31, 2026", "1/31/2026"]))
+    ['2026/01/31', '31.1.2026', '31-Jan-2026', 'Jan 31, 2026']
+    >>> dates_of(["1/31/2026 6:30 PM"], "mdy")
+    {'1/31/2026 6:30 PM': np.datetime64('2026-01-31T18:30:00.000000')}
+    """
+    found: dict[str, np.datetime64] = {}
+    for text in texts:
+        if text in MISSING:
+            found[text] = np.datetime64("NaT", "us")
+        elif (date := _date(text.strip(), order)) is not None:
+            found[text] = date
+    return found
+
+
+def seconds_of(texts: Iterable[str]) -> dict[str, float]:
+    """Read every text that is a time of day or a duration, or stands for a missing one, in seconds.
+
+    Durations are those of Python, of pandas, and of ISO 8601 without years and months.
+
+    Examples
+    --------
+    >>> seconds_of(["12:30", "12:30:05.5", "1:05 pm", "25:61", "noon"])
+    {'12:30': 45000.0, '12:30:05.5': 45005.5, '1:05 pm': 47100.0}
+    >>> list(seconds_of(["36:00:00", "1 days 12:00:00", "-1 day, 23:59:00", "P1DT12H"]).values())
+    [129600.0, 129600.0, -60.0, 129600.0]
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        if text in MISSING:
+            found[text] = np.nan
+        elif (":" in text or "d" in text or "P" in text) and (
+            seconds := _seconds(text.strip())
+        ) is not None:
+            found[text] = seconds
+    return found
+
+
+def _match(text: str) -> re.Match[str] | None:
+    """Match the ways to write a date that its first characters leave."""
+    head = text[:4]
+    if head.isdecimal():
+        return _YEAR_FIRST.fullmatch(text)
+    if head[:3].lower() in _MONTHS:
+        return _MONTH_NAME_FIRST.fullmatch(text)
+    if not head[:1].isdecimal():
+        return None
+    ways = _BY_SEPARATOR.get(head.lstrip("0123456789")[:1], ())
+    return next((match for way in ways if (match := way.fullmatch(text))), None)
+
+
+def _date(text: str, order: Order) -> np.datetime64 | None:
+    match = _match(text)
+    if match is None or (time := _time_of_day(match)) is None:
+        return None
+    given = match.groupdict()
+    if "first" in given:
+        if not order:
+            return None
+        day, month = (given[place] for place in (_PLACES if order == "dmy" else _PLACES[::-1]))
+    elif "name" in given:
+        day, month = given["day"], str(_MONTHS.index(given["name"][:3].lower()) + 1)
+    else:
+        day, month = given["day"], given["month"]
+    try:
+        midnight = np.datetime64(f"{given['year']}-{month:>02}-{day:>02}", "us")
+    except ValueError:  # the 30th of February
+        return None
+    return midnight + np.timedelta64(round(1e6 * time), "us")
+
+
+def _seconds(text: str) -> float | None:
+    if (match := _TIME.fullmatch(text)) and (time := _time_of_day(match)) is not None:
+        return time
+    match = _DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (float(match[part] or 0) for part in _UNITS)
+    if match.re is _DURATION and not max(minutes, seconds) < 60:
+        return None
+    rest = 3600 * hours + 60 * minutes + seconds
+    if match["sign"] != "-":
+        return 86_400 * days + rest
+    return -86_400 * days - rest if match.re is _ISO_DURATION else 86_400 * days - rest
+
+
+def _time_of_day(match: re.Match[str]) -> float | None:
+    """Return seconds since midnight, 0 where no time is given, None if there is no such time."""
+    hour, minute, second = (float(match[part] or 0) for part in _UNITS[1:])
+    if not max(minute, second) < 60 or hour > 23:
+        return None
+    if half := match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (half.lower() == "p")
+    return 3600 * hour + 60 * minute + second
