@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
+from fastmlp.data.columns.words import Strange
 from fastmlp.data.table import Preprocessing
 
 pd = pytest.importorskip("pandas")
@@ -184,6 +185,24 @@ def test_unknown_and_missing_categories_are_told_if_training_had_none():
         "column 'a': 1 value missing, which training never saw; taken as none of its categories",
         "column 'a': 2 values not seen in training ('w', 'v'), taken as none of its categories",
     ]
+
+
+@pytest.mark.parametrize(
+    "learned", [["x", "y", "z"], ["x", "y", "z", None], ["yes", "no"], [f"c{i}" for i in range(50)]]
+)
+def test_a_column_of_unknown_values_alone_is_strange(learned):
+    prepare = learn({"a": learned * 5})
+
+    def strange(values):
+        notes = []
+        prepare.transform({"a": values}, notes.append)
+        return [note for note in notes if isinstance(note, Strange)]
+
+    assert not strange(["X"] * 9)
+    assert not strange(["X"] * 99 + [learned[0]])
+    assert not strange([None] * 20)
+    (said,) = strange([*["X"] * 10, None])
+    assert said.startswith("column 'a': none of its 10 values was seen in training ('X'); taken as")
 
 
 def test_categories_are_found_whatever_type_they_come_in():

@@ -111,6 +111,19 @@ def test_unknown_categories_and_missing_values_are_predicted(case):
     assert np.isfinite(outputs(estimator, strange)).all()
 
 
+def test_a_column_whose_values_are_all_unknown_is_warned_of_at_the_line_that_predicts():
+    table = pd.DataFrame({"sex": ["male", "female", "unsaid"] * 20, "x": range(60)})
+    reg = fm.TabularRegressor(quality="fast", random_state=0).fit(table, range(60))
+    with pytest.warns(
+        UserWarning, match="'sex': none of its 60 values was seen .*'M', 'F'"
+    ) as said:
+        reg.predict(table.assign(sex=["M", "F"] * 30))
+    assert [warning.filename for warning in said] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reg.predict(table.assign(sex=["M", "female"] * 30))
+
+
 @pytest.mark.parametrize("kind", ["polars", "arrow", "dict", "records"])
 def test_any_kind_of_table_gives_the_same_model(kind):
     X, y = messy_tables.wines()

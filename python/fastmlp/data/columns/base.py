@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from fastmlp.data.columns.values import Values
-from fastmlp.data.columns.words import Note, count, examples
+from fastmlp.data.columns.words import Note, Strange, count, examples
 from fastmlp.data.texts import Array
 
+#: Of so many values in a column, none of which training saw, is told as something strange.
+MANY = 10
 #: How far from 0 compressed numbers are at most.
 FARTHEST = 12.0
 
@@ -67,14 +69,26 @@ class Column:
                 f"never saw; taken as {taken}"
             )
 
-    def tell_unknown(self, values: Values, unknown: Array, taken: str, note: Note) -> None:
-        """Note that values are none of those training saw."""
-        if unknown.any():
-            codes, texts = values.coded()
-            seen = [texts[code] if code >= 0 else "" for code in codes[unknown][:1000]]
+    def tell_unknown(
+        self, values: Values, unknown: Array, taken: str, note: Note, *, usual: bool = False
+    ) -> None:
+        """Note values that training never saw; where that is usual, only if none is known."""
+        none_known = unknown.sum() >= MANY and bool(unknown[~values.missing].all())
+        if not unknown.any() or (usual and not none_known):
+            return
+        codes, texts = values.coded()
+        seen = examples(texts[code] if code >= 0 else "" for code in codes[unknown][:1000])
+        if none_known:
+            note(
+                Strange(
+                    f"column {self.name!r}: none of its {unknown.sum():,} values was seen in "
+                    f"training ({seen}); taken as {taken}"
+                )
+            )
+        else:
             note(
                 f"column {self.name!r}: {count(unknown.sum(), 'value')} not seen in training "
-                f"({examples(seen)}), taken as {taken}"
+                f"({seen}), taken as {taken}"
             )
 
 

@@ -85,10 +85,10 @@ class CategoryColumn(Column):
         """Write the flags or the code."""
         found = places(values, self.categories)
         unknown = found < 0
+        taken = "another category" if self.others else "none of its categories"
         if not self.others:
-            taken = "none of its categories"
             self.tell_missing(values.missing, taken, note)
-            self.tell_unknown(values, unknown & ~values.missing, taken, note)
+        self.tell_unknown(values, unknown & ~values.missing, taken, note, usual=self.others)
         if self.codes:
             codes[:, 0] = found + 1
             return

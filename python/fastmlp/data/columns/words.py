@@ -14,6 +14,12 @@ _DATE = re.compile(r"\d{1,2}[/-]\d{1,2}[/-](\d\d|\d{4})")
 Note: TypeAlias = Callable[[str], None]
 
 
+class Strange(str):
+    """A note of what is hardly meant: who asked for no notes is warned."""
+
+    __slots__ = ()
+
+
 def place(values: Any, row: int) -> str:
     """Name a row: that of the table and its line in the file, where the values' index has them.
 

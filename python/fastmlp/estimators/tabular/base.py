@@ -254,7 +254,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         had_names, kind = "feature_names_in_" in found, type(self).__name__
         return tables.matched(table, has_names, found["preprocessing_"], had_names, name, kind)
 
-    def _features(self, X: Any, note: Note = lambda text: None) -> Array:
+    def _features(self, X: Any, note: Note = tables.warn_if_strange) -> Array:
         """Return the numbers that the networks read."""
         check_is_fitted(self, "preprocessing_")
         table, has_names = tables.read(X)

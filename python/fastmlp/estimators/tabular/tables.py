@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 
 from fastmlp.data import frames
+from fastmlp.data.columns.words import Strange
 from fastmlp.estimators.checking import checked_weight, naming
 from fastmlp.training import warned
 
@@ -140,6 +141,12 @@ def matched(
     elif by_name:
         return table  # both are numbered, but otherwise: it is said then what is missing
     return replace(table, named=False)
+
+
+def warn_if_strange(text: str) -> None:
+    """Warn of what columns tell, if it is hardly meant."""
+    if isinstance(text, Strange):
+        warned.warn(text, UserWarning)
 
 
 def rows_of(
