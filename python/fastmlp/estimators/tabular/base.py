@@ -173,7 +173,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         data = (X, t, weights) if held is None else held
         seen = self._seen(fitted, data, found, given=held is not None)
         found |= self._judged(seen, t, weights, found)
-        fitted.folds = fitted.held_out = None  # as long as the table
+        fitted.folds = fitted.unchosen = None  # as long as the table
         self._adopt(found)
 
     def _adopt(self, found: dict[str, Any]) -> None:
@@ -201,10 +201,14 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     ) -> HeldOut:
         """Return the rows that were held out."""
         X, t, weights = rows
-        folds, y = None if given else fitted.folds, np.asarray(fitted.held_out)
-        t = self._true(t, found) if given else self._decode(t, found)
-        held = HeldOut(X, t, y, weights, fitted, folds)
-        return held.at(np.flatnonzero(np.isfinite(y).all(axis=1)))
+        unchosen = np.asarray(fitted.unchosen)
+        if given:  # they are judged by what is predicted of them
+            y = fitted.predict(X, n_threads=self.n_threads)
+            held = HeldOut(X, self._true(t, found), y, unchosen, weights, fitted, None)
+            return held if weights is None else held.at(np.flatnonzero(weights > 0))
+        t = self._decode(t, found)
+        held = HeldOut(X, t, unchosen, unchosen, weights, fitted, fitted.folds)
+        return held.at(held.known)
 
     def _judged(
         self, rows: HeldOut, t: Array, weights: Array | None, found: dict[str, Any]
@@ -274,8 +278,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     def held_out_(self) -> tuple[Array, Array]:
         """Targets of held-out rows, and what networks that were not trained on these say of them.
 
-        Labels and probabilities (rows, classes), or numbers and predictions. At most 1,000 rows,
-        drawn by chance; they go neither into files nor into pickles.
+        Labels and probabilities (rows, classes), or numbers and predictions, at epochs that the
+        rows did not choose; of the rows of `eval_set` what is predicted. At most 1,000 rows, drawn
+        by chance; they go neither into files nor into pickles.
 
         Raises
         ------
@@ -337,9 +342,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         n_repeats = _checks.integer(n_repeats, "n_repeats", at_least=1)
         found = vars(self)
         features, t, weights = self._held((X, y, sample_weight), found, "")
-        outputs = self._fitted.predict(features, n_threads=self.n_threads)
+        y = self._fitted.predict(features, n_threads=self.n_threads)
         t = self._true(t, found)
-        return self._permuted(HeldOut(features, t, outputs, weights, self._fitted, None), n_repeats)
+        return self._permuted(HeldOut(features, t, y, y, weights, self._fitted, None), n_repeats)
 
     def _permuted(self, rows: HeldOut, repeats: int) -> Array:
         found = self.preprocessing_.places

@@ -82,8 +82,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     feature_importances_ : ndarray of shape (columns,)
         How much worse `metric` is on held-out rows when a column is permuted; see `importances`.
     validation_score_, baseline_score_ : float
-        `metric` on held-out rows, each predicted by networks that were not trained on it, and that
-        of the shares of the classes. If the first is not better, `fit` warns.
+        `metric` on held-out rows, each predicted by networks that were not trained on it, at epochs
+        that it did not choose (on those of `eval_set`: of what is predicted); and that of the
+        shares of the classes. If the first is not better, `fit` warns.
     preprocessing_ : Preprocessing
         What was learned of each column: its kind, its median, its categories.
     notes_ : tuple of str

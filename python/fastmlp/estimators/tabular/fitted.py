@@ -52,9 +52,9 @@ class Fitted:
         Of each network: its metric on the rows it held out, made small, and its best epoch.
     folds : ndarray of int or None
         Which fold each training row is in, -1 none; not in files.
-    held_out : ndarray or None
-        Predictions for the training rows by networks that did not learn from them (NaN where there
-        are none), or for the rows of `eval`; not in files.
+    unchosen : ndarray or None
+        Predictions for the training rows, or those of `eval`, by networks that did not learn from
+        them, at epochs that they did not choose (NaN where there are none); not in files.
     evidence : float
         By how many standard errors it is better than a constant on held-out rows, see `doubting`;
         NaN if they are too few; not in files.
@@ -75,7 +75,7 @@ class Fitted:
     scores: list[list[float]]
     epochs: list[list[int]]
     folds: NDArray[np.int64] | None = None
-    held_out: Array | None = None
+    unchosen: Array | None = None
     evidence: float = math.nan
     stopped: str = ""
     _predictors: dict[int, Predictor] = field(default_factory=dict, repr=False)
@@ -97,28 +97,6 @@ class Fitted:
         """
         with config.own_threads(n_threads):
             return self.of_inputs(inputs_of(X, self.layout))
-
-    def predict_held_out(self, X: Array, *, n_threads: int | None = None) -> Array:
-        """Return predictions for the training rows, by networks that did not learn from them.
-
-        Rows that all networks learned from are NaN.
-
-        Parameters
-        ----------
-        X : ndarray (rows, width)
-            The training rows in the same order, whose columns may be changed.
-
-        Raises
-        ------
-        ValueError
-            If there were no folds, or X has another number of rows.
-        """
-        folds = self.folds
-        if folds is None or len(folds) != len(X):
-            known = "none are known" if folds is None else f"it was fitted to {len(folds)}"
-            raise ValueError(f"X must hold the training rows, {known}, got {len(X)}")
-        with config.own_threads(n_threads):
-            return self.by_others(inputs_of(X, self.layout), folds)
 
     def by_others(self, inputs: list[Array], folds: NDArray[np.int64]) -> Array:
         """Return predictions for rows in these folds, by networks that held the row's fold out."""
@@ -179,6 +157,12 @@ class Fitted:
         P = sum((w * mean for w, mean in used[1:]), start=used[0][0] * used[0][1])
         if self.recipe.task == "classes":
             return weighing.tempered(P, self.temperature)
+        return self.in_range(P)
+
+    def in_range(self, P: Array) -> Array:
+        """Return numbers between those of training, quantiles rising; probabilities as they are."""
+        if self.recipe.task == "classes":
+            return P
         P = np.clip(P, self.low, self.high)
         q = self.shape.quantiles
         return np.sort(P.reshape(len(P), -1, q), axis=2).reshape(P.shape) if q else P

@@ -132,7 +132,7 @@ def fit_tables(
             outputs,
             models=[[member.model for member in each] for each in trained],
             edges=fit.edges,
-            weights=np.zeros(len(trained)),
+            weights=np.array([bool(each) for each in trained]) / sum(map(bool, trained)),
             temperature=1.0,
             low=low,
             high=high,
@@ -141,8 +141,16 @@ def fit_tables(
             epochs=[[member.since for member in each] for each in trained],
             stopped="time limit" if fit.cut else "",
         )
-        _judge(result, data, judge, fold, judged, rows)
-    result.evidence = _evidence(result, trained, data, judge, fold)
+        if judge is None:
+            result.folds = np.full(rows, NEVER, dtype=np.int64)
+            result.folds[judged] = fold
+            means = result.means_of_others(data.inputs, fold)
+        else:
+            means = result.means(judge.inputs)
+    held = data if judge is None else judge
+    said = _said(recipe, trained, held, result.holdouts, fold if judge is None else None)
+    _judge(result, said, means, held, judged, rows)
+    result.evidence = _evidence(result, data, held, judged)
     return result
 
 
@@ -166,78 +174,67 @@ def _range(t: Array, outputs: int, shape: Shape) -> tuple[Array, Array]:
     return np.repeat(t.min(axis=0), times), np.repeat(t.max(axis=0), times)
 
 
-def _judge(
-    fitted: Fitted,
-    data: Rows,
-    judge: Rows | None,
-    fold: NDArray[np.int64],
-    kept: Array,
-    rows: int,
-) -> None:
-    """Weigh the designs, calibrate, and keep what was held out."""
-    used = [d for d, models in enumerate(fitted.models) if models]
-    held = data if judge is None else judge
-    alike = np.zeros(len(fitted.models))
-    alike[used] = 1 / len(used)
-    fitted.weights = alike
-    if judge is None:
-        said = fitted.means_of_others(data.inputs, fold)
-    else:
-        said = fitted.means(judge.inputs)
-    means = {}  # as of a design alone
-    for d in used:
-        fitted.weights = np.eye(len(fitted.models))[d]
-        means[d] = fitted.joined(said)
-    known = np.all([np.isfinite(means[d][:, 0]) for d in used], axis=0)
-    fitted.weights = alike
-    if known.any():
-        w = None if held.w is None else held.w[known]
-        found = weighing.weights_of(
-            fitted.recipe, [means[d][known] for d in used], held.t[known], w
-        )
-        fitted.weights[used] = found
-        if fitted.recipe.task == "classes":
-            P = sum(fitted.weights[d] * means[d][known] for d in used)
-            temperature = weighing.temperature_of(held.t[known], np.asarray(P), w)
-            if temperature > 1 and judge is None:
-                # A mean of several is less sure than the one that each row was held out by.
-                temperature **= len(used) / fitted.members
-            fitted.temperature = temperature
-    fitted.held_out = np.full((rows, fitted.outputs), np.nan)
-    fitted.held_out[kept] = fitted.joined(said)
-    if judge is None:
-        fitted.folds = np.full(rows, NEVER, dtype=np.int64)
-        fitted.folds[kept] = fold
-
-
-def _evidence(
-    fitted: Fitted,
+def _said(
+    recipe: Recipe,
     trained: list[list[Member]],
-    data: Rows,
-    judge: Rows | None,
-    fold: NDArray[np.int64],
-) -> float:
-    """Return by how many standard errors the networks are better than a constant."""
-    recipe, held = fitted.recipe, data if judge is None else judge
-    if judge is None:
-        where = {part: np.flatnonzero(fold == part) for part in set(fold.tolist()) - {NEVER}}
+    held: Rows,
+    holdouts: list[list[int]],
+    fold: NDArray[np.int64] | None,
+) -> list[Array]:
+    """Return what each design says of the rows held out, NaN of all others; nothing if none are.
+
+    Its networks learned nothing from these rows, and speak at epochs that the rows did not choose.
+    """
+    if fold is None:
+        where = {NEVER: np.arange(len(held.t))}
     else:
-        where = {NEVER: np.arange(len(judge.t))}
+        where = {part: np.flatnonzero(fold == part) for part in set(fold.tolist()) - {NEVER}}
     if not where:
-        return math.nan
-    means = [
-        doubting.unchosen(
-            *(recipe, held.t, held.w, [member.record for member in each], folds, where)
-        )
+        return []
+    return [
+        doubting.unchosen(recipe, held.t, held.w, [m.record for m in each], folds, where)
         if each
         else np.empty(0)
-        for each, folds in zip(trained, fitted.holdouts, strict=True)
+        for each, folds in zip(trained, holdouts, strict=True)
     ]
+
+
+def _judge(
+    fitted: Fitted, said: list[Array], means: list[Array], held: Rows, kept: Array, rows: int
+) -> None:
+    """Weigh the designs, calibrate, and keep what is said of rows held out.
+
+    Weights are those that are best at the epochs taken, `means`; how sure probabilities are, and
+    all that is told of the networks, is of epochs that the rows did not choose, `said`.
+    """
+    used = [d for d, models in enumerate(fitted.models) if models]
+    fitted.unchosen = np.full((rows, fitted.outputs), np.nan)
+    if not said:
+        return
+    known = np.all([np.isfinite(said[d][:, 0]) for d in used], axis=0)
+    t, w = held.t[known], None if held.w is None else held.w[known]
+    best = [fitted.in_range(means[d][known]) for d in used]
+    fitted.weights[used] = weighing.weights_of(fitted.recipe, best, t, w)
+    together = fitted.joined(said)
+    if fitted.recipe.task == "classes":
+        temperature = weighing.temperature_of(t, together[known], w)
+        if temperature > 1 and fitted.folds is not None:
+            # A mean of several is less sure than the one that each row was held out by.
+            temperature **= len(used) / fitted.members
+        fitted.temperature = temperature
+        together = fitted.joined(said)
+    fitted.unchosen[kept] = together
+
+
+def _evidence(fitted: Fitted, data: Rows, held: Rows, kept: Array) -> float:
+    """Return by how many standard errors the networks are better than a constant."""
+    recipe = fitted.recipe
     constant = judging.constant(
         *(recipe.metric, data.t, data.w, recipe.quantiles),
         classes=fitted.outputs if recipe.task == "classes" else 0,
     )
-    return doubting.evidence(recipe, held.t, fitted.joined(means), constant, held.w)
+    said = np.asarray(fitted.unchosen)[kept]
+    return doubting.evidence(recipe, held.t, said, constant, held.w)
 
 
 class _Fit:

@@ -53,8 +53,9 @@ class HeldOut:
     X : ndarray of float32, shape (rows, features)
     t : ndarray
         Targets in their units, or numbers of classes.
-    y : ndarray of shape (rows, outputs)
-        What the networks put out.
+    y, unchosen : ndarray of shape (rows, outputs)
+        What the networks put out; and at epochs that the rows did not choose, NaN where there is
+        nothing.
     weights : ndarray of shape (rows,) or None
     fitted : Fitted
     folds : ndarray of shape (rows,) or None
@@ -64,6 +65,7 @@ class HeldOut:
     X: Array
     t: Array
     y: Array
+    unchosen: Array
     weights: Array | None
     fitted: Fitted
     folds: Array | None
@@ -75,7 +77,13 @@ class HeldOut:
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         folds = None if self.folds is None else self.folds[rows]
-        return HeldOut(self.X[rows], self.t[rows], self.y[rows], weights, self.fitted, folds)
+        X, t, y, unchosen = (part[rows] for part in (self.X, self.t, self.y, self.unchosen))
+        return HeldOut(X, t, y, unchosen, weights, self.fitted, folds)
+
+    @property
+    def known(self) -> Array:
+        """The numbers of the rows of which something is said at epochs that they did not choose."""
+        return np.flatnonzero(np.isfinite(self.unchosen).all(axis=1))
 
     def some(self, most: int, seed: int) -> HeldOut:
         """Return at most so many of the rows, by chance."""
@@ -117,7 +125,9 @@ def permuted(
     """
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(rows)) for _ in range(repeats)]
-    before = judge(rows.t, rows.y, rows.weights)
+    # Of rows that networks were trained on, y is said at other epochs than those that are asked.
+    y = rows.y if rows.folds is None else rows.predict(rows.X, n_threads)
+    before = judge(rows.t, y, rows.weights)
     found = np.zeros((len(columns), repeats))
     sign = 1 if judge.metric in judging.RISING else -1
     for c, features in enumerate(map(list, columns)):
