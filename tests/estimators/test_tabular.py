@@ -459,6 +459,33 @@ def test_errors_name_rows_as_they_were_before_those_of_weight_0_were_left_out(ma
         fm.TabularRegressor().fit(made(X), np.arange(80.0), sample_weight=keep)
 
 
+def unlabelled(kind):
+    """Return targets of 80 rows, of which the fourth has none."""
+    labels = (np.arange(80) % 2).tolist()
+    if kind == "numbers":
+        return np.where(np.arange(80) == 3, np.nan, labels)
+    labels = [str(label) for label in labels] if kind in ("texts", "categories") else labels
+    labels[3] = None
+    series = {"categories": "category", "Int64": "Int64"}
+    return pd.Series(labels, dtype=series[kind]) if kind in series else labels
+
+
+@pytest.mark.parametrize("kind", ["numbers", "list", "texts", "categories", "Int64"])
+def test_a_row_of_weight_0_needs_no_label(kind):
+    X = np.random.default_rng(0).normal(size=(80, 2)) + (np.arange(80) % 2)[:, None] * 3
+    y, weight = unlabelled(kind), (np.arange(80) != 3).astype(float)
+    clf = fast(fm.TabularClassifier).fit(X, y, sample_weight=weight)
+    assert len(clf.classes_) == 2
+    assert clf.score(X, y, weight) > 0.9
+    wrong = y.copy()
+    wrong[7] = np.nan if kind == "numbers" else None
+    with pytest.raises(ValueError, match=r"the first in row 8\b.*leave these rows out"):
+        fm.TabularClassifier().fit(X, wrong, sample_weight=weight)
+    if kind == "numbers":
+        reg = fast(fm.TabularRegressor).fit(X, y, sample_weight=weight)
+        assert reg.score(X, y, weight) > 0.5
+
+
 @pytest.mark.filterwarnings("ignore:the model is no better")
 def test_weights_move_predictions_and_their_unit_does_not():
     rng = np.random.default_rng(0)

@@ -14,6 +14,8 @@ from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.examples import average
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -32,7 +34,7 @@ def _is_missing(label: Any) -> bool:
     return isinstance(label, (float, np.datetime64, np.timedelta64)) and bool(label != label)
 
 
-def check_kinds_of_labels(y: Any, name: str, first: int = 0) -> None:
+def check_kinds_of_labels(y: Any, name: str, place: Callable[[int], str] = "row {}".format) -> None:
     """Raise for labels that are missing, and for texts among other labels.
 
     Parameters
@@ -41,8 +43,8 @@ def check_kinds_of_labels(y: Any, name: str, first: int = 0) -> None:
         Labels.
     name : str
         Of the argument, for errors.
-    first : int, default 0
-        The number of the first row: of an array 0, of a table 1.
+    place : function of int
+        What errors call a row: by default by its number, as those of an array from 0.
 
     Raises
     ------
@@ -62,8 +64,8 @@ def check_kinds_of_labels(y: Any, name: str, first: int = 0) -> None:
     missing = [i for i, label in enumerate(labels) if _is_missing(label)]
     if missing:
         raise ValueError(
-            f"Input contains NaN: {name} has {len(missing)} missing labels, the first in row "
-            f"{missing[0] + first} ({labels[missing[0]]!r}); leave these rows out"
+            f"Input contains NaN: {name} has {len(missing)} missing labels, the first in "
+            f"{place(missing[0])} ({labels[missing[0]]!r}); leave these rows out"
         )
     texts = sum(isinstance(label, str) for label in labels)
     if 0 < texts < len(labels):

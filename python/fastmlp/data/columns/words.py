@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from fastmlp.data.frames import Kept
 from fastmlp.data.written import unit_of
 
 #: What may be a date, with the month or the day in front.
@@ -28,6 +29,8 @@ def place(values: Any, row: int) -> str:
     >>> place([1, 2], 0)
     'row 1'
     """
+    if isinstance(values, Kept):
+        return place(values.whole, int(values.rows[row]))
     index = getattr(values, "index", None)
     if list(getattr(index, "names", ())) == ["row", "line"]:
         number, line = index[row]  # type: ignore[index]

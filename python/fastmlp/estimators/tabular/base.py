@@ -78,6 +78,10 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return targets that can be indexed by rows, or raise."""
         raise NotImplementedError
 
+    def _check_labels(self, y: Any, name: str) -> Any:
+        """Return targets of the rows that count, or raise for one of them."""
+        return y
+
     def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
         """Return what is learned of targets, as attributes."""
         raise NotImplementedError
@@ -184,7 +188,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any, y: Any, weight: Any, suffix: str) -> tables.Rows:
         owner = type(self).__name__
-        return tables.rows_of(X, y, weight, suffix, self._check_targets, owner)
+        checks = self._check_targets, self._check_labels
+        return tables.rows_of(X, y, weight, suffix, checks, owner)
 
     def _held(
         self, given: tuple[Any, Any, Any], found: Mapping[str, Any], suffix: str = "_val"

@@ -204,8 +204,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
                 "sklearn.multioutput.MultiOutputClassifier does"
             )
         if given.ndim != 1:
-            given = y = column_or_1d(given, warn=True)
-        check_kinds_of_labels(y, name, first=1)
+            y = column_or_1d(given, warn=True)
+        return y
+
+    def _check_labels(self, y: Any, name: str) -> Any:
+        check_kinds_of_labels(y, name, lambda row: place(y, row))
+        given = np.asarray(y)
         if given.dtype.kind in "fc":
             wrong = ~np.isfinite(given)
             if wrong.any():
@@ -316,9 +320,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
         weight, _ = checked_weight(sample_weight, np.empty((len(y), 1)))
-        labels, said = np.asarray(y), self.predict(X)
+        weight, y, said = tables.of_weight(weight, y, self.predict(X))
+        labels = np.asarray(y)
         if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels.flat):
             # Numbers among objects, which scikit-learn takes for labels of no kind.
-            labels = np.array([text_of(label) for label in self._check_targets(labels, "y")])
+            labels = self._check_labels(self._check_targets(labels, "y"), "y")
+            labels = np.array([text_of(label) for label in labels])
             said = np.array([text_of(label) for label in said])
         return float(accuracy_score(labels, said, sample_weight=weight))

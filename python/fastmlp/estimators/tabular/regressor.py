@@ -391,6 +391,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         weights, _ = checked_weight(sample_weight, t)
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
         check_consistent_length(t, said)
+        weights, t, said = tables.of_weight(weights, t, said)
         # Squares of numbers in units of their own are in range.
         units = np.array([unit_of(column) for column in t.T])
         t, said = t / units, said / np.repeat(units, max(1, len(quantiles)))

@@ -15,7 +15,7 @@ from fastmlp.estimators.checking import checked_weight, naming
 from fastmlp.training import warned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -150,7 +150,12 @@ def warn_if_strange(text: str) -> None:
 
 
 def rows_of(
-    X: Any, y: Any, weight: Any, suffix: str, check_targets: Callable[[Any, str], Any], owner: str
+    X: Any,
+    y: Any,
+    weight: Any,
+    suffix: str,
+    checks: Sequence[Callable[[Any, str], Any]],
+    owner: str,
 ) -> Rows:
     """Check a table with its targets and weights.
 
@@ -160,8 +165,8 @@ def rows_of(
         As the user gave them; y may be the name of a column of X.
     suffix : str
         What follows X, y and sample_weight in the names of these arguments.
-    check_targets : function of targets and their name
-        Returns them, or raises.
+    checks : two functions of targets and their name
+        Return them, or raise: the first is asked about all rows, the second about those of weight.
     owner : str
         The estimator, for errors.
     """
@@ -170,21 +175,36 @@ def rows_of(
     table, has_names = read(X, f"X{suffix}")
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         raise ValueError(f"y{suffix} has masked values; leave these rows out")
+    check_targets, check_labels = checks
     y = check_targets(y, f"y{suffix}")
     check_consistent_length(np.empty(table.rows), y)
     weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
-    if weights is None:
-        return Rows(table, has_names, y, target, None)
+    if weights is None or weights.all():
+        return Rows(table, has_names, check_labels(y, f"y{suffix}"), target, weights)
     kept = np.flatnonzero(weights)
-    if len(kept) == len(weights):
-        return Rows(table, has_names, y, target, weights)
 
     def some(column: Any) -> frames.Kept:
         return frames.Kept(_safe_indexing(column, kept), column, kept)
 
     columns = {key: some(column) for key, column in table.columns.items()}
     table = replace(table, columns=columns, rows=len(kept))
-    return Rows(table, has_names, some(y), target, weights[kept])
+    y = check_labels(some(y), f"y{suffix}")
+    return Rows(table, has_names, y, target, weights[kept])
+
+
+def of_weight(weights: Array | None, *arrays: Any) -> tuple[Any, ...]:
+    """Return weights and arrays without the rows of weight 0, which may lack a target.
+
+    Examples
+    --------
+    >>> of_weight(np.array([1.0, 0.0]), [3, None])
+    (array([1.]), [3])
+    """
+    if weights is None or weights.all() or not weights.any():
+        return (weights, *arrays)
+    check_consistent_length(weights, *arrays)
+    kept = np.flatnonzero(weights)
+    return (weights[kept], *(_safe_indexing(array, kept) for array in arrays))
 
 
 def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
