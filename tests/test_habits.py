@@ -1,5 +1,6 @@
 """What people type out of habit: the guide's table, run row by row."""
 
+import dataclasses
 import inspect
 import re
 import warnings
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+from fastmlp import initializers, losses, optimizers, schedules
 from fastmlp.estimators.tabular import habits
 
 GUIDES = Path(__file__).parent.parent / "docs/guides"
@@ -157,6 +159,57 @@ def test_errors_of_properties_are_their_own():
         _ = fm.Dense(3).weights
     with pytest.raises(AttributeError, match=r"object has no attribute 'foo'$"):
         _ = fm.MLP([2, 1]).foo
+
+
+def test_a_layer_says_what_to_write_for_methods_of_keras():
+    layer = fm.Dense(3)
+    model = fm.Sequential([layer], input_columns=2)
+    model.predict(np.zeros((1, 2)))
+    for name in ("get_weights", "state_dict"):
+        with pytest.raises(AttributeError, match="write weights and its like"):
+            getattr(layer, name)
+    with pytest.raises(AttributeError, match=r"write layer\.weights = W"):
+        _ = layer.set_weights
+    layer.weights = np.ones((3, 2))
+    assert (model.get_weights()[0] == 1).all()
+
+
+FROZEN = {
+    **optimizers.OPTIMIZERS,
+    "lbfgs": fm.LBFGS,
+    **{
+        name: lambda one=one: one(0.1, steps=9)
+        for name, one in schedules.SCHEDULES.items()
+        if {"steps", "initial"} <= set(inspect.signature(one).parameters)
+    },
+    "Scaled": lambda: 2 * fm.CosineDecay(0.1, steps=9),
+    **{loss.name: lambda loss=loss: loss for loss in losses.LOSSES.values()},
+    **{name: lambda one=one: one for name, one in initializers.INITIALIZERS.items()},
+}
+
+
+@pytest.mark.parametrize("make", FROZEN.values(), ids=FROZEN)
+def test_what_is_frozen_says_what_to_write_instead_of_an_assignment(make):
+    one = make()
+    for name in [field.name for field in dataclasses.fields(one) if field.init]:
+        before = getattr(one, name)
+        with pytest.raises(dataclasses.FrozenInstanceError) as refused:
+            setattr(one, name, 0.25)
+        kind = type(one).__name__
+        said = f"cannot be assigned; write dataclasses.replace({kind.lower()}, {name}=0.25)"
+        assert f"{name!r} of a {kind} {said}" in str(refused.value)
+        assert getattr(one, name) is before
+    with pytest.raises(dataclasses.FrozenInstanceError, match=r"has no 'foo'$"):
+        one.foo = 1
+
+
+def test_an_optimizer_whose_rate_is_assigned_says_how_a_rate_changes():
+    adam = fm.Adam(0.1)
+    with pytest.raises(AttributeError, match=r"keeps the moments; within a fit .* a schedule"):
+        adam.learning_rate = 0.01
+    with pytest.raises(AttributeError, match="has no 'lr'; write learning_rate"):
+        adam.lr = 0.01
+    assert dataclasses.replace(adam, learning_rate=0.01) == fm.Adam(0.01)
 
 
 def test_layers_are_added_until_the_model_is_built():

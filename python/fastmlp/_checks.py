@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import operator
@@ -326,6 +327,52 @@ def has_not(instead: Mapping[str, str]) -> Callable[[type[R]], type[R]]:
         for name, advice in instead.items():
             setattr(cls, name, _Elsewhere(name, advice))
         cls.__dir__ = listed  # type: ignore[method-assign]
+        return cls
+
+    return decorate
+
+
+def frozen(instead: Mapping[str, str] | None = None) -> Callable[[type[R]], type[R]]:
+    """Let a frozen dataclass say what to write instead of assigning to one of its fields.
+
+    Parameters
+    ----------
+    instead
+        What to say of names that people bring from elsewhere, and of fields that ask for more.
+
+    Examples
+    --------
+    >>> @frozen()
+    ... @dataclasses.dataclass(frozen=True)
+    ... class Rule:
+    ...     rate: float
+    >>> Rule(0.1).rate = 0.2
+    Traceback (most recent call last):
+        ...
+    dataclasses.FrozenInstanceError: 'rate' of a Rule cannot be assigned; write \
+dataclasses.replace(rule, rate=0.2), a new one
+    """
+
+    def decorate(cls: type[R]) -> type[R]:
+        refuse = cls.__setattr__
+
+        def assign(self: Any, name: str, value: object) -> None:
+            try:
+                refuse(self, name, value)
+            except dataclasses.FrozenInstanceError:
+                raise dataclasses.FrozenInstanceError(said(self, name, value)) from None
+
+        def said(self: Any, name: str, value: object) -> str:
+            names = [own.name for own in dataclasses.fields(self) if own.init]
+            more = f"; {instead[name]}" if instead and name in instead else ""
+            kind = type(self).__name__
+            if name not in names:
+                return f"a {kind} has no {name!r}{more or hint(name, names)}"
+            new = repr(value) if isinstance(value, (bool, int, float, str)) else "..."
+            new = f"dataclasses.replace({kind.lower()}, {name}={new})"
+            return f"{name!r} of a {kind} cannot be assigned; write {new}, a new one{more}"
+
+        cls.__setattr__ = assign  # type: ignore[method-assign]
         return cls
 
     return decorate

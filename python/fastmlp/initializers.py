@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from fastmlp._checks import choice, real
+from fastmlp._checks import choice, frozen, real
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -266,6 +266,8 @@ class Zeros(Initializer):
 _CLASSES: dict[str, type[Initializer]] = {
     cls.__name__: cls for cls in (Glorot, He, LeCun, Constant, Normal, Uniform, Zeros)
 }
+for _class in (*_CLASSES.values(), Stacked):
+    frozen()(_class)
 
 INITIALIZERS: dict[str, Initializer] = {
     "glorot_uniform": Glorot("uniform"),

@@ -7,6 +7,12 @@ ATTRIBUTES = {
     "bias": "write biases",
     "kernel": "write weights",
     "weight": "write weights",
+    "get_weights": "write weights and its like, an array each, or get_weights() of the model",
+    "set_weights": "write layer.weights = W and its like, or set_weights(arrays) of the model",
+    **dict.fromkeys(
+        ("trainable_weights", "trainable_variables", "parameters", "state_dict"),
+        "write weights and its like, an array each, or get_weights() of the model",
+    ),
     "p": "write rate",
     "requires_grad": "write trainable",
     "requires_grad_": "write trainable",

@@ -35,6 +35,7 @@ _ARGUMENTS = {
 }
 for _class in OWN.values():
     _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)
+    _checks.frozen(_ARGUMENTS)(_class)
 
 # What Keras, PyTorch and scikit-learn call them: small letters, without underscores.
 ALIASES: dict[str, Loss] = {

@@ -84,9 +84,14 @@ _ATTRIBUTES = {
     "param_groups": "write groups=",
     "lr": "write learning_rate",
 }
+# What to say when a rate is assigned between two fits, or while one is under way.
+_ASSIGNED = {
+    "learning_rate": "a fit with it keeps the moments; within a fit the rate follows a schedule",
+}
 for _class in (*OPTIMIZERS.values(), LBFGS):
     _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)  # type: ignore[misc]
     _checks.has_not(_ATTRIBUTES)(_class)  # type: ignore[arg-type]
+    _checks.frozen(_ARGUMENTS | _ATTRIBUTES | _ASSIGNED)(_class)  # type: ignore[arg-type]
 
 
 def get(spec: Any) -> Update:

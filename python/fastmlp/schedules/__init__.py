@@ -100,6 +100,7 @@ _ARGUMENTS = {
 }
 for _class in SCHEDULES.values():
     _class.__init__ = _checks.taught(_ARGUMENTS)(_class.__init__)
+    _checks.frozen(_ARGUMENTS)(_class)
 
 
 def config(value: Any) -> Any:
