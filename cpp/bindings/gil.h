@@ -12,6 +12,7 @@
 #include <Python.h>
 
 #include <chrono>
+#include <functional>
 #include <thread>
 
 namespace fastmlp {
@@ -56,5 +57,10 @@ auto with_gil(F f) {
   PyGILState_Release(state);
   return result;
 }
+
+// What the core asks every 50 ms of a long call: true with an exception set, as of Ctrl-C.
+inline const std::function<bool()> kAsksForSignals = [] {
+  return with_gil([] { return PyErr_CheckSignals() != 0; });
+};
 
 }  // namespace fastmlp

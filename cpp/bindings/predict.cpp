@@ -46,6 +46,15 @@ py::object new_matrix(const py::dtype& dtype, Index rows, Index columns) {
       api.PyArray_Type_, Py_NewRef(dtype.ptr()), 2, shape, nullptr, nullptr, 0, nullptr));
 }
 
+// What came of a call. Refused: it is for the caller to judge. Stopped: with an exception set.
+enum class Outcome { done, refused, stopped };
+
+// Whether it is done. With the GIL, as it throws what is set.
+bool is_done(Outcome outcome) {
+  if (outcome == Outcome::stopped) throw py::error_already_set();
+  return outcome == Outcome::done;
+}
+
 // For any inputs: several, of indices, sparse rows.
 template <class T>
 struct SeveralPredictor {
@@ -86,11 +95,11 @@ struct SeveralPredictor {
     return kGilHolds && is_small(rows) && !access->refuses_reads();
   }
 
-  // work() while others wait to change the weights; false if it is the turn of one.
+  // work() while others wait to change the weights, refused if it is the turn of one.
   template <class F>
-  bool in_a_read(Index rows, F work) const {
+  Outcome in_a_read(Index rows, F work) const {
     Read read;
-    if (!read.begin(*access)) return false;
+    if (!read.begin(*access)) return Outcome::refused;
     if (is_small(rows)) return work();
     const WithoutGil without;
     return work();
@@ -109,18 +118,19 @@ struct SeveralPredictor {
  private:
   // False if the values are for the caller to judge.
   bool run(Given<T>& given, T* out) const {
-    if (is_undisturbed(given.rows)) return check_and_run(given, out);
-    return in_a_read(given.rows, [&] { return check_and_run(given, out); });
+    if (is_undisturbed(given.rows)) return is_done(check_and_run(given, out));
+    return is_done(in_a_read(given.rows, [&] { return check_and_run(given, out); }));
   }
 
   bool is_small(Index rows) const {
     return executor->program().flops_per_row * double(rows) < kReleaseFlops;
   }
 
-  bool check_and_run(Given<T>& given, T* out) const {
-    if (!inputs.fit(given, false)) return false;
-    executor->run(given.feeds, given.rows, weights, {out}, 0, 0);
-    return true;
+  Outcome check_and_run(Given<T>& given, T* out) const {
+    if (!inputs.fit(given, false)) return Outcome::refused;
+    const bool whole = executor->run(given.feeds, given.rows, weights, {out}, 0, 0, nullptr,
+                                     nullptr, &kAsksForSignals);
+    return whole ? Outcome::done : Outcome::stopped;
   }
 };
 
@@ -153,15 +163,15 @@ struct Predictor {
  private:
   // False if it has to be converted and is not finite then: that is for the caller to judge.
   bool run(const Feed& feed, T* out) const {
-    if (others.is_undisturbed(feed.rows)) return convert_and_run(feed, out);
-    return others.in_a_read(feed.rows, [&] { return convert_and_run(feed, out); });
+    if (others.is_undisturbed(feed.rows)) return is_done(convert_and_run(feed, out));
+    return is_done(others.in_a_read(feed.rows, [&] { return convert_and_run(feed, out); }));
   }
 
-  bool convert_and_run(const Feed& feed, T* out) const {
+  Outcome convert_and_run(const Feed& feed, T* out) const {
     const bool as_it_is = feed.dtype == dtype_of<T>() && feed.step == 1 && feed.stride == columns;
-    if (!as_it_is && !all_finite<T>(feed)) return false;
-    others.executor->run_one(feed, others.weights, out);
-    return true;
+    if (!as_it_is && !all_finite<T>(feed)) return Outcome::refused;
+    const bool whole = others.executor->run_one(feed, others.weights, out, &kAsksForSignals);
+    return whole ? Outcome::done : Outcome::stopped;
   }
 };
 

@@ -51,14 +51,16 @@ class PyProgram {
     const std::vector<T*> out = to_outputs(outputs, rows);
     const T* w = to_vector<T>(parameters, p.parameter_size, "parameters");
     std::vector<T> results(p.scalars.size());
+    bool whole;
     if (gradient && p.reduced_size < p.parameter_size) fail("this program computes no gradient");
     T* g = gradient ? to_vector<T>(*gradient, p.parameter_size, "gradient") : nullptr;
     {
       Read read;
       read.begin_or_throw(access);
       const WithoutGil without;
-      executor_.run(in, rows, w, out, seed, step, g, results.data());
+      whole = executor_.run(in, rows, w, out, seed, step, g, results.data(), &kAsksForSignals);
     }
+    if (!whole) throw py::error_already_set();
     if (results.empty()) return py::none();
     return py::float_(double(results[0]));
   }
@@ -160,7 +162,7 @@ class PyProgram {
       Read read;
       read.begin_or_throw(access);
       const WithoutGil without;
-      whole = executor_.run_each(in, rows, calls, step, asks_for_signals());
+      whole = executor_.run_each(in, rows, calls, step, kAsksForSignals);
     }
     if (!whole) throw py::error_already_set();
   }
@@ -188,7 +190,7 @@ class PyProgram {
       if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
       call.outputs.push_back(out);
     }
-    call.interrupted = asks_for_signals();
+    call.interrupted = kAsksForSignals;
   }
 
   Index most_rows() const {
@@ -226,10 +228,6 @@ class PyProgram {
   Executor<T>& executor() { return executor_; }
 
  private:
-  static std::function<bool()> asks_for_signals() {
-    return [] { return with_gil([] { return PyErr_CheckSignals() != 0; }); };
-  }
-
   std::vector<T*> to_outputs(const std::vector<py::array>& arrays, Index rows) const {
     const Program& p = executor_.program();
     if (arrays.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");

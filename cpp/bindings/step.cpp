@@ -118,12 +118,14 @@ class Stepper {
     T* const g = reinterpret_cast<T*>(proxy(gradient)->data);
     results_.resize(p.scalars.size());
     reserve_unread();
+    bool whole = true;
     const bool taken = run([&] {
       const Trained trained{*this};
-      executor_->run(call_.feeds, call_.rows, call_.parameters, unread_outputs_, call_.seed,
-                     std::uint64_t(first_ + number), g, results_.data());
+      whole = executor_->run(call_.feeds, call_.rows, call_.parameters, unread_outputs_, call_.seed,
+                             std::uint64_t(first_ + number), g, results_.data(), &kAsksForSignals);
     });
     if (!taken) return Py_NewRef(Py_NotImplemented);
+    if (!whole) throw py::error_already_set();
     for (const auto& [begin, size] : assigned_) std::fill_n(g + begin, size, T(0));
     return py::make_tuple(double(results_[0]), gradient).release().ptr();
   }

@@ -11,6 +11,7 @@ namespace {
 constexpr double kShareFlops = 1e6;              // of a batch for each thread, who meet at barriers
 constexpr double kShareBytes = 1024.0 * 1024.0;  // of parameters that a thread reads, likewise
 constexpr double kShareTime = 10e3;              // ns of a thread that meets nobody
+constexpr double kAskedFlops = 1e7;              // of a call that asks whether it is interrupted
 // What a batch takes besides products: to write a number, and at least to read the parameters.
 constexpr double kNumberTime = 0.25, kBytesPerNs = 80.0;
 
@@ -281,7 +282,10 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
   const Index lane_begin = lane * w.cut.lane_rows;
   const Index lane_end = std::min(batch.rows, lane_begin + w.cut.lane_rows);
   for (Index begin = lane_begin; begin < lane_end; begin += w.cut.chunk) {
-    if (batch.listener && batch.listener->heard()) return;
+    if (batch.listener) {
+      batch.listener->poll(worker);
+      if (batch.listener->heard()) return;
+    }
     const Index end = std::min(lane_end, begin + w.cut.chunk);
     place_feeds(w, batch, {begin, end}, worker, f);
     for (std::size_t i = 0; i < n_outputs; ++i)
@@ -326,7 +330,6 @@ bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Worker& work
   const Index lanes = parts_of(batch.rows, w.cut.lane_rows);  // a short batch: fewer
   const Range mine = part(lanes, 1, worker.thread, worker.threads);
   for (Index lane = mine.begin; lane < mine.end; ++lane) {
-    if (batch.listener) batch.listener->poll(worker);
     run_lane(w, batch, lane, worker);
   }
   const bool sums = program_.reduced_size && lanes > 1;
@@ -342,16 +345,18 @@ bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Worker& work
 }
 
 template <class T>
-void Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* parameters,
+bool Executor<T>::run(const std::vector<Feed>& feeds, Index rows, const T* parameters,
                       const std::vector<T*>& outputs, std::uint64_t seed, std::uint64_t step,
-                      T* gradient, T* scalars) {
+                      T* gradient, T* scalars, const std::function<bool()>* interrupted) {
   std::unique_ptr<Workspace> w = take_workspace();
   prepare(*w, feeds, {nullptr, rows, rows});
-  run_prepared(*w, Batch{&feeds, nullptr, 0, rows, parameters, &outputs, run_key(seed, step)});
+  const Batch batch{&feeds, nullptr, 0, rows, parameters, &outputs, run_key(seed, step)};
+  const bool whole = run_prepared(*w, batch, interrupted);
   if (gradient) std::copy_n(w->reduced.data(), program_.parameter_size, gradient);
   for (std::size_t i = 0; scalars && i < program_.scalars.size(); ++i)
     scalars[i] = w->reduced.data()[program_.scalars[i]];
   give_back(std::move(w));
+  return whole;
 }
 
 template <class T>
@@ -376,14 +381,36 @@ void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
   }
 }
 
+// False if it was interrupted. What is over before it would ask does not begin to.
 template <class T>
-void Executor<T>::run_one(const Feed& feed, const T* parameters, T* output) {
+bool Executor<T>::run_prepared(Workspace& w, const Batch& batch,
+                               const std::function<bool()>* interrupted) const {
+  const double numbers = double(batch.rows) * double(program_.batch_columns);
+  if (interrupted && w.flops + numbers >= kAskedFlops) return run_asking(w, batch, *interrupted);
+  run_prepared(w, batch);
+  return true;
+}
+
+template <class T>
+bool Executor<T>::run_asking(Workspace& w, Batch batch,
+                             const std::function<bool()>& interrupted) const {
+  Listener listener(interrupted);
+  batch.listener = &listener;
+  run_prepared(w, batch);
+  return !listener.heard();
+}
+
+template <class T>
+bool Executor<T>::run_one(const Feed& feed, const T* parameters, T* output,
+                          const std::function<bool()>* interrupted) {
   std::unique_ptr<Workspace> w = take_workspace();
   w->one_feed[0] = feed;
   w->one_output[0] = output;
   prepare(*w, w->one_feed, {nullptr, feed.rows, feed.rows});
-  run_prepared(*w, Batch{&w->one_feed, nullptr, 0, feed.rows, parameters, &w->one_output, 0});
+  const Batch batch{&w->one_feed, nullptr, 0, feed.rows, parameters, &w->one_output, 0};
+  const bool whole = run_prepared(*w, batch, interrupted);
   give_back(std::move(w));
+  return whole;
 }
 
 template class Executor<float>;

@@ -58,12 +58,15 @@ class Executor {
 
   // One batch of `rows` rows. outputs: where each result goes, contiguous. gradient: null, or room
   // for the first `parameter_size` elements of the reduced space. scalars: null, or room for each.
-  void run(const std::vector<Feed>& feeds, Index rows, const T* parameters,
+  // False if it was interrupted, which is asked every 50 ms: then some results are not there.
+  bool run(const std::vector<Feed>& feeds, Index rows, const T* parameters,
            const std::vector<T*>& outputs, std::uint64_t seed, std::uint64_t step,
-           T* gradient = nullptr, T* scalars = nullptr);
+           T* gradient = nullptr, T* scalars = nullptr,
+           const std::function<bool()>* interrupted = nullptr);
 
   // One feed with batch rows, one output: as run, for a program that needs no more.
-  void run_one(const Feed& feed, const T* parameters, T* output);
+  bool run_one(const Feed& feed, const T* parameters, T* output,
+               const std::function<bool()>* interrupted = nullptr);
 
   TrainingResult train(const TrainingCall<T>& call);
 
@@ -89,6 +92,9 @@ class Executor {
   int threads_for(Workspace& w, double flops, const Batches& batches) const;
   bool deals_lanes(const Workspace& w) const;
   void run_prepared(Workspace& w, const Batch& batch) const;
+  bool run_prepared(Workspace& w, const Batch& batch,
+                    const std::function<bool()>* interrupted) const;
+  bool run_asking(Workspace& w, Batch batch, const std::function<bool()>& interrupted) const;
   // alone: for one thread, however much it is.
   void prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
                bool alone = false) const;

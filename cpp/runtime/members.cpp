@@ -120,7 +120,10 @@ bool Executor<T>::run_each(const std::vector<Feed>& feeds, Index rows,
       std::unique_ptr<Workspace> w = spares->take(*this);
       prepare(*w, feeds, batches, true);
       Barrier barrier;
-      run_batch(*w, batch(std::size_t(i)), Worker{0, 1, barrier});
+      Listener listener(members.stopped());
+      Batch alone = batch(std::size_t(i));
+      alone.listener = &listener;
+      run_batch(*w, alone, Worker{0, 1, barrier});
       spares->give_back(std::move(w));
     });
     give_back(std::move(spares));
@@ -129,7 +132,7 @@ bool Executor<T>::run_each(const std::vector<Feed>& feeds, Index rows,
     std::unique_ptr<Workspace> w = take_workspace();
     prepare(*w, feeds, batches);
     for (std::size_t i = std::size_t(dealing.dealt); i < calls.size() && !members.poll(); ++i)
-      run_prepared(*w, batch(i));
+      run_prepared(*w, batch(i), &members.stopped());
     give_back(std::move(w));
   }
   return !members.poll();

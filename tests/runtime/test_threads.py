@@ -497,6 +497,27 @@ def test_the_interrupt_key_stops_a_long_training_between_two_steps(threads: int)
     assert float(out) > 0
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("how", [{}, {"training": True, "samples": 2}], ids=["", "samples"])
+def test_the_interrupt_key_stops_a_long_prediction_before_its_end(threads: int, how: dict):
+    model = fm.MLP([8, 1024, 1024, 1], seed=0)
+    X = np.zeros((100_000, 8), np.float32)
+    shape = (len(X), 1) if not how else (2, len(X), 1)
+    before, _ = _core.get_num_threads(), _core.set_num_threads(threads)
+    expected = model.predict(X[:9], **how)
+    out = np.full(shape, np.nan, np.float32)
+    key = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    try:
+        key.start()
+        with pytest.raises(KeyboardInterrupt):
+            model.predict(X, out, **how)
+        assert np.isnan(out[..., -1, :]).all()  # it would take seconds
+        np.testing.assert_array_equal(model.predict(X[:9], **how), expected)
+    finally:
+        key.join()
+        _core.set_num_threads(before)
+
+
 # ------------------------------------------------------------------------- late and refused
 
 

@@ -118,7 +118,7 @@ class Predicting(Differentiable):
         beginning.
 
         Arrays of numbers go straight to the core, which converts them: about a microsecond for one
-        row of a small network.
+        row of a small network. Ctrl-C stops a long call at once; `out` is then written in part.
 
         Values are not looked at, whatever `X` is, but for the indices of an `Embedding`: a row with
         NaN has NaN in its result, a row with infinity (or what is infinite in the model's type) has
