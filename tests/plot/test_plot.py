@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -298,3 +299,35 @@ def test_legends_of_points_stand_beside_the_axes_where_they_hide_nothing():
         legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
         assert legend.x0 >= axes.x1
         assert legend.x1 <= ax.figure.bbox.x1
+
+
+def test_the_picture_of_one_epoch_counts_no_fractions_of_it():
+    ax = fm.plot.history({"loss": [0.7], "val_loss": [0.8]})
+    ax.figure.canvas.draw()
+    assert ax.get_xlim() == (0.5, 1.5)
+    assert all(float(tick) % 1 == 0 for tick in ax.get_xticks())
+    with pytest.raises(TypeError, match="history must be what fit of a model returned"):
+        fm.plot.history(object())
+
+
+def test_a_decision_boundary_refuses_what_it_would_draw_wrongly():
+    model = fm.MLP([2, 3, 1], seed=0)
+    X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0]])
+    with pytest.raises(ValueError, match=r"t has 0\.5, which is none of the classes .*: 0, 1"):
+        fm.plot.decision_boundary(model, X, [0.5, 1.0, 2.0])
+    with pytest.raises(ValueError, match="X must hold finite numbers"):
+        fm.plot.decision_boundary(model, X * np.nan, [0, 1, 1])
+    with pytest.raises(ValueError, match="class_names: expected 2 names, got 1"):
+        fm.plot.decision_boundary(model, X, [0, 1, 1], class_names=["no"])
+    with pytest.raises(ValueError, match="feature_names: expected 2 names, got 3"):
+        fm.plot.decision_boundary(model, X, [0, 1, 1], feature_names=["a", "b", "c"])
+
+
+def test_a_decision_boundary_asks_the_model_where_the_examples_are():
+    X = np.array([[1e8, 0.0], [1e8 + 2, 0.0]])  # one number of float32
+
+    def predict(X):
+        return np.column_stack([X[:, 0] <= 1e8 + 1, X[:, 0] > 1e8 + 1]).astype(float)
+
+    ax = fm.plot.decision_boundary(types.SimpleNamespace(predict=predict), X, [0, 1])
+    assert not any(text.get_text() == "mistaken" for text in ax.get_legend().get_texts())

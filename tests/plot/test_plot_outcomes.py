@@ -118,6 +118,15 @@ def test_calibration_of_right_probabilities_lies_on_the_diagonal():
     np.testing.assert_allclose(points[:, 0], points[:, 1], atol=0.01)
 
 
+def test_calibration_puts_rows_of_one_probability_into_one_bin():
+    sorted_by_label = np.repeat([0, 1], 50)
+    ax = plot.calibration(sorted_by_label, np.full(100, 0.5))
+    assert ax.get_title(loc="left") == "expected calibration error 0"
+    ax = plot.calibration(sorted_by_label, np.tile([0.25, 0.75], 50), bins=7)
+    np.testing.assert_allclose(curve(ax)[:, 0], [0.25, 0.75])
+    assert ax.get_title(loc="left") == "expected calibration error 0.25"
+
+
 def test_calibration_of_two_columns_is_that_of_the_second():
     t, p = np.array(["n", "y", "y"]), np.array([0.2, 0.4, 0.9])
     one, two = (plot.calibration(t, q, bins=3) for q in (p, np.column_stack([1 - p, p])))
@@ -165,6 +174,17 @@ def test_predicted_draws_dots_over_the_truth_and_says_how_far_they_are():
     assert ax.get_title(loc="left") == "RMSE 1.73, R² -3.500"
     assert ax.get_xlabel() == "true price"
     assert ax.get_xlim() == ax.get_ylim()
+
+
+def test_large_numbers_and_long_names_have_room_along_the_axes():
+    y = np.linspace(0, 4e14, 9)
+    ax = plot.predicted(
+        y, y, name="a name of a target that goes on and on, with its unit in brackets"
+    )
+    ax.figure.canvas.draw()
+    assert max(map(len, ticks(ax.xaxis))) < 4
+    assert len(ax.get_xlabel()) <= 45
+    assert ax.get_xlabel().endswith("…")
 
 
 def test_predicted_counts_the_truths_in_their_intervals():

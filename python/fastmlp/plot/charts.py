@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import metrics
 from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear
+from fastmlp.plot.names import check_names, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+# The most letters of a name along an axis.
+_LETTERS = 40
 # How much of a class's colour the ground of its region shows, white being the rest.
 _TINT = 0.35
 
@@ -53,6 +56,8 @@ def history(
         matplotlib is missing.
     ValueError
         The history does not have the quantity, or no epoch.
+    TypeError
+        It is no history.
 
     Examples
     --------
@@ -61,6 +66,11 @@ def history(
     >>> ax.get_xlabel()
     'epoch'
     """
+    if not hasattr(history, "keys"):
+        raise TypeError(
+            "history must be what fit of a model returned, or a dict such as "
+            f"{{'loss': clf.loss_curve_}} of an estimator, got {type(history).__name__}"
+        )
     if quantity not in history:
         raise ValueError(
             f"quantity must be one of {', '.join(map(repr, history.keys()))}, got {quantity!r}"
@@ -72,7 +82,7 @@ def history(
 
     curves = [("training", quantity, COLORS[0]), ("validation", f"val_{quantity}", COLORS[1])]
     curves = [curve for curve in curves if curve[1] in history]
-    epochs = np.arange(1, len(history[quantity]) + 1)
+    epochs, is_empty = np.arange(1, len(history[quantity]) + 1), not ax.lines
     for name, key, color in curves:
         marker = "o" if len(epochs) == 1 else None
         (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
@@ -83,7 +93,9 @@ def history(
         ax.legend(frameon=False, labelcolor="linecolor")
     ax.set_xlabel("epoch")
     ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(epochs) == 1 and is_empty:  # no fractions of an epoch around it
+        ax.set_xlim(0.5, 1.5)
     ax.margins(x=0.02)
     clear(ax)
     return ax
@@ -199,7 +211,8 @@ def decision_boundary(
     ImportError
         matplotlib is missing.
     ValueError
-        X does not have two columns, or t not as many rows, or there are more than 8 classes.
+        X does not have two columns or holds infinities or NaN, t has not as many rows or other
+        classes than the model, or there are more than 8.
 
     Examples
     --------
@@ -215,6 +228,8 @@ def decision_boundary(
         raise ValueError(
             f"X must have shape (rows, 2) and t shape (rows,), got {X.shape} and {t.shape}"
         )
+    if not np.isfinite(X).all():
+        raise ValueError("X must hold finite numbers: leave the other rows out")
     if resolution < 2:
         raise ValueError(f"resolution must be at least 2, got {resolution}")
     low, high = X.min(axis=0), X.max(axis=0)
@@ -222,14 +237,22 @@ def decision_boundary(
     low, high = low - margin, high + margin
     across, up = (np.linspace(low[i], high[i], resolution) for i in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    shares = _shares(model, np.concatenate([grid, X]).astype(np.float32))
+    shares = _shares(model, np.concatenate([grid, X]))
     classes = _classes(model, t, shares.shape[1])
     if len(classes) > len(COLORS):
         raise ValueError(f"can draw {len(COLORS)} classes at most, got {len(classes)}")
+    if not (known := np.isin(t, classes)).all():
+        raise ValueError(
+            f"t has {t[~known].tolist()[0]!r}, which is none of the classes that the model tells "
+            f"apart: {', '.join(map(repr, classes.tolist()))}"
+        )
+
+    check_names(class_names, classes.tolist(), "class_names")
+    check_names(feature_names, ["x₁", "x₂"], "feature_names")
 
     ax = axes(ax, (6.4, 5.2))
     _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))
-    names = [str(label) for label in classes] if class_names is None else class_names
+    names = [short(name) for name in (classes if class_names is None else class_names)]
     wrong = classes[shares[len(grid) :].argmax(axis=1)] != t
     for label, color, name in zip(classes, COLORS, names, strict=False):
         for mistaken in (False, True):
@@ -245,8 +268,9 @@ def decision_boundary(
                 zorder=4 if mistaken else 3,
             )
     beside(ax, *([_ring("mistaken")] if wrong.any() else []))
-    ax.set_xlabel("x₁" if feature_names is None else feature_names[0])
-    ax.set_ylabel("x₂" if feature_names is None else feature_names[1])
+    along = ("x₁", "x₂") if feature_names is None else feature_names
+    ax.set_xlabel(short(along[0], _LETTERS))
+    ax.set_ylabel(short(along[1], _LETTERS))
     clear(ax, grid=False)
     return ax
 

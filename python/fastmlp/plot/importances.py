@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
+from fastmlp.plot.names import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def importance(
         ax.errorbar(
             means[shown], at, xerr=spread[shown], fmt="none", ecolor=INK, elinewidth=1.2, zorder=3
         )
-    ax.set_yticks(at, [_short(names[i]) for i in shown])
+    ax.set_yticks(at, [short(names[i], _LETTERS) for i in shown])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.axvline(0, color=INK, linewidth=0.8, zorder=4)
     ax.set_xlabel("importance" if label is None else label)
@@ -112,7 +113,3 @@ def _named(given: Any, names: Sequence[str] | None) -> tuple[Array, list[str]]:
     if len(found) != len(values):
         raise ValueError(f"there are {len(values)} importances and {len(found)} names")
     return values, found
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"

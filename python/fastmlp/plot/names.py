@@ -1,4 +1,4 @@
-"""What stands beside the inputs and outputs of a drawn network."""
+"""What stands beside axes, and beside the inputs and outputs of a drawn network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def short(name: Any, letters: int = 24) -> str:
+    """Return a name as a text of at most so many letters."""
+    text = str(name)
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 class Column(Protocol):

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear
+from fastmlp.plot.names import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 _MANY = 2000
 # The most classes whose counts are written into their cells.
 _WRITTEN = 20
-# The most letters of a label along the axes.
-_LETTERS = 24
+# The most letters of a name along an axis.
+_LETTERS = 40
+# The largest numbers that are written out beside each other along an axis.
+_LARGEST = 1e8
 
 
 def confusion(
@@ -85,7 +88,7 @@ def confusion(
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     if len(classes) <= _WRITTEN:
         _write_cells(ax, counts, shares, normalize)
-    names = [_short(label) for label in classes]
+    names = [short(label) for label in classes]
     if len(classes) <= 2 * _WRITTEN:
         long = max(map(len, names)) > 3 and len(classes) > 3
         turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
@@ -118,7 +121,8 @@ def calibration(
 ) -> Axes:
     """Draw how often what is said with a probability comes true: a reliability diagram.
 
-    Rows are put into bins of as many rows each by their probability. On the diagonal, of what is
+    Rows are put into bins of about as many rows each by their probability, rows of the same
+    probability into the same one. On the diagonal, of what is
     called 80 % likely 80 % happens; below it the model is too sure. Bars are 95 % intervals of
     Wilson's, the hills at the bottom show which probabilities occur.
 
@@ -133,7 +137,7 @@ def calibration(
         The classes in the order of the columns, ``classes_`` of a classifier; by default all that
         occur, sorted.
     bins : int, default 10
-        How many groups of rows.
+        How many groups of rows, at most.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -184,7 +188,7 @@ def calibration(
     index = np.array([number[label] for label in truth.tolist()])
     if len(classes) == 2:
         confidence, came = proba[:, 1], index == 1
-        what, share = f"probability of {_short(classes[1])}", f"share of {_short(classes[1])}"
+        what, share = f"probability of {short(classes[1])}", f"share of {short(classes[1])}"
     else:
         confidence, came = proba.max(axis=1), index == proba.argmax(axis=1)
         what, share = "probability of the class predicted", "share of rows predicted right"
@@ -289,10 +293,11 @@ def predicted(
         ax.set_ylim(_span(truth, said, ends))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
-        if 1e4 <= high - low < 1e15:  # 1,000,000 and not 1.0 with a 1e6 somewhere
+        if high - low >= 1e4 and max(-low, high) < _LARGEST:  # 1,000,000, not 1.0 and 1e6 somewhere
             axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlabel("true" if name is None else f"true {name}")
-    ax.set_ylabel("predicted" if name is None else f"predicted {name}")
+    name = "" if name is None else f" {short(name, _LETTERS)}"
+    ax.set_xlabel(f"true{name}")
+    ax.set_ylabel(f"predicted{name}")
     ax.set_title(title, loc="left", color=INK)
     clear(ax)
     ax.grid(axis="x", color=FAINT, linewidth=0.6)
@@ -321,11 +326,6 @@ def _sorted_labels(values: Any) -> list[Any]:
         return sorted(distinct, key=str)
 
 
-def _short(label: Any) -> str:
-    text = str(label)
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
-
-
 def _write_cells(ax: Axes, counts: Array, shares: Array, normalize: bool) -> None:
     size = 11 if len(counts) <= 8 else 8
     for row, column in np.ndindex(*counts.shape):
@@ -342,7 +342,11 @@ def _write_cells(ax: Axes, counts: Array, shares: Array, normalize: bool) -> Non
 def _binned(confidence: Array, came: Array, bins: int) -> tuple[Array, Array, Array]:
     """Return of each bin the mean probability, the share that came true, and the rows."""
     order = np.argsort(confidence, kind="stable")
-    groups = [g for g in np.array_split(order, min(bins, len(order))) if len(g)]
+    parts = np.array_split(order, min(bins, len(order)))
+    # Rows of one probability in several bins would each be off by what chance, or their order, has
+    # put there: all of them go where the first is.
+    starts = np.searchsorted(confidence[order], [confidence[part[0]] for part in parts])
+    groups = np.split(order, np.unique(starts)[1:])
     means = np.array([confidence[g].mean() for g in groups])
     shares = np.array([came[g].mean() for g in groups])
     return means, shares, np.array([len(g) for g in groups])
