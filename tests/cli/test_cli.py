@@ -846,11 +846,14 @@ def test_info_describes_a_model_that_python_saved(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["info"]])
-def test_help_shows_examples(command, capsys):
+def test_help_shows_examples_and_fits_a_terminal(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])
     assert caught.value.code == 0
-    assert "examples:\n  fastmlp " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "examples:\n  fastmlp " in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_version_and_help_come_from_a_process_of_their_own(tmp_path):
@@ -931,6 +934,8 @@ WRONG = [
     (["predict", "houses.csv", "houses.csv"], "cannot load"),
     (["predict", "price.safetensors", "."], ". is a folder; give the name of a table's file"),
     (["predict", "price.safetensors", os.devnull], "is a pipe or a device: tables are read twice"),
+    (["predict", "price.safetensors", "-"], "- is a pipe or a device: tables are read twice"),
+    (["train", "-", "--target", "y"], "- is a pipe or a device: tables are read twice"),
     (["predict", "price.safetensors", "no.csv"], "there is no file no.csv"),
     (["predict", "price.safetensors", "small.csv"], "the table lacks 4 of the 4 columns"),
     (["predict", "price.safetensors", "price.csv", "--probabilities"], "predicts a number"),

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 _EXAMPLES = """\
 examples:
-  fastmlp train digits                            scikit-learn's 8×8 handwritten digits
-  fastmlp train houses.csv --target price         a table of your own
-  fastmlp predict houses.safetensors new.csv      predictions for new rows
-  fastmlp info houses.safetensors                 what is in a model file
-  fastmlp COMMAND --help                          everything a command can do
+  fastmlp train digits                         scikit-learn's handwritten digits
+  fastmlp train houses.csv --target price      a table of your own
+  fastmlp predict houses.safetensors new.csv   predictions for new rows
+  fastmlp info houses.safetensors              what is in a model file
+  fastmlp COMMAND --help                       everything a command can do
 """
 
 _TRAIN_EXAMPLES = """\
@@ -26,26 +26,27 @@ examples:
   fastmlp train houses.csv --target price --time-limit 60
   fastmlp train patients.csv --target stage --task classification --metric auc
 
-A table may hold numbers, texts, true and false, and dates, and lack values. An empty
-field is missing; so are NA, None, null, NaN, ? and the like among numbers, while
-among texts they are categories or classes. Codes such as 007 are texts. Labels are
-predicted as they are written. Every row needs as many fields as the header.
+A table may hold numbers, texts, true and false, and dates, and lack values.
+An empty field is missing; so are NA, None, null, NaN, ? and the like among
+numbers, while among texts they are categories or classes. Codes such as 007
+are texts. Labels are predicted as they are written. Every row needs as many
+fields as the header.
 
 Several networks are trained, each without some of the rows, and averaged. The
-result at the end is what networks say of rows that they were not trained on. The
-file is that of fastmlp.TabularClassifier or TabularRegressor: in Python,
+result at the end is what networks say of rows that they were not trained on.
+The file is that of fastmlp.TabularClassifier or TabularRegressor: in Python,
 fastmlp.load("houses.safetensors").predict(table).
 """
 
 _PREDICT_EXAMPLES = """\
 examples:
   fastmlp predict houses.safetensors new.csv
-  fastmlp predict iris.safetensors flowers.csv --probabilities --output classes.csv
+  fastmlp predict iris.safetensors flowers.csv --probabilities --output p.csv
   fastmlp predict houses.safetensors new.csv --intervals 0.8
 
-The table needs the columns of training by name, in any order; others are ignored.
-It is read as in training: see fastmlp train --help. There is one line of output for
-each row, and the table may be larger than memory.
+The table needs the columns of training by name, in any order; others are
+ignored. It is read as in training: see fastmlp train --help. There is one line
+of output for each row, and the table may be larger than memory.
 """
 
 _INFO_EXAMPLES = """\
@@ -186,8 +187,9 @@ def _add_train(commands: Any) -> None:
     )
     add(
         "--optimizer",
+        metavar="NAME",
         choices=tuple(OPTIMIZERS),
-        help="sgd has momentum 0.9 (default: adam)",
+        help="%(choices)s; sgd has momentum 0.9 (default: adam)",
     )
     rates = ", ".join(f"{name} {kind().learning_rate}" for name, kind in OPTIMIZERS.items())
     add(

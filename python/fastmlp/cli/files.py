@@ -141,7 +141,7 @@ def read_tables(
 
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the name of a table's file")
-    if path.exists() and not path.is_file():
+    if str(path) == "-" or (path.exists() and not path.is_file()):
         raise ValueError(f"{path} is a pipe or a device: tables are read twice, write a file first")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")

@@ -91,7 +91,7 @@ def _bundled(data: datasets.Dataset) -> Source:
 
 def _of_file(options: argparse.Namespace, note: Note) -> Source:
     path = Path(options.data)
-    if not path.exists():
+    if not path.exists() and options.data != "-":
         raise FileNotFoundError(
             f"there is no file {options.data}, and no such dataset among "
             f"{', '.join(datasets.NAMES)}{_checks.hint(options.data, datasets.NAMES)}"
