@@ -458,3 +458,33 @@ def test_a_history_is_a_dict_with_a_row_an_epoch_in_pandas():
         assert twin.stopped is None
     with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
         history["acc"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("on_train_begin", r"write on_fit_begin\(self, model, names\)"),
+        ("on_epoch_begin", r"write on_epoch_end\(self, model, epoch, logs\)"),
+        ("on_train_end", r"write on_fit_end\(self, model, history\)"),
+        ("on_train_batch_end", r"for batches write a loop over step of model.trainer"),
+    ],
+)
+def test_a_method_of_keras_that_nobody_would_call_is_an_error(name, words):
+    with pytest.raises(TypeError, match=f"Mine.{name} is never called: .*{words}"):
+        type("Mine", (fm.Callback,), {name: lambda self, logs=None: None})
+
+
+def test_a_method_that_cannot_be_called_is_an_error_before_any_training():
+    with pytest.raises(TypeError, match=r"\(self, epoch, logs=None\) cannot be called: it has to"):
+        type("Mine", (fm.Callback,), {"on_epoch_end": lambda self, epoch, logs=None: None})
+
+    class Mine(fm.Callback):
+        def on_epoch_end(self, *everything):
+            self.heard = everything
+
+        def on_batch(self):  # a method of its own
+            pass
+
+    callback, (X, t) = Mine(), data()
+    model().fit(X, t, epochs=1, callbacks=[callback], verbose=False)
+    assert callback.heard[1] == 1

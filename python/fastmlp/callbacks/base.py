@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,26 @@ _ARGUMENTS = {
     "cooldown": "leave it out: after each change patience counts anew",
     "filename": "write path=",
     "log_dir": "write folder=",
+    "min_lr": "write min_factor=, of the rates there were",
+    "append": "leave it out: a second fit replaces the file, give it another",
+}
+# What each method is called with.
+_CALLS = {
+    "on_fit_begin": "(self, model, names)",
+    "on_epoch_end": "(self, model, epoch, logs)",
+    "on_fit_end": "(self, model, history)",
+}
+# Methods elsewhere, which nobody would call, and what to write.
+_METHODS = {
+    **dict.fromkeys(("on_train_begin", "on_train_start", "on_fit_start"), "on_fit_begin"),
+    **dict.fromkeys(("on_epoch_begin", "on_epoch_start", "on_train_epoch_end"), "on_epoch_end"),
+    **dict.fromkeys(
+        ("on_validation_end", "on_validation_epoch_end", "on_test_end"), "on_epoch_end"
+    ),
+    "on_train_end": "on_fit_end",
+}
+_OF_BATCHES = {
+    f"on_{of}batch_{when}" for of in ("", "train_", "test_") for when in ("begin", "start", "end")
 }
 
 
@@ -36,6 +57,8 @@ class Callback:
     """Base class: override what you need.
 
     An exception raised in a method ends `fit`; the weights stay as they were after the last epoch.
+    A class is a TypeError where a method takes something else, or has the name that Keras or
+    Lightning give it, by which nobody would call it.
 
     What the constructor of one of fastmlp's own was given may be assigned too, with its checks, and
     holds from the next `fit` on; no other attribute can. A class of your own may have any.
@@ -60,6 +83,9 @@ class Callback:
         super().__init_subclass__()
         if _checks.is_ours(cls) and "__init__" in vars(cls):
             cls.__init__ = _checks.taught(_ARGUMENTS)(cls.__init__)  # type: ignore[method-assign]
+        for name, method in vars(cls).items():
+            if inspect.isfunction(method):
+                _check_method(f"{cls.__name__}.{name}", name, method)
 
     def __setattr__(self, name: str, value: Any) -> None:
         cls = type(self)
@@ -103,6 +129,27 @@ class Callback:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `state` described, after `on_fit_begin`."""
+
+
+def _check_method(title: str, name: str, method: Callable[..., Any]) -> None:
+    """Raise for a method that nobody would call, or that cannot be called as it will be."""
+    if name in _OF_BATCHES:
+        raise TypeError(
+            f"{title} is never called: callbacks hear of epochs; for batches write a loop over "
+            "step of model.trainer(...)"
+        )
+    if name in _METHODS:
+        instead = _METHODS[name]
+        raise TypeError(f"{title} is never called: write {instead}{_CALLS[instead]}")
+    if name in _CALLS:
+        count = _CALLS[name].count(",") + 1
+        try:
+            inspect.signature(method).bind(*range(count))
+        except TypeError:
+            raise TypeError(
+                f"{title}{inspect.signature(method)} cannot be called: it has to take "
+                f"{_CALLS[name]}"
+            ) from None
 
 
 class _Function(Callback):
