@@ -7,7 +7,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp.graph.foreign import _INSTEAD
+from fastmlp.graph.foreign import INSTEAD
 
 x = g.input(3, "x")
 X = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.5]])
@@ -37,10 +37,10 @@ def test_a_function_of_arrays_says_what_to_write_for_nodes(name):
         FUNCTIONS[name](x)
     assert str(error.value).startswith(f"{name} ")
     short = name.rpartition(".")[2]
-    assert ("write" in str(error.value)) == (short in _INSTEAD)
+    assert ("write" in str(error.value)) == (short in INSTEAD)
 
 
-@pytest.mark.parametrize("name", [n for n in _INSTEAD.values() if n.endswith("(…)")])
+@pytest.mark.parametrize("name", [n for n in INSTEAD.values() if n.endswith("(…)")])
 def test_what_is_said_instead_exists(name):
     for one in name.split("("):
         if one.startswith("g."):
@@ -66,6 +66,26 @@ def test_operators_between_arrays_and_nodes_are_nodes(compute):
     expected = compute(np.array([[2.0, 3.0, -1.0]]), X)
     assert isinstance(node, g.Node)
     np.testing.assert_allclose(g.reference.evaluate(node, {v: X}), expected)
+
+
+def test_what_people_write_of_arrays_says_what_to_write_of_nodes():
+    for method in ("sum", "mean", "exp", "square"):
+        with pytest.raises(AttributeError, match=f"'Node' object has no attribute '{method}'; wr"):
+            getattr(x, method)
+    with pytest.raises(AttributeError, match=r"has no attribute 'foo'$"):
+        _ = x.foo
+    with pytest.raises(AttributeError, match=r"has no attribute 'square'; write a\*\*2$"):
+        _ = g.square
+    for compare in (lambda: x > 0, lambda: max(x, x), lambda: np.ones(3) > x):
+        with pytest.raises(TypeError, match=r"g.threshold\(a - b\), which is 1 where a > b"):
+            compare()
+
+
+def test_abs_of_a_node_is_a_node():
+    np.testing.assert_array_equal(g.run(abs(x), {x: X}), np.abs(X))
+    model = fm.MLP([3, 1], seed=0, dtype="float64")
+    mine = model.evaluate(X, [1.0, 2.0], loss=lambda y, t: abs(y - t))["loss"]
+    assert mine == pytest.approx(model.evaluate(X, [1.0, 2.0], loss="mae")["loss"])
 
 
 def test_an_argument_beside_the_operands_is_refused():

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, overload
 
 from fastmlp import _lazy
 from fastmlp.graph import ops
+from fastmlp.graph.foreign import INSTEAD
 from fastmlp.graph.node import (
     BATCH,
     Array,
@@ -87,6 +88,7 @@ __getattr__, __dir__, _ = _lazy.attach(
         "reference": "reference",
         "tracing": "Trace trace",
     },
+    instead={name: f"write {here}" for name, here in INSTEAD.items()},
 )
 
 __all__ = [

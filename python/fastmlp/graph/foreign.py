@@ -1,11 +1,11 @@
-"""What NumPy is told of nodes: they have no values yet, and its functions are not for them."""
+"""What is said of nodes that are taken for arrays: they have no values yet."""
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-# By the name of the function of NumPy (or SciPy); where it has another name here, that.
-_INSTEAD: Final = {
+# By the name of a function, or method, of NumPy, SciPy or PyTorch: what it is here.
+INSTEAD: Final = {
     **{
         name: f"g.{name}(…)"
         for name in (
@@ -32,6 +32,12 @@ _INSTEAD: Final = {
     "column_stack": "g.concatenate(…)",
     "clip": "g.maximum(…), and -g.maximum(-a, -b) for a minimum",
     "minimum": "-g.maximum(-a, -b)",
+    "where": "t * a + (1 - t) * b with t = g.threshold(z), which is 1 where z > 0",
+    **dict.fromkeys(("greater", "less"), "g.threshold(a - b), which is 1 where a > b"),
+    "sigmoid": "g.logistic(…)",
+    "relu": "g.relu(…)",
+    "cat": "g.concatenate(…)",
+    "mm": "g.matmul(…) or a @ b",
 }
 # Python's operators between an array and a node, which NumPy is asked for first.
 _OPERATORS: Final = {
@@ -45,9 +51,24 @@ _OPERATORS: Final = {
 
 
 class NoArray:
-    """A base of `Node`: what NumPy's functions find when they are given one."""
+    """A base of `Node`: what is found by who takes one for an array."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # which knows the names there are
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write for a method of arrays."""
+            more = f"; write {INSTEAD[name]}, where g is fastmlp.graph" if name in INSTEAD else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{more}")
+
+    def _refuse_order(self, _: object) -> NoReturn:
+        raise TypeError(
+            "nodes have no values yet, none is the larger: write g.maximum(a, b), or "
+            f"{INSTEAD['greater']}, where g is fastmlp.graph"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
         """Compute array ∘ node for Python's operators; refuse the rest."""
@@ -69,5 +90,5 @@ class NoArray:
 
 
 def _refuse(function: str, name: str) -> NoReturn:
-    instead = f": write {_INSTEAD[name]}, where g is fastmlp.graph" if name in _INSTEAD else ""
+    instead = f": write {INSTEAD[name]}, where g is fastmlp.graph" if name in INSTEAD else ""
     raise TypeError(f"{function} computes with arrays, and was given a node of a graph{instead}")

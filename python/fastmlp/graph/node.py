@@ -145,6 +145,9 @@ class Node(NoArray):
     def __neg__(self) -> Node:
         return apply("negative", self)
 
+    def __abs__(self) -> Node:
+        return apply("abs", self)
+
     def __pow__(self, exponent: Operand) -> Node:
         from fastmlp.graph.ops import elementwise
 
