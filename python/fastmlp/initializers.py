@@ -49,7 +49,7 @@ class Initializer:
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, int]) -> Matrix:
         """Return a float64 array of `shape` (outputs, inputs), drawn from `rng`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__")
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make it again: JSON values only."""

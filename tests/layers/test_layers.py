@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import layers
 from fastmlp.initializers import Glorot, He, Normal
@@ -251,3 +252,14 @@ def test_a_layer_without_a_model_has_no_arrays_yet():
         _ = layer.biases
     with pytest.raises(AttributeError, match="has no weights yet"):
         layer.weights = np.zeros((3, 2))
+
+
+def test_what_a_layer_of_your_own_lacks_is_said():
+    class Half(Layer):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"^Half has to define output_columns$"):
+        fm.Sequential([Half()], input_columns=3).predict(np.ones((1, 3)))
+    Half.output_columns = lambda self, columns: columns[0]
+    with pytest.raises(NotImplementedError, match=r"^Half has to define apply$"):
+        fm.Sequential([Half()], input_columns=3).predict(np.ones((1, 3)))

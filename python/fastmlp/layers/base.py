@@ -223,7 +223,7 @@ class Layer:
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
         """Return the number of output columns; ValueError if `input_columns` do not fit."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has to define output_columns")
 
     def parameter_specs(self, input_columns: tuple[int, ...]) -> tuple[ParameterSpec, ...]:
         """Return the parameters it needs for inputs of these numbers of columns."""
@@ -245,7 +245,7 @@ class Layer:
         key
             A number that no other call of a layer in the network has, for random numbers.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has to define apply")
 
     def statistics(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node]

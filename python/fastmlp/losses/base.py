@@ -159,7 +159,7 @@ class Configured(Loss):
 
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example, (b, 1)."""
-        raise NotImplementedError(f"{type(self).__name__}.each")
+        raise NotImplementedError(f"{type(self).__name__} has to define each")
 
     def settings(self) -> dict[str, Any]:
         """Return the arguments that make the loss again: JSON values and tuples of them."""
