@@ -863,6 +863,28 @@ def test_version_and_help_come_from_a_process_of_their_own(tmp_path):
         assert result.stdout.startswith(start)
 
 
+def test_an_output_of_few_letters_ends_no_training_and_garbles_no_prediction(tmp_path):
+    rows = [f"{i % 7},{'λ' if i % 7 > 3 else 'ü'}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["größe,y", *rows]), encoding="utf-8")
+
+    def shown(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "fastmlp", *arguments], cwd=tmp_path, capture_output=True,
+            env=ENVIRONMENT | {"PYTHONIOENCODING": "cp1252"}, timeout=120, check=False,
+        )  # fmt: skip
+
+    assert b"--l2 \\u03bb" in shown("train", "--help").stdout
+    fit = shown("train", "t.csv", "--target", "y", "--quality", "fast", "--epochs", "2")
+    assert fit.returncode == 0, fit.stderr
+    assert b"\\u03bb" in fit.stdout
+    assert "größe".encode("cp1252") in shown("info", "t.safetensors").stdout
+    said = shown("predict", "t.safetensors", "t.csv")
+    assert said.returncode == 2
+    assert b"cannot be written in cp1252, the encoding of the output: give --output" in said.stderr
+    assert shown("predict", "t.safetensors", "t.csv", "--output", "p.csv").returncode == 0
+    assert "λ" in (tmp_path / "p.csv").read_text(encoding="utf-8")
+
+
 # --- what can go wrong -----------------------------------------------------------------------
 
 WRONG = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 __all__ = ["main"]
 
@@ -33,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit: 0
     """
     try:
-        from fastmlp.cli.arguments import parser
+        with _any_letter(sys.stdout):
+            from fastmlp.cli.arguments import parser
 
-        options = parser().parse_args(arguments)
-        options.run(options)
-        print(end="", flush=True)  # also where there is no stdout
+            options = parser().parse_args(arguments)
+            options.run(options)
+            print(end="", flush=True)  # also where there is no stdout
     except KeyboardInterrupt:
         print("\nfastmlp: interrupted; nothing was saved", file=sys.stderr)
         return INTERRUPTED
@@ -51,6 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastmlp: error: {_message(error)}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+@contextmanager
+def _any_letter(stream: Any) -> Iterator[None]:
+    """Let what people read be written whatever its encoding: escaped, where it lacks one.
+
+    Windows writes into files and pipes in one of few letters, and a training is not to end because
+    a class is named with another.
+    """
+    if getattr(stream, "errors", "") != "strict" or not hasattr(stream, "reconfigure"):
+        yield
+        return
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        if not stream.closed:
+            stream.reconfigure(errors="strict")
 
 
 def _message(error: Exception) -> str:

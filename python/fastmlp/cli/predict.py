@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     lines = _lines(chain(header, done.all(chain.from_iterable(chain([first], tables)))))
     if options.output is None:
         for line in lines:
-            print(line, end="")
+            print(_checked(line), end="")
         return
     if options.output.exists() and not options.output.is_file():  # a pipe, a device
         with options.output.open("w", newline="", encoding="utf-8") as file:
@@ -44,6 +44,19 @@ def run(options: argparse.Namespace) -> None:
     else:
         files.write(options.output, (line.encode() for line in lines))
     print(f"{done.rows:,} predictions written to {options.output}", file=sys.stderr)
+
+
+def _checked(line: str) -> str:
+    """Return a line of predictions if the output has all its letters: they are read by programs."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    try:
+        line.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{line.rstrip()!r} cannot be written in {encoding}, the encoding of the output: give "
+            "--output FILE, which is UTF-8"
+        ) from None
+    return line
 
 
 class _Count:
