@@ -174,6 +174,15 @@ def test_a_layer_says_what_to_write_for_methods_of_keras():
     assert (model.get_weights()[0] == 1).all()
 
 
+@pytest.mark.parametrize("kind", [fm.MLPClassifier, fm.MLPRegressor])
+def test_an_estimator_says_what_to_write_for_attributes_it_has_not(kind):
+    for name, words in (("save", "joblib.dump"), ("coef_", "coefs_"), ("history", "loss_curve_")):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; write {words}"):
+            getattr(kind(), name)
+        assert not hasattr(kind, name)
+        assert name not in dir(kind())
+
+
 FROZEN = {
     **optimizers.OPTIMIZERS,
     "lbfgs": fm.LBFGS,

@@ -30,7 +30,7 @@ from fastmlp.estimators.checking import (
 from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.exporting import Exported
-from fastmlp.estimators.habits import ARGUMENTS, OF_FIT
+from fastmlp.estimators.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
 from fastmlp.estimators.trained import Trained
 from fastmlp.optimizers import LBFGS, Update
 from fastmlp.training import turns
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+@_checks.has_not(ATTRIBUTES)
 class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of `MLPClassifier` and `MLPRegressor`; not for use by itself."""
 

@@ -50,3 +50,18 @@ OF_FIT = {
     **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
     "metrics": "write callbacks= where the estimator is made, or score",
 }
+# Attributes and methods elsewhere.
+ATTRIBUTES = {
+    **dict.fromkeys(
+        ("save", "save_model"),
+        "write joblib.dump(estimator, path), or model_.save(path) of the network alone",
+    ),
+    **dict.fromkeys(("load", "load_model"), "write joblib.load(path)"),
+    "coef_": "write coefs_, an array for each layer",
+    "intercept_": "write intercepts_, an array for each layer",
+    **dict.fromkeys(("history", "history_"), "write loss_curve_, or validation_scores_"),
+    "evaluate": "write score(X, y)",
+    "summary": "write model_.summary()",
+    **dict.fromkeys(("layers", "layers_"), "write model_.layers"),
+    **dict.fromkeys(("get_weights", "weights"), "write coefs_ and intercepts_"),
+}
