@@ -1,5 +1,6 @@
 """Learning rates as functions of the step number."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -282,3 +283,17 @@ def test_a_schedule_that_returns_no_numbers_is_told_of_by_what_it_is_for(given):
         model.fit(np.ones((4, 2)), np.ones(4), optimizer=fm.SGD(odd))
     with pytest.raises(TypeError, match=match("weight decay")):
         model.trainer(optimizer=fm.AdamW(0.1, weight_decay=odd)).step(np.ones((4, 2)), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda s: 0.1 * math.exp(-s),
+        lambda s: 0.1 if s < 2 else 0.01,
+        lambda s: min(0.1, 1 / (s + 1)),
+    ],
+)
+def test_a_schedule_written_for_one_number_is_told_that_it_gets_many(schedule):
+    model = fm.MLP([1, 1], seed=0)
+    with pytest.raises(TypeError, match=r"is called with an array .* write np.exp, np.minimum and"):
+        model.fit([[1.0]], [1.0], optimizer=fm.SGD(schedule), epochs=3, verbose=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from fastmlp import _checks
 from fastmlp.graph.node import Array, Node
 
 if TYPE_CHECKING:
@@ -60,15 +61,23 @@ def numbers(
     Raises
     ------
     TypeError, ValueError
-        If the function returns something else than numbers, another shape, or a number that is not
-        finite or out of bounds.
+        If the function fails, returns something else than numbers, another shape, or a number that
+        is not finite or out of bounds.
 
     Examples
     --------
     >>> numbers(lambda steps: 0.5**steps, np.array([0, 1]))
     array([1. , 0.5])
     """
-    given = function(steps)
+    try:
+        given = function(steps)
+    except (TypeError, ValueError) as error:  # as of math.exp and of "if"
+        if _checks.is_ours(type(function)):
+            raise
+        raise TypeError(
+            f"the schedule {function!r} is called with an array of numbers of steps, and fails: "
+            f"{error}; write np.exp, np.minimum and np.where for math.exp, min and if"
+        ) from error
     try:
         values = np.asarray(given)
         if values.dtype.kind not in "biufO":  # texts and complex numbers would become others
