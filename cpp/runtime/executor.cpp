@@ -329,9 +329,7 @@ bool Executor<T>::run_lanes(Workspace& w, const Batch& batch, const Worker& work
   run_section(w, batch, false, worker);
   const Index lanes = parts_of(batch.rows, w.cut.lane_rows);  // a short batch: fewer
   const Range mine = part(lanes, 1, worker.thread, worker.threads);
-  for (Index lane = mine.begin; lane < mine.end; ++lane) {
-    run_lane(w, batch, lane, worker);
-  }
+  for (Index lane = mine.begin; lane < mine.end; ++lane) run_lane(w, batch, lane, worker);
   const bool sums = program_.reduced_size && lanes > 1;
   if (sums) add_lanes(w, lanes, true, worker);
   worker.wait();
