@@ -175,6 +175,14 @@ def test_raw_numbers_of_texts_that_stood_for_none_are_nan():
     assert np.isfinite(found[:-2]).all()
 
 
+def test_raw_numbers_of_dates_and_times_as_people_write_them_are_days_and_seconds():
+    days = [f"1/{day}/1970" for day in range(1, 32)]
+    prepare = Preprocessing.learn({"at": [f"{i % 24}:{i:02}" for i in range(31)], "day": days})
+    found = raw_numbers(prepare, {"at": ["1:05 pm", "0 days 00:00:07"], "day": ["1/2/1970"] * 2})
+    np.testing.assert_array_equal(found, [[47100, 1], [7, 1]])
+    assert _meaning(prepare.columns[0]) == "seconds of 'at', NaN if it is missing"
+
+
 def test_raw_numbers_are_numbers_places_and_nan(fitted):
     est = fitted("classes")
     row = dict(zip(est.preprocessing_.names, raw_numbers(est.preprocessing_, ODD)[1], strict=True))

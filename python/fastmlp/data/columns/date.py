@@ -85,9 +85,13 @@ class DateColumn(Column):
         """Two for each part, and the indicator."""
         return 2 * len(self.parts) + self.indicator
 
+    def read(self, values: Values) -> Array:
+        """Return the dates of new rows by the clock of training, datetime64, NaT where missing."""
+        return values.in_zone(self.zone).dates(self.words, self.order)
+
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the trend, the parts and the indicator."""
-        dates = values.in_zone(self.zone).dates(self.words, self.order)
+        dates = self.read(values)
         missing = np.isnat(dates)
         if self.indicator:
             flags[:, -1] = missing

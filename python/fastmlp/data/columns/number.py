@@ -73,9 +73,13 @@ class NumberColumn(Column):
         """1 for a column that may miss values."""
         return int(self.indicator)
 
+    def read(self, values: Values) -> Array:
+        """Return the numbers of new rows, float64, NaN where they are missing."""
+        return values.numbers(self.words, self.seconds)
+
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""
-        found = values.numbers(self.words, self.seconds)
+        found = self.read(values)
         missing = np.isnan(found)
         if self.indicator:
             flags[:, 0] = missing

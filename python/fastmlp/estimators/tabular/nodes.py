@@ -106,11 +106,12 @@ def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
             column.fill(values, signs, signs, signs, lambda text: None)
             found[:, i] = np.where(signs[:, 0] == 0, np.nan, signs[:, 0] > 0)
         elif isinstance(column, DateColumn):
-            dates = values.in_zone(column.zone).dates(column.words)
+            dates = column.read(values)
             found[:, i] = np.where(np.isnat(dates), np.nan, days_of(dates))
         else:
-            words = column.words if isinstance(column, NumberColumn) else ()
-            found[:, i] = values.numbers(words)
+            found[:, i] = (
+                column.read(values) if isinstance(column, NumberColumn) else values.numbers()
+            )
     return found
 
 
@@ -272,4 +273,6 @@ def _meaning(column: Column) -> str:
     if isinstance(column, DateColumn):
         clock = f" by the clock of {column.zone}" if column.zone else ""
         what = f"days since 1970{clock} of "
+    elif isinstance(column, NumberColumn) and column.seconds:
+        what = "seconds of "
     return f"{what}{name}, NaN if it is missing"
