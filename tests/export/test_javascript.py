@@ -18,6 +18,14 @@ from op_cases import CASES
 pytestmark = pytest.mark.skipif(not shutil.which("node"), reason="there is no node")
 
 
+def node(main, folder):
+    """Run a program beside the modules of a folder; return its lines of output."""
+    (folder / "main.mjs").write_text(main, encoding="utf-8")
+    done = subprocess.run(["node", "main.mjs"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:3000]
+    return done.stdout.splitlines()
+
+
 def run(modules, folder):
     """Run modules {name: (text, inputs)}; return what each predicts, and its sizes."""
     lines = []
@@ -36,10 +44,7 @@ def run(modules, folder):
             "console.log(JSON.stringify({ y, kinds, sizes: [m.INPUTS, m.OUTPUTS] }));",
             "}",
         ]
-    (folder / "main.mjs").write_text("\n".join(lines), encoding="utf-8")
-    done = subprocess.run(["node", "main.mjs"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[:3000]
-    found = map(json.loads, done.stdout.splitlines())
+    found = map(json.loads, node("\n".join(lines), folder))
     return dict(zip(modules, found, strict=True))
 
 
@@ -99,9 +104,7 @@ for (const [x, rows] of [[Array(7).fill(0)], [Array(10).fill(0), 3]]) {
   try { predict(x, rows); } catch (error) { console.log(error.name, error.message); }
 }
 """
-    (tmp_path / "main.mjs").write_text(main, encoding="utf-8")
-    done = subprocess.run(["node", "main.mjs"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [
+    assert node(main, tmp_path) == [
         "6 0 4",
         "RangeError x: expected 1 rows of 5 numbers, got 7 numbers",
         "RangeError x: expected 3 rows of 5 numbers, got 10 numbers",
@@ -119,9 +122,7 @@ console.log(predict(Int8Array.of(3, -1)).join(" "));
 for (const x of [[[1, 2], [3, 4]], [1, "2"], ["", 1]])
   try { predict(x); } catch (error) { console.log(error.name, error.message); }
 """
-    (tmp_path / "main.mjs").write_text(main, encoding="utf-8")
-    done = subprocess.run(["node", "main.mjs"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [
+    assert node(main, tmp_path) == [
         "NaN NaN 1 2.5",
         "3 -1",
         "TypeError x[0]: expected a number, got [1,2]",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import metrics
 from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear
-from fastmlp.plot.names import check_names, short
+from fastmlp.plot.names import LETTERS_OF_AN_AXIS, check_names, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-# The most letters of a name along an axis.
-_LETTERS = 40
 # How much of a class's colour the ground of its region shows, white being the rest.
 _TINT = 0.35
 
@@ -269,8 +267,8 @@ def decision_boundary(
             )
     beside(ax, *([_ring("mistaken")] if wrong.any() else []))
     along = ("x₁", "x₂") if feature_names is None else feature_names
-    ax.set_xlabel(short(along[0], _LETTERS))
-    ax.set_ylabel(short(along[1], _LETTERS))
+    ax.set_xlabel(short(along[0], LETTERS_OF_AN_AXIS))
+    ax.set_ylabel(short(along[1], LETTERS_OF_AN_AXIS))
     clear(ax, grid=False)
     return ax
 

@@ -10,6 +10,8 @@ from fastmlp.plot.canvas import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: The most letters of a name along an axis.
+LETTERS_OF_AN_AXIS = 40
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear
-from fastmlp.plot.names import short
+from fastmlp.plot.names import LETTERS_OF_AN_AXIS, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _MANY = 2000
 # The most classes whose counts are written into their cells.
 _WRITTEN = 20
-# The most letters of a name along an axis.
-_LETTERS = 40
 # The largest numbers that are written out beside each other along an axis.
 _LARGEST = 1e8
 
@@ -295,7 +293,7 @@ def predicted(
         axis.set_major_locator(MaxNLocator(5))
         if high - low >= 1e4 and max(-low, high) < _LARGEST:  # 1,000,000, not 1.0 and 1e6 somewhere
             axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    name = "" if name is None else f" {short(name, _LETTERS)}"
+    name = "" if name is None else f" {short(name, LETTERS_OF_AN_AXIS)}"
     ax.set_xlabel(f"true{name}")
     ax.set_ylabel(f"predicted{name}")
     ax.set_title(title, loc="left", color=INK)

@@ -76,6 +76,11 @@ class DateColumn(Column):
         return "a date"
 
     @property
+    def clock(self) -> str:
+        """By whose clock its dates are, to follow what they are; "" if that is not known."""
+        return f" by the clock of {self.zone}" if self.zone else ""
+
+    @property
     def numbers(self) -> int:
         """1, or 0 for a column of one date."""
         return int(self.scale > 0)

@@ -271,8 +271,7 @@ def _meaning(column: Column) -> str:
         return f"{name}: 0 {column.off!r}, 1 {column.on!r}; NaN if it is missing"
     what = ""
     if isinstance(column, DateColumn):
-        clock = f" by the clock of {column.zone}" if column.zone else ""
-        what = f"days since 1970{clock} of "
+        what = f"days since 1970{column.clock} of "
     elif isinstance(column, NumberColumn) and column.seconds:
         what = "seconds of "
     return f"{what}{name}, NaN if it is missing"

@@ -104,8 +104,7 @@ def _input(d: Builder, column: Column, name: str) -> onnx.ValueInfoProto:
     if isinstance(column, NumberColumn) and column.seconds:
         said = "seconds, NaN where it is missing"
     elif isinstance(column, DateColumn):
-        clock = f" by the clock of {column.zone}" if column.zone else ""
-        said = f"days since 1970-01-01{clock}, with fractions; NaN where it is missing"
+        said = f"days since 1970-01-01{column.clock}, with fractions; NaN where it is missing"
     elif isinstance(column, (CategoryColumn, FlagColumn)):
         texts = column.categories if isinstance(column, CategoryColumn) else _flag_texts(column)
         if _as_numbers(texts) is None:
