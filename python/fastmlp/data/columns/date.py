@@ -59,7 +59,7 @@ class DateColumn(Column):
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> DateColumn:
         """Learn where the dates lie and which parts of them differ."""
-        dates = values.dates(words, values.order)
+        dates = values.dates(words)
         missing = np.isnat(dates)
         present = dates[~missing]
         days = days_of(present)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,11 +11,10 @@ import numpy as np
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
-from fastmlp.data.columns.moments import dates_of, order_of, seconds_of
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note, examples, listed, remedy
-from fastmlp.data.texts import MISSING, Array, numbers_of, values
+from fastmlp.data.texts import MISSING, Array, values
 
 KINDS: dict[str, type[Any]] = {
     "number": NumberColumn,
@@ -25,11 +24,11 @@ KINDS: dict[str, type[Any]] = {
 }
 
 #: What texts may be, one after the other: the kind of column, what they are called and taken as,
-#: and what returns those that are such, or missing.
-READINGS: tuple[tuple[str, str, str, Callable[[Sequence[str]], Collection[str]]], ...] = (
-    ("number", "numbers", "numbers", numbers_of),
-    ("date", "dates", "dates", lambda texts: dates_of(texts, order_of(texts))),
-    ("number", "times", "numbers of seconds", seconds_of),
+#: and what returns those of a column that are such, or missing.
+READINGS: tuple[tuple[str, str, str, Callable[[Values], Collection[str]]], ...] = (
+    ("number", "numbers", "numbers", lambda values: values.read_as_numbers),
+    ("date", "dates", "dates", lambda values: values.read_as_dates),
+    ("number", "times", "numbers of seconds", lambda values: values.read_as_seconds),
 )
 IN_FRONT = {"dmy": ", the day in front", "mdy": ", the month in front", "": ""}
 #: In which part of the rows texts must be numbers, or dates, for the others to count as missing.
@@ -114,11 +113,11 @@ def find_kind(values: Values, note: Note) -> str:
     if values.declared or not present:
         return "category"
     what, name = examples(present), values.name
-    numbers = numbers_of(present)
+    numbers = {t: x for t, x in values.read_as_numbers.items() if t not in MISSING}
     if numbers and not (_are_numbers(numbers) and np.isfinite([*numbers.values()]).any()):
         return "category"
     for kind, things, taken, read in READINGS:
-        found = read(present)
+        found = set(read(values)) - MISSING
         if len(found) == len(present):
             front = IN_FRONT[values.order] if kind == "date" else ""
             note(f"column {name!r} holds texts that are {things} ({what}); taken as {taken}{front}")
@@ -135,7 +134,7 @@ def _words(values: Values, kind: str) -> tuple[str, ...]:
     """Return the few texts that are none of the numbers or dates which most texts are."""
     if values.kind != "text" or kind not in ("number", "date"):
         return ()
-    found = max((read(values.texts) for known, *_, read in READINGS if known == kind), key=len)
+    found = max((read(values) for known, *_, read in READINGS if known == kind), key=len)
     if _share(values, found) <= 0.5:
         return ()
     return tuple(text for text in values.texts if text not in found)

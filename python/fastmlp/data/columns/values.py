@@ -123,11 +123,26 @@ class Values:
         return order_of(self.texts)
 
     @cached_property
+    def read_as_numbers(self) -> dict[str, float]:
+        """Those of its texts that are numbers, or missing."""
+        return numbers_of(self.texts)
+
+    @cached_property
+    def read_as_dates(self) -> dict[str, np.datetime64]:
+        """Those of its texts that are dates, or missing."""
+        return dates_of(self.texts, self.order)
+
+    @cached_property
+    def read_as_seconds(self) -> dict[str, float]:
+        """Those of its texts that are times of day or durations, or missing."""
+        return seconds_of(self.texts)
+
+    @cached_property
     def seconds(self) -> bool:
         """Whether it holds durations or times of day, or more texts of such than of numbers."""
         if self.kind != "text":
             return self.durations
-        return len(seconds_of(self.texts)) > len(numbers_of(self.texts))
+        return len(self.read_as_seconds) > len(self.read_as_numbers)
 
     def numbers(self, words: Sequence[str] = (), seconds: bool = False) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
@@ -148,9 +163,11 @@ class Values:
             )
         numbers = self.data
         if self.kind == "text":
-            read, what = (seconds_of, "times") if seconds else (numbers_of, "numbers")
-            found = {**dict.fromkeys(words, np.nan), **read(self.texts)}
-            self._refuse(found, what, "; correct them or leave them empty")
+            read = self.read_as_seconds if seconds else self.read_as_numbers
+            found = {**dict.fromkeys(words, np.nan), **read}
+            self._refuse(
+                found, "times" if seconds else "numbers", "; correct them or leave them empty"
+            )
             numbers = self._spread([found[text] for text in self.texts], np.nan)
         infinite = np.isinf(numbers)
         if infinite.any():
@@ -160,8 +177,10 @@ class Values:
             )
         return numbers
 
-    def dates(self, words: Sequence[str] = (), order: Order = "") -> Array:
+    def dates(self, words: Sequence[str] = (), order: Order | None = None) -> Array:
         """Return datetime64[us], NaT where missing; texts must be dates, or such words.
+
+        What is in front in them is what they tell themselves if no order is given.
 
         Raises
         ------
@@ -179,7 +198,8 @@ class Values:
                 f"{self.where(~self.missing)}{advice}"
             )
         nat = np.datetime64("NaT", "us")
-        found = {**dict.fromkeys(words, nat), **dates_of(self.texts, order)}
+        read = self.read_as_dates if order is None else dates_of(self.texts, order)
+        found = {**dict.fromkeys(words, nat), **read}
         self._refuse(found, "dates", advice)
         return self._spread([found[text] for text in self.texts], nat)
 
