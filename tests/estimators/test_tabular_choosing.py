@@ -9,9 +9,10 @@ from sklearn.datasets import make_classification, make_regression
 
 import fastmlp as fm
 from fastmlp.data.table import Layout
+from fastmlp.estimators.tabular.bins import edges_for
 from fastmlp.estimators.tabular.choosing import telling
 from fastmlp.estimators.tabular.member import Member, Predictor, Rows
-from fastmlp.estimators.tabular.network import Shape, edges_for, inputs_of
+from fastmlp.estimators.tabular.network import Shape, inputs_of
 from fastmlp.estimators.tabular.recipe import CHOSEN, DESIGNS, Recipe, choose
 
 
@@ -67,7 +68,8 @@ def test_a_network_does_not_look_at_the_other_columns(design):
     inputs = inputs_of(X, layout)
     rows = Rows(inputs, t, None)
     shape = Shape(layout, 1, classes=False)
-    member = Member(design, shape, rows, rows, edges_for(design, inputs[0]), 0)
+    edges = edges_for(design, inputs[0], t, classes=False)
+    member = Member(design, shape, rows, rows, edges, 0)
     predict = Predictor(member.model, design, shape)
     before = predict(inputs, member.model)
     kept = telling(rows, 30, 20, 0.1, classes=False)

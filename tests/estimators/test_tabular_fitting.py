@@ -15,6 +15,7 @@ import pytest
 from fastmlp import graph as g
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular import fitting
+from fastmlp.estimators.tabular.bins import edges_for
 from fastmlp.estimators.tabular.course import Course
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
@@ -22,7 +23,6 @@ from fastmlp.estimators.tabular.member import Member, Rows
 from fastmlp.estimators.tabular.network import (
     Shape,
     build,
-    edges_for,
     fewest_parameters,
     inputs_of,
     loss_of,
@@ -149,19 +149,12 @@ def test_a_handful_of_rows_is_fitted(rows, metric):
 def test_a_wide_table_has_narrower_embeddings():
     layout = Layout(600, 0, ())
     design = choose(100, "numbers", metric="rmse").designs[1]
-    edges = edges_for(design, np.random.default_rng(0).normal(size=(50, 600)))
+    numbers = np.random.default_rng(0).normal(size=(50, 600))
+    edges = edges_for(design, numbers, numbers[:, :1], classes=False)
     assert max(map(len, edges)) <= 8
     model = build(design, Shape(layout, 1, False), edges, seed=0)
     assert model.network.layer("front").scale.shape == (600,)
     assert model.predict(np.zeros((1, 600), np.float32)).shape == (1, 1)
-
-
-def test_a_constant_column_has_a_bin_around_it():
-    design = recipe_of("rmse").designs[1]
-    edges = edges_for(design, np.array([[7.0, 0.0], [7.0, 1.0], [7.0, 2.0]]))
-    assert edges[0] == [6.5, 7.5]
-    assert edges[1][0] == 0.0
-    assert edges[1][-1] == 2.0
 
 
 # --- what is held out -----------------------------------------------------------------------------
@@ -464,7 +457,8 @@ def test_the_fewest_parameters_are_nearly_all_of_them(layout, metric, copies):
     shape = Shape(layout, 3 if classes else 1, classes)
     for plain in choose(100, "classes" if classes else "numbers", metric=metric).designs:
         design = dataclasses.replace(plain, copies=copies, width=120)
-        edges = edges_for(design, np.zeros((5, layout.numbers)))
+        t = np.zeros(5, np.int64) if classes else np.zeros((5, 1))
+        edges = edges_for(design, np.zeros((5, layout.numbers)), t, classes=classes)
         made = build(design, shape, edges, seed=0).parameters.size
         assert 0.1 * made < fewest_parameters(design, shape) <= made
 

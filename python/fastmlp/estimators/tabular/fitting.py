@@ -17,10 +17,11 @@ import numpy as np
 
 from fastmlp import config
 from fastmlp.estimators.tabular import doubting, judging, weighing
+from fastmlp.estimators.tabular.bins import edges_for
 from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
 from fastmlp.estimators.tabular.member import Member, Rows
-from fastmlp.estimators.tabular.network import Shape, edges_for, inputs_of
+from fastmlp.estimators.tabular.network import Shape, inputs_of
 from fastmlp.estimators.tabular.splits import NEVER, deal, originals_of
 
 if TYPE_CHECKING:
@@ -257,7 +258,9 @@ class _Fit:
         count = recipe.members * len(recipe.designs)
         self.seeds = seeds.generate_state(count, dtype=np.uint64).tolist()
         numbers = data.inputs[0] if shape.layout.numbers else np.empty((len(data.t), 0))
-        self.edges = [edges_for(design, numbers) for design in recipe.designs]
+        self.edges = [
+            edges_for(design, numbers, data.t, classes=shape.classes) for design in recipe.designs
+        ]
         self._parts: dict[int, tuple[Rows, Rows]] = {}
         self._twice: Rows | None = None
         self.cut = False

@@ -63,22 +63,6 @@ class Shape:
     quantiles: int = 0
 
 
-def edges_for(design: Design, numbers: Array) -> Edges | None:
-    """Return the edges of bins for each column, its quantiles, equal ones once; None without bins.
-
-    A column of one value has one bin around it.
-    """
-    count = numbers.shape[1]
-    if design.embedding != "piecewise" or not 0 < count <= MOST_EMBEDDED:
-        return None
-    share = np.linspace(0.0, 1.0, 1 + max(1, min(design.encoding, MOST_ENCODED // count)))
-    found = []
-    for column in numbers.T:
-        edges = np.unique(np.quantile(column.astype(np.float64), share)).tolist()
-        found.append(edges if len(edges) > 1 else [edges[0] - 0.5, edges[0] + 0.5])
-    return found
-
-
 def inputs_of(X: Array, layout: Layout) -> list[Array]:
     """Return what the inputs of a network are given of a matrix: numbers, flags, codes."""
     ends = np.cumsum([layout.numbers, layout.flags, len(layout.codes)])
