@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+# What errors call inputs, targets and weights, of training and of validation.
+NAMES = ("X", "t", "sample_weight")
+VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -134,7 +138,7 @@ def check(
     X: Any,
     t: Any,
     weight: Any,
-    names: tuple[str, str, str] = ("X", "t", "sample_weight"),
+    names: tuple[str, str, str] = NAMES,
     units: Units | None = None,
 ) -> Examples:
     """Return inputs, targets and weights if they fit each other; errors call them by `names`.
@@ -185,6 +189,12 @@ def check_validation(
     """
     if data is None:
         return None
+    X, t, weight = validation_parts(data)
+    return check(network, dtype, losses, X, t, weight, VALIDATION_NAMES)
+
+
+def validation_parts(data: Any) -> tuple[Any, Any, Any]:
+    """Return inputs, targets and weights, or None, of `validation_data`; else raise TypeError."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         got, advice = type(data).__name__, ""
         if isinstance(data, (tuple, list)):
@@ -195,8 +205,7 @@ def check_validation(
             f"validation_data must be (X, t) or (X, t, sample_weight), got {got}{advice}"
         )
     X, t, weight = (*data, None)[:3]
-    names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    return check(network, dtype, losses, X, t, weight, names)
+    return X, t, weight
 
 
 def held_out(data: Examples, fraction: Any) -> tuple[Examples, Examples | None]:

@@ -17,6 +17,7 @@ from fastmlp.callbacks.saving import Checkpoint, ModelCheckpoint
 from fastmlp.data import arrays
 from fastmlp.data.stream import is_stream
 from fastmlp.networks import examples
+from fastmlp.networks.examples import NAMES, VALIDATION_NAMES
 from fastmlp.training import progress
 from fastmlp.training.epochs import Training, epochs_next
 from fastmlp.training.request import FitRequest
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-NAMES = ("X", "t", "sample_weight")
 # What writes to one place, which several members would do.
 _WRITERS = (CSVLogger, Checkpoint, ModelCheckpoint, TensorBoard)
 
@@ -166,7 +166,7 @@ class MembersRequest:
     ) -> MembersRequest:
         """Check the arguments of `Members.fit`; the data once, for all of them."""
         k, losses = len(networks), objective.losses
-        data = examples_of_members(networks[0], dtype, losses, (X, t), sample_weight, k, NAMES)
+        data = examples_of_members(networks[0], dtype, losses, (X, t), sample_weight, k)
         held_out = _validation(networks[0], dtype, losses, validation_data, k)
         split = [examples.held_out(one, validation_split) for one in data]
         if held_out is not None and split[0][1] is not None:
@@ -205,7 +205,7 @@ def examples_of_members(
     pair: tuple[Any, Any],
     weight: Any,
     k: int,
-    names: tuple[str, str, str],
+    names: tuple[str, str, str] = NAMES,
 ) -> list[Examples]:
     """Return the examples of each member, which differ in their weights."""
     X, t = pair
@@ -225,11 +225,8 @@ def _validation(
     """Return the validation data of each member, which differ in their weights."""
     if given is None:
         return None
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        examples.check_validation(network, dtype, losses, given)  # says what it should be
-    X, t, weight = (*given, None)[:3]
-    names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    return examples_of_members(network, dtype, losses, (X, t), weight, k, names)
+    X, t, weight = examples.validation_parts(given)
+    return examples_of_members(network, dtype, losses, (X, t), weight, k, VALIDATION_NAMES)
 
 
 class Scoring:
