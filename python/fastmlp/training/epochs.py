@@ -369,7 +369,7 @@ class Training:
         result, trainer = call.result, self.trainer
         trainer.settle(call.first_step, result)
         self.non_finite = result.non_finite
-        names = [name for name in self.request.names if name not in self.request.measured]
+        names = self.request.reported
         new = result.scalars[self.history.epochs - call.first_epoch : call.epochs_done].tolist()
         reported = new if self._report is None else [self._report(numbers) for numbers in new]
         if self.request.evaluate is None and self.request.measure is None:

@@ -119,7 +119,7 @@ class Minimisation(Training):
         """Write down an iteration and tell of it, as of an epoch."""
         request, trainer = self.request, self.trainer
         self._phase = "epoch"
-        names = [name for name in request.names if name not in request.measured]
+        names = request.reported
         result = EpochsResult(1, len(names))
         result.numbers[0] = [loss, *[math.nan] * (len(names) - 1)]
         with DelayedInterrupt():  # all weights are those of the iteration, and it counts

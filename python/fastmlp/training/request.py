@@ -18,12 +18,13 @@ from fastmlp.training.streams import Reader
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from fastmlp.callbacks import Callback
     from fastmlp.history import History
+    from fastmlp.losses import Loss
     from fastmlp.networks.graphs import TrainingGraph
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
@@ -78,6 +79,11 @@ class Shuffled:
         """Return the orders of the next epochs (epochs, rows)."""
         orders = np.tile(np.arange(self._rows, dtype=np.int64), (epochs, 1))
         return self._random.permuted(orders, axis=1, out=orders)
+
+
+def noise_of(seeds: np.random.SeedSequence) -> int:
+    """Return what dropout is drawn from, a number below 2⁶³."""
+    return int(seeds.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 @dataclass(frozen=True)
@@ -175,55 +181,31 @@ class FitRequest:
         rule = optimizers.SGD() if minimiser else optimizers.get(optimizer)
         Updates.of(network, rule)  # raises what its groups get wrong
         epochs = _checks.integer(epochs, "epochs", at_least=1)
-        if batch_size == "auto":
-            batch_size = None if minimiser else BATCH_ROWS
-        elif isinstance(X, Reader):
-            raise ValueError(
-                f"batch_size={batch_size}: a stream gives batches of its own; leave it out, or let "
-                f"fastmlp.data.shuffled(stream, batch_size={batch_size}) make others"
-            )
-        elif batch_size is not None:
-            batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
-        shuffle = not isinstance(X, Reader) if shuffle == "auto" else shuffle
-        shuffle = _checks.flag(shuffle, "shuffle")
+        stream = X if isinstance(X, Reader) else None
+        most = _rows_of_a_batch(batch_size, stream, minimiser)
+        shuffle = _checks.flag(stream is None if shuffle == "auto" else shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
         display = progress.display(verbose)
-        losses, outputs = objective.losses, network.outputs
-        names, measured = objective.names, objective.at_the_end
-        stream = X if isinstance(X, Reader) else None
-        if isinstance(X, Examples):
-            data = X
-        elif stream is None:
-            data = examples.check(network, dtype, losses, X, t, sample_weight)
-        else:
+        losses, names, measured = objective.losses, objective.names, objective.at_the_end
+        if stream is not None:
             _check_passes(stream, epochs)
             settings = sample_weight, class_weight, validation_split, shuffle, measured
             _check_streamed(stream, *settings)
             data = stream.begin(BatchCheck(network, dtype, losses, class_weight))
-        validation: Examples | Reader | None
-        if isinstance(validation_data, Reader):
-            _check_passes(validation_data, epochs + bool(measured))
-            validation_data.begin(BatchCheck(network, dtype, losses))
-            validation = validation_data
-        elif isinstance(validation_data, Examples):
-            validation = validation_data
+        elif isinstance(X, Examples):
+            data = X
         else:
-            validation = examples.check_validation(network, dtype, losses, validation_data)
+            data = examples.check(network, dtype, losses, X, t, sample_weight)
+        passes = epochs + bool(measured)
+        validation = _checked_validation(network, dtype, losses, validation_data, passes)
         if stream is None:
             data, last = examples.held_out(data, validation_split)
             if validation is not None and last is not None:
                 raise ValueError("validation_data and validation_split are both given: take one")
             validation = validation or last
-            data = examples.weighted_by_class(data, class_weight, losses, dtype, outputs)
+            data = examples.weighted_by_class(data, class_weight, losses, dtype, network.outputs)
         order_seed, noise_seed = seed.spawn(2)
-
-        def prepare(trainer: Trainer) -> object:
-            assert validation is not None
-            return trainer.evaluation(objective, validation)
-
-        def evaluate(trainer: Trainer) -> dict[str, float]:
-            assert validation is not None
-            return trainer.evaluate(objective, validation)
+        prepare, evaluate = (None, None) if validation is None else _scoring(objective, validation)
 
         def measure(trainer: Trainer) -> dict[str, float]:
             return trainer.measure(objective, stream or data)
@@ -234,14 +216,14 @@ class FitRequest:
             data=data,
             optimizer=rule,
             epochs=epochs,
-            batch_size=min(batch_size or data.rows, data.rows),
+            batch_size=min(most or data.rows, data.rows),
             orders=Shuffled(data.rows, order_seed) if shuffle else None,
-            noise=int(noise_seed.generate_state(1, np.uint64)[0] >> np.uint64(1)),
+            noise=noise_of(noise_seed),
             listeners=listeners,
             display=display,
             held_out={} if validation is None else names,
-            prepare=None if validation is None else prepare,
-            evaluate=None if validation is None else evaluate,
+            prepare=prepare,
+            evaluate=evaluate,
             measured=measured,
             measure=measure if measured else None,
             minimiser=minimiser,
@@ -262,9 +244,49 @@ class FitRequest:
         return -(-self.data.rows // self.batch_size)
 
     @property
+    def reported(self) -> list[str]:
+        """Those of `names` that steps report."""
+        return [name for name in self.names if name not in self.measured]
+
+    @property
     def recorded(self) -> dict[str, bool]:
         """Names of the numbers that every epoch has, and whether more of it is better."""
         return self.names | {f"val_{name}": higher for name, higher in self.held_out.items()}
+
+
+def _rows_of_a_batch(batch_size: Any, stream: Reader | None, minimiser: LBFGS | None) -> int | None:
+    """Return the argument `batch_size` as how many rows a batch has at most, None for all."""
+    if batch_size == "auto":
+        return None if minimiser else BATCH_ROWS
+    if stream is not None:
+        raise ValueError(
+            f"batch_size={batch_size}: a stream gives batches of its own; leave it out, or let "
+            f"fastmlp.data.shuffled(stream, batch_size={batch_size}) make others"
+        )
+    return None if batch_size is None else _checks.integer(batch_size, "batch_size", at_least=1)
+
+
+def _checked_validation(
+    network: Network, dtype: np.dtype[Any], losses: Sequence[Loss], data: Any, passes: int
+) -> Examples | Reader | None:
+    """Return the argument `validation_data`, checked; a stream of it is read `passes` times."""
+    if isinstance(data, Reader):
+        _check_passes(data, passes)
+        data.begin(BatchCheck(network, dtype, losses))
+        return data
+    if isinstance(data, Examples):
+        return data
+    return examples.check_validation(network, dtype, losses, data)
+
+
+def _scoring(
+    objective: MeanObjective, data: Examples | Reader
+) -> tuple[Callable[[Trainer], object], Callable[[Trainer], Mapping[str, float]]]:
+    """Return what makes sure that a trainer can evaluate these data, and what evaluates them."""
+    return (
+        lambda trainer: trainer.evaluation(objective, data),
+        lambda trainer: trainer.evaluate(objective, data),
+    )
 
 
 def _check_passes(stream: Reader, passes: int) -> None:
