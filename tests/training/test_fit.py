@@ -31,7 +31,7 @@ def classifier(dropout=0.0, seed=0, dtype="float64"):
 def reference_gradients(model, X, t, l2=0.0, weight=None):
     """J and its gradients from the NumPy reference, in the order of `get_weights`."""
     network = model.network
-    objective = objectives.choose(network, None, l2, ())
+    objective = objectives.choose(network, loss=None, loss_weights=None, metrics=(), l2=l2, l1=0.0)
     graph = objective.training_graph(network, (1,), (weight is not None,))
     gradients = g.gradient(graph.loss, network.parameter_nodes)
     feeds = {network.input_nodes[0]: X, graph.targets[0]: t[:, None]}

@@ -15,6 +15,7 @@ from fastmlp.models.habits import ASSIGNED, OF_EVALUATE
 from fastmlp.models.model import Model
 from fastmlp.networks import examples
 from fastmlp.training import turns
+from fastmlp.training.scores import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from fastmlp.losses import Loss
     from fastmlp.metrics import ArrayMetric, Metric
     from fastmlp.networks.network import Network
-    from fastmlp.training.scores import Scores
 
     Array = NDArray[Any]
 
@@ -215,19 +215,23 @@ class Alike(Sequence[Model]):
         ['loss', 'accuracy']
         """
         from fastmlp.networks import objectives
-        from fastmlp.training.members import NAMES, examples_of_members
-        from fastmlp.training.scores import Scores
+        from fastmlp.training.members import examples_of_members
 
         models = self._models
         with ExitStack() as building:
             networks = [building.enter_context(one._network_of(X)) for one in models]
             self.check_alike(networks)
-            last = models[0]._objective
-            objective = objectives.choose(networks[0], loss, l2, metrics, loss_weights, last, l1)
-            data = examples_of_members(
-                *(networks[0], self.dtype, objective.losses, (X, t), sample_weight),
-                *(len(models), NAMES),
+            objective = objectives.choose(
+                networks[0],
+                loss=loss,
+                loss_weights=loss_weights,
+                metrics=metrics,
+                l2=l2,
+                l1=l1,
+                last=models[0]._objective,
             )
+            losses, k = objective.losses, len(models)
+            data = examples_of_members(networks[0], self.dtype, losses, (X, t), sample_weight, k)
         evaluation = models[0]._own_trainer().evaluation(objective, data[0])
         with turns.reading("evaluate", *models):
             return [Scores(s) for s in evaluation.each(data, [m.parameters.flat for m in models])]

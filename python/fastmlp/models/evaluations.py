@@ -89,9 +89,15 @@ class Evaluated(Predicting):
             if stream is not None and sample_weight is not None:
                 raise ValueError("sample_weight: the weights of a stream are in its batches")
             with self._network_of(X if stream is None else stream.first_inputs) as network:
-                last = self._objective
-                chosen = loss, l2, metrics, loss_weights, last, l1
-                objective = objectives.choose(network, *chosen)
+                objective = objectives.choose(
+                    network,
+                    loss=loss,
+                    loss_weights=loss_weights,
+                    metrics=metrics,
+                    l2=l2,
+                    l1=l1,
+                    last=self._objective,
+                )
                 losses = objective.losses
                 if stream is None:
                     data = examples.check(network, self.dtype, losses, X, t, sample_weight)

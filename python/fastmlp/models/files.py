@@ -228,4 +228,7 @@ def _objective_of(network: Network, named: Any) -> MeanObjective | None:
     parts[0] = [losses.from_config(loss) for loss in parts[0]]
     if network.outputs.form == ONE:
         parts = [part[0] for part in parts]
-    return objectives.choose(network, parts[0], l2, parts[1], parts[2], l1=l1)
+    loss, metrics, weights = parts
+    return objectives.choose(
+        network, loss=loss, loss_weights=weights, metrics=metrics, l2=l2, l1=l1
+    )

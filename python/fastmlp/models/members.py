@@ -274,11 +274,11 @@ shuffle, verbose
             raise ValueError(
                 f"seeds: expected one for each of {len(models)} members, got {len(seeds)}"
             )
-        loss, l2, chosen, weights = (how.pop(n) for n in ("loss", "l2", "metrics", "loss_weights"))
+        wanted = {n: how.pop(n) for n in ("loss", "loss_weights", "metrics", "l2", "l1")}
         with ExitStack() as building:
             networks = [building.enter_context(one._network_of(X)) for one in models]
             self.check_alike(networks)
-            objective = objectives.choose(networks[0], loss, l2, chosen, weights, l1=how.pop("l1"))
+            objective = objectives.choose(networks[0], **wanted)
             request = MembersRequest.of(
                 *(networks, self.dtype, objective, X, t),
                 seeds=[

@@ -300,7 +300,9 @@ class Model(Evaluated, Solvable):
             held_out = readers.enter_context(streams.reading_validation(validation_data))
             stream = data if isinstance(data, streams.Reader) else None
             with self._network_of(X if stream is None else stream.first_inputs) as network:
-                objective = objectives.choose(network, loss, l2, metrics, loss_weights, l1=l1)
+                objective = objectives.choose(
+                    network, loss=loss, loss_weights=loss_weights, metrics=metrics, l2=l2, l1=l1
+                )
                 request = FitRequest.of(
                     *(network, self.dtype, objective, data, t),
                     optimizer=optimizer,
@@ -378,13 +380,16 @@ class Model(Evaluated, Solvable):
         >>> loss < 0.1
         True
         """
+        from fastmlp.training.request import noise_of
         from fastmlp import optimizers
         from fastmlp.networks import objectives
         from fastmlp.training.steps import StepTrainer
 
         rule = optimizers.get(optimizer)
-        objective = objectives.choose(self.network, loss, l2, (), loss_weights, l1=l1)
-        noise = int(self._seed_sequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        objective = objectives.choose(
+            self.network, loss=loss, loss_weights=loss_weights, metrics=(), l2=l2, l1=l1
+        )
+        noise = noise_of(self._seed_sequence(seed))
         return StepTrainer(self.network, self.parameters, objective, rule, noise, self)
 
     def _seed_sequence(self, seed: int | None) -> np.random.SeedSequence:

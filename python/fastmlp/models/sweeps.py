@@ -11,7 +11,6 @@ import numpy as np
 from fastmlp import _checks, optimizers
 from fastmlp.data import arrays
 from fastmlp.models.model import Model
-from fastmlp.networks import examples, objectives
 from fastmlp.training.warned import NonFiniteLossWarning
 
 if TYPE_CHECKING:
@@ -140,8 +139,7 @@ def find_learning_rate(
     rates = np.geomspace(lowest, highest, steps)
     rule = replace(optimizers.get(optimizer), learning_rate=lambda numbers: rates[numbers])
     trainer = model.copy().trainer(loss=loss, loss_weights=loss_weights, optimizer=rule, seed=seed)
-    losses_of = objectives.choose(model.network, loss, 0.0, (), loss_weights).losses
-    count = examples.check(model.network, model.dtype, losses_of, X, t, None).rows
+    count = trainer._examples(X, t, None).rows
     outputs = model.network.outputs
     targets = [arrays.array(each, title) for each, title in outputs.values(t, "t")]
     random = np.random.default_rng(seed)

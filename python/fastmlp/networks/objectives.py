@@ -8,7 +8,7 @@ the weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp import _checks, losses, metrics
@@ -291,12 +291,13 @@ def _fed(what: str, name: str | None) -> str:
 
 def choose(
     network: Network,
+    *,
     loss: Any,
+    loss_weights: Any,
+    metrics: Any,
     l2: Any,
-    chosen: Any,
-    loss_weights: Any = None,
+    l1: Any,
     last: MeanObjective | None = None,
-    l1: Any = None,
 ) -> MeanObjective:
     """Check the arguments of `fit` and `evaluate` and return what they mean.
 
@@ -310,44 +311,60 @@ def choose(
         For an unknown loss or metric, a name used twice, or what does not fit the outputs.
     """
     outputs = network.outputs
-    before: Sequence[Any] = [None] * len(outputs) if last is None else last.losses
-    suits = [losses.default(activation) for activation in network.output_activations]
-    named = [
-        losses.get(old or default if given is None else given)
-        for (given, _), old, default in zip(
-            outputs.settings(loss, "loss"), before, suits, strict=True
-        )
-    ]
-    if last is not None and tuple(named) != last.losses:
+    found = _losses(network, loss, last)
+    if last is not None and found != last.losses:
         # Another loss may read its targets in another way: the last metrics may not fit it.
         last = None
-    kept: list[Sequence[Any]] = (
-        [()] * len(outputs) if last is None else [head.metrics for head in last.heads]
+    measured = _metrics(outputs, metrics, found, last)
+    weights = _weights(outputs, loss_weights, last)
+    heads = tuple(
+        Head(each, own, weight, outputs.prefix(k))
+        for k, (each, own, weight) in enumerate(zip(found, measured, weights, strict=True))
     )
-    heads = []
-    for k, (given, title) in enumerate(outputs.lists(chosen, "metrics")):
-        usual = kept[k] if any(kept) else _usual(named[k])
-        each = [
-            metrics.get(metric, f"{title}[{i}]")
-            for i, metric in enumerate(usual if given is None else given)
-        ]
-        heads.append(Head(named[k], tuple(each), prefix=outputs.prefix(k)))
-    old = [1.0] * len(outputs) if last is None else [head.weight for head in last.heads]
-    weights = [
-        before if given is None else _checks.real(given, title, at_least=0)
-        for (given, title), before in zip(
-            outputs.settings(loss_weights, "loss_weights"), old, strict=True
-        )
-    ]
-    if not any(weights):
-        raise ValueError("loss_weights are zero for every output: nothing would be learned")
-    heads = [replace(head, weight=weight) for head, weight in zip(heads, weights, strict=True)]
     l2 = (0.0 if last is None else last.l2) if l2 is None else l2
     l1 = (0.0 if last is None else last.l1) if l1 is None else l1
     penalty = _checks.real(l2, "l2", at_least=0), _checks.real(l1, "l1", at_least=0)
-    objective = MeanObjective(tuple(heads), *penalty)
+    objective = MeanObjective(heads, *penalty)
     _check_names(objective, outputs)
     return objective
+
+
+def _losses(network: Network, given: Any, last: MeanObjective | None) -> tuple[Loss, ...]:
+    """Return the loss of each output: the one given, that of `last`, or the one that suits it."""
+    titled = network.outputs.settings(given, "loss")
+    before = [None] * len(titled) if last is None else last.losses
+    suits = map(losses.default, network.output_activations)
+    return tuple(
+        losses.get(old or default if own is None else own)
+        for (own, _), old, default in zip(titled, before, suits, strict=True)
+    )
+
+
+def _metrics(
+    outputs: Outputs, given: Any, chosen: Sequence[Loss], last: MeanObjective | None
+) -> list[tuple[Metric | ArrayMetric, ...]]:
+    """Return the metrics of each output: those given, those of `last`, or the usual ones."""
+    kept = [] if last is None else [head.metrics for head in last.heads]
+    usual = kept if any(kept) else [_usual(loss) for loss in chosen]
+    return [
+        tuple(
+            metrics.get(one, f"{title}[{i}]") for i, one in enumerate(each if own is None else own)
+        )
+        for (own, title), each in zip(outputs.lists(given, "metrics"), usual, strict=True)
+    ]
+
+
+def _weights(outputs: Outputs, given: Any, last: MeanObjective | None) -> list[float]:
+    """Return the weight of each output's loss: the one given, that of `last`, or 1."""
+    titled = outputs.settings(given, "loss_weights")
+    kept = [1.0] * len(titled) if last is None else [head.weight for head in last.heads]
+    found = [
+        old if own is None else _checks.real(own, title, at_least=0)
+        for (own, title), old in zip(titled, kept, strict=True)
+    ]
+    if not any(found):
+        raise ValueError("loss_weights are zero for every output: nothing would be learned")
+    return found
 
 
 def _usual(loss: Loss) -> Sequence[Any]:
