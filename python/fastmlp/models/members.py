@@ -194,9 +194,10 @@ shuffle, verbose
         >>> rates[best]
         0.1
         """
-        given = dict(locals())
-        data = [given.pop(name) for name in ("self", "X", "t")][1:]
-        with self.course(*data, **given) as course:
+        how = dict(locals())
+        for name in ("self", "X", "t"):
+            del how[name]
+        with self.course(X, t, **how) as course:
             course.run()
         return [training.history for training in course.trainings]
 
@@ -236,7 +237,7 @@ shuffle, verbose
         ...     member.set_weights(kept)
         """
         from fastmlp.networks import signal
-        from fastmlp.training.warned import NonFiniteLossWarning, warn
+        from fastmlp.training.warned import warn, warn_non_finite
 
         models, turn = self._models, turns.Turn("fit")
         try:
@@ -255,9 +256,7 @@ shuffle, verbose
             turn.live = False
         for i, training in enumerate(course.trainings):
             if training.non_finite:
-                text = f"member {i}: {training.history.stopped}; its training stopped with the last"
-                hint = "a smaller learning rate or scaled inputs may help"
-                warn(f"{text} finite weights kept: {hint}", NonFiniteLossWarning)
+                warn_non_finite(f"member {i}: {training.history.stopped}")
 
     def _begin(self, turn: turns.Turn, X: Any, t: Any, how: dict[str, Any]) -> Course:
         """Check what `fit` was asked and return its course; the models' turns are taken."""

@@ -291,7 +291,7 @@ class Model(Evaluated, Solvable):
         from fastmlp.networks import objectives, signal
         from fastmlp.training import streams
         from fastmlp.training.request import FitRequest
-        from fastmlp.training.warned import NonFiniteLossWarning, warn
+        from fastmlp.training.warned import warn, warn_non_finite
 
         turn, readers = turns.Turn("fit"), ExitStack()
         try:
@@ -332,9 +332,7 @@ class Model(Evaluated, Solvable):
             turn.live = False
             readers.close()
         if training.non_finite:
-            text = f"{history.stopped}; training stopped with the last finite weights kept"
-            hint = "a smaller learning rate or scaled inputs may help"
-            warn(f"{text}: {hint}", NonFiniteLossWarning)
+            warn_non_finite(str(history.stopped))
         return history
 
     @_checks.taught(OF_FIT)
@@ -380,9 +378,9 @@ class Model(Evaluated, Solvable):
         >>> loss < 0.1
         True
         """
-        from fastmlp.training.request import noise_of
         from fastmlp import optimizers
         from fastmlp.networks import objectives
+        from fastmlp.training.request import noise_of
         from fastmlp.training.steps import StepTrainer
 
         rule = optimizers.get(optimizer)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 # Orders of rows that are made ahead hold at most this many numbers: 8 MB, made in about 15 ms.
 ORDER_NUMBERS = 1 << 20
-# The scalars of at most this many steps are made ahead, 40 bytes each.
-STEPS_AHEAD = 1 << 16
+# A call of the core takes one epoch, or at most this many steps: the numbers of each are 40 bytes.
+CALL_STEPS = 1 << 16
 # Where somebody watches, a call of the core should take about this many seconds.
 BAR_SECONDS = 0.1
 
@@ -228,7 +228,7 @@ class Training:
         if request.listeners or any(each is not None for each in asked):
             return 1
         numbers = 1 if request.orders is None else request.data.rows
-        most = max(1, min(ORDER_NUMBERS // numbers, STEPS_AHEAD // request.steps_per_epoch))
+        most = max(1, min(ORDER_NUMBERS // numbers, CALL_STEPS // request.steps_per_epoch))
         return most if request.rule is None else min(most, request.rule.ahead())
 
     def _finish(self) -> None:

@@ -13,7 +13,7 @@ from fastmlp.networks import examples
 from fastmlp.training import turns
 from fastmlp.training.ahead import made_ahead
 from fastmlp.training.trainer import Trainer
-from fastmlp.training.warned import NonFiniteLossWarning
+from fastmlp.training.warned import REMEDY, NonFiniteLossWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,8 +174,8 @@ class StepTrainer(Trainer):
         if loss is None:
             self.state = None  # its vectors are no longer those of the weights
             warnings.warn(
-                "the loss became NaN or infinite; the weights are as they were before the step: a "
-                "smaller learning rate or scaled inputs may help",
+                "the loss became NaN or infinite; the weights are as they were before the step: "
+                f"{REMEDY}",
                 NonFiniteLossWarning,
                 stacklevel=2,
             )

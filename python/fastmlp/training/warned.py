@@ -7,6 +7,8 @@ import warnings
 
 # Packages whose frames are passed over: estimators are called through scikit-learn, too.
 _PASSED_OVER = frozenset({"fastmlp", "sklearn", "contextlib"})
+# What helps against a loss that is no number.
+REMEDY = "a smaller learning rate or scaled inputs may help"
 
 
 class NonFiniteLossWarning(UserWarning):
@@ -41,6 +43,12 @@ def warn(text: str, category: type[Warning]) -> None:
     while frame.f_back is not None and _is_passed_over(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, category, stacklevel=level)
+
+
+def warn_non_finite(ended: str) -> None:
+    """Warn of a training that ended, as `History.stopped` says, because its loss is no number."""
+    text = f"{ended}; training stopped with the last finite weights kept: {REMEDY}"
+    warn(text, NonFiniteLossWarning)
 
 
 def _is_passed_over(module: str) -> bool:
