@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from fastmlp.data.columns.base import Column
-from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.values import Values, by_code
 from fastmlp.data.columns.words import Note
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
@@ -156,16 +156,16 @@ class FlagColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the flag."""
-        codes_, texts = values.coded()
+        each, texts = values.coded()
         meaning = self._meaning()
         meaning = {**stripped(meaning), **meaning}
         signs = [
             meaning.get(text, meaning.get(text.strip(), meaning.get(text.strip().lower(), 0)))
             for text in texts
         ]
-        flags[:, 0] = np.array([*signs, 0])[codes_]
+        flags[:, 0] = by_code(each, signs, 0)
         odd = [sign == 0 and text not in MISSING for sign, text in zip(signs, texts, strict=True)]
-        unknown = np.array([*odd, False])[codes_]
+        unknown = by_code(each, odd, False)
         self.tell_unknown(values, unknown, f"neither {self.off!r} nor {self.on!r}", note)
 
     def _meaning(self) -> Mapping[str, int]:
@@ -209,9 +209,7 @@ def places(values: Values, categories: tuple[str, ...]) -> Array:
         by_value = _once((value, number[t]) for t, value in numbers_of(categories).items())
         for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):
             found[i] = number.get(text, by_value.get(value, -1))
-    table = np.array([*found, -1], dtype=np.int64)
-    result: Array = table[codes]
-    return result
+    return by_code(codes, found, -1)
 
 
 def stripped(meaning: Mapping[str, int]) -> dict[str, int]:

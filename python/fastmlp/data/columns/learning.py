@@ -12,9 +12,10 @@ from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
-from fastmlp.data.columns.values import Values
+from fastmlp.data.columns.values import Values, by_code
 from fastmlp.data.columns.words import Note, examples, listed, remedy
-from fastmlp.data.texts import MISSING, Array, values
+from fastmlp.data.texts import MISSING, Array
+from fastmlp.data.texts import values as parsed
 
 KINDS: dict[str, type[Any]] = {
     "number": NumberColumn,
@@ -67,7 +68,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if isinstance(column, CategoryColumn):
         codes, texts = values.coded()
         kept = {*column.categories}
-        rare = int(np.array([*(text not in kept for text in texts), False])[codes].sum())
+        rare = int(by_code(codes, (text not in kept for text in texts), False).sum())
         if not column.categories or (kind is None and rare > len(values) / 2):
             seen = [texts[code] for code in codes[:1000] if code >= 0]
             words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"
@@ -149,11 +150,11 @@ def _share(values: Values, texts: Collection[str]) -> float:
 
 def _holds(values: Values, texts: Collection[str]) -> Array:
     """Return in which rows one of the texts stands."""
-    return np.array([*(text in texts for text in values.texts), False])[values.data]
+    return by_code(values.data, (text in texts for text in values.texts), False)
 
 
 def _are_numbers(texts: Any) -> bool:
-    return values(list(texts)).dtype.kind == "f"
+    return parsed(list(texts)).dtype.kind == "f"
 
 
 def _useless(values: Values) -> LeftOut | None:

@@ -5,7 +5,7 @@ Nothing here knows what was learned; nothing but pandas' own columns needs panda
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -227,14 +227,14 @@ class Values:
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
         """Give each row the value of its text."""
-        return np.array([*values, missing])[self.data]  # -1 is the last
+        return by_code(self.data, values, missing)
 
     def _refuse(self, found: dict[str, Any], what: str, advice: str) -> None:
         """Raise if texts are not among those found."""
-        bad = np.array([*(text not in found for text in self.texts), False])
-        if not bad.any():
+        bad = [text not in found for text in self.texts]
+        if not any(bad):
             return
-        wrong = bad[self.data]
+        wrong = by_code(self.data, bad, False)
         culprits = [self.texts[code] for code in self.data[wrong][:1000]]
         raise ValueError(
             f"column {self.name!r} must hold {what}, but {wrong.sum():,} of its {len(self):,} "
@@ -250,8 +250,19 @@ def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, 
     there = {text for text, is_used in zip(texts, used, strict=False) if is_used}
     kept = sorted(text for text in there if text and not text.isspace())
     number = {text: i for i, text in enumerate(kept)}
-    table = np.array([*(number.get(text, -1) for text in texts), -1], dtype=np.int64)
-    return table[codes], tuple(kept)
+    return by_code(codes, (number.get(text, -1) for text in texts), -1), tuple(kept)
+
+
+def by_code(codes: Array, values: Iterable[Any], missing: Any) -> Array:
+    """Return what each code stands for: a place among the values, or -1 for `missing`.
+
+    Examples
+    --------
+    >>> by_code(np.array([1, -1, 0]), [2.5, 7.0], 0.0).tolist()
+    [7.0, 0.0, 2.5]
+    """
+    found: Array = np.array([*values, missing])[codes]
+    return found
 
 
 def read(name: str, column: Any) -> Values:
@@ -280,7 +291,7 @@ def read(name: str, column: Any) -> Values:
         ) from None
     if isinstance(found, Coded):
         if not found.declared and found.values and {*map(type, found.values)} == {bool}:
-            data = np.array([*found.values, np.nan], dtype=np.float64)[found.codes]
+            data = by_code(found.codes, found.values, np.nan)
             return Values(name, "flag", data, source=column)
         codes, texts = sorted_texts(found.codes, [text_of(value) for value in found.values])
         return Values(name, "text", codes, texts, found.declared, column)
