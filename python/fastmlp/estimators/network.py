@@ -34,13 +34,22 @@ def initial_weights(
         _checks.columns(width, f"hidden_layer_sizes[{i}]")
     several = not isinstance(activation, str) and hasattr(activation, "__iter__")
     rules = hidden_activations(activation, len(units) - 2 if several else len(units) - 1)
-    weights: dict[str, Array] = {}
+    coefs, intercepts = [], []
     for i, (inputs, outputs) in enumerate(itertools.pairwise(units)):
         rule = rules[min(i, len(rules) - 1)].name if rules else "identity"
         factor = 2.0 if rule == "logistic" else 6.0
         bound = np.sqrt(factor / (inputs + outputs))
-        weights[f"dense_{i + 1}.weights"] = rng.uniform(-bound, bound, (inputs, outputs)).T
-        weights[f"dense_{i + 1}.biases"] = rng.uniform(-bound, bound, outputs)[None]
+        coefs.append(rng.uniform(-bound, bound, (inputs, outputs)))
+        intercepts.append(rng.uniform(-bound, bound, outputs))
+    return by_name(coefs, intercepts)
+
+
+def by_name(coefs: Sequence[Array], intercepts: Sequence[Array]) -> dict[str, Array]:
+    """Return scikit-learn's weights, (inputs, outputs) and (outputs,), as those of a network."""
+    weights: dict[str, Array] = {}
+    for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True), start=1):
+        weights[f"dense_{i}.weights"] = coef.T
+        weights[f"dense_{i}.biases"] = intercept[None]
     return weights
 
 

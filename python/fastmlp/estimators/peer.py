@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import activations, layers
 from fastmlp.estimators.chosen import OWN_SOLVERS
 from fastmlp.estimators.classifier import MLPClassifier
+from fastmlp.estimators.network import by_name
 from fastmlp.estimators.regressor import MLPRegressor
 from fastmlp.models.base import Owner
 from fastmlp.training import turns
@@ -82,10 +83,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
             setattr(estimator, name, copy.deepcopy(getattr(fitted, name)))
     coefs = fitted.coefs_
     units = [coefs[0].shape[0], *(coef.shape[1] for coef in coefs)]
-    weights = {}
-    for i, (coef, intercept) in enumerate(zip(coefs, fitted.intercepts_, strict=True), start=1):
-        weights[f"dense_{i}.weights"] = coef.T
-        weights[f"dense_{i}.biases"] = intercept[None]
+    weights = by_name(coefs, fitted.intercepts_)
     dtype = np.dtype("float32") if coefs[0].dtype == np.float32 else np.dtype("float64")
     estimator._adopt(units, weights, dtype)
     return estimator  # type: ignore[no-any-return]

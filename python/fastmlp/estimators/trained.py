@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import graph as g
 from fastmlp import losses, planner
 from fastmlp.callbacks import as_callbacks
 from fastmlp.estimators.chosen import solver_of
@@ -195,8 +196,6 @@ class Trained(Weights):
 
     def _validation(self, data: Examples) -> Any:
         """Return a function that gives the loss and the score of the data."""
-        from fastmlp import graph as g
-
         y, _ = self.model_.network.forward(training=False)
         t = g.input(data.target.shape[1], "t")
         _, reported = self._clipped().examples(y, t)

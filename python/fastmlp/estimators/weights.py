@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ class Weights:
         if shown is None or self._shown_as != self._description():
             return False
         given = [*self.coefs_, *self.intercepts_]
-        return len(given) == len(shown) and all(map(_is, given, shown))
+        return len(given) == len(shown) and all(map(operator.is_, given, shown))
 
     def _read_weights(self) -> None:
         """Make the model anew if somebody has changed `coefs_`, `intercepts_` or a setting.
@@ -183,17 +184,13 @@ class Weights:
         for name, given in (("coefs_", coefs), ("intercepts_", intercepts)):
             for i, array in enumerate(given):
                 arrays.check_finite(array, f"{name}[{i}]", dtype)
-        weights = {}
-        for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True), start=1):
-            weights[f"dense_{i}.weights"] = coef.T
-            weights[f"dense_{i}.biases"] = intercept[None]
         kept, state = {}, None
         if before is not None and before.dtype == dtype:
             layers = network.dense_layers(before)
             if shapes == [layer.weights.shape[::-1] for layer in layers]:
                 kept = {name: vars(self)[name] for name in ("_best_flat", "stopped_")}
                 state = self._trainer.state
-        self._adopt(units, weights, dtype)
+        self._adopt(units, network.by_name(coefs, intercepts), dtype)
         self._trainer.state = state
         vars(self).update(kept)
         if vars(self).get("n_features_in_", units[0]) != units[0]:
@@ -243,7 +240,3 @@ class Weights:
         self._show_weights()
         self._shown_as = described
         vars(self).update(given)
-
-
-def _is(mine: Any, theirs: Any) -> bool:
-    return mine is theirs

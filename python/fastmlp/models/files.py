@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fastmlp.models.container import Contents
     from fastmlp.networks.objectives import MeanObjective
 
-DTYPES = {"float32": "F32", "float64": "F64"}
+DTYPES = {name: container.DTYPES[name] for name in ("float32", "float64")}
 MEMBERS = "members"  # the kind of their files
 OWN = ("seed", "fits", "objective", "metadata")
 

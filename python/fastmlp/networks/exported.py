@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.networks.examples import network_inputs
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -44,8 +46,6 @@ class ExportedNodes:
 
 def mean_of(networks: Sequence[Any], dtype: np.dtype[Any], title: str) -> ExportedNodes:
     """Return the mean of the outputs of networks that differ in their weights alone."""
-    from fastmlp.networks.examples import network_inputs
-
     first = networks[0]
     names: dict[Node, str] = {}
     outputs = []
