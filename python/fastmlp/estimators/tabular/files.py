@@ -106,9 +106,10 @@ def _parameters(estimator: Estimator) -> dict[str, Any]:
     if found.get("quantiles") is not None:
         found["quantiles"] = np.ravel(found["quantiles"]).astype(float).tolist()
     if isinstance(weights := found.get("class_weight"), dict):
-        pairs = [[getattr(label, "item", lambda label=label: label)(), float(weight)]
-                 for label, weight in weights.items()]  # fmt: skip
-        found["class_weight"] = pairs
+        found["class_weight"] = [
+            [label.item() if isinstance(label, np.generic) else label, float(weight)]
+            for label, weight in weights.items()
+        ]
     return found
 
 

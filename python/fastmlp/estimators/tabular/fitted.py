@@ -225,10 +225,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
             prefix = f"{d}.{m}."
             own = {n[len(prefix) :]: a for n, a in arrays.items() if n.startswith(prefix)}
             taken |= {prefix + name for name in own}
-            held, fewest = (
-                sum(array.size for array in own.values()),
-                fewest_parameters(design, shape),
-            )
+            held, fewest = sum(a.size for a in own.values()), fewest_parameters(design, shape)
             if held < fewest:  # before memory is taken for them
                 raise ValueError(
                     f"network {prefix[:-1]} must have {fewest} numbers or more, it has {held}"
@@ -241,7 +238,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
             models[d].append(model)
     unknown = set(arrays) - taken
     if unknown:
-        raise ValueError(f"the table has no network for {sorted(unknown)[0]!r}")
+        raise ValueError(f"the table has no network for {min(unknown)!r}")
     weights, low, high = (_vector(config[name], name) for name in ("weights", "low", "high"))
     temperature = float(config["temperature"])
     if not (len(weights) == len(designs) and weights.min() >= 0 and 0 < temperature < math.inf):
@@ -253,7 +250,16 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
     if len(low) != outputs or len(high) != outputs:
         raise ValueError(f"low and high must be of {outputs} outputs")
     return Fitted(
-        *(recipe, layout, outputs, models, edges, weights, temperature, low, high, holdouts),
+        recipe,
+        layout,
+        outputs,
+        models=models,
+        edges=edges,
+        weights=weights,
+        temperature=temperature,
+        low=low,
+        high=high,
+        holdouts=holdouts,
         scores=[_vector(each, "scores").tolist() for each in config["scores"]],
         epochs=[[int(e) for e in each] for each in config["epochs"]],
         stopped=str(config["stopped"]),

@@ -230,10 +230,8 @@ def _judge(
 def _evidence(fitted: Fitted, data: Rows, held: Rows, kept: Array) -> float:
     """Return by how many standard errors the networks are better than a constant."""
     recipe = fitted.recipe
-    constant = judging.constant(
-        *(recipe.metric, data.t, data.w, recipe.quantiles),
-        classes=fitted.outputs if recipe.task == "classes" else 0,
-    )
+    classes = fitted.outputs if recipe.task == "classes" else 0
+    constant = judging.constant(recipe.metric, data.t, data.w, recipe.quantiles, classes=classes)
     said = np.asarray(fitted.unchosen)[kept]
     return doubting.evidence(recipe, held.t, said, constant, held.w)
 
