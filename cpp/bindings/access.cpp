@@ -26,10 +26,9 @@ constexpr std::uint32_t kCopying = ~std::uint32_t(0);
 // again and again, as a read under way may be long, or wait for one of them.
 constexpr Nanoseconds kPatience = std::chrono::seconds(1);
 constexpr Nanoseconds kPatienceEvery = std::chrono::seconds(10);
-// How often who waits looks whether it may go on, at first and later, and at signals.
+// How often who waits looks whether it may go on, at first and later.
 constexpr Nanoseconds kFirstNap = std::chrono::microseconds(20);
 constexpr Nanoseconds kLongestNap = std::chrono::milliseconds(1);
-constexpr Nanoseconds kSignals = std::chrono::milliseconds(50);
 
 std::atomic<std::uint32_t> forks{0};
 

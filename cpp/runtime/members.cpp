@@ -18,7 +18,7 @@ constexpr Index kDealtBytes = 32 * 1024 * 1024;
 bool Members::poll() {
   if (std::this_thread::get_id() == caller_ && interrupted_ && !stop_) {
     const auto now = Clock::now();
-    if (now - last_ >= std::chrono::milliseconds(50)) {
+    if (now - last_ >= kSignals) {
       last_ = now;
       if (interrupted_()) stop_ = true;
     }

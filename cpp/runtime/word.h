@@ -18,6 +18,8 @@ using Nanoseconds = std::chrono::nanoseconds;
 // How long a thread waits awake before it sleeps. Within a call it does not yield: to a neighbour
 // that is busy, a thread that yields loses several of its own time slices.
 constexpr Nanoseconds kAwake = std::chrono::microseconds(50);
+// How often who computes, or waits for long, asks whether Ctrl-C was pressed.
+constexpr Nanoseconds kSignals = std::chrono::milliseconds(50);
 constexpr Nanoseconds kForEver = std::chrono::hours(24 * 365);
 
 class Word {

@@ -73,7 +73,7 @@ class Listener {
   void poll(const Worker& worker) {
     if (worker.thread != 0 || !interrupted_ || heard()) return;
     const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(50)) return;
+    if (now - last_ < kSignals) return;
     last_ = now;
     if (interrupted_()) stop_at_.store(worker.passed + 1, std::memory_order_release);
   }
