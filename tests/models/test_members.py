@@ -173,8 +173,24 @@ def test_callbacks_may_be_a_function_of_the_number_and_are_told_of_their_member(
     members.fit(X, LABELS, epochs=2, callbacks=callbacks)
     assert sorted(heard) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert {path.name for path in tmp_path.iterdir()} == {"0.safetensors", "1.safetensors"}
-    with pytest.raises(ValueError, match="2 members would write to the place of one ModelCheck"):
-        members.fit(X, LABELS, callbacks=[fm.ModelCheckpoint(tmp_path / "one.safetensors")])
+
+
+def test_what_writes_to_one_place_is_refused_for_several_members(tmp_path):
+    class Own(fm.Callback):
+        WRITES = True
+
+    members = fm.Members(classifier(), 2)
+    for writes in (
+        fm.ModelCheckpoint(tmp_path / "one.safetensors"),
+        fm.Checkpoint(tmp_path / "fit"),
+        fm.CSVLogger(tmp_path / "one.csv"),
+        fm.TensorBoard(tmp_path / "logs"),
+        Own(),
+    ):
+        name = type(writes).__name__
+        with pytest.raises(ValueError, match=f"2 members would write to the place of one {name};"):
+            members.fit(X, LABELS, callbacks=[writes])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_member_whose_loss_is_not_finite_ends_alone_and_says_so():

@@ -77,6 +77,8 @@ class Callback:
 
     #: Arguments of the constructor that are attributes: a check returns what is kept of a value.
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {}
+    #: Whether it writes to a place that is its own, which no two fits at a time can have.
+    WRITES: ClassVar[bool] = False
     rate_factor: float = 1.0
 
     def __init_subclass__(cls) -> None:

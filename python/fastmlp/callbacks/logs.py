@@ -36,6 +36,7 @@ class CSVLogger(Callback):
     CSVLogger('log.csv')
     """
 
+    WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {"path": files.path_of}
     path: Path
 
@@ -99,6 +100,7 @@ class TensorBoard(Callback):
     TensorBoard('runs/first')
     """
 
+    WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         "folder": lambda value: files.path_of(value, "folder")
     }

@@ -52,6 +52,8 @@ class ModelCheckpoint(Watching):
     ModelCheckpoint('best.safetensors', monitor=None, save_best_only=True, mode='auto')
     """
 
+    WRITES = True
+    WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         **Watching.SETTINGS,
         "path": files.check_model_name,
@@ -158,6 +160,8 @@ class Checkpoint(Callback):
     True
     """
 
+    WRITES = True
+    WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         "folder": lambda value: files.path_of(value, "folder"),
         "every": lambda value: _checks.integer(value, "every", at_least=1),

@@ -12,8 +12,6 @@ import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks.base import Callback
-from fastmlp.callbacks.logs import CSVLogger, TensorBoard
-from fastmlp.callbacks.saving import Checkpoint, ModelCheckpoint
 from fastmlp.data import arrays
 from fastmlp.data.stream import is_stream
 from fastmlp.networks import examples
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from fastmlp.training.trainer import Trainer
 
     Array = NDArray[Any]
-
-# What writes to one place, which several members would do.
-_WRITERS = (CSVLogger, Checkpoint, ModelCheckpoint, TensorBoard)
 
 
 def own_weights(
@@ -94,7 +89,7 @@ def listeners_of(callbacks: Any, k: int) -> list[Sequence[Any]]:
             f"{callbacks!r}"
         )
     for one in given:
-        if isinstance(one, _WRITERS) and k > 1:
+        if isinstance(one, Callback) and one.WRITES and k > 1:
             raise ValueError(
                 f"callbacks: {k} members would write to the place of one {type(one).__name__}; "
                 "give a function of the member's number that returns its callbacks"
