@@ -14,7 +14,7 @@ import numpy as np
 
 from fastmlp import datasets
 from fastmlp.cli.preparing import Prepared
-from fastmlp.cli.train import Say, machine, took
+from fastmlp.cli.saying import Say, machine, took
 from fastmlp.data.columns.older import StandardColumn
 from fastmlp.data.columns.targets import ClassTarget
 

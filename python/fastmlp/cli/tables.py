@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp.cli.files import warn
+from fastmlp.cli.saying import Say, amount, machine, took
 from fastmlp.cli.sources import Source, open_source
-from fastmlp.cli.train import Say, amount, machine, took
 from fastmlp.data.columns.words import count
 from fastmlp.estimators.tabular.judging import score
 
