@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from fastmlp import graph as g
 from fastmlp._checks import columns
 from fastmlp.layers.base import Layer, Symbol
-
-if TYPE_CHECKING:
-    pass
 
 
 class Add(Layer):

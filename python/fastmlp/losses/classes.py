@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from fastmlp import graph as g
 from fastmlp import schedules
 from fastmlp._checks import choice, integer, listed, real
 from fastmlp.losses.base import Configured, mean_columns, require_same_columns, sum_columns
-
-if TYPE_CHECKING:
-    pass
-
 
 _BOUNDS = {"at_least": 0.0, "below": 1.0}  # of label smoothing
 
