@@ -384,9 +384,13 @@ class Training:
         if self.non_finite:
             # Its vectors are no longer those of the weights.
             trainer.state = None
-            # After the last epoch the last update may have been too large.
-            epoch = min(self.history.epochs + 1, self.request.epochs)
-            self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
+            self._say_non_finite()
+
+    def _say_non_finite(self) -> None:
+        """Let the history say that the loss became no number."""
+        # After the last epoch the last update may have been too large.
+        epoch = min(self.history.epochs + 1, self.request.epochs)
+        self.history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
 
     def _validate(self, *, skip: bool) -> None:
         """Keep what is taken after an epoch, if there is anything, for the history."""

@@ -80,8 +80,7 @@ class Minimisation(Training):
             loss, gradient = compute()
             if not (np.isfinite(loss) and np.isfinite(gradient).all()):
                 self.non_finite = True
-                epoch = history.epochs + 1
-                history.stopped = f"the loss became NaN or infinite in epoch {epoch}"
+                self._say_non_finite()
                 raise _Ended
             last = flat.copy(), loss
             return loss, gradient
