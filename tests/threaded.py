@@ -1,6 +1,19 @@
-"""Calls in threads of Python that begin at once."""
+"""Calls in threads of Python that begin at once, and a fit that waits for others."""
 
 import threading
+
+import fastmlp as fm
+
+
+class Pause(fm.Callback):
+    """Holds a fit in its first epoch until it is told to go on."""
+
+    def __init__(self):
+        self.there, self.go = threading.Event(), threading.Event()
+
+    def on_epoch_end(self, model, epoch, logs):
+        self.there.set()
+        assert self.go.wait(60)
 
 
 def run_together(calls):

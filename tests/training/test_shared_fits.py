@@ -9,6 +9,7 @@ import pytest
 
 import fastmlp as fm
 from shared_models import DTYPES, RNG, Autoencoder, X, Z, fit, same, weights
+from threaded import Pause
 
 # ------------------------------------------------------------------------------- trained as alone
 
@@ -246,17 +247,6 @@ def test_scipy_gets_the_vector_of_all_and_a_gradient_of_zero_at_what_is_of_other
 
 
 # -------------------------------------------------------------------------------------- whose turn
-
-
-class Pause(fm.Callback):
-    """Holds a fit in its first epoch until it is told to go on."""
-
-    def __init__(self):
-        self.there, self.go = threading.Event(), threading.Event()
-
-    def on_epoch_end(self, model, epoch, logs):
-        self.there.set()
-        assert self.go.wait(60)
 
 
 @pytest.fixture(params=["one fitted", "built by the fit"])

@@ -571,7 +571,7 @@ def test_ctrl_c_ends_the_fit_and_the_thread(where):
     with pytest.raises(KeyboardInterrupt):
         trained.fit(stream, epochs=1)
     again.cancel()
-    assert time.perf_counter() - pressed[-1] < 1.0  # 0.1 on a machine that nobody shares
+    assert time.perf_counter() - pressed[-1] < 4.0  # 0.1 where nobody else computes
     assert trained.history.stopped == "interrupted in epoch 1"
     steps, weights = trained._trainer.state.steps, trained.parameters.flat
     assert np.isfinite(weights).all()

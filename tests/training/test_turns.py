@@ -15,7 +15,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import planner
-from threaded import run_together
+from threaded import Pause, run_together
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 T = np.arange(64) % 3
@@ -23,17 +23,6 @@ T = np.arange(64) % 3
 
 def network(**arguments):
     return fm.MLP([6, 16, 3], output="softmax", seed=0, **arguments)
-
-
-class Pause(fm.Callback):
-    """Holds a fit in its first epoch until it is told to go on."""
-
-    def __init__(self):
-        self.there, self.go = threading.Event(), threading.Event()
-
-    def on_epoch_end(self, model, epoch, logs):
-        self.there.set()
-        assert self.go.wait(60)
 
 
 @pytest.fixture
