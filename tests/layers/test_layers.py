@@ -231,6 +231,21 @@ def test_a_malformed_config_is_a_value_error(config):
         layers.from_config(config)
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("change", ["left out", None, [], {}, "no"])
+def test_a_config_with_a_part_that_is_spoilt_is_a_layer_or_a_value_error(kind, change):
+    whole = EXAMPLES[kind].config()
+    for key in whole:
+        config = {name: value for name, value in whole.items() if name != key}
+        if change != "left out":
+            config[key] = change
+        try:
+            made = layers.from_config(config)
+        except ValueError:
+            continue
+        assert type(made) is type(EXAMPLES[kind])
+
+
 def test_a_layer_with_a_function_of_the_users_cannot_be_saved():
     for layer in (Dense(3, lambda z: z), Activation(lambda z: z)):
         with pytest.raises(ValueError, match="a function of yours and cannot be saved"):

@@ -14,6 +14,7 @@ from fastmlp import graph as g
 from fastmlp.data import arrays
 from fastmlp.graph.roles import ROLES, is_vector
 from fastmlp.layers.habits import ARGUMENTS, ATTRIBUTES
+from fastmlp.layers.settings import Setting
 from fastmlp.layers.symbols import Input, Symbol, checked_name
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["LAYERS", "Input", "Layer", "ParameterSpec", "Setting", "Symbol"]
 Array: TypeAlias = "npt.NDArray[Any]"
 AnyLayer = TypeVar("AnyLayer", bound="Layer")
 
-# What can be saved and loaded, by class name; layers.py fills it. Files can name nothing else.
+# What can be saved and loaded, by class name; the package fills it. Files can name nothing else.
 LAYERS: dict[str, type[Layer]] = {}
 
 
@@ -87,28 +88,6 @@ class ParameterSpec:
     def array_shape(self) -> tuple[int, ...]:
         """The shape that users see: (columns,) of a bias."""
         return self.shape[1:] if is_vector(self.role, self.shape[0]) else self.shape
-
-
-@dataclass(frozen=True)
-class Setting:
-    """An argument of a layer's constructor that is an attribute of the layer too.
-
-    Attributes
-    ----------
-    check
-        Takes what is assigned and returns what is kept, or raises.
-    fixed
-        Why it cannot change once the layer is part of a model; empty if it can.
-    """
-
-    check: Callable[[Any], Any]
-    fixed: str = ""
-
-
-# c of layers with weights, see `Dense`.
-MAX_NORM = Setting(
-    lambda value: None if value is None else _checks.real(value, "max_norm", above=0)
-)
 
 
 # What the base itself keeps: where a layer belongs.
@@ -295,7 +274,9 @@ class Layer:
     @classmethod
     def from_config(cls: type[AnyLayer], config: dict[str, Any]) -> AnyLayer:
         """Return the layer whose `config` this is, without the key ``"class"``."""
-        return cls(**config)
+        read = {name: setting.read for name, setting in cls.SETTINGS.items() if setting.read}
+        made = {n: read[n](v) if n in read and v is not None else v for n, v in config.items()}
+        return cls(**made)
 
     def copy(self: AnyLayer) -> AnyLayer:
         """Return a layer of the same settings that belongs to no network."""

@@ -10,7 +10,8 @@ from fastmlp import graph as g
 from fastmlp._checks import choice, flag, integer, real
 from fastmlp.initializers import Initializer, Stacked
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
+from fastmlp.layers.settings import MAX_NORM, Setting, initializer_setting
 from fastmlp.layers.views import array_of
 
 _SHAPE = "the shape of its weights depends on it, make a new model"
@@ -82,13 +83,8 @@ class Dense(Layer):
         "units": Setting(lambda value: integer(value, "units", at_least=1, at_most=None), _SHAPE),
         "activation": Setting(activations.get),
         "use_bias": Setting(lambda value: flag(value, "use_bias"), _SHAPE),
-        "weights_initializer": Setting(
-            lambda value: None if value is None else initializers.get(value, "weights_initializer"),
-            _DRAWN,
-        ),
-        "bias_initializer": Setting(
-            lambda value: initializers.get(value, "bias_initializer"), _DRAWN
-        ),
+        "weights_initializer": initializer_setting("weights_initializer", _DRAWN, optional=True),
+        "bias_initializer": initializer_setting("bias_initializer", _DRAWN),
         "groups": Setting(lambda value: integer(value, "groups", at_least=1, at_most=None), _SHAPE),
         "shared": Setting(lambda value: _checked_shared(value), _SHAPE),
         "l2": Setting(lambda value: None if value is None else real(value, "l2", at_least=0)),
@@ -200,15 +196,6 @@ class Dense(Layer):
             **later,
             **({"groups": self.groups, "shared": self.shared} if self.groups > 1 else {}),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Dense:
-        """Return the layer whose `config` this is, without the key ``"class"``."""
-        arguments = dict(config)
-        for key in ("weights_initializer", "bias_initializer"):
-            if arguments.get(key) is not None:
-                arguments[key] = initializers.from_config(arguments[key])
-        return cls(**arguments)
 
     def _arguments(self) -> list[str]:
         said = [str(self.units), repr(self.activation.name)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import graph as g
 from fastmlp import schedules
-from fastmlp.layers.base import Layer, Setting, only_input
+from fastmlp.layers.base import Layer, only_input
+from fastmlp.layers.settings import Setting, scheduled_setting
 
 if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
@@ -38,9 +39,7 @@ class Dropout(Layer):
     256
     """
 
-    SETTINGS: ClassVar[dict[str, Setting]] = {
-        "rate": Setting(lambda value: schedules.checked(value, "rate", **_BOUNDS))
-    }
+    SETTINGS: ClassVar[dict[str, Setting]] = {"rate": scheduled_setting("rate", **_BOUNDS)}
 
     def __init__(
         self, rate: float | Schedule, *, name: str | None = None, trainable: bool = True
@@ -63,11 +62,6 @@ class Dropout(Layer):
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         return {"rate": schedules.config(self.rate)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Dropout:
-        """Return the layer whose `config` this is."""
-        return cls(**{**config, "rate": schedules.from_config(config.get("rate"))})
 
     def _arguments(self) -> list[str]:
         return [repr(self.rate) if callable(self.rate) else f"{self.rate:g}"]

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastmlp import graph as g
-from fastmlp import initializers
 from fastmlp._checks import integer
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, Symbol, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, Symbol, only_input
+from fastmlp.layers.settings import MAX_NORM, Setting, initializer_setting
 
 _SHAPE = "the shape of its tables depends on it, make a new model"
 _DRAWN = "its tables have been drawn, assign weights"
@@ -75,7 +75,7 @@ class Embedding(Layer):
             lambda value: _one_or_several(value, "categories", MOST_CATEGORIES), _SHAPE
         ),
         "columns": Setting(lambda value: _one_or_several(value, "columns", None), _SHAPE),
-        "initializer": Setting(lambda value: initializers.get(value, "initializer"), _DRAWN),
+        "initializer": initializer_setting("initializer", _DRAWN),
         "max_norm": MAX_NORM,
     }
 
@@ -197,14 +197,6 @@ class Embedding(Layer):
             # Files without it are read by older versions.
             **({} if self.max_norm is None else {"max_norm": self.max_norm}),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Embedding:
-        """Return the layer whose `config` this is, without the key ``"class"``."""
-        arguments = dict(config)
-        if arguments.get("initializer") is not None:
-            arguments["initializer"] = initializers.from_config(arguments["initializer"])
-        return cls(**arguments)
 
     def _arguments(self) -> list[str]:
         saved = self.settings()

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.layers.base import Layer, Setting
+from fastmlp.layers.base import Layer
+from fastmlp.layers.settings import Setting
 
 Function: TypeAlias = Callable[..., g.Node]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import graph as g
 from fastmlp import schedules
-from fastmlp.layers.base import Layer, Setting, only_input
+from fastmlp.layers.base import Layer, only_input
+from fastmlp.layers.settings import Setting, scheduled_setting
 
 if TYPE_CHECKING:
     from fastmlp.schedules import Schedule
@@ -36,9 +37,7 @@ class GaussianNoise(Layer):
     256
     """
 
-    SETTINGS: ClassVar[dict[str, Setting]] = {
-        "std": Setting(lambda value: schedules.checked(value, "std", at_least=0.0))
-    }
+    SETTINGS: ClassVar[dict[str, Setting]] = {"std": scheduled_setting("std", at_least=0.0)}
 
     def __init__(
         self, std: float | Schedule, *, name: str | None = None, trainable: bool = True
@@ -62,11 +61,6 @@ class GaussianNoise(Layer):
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         return {"std": schedules.config(self.std)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> GaussianNoise:
-        """Return the layer whose `config` this is."""
-        return cls(**{**config, "std": schedules.from_config(config.get("std"))})
 
     def _arguments(self) -> list[str]:
         return [repr(self.std) if callable(self.std) else f"{self.std:g}"]

@@ -9,7 +9,8 @@ from fastmlp import graph as g
 from fastmlp import initializers
 from fastmlp._checks import flag, real
 from fastmlp.graph.roles import STATISTIC
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
+from fastmlp.layers.settings import Setting
 from fastmlp.layers.views import array_of
 
 # The least ε, a normal number of float32: a column that never changes is divided by its root.

@@ -16,8 +16,9 @@ from fastmlp.data import arrays
 from fastmlp.graph.shapes import multiple
 from fastmlp.initializers import Normal, Uniform, Zeros
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import MAX_NORM, Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
 from fastmlp.layers.dense import activated
+from fastmlp.layers.settings import MAX_NORM, Setting
 from fastmlp.layers.views import array_of
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from fastmlp import activations, initializers
+from fastmlp import activations
 from fastmlp import graph as g
 from fastmlp.initializers import Initializer
 from fastmlp.layers.activation import saved_name
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
+from fastmlp.layers.settings import Setting, initializer_setting
 from fastmlp.layers.views import array_of
 
 
@@ -48,9 +49,8 @@ class ParametricActivation(Layer):
     activation: activations.Activation
     SETTINGS: ClassVar[dict[str, Setting]] = {
         "activation": Setting(activations.get),
-        "share_initializer": Setting(
-            lambda value: initializers.get(value, "share_initializer"),
-            "its shares have been drawn, assign them",
+        "share_initializer": initializer_setting(
+            "share_initializer", "its shares have been drawn, assign them"
         ),
     }
 
@@ -90,16 +90,6 @@ class ParametricActivation(Layer):
             "activation": saved_name(self.activation),
             "share_initializer": self.share_initializer.config(),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ParametricActivation:
-        """Return the layer whose `config` this is, without the key ``"class"``."""
-        arguments = dict(config)
-        if "share_initializer" in arguments:
-            arguments["share_initializer"] = initializers.from_config(
-                arguments["share_initializer"]
-            )
-        return cls(**arguments)
 
     def _arguments(self) -> list[str]:
         return [repr(self.activation.name)]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from fastmlp import graph as g
-from fastmlp import initializers
 from fastmlp._checks import flag
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
+from fastmlp.layers.settings import Setting, initializer_setting
 from fastmlp.layers.views import array_of
 
 
@@ -51,9 +51,8 @@ class PReLU(Layer):
             lambda value: flag(value, "shared"),
             "the shape of its slopes depends on it, make a new model",
         ),
-        "slopes_initializer": Setting(
-            lambda value: initializers.get(value, "slopes_initializer"),
-            "its slopes have been drawn, assign them",
+        "slopes_initializer": initializer_setting(
+            "slopes_initializer", "its slopes have been drawn, assign them"
         ),
     }
 
@@ -89,16 +88,6 @@ class PReLU(Layer):
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         return {"shared": self.shared, "slopes_initializer": self.slopes_initializer.config()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> PReLU:
-        """Return the layer whose `config` this is, without the key ``"class"``."""
-        arguments = dict(config)
-        if "slopes_initializer" in arguments:
-            arguments["slopes_initializer"] = initializers.from_config(
-                arguments["slopes_initializer"]
-            )
-        return cls(**arguments)
 
     def _arguments(self) -> list[str]:
         return ["shared=True"] if self.shared else []

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.layers.base import Layer, Setting, only_input
+from fastmlp.layers.base import Layer, only_input
+from fastmlp.layers.settings import Setting
 
 
 class Rescaling(Layer):

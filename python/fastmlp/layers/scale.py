@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from fastmlp import graph as g
-from fastmlp import initializers
 from fastmlp.initializers import Initializer
-from fastmlp.layers.base import Layer, ParameterSpec, Setting, only_input
+from fastmlp.layers.base import Layer, ParameterSpec, only_input
+from fastmlp.layers.settings import Setting, initializer_setting
 from fastmlp.layers.views import array_of
 
 
@@ -36,9 +36,8 @@ class Scale(Layer):
     """
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
-        "initializer": Setting(
-            lambda value: initializers.get(value, "initializer"),
-            "its factors have been drawn, assign them",
+        "initializer": initializer_setting(
+            "initializer", "its factors have been drawn, assign them"
         )
     }
 
@@ -72,8 +71,3 @@ class Scale(Layer):
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""
         return {"initializer": self.initializer.config()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Scale:
-        """Return the layer whose `config` this is, without the key ``"class"``."""
-        return cls(**config | {"initializer": initializers.from_config(config["initializer"])})
