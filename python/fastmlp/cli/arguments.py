@@ -84,12 +84,9 @@ class _Version(argparse.Action):
     """Like argparse's own, but the version is looked up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import PackageNotFoundError, version
+        from fastmlp.config import version
 
-        try:
-            print(f"fastmlp {version('fastmlp')}")
-        except PackageNotFoundError:
-            print("fastmlp, from a source tree")
+        print(f"fastmlp {version()}")
         parser.exit()
 
 
