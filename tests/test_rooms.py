@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_relative_import_and_one_of_the_own_face_are_found():
         "graph/new.py:2: import a file of graph, not its face: fastmlp.graph.run",
         "graph/new.py:1: write the whole name of ..node",
     ]
+
+
+def test_libraries_that_are_imported_are_declared():
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    declared = set(re.findall(r'"([\w-]+)(?:\[\w+\])?[>=]=', text)) | {"fastmlp"}
+    # google is protobuf, which onnx brings; typing_extensions is type checkers' own.
+    brought = {"google", "typing_extensions", "__future__"} | set(sys.stdlib_module_names)
+    found = set()
+    for file in FILES:
+        for module, _, _ in imports(ast.parse(file.read_text(encoding="utf-8"))):
+            found.add(module.partition(".")[0])
+    assert {"scikit-learn" if name == "sklearn" else name for name in found - brought} <= declared
 
 
 def test_imports_by_text_are_only_where_they_are_needed():
