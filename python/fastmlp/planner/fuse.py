@@ -7,21 +7,20 @@ changes what is computed, and each may be left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
 
 from fastmlp.planner.fuse_rescale import RESCALING_RULES
 from fastmlp.planner.fuse_rows import ROW_RULES
-from fastmlp.planner.ir import ONE, Buffer, Rule, Step, Steps, Uniform
+from fastmlp.planner.ir import ONE, Buffer, Rule, Step, Steps, Uniform, by_position
 from fastmlp.planner.kernels import (
     ACTIVATION_OF_UNARY,
     BINARY,
     DERIVATIVE_OF_BINARY,
     KINDS,
+    OVER_ALL,
+    OVER_COLUMNS,
+    OVER_ROWS,
     UNARY,
 )
-
-_COLUMNS, _ALL = 1, 2  # the axis of a sum over columns, and of one over rows and columns
-_position = attrgetter("position")
 
 
 def fuse(work: Steps, rules: Mapping[Rule, tuple[str, ...]] | None = None) -> Steps:
@@ -53,7 +52,7 @@ def _apply(work: Steps, rules: Mapping[Rule, tuple[str, ...]]) -> None:
         for rule, waiting in unseen.items():
             if not waiting:
                 continue
-            steps = sorted(waiting, key=_position)
+            steps = sorted(waiting, key=by_position)
             waiting.clear()
             found = [rule(work, step) for step in steps if step in work]
             if fused := [step for step in found if step is not None]:
@@ -137,7 +136,7 @@ def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
     """Sum z̄ over the batch, for b̄, while W̄ᵀ = xᵀz̄ reads it."""
     summed = total.inputs[0]
     assert summed is not None
-    if total.numbers["axis"] != 0 or total.scalar != ONE:
+    if total.numbers["axis"] != OVER_ROWS or total.scalar != ONE:
         return None
 
     def fits(product: Step) -> bool:
@@ -146,10 +145,10 @@ def bias_gradient_into_product(work: Steps, total: Step) -> Step | None:
         by_rows = product.out.buffer.by_batch  # then it is done for some rows at a time
         return product.inputs[1] == summed and not (product.numbers["transpose_b"] or by_rows)
 
-    product = min(filter(fits, work.readers(summed.buffer)), key=_position, default=None)
+    product = min(filter(fits, work.readers(summed.buffer)), key=by_position, default=None)
     if product is None:
         return None
-    earlier, later = sorted((total, product), key=_position)
+    earlier, later = sorted((total, product), key=by_position)
     needed = (r.position for b in earlier.writes() for r in work.readers(b))  # the first reader
     if min(needed, default=later.position) < later.position:
         return None
@@ -171,14 +170,14 @@ def both_ways_of_cross_entropy(work: Steps, message: Step) -> Step | None:
         )
         return known and loss.inputs[:2] == message.inputs[:2]
 
-    loss = min(filter(fits, work.readers(z.buffer)), key=_position, default=None)
+    loss = min(filter(fits, work.readers(z.buffer)), key=by_position, default=None)
     return loss and work.merge(message, message.but(out=loss.out), at=loss)
 
 
 def squares_into_dot(work: Steps, product: Step) -> Step | None:
     """Σ a² and Σ a∘b need no a² or a∘b."""
     total = _only_reader(work, product, "sum")
-    if total is None or total.numbers["axis"] == _COLUMNS:
+    if total is None or total.numbers["axis"] == OVER_COLUMNS:
         return None
     function = product.numbers["function"]
     if product.kind == "binary" and function == BINARY["multiply"]:
@@ -211,7 +210,7 @@ def sum_of_scaled(work: Steps, scale: Step) -> Step | None:
 def sum_of_sums(work: Steps, inner: Step) -> Step | None:
     """One sum over both axes for Σ Σ a."""
     outer = _only_reader(work, inner, "sum")
-    return _into_sum(work, inner) if outer and outer.numbers["axis"] == _ALL else None
+    return _into_sum(work, inner) if outer and outer.numbers["axis"] == OVER_ALL else None
 
 
 def _into_sum(work: Steps, producer: Step) -> Step | None:
@@ -233,7 +232,7 @@ def scale_into_addition(work: Steps, addition: Step) -> Step | None:
         for step in work.writers(buffer)
         if _is_scale(step) and _only_reader(work, step, "binary") is addition
     ]
-    scale = min(scaled, key=_position, default=None)
+    scale = min(scaled, key=by_position, default=None)
     if scale is None or scale.out is None:
         return None
     left, right = addition.inputs

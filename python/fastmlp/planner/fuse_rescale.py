@@ -7,14 +7,12 @@ only v is kept: to read z and h from memory would take longer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 from fastmlp.planner.fuse_rows import readers_of, steady_row_beside, sum_over_batch
-from fastmlp.planner.ir import Buffer, Operand, Rule, Step, Steps
+from fastmlp.planner.ir import Buffer, Operand, Rule, Step, Steps, by_position
 from fastmlp.planner.kernels import ACTIVATION_OF_UNARY, BINARY, DERIVATIVE_OF_BINARY
 
-_position = attrgetter("position")
 # What is done to a matrix, in the order of one pass.
 _SCALE, _OFFSET, _ACTIVATION, _FACTOR = range(4)
 
@@ -131,7 +129,7 @@ def sums_beside_scale(work: Steps, product: Step) -> Step | None:
     bar = part.matrix
     dots = (
         step
-        for step in sorted(work.readers(bar.buffer), key=_position)
+        for step in sorted(work.readers(bar.buffer), key=by_position)
         if step.kind == "dot" and bar in step.inputs
     )
     dot = next((s for s in dots if sum_over_batch(work, "dot", *_two(s)) is s), None)
@@ -176,7 +174,7 @@ def _before_message(
         z = applied.matrix
     else:
         z, h = read, None
-        for step in sorted(work.readers(read.buffer), key=_position):
+        for step in sorted(work.readers(read.buffer), key=by_position):
             applied = _part(step)
             if applied is not None and applied[:2] == (_ACTIVATION, read):
                 h = step.out
@@ -207,7 +205,7 @@ def _with_sums(
     names = ("sums_factor", "sums_scale", "sums_offset")
     wanted = [s for s in sums if s is not None]
     # The message goes first; whose place it takes goes where it was.
-    first = min([product, *wanted], key=_position)
+    first = min([product, *wanted], key=by_position)
     places = [product if s is first else s for s in wanted]
     made = (writer.position for buffer in fused.reads() for writer in work.writers(buffer))
     if max(made, default=-1) > first.position:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Final
 
-from fastmlp.planner.ir import ONE, Buffer, Operand, Rule, Step, Steps
-from fastmlp.planner.kernels import BINARY
+from fastmlp.planner.ir import ONE, Buffer, Operand, Rule, Step, Steps, by_position
+from fastmlp.planner.kernels import BINARY, OVER_ROWS
 
 # The sums of a message are those of so many blocks of the rows it sees: no more threads share it.
 _BLOCKS = 8
-_position = attrgetter("position")
 
 
 def row_into_normalization(work: Steps, step: Step) -> Step | None:
@@ -23,7 +21,7 @@ def row_into_normalization(work: Steps, step: Step) -> Step | None:
     if not alone and (scale is not None or step.out2 is not None):
         return None  # what others read would not be kept
     names = {BINARY["add"]: 1} if scale else {BINARY["multiply"]: 0, BINARY["add"]: 1}
-    for reader in sorted(work.readers(step.out.buffer), key=_position):
+    for reader in sorted(work.readers(step.out.buffer), key=by_position):
         which = names.get(reader.numbers["function"]) if reader.kind == "binary" else None
         row = None if which is None else steady_row_beside(reader, step.out)
         if row is None:
@@ -94,7 +92,7 @@ def _with_sums(work: Steps, message: Step, dot: Step, total: Step | None) -> Ste
         for i, s in enumerate(sums)
     ]
     # The message goes first; whose place it takes goes where it was.
-    first = min([message, *sums], key=_position)
+    first = min([message, *sums], key=by_position)
     places = [message if s is first else s for s in sums]
     for place, s in zip(places, sums, strict=True):
         if any(reader.position < place.position for reader in readers_of(work, s)):
@@ -167,14 +165,14 @@ def _deliver_sum(work: Steps, sums: Step, other: Step, which: str) -> Step | Non
 def _beside(work: Steps, step: Step, kind: str) -> Iterator[Step]:
     """Yield a step if it is of a kind, else the steps of that kind that read what it reads."""
     near = [step] if step.kind == kind else [r for b in step.reads() for r in work.readers(b)]
-    return (s for s in sorted(set(near), key=_position) if s.kind == kind)
+    return (s for s in sorted(set(near), key=by_position) if s.kind == kind)
 
 
 def _standards(work: Steps, x: Operand, kind: str, like: Step) -> list[Step]:
     """Return the steps that normalize x with the ε, and the centre, of another step."""
     return [
         step
-        for step in sorted(work.readers(x.buffer), key=_position)
+        for step in sorted(work.readers(x.buffer), key=by_position)
         if step.kind == kind
         and (step.inputs[0], step.scalar) == (x, like.scalar)
         and step.numbers.items() <= like.numbers.items()
@@ -189,8 +187,8 @@ def _standard_of(step: Step) -> Operand | None:
 
 def sum_over_batch(work: Steps, kind: str, *factors: Operand) -> Step | None:
     """Return the step that sums a matrix, or the product of two, over the rows."""
-    for step in sorted(work.readers(factors[0].buffer), key=_position):
-        plain = step.kind == kind and step.scalar == ONE and step.numbers["axis"] == 0
+    for step in sorted(work.readers(factors[0].buffer), key=by_position):
+        plain = step.kind == kind and step.scalar == ONE and step.numbers["axis"] == OVER_ROWS
         if plain and step.inputs in (factors, factors[::-1]):
             return step
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -132,6 +133,10 @@ class Step:
     def with_numbers(self, **numbers: int) -> Mapping[str, int]:
         """Return its numbers with some changed."""
         return {**self.numbers, **numbers}
+
+
+# What steps are sorted by, and the first of several is found by.
+by_position: Final = attrgetter("position")
 
 
 class Steps:

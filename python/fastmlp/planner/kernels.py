@@ -20,6 +20,10 @@ WHOLE_BATCH: Final = frozenset(_format.whole_batch)  # kinds that need all rows 
 SECTIONS: Final = _numbered(_format.sections)
 SPACES: Final = _numbered(_format.spaces)
 ACTIVATION: Final = _numbered(_format.activations)
+# The axes of a sum, as cpp/runtime/steps/sums.h numbers them.
+OVER_ROWS: Final = 0
+OVER_COLUMNS: Final = 1
+OVER_ALL: Final = 2
 UNARY: Final = _numbered(_format.unary)
 BINARY: Final = _numbered(_format.binary)
 # The activation that a function of one argument is, and whose message one of two arguments is.

@@ -8,7 +8,7 @@ from fastmlp.graph.node import BATCH, Node
 from fastmlp.graph.shapes import Shape, per_example
 from fastmlp.planner import ir
 from fastmlp.planner.ir import ONE, Buffer, Operand, Place, Step, Steps, Uniform
-from fastmlp.planner.kernels import BINARY, UNARY
+from fastmlp.planner.kernels import BINARY, OVER_ALL, UNARY
 from fastmlp.planner.layout import transposed
 from fastmlp.planner.lower_rows import ROWS, batch_mean
 from fastmlp.planner.parameters import Parameters
@@ -160,15 +160,17 @@ class _Lowering(Values):
             groups=1,
         )
 
+    def bias(self, node: Node) -> Operand:
+        """Return what is added to each row of a product: a row, also where it is one number."""
+        return self.whole(node) if isinstance(self.values[node], Uniform) else self.operand(node)
+
     def op_affine(self, node: Node) -> Value:
         x, W, b = node.parents
-        bias = self.operand(b) if not isinstance(self.values[b], Uniform) else self.whole(b)
-        return self.product(node, x, False, W, True, bias)
+        return self.product(node, x, False, W, True, self.bias(b))
 
     def op_group_affine(self, node: Node) -> Value:
         x, W, b = node.parents
-        bias = self.operand(b) if not isinstance(self.values[b], Uniform) else self.whole(b)
-        return self.group_product(node, x, W, False, True, bias)
+        return self.group_product(node, x, W, False, True, self.bias(b))
 
     def op_group_matmul(self, node: Node) -> Value:
         a, b = node.parents
@@ -220,7 +222,7 @@ class _Lowering(Values):
         if mean and axis != 1:
             factor /= per_example(parent.shape[0]) or int(parent.shape[0])
         per_row = mean and axis != 1 and isinstance(parent.shape[0], str)
-        along = 2 if axis is None else axis ^ turned
+        along = OVER_ALL if axis is None else axis ^ turned
         shape = node.shape if not turned else (node.shape[1], int(node.shape[0]))
         result = self.emit("sum", (x,), shape, Uniform(factor, per_row), axis=along)
         return result.turned() if turned else result
