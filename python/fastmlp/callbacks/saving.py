@@ -53,7 +53,6 @@ class ModelCheckpoint(Watching):
     """
 
     WRITES = True
-    WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         **Watching.SETTINGS,
         "path": files.check_model_name,
@@ -160,7 +159,6 @@ class Checkpoint(Callback):
     True
     """
 
-    WRITES = True
     WRITES = True
     SETTINGS: ClassVar[dict[str, Callable[[Any], Any]]] = {
         "folder": lambda value: files.path_of(value, "folder"),
