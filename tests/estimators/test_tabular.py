@@ -630,6 +630,7 @@ def test_rows_to_validate_on_whose_class_has_no_weight_do_not_count():
         ({"eval_set": ([[1.0]], [0]), "X_val": [[1.0]], "y_val": [0]}, "not both"),
         ({"eval_set": [([[1.0]], [0]), ([[1.0]], [0])]}, "a list of one pair, got list of 2"),
         ({"eval_set": ([[1.0]], [0], [1.0])}, "a list of one pair, got tuple of 3"),
+        ({"eval_set": [None]}, "a list of one pair, got list of 1"),
         ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1, which is none of the 2 classes"),
         (
             {"eval_set": ([[1.0]], [0])},
@@ -680,6 +681,17 @@ def test_a_time_limit_ends_the_training_with_a_model_that_works():
     estimator = fm.TabularRegressor(time_limit=0.05, random_state=0).fit(X, y)
     assert estimator.stopped_ == "time limit"
     assert np.isfinite(estimator.predict(X)).all()
+
+
+@pytest.mark.filterwarnings("ignore:the model is no better")
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_time_that_suffices_for_few_epochs_changes_no_result(epochs):
+    X, t = two_blobs()
+    how = {"epochs": epochs, "random_state": 0, "n_members": 2}
+    in_time = fm.TabularClassifier(time_limit=3600, **how).fit(X, t)
+    assert in_time.stopped_ == ""
+    without = fm.TabularClassifier(**how).fit(X, t)
+    np.testing.assert_array_equal(in_time.predict_proba(X), without.predict_proba(X))
 
 
 @pytest.mark.parametrize(("verbose", "said"), [(0, ""), (2, "network 1/"), (1, "fit: 100%")])

@@ -261,13 +261,14 @@ def validation(
         if X is not None or y is not None:
             raise ValueError("give eval_set=(X, y), or X_val= and y_val=, not both")
         pairs = [eval_set] if isinstance(eval_set, tuple) else eval_set
-        if not isinstance(pairs, list) or len(pairs) != 1 or len(pairs[0]) != 2:
+        pair = pairs[0] if isinstance(pairs, list) and len(pairs) == 1 else None
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             many = f" of {len(eval_set)}" if isinstance(eval_set, (list, tuple)) else ""
             raise ValueError(
                 "eval_set must be one pair (X, y) of rows to validate on, or a list of one pair, "
                 f"got {type(eval_set).__name__}{many}"
             )
-        ((X, y),) = pairs
+        X, y = pair
     if (X is None) != (y is None) or (X is None and weight is not None):
         raise ValueError("X_val and y_val go together, and sample_weight_val with them")
     if X is None:
