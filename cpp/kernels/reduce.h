@@ -44,21 +44,50 @@ T dot(Index n, const T* a, const T* b) {
   });
 }
 
-// Matrices without gaps are one long row, others one row after the other.
+// The elements of a matrix with gaps between its rows, one row after the other, asked for in order.
+template <class T>
+class Gapped {
+ public:
+  Gapped(const T* x, Index columns, Index ld) : x_(x), columns_(columns), ld_(ld) {}
+
+  // The next `count` elements, at most a vector of them, and zeros.
+  FASTMLP_INLINE Vec<T> next(Index count) {
+    if (count == width<T> && column_ + count < columns_) {
+      column_ += count;
+      return load(x_ + row_ + column_ - count);
+    }
+    T here[width<T>] = {};
+    for (Index i = 0; i < count; ++i) {
+      here[i] = x_[row_ + column_];
+      if (++column_ == columns_) {
+        column_ = 0;
+        row_ += ld_;
+      }
+    }
+    return load(here);
+  }
+
+ private:
+  const T* x_;
+  Index columns_, ld_, row_ = 0, column_ = 0;  // where the row begins, and the column in it
+};
+
+// Matrices with gaps are summed as those without: the order is that of one long row.
 template <class T>
 T sum_matrix(Index rows, Index columns, const T* x, Index ldx) {
   if (ldx == columns) return sum(rows * columns, x);
-  T total = 0;
-  for (Index i = 0; i < rows; ++i) total += sum(columns, x + i * ldx);
-  return total;
+  Gapped<T> each(x, columns, ldx);
+  return sum_terms<T>(rows * columns,
+                      [&](Vec<T> s, Index, Index count) { return s + each.next(count); });
 }
 
 template <class T>
 T dot_matrix(Index rows, Index columns, const T* a, Index lda, const T* b, Index ldb) {
   if (lda == columns && ldb == columns) return dot(rows * columns, a, b);
-  T total = 0;
-  for (Index i = 0; i < rows; ++i) total += dot(columns, a + i * lda, b + i * ldb);
-  return total;
+  Gapped<T> of_a(a, columns, lda), of_b(b, columns, ldb);
+  return sum_terms<T>(rows * columns, [&](Vec<T> s, Index, Index count) {
+    return fma(of_a.next(count), of_b.next(count), s);
+  });
 }
 
 // Columns [0, vectors·width) of sum_rows, the last vector holding `last` columns.

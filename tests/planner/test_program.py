@@ -444,3 +444,15 @@ def test_a_predictor_writes_neither_over_what_it_reads_nor_over_the_parameters()
     with pytest.raises(ValueError, match="out: must not overlap the model's parameters"):
         predict(space[:2], each.parameters.flat[:4].reshape(2, 2))
     assert predict(space[3:6], space[:3]) is not NotImplemented
+
+
+@pytest.mark.parametrize("columns", [1, 2, 7, 16, 33])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_do_not_depend_on_the_gaps_between_rows(columns: int, dtype: str):
+    x = g.input(columns, "x")
+    sums = plan([g.sum(x), g.sum(x * x)], dtype=dtype)
+    for rows in (1, 2, 5, 300):
+        table = np.random.default_rng(rows).normal(size=(rows, columns + 3)).astype(dtype)
+        gapped = table[:, 1 : columns + 1]
+        for one, other in zip(sums.run({x: gapped}), sums.run({x: gapped.copy()}), strict=True):
+            assert one.tobytes() == other.tobytes()

@@ -137,6 +137,21 @@ def test_listening_does_not_change_a_bit(monkeypatch, capsys):
     assert loss_again == loss
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_between_other_numbers_give_the_bits_that_they_give_alone(dtype):
+    rng = np.random.default_rng(0)
+    rows, t = rng.normal(size=(75, 4)), rng.normal(size=75)
+    apart = rng.random((75, 3)).astype(dtype)[:, 1]  # a column of a table
+    found = []
+    for weights in (apart, apart.copy()):
+        net = fm.MLP([4, 6, 1], activation="tanh", seed=0, dtype=dtype)
+        net.fit(rows, t, sample_weight=weights, shuffle=False, epochs=2)
+        steps = net.trainer(optimizer="sgd")
+        loss, gradient = steps.loss_and_gradient(rows, t, weights)
+        found.append((loss, gradient.tobytes(), net.parameters.flat.tobytes()))
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(threads, count):
     fm.set_num_threads(1)
