@@ -184,6 +184,17 @@ def listed(value: Any) -> list[Any] | None:
 _OTHERS = frozenset({"relu6", "crelu", "celu", "prelu", "rrelu"})
 
 
+def says(value: Any, word: str) -> bool:
+    """Whether an argument is this text; arrays, and pandas' NA, have no answer to ``==``.
+
+    Examples
+    --------
+    >>> says("auto", "auto"), says(32, "auto")
+    (True, False)
+    """
+    return isinstance(value, str) and value == word
+
+
 def hint(value: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" if `value` may be one of the known names mistyped, else nothing.
 
@@ -206,9 +217,10 @@ def hint(value: str, known: Iterable[str]) -> str:
     return f"; did you mean {min(found, key=found.__getitem__)!r}?" if found else ""
 
 
-def is_ours(kind: type) -> bool:
-    """Return whether a class is one of fastmlp's own, not one that a user has made of it."""
-    return kind.__module__.partition(".")[0] == "fastmlp"
+def is_ours(kind: Any) -> bool:
+    """Return whether a class or function is one of fastmlp's own, not one of a user's."""
+    module = getattr(kind, "__module__", None)  # some functions have none
+    return isinstance(module, str) and module.partition(".")[0] == "fastmlp"
 
 
 def refusal(

@@ -157,7 +157,7 @@ def test_early_stopping_returns_to_the_averaged_weights_that_were_best():
 
 WRONG_SOLVERS = [
     ({"solver": "adan"}, "solver"),
-    ({"solver": fm.AdamW}, r"write AdamW\(\)"),
+    ({"solver": fm.AdamW}, r"solver must be an object, got the class: write AdamW\(\)"),
     ({"solver": 3}, "solver"),
     ({"solver": fm.LBFGS()}, "write solver='lbfgs', with max_iter"),
     ({"solver": fm.AdamW(), "learning_rate_init": 0.1}, "learning_rate_init=0.1 has no effect"),

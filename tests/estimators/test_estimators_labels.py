@@ -64,6 +64,11 @@ def test_missing_labels_are_an_error_wherever_they_are(missing, how):
         train(classifier(), how, TEXTS, X_val=X, y_val=some)
 
 
+def test_classes_that_are_none_are_called_by_their_name():
+    with pytest.raises(ValueError, match="classes: Expected array-like"):
+        classifier().partial_fit(X, TEXTS, classes=3)
+
+
 @pytest.mark.parametrize("unit", ["M8[D]", "m8[s]"])
 def test_a_date_or_duration_that_is_missing_is_no_class(unit):
     some = np.arange(100).astype(unit)[POSITIVE.astype(int)]

@@ -79,6 +79,9 @@ def test_weights_that_are_all_zero_are_an_error_that_names_them(kind, target, ho
     nothing = np.zeros(200)
     with pytest.raises(ValueError, match="sample_weight is zero for every row"):
         getattr(kind(), how)(X, target, nothing, **more)
+    for wrong in (np.nan, np.inf):  # one number is the weight of every row
+        with pytest.raises(ValueError, match="sample_weight must hold finite numbers"):
+            getattr(kind(), how)(X, target, wrong, **more)
     with pytest.raises(ValueError, match="sample_weight_val is zero for every row"):
         getattr(kind(), how)(
             X, target, X_val=X, y_val=target, sample_weight_val=nothing.astype(int), **more

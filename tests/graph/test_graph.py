@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastmlp import graph as g
+from fastmlp import planner
 from fastmlp.graph import BATCH
 
 
@@ -224,6 +225,19 @@ BAD = {
     "iteration": (lambda: list(x), TypeError, "sliced by columns"),
     "an exponent that is text": (lambda: x ** "2", TypeError, "expected real numbers"),
     "the order of numbers": (lambda: g.topological_order([1]), TypeError, "got int"),
+    "the order of no list": (lambda: g.topological_order(1), TypeError, "got int"),
+    "a column by its name": (lambda: x[:, "a"], TypeError, "sliced by columns, .* got .a"),
+    "a check without feeds": (lambda: g.check_gradients(x, x), TypeError, "feeds: expected a dict"),
+    "a plan of no list": (
+        lambda: planner.plan(x),
+        TypeError,
+        r"outputs must be a list .* write \[",
+    ),
+    "a plan of a model": (
+        lambda: planner.plan([x], parameters=3),  # type: ignore[arg-type]
+        TypeError,
+        "parameters must be Parameters, .* got int",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, log_expit, log_softmax, softmax
 
@@ -354,6 +355,7 @@ def test_a_model_in_a_file_or_a_pickle_keeps_its_loss(loss, tmp_path):
         (lambda: losses.CrossEntropy(class_weight={"a": 1}), TypeError, "a class of class_weight"),
         (lambda: losses.CrossEntropy(class_weight={}), ValueError, "one of them above 0"),
         (lambda: losses.CrossEntropy(class_weight=3), TypeError, "a dict from class to weight"),
+        (lambda: losses.CrossEntropy(class_weight=pd.NA), TypeError, "class to weight"),
         (lambda: losses.BinaryCrossEntropy(class_weight=[1, 1, 1]), ValueError, "2 columns"),
         (lambda: losses.BinaryCrossEntropy(class_weight=[2]), ValueError, "has 1 weights"),
         (lambda: losses.BinaryCrossEntropy(columns="max"), ValueError, "columns must be one of"),

@@ -511,6 +511,8 @@ def test_what_are_no_members_is_refused():
         fm.Members("classifier", 3)
     with pytest.raises(TypeError, match="seeds must be a list"):
         fm.Members(classifier(), seeds=3)
+    with pytest.raises(TypeError, match="seeds must be a list"):
+        fm.Members(classifier(), seeds=np.array(3))
     with pytest.raises(ValueError, match="at least one model"):
         fm.Members([])
     with pytest.raises(ValueError, match="these are the members"):
@@ -557,6 +559,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "negative weights": ({"sample_weight": [np.ones(90), -np.ones(90)]}, r"sample_weight\[1\]"),
     "no weights in one": ({"sample_weight": [np.ones(90), np.zeros(90)]}, r"sample_weight\[1\]"),
     "seeds of another number": ({"seeds": [1, 2, 3]}, "seeds: expected"),
+    "one seed for all": ({"seeds": 3}, "seeds must be a list of integers, got 3"),
+    "a seed that is none": ({"seeds": [1, 2.5]}, r"seeds\[1\] must be an integer"),
     "both validations": (
         {"validation_data": (X, LABELS), "validation_split": 0.1},
         "are both given",

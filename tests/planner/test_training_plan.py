@@ -227,6 +227,11 @@ def test_losses_and_metrics_are_single_numbers(
         plan_training(call["loss"], Parameters(nodes), SGD(), metrics=call["metrics"])
 
 
+def test_parameters_are_asked_for_by_name():
+    with pytest.raises(TypeError, match=r"parameters must be Parameters, .* got list"):
+        plan_training(network()[2], network()[4], SGD())
+
+
 def test_what_the_loss_does_not_depend_on_is_not_fed():
     x, t, loss, _, nodes = network()
     training = plan_training(loss, Parameters(nodes), SGD())

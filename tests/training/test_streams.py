@@ -380,6 +380,18 @@ def test_a_batch_must_be_like_the_first(batch, message):
         model().fit(lambda: iter([(X[:32], T[:32]), (X[32:64], T[32:64]), batch]))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: 3, "given as validation_data returned int"),
+        (lambda: [3], "batch 0 of validation_data: a batch must be .* got int"),
+    ],
+)
+def test_a_wrong_stream_of_validation_data_is_called_so(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        model().fit(lambda: iter([(X, T)]), validation_data=wrong, verbose=False)
+
+
 @pytest.mark.parametrize("batch", [X, {"X": X, "t": T}, (X,), (X, T, W, W)])
 def test_a_batch_is_a_pair_or_a_triple(batch):
     with pytest.raises(TypeError, match=r"batch 0 of the stream must be \(X, t\) or"):

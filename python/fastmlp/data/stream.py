@@ -49,8 +49,8 @@ class Stream:
     (['a', 'b'], ['c', 'a'])
     """
 
-    def __init__(self, given: Any, steps: int | None = None) -> None:
-        self._given = given
+    def __init__(self, given: Any, steps: int | None = None, name: str = "a stream") -> None:
+        self._given, self._name = given, name
         self.steps = steps
         self.once = isinstance(given, Iterator)
         self._on_its_way: Iterator[Any] | None = None
@@ -103,7 +103,7 @@ class Stream:
         found = given()
         if not isinstance(found, Iterable):
             raise TypeError(
-                f"the function given as a stream returned {type(found).__name__}, expected an "
+                f"the function given as {self._name} returned {type(found).__name__}, expected an "
                 "iterator of batches"
             )
         return iter(found)

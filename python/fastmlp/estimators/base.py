@@ -119,7 +119,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
 
     def _validate_params(self) -> None:
         if isinstance(self.solver, type):
-            optimizers.get(self.solver)  # which says to write AdamW() for AdamW
+            optimizers.get(self.solver, "solver")  # which says to write AdamW() for AdamW
         super()._validate_params()
         check_reals(self)
         self._quantiles()
@@ -129,8 +129,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             _checks.real(rate, "dropout", at_least=0, below=1)
 
     def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        listed = _checks.listed(self.hidden_layer_sizes)
+        sizes = [self.hidden_layer_sizes] if listed is None else listed
         if not all(isinstance(size, Integral) for size in sizes):
             raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes}")
         if any(size <= 0 for size in sizes):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastmlp import _checks
 from fastmlp.data import frames
+from fastmlp.data.arrays import check_finite
 from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 
 if TYPE_CHECKING:
@@ -113,5 +114,6 @@ def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Ar
         if given.dtype.kind in "biuf" and given.size and not given.any():
             raise ValueError(f"{name} is zero for every row: nothing would count")
         checked = _check_sample_weight(weight, X)
+        check_finite(checked, name, np.float64)  # who gives all rows one number is not asked there
         check_not_negative(checked, name)
         return in_ordinary_unit(checked, np.float64)

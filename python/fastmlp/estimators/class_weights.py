@@ -50,7 +50,7 @@ def of_rows(given: Any, y: Array, classes: Array, weight: Array | None) -> Array
             raise ValueError(f"class_weight has {len(given)} dicts, y has {len(columns)} columns")
     result = np.ones(len(y))
     for one, column in zip(of_columns, columns, strict=True):
-        if isinstance(one, str) and one == "balanced":
+        if _checks.says(one, "balanced"):
             result *= balanced(column, weight)
         else:
             if one is not None and not isinstance(one, dict):

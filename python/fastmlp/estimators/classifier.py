@@ -304,13 +304,16 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
 
     def _know(self, y: Any, classes: Any) -> None:
         """Take the classes that the first call of `partial_fit` names."""
-        with as_before_unless_right(self), naming("y", "classes"):
-            self._check_targets(y, "y")
-            if classes is not None:
-                classes = self._check_targets(classes, "classes")
-            if _check_partial_fit_first_call(self, classes):
-                multilabel = type_of_target(y).startswith("multilabel")
-                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        with as_before_unless_right(self):
+            with naming("y"):
+                self._check_targets(y, "y")
+            with naming("classes"):
+                known = None if classes is None else self._check_targets(classes, "classes")
+                first = _check_partial_fit_first_call(self, known)
+            if first:
+                with naming("y"):
+                    multilabel = type_of_target(y).startswith("multilabel")
+                    self._label_binarizer = LabelBinarizer().fit(y if multilabel else known)
 
     @turns.reads("predict")
     def predict(self, X: Any) -> Array:

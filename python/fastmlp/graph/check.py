@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp.graph import reference
+from fastmlp.graph.feeds import check_mapping
 from fastmlp.graph.gradients import depending_on, gradient
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops import OPS
@@ -107,6 +108,7 @@ def check_gradients(
         raise TypeError(
             f"loss must be a graph node, got {type(loss).__name__}; a model's output is model.graph"
         )
+    check_mapping(feeds)
     for fed in feeds:
         if isinstance(fed, Node) and fed.parents:
             raise ValueError(f"feeds: expected leaves only, got the value of {fed!r}")

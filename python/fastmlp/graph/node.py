@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -173,6 +173,8 @@ class Node(NoArray):
             start, stop, step = columns.indices(self.shape[1])
             if step != 1:
                 raise ValueError(f"slice: the step must be 1, got {step}")
+        elif not isinstance(columns, SupportsIndex):
+            raise TypeError(f"a node is sliced by columns, as in a[:, i:j]; got {columns!r}")
         else:
             start = operator.index(columns)
             start += self.shape[1] if start < 0 else 0
@@ -344,6 +346,8 @@ def topological_order(
     """
     order: list[Node] = []
     seen: set[Node] = set()
+    if not isinstance(outputs, (Node, Iterable)):
+        raise TypeError(f"outputs: expected graph nodes, got {type(outputs).__name__}")
     for output in (outputs,) if isinstance(outputs, Node) else outputs:
         if not isinstance(output, Node):
             raise TypeError(f"outputs: expected graph nodes, got {type(output).__name__}")

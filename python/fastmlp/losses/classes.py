@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from fastmlp import graph as g
 from fastmlp import schedules
-from fastmlp._checks import choice, integer, listed, real
+from fastmlp._checks import choice, integer, listed, real, says
 from fastmlp.losses.base import Configured, mean_columns, require_same_columns, sum_columns
 
 _BOUNDS = {"at_least": 0.0, "below": 1.0}  # of label smoothing
@@ -50,7 +50,7 @@ def checked_weights(given: Any, name: str) -> _Weights | None:
     pairs = list(given.items()) if isinstance(given, Mapping) else listed(given)
     if pairs is None:
         advice = ""
-        if given == "balanced":
+        if says(given, "balanced"):
             advice = "; what balances them depends on the data: len(t) / np.bincount(t) / classes"
         raise TypeError(
             f"{name} must be a dict from class to weight or a list of weights, got {given!r}"

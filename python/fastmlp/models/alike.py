@@ -237,6 +237,20 @@ class Alike(Sequence[Model]):
             return [Scores(s) for s in evaluation.each(data, [m.parameters.flat for m in models])]
 
 
+def checked_seeds(seeds: Any) -> list[int]:
+    """Return the seeds that are given for members, each checked.
+
+    Examples
+    --------
+    >>> checked_seeds(range(3))
+    [0, 1, 2]
+    """
+    listed = _checks.listed(seeds)
+    if listed is None:
+        raise TypeError(f"seeds must be a list of integers, got {seeds!r}")
+    return [_checks.seed(seed, f"seeds[{i}]") for i, seed in enumerate(listed)]
+
+
 def seeds_of(model: Any, k: int | None, seeds: Any) -> list[int]:
     """Return the seed of each member."""
     if seeds is None:
@@ -248,12 +262,10 @@ def seeds_of(model: Any, k: int | None, seeds: Any) -> list[int]:
             drawn: list[int] = np.random.SeedSequence().generate_state(k, np.uint32).tolist()
             return drawn
         return [first + i for i in range(k)]
-    listed = list(seeds) if isinstance(seeds, (range, np.ndarray)) else _checks.listed(seeds)
-    if listed is None:
-        raise TypeError(f"seeds must be a list of integers, got {seeds!r}")
+    listed = checked_seeds(seeds)
     if k is not None and len(listed) != k:
         raise ValueError(f"seeds: expected {k} of them, as k says, got {len(listed)}")
-    return [_checks.seed(seed, f"seeds[{i}]") for i, seed in enumerate(listed)]
+    return listed
 
 
 def twin_of(model: Model, seed: int) -> Model:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastmlp import _checks
-from fastmlp.models.alike import Alike, seeds_of, twin_of
+from fastmlp.models.alike import Alike, checked_seeds, seeds_of, twin_of
 from fastmlp.models.habits import OF_FIT
 from fastmlp.models.model import Model
 from fastmlp.networks.exported import mean_of
@@ -269,6 +269,7 @@ shuffle, verbose
         how = _DEFAULTS | how
         models = self._models
         seeds = how.pop("seeds")
+        seeds = None if seeds is None else checked_seeds(seeds)
         if seeds is not None and len(seeds) != len(models):
             raise ValueError(
                 f"seeds: expected one for each of {len(models)} members, got {len(seeds)}"

@@ -136,6 +136,7 @@ def find_learning_rate(
     highest = _checks.real(highest, "highest", above=lowest)
     steps = _checks.integer(steps, "steps", at_least=10)
     batch_size = _checks.integer(batch_size, "batch_size", at_least=1)
+    seed = None if seed is None else _checks.seed(seed)
     rates = np.geomspace(lowest, highest, steps)
     rule = replace(optimizers.get(optimizer), learning_rate=lambda numbers: rates[numbers])
     trainer = model.copy().trainer(loss=loss, loss_weights=loss_weights, optimizer=rule, seed=seed)

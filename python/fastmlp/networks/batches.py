@@ -42,6 +42,8 @@ class BatchCheck:
         One for each output.
     class_weight
         As for `Model.fit`, a dict or None.
+    of : str
+        What errors call the stream.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class BatchCheck:
         dtype: np.dtype[Any],
         losses: Sequence[Loss],
         class_weight: Any = None,
+        of: str = "the stream",
     ) -> None:
         self._network, self._dtype, self._losses = network, dtype, losses
-        self._class_weight = class_weight
+        self._class_weight, self._of = class_weight, of
         self._units = Units()
         self._first: Examples | None = None
 
@@ -76,7 +79,7 @@ class BatchCheck:
             )
             self._check_like_first(found)
         except (TypeError, ValueError) as error:
-            error.args = (f"{name} of the stream: {error}",)
+            error.args = (f"{name} of {self._of}: {error}",)
             raise
         return found
 

@@ -300,7 +300,7 @@ def _weights_of_rows(
         )
     labels = t[:, 0].astype(np.int64)
     rows = None if weight is None else weight[:, 0].astype(np.float64)
-    if isinstance(given, str) and given == "balanced":
+    if _checks.says(given, "balanced"):
         by_row = balanced(labels, rows)
     elif isinstance(given, Mapping):
         by_row = _class_weights(given, name, classes)[labels]

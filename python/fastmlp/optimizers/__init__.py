@@ -94,8 +94,15 @@ for _class in (*OPTIMIZERS.values(), LBFGS):
     _checks.frozen(_ARGUMENTS | _ATTRIBUTES | _ASSIGNED)(_class)  # type: ignore[arg-type]
 
 
-def get(spec: Any) -> Update:
+def get(spec: Any, name: str = "optimizer") -> Update:
     """Return the optimizer of a name (see `OPTIMIZERS`, with its defaults) or the optimizer itself.
+
+    Parameters
+    ----------
+    spec
+        The name or the optimizer.
+    name
+        What errors call it.
 
     Raises
     ------
@@ -117,11 +124,11 @@ def get(spec: Any) -> Update:
             "of any other optimizer to scipy.optimize.minimize"
         )
     if isinstance(spec, str):
-        return OPTIMIZERS[_checks.choice(spec, "optimizer", [*OPTIMIZERS, "lbfgs"])]()
+        return OPTIMIZERS[_checks.choice(spec, name, [*OPTIMIZERS, "lbfgs"])]()
     if isinstance(spec, type) and issubclass(spec, Update | LBFGS):
-        raise TypeError(f"optimizer must be an object, got the class: write {spec.__name__}()")
+        raise TypeError(f"{name} must be an object, got the class: write {spec.__name__}()")
     raise TypeError(
-        f"optimizer must be a name in {[*OPTIMIZERS, 'lbfgs']} or an optimizer such as Adam(1e-3), "
+        f"{name} must be a name in {[*OPTIMIZERS, 'lbfgs']} or an optimizer such as Adam(1e-3), "
         f"got {spec!r} ({type(spec).__name__})"
     )
 

@@ -21,6 +21,13 @@ from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 WORD = 1 << 64  # the core counts seeds and steps in 64 bits
 
 
+def check_parameters(parameters: Any) -> None:
+    """Raise TypeError for what is not `Parameters`."""
+    if not isinstance(parameters, Parameters):
+        kind = type(parameters).__name__
+        raise TypeError(f"parameters must be Parameters, as model.parameters, got {kind}")
+
+
 def plan(
     outputs: Sequence[Node],
     *,
@@ -70,6 +77,11 @@ class Plan:
         parameters: Parameters | None,
         dtype: DTypeLike,
     ) -> None:
+        given: Any = outputs
+        if isinstance(given, Node):
+            raise TypeError(f"outputs must be a list of nodes, got one node: write [{given!r}]")
+        if parameters is not None:
+            check_parameters(parameters)
         self.outputs = tuple(outputs)
         self._followed: tuple[Node, ...] = ()
         if parameters is None:

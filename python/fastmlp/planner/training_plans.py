@@ -16,7 +16,7 @@ from fastmlp.planner.changes import Changes, UpdateRule
 from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
 from fastmlp.planner.parameters import Parameters, Treatment
-from fastmlp.planner.plans import WORD, CoreFeeds, Feeds, make_program
+from fastmlp.planner.plans import WORD, CoreFeeds, Feeds, check_parameters, make_program
 from fastmlp.planner.results import Average, EpochsResult
 from fastmlp.planner.steppers import Fed, FollowedAverage, Stepper
 
@@ -124,6 +124,7 @@ class TrainingPlan:
         weight: Node | None,
         changes: Changes,
     ) -> None:
+        check_parameters(parameters)
         weights = () if weight is None else (weight,)
         named = [("loss", loss), *(("metrics", metric) for metric in metrics)]
         for name, node in [*named, *(("weight", node) for node in weights)]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import _checks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -30,7 +32,7 @@ def display(verbose: bool | int | str) -> str:
     >>> display(True), display(0), display(2)
     ('bar', 'nothing', 'lines')
     """
-    if isinstance(verbose, str) and verbose == "auto":
+    if _checks.says(verbose, "auto"):
         return "bar" if _in_notebook() or _in_terminal() else "nothing"
     if not isinstance(verbose, (int, np.bool_, np.integer)):
         raise TypeError(f'verbose must be True, False, 0, 1, 2 or "auto", got {verbose!r}')

@@ -183,7 +183,8 @@ class FitRequest:
         epochs = _checks.integer(epochs, "epochs", at_least=1)
         stream = X if isinstance(X, Reader) else None
         most = _rows_of_a_batch(batch_size, stream, minimiser)
-        shuffle = _checks.flag(stream is None if shuffle == "auto" else shuffle, "shuffle")
+        shuffle = stream is None if _checks.says(shuffle, "auto") else shuffle
+        shuffle = _checks.flag(shuffle, "shuffle")
         listeners = tuple(as_callbacks(callbacks))
         display = progress.display(verbose)
         losses, names, measured = objective.losses, objective.names, objective.at_the_end
@@ -256,7 +257,7 @@ class FitRequest:
 
 def _rows_of_a_batch(batch_size: Any, stream: Reader | None, minimiser: LBFGS | None) -> int | None:
     """Return the argument `batch_size` as how many rows a batch has at most, None for all."""
-    if batch_size == "auto":
+    if _checks.says(batch_size, "auto"):
         return None if minimiser else BATCH_ROWS
     if stream is not None:
         raise ValueError(
@@ -272,7 +273,7 @@ def _checked_validation(
     """Return the argument `validation_data`, checked; a stream of it is read `passes` times."""
     if isinstance(data, Reader):
         _check_passes(data, passes)
-        data.begin(BatchCheck(network, dtype, losses))
+        data.begin(BatchCheck(network, dtype, losses, of="validation_data"))
         return data
     if isinstance(data, Examples):
         return data

@@ -69,7 +69,7 @@ def reading_validation(data: Any) -> Iterator[Any]:
     if pair or not (streams.is_stream(data) or streams.is_sequence_of_batches(data)):
         yield data
         return
-    with Reader(Stream(data), "validation_data") as reader:
+    with Reader(Stream(data, name="validation_data"), "validation_data") as reader:
         reader.start()
         yield reader
 
