@@ -134,6 +134,11 @@ def test_a_function_that_returns_no_node_is_a_type_error():
         activations.get(lambda z: 1.0)(g.input(2))
 
 
+def test_a_function_of_arrays_is_told_whose_it_is_and_what_it_was_given():
+    with pytest.raises(TypeError, match=r"activation 'len' is called with graph nodes z, and"):
+        activations.get(len)(g.input(2))
+
+
 def test_a_function_that_changes_the_shape_is_a_value_error():
     with pytest.raises(ValueError, match="must keep the shape"):
         activations.get(lambda z: g.sum(z, axis=1))(g.input(2))

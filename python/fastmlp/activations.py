@@ -15,6 +15,7 @@ from typing import Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, real
+from fastmlp.graph.called import called
 from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration
 from fastmlp.initializers import INITIALIZERS
 
@@ -64,15 +65,11 @@ class Activation:
         Raises
         ------
         TypeError
-            If the function returns anything but a node.
+            If the function cannot take a node, or returns anything else.
         ValueError
             If the node it returns has another shape than z.
         """
-        h = self.function(z)
-        if not isinstance(h, g.Node):
-            raise TypeError(
-                f"activation {self.name!r} must return a graph node, not {type(h).__name__}"
-            )
+        h = called(self.function, z, what=f"activation {self.name!r}", nodes="z")
         if h.shape != z.shape:
             raise ValueError(
                 f"activation {self.name!r} must keep the shape: it was given {z.shape} "

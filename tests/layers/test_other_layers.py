@@ -201,7 +201,12 @@ def test_another_function_takes_a_name_only_if_it_is_told_to():
         (
             lambda: fm.Sequential([fm.Lambda(lambda x: 3), fm.Dense(1)], input_columns=5),
             TypeError,
-            "must return a graph node, got int",
+            "must return a graph node, not int",
+        ),
+        (
+            lambda: fm.Sequential([fm.Lambda(len), fm.Dense(1)], input_columns=5),
+            TypeError,
+            r"Lambda\(len\) is called with graph nodes of its inputs, and fails: .*len\(\)",
         ),
     ],
 )

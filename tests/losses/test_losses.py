@@ -512,6 +512,11 @@ def test_a_function_that_returns_no_node_is_a_type_error():
         Loss("constant", "1", lambda y, t: 1.0)(g.input(1), g.input(1))
 
 
+def test_a_function_of_arrays_is_told_whose_it_is_and_what_it_was_given():
+    with pytest.raises(TypeError, match=r"loss 'theirs' is called with graph nodes \(y, t\), and"):
+        Loss("theirs", "", lambda y, t: y.size())(g.input(1), g.input(1))
+
+
 def test_a_function_that_sums_over_examples_but_not_columns_is_a_value_error():
     custom = losses.get(lambda y, t: g.sum(y - t, axis=0))
     with pytest.raises(ValueError, match=r"must return \(batch, 1\).*not \(1, 2\)"):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from fastmlp import _checks
 from fastmlp import graph as g
+from fastmlp.graph.called import called
 from fastmlp.layers.base import Layer
 from fastmlp.layers.settings import Setting
 
@@ -145,10 +146,7 @@ class Lambda(Layer):
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return what the function makes of the inputs."""
-        h = self.function(*nodes)
-        if not isinstance(h, g.Node):
-            raise TypeError(f"{self!r} must return a graph node, got {type(h).__name__}")
-        return h
+        return called(self.function, *nodes, what=repr(self), nodes="of its inputs")
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""

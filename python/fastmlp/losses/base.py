@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import graph as g
 from fastmlp._checks import choice, is_ours
 from fastmlp.data.targets import ENCODERS, as_matrix, limits
+from fastmlp.graph.called import called
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,7 +57,8 @@ class Loss:
 
     def __call__(self, y: g.Node, t: g.Node) -> g.Node:
         """Return the loss of each example, (b, 1), or (1, 1) if the function reduced it already."""
-        return one_number_per_row(self.function(y, t), y, f"loss {self.name!r}")
+        what = f"loss {self.name!r}"
+        return one_number_per_row(called(self.function, y, t, what=what, nodes="(y, t)"), y, what)
 
     def __reduce__(self) -> Any:
         # The function may have no name that a pickle could say, so the loss says its own.

@@ -97,6 +97,9 @@ def get(
         return Metric(spec, loss.formula, loss)
     if isinstance(spec, Loss):
         return Metric(spec.name, spec.formula, spec)  # equal losses are equal metrics
+    kind: Any = spec
+    if isinstance(kind, type) and issubclass(kind, (Loss, Metric, ArrayMetric)):
+        raise TypeError(f"{name} must be an object, got the class: write {kind.__name__}(…)")
     if callable(spec):
         if takes_arrays(spec):
             return of(spec)

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 from fastmlp import activations
 from fastmlp import graph as g
+from fastmlp.graph.called import called
 from fastmlp.losses import Loss, one_number_per_row
 from fastmlp.losses.base import Configured
 
 __all__ = ["NODE_METRICS", "Metric", "accuracy", "decision", "mean_squared_error", "zero_one"]
+
+_ARRAYS = (
+    "; a function of the arrays (y_true, y_pred) calls its first argument y_true, or is given as "
+    "fastmlp.metrics.of(function)"
+)
 
 
 @dataclass(frozen=True)
@@ -61,17 +67,10 @@ class Metric:
         loss
             The loss that is trained, which says how t is encoded.
         """
-        try:
-            result = self.function(y, t, loss) if self.reads_loss else self.function(y, t)
-            return one_number_per_row(result, y, f"metric {self.name!r}")
-        except (AttributeError, TypeError) as error:
-            if getattr(self.function, "__module__", "").startswith("fastmlp"):
-                raise
-            raise TypeError(
-                f"metric {self.name!r} is called with graph nodes (y, t), and fails: {error}; a "
-                "function of the arrays (y_true, y_pred) calls its first argument y_true, or is "
-                "given as fastmlp.metrics.of(function)"
-            ) from error
+        given = (y, t, loss) if self.reads_loss else (y, t)
+        what = f"metric {self.name!r}"
+        result = called(self.function, *given, what=what, nodes="(y, t)", advice=_ARRAYS)
+        return one_number_per_row(result, y, what)
 
 
 def decision(output: str, loss: Loss | None = None) -> float:
