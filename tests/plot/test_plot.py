@@ -220,7 +220,7 @@ def test_features_takes_a_layer_of_a_model_and_skips_those_without_weights():
         ({"image_shape": (-2, -2)}, "has 4 pixels"),
         ({"model_or_weights": np.ones(4)}, r"shape \(units, inputs\), got \(4,\)"),
         ({"model_or_weights": np.ones((0, 4))}, r"got \(0, 4\)"),
-        ({"count": 0}, "count must be at least 1 or None, got 0"),
+        ({"count": 0}, "count must be at least 1, got 0"),
     ],
 )
 def test_features_errors_say_what_was_expected(options, message):

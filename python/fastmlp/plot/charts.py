@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import metrics
+from fastmlp import _checks, metrics
+from fastmlp.plot import given
 from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear
 from fastmlp.plot.names import LETTERS_OF_AN_AXIS, check_names, short
 
@@ -69,7 +70,7 @@ def history(
             "history must be what fit of a model returned, or a dict such as "
             f"{{'loss': clf.loss_curve_}} of an estimator, got {type(history).__name__}"
         )
-    if quantity not in history:
+    if not isinstance(quantity, str) or quantity not in history:
         raise ValueError(
             f"quantity must be one of {', '.join(map(repr, history.keys()))}, got {quantity!r}"
         )
@@ -90,7 +91,8 @@ def history(
         _mark_best(ax, line, rising=rising)
         ax.legend(frameon=False, labelcolor="linecolor")
     ax.set_xlabel("epoch")
-    ax.set_title(label or quantity.replace("_", " "), loc="left", color=INK)
+    title = quantity.replace("_", " ") if label is None else str(label)
+    ax.set_title(title, loc="left", color=INK)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if len(epochs) == 1 and is_empty:  # no fractions of an epoch around it
         ax.set_xlim(0.5, 1.5)
@@ -150,8 +152,9 @@ def features(
     """
     weights = _weights(model_or_weights, layer)
     height, width = _image_shape(weights, image_shape)
-    if count is not None and count < 1:
-        raise ValueError(f"count must be at least 1 or None, got {count}")
+    if count is not None:
+        count = _checks.integer(count, "count", at_least=1)
+    common_scale = _checks.flag(common_scale, "common_scale")
     units = len(weights)
     shown = units if count is None else min(count, units)
     strongest = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:shown]
@@ -219,8 +222,9 @@ def decision_boundary(
     >>> model = fm.MLP([2, 4, 1], activation="tanh", output="logistic", seed=0)
     >>> ax = fm.plot.decision_boundary(model, X, t, resolution=20)
     """
-    X = np.asarray(X, dtype=np.float64)
-    t = np.asarray(t)
+    if not hasattr(model, "predict_proba"):
+        given.has(model, "predict", "model", "a model or an estimator, with predict")
+    X, t = given.numbers(X, "X"), given.labels(t, "t")
     t = t.ravel() if t.ndim == 1 or t.shape[1:] == (1,) else t
     if X.ndim != 2 or X.shape[1] != 2 or t.shape != X.shape[:1] or not len(X):
         raise ValueError(
@@ -228,8 +232,7 @@ def decision_boundary(
         )
     if not np.isfinite(X).all():
         raise ValueError("X must hold finite numbers: leave the other rows out")
-    if resolution < 2:
-        raise ValueError(f"resolution must be at least 2, got {resolution}")
+    resolution = _checks.integer(resolution, "resolution", at_least=2)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = 0.15 * np.where(high > low, high - low, 1.0)
     low, high = low - margin, high + margin
@@ -306,13 +309,14 @@ def _weights(model_or_weights: Any, layer: int) -> Array:
             for part in model_or_weights.layers
             if getattr(part, "weights", None) is not None
         ]
+        layer = _checks.integer(layer, "layer", at_least=-_checks.MOST)
         if not -len(matrices) <= layer < len(matrices):
             raise ValueError(
                 f"layer must be from {-len(matrices)} to {len(matrices) - 1}, the model's layers "
                 f"with weights, got {layer}"
             )
         model_or_weights = matrices[layer]
-    weights = np.asarray(model_or_weights, dtype=np.float64)
+    weights = given.numbers(model_or_weights, "model_or_weights")
     if weights.ndim != 2 or not weights.size:
         raise ValueError(f"weights must have shape (units, inputs), got {weights.shape}")
     return weights
@@ -327,7 +331,10 @@ def _image_shape(weights: Array, image_shape: tuple[int, int] | None) -> tuple[i
             raise ValueError(
                 f"{inputs} inputs are not a square image: give image_shape=(height, width)"
             )
-    height, width = image_shape
+    sides = given.listed(image_shape, "image_shape")
+    if len(sides) != 2:
+        raise ValueError(f"image_shape must be (height, width), got {image_shape!r}")
+    height, width = (_checks.integer(side, "image_shape", at_least=-_checks.MOST) for side in sides)
     if height < 1 or width < 1 or height * width != inputs:
         raise ValueError(
             f"image_shape={image_shape} has {height * width} pixels, the layer {inputs} inputs"

@@ -10,6 +10,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp import activations as _activations
 from fastmlp import graph as g
+from fastmlp.plot import given
 from fastmlp.plot.canvas import COLORS, INK, clear, require_matplotlib
 
 if TYPE_CHECKING:
@@ -63,13 +64,17 @@ def activations(
     >>> [ax.get_title(loc="left") for ax in fm.plot.activations(["relu", "tanh"])]
     ['relu', 'tanh']
     """
-    chosen = [_activations.get(name) for name in (_LECTURE if names is None else names)]
+    given_names = _LECTURE if names is None else given.listed(names, "names")
+    chosen = [_activations.get(name) for name in given_names]
     if not chosen:
         raise ValueError("names must hold at least one activation, got none")
-    low = _checks.real(interval[0], "interval[0]")
-    high = _checks.real(interval[1], "interval[1]", above=low)
+    ends = given.listed(interval, "interval")
+    if len(ends) != 2:
+        raise ValueError(f"interval must be (low, high), got {interval!r}")
+    low = _checks.real(ends[0], "interval[0]")
+    high = _checks.real(ends[1], "interval[1]", above=low)
     curves = [_curves(activation, np.linspace(low, high, _POINTS)) for activation in chosen]
-    panels = _panels(len(chosen)) if axes is None else list(axes)
+    panels = _panels(len(chosen)) if axes is None else given.listed(axes, "axes")
     if len(panels) != len(chosen):
         raise ValueError(f"axes must be {len(chosen)}, one for each activation, got {len(panels)}")
     for ax, activation, (z, h, slope) in zip(panels, chosen, curves, strict=True):

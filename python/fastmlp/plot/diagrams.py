@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.plot import given
 from fastmlp.plot.canvas import INK, axes
 from fastmlp.plot.names import check_names, numbered, write_names
 from fastmlp.plot.wires import wires
@@ -117,6 +118,8 @@ def network(
     [['784'], ['256', 'relu'], ['10', 'softmax']]
     """
     most_units = _checks.integer(most_units, "most_units", at_least=2)
+    values = None if values is None else _checks.flag(values, "values")
+    given.has(model, "network", "model", "a Model, as the model_ of an estimator is")
     rows, parts = model.network.summary(), {str(layer.name): layer for layer in model.layers}
     columns, bundles, last, where = _columns(rows, parts)
     first = [(column, i) for column in columns if column.depth == 0 for i in range(column.units)]
@@ -372,9 +375,11 @@ def _outputs(
     """Return what each unit puts out for an example, by the names of columns."""
     if x is None:
         return {}
-    row = np.asarray(x, dtype=np.float64)
+    row = given.numbers(x, "x")
     if row.ndim == 1:
         row = row[None]
+    if len(model.network.input_columns) > 1:
+        raise ValueError("x is one example of a model of one input; this one has several")
     (columns,) = model.network.input_columns
     if row.shape != (1, columns):
         raise ValueError(f"x must be one example of {columns} columns, got shape {np.shape(x)}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
+from fastmlp.plot.given import listed, numbers
 from fastmlp.plot.names import short
 
 if TYPE_CHECKING:
@@ -103,13 +104,17 @@ def _named(given: Any, names: Sequence[str] | None) -> tuple[Array, list[str]]:
         if names is None:
             names = getattr(given, "feature_names_in_", None)
         given = given.feature_importances_
-    values = np.asarray(given, dtype=np.float64)
+    values = numbers(given, "model_or_values")
     if values.ndim not in (1, 2) or not values.size or not np.isfinite(values).all():
         raise ValueError(
             "importances must be finite numbers of shape (columns,) or (columns, repeats), got "
             f"{'the shape ' + str(values.shape) if np.isfinite(values).all() else 'others'}"
         )
-    found = [f"x{i}" for i in range(len(values))] if names is None else [str(n) for n in names]
+    found = (
+        [f"x{i}" for i in range(len(values))]
+        if names is None
+        else [str(n) for n in listed(names, "names")]
+    )
     if len(found) != len(values):
         raise ValueError(f"there are {len(values)} importances and {len(found)} names")
     return values, found

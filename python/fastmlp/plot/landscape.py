@@ -18,6 +18,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.callbacks import Callback
+from fastmlp.plot import given
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,9 +117,10 @@ def landscape(
     [2.0, 0.5, 0.0, 0.5, 2.0]
     """
     resolution = _checks.integer(resolution, "resolution", at_least=2)
-    centre = _flat(model.get_weights())
-    recorded = path.weights if isinstance(path, WeightPath) else path or []
-    points = np.array([_flat(weights) for weights in recorded]).reshape(-1, *centre.shape)
+    seed = _checks.seed(seed)
+    given.has(model, "get_weights", "model", "a Model")
+    centre = _flat(model.get_weights(), "model")
+    points = _points(path, len(centre))
     plane, labels, centre = _plane(model, centre, points, directions, seed)
     # Least squares: the directions need not be orthogonal.
     placed = np.linalg.lstsq(plane, (points - centre).T, rcond=None)[0].T
@@ -138,8 +140,20 @@ def landscape(
     return Landscape(across, up, np.array(grid), placed, path_loss, labels)
 
 
-def _flat(weights: Sequence[Any]) -> Array:
-    return np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in weights])
+def _flat(weights: Any, name: str) -> Array:
+    parts = [given.numbers(array, name).ravel() for array in given.listed(weights, name)]
+    return np.concatenate([*parts, np.empty(0)])
+
+
+def _points(path: Any, size: int) -> Array:
+    """Return the weights along a path, a row for each point."""
+    recorded = path.weights if isinstance(path, WeightPath) else path
+    each = [] if recorded is None else given.listed(recorded, "path")
+    points = [_flat(weights, f"path[{i}]") for i, weights in enumerate(each)]
+    for i, point in enumerate(points):
+        if len(point) != size:
+            raise ValueError(f"path[{i}] has {len(point)} numbers, the model {size}")
+    return np.array(points).reshape(-1, size)
 
 
 def _lists(theta: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
@@ -165,7 +179,7 @@ def _plane(
         return (*_principal(points, centre), centre)
     if not isinstance(directions, (tuple, list)) or len(directions) != 2:
         raise ValueError(f"directions: expected {CHOICES} or a pair of weight lists")
-    pair = [_flat(direction) for direction in directions]
+    pair = [_flat(direction, f"directions[{i}]") for i, direction in enumerate(directions)]
     for d in pair:
         if d.shape != centre.shape:
             raise ValueError(f"directions: expected {len(centre)} numbers each, got {len(d)}")
@@ -230,7 +244,7 @@ def _spans(span: Any, placed: Array) -> tuple[tuple[float, float], tuple[float, 
     if span is None or isinstance(span, (int, float)):
         width = _checks.real(1.0 if span is None else span, "span", at_least=0)
         span = ((-width, width), (-width, width))
-    array = np.asarray(span, dtype=np.float64)
+    array = given.numbers(span, "span")
     if array.shape != (2, 2) or not (array[:, 0] < array[:, 1]).all():
         raise ValueError(f"span: expected a number > 0 or ((low, high), (low, high)), got {span!r}")
     (left, right), (bottom, top) = array.tolist()

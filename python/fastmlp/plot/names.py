@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fastmlp.plot import given
 from fastmlp.plot.canvas import INK
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Column(Protocol):
 
 
 def check_names(names: Sequence[str] | None, units: Sequence[Any], what: str) -> None:
-    """Raise a ValueError unless there are as many names as units, or none."""
-    if names is not None and len(names) != len(units):
+    """Raise unless it is a list of as many names as units, or None."""
+    if names is not None and len(given.listed(names, what)) != len(units):
         raise ValueError(f"{what}: expected {len(units)} names, got {len(names)}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.plot import given
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear
 from fastmlp.plot.names import LETTERS_OF_AN_AXIS, short
 
@@ -72,7 +73,7 @@ def confusion(
     if truth.ndim != 1:
         raise ValueError(f"y_true must hold one label for each row, its shape is {truth.shape}")
     _checks.flag(normalize, "normalize")
-    classes = _sorted_labels([*truth, *said]) if labels is None else list(labels)
+    classes = _sorted_labels([*truth, *said]) if labels is None else given.listed(labels, "labels")
     number = {label: i for i, label in enumerate(classes)}
     if unknown := [label for label in (*truth, *said) if label not in number]:
         raise ValueError(f"{unknown[0]!r} is not in labels, which are {classes[:20]}")
@@ -163,7 +164,7 @@ def calibration(
     >>> ax.get_title(loc="left")
     'expected calibration error 0.175'
     """
-    truth, proba = np.asarray(y_true), np.asarray(y_proba, dtype=np.float64)
+    truth, proba = given.labels(y_true, "y_true"), given.numbers(y_proba, "y_proba")
     bins = _checks.integer(bins, "bins", at_least=1)
     if truth.ndim != 1 or proba.ndim not in (1, 2) or len(proba) != len(truth) or not len(truth):
         raise ValueError(
@@ -174,7 +175,7 @@ def calibration(
         raise ValueError("y_proba must hold probabilities, from 0 to 1")
     if proba.ndim == 1 or proba.shape[1] == 1:
         proba = np.column_stack([1 - proba.ravel(), proba.ravel()])
-    classes = _sorted_labels(truth) if labels is None else list(labels)
+    classes = _sorted_labels(truth) if labels is None else given.listed(labels, "labels")
     if len(classes) != proba.shape[1]:
         raise ValueError(
             f"y_proba has {proba.shape[1]} columns for {len(classes)} classes: give all classes "
@@ -258,7 +259,7 @@ def predicted(
         raise ValueError(
             f"y_true and y_pred must have one number for each row, got {len(truth)} and {len(said)}"
         )
-    ends = None if interval is None else np.asarray(interval, dtype=np.float64)
+    ends = None if interval is None else given.numbers(interval, "interval")
     if ends is not None and (ends.shape != (len(truth), 2) or not np.isfinite(ends).all()):
         raise ValueError(
             f"interval must hold finite numbers of shape ({len(truth)}, 2), got {ends.shape}"
@@ -306,8 +307,8 @@ def predicted(
 
 
 def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
-    truth, said = (np.asarray(v) for v in (y_true, y_pred))
-    if truth.shape != said.shape or not len(truth):
+    truth, said = given.labels(y_true, "y_true"), given.labels(y_pred, "y_pred")
+    if truth.shape != said.shape or not truth.size:
         raise ValueError(
             "y_true and y_pred must have as many labels, at least one, got the shapes "
             f"{truth.shape} and {said.shape}"
@@ -369,7 +370,7 @@ def _draw_hills(ax: Axes, confidence: Array) -> None:
 
 
 def _as_column(values: ArrayLike, name: str) -> Array:
-    array = np.asarray(values, dtype=np.float64)
+    array = given.numbers(values, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastmlp.plot import given
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
     >>> fm.plot.learning_rates(found).get_xlabel()
     'learning rate'
     """
+    given.has(found, "smoothed", "found", "what fastmlp.find_learning_rate returned")
     ax = axes(ax, (6.4, 4.0))
     smoothed, suggestion = found.smoothed, found.suggestion
     at = float(np.interp(np.log(suggestion), np.log(found.rates), smoothed))

@@ -1,0 +1,79 @@
+"""What pictures are given, checked: numbers, labels, lists of names, models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import _checks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+def labels(data: Any, name: str) -> Array:
+    """Return what may hold anything as an array, none of it hidden by a mask.
+
+    Examples
+    --------
+    >>> labels(["yes", "no"], "y_true").shape
+    (2,)
+    """
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(f"{name} has masked values; leave them out first")
+    try:
+        return np.asarray(data)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _of(error)(f"{name} is no array: {error}") from error
+
+
+def numbers(data: Any, name: str) -> Array:
+    """Return numbers as float64.
+
+    Examples
+    --------
+    >>> numbers([1, 2], "x")
+    array([1., 2.])
+    """
+    found = labels(data, name)
+    try:
+        return found.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _of(error)(f"{name} must hold numbers: {error}") from error
+
+
+def listed(data: Any, name: str) -> list[Any]:
+    """Return the elements of a list; one text is none.
+
+    Examples
+    --------
+    >>> listed(("a", "b"), "class_names")
+    ['a', 'b']
+    """
+    found = _checks.listed(data)
+    if found is None:
+        raise TypeError(f"{name} must be a list, got {data!r}")
+    return found
+
+
+def has(value: Any, attribute: str, name: str, kind: str) -> Any:
+    """Return what is drawn, if it has what that takes.
+
+    Examples
+    --------
+    >>> has(np.ones(2), "predict", "model", "a model")
+    Traceback (most recent call last):
+        ...
+    TypeError: model must be a model, got ndarray
+    """
+    if isinstance(value, type) or not hasattr(value, attribute):
+        raise TypeError(f"{name} must be {kind}, got {type(value).__name__}")
+    return value
+
+
+def _of(error: Exception) -> type[Exception]:
+    """Return the kind of an error about a value: of one, or of a kind of values."""
+    return ValueError if isinstance(error, (ValueError, OverflowError)) else TypeError
