@@ -227,6 +227,27 @@ BAD = {
     "the order of numbers": (lambda: g.topological_order([1]), TypeError, "got int"),
     "the order of no list": (lambda: g.topological_order(1), TypeError, "got int"),
     "a column by its name": (lambda: x[:, "a"], TypeError, "sliced by columns, .* got .a"),
+    "an axis of half": (lambda: g.sum(x, axis=1.0), ValueError, "axis: expected None, 0 or 1"),
+    "a key of half": (lambda: g.dropout(x, 0.5, 2.5), TypeError, "key must be an integer"),
+    "a rate that is text": (lambda: g.dropout(x, "x", 2), TypeError, "rate must be a number"),
+    "noise of text": (lambda: g.gaussian_noise(x, "x", 2), TypeError, "deviation must be a n"),
+    "groups of half": (lambda: g.group_rows(x, 1.5), TypeError, "groups must be an integer"),
+    "a place of half": (lambda: g.pad(x, 0.5, 9), TypeError, "start must be an integer"),
+    "centered by a word": (
+        lambda: g.normalize(x, 1, 1e-5, centered="no"),
+        TypeError,
+        "centered must be True or False",
+    ),
+    "a seed of half": (lambda: g.run(x, {x: [[1.0, 2.0]]}, seed=0.5), TypeError, "seed must be"),
+    "a step of text": (lambda: g.run(x, {x: [[1.0, 2.0]]}, step="x"), TypeError, "step must be"),
+    "a type of none": (lambda: g.run(x, {}, dtype="x"), ValueError, "dtype must be .* got 'x'"),
+    "values of no node": (
+        lambda: g.run(3, {}),
+        TypeError,
+        "outputs: expected graph nodes, got int",
+    ),
+    "a gradient by no node": (lambda: g.gradient(x, 3), TypeError, "wrt: expected graph nodes"),
+    "a picture of no node": (lambda: g.draw(3), TypeError, "node: expected graph nodes, got int"),
     "a check without feeds": (lambda: g.check_gradients(x, x), TypeError, "feeds: expected a dict"),
     "a plan of no list": (
         lambda: planner.plan(x),
@@ -234,7 +255,7 @@ BAD = {
         r"outputs must be a list .* write \[",
     ),
     "a plan of a model": (
-        lambda: planner.plan([x], parameters=3),  # type: ignore[arg-type]
+        lambda: planner.plan([x], parameters=3),
         TypeError,
         "parameters must be Parameters, .* got int",
     ),

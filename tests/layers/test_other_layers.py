@@ -127,7 +127,7 @@ def test_noise_can_be_changed_and_is_saved(tmp_path):
         assert twin.layers[0].std == 0.25
     with pytest.raises(ValueError, match="std must be"):
         fm.GaussianNoise(-1)
-    with pytest.raises(ValueError, match="deviation: expected"):
+    with pytest.raises(ValueError, match="deviation must be"):
         g.gaussian_noise(g.input(2), -1.0, 0)
 
 

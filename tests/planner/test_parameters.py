@@ -106,8 +106,8 @@ W = g.parameter(1.0, "W")
         ([W, W], "float32", ValueError, "given twice"),
         ([g.input(1, "x")], "float32", TypeError, "expected parameters, got"),
         ([1.0], "float32", TypeError, "expected parameters, got 1.0"),
-        ([W], "float16", ValueError, "float32 or float64, got float16"),
-        ([W], "int64", ValueError, "float32 or float64, got int64"),
+        ([W], "float16", ValueError, "float32 or float64, got .*float16"),
+        ([W], "int64", ValueError, "float32 or float64, got .*int64"),
     ],
 )
 def test_what_cannot_be_parameters_is_refused(

@@ -71,6 +71,24 @@ def array(data: Any, name: str) -> Array:
     return result
 
 
+def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return the type that is computed in: float32 or float64.
+
+    Examples
+    --------
+    >>> real_dtype("float32")
+    dtype('float32')
+    """
+    # NumPy takes None for float64; here it is a mistake.
+    for known in (np.dtype("float32"), np.dtype("float64")):
+        try:
+            if dtype is not None and known == np.dtype(dtype):
+                return known
+        except (TypeError, ValueError):
+            break
+    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+
+
 def is_sparse(data: Any) -> bool:
     """Tell whether it is a sparse matrix of SciPy's kind."""
     kind = type(data)  # the object itself would count

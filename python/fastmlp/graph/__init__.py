@@ -205,7 +205,8 @@ def run(
     array([[6.]], dtype=float32)
     """
     from fastmlp import planner
+    from fastmlp.graph.feeds import listed
 
-    wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
+    wanted = listed(outputs, "outputs")
     result: list[Array] = planner.plan(wanted, dtype=dtype).run(feeds, seed=seed, step=step)
     return result[0] if isinstance(outputs, Node) else result

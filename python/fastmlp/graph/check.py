@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp.graph import reference
-from fastmlp.graph.feeds import check_mapping
+from fastmlp.graph.feeds import check_mapping, listed
 from fastmlp.graph.gradients import depending_on, gradient
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops import OPS
@@ -113,7 +113,7 @@ def check_gradients(
         if isinstance(fed, Node) and fed.parents:
             raise ValueError(f"feeds: expected leaves only, got the value of {fed!r}")
     order = topological_order(loss)
-    nodes = [v for v in order if v.op == "parameter"] if wrt is None else list(wrt)
+    nodes = [v for v in order if v.op == "parameter"] if wrt is None else listed(wrt, "wrt")
     if not nodes:
         raise ValueError("wrt: the loss depends on no parameter; name the nodes to check")
     bars = reference.evaluate(gradient(loss, nodes), feeds)

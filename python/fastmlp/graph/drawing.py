@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp.graph import reference
+from fastmlp.graph.feeds import listed
 from fastmlp.graph.gradients import overbar
 from fastmlp.graph.layered import Layout, Point, layered
 from fastmlp.graph.node import Array, Node, topological_order
@@ -151,9 +152,9 @@ def draw(
       classDef operation fill:#ffffff,stroke:#6b7280
       classDef output fill:#e9e4f7,stroke:#6a4fb3
     """
-    if format not in FORMATS:
+    if not isinstance(format, str) or format not in FORMATS:
         raise ValueError(f"format: expected {', '.join(map(repr, FORMATS))}, got {format!r}")
-    outputs = [node] if isinstance(node, Node) else list(node)
+    outputs = listed(node, "node")
     if not outputs:
         raise ValueError("node: expected at least one graph node, got none")
     order = topological_order(outputs)

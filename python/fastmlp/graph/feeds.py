@@ -65,6 +65,15 @@ def check_feeds(
     return matrices, rows
 
 
+def listed(nodes: Any, name: str) -> list[Node]:
+    """Return one node, or several, as a list."""
+    if isinstance(nodes, Node):
+        return [nodes]
+    if not isinstance(nodes, Iterable):
+        raise TypeError(f"{name}: expected graph nodes, got {type(nodes).__name__}")
+    return list(nodes)
+
+
 def check_mapping(feeds: object) -> None:
     """Raise unless it is a mapping: before anything looks into it."""
     if not isinstance(feeds, Mapping):

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import overload
 
+from fastmlp.graph.feeds import listed
 from fastmlp.graph.node import Node, constant, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.reductions import spread
@@ -50,7 +51,7 @@ def gradient(loss: Node, wrt: Node | Iterable[Node]) -> Node | list[Node]:
     >>> g.reference.evaluate(g.gradient(w_bar, w), {})
     array([[2.]])
     """
-    nodes = [wrt] if isinstance(wrt, Node) else list(wrt)
+    nodes = listed(wrt, "wrt")
     for node in (loss, *nodes):
         if not isinstance(node, Node):
             raise TypeError(f"gradient: expected graph nodes, got {type(node).__name__}")

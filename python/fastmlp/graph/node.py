@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from fastmlp._checks import writable
+from fastmlp._checks import flag, writable
 from fastmlp.graph.foreign import NoArray
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
@@ -318,7 +318,7 @@ def parameter(value: ArrayLike, name: str | None = None, *, by_rows: bool = Fals
     """
     _check_name(name)
     matrix = _matrix("parameter", value)
-    attrs = {"by_rows": True} if by_rows else {}
+    attrs = {"by_rows": True} if flag(by_rows, "by_rows") else {}
     return Node("parameter", (), attrs, (matrix.shape[0], matrix.shape[1]), name, matrix)
 
 

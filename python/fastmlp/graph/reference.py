@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from fastmlp.graph.feeds import check_feeds, check_mapping
+from fastmlp.graph.feeds import check_feeds, check_mapping, listed
 from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.cross_entropy import without_cancellation
@@ -78,7 +78,7 @@ def evaluate(
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64, np.complex128):
         raise ValueError(f"dtype: expected float32, float64 or complex128, got {kind}")
-    wanted = [outputs] if isinstance(outputs, Node) else list(outputs)
+    wanted = listed(outputs, "outputs")
     check_mapping(feeds)
     order = topological_order(wanted, known=feeds)
     matrices, rows = check_feeds(feeds, order, "biufc" if kind == np.complex128 else "biuf")

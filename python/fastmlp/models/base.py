@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, _core
 from fastmlp._checks import is_ours
+from fastmlp.data import arrays
 from fastmlp.history import History
 from fastmlp.models import sharing, states
 from fastmlp.models.habits import ASSIGNED, ATTRIBUTES, OF_SAVE
@@ -60,7 +61,7 @@ class Owner:
     def _begin(self, seed: int | None, dtype: DTypeLike) -> None:
         """Set everything but the network."""
         self.seed = seed
-        self._dtype = _checked_dtype(dtype)
+        self._dtype = arrays.real_dtype(dtype)
         self.metadata = {}
         self._network: Network | None = None
         self._waiting: list[Layer | Input] = []
@@ -393,14 +394,3 @@ class Owner:
             return f"<{kind}, not built yet, {self.dtype}>"
         count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
         return f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>"
-
-
-def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    # NumPy takes None for float64; here it is a mistake.
-    for known in (np.dtype("float32"), np.dtype("float64")):
-        try:
-            if dtype is not None and known == np.dtype(dtype):
-                return known
-        except (TypeError, ValueError):
-            break
-    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")

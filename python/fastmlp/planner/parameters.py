@@ -133,9 +133,7 @@ class Parameters:
         roles: Mapping[Node, str] | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.dtype = arrays.real_dtype(dtype)
         seen: set[Node] = set()
         for node in self.nodes:
             if not isinstance(node, Node) or node.op != "parameter" or node.value is None:

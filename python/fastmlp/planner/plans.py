@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastmlp import _core
-from fastmlp.data.arrays import KINDS, output, readable
+from fastmlp import _checks, _core
+from fastmlp.data.arrays import KINDS, output, readable, real_dtype
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.feeds import check_feeds, check_mapping
 from fastmlp.graph.node import Array, Node, topological_order
@@ -19,6 +19,11 @@ from fastmlp.planner.build import plan_program
 from fastmlp.planner.parameters import Parameters, aligned_zeros, owner_of
 
 WORD = 1 << 64  # the core counts seeds and steps in 64 bits
+
+
+def _count(number: Any, name: str) -> int:
+    """Return an integer, which the core takes modulo 2⁶⁴."""
+    return _checks.integer(number, name, at_least=-WORD, at_most=None)
 
 
 def check_parameters(parameters: Any) -> None:
@@ -87,7 +92,7 @@ class Plan:
         if parameters is None:
             used = [v for v in topological_order(self.outputs) if v.op == "parameter"]
             parameters = owner_of(used)
-            if parameters is None or parameters.dtype != np.dtype(dtype):
+            if parameters is None or parameters.dtype != real_dtype(dtype):
                 # Copies; `_follow` brings them up to the values that other owners give the nodes.
                 parameters = Parameters(used, dtype)
                 self._followed = tuple(v for v in used if owner_of([v]) is not None)
@@ -161,6 +166,7 @@ class Plan:
             shares memory with what is read or with another output.
         """
         check_mapping(feeds)
+        seed, step = _count(seed, "seed"), _count(step, "step")
         if out is not None and len(out) != len(self.outputs):
             raise ValueError(f"out: expected {len(self.outputs)} arrays, got {len(out)}")
         flat, program, arrays, count = self._prepared(feeds, step)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,9 +53,13 @@ declare(
 )
 
 
+def _place(column: Any, name: str) -> int:
+    return _checks.integer(column, name, at_least=-_checks.MOST)
+
+
 def slice(a: Operand, start: int, stop: int) -> Node:
     """Return the columns start … stop − 1 of a; also written a[:, start:stop]."""
-    return apply("slice", a, start=operator.index(start), stop=operator.index(stop))
+    return apply("slice", a, start=_place(start, "start"), stop=_place(stop, "stop"))
 
 
 def _slice_shape(a: Shape, start: int, stop: int) -> Shape:
@@ -75,7 +79,8 @@ declare(
 
 def pad(a: Operand, start: int, columns: int) -> Node:
     """Return a matrix of `columns` columns, zero but for a, which begins at column `start`."""
-    return apply("pad", a, start=operator.index(start), columns=_checks.columns(columns, "columns"))
+    columns = _checks.columns(columns, "columns")
+    return apply("pad", a, start=_place(start, "start"), columns=columns)
 
 
 def _pad_shape(a: Shape, start: int, columns: int) -> Shape:

@@ -5,19 +5,18 @@ Functions of rows, as softmax, and products with one W then see each group as a 
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import flag
+from fastmlp._checks import MOST, flag, integer
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.shapes import describe, fraction, multiple
 
 
 def number_of_groups(groups: Any) -> int:
     """Return a number of groups if it is one."""
-    count = operator.index(groups)
+    count = integer(groups, "groups", at_least=-MOST)
     if count < 1:
         raise ValueError(f"groups: expected at least 1, got {count}")
     return count

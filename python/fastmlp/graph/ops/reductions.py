@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -33,9 +34,11 @@ def mean(a: Operand, axis: int | None = None) -> Node:
 
 
 def _axis(axis: int | None) -> int | None:
-    if axis not in (None, -2, -1, 0, 1):
+    if axis is None:
+        return None
+    if not isinstance(axis, SupportsIndex) or operator.index(axis) not in (-2, -1, 0, 1):
         raise ValueError(f"axis: expected None, 0 or 1, got {axis!r}")
-    return axis if axis is None else axis % 2
+    return operator.index(axis) % 2
 
 
 def _reduced(shape: Shape, axis: int | None) -> Shape:

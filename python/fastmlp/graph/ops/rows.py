@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp._checks import MOST, integer, real
 from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, constant, declare
 from fastmlp.graph.ops.columns import class_index, scatter
 from fastmlp.graph.ops.elementwise import exp
@@ -202,11 +203,11 @@ def dropout(a: Operand, rate: float | Node, key: int) -> Node:
     ----------
     Srivastava et al. (2014), Dropout, JMLR 15; Steele et al. (2014), SplitMix64, OOPSLA.
     """
+    key = _key(key)
     if isinstance(rate, Node):
-        return apply("dropout_at", a, rate, key=int(key))
-    if not 0 <= rate < 1:
-        raise ValueError(f"rate: expected a number in [0, 1), got {rate!r}")
-    return as_node(a) if rate == 0 else apply("dropout", a, rate=float(rate), key=int(key))
+        return apply("dropout_at", a, rate, key=key)
+    rate = real(rate, "rate", at_least=0, below=1)
+    return as_node(a) if rate == 0 else apply("dropout", a, rate=rate, key=key)
 
 
 def gaussian_noise(a: Operand, deviation: float | Node, key: int) -> Node:
@@ -227,17 +228,21 @@ def gaussian_noise(a: Operand, deviation: float | Node, key: int) -> Node:
     ----------
     Box, Muller (1958), A note on the generation of random normal deviates.
     """
+    key = _key(key)
     if isinstance(deviation, Node):
         if deviation.shape != (1, 1):
             raise ValueError(f"deviation: expected a number, got {describe(deviation.shape)}")
         a = as_node(a)
         zeros = spread(constant(0.0), a.shape)
-        return a + deviation * apply("gaussian_noise", zeros, deviation=1.0, key=int(key))
-    if not 0 <= deviation < np.inf:
-        raise ValueError(f"deviation: expected a number of at least 0, got {deviation!r}")
+        return a + deviation * apply("gaussian_noise", zeros, deviation=1.0, key=key)
+    deviation = real(deviation, "deviation", at_least=0)
     if deviation == 0:
         return as_node(a)
-    return apply("gaussian_noise", a, deviation=float(deviation), key=int(key))
+    return apply("gaussian_noise", a, deviation=deviation, key=key)
+
+
+def _key(key: Any) -> int:
+    return integer(key, "key", at_least=-MOST)
 
 
 _WORD = (1 << 64) - 1
