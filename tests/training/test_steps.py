@@ -108,6 +108,8 @@ def test_the_objective_follows_settings_of_layers_and_says_what_is_wrong():
         trainer.objective(X, T[:3])
     with pytest.raises(ValueError, match="shape"):
         trainer.views(start[1:])
+    with pytest.raises(TypeError, match="vector must be an array, got list"):
+        trainer.views(start.tolist())
 
 
 def test_each_trainer_has_the_state_of_its_optimizer_to_itself():

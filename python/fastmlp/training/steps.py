@@ -318,8 +318,8 @@ class StepTrainer(Trainer):
 
         Raises
         ------
-        ValueError
-            If the vector has another shape.
+        TypeError, ValueError
+            If the vector is no array, or has another shape.
 
         Examples
         --------
@@ -329,6 +329,8 @@ class StepTrainer(Trainer):
         >>> {name: part.shape for name, part in trainer.views(gradient).items()}
         {'dense_1.weights': (1, 2), 'dense_1.biases': (1,)}
         """
+        if not isinstance(vector, np.ndarray):  # of what is converted these would be no views
+            raise TypeError(f"vector must be an array, got {type(vector).__name__}")
         return self.network.views(lambda node: self.parameters.view(node, vector))
 
     def objective(
