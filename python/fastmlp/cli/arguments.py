@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+_SEED = 2**32 - 1  # the most that scikit-learn's random_state takes
+
 _EXAMPLES = """\
 examples:
   fastmlp train digits                         scikit-learn's handwritten digits
@@ -130,7 +132,7 @@ def _add_train(commands: Any) -> None:
     _add_format(add)
     add("--output", metavar="FILE", type=Path, help="the model file (default: DATA.safetensors)")
     add("--plot", metavar="DIR", type=Path, help="save pictures of the result in this folder")
-    add("--seed", metavar="N", type=_integer(0), default=0, help="default: %(default)s")
+    add("--seed", metavar="N", type=_integer(0, _SEED), default=0, help="default: %(default)s")
     add("--epochs", metavar="N", type=_integer(1), help="default: by the number of rows")
     add("--threads", metavar="N", type=_threads, help="default: all the process may use")
     add("--quiet", action="store_true", help="print the result only")

@@ -28,6 +28,8 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or Path(f"{table_name(Path(options.data))}.safetensors")
     check_output(output, inputs=[Path(options.data)])
     files.check_model_name(output, "--output")
+    if output.exists() and not output.is_file():  # predictions may go to one
+        raise ValueError(f"--output {output} is a device or the like; give the name of a file")
     if options.plot is not None:
         from fastmlp.plot.canvas import require_matplotlib
 

@@ -144,7 +144,8 @@ class Members(Alike):
             The optimizers of members may differ in their numbers (learning rate, weight decay,
             schedules, clipping), and are of one class.
         sample_weight : array-like, shape (rows,) or (members, rows), optional
-            Weights of the rows, or those of each member: 0 leaves a row out.
+            Weights of the rows, or those of each member: 0 leaves a row out. Of several outputs
+            also a dict of weights (rows,) by their names, the same for all members.
         validation_data : tuple (X, t) or (X, t, sample_weight), optional
             As for `Model.fit`; weights may be those of each member, (members, rows).
         callbacks : sequence of Callback or function, or a function of a member's number
