@@ -105,6 +105,8 @@ def test_a_last_layer_reads_the_right_one_of_two_inputs():
     [
         (fm.MLP([5, 3], output="logistic"), "identity activation.*it is Dense logistic"),
         (fm.Sequential([fm.Dense(3), fm.Dropout(0.5)], input_columns=5), "it is Dropout"),
+        (fm.Sequential([fm.Dense(3, max_norm=1)], input_columns=5), "max_norm=1, which a sol"),
+        (fm.Sequential([fm.Dense(3, trainable=False)], input_columns=5), "is frozen"),
     ],
 )
 def test_a_last_layer_that_is_not_linear_is_an_error(model, message):

@@ -316,7 +316,7 @@ def sample_weights(
     if units is not None:
         return readable(units.scaled(column, name, dtype), dtype)
     if not values.any():
-        raise ValueError(f"{name} is zero for every row: nothing would be learned")
+        raise ValueError(f"{name} is zero for every row: nothing would count")
     return readable(in_ordinary_unit(column, dtype)[0], dtype)
 
 

@@ -99,7 +99,8 @@ def last_layer(network: Network) -> tuple[Dense, str]:
     Raises
     ------
     ValueError
-        If it is no Dense layer with the identity activation and one group, used once.
+        If it is no Dense layer with the identity activation and one group, used once, or what is
+        asked of it (max_norm, trainable) is not kept.
     """
     network.outputs.the_only("solve_output_layer")
     rows = network.summary()
@@ -115,6 +116,13 @@ def last_layer(network: Network) -> tuple[Dense, str]:
         )
     if layer.groups > 1:
         raise ValueError(f"the last layer must be one group of units, {layer!r} is {layer.groups}")
+    if layer.max_norm is not None:
+        raise ValueError(
+            f"the last layer has max_norm={layer.max_norm:g}, which a solution need not keep: "
+            "set it to None"
+        )
+    if not layer.trainable:
+        raise ValueError("the last layer is frozen: set its trainable to True")
     (source,) = last.connections
     return layer, source
 

@@ -43,8 +43,8 @@ class Solvable(Predicting):
         Raises
         ------
         TypeError, ValueError
-            If the last layer is not a Dense layer with the identity activation, used once, or the
-            data are wrong.
+            If the last layer is not a Dense layer with the identity activation, used once, is
+            frozen or has a `max_norm`, or the data are wrong.
 
         See Also
         --------
