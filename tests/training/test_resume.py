@@ -109,6 +109,40 @@ def test_other_callbacks_go_on_too(tmp_path):
     assert (tmp_path / "best.safetensors").read_bytes() == best
 
 
+ASSIGNED = {
+    "frozen": lambda layers: setattr(layers[0], "trainable", False),
+    "dropout": lambda layers: setattr(layers[1], "rate", 0.1),
+    "a schedule": lambda layers: setattr(layers[1], "rate", fm.CosineDecay(0.5, steps=9)),
+    "a penalty": lambda layers: setattr(layers[2], "l2", 0.1),
+    "an activation": lambda layers: setattr(layers[0], "activation", "elu(alpha=0.5)"),
+}
+
+
+@pytest.mark.parametrize("what", ASSIGNED)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[::3], ids=repr)
+def test_what_a_callback_has_assigned_to_layers_is_kept(tmp_path, what, optimizer):
+    def assign(model, epoch, logs):
+        if epoch == 2:
+            ASSIGNED[what](model.layers)
+
+    whole, history = fit(None, optimizer=optimizer, more=[assign])
+    for killed in (3, 5, None):
+        model, again = fit(tmp_path, optimizer=optimizer, more=[assign], killed=killed)
+    assert again == history
+    np.testing.assert_array_equal(model.parameters.flat, whole.parameters.flat)
+    assert repr(model.layers) == repr(whole.layers)
+
+
+@pytest.mark.parametrize("other", [fm.Dense(12, "relu"), fm.Dense(12, "tanh", name="own")])
+def test_layers_of_other_kinds_are_another_fit(tmp_path, other):
+    fit(tmp_path, epochs=2)
+    model = fm.Sequential([fm.Input(6), other, fm.Dropout(0.3), fm.Dense(3, "softmax")], seed=4)
+    before = model.parameters.flat.copy()
+    with pytest.raises(ValueError, match="another fit, with layers="):
+        model.fit(X, LABELS, batch_size=32, callbacks=[fm.Checkpoint(tmp_path)])
+    np.testing.assert_array_equal(model.parameters.flat, before)
+
+
 def test_a_complete_run_returns_at_once_and_goes_on_if_asked_for_more(tmp_path):
     first, history = fit(tmp_path, epochs=4)
     again, same = fit(tmp_path, epochs=4)

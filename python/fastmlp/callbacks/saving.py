@@ -117,7 +117,8 @@ class Checkpoint(Callback):
     """Keep a fit on its way in a folder, so that it goes on from there after it was killed.
 
     Give the same call of `fit` the same folder again: weights, the optimizer's state, history,
-    orders of the rows, random numbers and other callbacks are then as they were after the last
+    orders of the rows, random numbers, settings of layers that callbacks have assigned (numbers,
+    schedules and activations with names) and other callbacks are then as they were after the last
     epoch that was kept, and the run ends with the same bits as one that was never stopped.
     `epochs` is the number of all epochs: a run that is complete returns its history at once, and
     goes on if it is asked for more.
@@ -141,8 +142,8 @@ class Checkpoint(Callback):
 
     Notes
     -----
-    Data and architecture are not kept: give the same ones. Targets and weights that differ are
-    noticed, inputs are not. Callbacks of your own go on from there
+    Data and architecture are not kept: give the same ones. Layers, targets and weights that differ
+    are noticed, inputs are not. Callbacks of your own go on from there
     too if they have `state` and `restore`. A file is written whole or not at all.
 
     Examples
@@ -172,6 +173,7 @@ class Checkpoint(Callback):
         self.every = every
         self.resume = resume
         self._described: dict[str, Any] = {}  # the fit, in terms that stay the same
+        self._begun: list[dict[str, Any]] = []  # the settings of its layers at the beginning
 
     @property
     def path(self) -> Path:
@@ -185,8 +187,9 @@ class Checkpoint(Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         files.check_place(self.path)
         self._described = snapshots.describe(training)
+        self._begun = snapshots.settings(training)
         if self.resume and self.path.exists():
-            snapshots.restore(training, self._described, self.path)
+            snapshots.restore(training, self._described, self._begun, self.path)
 
     def after_epoch(self, training: Training) -> None:
         """Keep the fit, if it is time."""
@@ -194,7 +197,7 @@ class Checkpoint(Callback):
 
         history = training.history
         if history.epochs % self.every == 0 or training.is_over:
-            snapshots.save(training, self._described, self.path)
+            snapshots.save(training, self._described, self._begun, self.path)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, every={self.every}, resume={self.resume})"

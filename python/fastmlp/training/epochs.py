@@ -206,9 +206,7 @@ class Training:
             count = 1
             while not self.is_over:
                 self._phase = "epoch"
-                if self.is_changed:  # what has been assigned counts from this epoch on
-                    how = request.objective, request.optimizer, request.data
-                    self._use(self.trainer.compiled(*how))
+                self.follow_settings()
                 left = request.epochs - history.epochs
                 count = min(left, self.most_epochs(), count if shown.often else left)
                 start = time.perf_counter()
@@ -220,6 +218,13 @@ class Training:
                     shown.advance([self._numbers(i) for i in told])
                 self._call = None
                 count = epochs_next(count, seconds)
+
+    def follow_settings(self) -> None:
+        """Let what has been assigned to layers count from the next epoch on."""
+        if self.is_changed:
+            request = self.request
+            how = request.objective, request.optimizer, request.data
+            self._use(self.trainer.compiled(*how))
 
     def most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp import schedules
+from fastmlp.activations import Activation
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import files
+from fastmlp.layers.activation import saved_name
 from fastmlp.networks.objectives import MeanObjective
 from fastmlp.training.request import Shuffled
 
 if TYPE_CHECKING:
+    from fastmlp.layers import Layer
     from fastmlp.training.epochs import Training
 
 _FORMAT = "fastmlp checkpoint 1"
@@ -46,6 +50,7 @@ def describe(training: Training) -> dict[str, Any]:
     views = trainer.network.views(trainer.parameters.view)
     memory = trainer.updates_of(request.optimizer).memory
     return {
+        "layers": [[row.name, row.kind, row.activation] for row in trainer.network.summary()],
         "parameters": [[name, *view.shape] for name, view in views.items()],
         "dtype": str(trainer.parameters.dtype),
         "optimizer": [[kind.__name__, *names] for kind, names in memory],
@@ -59,8 +64,29 @@ def describe(training: Training) -> dict[str, Any]:
     } | ({} if stream is None else {"stream": stream.kind})
 
 
-def save(training: Training, described: dict[str, Any], path: Path) -> None:
-    """Write the fit as it is after an epoch, with what `describe` returned."""
+def settings(training: Training) -> list[dict[str, Any]]:
+    """Return the settings of each layer that a file can hold, as JSON values."""
+    return [_settings_of(layer) for layer in training.trainer.network.layers]
+
+
+def _settings_of(layer: Layer) -> dict[str, Any]:
+    found: dict[str, Any] = {"trainable": layer.trainable}
+    for name, setting in layer.SETTINGS.items():
+        value = getattr(layer, name)
+        try:
+            named = saved_name(value) if isinstance(value, Activation) else schedules.config(value)
+            json.dumps(named)
+        except (TypeError, ValueError):
+            continue  # a function of the user's, or a value of another kind
+        if not setting.fixed:
+            found[name] = named
+    return found
+
+
+def save(
+    training: Training, described: dict[str, Any], begun: list[dict[str, Any]], path: Path
+) -> None:
+    """Write the fit as it is after an epoch, with what `describe` and `settings` returned."""
     from safetensors.numpy import save as to_bytes
 
     request, state = training.request, training.trainer.state
@@ -85,6 +111,11 @@ def save(training: Training, described: dict[str, Any], path: Path) -> None:
         "passes": None if request.stream is None else request.stream.stream.passes,
         "average": averaged,
         "listeners": [],
+        # What callbacks have assigned.
+        "settings": [
+            {name: value for name, value in now.items() if before.get(name, ...) != value}
+            for now, before in zip(settings(training), begun, strict=True)
+        ],
     }
     for i, listener in enumerate(_remembering(training)):
         kept = listener.state()
@@ -96,8 +127,12 @@ def save(training: Training, described: dict[str, Any], path: Path) -> None:
     files.write(path, [to_bytes(contiguous, metadata={"fastmlp": json.dumps(numbers)})])
 
 
-def restore(training: Training, described: dict[str, Any], path: Path) -> None:
+def restore(
+    training: Training, described: dict[str, Any], begun: list[dict[str, Any]], path: Path
+) -> None:
     """Let a fit that has not begun go on where the one in the file was, if it is described alike.
+
+    What was assigned to layers is from now on missing from `begun`, and so written again.
 
     Raises
     ------
@@ -107,12 +142,18 @@ def restore(training: Training, described: dict[str, Any], path: Path) -> None:
     numbers, arrays = _read(path)
     for name, given in described.items():
         found = numbers["of"].get(name)
-        if found != given:
+        if found != given and not (name == "layers" and found is None):  # older ones have none
             raise ValueError(
                 f"{str(path)!r} is the checkpoint of another fit, with {name}={_once(found)!r} and "
                 f"not {_once(given)!r}: give another folder, or resume=False to begin anew"
             )
     trainer, request = training.trainer, training.request
+    assigned = numbers.get("settings") or [{}] * len(begun)
+    for layer, changed, before in zip(trainer.network.layers, assigned, begun, strict=True):
+        for name, value in changed.items():
+            setattr(layer, name, schedules.from_config(value))
+            before.pop(name, None)
+    training.follow_settings()
     trainer.state = None
     state = trainer.state_of(request.optimizer)
     vectors = [arrays[f"optimizer.{i}"] for i in range(len(state.vectors))]
@@ -122,9 +163,9 @@ def restore(training: Training, described: dict[str, Any], path: Path) -> None:
     ):
         parameters.put_part(nodes, vector, own)
     state.steps, state.began = int(numbers["steps"]), int(numbers["began"])
-    schedules = training.schedules
-    starts = numbers.get("starts") or [0] * len(schedules)  # older ones counted from 0
-    state.starts = list(zip(schedules, map(int, starts), strict=True))
+    functions = training.schedules
+    starts = numbers.get("starts") or [0] * len(functions)  # older ones counted from 0
+    state.starts = list(zip(functions, map(int, starts), strict=True))
     if state.average is not None:
         averages = {
             name: parameters.put_part(nodes, vector, parameters.flat.copy())
