@@ -11,7 +11,10 @@ import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp.planner.parameters import Parameters
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:the model is no better"),
+]
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -43,6 +46,11 @@ PREDICTORS = {
     "a classifier of texts": lambda: fm.MLPClassifier(4, max_iter=3).fit(X, LABELS.astype(str)),
     "a classifier of several labels": lambda: fm.MLPClassifier(4, max_iter=3).fit(X, X > 0),
     "a classifier by L-BFGS": lambda: fm.MLPClassifier(4, solver="lbfgs").fit(X, LABELS),
+    "a classifier by groups": lambda: fm.MLPClassifier(
+        4, solver=fm.Adam(0.01, groups={"bias": fm.SGD(0.1)}), max_iter=3
+    ).fit(X, LABELS),
+    "a table's": lambda: fm.TabularClassifier(quality="fast", random_state=0).fit(X, LABELS),
+    "members": lambda: fm.Members(trained(), 2),
     "a regressor": lambda: fm.MLPRegressor(max_iter=3, dropout=0.2, dtype="float32").fit(X, X),
 }
 OTHERS = {
@@ -55,6 +63,12 @@ OTHERS = {
     "a model not built": lambda: fm.Sequential([fm.Dense(3), fm.Dropout(0.2)], seed=0),
     "an estimator not fitted": lambda: fm.MLPClassifier(4),
     "an optimizer": lambda: fm.Adam(fm.CosineDecay(0.1, 9)),
+    "an optimizer of groups": lambda: fm.Adam(0.1, groups={"bias": {"weight_decay": 0.0}}),
+    "a loss": lambda: fm.losses.CrossEntropy(class_weight={0: 1.0, 2: 3.0}),
+    "a schedule": lambda: 0.5 * fm.Warmup(3, fm.OneCycle(0.1, 9)),
+    "an activation": lambda: fm.activations.get("elu(alpha=0.5)"),
+    "a metric": lambda: fm.metrics.get("top_3"),
+    "scores": lambda: trained().evaluate(X, LABELS),
     "a callback": lambda: fm.EarlyStopping(patience=3),
     "a history": lambda: trained().fit(X, LABELS, verbose=False),
 }

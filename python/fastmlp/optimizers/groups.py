@@ -24,8 +24,6 @@ class Fixed(Mapping[Any, Any]):
     True
     """
 
-    __slots__ = ("_items",)
-
     def __init__(self, items: Mapping[Any, Any]) -> None:
         self._items = dict(items)
 
