@@ -69,6 +69,26 @@ def test_a_loaded_model_trains_on_as_a_copy_would(tmp_path):
     np.testing.assert_array_equal(loaded.parameters.flat, twin.parameters.flat)
 
 
+def loaded(model, path):
+    model.save(path / "m.safetensors")
+    return fm.load(path / "m.safetensors")
+
+
+@pytest.mark.parametrize("again", [loaded, lambda model, path: pickle.loads(pickle.dumps(model))])
+def test_metrics_that_are_functions_take_no_loss_or_penalty_with_them(tmp_path, again):
+    model = fm.MLP([4, 3, 1], seed=0)
+    X, t = np.random.default_rng(0).normal(size=(9, 4)), np.arange(9.0)
+
+    def worst(y_true, y_pred):
+        return abs(y_true - y_pred).max()
+
+    model.fit(X, t, loss="mae", l2=0.1, l1=0.01, metrics=["r2", worst], epochs=1)
+    known = model.evaluate(X, t)
+    found = again(model, tmp_path).evaluate(X, t)
+    assert set(known.keys()) == {"loss", "r2", "worst"}
+    assert found == {"loss": known["loss"], "r2": known["r2"]}
+
+
 def test_weights_in_the_file_have_the_shapes_that_layers_show(tmp_path):
     model = MODELS["mlp"]()
     model.save(tmp_path / "m.safetensors")

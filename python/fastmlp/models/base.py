@@ -290,7 +290,9 @@ class Owner:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: weights, architecture, `metadata`.
 
-        The state of the optimizer and the history are not written.
+        The state of the optimizer and the history are not written. What `evaluate` takes by
+        default, the loss, penalty and metrics of the last fit, is, but for metrics that are
+        functions; where a loss is a function of your own, the model is as if it was never fitted.
 
         Parameters
         ----------

@@ -191,8 +191,9 @@ def _check_tensors(
 
 
 def _named(objective: MeanObjective | None) -> dict[str, Any] | None:
-    """Return an objective by names, or None if it has functions of the user's own in it."""
-    if objective is None or not objective.has_names:
+    """Return an objective by names, or None if a loss is a function of the user's own."""
+    objective = None if objective is None else objective.named()
+    if objective is None:
         return None
     heads: list[dict[str, Any]] = [
         {"loss": losses.config(head.loss), "metrics": [metric.name for metric in head.metrics]}

@@ -74,9 +74,8 @@ class ModelState:
         )
 
     def pickled(self) -> dict[str, Any]:
-        """Return the state for a pickle: a loss of the user's own is left out, as in a file."""
-        named = self.objective is not None and self.objective.has_names
-        objective = self.objective if named else None
+        """Return the state for a pickle: functions of the user's own are left out, as in a file."""
+        objective = None if self.objective is None else self.objective.named()
         return vars(replace(self, metadata=copy.deepcopy(self.metadata), objective=objective))
 
 

@@ -135,14 +135,18 @@ class MeanObjective:
         """Names of the metrics of all rows at once: steps do not report them."""
         return tuple(name for head in self.heads for name in head.array_metrics)
 
-    @property
-    def has_names(self) -> bool:
-        """Whether losses and metrics are all found again by their names."""
-        return all(
-            losses.config(head.loss) is not None
-            and all(metrics.has_name(metric) for metric in head.metrics)
+    def named(self) -> MeanObjective | None:
+        """Return what is found again by names: all but metrics of the user's own.
+
+        None if a loss is not, since without it the rest says nothing.
+        """
+        if any(losses.config(head.loss) is None for head in self.heads):
+            return None
+        heads = tuple(
+            replace(head, metrics=tuple(filter(metrics.has_name, head.metrics)))
             for head in self.heads
         )
+        return replace(self, heads=heads)
 
     def training_graph(
         self, network: Network, target_columns: tuple[int, ...], weighted: tuple[bool, ...]
