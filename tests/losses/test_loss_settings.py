@@ -447,6 +447,10 @@ def test_a_registered_loss_is_found_saved_and_pickled_by_its_name(tmp_path):
         loaded = fm.load(tmp_path / "model.safetensors")
         assert loaded.evaluate(X, [1, 2, 3]) == model.evaluate(X, [1, 2, 3])
         assert pickle.loads(pickle.dumps(model)).evaluate(X, [1, 2, 3]).keys() == {"loss"}
+        model.fit(X, [1, 2, 3], loss=loss.function, epochs=1)  # which has that name
+        model.save(tmp_path / "other.safetensors")
+        loaded = fm.load(tmp_path / "other.safetensors")
+        assert loaded.evaluate(X, [1, 2, 3]) == model.evaluate(X, [1, 2, 3])
         with pytest.raises(ValueError, match="'cubed' is taken by"):
             losses.register("cubed", lambda y, t: y - t)
         text = pickle.dumps(loss)
