@@ -58,6 +58,7 @@ def fit(
     return model, history
 
 
+WEIGHED = fm.losses.CrossEntropy(label_smoothing=fm.CosineDecay(0.2, 9), class_weight={0: 2.0})
 OPTIMIZERS = [
     fm.Adam(fm.CosineDecay(0.02, steps=27)),
     fm.SGD(fm.Warmup(5, 0.1), momentum=0.9),
@@ -107,6 +108,14 @@ def test_other_callbacks_go_on_too(tmp_path):
     assert history.stopped == expected.stopped
     assert (tmp_path / "log.csv").read_text() == log
     assert (tmp_path / "best.safetensors").read_bytes() == best
+
+
+def test_a_loss_with_settings_goes_on(tmp_path):
+    whole, history = fit(None, loss=WEIGHED)
+    fit(tmp_path, loss=WEIGHED, killed=4)
+    model, again = fit(tmp_path, loss=WEIGHED)
+    assert again == history
+    np.testing.assert_array_equal(model.parameters.flat, whole.parameters.flat)
 
 
 ASSIGNED = {
@@ -208,6 +217,7 @@ def test_a_process_that_is_killed_at_any_time_goes_on(tmp_path):
         ({"optimizer": fm.Adam(ema=0.9)}, "average=False and not True"),
         ({"class_weight": {0: 2.0}}, "checksum of targets and weights="),
         ({"loss": "focal"}, "losses="),
+        ({"loss": fm.losses.CrossEntropy(label_smoothing=0.1)}, "losses=.*label_smoothing"),
         ({"l2": 0.1}, "penalties="),
         ({"shuffle": False}, "shuffle=True and not False"),
         ({"validation_data": HELD_OUT}, "recorded="),

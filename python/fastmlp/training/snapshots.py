@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import schedules
+from fastmlp import losses, schedules
 from fastmlp.activations import Activation
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import files
@@ -22,6 +22,7 @@ from fastmlp.training.request import Shuffled
 
 if TYPE_CHECKING:
     from fastmlp.layers import Layer
+    from fastmlp.losses import Loss
     from fastmlp.training.epochs import Training
 
 _FORMAT = "fastmlp checkpoint 1"
@@ -202,7 +203,7 @@ def _objective(training: Training) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(objective, MeanObjective):
         found = {
-            "losses": [[head.loss.name, head.weight] for head in objective.heads],
+            "losses": [[_named(head.loss), head.weight] for head in objective.heads],
             "penalties": [objective.l2, objective.l1],
         }
     if training.request.stream is None:
@@ -212,6 +213,14 @@ def _objective(training: Training) -> dict[str, Any]:
                 checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
         found["checksum of targets and weights"] = checksum
     return found
+
+
+def _named(loss: Loss) -> Any:
+    """Return the name of a loss, with its settings if they are others than usual, as JSON has it.
+
+    Functions of the user's cannot be told apart but by their names.
+    """
+    return json.loads(json.dumps(losses.config(loss) or loss.name))
 
 
 def _once(value: Any) -> Any:
