@@ -258,6 +258,14 @@ def test_a_placeholder_that_cannot_be_filled_is_found_before_training(tmp_path, 
     assert not heard
 
 
+def test_a_model_that_no_file_can_hold_is_told_before_it_is_trained(tmp_path):
+    model = fm.Sequential([fm.Input(2), fm.Lambda(lambda x: x * 2.0), fm.Dense(1)], seed=0)
+    before = model.parameters.flat.copy()
+    with pytest.raises(ValueError, match="is a function of yours and cannot be saved"):
+        model.fit([[1.0, 2.0]], [1.0], callbacks=[fm.ModelCheckpoint(tmp_path / "m.safetensors")])
+    np.testing.assert_array_equal(model.parameters.flat, before)
+
+
 def test_callbacks_print_what_makes_them():
     made = [
         fm.EarlyStopping(monitor="loss", patience=3, min_delta=0.1, restore_best=False, mode="min"),

@@ -37,7 +37,8 @@ class ModelCheckpoint(Watching):
     ------
     ValueError
         If the name promises another format than safetensors; in `fit`, before training, if
-        `monitor` is not recorded, or the name has a placeholder that cannot be filled.
+        `monitor` is not recorded, the name has a placeholder that cannot be filled, or the model
+        has functions of your own in it, which a file cannot hold.
     OSError
         In `fit`, before training, if there is no such folder or the place is no file's.
 
@@ -72,11 +73,12 @@ class ModelCheckpoint(Watching):
         self.save_best_only = save_best_only
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
-        """Check that the quantity will be recorded and that there is a place to write to."""
+        """Check that the quantity will be recorded, and the model and its place can be written."""
         super().on_fit_begin(model, names)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"path={str(self.path)!r}: no directory {self.path.parent}")
         files.check_place(self._place(1, dict.fromkeys(names, 0.5)))
+        model.network.config()  # raises what a file cannot hold
 
     def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
         """Save if this epoch is to be kept."""
