@@ -217,6 +217,19 @@ def test_columns_of_one_type_stay_what_they_are(files):
     assert next(iter(opened(files, columns=["b"])))[0].dtype == np.uint8
 
 
+@pytest.mark.parametrize("window", [None, 4])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [([1, 2], [0.5, 1.5]), (np.int8([1, 2]), np.int64([300, 400])), ([True, False], [2, 300])],
+)
+def test_columns_become_what_holds_those_of_all_files(tmp_path, window, first, second):
+    for i, x in enumerate((first, second)):
+        parquet.write_table(pyarrow.table({"x": x, "y": x}), tmp_path / f"{i}.parquet")
+    paths = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+    ((X, t),) = fm.data.Parquet(paths, target="y", window=window)
+    assert sorted(X[:, 0]) == sorted(t) == sorted([*first, *second])
+
+
 def test_the_rows_of_files_are_mixed_across_row_groups(files):
     stream = opened(files, window=40)
     first, second = (np.concatenate([t for _, t in stream]) for _ in range(2))
@@ -265,6 +278,26 @@ def test_missing_values_are_an_error_of_the_fit(tmp_path):
     np.testing.assert_array_equal(next(iter(stream))[0], [[1], [np.nan], [3]])
     with pytest.raises(ValueError, match="batch 0 of the stream: X must hold finite numbers"):
         fm.MLP([1, 1], seed=0).fit(stream)
+
+
+@pytest.mark.parametrize("window", [2, 100])
+def test_missing_values_among_whole_numbers_stay_missing_in_a_window(tmp_path, window):
+    path = tmp_path / "gaps.parquet"
+    table = pyarrow.table({"a": [1, 2, 3, 4, 5, None], "y": [0] * 6})
+    parquet.write_table(table, path, row_group_size=2)
+    stream = fm.data.Parquet(path, target="y", window=window)
+    for _ in range(5):  # in any order
+        found = np.concatenate([X[:, 0] for X, _ in stream])
+        np.testing.assert_array_equal(np.sort(found), [1, 2, 3, 4, 5, np.nan])
+    with pytest.raises(ValueError, match="X must hold finite numbers"):
+        fm.MLP([1, 1], seed=0).fit(stream)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "rows.parquet"
+    path.write_text("a,y\n1,2\n3,4\n5,6\n")
+    with pytest.raises(ValueError, match=r"^paths: .*rows.parquet is no Parquet file"):
+        fm.data.Parquet(path, target="y")
 
 
 def test_an_empty_file_says_so(tmp_path):

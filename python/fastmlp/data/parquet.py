@@ -61,12 +61,13 @@ class Parquet:
     OSError
         If a file cannot be read.
     TypeError, ValueError
-        If an argument is wrong, a column is not there, or holds no numbers.
+        If an argument is wrong, a file is none of Parquet, a column is not there, or holds no
+        numbers.
 
     Notes
     -----
-    Columns of one type stay what they are; of several become one that holds them all, float64 at
-    most. Missing values are NaN, which `Model.fit` refuses.
+    Columns of one type, in all files, stay what they are; of several become one that holds them
+    all, float64 at most. Missing values are NaN, which `Model.fit` refuses.
 
     Examples
     --------
@@ -123,7 +124,7 @@ class Parquet:
         for path, file in zip(self._paths, files, strict=True):
             self._check_schema(path, file.schema_arrow)
         self._types = [
-            _common([files[0].schema_arrow.field(name).type for name in names])
+            _common([file.schema_arrow.field(name).type for file in files for name in names])
             for names in (self.columns, self._targets, self._weights)
             if names
         ]
@@ -192,7 +193,10 @@ def _opened(path: str) -> Any:
         raise ImportError(
             "reading Parquet files needs PyArrow: pip install fastmlp[parquet]"
         ) from error
-    return parquet.ParquetFile(path)
+    try:
+        return parquet.ParquetFile(path)
+    except ValueError as error:  # PyArrow's, which names no file
+        raise ValueError(f"paths: {path} is no Parquet file that can be read: {error}") from None
 
 
 def _order(count: int, random: np.random.Generator | None) -> list[int]:

@@ -181,11 +181,17 @@ def mixed(pieces: Iterable[Leaves], window: int, random: np.random.Generator) ->
     """Give the rows of pieces in a random order, while at most `window` of them are kept.
 
     Only whole pieces fill the window, so that those that come out are as long as those that go in.
+    Where a piece is of a type that the window does not hold, as NaN among whole numbers, the window
+    becomes one of both.
     """
     kept: Leaves = []
     filled = 0
     for piece in pieces:
         kept = kept or [np.empty((window, *array.shape[1:]), array.dtype) for array in piece]
+        kept = [
+            room.astype(np.promote_types(room.dtype, array.dtype), copy=False)
+            for room, array in zip(kept, piece, strict=True)
+        ]
         if filled and filled + len(piece[0]) > window:
             window = filled  # full
         begin = min(len(piece[0]), window - filled)
