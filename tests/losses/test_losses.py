@@ -517,6 +517,47 @@ def test_a_function_of_arrays_is_told_whose_it_is_and_what_it_was_given():
         Loss("theirs", "", lambda y, t: y.size())(g.input(1), g.input(1))
 
 
+@pytest.mark.parametrize(
+    "constant",
+    [
+        lambda y, t: g.constant(1.0),
+        lambda y, t: (t - 1.0) ** 2,
+        lambda y, t: g.mean(t),
+        lambda y, t: g.sum(g.parameter([[1.0]], "W") ** 2),
+    ],
+)
+def test_a_function_that_looks_at_no_output_is_a_value_error(constant):
+    with pytest.raises(ValueError, match="loss '<lambda>' does not depend on the outputs y"):
+        losses.get(constant)(g.input(2, "y"), g.input(2, "t"))
+    model = fm.MLP([1, 2, 1], seed=0)
+    with pytest.raises(ValueError, match="nothing would be learned from the data"):
+        model.fit([[0.0], [1.0]], [0.0, 1.0], loss=constant, epochs=1)
+    assert model.history is None
+
+
+def test_a_loss_of_what_the_outputs_are_made_of_can_be_learned():
+    functions = [
+        lambda y, t: (y.parents[0] - t) ** 2,  # the logits
+        lambda y, t: (y.parents[0].parents[0] - t) ** 2,  # the layer before
+    ]
+    for function in functions:
+        model = fm.MLP([1, 2, 1], output="logistic", seed=0)
+        assert len(model.fit([[0.0], [1.0]], [0, 1], loss=function, epochs=1)["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda y: y, r"fails: .*takes 1 positional argument but 2 were given"),
+        (lambda y, t: y.mean(), r"fails: .*no attribute 'mean'; write g.mean"),
+        (lambda y, t: np.abs(y - t), r"fails: np.absolute computes with arrays.*write g.abs"),
+    ],
+)
+def test_a_function_that_fails_with_nodes_is_said_to_be_the_loss(function, message):
+    with pytest.raises(TypeError, match=f"^loss '<lambda>' is called with graph nodes.*{message}"):
+        fm.MLP([1, 2, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], loss=function, epochs=1)
+
+
 def test_a_function_that_sums_over_examples_but_not_columns_is_a_value_error():
     custom = losses.get(lambda y, t: g.sum(y - t, axis=0))
     with pytest.raises(ValueError, match=r"must return \(batch, 1\).*not \(1, 2\)"):

@@ -56,9 +56,22 @@ class Loss:
         choice(self.target, "target", ENCODERS)
 
     def __call__(self, y: g.Node, t: g.Node) -> g.Node:
-        """Return the loss of each example, (b, 1), or (1, 1) if the function reduced it already."""
+        """Return the loss of each example, (b, 1), or (1, 1) if the function reduced it already.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the function cannot be called with nodes, returns another shape or no node, or one
+            that depends on no output.
+        """
         what = f"loss {self.name!r}"
-        return one_number_per_row(called(self.function, y, t, what=what, nodes="(y, t)"), y, what)
+        result = called(self.function, y, t, what=what, nodes="(y, t)")
+        result = one_number_per_row(result, y, what)
+        if not is_ours(self.function) and not _can_be_learned(result, y):
+            raise ValueError(
+                f"{what} does not depend on the outputs y: nothing would be learned from the data"
+            )
+        return result
 
     def __reduce__(self) -> Any:
         # The function may have no name that a pickle could say, so the loss says its own.
@@ -181,6 +194,15 @@ def _shown(value: Any) -> Any:
     """Return pairs of a class and its weight as the dict that they were given as."""
     pairs = isinstance(value, tuple) and value and isinstance(value[0], tuple)
     return dict(value) if pairs else value
+
+
+def _can_be_learned(loss: g.Node, y: g.Node) -> bool:
+    """Tell whether a loss depends on the outputs, or on parameters and rows of the data."""
+    outputs = {y, *y.parents}
+    order = g.topological_order(loss, outputs)
+    weights = any(node.op == "parameter" for node in order)
+    rows = any(node.shape[0] == y.shape[0] for node in order)
+    return (weights and rows) or not outputs.isdisjoint(order)
 
 
 def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:

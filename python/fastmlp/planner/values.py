@@ -46,7 +46,11 @@ class Values:
             return
         if node.op == "parameter":
             if node not in self.parameters.offsets:
-                raise ValueError(f"parameters: {node!r} is not among {self.parameters!r}")
+                raise ValueError(
+                    f"parameters: {node!r} is not among {self.parameters!r}: a plan is given all "
+                    "parameters of its graph, and those of a network are what its layers name in "
+                    "parameter_specs"
+                )
             place = Place(ir.PARAMETER_SPACE, self.parameters.offsets[node])
             buffer = Buffer(*self.stored_shape(node), "parameter", place=place)
             self.values[node] = Operand.of(buffer)
