@@ -321,6 +321,8 @@ def test_a_decision_boundary_refuses_what_it_would_draw_wrongly():
         fm.plot.decision_boundary(model, X, [0, 1, 1], class_names=["no"])
     with pytest.raises(ValueError, match="feature_names: expected 2 names, got 3"):
         fm.plot.decision_boundary(model, X, [0, 1, 1], feature_names=["a", "b", "c"])
+    with pytest.raises(TypeError, match=r"resolution must be an integer, got 20\.5"):
+        fm.plot.decision_boundary(model, X, [0, 1, 1], resolution=20.5)
 
 
 def test_a_decision_boundary_asks_the_model_where_the_examples_are():

@@ -217,6 +217,7 @@ def test_predicted_of_odd_numbers_can_be_drawn(truth):
         ({"y_pred": np.ones((2, 2))}, r"y_pred must have shape \(rows,\), got \(2, 2\)"),
         ({"interval": [1.0, 2.0]}, r"of shape \(2, 2\), got \(2,\)"),
         ({"interval": [[1.0, np.inf], [0, 1]]}, "finite numbers"),
+        ({"interval": [[0.0, 1.0], [2, 1]]}, "the lower end is above the upper in row 1"),
     ],
 )
 def test_predicted_errors_say_what_was_given(arguments, message):
@@ -246,6 +247,16 @@ def test_importance_takes_mappings_arrays_and_repeats():
     assert ticks(plot.importance([1.0, 2.0]).yaxis) == ["x1", "x0"]
     ax = plot.importance([[1.0, 3.0], [5.0, 5.0]], ["a", "b"])
     assert [bar.get_width() for bar in ax.patches] == [5.0, 2.0]
+
+
+def test_importance_takes_the_names_of_a_series():
+    pd = pytest.importorskip("pandas")
+    named = pd.Series([1.0, 2.0], index=["tax", "age"])
+    assert ticks(plot.importance(named).yaxis) == ["age", "tax"]
+    assert ticks(plot.importance(named, ["a", "b"]).yaxis) == ["b", "a"]
+    assert ticks(plot.importance(pd.Series([1.0, 2.0])).yaxis) == ["x1", "x0"]
+    repeats = pd.DataFrame([[1.0, 3.0], [5.0, 5.0]], index=["tax", "age"])
+    assert ticks(plot.importance(repeats).yaxis) == ["age", "tax"]
 
 
 def test_importance_of_many_columns_says_how_many_there_are():

@@ -40,7 +40,8 @@ def importance(
         A fitted estimator with ``feature_importances_``, importances by name, or importances in
         the order of `names`: (columns,), or (columns, repeats), whose spread is drawn as a line.
     names : sequence of str, optional
-        The columns' names; by default those of the estimator, or x0, x1, ….
+        The columns' names; by default those of the estimator, the labels of the rows of a pandas
+        Series or DataFrame, or x0, x1, ….
     count : int, default 20
         The most columns to draw; the title says of how many.
     label : str, optional
@@ -104,6 +105,9 @@ def _named(given: Any, names: Sequence[str] | None) -> tuple[Array, list[str]]:
         if names is None:
             names = getattr(given, "feature_names_in_", None)
         given = given.feature_importances_
+    elif names is None and hasattr(given, "iloc"):  # of pandas
+        labels = list(given.index)
+        names = None if labels == list(range(len(labels))) else labels
     values = numbers(given, "model_or_values")
     if values.ndim not in (1, 2) or not values.size or not np.isfinite(values).all():
         raise ValueError(

@@ -245,7 +245,7 @@ def predicted(
     ImportError
         matplotlib is missing.
     ValueError
-        The numbers are not as many, not finite, or there are none.
+        The numbers are not as many, not finite, or there are none; a lower end is above the upper.
 
     Examples
     --------
@@ -264,6 +264,8 @@ def predicted(
         raise ValueError(
             f"interval must hold finite numbers of shape ({len(truth)}, 2), got {ends.shape}"
         )
+    if ends is not None and (turned := ends[:, 0] > ends[:, 1]).any():
+        raise ValueError(f"interval: the lower end is above the upper in row {turned.argmax()}")
     title = _quality(truth, said)
 
     ax = axes(ax, (5.6, 5.4))
