@@ -105,8 +105,9 @@ def test_a_last_layer_reads_the_right_one_of_two_inputs():
     [
         (fm.MLP([5, 3], output="logistic"), "identity activation.*it is Dense logistic"),
         (fm.Sequential([fm.Dense(3), fm.Dropout(0.5)], input_columns=5), "it is Dropout"),
-        (fm.Sequential([fm.Dense(3, max_norm=1)], input_columns=5), "max_norm=1, which a sol"),
-        (fm.Sequential([fm.Dense(3, trainable=False)], input_columns=5), "is frozen"),
+        (fm.Sequential([fm.Dense(3, trainable=False)], input_columns=5), "last layer is frozen"),
+        (fm.Sequential([fm.Dense(3, l1=0.1)], input_columns=5), "last layer has l1=0.1: with it"),
+        (fm.Sequential([fm.Dense(3, max_norm=2)], input_columns=5), "last layer has max_norm=2"),
     ],
 )
 def test_a_last_layer_that_is_not_linear_is_an_error(model, message):
@@ -115,6 +116,21 @@ def test_a_last_layer_that_is_not_linear_is_an_error(model, message):
     with pytest.raises(ValueError, match=message):
         model.solve_output_layer(X, t)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_last_layer_with_an_l2_of_its_own_is_solved_with_that():
+    X, t = regression()
+    models = [
+        fm.Sequential([fm.Dense(3, l2=l2)], input_columns=5, seed=0, dtype="float64")
+        for l2 in (None, 0.3, 0.0)
+    ]
+    costs = [
+        model.solve_output_layer(X, t, l2=l2)
+        for model, l2 in zip(models, (0.3, 0.0, 0.7), strict=True)
+    ]
+    assert costs[0] == costs[1] > costs[2]
+    np.testing.assert_array_equal(models[0].layers[0].weights, models[1].layers[0].weights)
+    np.testing.assert_allclose(models[2].layers[0].weights, fm.least_squares(X, t)[0])
 
 
 def test_a_shared_last_layer_is_an_error():

@@ -103,6 +103,9 @@ def test_the_objective_follows_settings_of_layers_and_says_what_is_wrong():
     assert f(start)[0] == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ValueError, match=r"w must have shape \(\d+,\), as model.parameters.flat"):
         f(start[1:])
+    for wrong in (start + 1j, start.astype(str)):
+        with pytest.raises(TypeError, match=r"w must hold numbers, got (complex|text)"):
+            f(wrong)
     np.testing.assert_array_equal(model.parameters.flat, start)
     with pytest.raises(ValueError, match="rows"):
         trainer.objective(X, T[:3])

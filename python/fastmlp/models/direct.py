@@ -99,8 +99,8 @@ def last_layer(network: Network) -> tuple[Dense, str]:
     Raises
     ------
     ValueError
-        If it is no Dense layer with the identity activation and one group, used once, or what is
-        asked of it (max_norm, trainable) is not kept.
+        If it is no Dense layer with the identity activation and one group, used once, or if it is
+        frozen or has an l1 or a max_norm.
     """
     network.outputs.the_only("solve_output_layer")
     rows = network.summary()
@@ -116,19 +116,25 @@ def last_layer(network: Network) -> tuple[Dense, str]:
         )
     if layer.groups > 1:
         raise ValueError(f"the last layer must be one group of units, {layer!r} is {layer.groups}")
-    if layer.max_norm is not None:
-        raise ValueError(
-            f"the last layer has max_norm={layer.max_norm:g}, which a solution need not keep: "
-            "set it to None"
-        )
     if not layer.trainable:
-        raise ValueError("the last layer is frozen: set its trainable to True")
+        raise ValueError("the last layer is frozen: write model.layers[-1].trainable = True")
+    for setting in ("l1", "max_norm"):
+        if getattr(layer, setting):
+            raise ValueError(
+                f"the last layer has {setting}={getattr(layer, setting):g}: with it the best "
+                "weights are no solution of linear equations"
+            )
     (source,) = last.connections
     return layer, source
 
 
 def solve(layer: Dense, features: Any, targets: Array, *, l2: float) -> float:
-    """Set a linear layer to the least squares solution on its inputs; return the cost J."""
+    """Set a linear layer to the least squares solution on its inputs; return the cost J.
+
+    A layer with an l2 of its own uses that, as in a fit.
+    """
+    l2 = _checks.real(l2, "l2", at_least=0)
+    l2 = l2 if layer.l2 is None else layer.l2
     if isinstance(features, CompressedRows):
         raise TypeError("X is sparse; a first layer is solved from dense rows: X.toarray()")
     W, b = least_squares(features, targets, l2=l2, use_bias=layer.use_bias)

@@ -33,7 +33,7 @@ class Solvable(Predicting):
         X, t
             Data, as for `fit`.
         l2 : float, default 0
-            λ of the penalty on the last layer's weights.
+            λ of the penalty on the last layer's weights; a layer with an l2 of its own uses that.
 
         Returns
         -------
@@ -43,8 +43,8 @@ class Solvable(Predicting):
         Raises
         ------
         TypeError, ValueError
-            If the last layer is not a Dense layer with the identity activation, used once, is
-            frozen or has a `max_norm`, or the data are wrong.
+            If the last layer is not a Dense layer with the identity activation, used once, if it is
+            frozen or has an l1 or a max_norm, or if the data are wrong.
 
         See Also
         --------

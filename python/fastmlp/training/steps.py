@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fastmlp import _checks, optimizers
+from fastmlp.data import arrays
 from fastmlp.networks import examples
 from fastmlp.training import turns
 from fastmlp.training.ahead import made_ahead
@@ -382,7 +383,7 @@ class StepTrainer(Trainer):
     def _write(self, w: NDArray[Any]) -> None:
         """Let the parameters be those of a vector of the same layout."""
         flat = self.parameters.flat
-        w = np.asarray(w)
+        w = arrays.array(w, "w")
         if w.shape != flat.shape:
             raise ValueError(
                 f"w must have shape {flat.shape}, as model.parameters.flat, got {w.shape}"
