@@ -84,6 +84,23 @@ def test_an_exception_leaves_the_weights_of_the_last_iteration(error):
     model.fit(X, T, optimizer=fm.LBFGS(), epochs=2, **WHOLE)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_that_a_callback_sets_are_an_error_but_not_where_it_ends_the_fit(dtype):
+    def halved(model, epoch, logs):
+        model.set_weights([0.5 * values for values in model.get_weights()])
+        return epoch == last
+
+    last = 2
+    model = network(dtype)
+    with pytest.raises(RuntimeError, match="the weights were changed while L-BFGS minimises"):
+        model.fit(X, T, optimizer=fm.LBFGS(), epochs=20, callbacks=[halved], **WHOLE)
+    assert model.history.epochs == 1
+    last = 1
+    assert model.fit(X, T, optimizer=fm.LBFGS(), epochs=9, callbacks=[halved], **WHOLE).epochs == 1
+    looks = lambda model, epoch, logs: model.predict(X) is None  # noqa: E731
+    assert model.fit(X, T, optimizer=fm.LBFGS(), epochs=9, callbacks=[looks], **WHOLE).epochs == 9
+
+
 def test_frozen_layers_stay_and_sample_weights_count():
     model = network()
     model.layers[0].trainable = False

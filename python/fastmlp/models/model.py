@@ -274,10 +274,10 @@ class Model(Evaluated, Solvable):
 
         While a model is fitted it belongs to the thread that does it. Callbacks run there and may
         predict, evaluate, save, set weights and assign settings of layers, which count from the
-        next epoch on, only not `fit`; whatever another thread asks of the model is a RuntimeError,
-        since the weights change meanwhile: let one thread wait for the other, or give each a
-        `copy`. What other threads have begun before, as a long `predict`, is waited for. Different
-        models may be fitted at once.
+        next epoch on (a fit by `LBFGS` refuses both), only not `fit`; whatever another thread asks
+        of the model is a RuntimeError, since the weights change meanwhile: let one thread wait for
+        the other, or give each a `copy`. What other threads have begun before, as a long `predict`,
+        is waited for. Different models may be fitted at once.
 
         Examples
         --------

@@ -98,6 +98,12 @@ class Minimisation(Training):
                         "a setting of a layer was changed while L-BFGS minimises by one plan: "
                         "change it between two fits"
                     )
+                there = shared.part(own.nodes)
+                if request.listeners and not np.array_equal(there, flat.astype(there.dtype)):
+                    raise RuntimeError(
+                        "the weights were changed while L-BFGS minimises, which goes on from those "
+                        "it knows: change them between two fits"
+                    )
 
             options = {
                 "maxcor": settings.history_size,
