@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse
 
 import fastmlp as fm
+from fastmlp import graph as g
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 6)).astype(np.float32)
@@ -310,6 +311,27 @@ def test_evaluate_is_of_all_rows():
         found = trained.evaluate(batches(X, T, W), metrics=metrics, l2=0.1)
         assert list(found.keys()) == list(expected.keys())
         np.testing.assert_allclose(list(found), list(expected), rtol=1e-6)
+
+
+def test_what_is_evaluated_does_not_depend_on_when_batches_come():
+    def slow(*arrays):
+        for batch in batches(*(arrays or (X, T, W)))():
+            time.sleep(0.002)
+            yield batch
+
+    def of_rows(y, t):
+        """Return one number for all rows that are evaluated at once."""
+        return g.sum(g.log(y)) ** 2 * g.mean(t)
+
+    trained = model(dtype="float64")
+    at_once = trained.evaluate(batches(X, T), metrics=[of_rows])
+    assert trained.evaluate(lambda: slow(X, T), metrics=[of_rows]) == at_once
+    settings = {"epochs": 3, "metrics": ["log_loss", "accuracy"], "seed": 0}
+    one, other = (
+        model(dtype="float64").fit(stream, validation_data=stream, **settings)
+        for stream in (batches(X, T, W), slow)
+    )
+    assert one == other
 
 
 def test_callbacks_hear_of_each_epoch_before_the_next_is_opened():

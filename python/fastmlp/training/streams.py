@@ -114,6 +114,7 @@ class Reader:
         self._epoch = 0  # the present one
         self._read = 0  # batches of it
         self._idle = False  # whether somebody waits for a chunk
+        self._steady = False  # whether chunks must not depend on that
         self._error: BaseException | None = None
         self._cancelled = False
         self._again = False  # whether the first epoch has to be opened anew
@@ -171,10 +172,13 @@ class Reader:
 
     def parts(self) -> Iterator[Examples]:
         """Return the examples of an epoch, chunk by chunk."""
-        return (chunk.data for chunk in self.epoch())
+        return (chunk.data for chunk in self.epoch(steady=True))
 
-    def epoch(self) -> Iterator[Chunk]:
+    def epoch(self, *, steady: bool = False) -> Iterator[Chunk]:
         """Return the chunks of the next epoch; the last one says so, if all batches came.
+
+        Those of an epoch of steps end early where somebody waits, which changes no step. With
+        `steady` they are the same each time: sums over the rows of a chunk have the same bits.
 
         Raises
         ------
@@ -182,6 +186,7 @@ class Reader:
             If there is no batch at all.
         """
         with self._changed:
+            self._steady = steady
             self._asked += 1
             self._changed.notify_all()
         while True:
@@ -269,7 +274,7 @@ class Reader:
                     joining = Joining(examples)
                 elif joining.must_take(examples):
                     joining.add(examples)
-                elif joining.full or self._idle or not joining.takes(examples):
+                elif joining.full or self._wanted() or not joining.takes(examples):
                     self._hand_over(joining.chunk(last=False))
                     joining = Joining(examples)
                 else:
@@ -291,6 +296,10 @@ class Reader:
             self._hand_over(None)
         with self._changed:
             self._begun += 1
+
+    def _wanted(self) -> bool:
+        """Tell whether a chunk should end early, as somebody waits for it."""
+        return self._idle and not self._steady
 
     def _give_first(self, batch: Any) -> None:
         """Show the first batch, and wait for what it is checked by and for the first epoch."""
