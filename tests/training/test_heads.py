@@ -386,3 +386,18 @@ def test_two_numbers_of_one_name_are_an_error():
     metric = fm.metrics.of(lambda y_true, y_pred: 0.0, name="b_loss")
     with pytest.raises(ValueError, match="two of the numbers have one name"):
         clash.fit(X, [PRICE, PRICE], metrics={"a": [metric]})
+
+
+def test_the_name_of_an_output_that_a_number_of_the_validation_data_has_is_an_error():
+    x = fm.Input(4)
+    valued = fm.Model(x, {"val": fm.Dense(1)(x), "b": fm.Dense(1)(x)}, seed=0)
+    targets = [PRICE, PRICE]
+    assert "val_loss" in valued.fit(X, targets, epochs=1)  # without any it says what it is
+    before = valued.history
+    for held_out in ({"validation_split": 0.5}, {"validation_data": (X, targets)}):
+        with pytest.raises(ValueError, match="'val_loss' would be both a number of the validation"):
+            valued.fit(X, targets, epochs=1, **held_out)
+    assert valued.history is before
+    own = fm.metrics.Metric("val_loss", "mean y", lambda y, t: g.mean(y))
+    with pytest.raises(ValueError, match="after the name of an output or a metric"):
+        fm.MLP([4, 1], seed=0).fit(X, PRICE, metrics=[own], epochs=1, validation_split=0.5)

@@ -18,7 +18,7 @@ from fastmlp.training.streams import Reader
 from fastmlp.training.updates import Updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -205,6 +205,8 @@ class FitRequest:
                 raise ValueError("validation_data and validation_split are both given: take one")
             validation = validation or last
             data = examples.weighted_by_class(data, class_weight, losses, dtype, network.outputs)
+        if validation is not None:
+            _check_held_out(names)
         order_seed, noise_seed = seed.spawn(2)
         prepare, evaluate = (None, None) if validation is None else _scoring(objective, validation)
 
@@ -297,6 +299,16 @@ def _check_passes(stream: Reader, passes: int) -> None:
         raise ValueError(
             f"{stream.name} can be gone through once ({stream.stream.kind}), and is needed "
             f"{passes} times: give a function that returns it{steps}, or write epochs=1"
+        )
+
+
+def _check_held_out(names: Iterable[str]) -> None:
+    """Raise ValueError if a number of the validation data has the name of one of the training."""
+    known = set(names)
+    if twice := sorted(known & {f"val_{name}" for name in known}):
+        raise ValueError(
+            f"{twice[0]!r} would be both a number of the validation data and one of the training "
+            "data, after the name of an output or a metric: call that otherwise"
         )
 
 
