@@ -225,6 +225,50 @@ def test_a_layer_of_the_users_that_wants_other_parameters_is_an_error():
         model.fit(X, X, epochs=1, verbose=False)
 
 
+class Turned(Layer):
+    """An affine layer of the user's, without properties for its arrays, and no __init__ above."""
+
+    def __init__(self, units, kernel=None):
+        self.units = units
+        self.size = 3.0  # also the name of a parameter
+
+    def output_columns(self, input_columns):
+        return self.units
+
+    def parameter_specs(self, input_columns):
+        return (
+            ParameterSpec("kernel", "K", (self.units, input_columns[0]), "he_normal"),
+            ParameterSpec("biases", "b", (1, self.units), 0.0),
+            ParameterSpec("size", "s", (1, 1), 1.0),
+        )
+
+    def apply(self, nodes, parameters, *, training, key):
+        return g.affine(nodes[0], *parameters[:2]) * parameters[2]
+
+
+def test_parameters_of_a_layer_of_the_users_are_attributes_that_its_model_follows():
+    layer = Turned(2)
+    with pytest.raises(AttributeError, match="no attribute 'kernel'; write weights"):
+        _ = layer.kernel
+    model = fm.Sequential([layer], input_columns=4, seed=0, dtype="float64")
+    assert (layer.kernel.shape, layer.biases.shape) == ((2, 4), (2,))
+    layer.kernel = np.ones((2, 4))
+    layer.biases = [1.0, 2.0]
+    expected = X.sum(axis=1)[:, None] + [1.0, 2.0]
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-6)
+    layer.kernel[0] = 0.0  # a view
+    np.testing.assert_array_equal(model.predict(X)[:, 0], 1.0)
+    with pytest.raises(ValueError, match=r"kernel of .* must have shape \(2, 4\), got \(4,\)"):
+        layer.kernel = np.ones(4)
+    layer.size = 7.0  # an attribute stays one
+    assert layer.size == 7.0
+    np.testing.assert_array_equal(model.predict(X)[:, 0], 1.0)
+    with pytest.raises(AttributeError, match="'Turned' object has no attribute 'kernels'"):
+        _ = layer.kernels
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(twin.layers[0].kernel, layer.kernel)
+
+
 def test_plans_of_an_estimator_follow_its_layers():
     clf = fm.MLPClassifier((6,), max_iter=2, random_state=0, dropout=0.1)
     clf.partial_fit(X, LABELS, classes=[0, 1])

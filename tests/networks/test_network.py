@@ -238,6 +238,44 @@ def test_what_a_layer_of_the_users_returns_is_checked():
         assert layer.owner is None
 
 
+@pytest.mark.parametrize(
+    ("says", "error", "message"),
+    [
+        ({"columns": None}, TypeError, "output_columns of Odd.* must be an integer, got None"),
+        ({"columns": 2.0}, TypeError, "output_columns of Odd.* must be an integer, got 2.0"),
+        ({"columns": 0}, ValueError, "output_columns of Odd.* must be at least 1, got 0"),
+        ({"specs": None}, TypeError, "must return a tuple of ParameterSpecs, got None"),
+        ({"specs": ParameterSpec("W", "W", (2, 2), 0.0)}, TypeError, r"of ParameterSpecs, got Par"),
+        (
+            {"specs": [ParameterSpec("W", "W", (2, 2), 0.0)] * 2},
+            ValueError,
+            r"parameter_specs of layer 'odd_1' must return different names, got \['W', 'W'\]",
+        ),
+        (
+            {"statistics": None},
+            TypeError,
+            "statistics of layer 'odd_1' must return a dict of nodes by nodes, not NoneType",
+        ),
+    ],
+)
+def test_what_a_layer_of_the_users_forgets_to_return_is_said(says, error, message):
+    class Odd(Layer):
+        def output_columns(self, input_columns):
+            return says.get("columns", 2)
+
+        def parameter_specs(self, input_columns):
+            return says.get("specs", ())
+
+        def apply(self, nodes, parameters, *, training, key):
+            return nodes[0]
+
+        def statistics(self, nodes, parameters):
+            return says.get("statistics", {})
+
+    with pytest.raises(error, match=message):
+        Network.sequential([Odd()], 2).forward_pass(training=True)
+
+
 # ------------------------------------------------------------------------- names and ownership
 
 

@@ -28,6 +28,7 @@ INSTEAD: Final = {
     "nansum": "g.sum(…)",
     "norm": "g.sqrt(g.sum(a**2))",
     "dot": "g.matmul(…) or a @ b",
+    **dict.fromkeys(("T", "transpose"), "g.matmul(a, b, transpose_b=True) for a @ b.T"),
     "hstack": "g.concatenate(…)",
     "column_stack": "g.concatenate(…)",
     "clip": "g.maximum(…), and -g.maximum(-a, -b) for a minimum",

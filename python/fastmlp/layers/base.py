@@ -6,13 +6,12 @@ import copy
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from fastmlp import _checks, activations, initializers
 from fastmlp import graph as g
-from fastmlp.data import arrays
 from fastmlp.graph.roles import ROLES, is_vector
+from fastmlp.layers.arrays import HasArrays
 from fastmlp.layers.habits import ARGUMENTS, ATTRIBUTES
 from fastmlp.layers.settings import Setting
 from fastmlp.layers.symbols import Input, Symbol, checked_name
@@ -95,7 +94,7 @@ _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 
 
 @_checks.has_not(ATTRIBUTES)
-class Layer:
+class Layer(HasArrays):
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.
 
     Called twice, it shares its weights between the places, be they of one model or of several.
@@ -104,7 +103,8 @@ class Layer:
     checks: the next `fit`, `evaluate` or `predict` of the model, its summary and its file follow.
     What the weights depend on (``units``) cannot change once there are weights, and no other
     attribute can be assigned. A class of your own may have any attributes besides; its model is
-    planned anew when one of them is assigned, but cannot know of changes inside their values.
+    planned anew when one of them is assigned, but cannot know of changes inside their values. Its
+    parameters are attributes, too, by the names that `parameter_specs` gives them.
 
     Every layer has the setting ``trainable``: without it the layer is frozen, a `fit` leaves its
     parameters as they are and their gradient is not computed. Its weights stay in the penalty of J,
@@ -126,13 +126,11 @@ class Layer:
     """
 
     activation: activations.Activation | None = None
+    given_name: str | None = None
     trainable: bool = True
     SETTINGS: ClassVar[dict[str, Setting]] = {}
     # Where it belongs: the networks it is part of, weakly, each with what it calls the layer.
     _owners: tuple[tuple[Callable[[], Any], str], ...] = ()
-    _nodes: Mapping[str, g.Node] = MappingProxyType({})
-    _vectors: frozenset[str] = frozenset()
-    _parameters: Any = None
 
     @_checks.taught(ARGUMENTS)
     def __init__(self, *, name: str | None = None, trainable: bool = True) -> None:
@@ -153,6 +151,9 @@ class Layer:
             owner.check_write(name, self)
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
+            return
+        if name in self._nodes and name not in self.__dict__:
+            self.assign({name: value})
             return
         setting = _OF_ALL.get(name) or self.SETTINGS.get(name)
         if setting is not None:
@@ -252,7 +253,10 @@ class Layer:
             )
         if not sources:
             raise ValueError(f"{self!r} must be called with one input at least, got none")
-        return Symbol(self.output_columns(tuple(s.columns for s in sources)), self, tuple(sources))
+        found = self.output_columns(tuple(s.columns for s in sources))
+        title = f"output_columns of {self!r}"
+        columns = _checks.integer(found, title, at_least=1, at_most=None)
+        return Symbol(columns, self, tuple(sources))
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the layer again: JSON values only.
@@ -335,48 +339,6 @@ class Layer:
     def leave(self, owner: object) -> None:
         """Make it no part of a network any more."""
         self._owners = tuple(known for known in self._owners if known[0]() is not owner)
-
-    def bind(self, parameters: Any) -> None:
-        """Let the layer's arrays be views of `parameters`, the owner of the flat vector."""
-        self._parameters = parameters
-
-    def _view(self, name: str) -> Array:
-        """Return one of its arrays as users see it; AttributeError if it is not there (yet)."""
-        if self._parameters is None:
-            raise AttributeError(
-                f"{self!r} has no {name} yet: they are made with the model it is part of"
-            )
-        if name not in self._nodes:
-            raise AttributeError(f"{self!r} has no {name}")
-        view: Array = self._parameters.view(self._nodes[name])
-        return view[0] if name in self._vectors else view
-
-    def assign(self, values: Mapping[str, npt.ArrayLike]) -> None:
-        """Assign several of its arrays in one go: nobody finds some of them old and some new.
-
-        Parameters
-        ----------
-        values : dict of str to array
-            By their names, in the shapes they have.
-
-        Raises
-        ------
-        AttributeError
-            If it has no such array, or is part of no model yet.
-        ValueError
-            If a shape is another, or a number is not finite; then nothing changes.
-
-        Examples
-        --------
-        >>> import fastmlp as fm
-        >>> model = fm.MLP([2, 1], seed=0)
-        >>> model.layers[-1].assign({"weights": [[1.0, -1.0]], "biases": [0.5]})
-        >>> model.predict([[3.0, 1.0]])
-        array([[2.5]], dtype=float32)
-        """
-        views, nodes = {name: self._view(name) for name in values}, self._nodes
-        given = {n: arrays.asarray_like(values[n], v, f"{n} of {self!r}") for n, v in views.items()}
-        self._parameters.assign({nodes[name]: array for name, array in given.items()})
 
 
 def _no_owner() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastmlp.graph.node import Node
@@ -74,6 +74,11 @@ def build(
         if training and layer.trainable:
             present = [statistics.get(parameter, parameter) for parameter in own]
             new = layer.statistics(sources, present)
+            if not isinstance(new, Mapping):
+                raise TypeError(
+                    f"statistics of layer {name!r} must return a dict of nodes by nodes, not "
+                    f"{type(new).__name__}"
+                )
             statistics |= {p: new[now] for p, now in zip(own, present, strict=True) if now in new}
     outputs = tuple(values[place] for place in structure.outputs.places)
     return Forward(outputs, by_layer, statistics)

@@ -116,11 +116,14 @@ class Structure:
         for call in self.calls:
             layer = self.layers[call.layer]
             needed = layer.parameter_specs(tuple(self.columns[s] for s in call.sources))
-            if odd := [spec for spec in needed if not isinstance(spec, ParameterSpec)]:
-                raise TypeError(
-                    f"parameter_specs of layer {self.names[call.layer]!r} must return "
-                    f"ParameterSpecs, got {odd[0]!r}"
-                )
+            title = f"parameter_specs of layer {self.names[call.layer]!r}"
+            several = isinstance(needed, (tuple, list))
+            odd = [s for s in needed if not isinstance(s, ParameterSpec)] if several else [needed]
+            if odd:
+                raise TypeError(f"{title} must return a tuple of ParameterSpecs, got {odd[0]!r}")
+            names = [spec.name for spec in needed]
+            if len(set(names)) < len(names):
+                raise ValueError(f"{title} must return different names, got {names}")
             shapes = [spec.shape for spec in needed]
             shared = [spec.shape for spec in specs.setdefault(call.layer, needed)]
             if shapes != shared:
