@@ -240,3 +240,21 @@ def test_several_quantiles_are_scored_against_one_target_of_numbers():
         estimator.score(X, y[:50])
     with pytest.raises(ValueError, match="NaN"):
         estimator.score(X, np.full(200, math.nan))
+
+
+def test_rows_are_split_by_one_number_each(monkeypatch):
+    # Of a column scikit-learn makes a text for each row, which takes longer than an epoch.
+    import sklearn.model_selection
+
+    given = []
+
+    def split(*arrays, stratify, **settings):
+        given.append(stratify)
+        return original(*arrays, stratify=stratify, **settings)
+
+    original = sklearn.model_selection.train_test_split
+    monkeypatch.setattr(sklearn.model_selection, "train_test_split", split)
+    rows = np.arange(40.0)[:, None]
+    with pytest.warns(ConvergenceWarning):
+        fm.MLPClassifier((3,), max_iter=3, early_stopping=True).fit(rows, rows[:, 0] > 30)
+    assert [part.shape for part in given] == [(40,)]
