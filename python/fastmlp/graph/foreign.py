@@ -90,6 +90,14 @@ class NoArray:
         _refuse(f"{module}.{func.__name__}", func.__name__)
 
 
+def refuse_truth(operands: tuple[Any, ...]) -> NoReturn:
+    """Refuse what comparing nodes gives, which is no number of any row."""
+    raise TypeError(
+        f"the operand is {operands[0]}: == asks of two nodes whether they are one; where their "
+        "numbers are equal, 1 - g.threshold(g.abs(a - b)) is 1, where g is fastmlp.graph"
+    )
+
+
 def _refuse(function: str, name: str) -> NoReturn:
     instead = f": write {INSTEAD[name]}, where g is fastmlp.graph" if name in INSTEAD else ""
     raise TypeError(f"{function} computes with arrays, and was given a node of a graph{instead}")

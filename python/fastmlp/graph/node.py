@@ -11,12 +11,12 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from fastmlp._checks import flag, writable
-from fastmlp.graph.foreign import NoArray
+from fastmlp.graph.foreign import NoArray, refuse_truth
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
 from fastmlp.graph.shapes import describe
@@ -166,19 +166,21 @@ class Node(NoArray):
 
     def __getitem__(self, key: object) -> Node:
         """Return columns of a: a[:, i:j], a[:, i]."""
-        if not (isinstance(key, tuple) and len(key) == 2 and key[0] == slice(None)):
-            raise TypeError(f"a node is sliced by columns, as in a[:, i:j]; got the index {key!r}")
-        columns = key[1]
-        if isinstance(columns, slice):
-            start, stop, step = columns.indices(self.shape[1])
-            if step != 1:
-                raise ValueError(f"slice: the step must be 1, got {step}")
-        elif not isinstance(columns, SupportsIndex):
-            raise TypeError(f"a node is sliced by columns, as in a[:, i:j]; got {columns!r}")
-        else:
-            start = operator.index(columns)
-            start += self.shape[1] if start < 0 else 0
-            stop = start + 1
+        odd = TypeError(f"a node is sliced by columns, as in a[:, i:j]; got the index {key!r}")
+        rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (None, 0)
+        if not isinstance(rows, slice) or rows != slice(None):
+            raise odd
+        try:
+            if isinstance(columns, slice):
+                start, stop, step = columns.indices(self.shape[1])
+            else:
+                start = operator.index(columns)
+                start += self.shape[1] if start < 0 else 0
+                stop, step = start + 1, 1
+        except TypeError:
+            raise odd from None
+        if step != 1:
+            raise ValueError(f"slice: the step must be 1, got {step}")
         return apply("slice", self, start=start, stop=stop)
 
 
@@ -265,6 +267,8 @@ def declare(name: str, **says: Any) -> None:
 def apply(op: str, *operands: Operand, **attrs: Any) -> Node:
     """Return the node of an operation on parents, in its simplest form."""
     rule = OPS[op]
+    if operands and all(isinstance(operand, bool) for operand in operands):
+        refuse_truth(operands)
     parents = [as_node(operand) for operand in operands]
     try:
         shape = rule.shape(*(p.shape for p in parents), **attrs)
