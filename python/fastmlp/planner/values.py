@@ -48,8 +48,8 @@ class Values:
             if node not in self.parameters.offsets:
                 raise ValueError(
                     f"parameters: {node!r} is not among {self.parameters!r}: a plan is given all "
-                    "parameters of its graph, and those of a network are what its layers name in "
-                    "parameter_specs"
+                    "there are, Parameters([*model.parameters.nodes, own]); those of a network are "
+                    "what its layers name in parameter_specs"
                 )
             place = Place(ir.PARAMETER_SPACE, self.parameters.offsets[node])
             buffer = Buffer(*self.stored_shape(node), "parameter", place=place)
