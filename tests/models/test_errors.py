@@ -210,7 +210,14 @@ SET_WEIGHTS = [
     (lambda w: [*w[:3], w[3] * np.nan], ValueError, "dense_2.biases must hold finite numbers"),
     (lambda w: [*w[:3], ["a", "b", "c"]], TypeError, "dense_2.biases must hold numbers, got text"),
     (lambda w: np.zeros(59), TypeError, "weights must be a list of arrays, got ndarray"),
+    (lambda w: {"dense_1.weights": w[0]}, ValueError, r"must have the keys \['dense_1.weights', "),
+    (
+        lambda w: dict(zip((*NAMES[:3], "b"), w, strict=True)),
+        ValueError,
+        r"got \['dense_1.weights', 'dense_1.biases', 'dense_2.weights', 'b'\]",
+    ),
 ]
+NAMES = ("dense_1.weights", "dense_1.biases", "dense_2.weights", "dense_2.biases")
 
 
 @pytest.mark.parametrize(("spoil", "error", "words"), SET_WEIGHTS)
@@ -220,6 +227,14 @@ def test_wrong_weights_are_an_error_and_none_is_set(spoil, error, words):
     with pytest.raises(error, match=words):
         model.set_weights(spoil([w + 1 for w in model.get_weights()]))
     np.testing.assert_array_equal(model.parameters.flat, before)
+
+
+def test_weights_are_set_by_their_names_in_any_order():
+    model = classifier()
+    wanted = [w + 1 for w in model.get_weights()]
+    model.set_weights(dict(reversed(list(zip(NAMES, wanted, strict=True)))))
+    for now, then in zip(model.get_weights(), wanted, strict=True):
+        np.testing.assert_array_equal(now, then)
 
 
 CONSTRUCT = [

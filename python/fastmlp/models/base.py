@@ -18,7 +18,7 @@ from fastmlp.networks import summaries
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -200,8 +200,8 @@ class Owner:
         """
         return [view.copy() for view in self.network.views(self.parameters.view).values()]
 
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Copy in all parameters, in the order and shapes of `get_weights`.
+    def set_weights(self, weights: Sequence[ArrayLike] | Mapping[str, ArrayLike]) -> None:
+        """Copy in all parameters, in the shapes of `get_weights` and its order or by their names.
 
         Other threads may predict meanwhile, as those of a server do: each answer is of the old
         weights or of the new ones.
@@ -209,7 +209,7 @@ class Owner:
         Raises
         ------
         TypeError, ValueError
-            If their number, a shape or a value is wrong; then none has changed.
+            If their number, a name, a shape or a value is wrong; then none has changed.
         RuntimeError
             If another thread trains the model meanwhile.
 
@@ -218,6 +218,7 @@ class Owner:
         >>> import fastmlp as fm
         >>> model, other = fm.MLP([4, 3], seed=0), fm.MLP([4, 3], seed=1)
         >>> other.set_weights(model.get_weights())
+        >>> other.set_weights(dict(zip(model.network.parameter_names, model.get_weights())))
         """
         turns.check(self, "set_weights")
         states.set_weights(self.network, self.parameters, weights)

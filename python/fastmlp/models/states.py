@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.data import arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
     from fastmlp.layers import Input, Layer
@@ -86,17 +85,25 @@ def _copied(layer: Layer | Input, memo: dict[int, Any]) -> Layer | Input:
     return twin
 
 
-def set_weights(network: Network, parameters: Parameters, weights: Sequence[ArrayLike]) -> None:
-    """Copy in all parameters if every one of them fits.
+def set_weights(
+    network: Network,
+    parameters: Parameters,
+    weights: Sequence[ArrayLike] | Mapping[str, ArrayLike],
+) -> None:
+    """Copy in all parameters, in their order or by their names, if every one of them fits.
 
     Raises
     ------
     TypeError, ValueError
-        If their number, a shape or a value is wrong; then none has changed.
+        If their number, a name, a shape or a value is wrong; then none has changed.
     """
+    names = network.parameter_names
+    if isinstance(weights, Mapping):
+        if set(weights) != set(names):
+            raise ValueError(f"weights must have the keys {list(names)}, got {list(weights)}")
+        weights = [weights[name] for name in names]
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}")
-    names = network.parameter_names
     if len(weights) != len(names):
         raise ValueError(
             f"weights must hold {len(names)} arrays ({', '.join(names)}), got {len(weights)}"
