@@ -558,6 +558,18 @@ def test_a_function_that_fails_with_nodes_is_said_to_be_the_loss(function, messa
         fm.MLP([1, 2, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], loss=function, epochs=1)
 
 
+def test_functions_that_exec_made_belong_to_no_module():
+    made = {}
+    exec("def half(y, t): return 0.5 * (y - t) ** 2\ndef odd(y, t): return y.mean()", made)
+    assert made["half"].__module__ is None
+    model = fm.MLP([1, 2, 1], seed=0)
+    data = [[0.0], [1.0]], [0.0, 1.0]
+    assert len(model.fit(*data, loss=made["half"], epochs=1)["loss"]) == 1
+    for how in ({"loss": made["odd"]}, {"metrics": [made["odd"]]}):
+        with pytest.raises(TypeError, match="'odd' is called with graph nodes"):
+            model.fit(*data, epochs=1, **how)
+
+
 def test_a_function_that_sums_over_examples_but_not_columns_is_a_value_error():
     custom = losses.get(lambda y, t: g.sum(y - t, axis=0))
     with pytest.raises(ValueError, match=r"must return \(batch, 1\).*not \(1, 2\)"):
