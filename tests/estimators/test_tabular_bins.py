@@ -8,7 +8,7 @@ from scipy.stats import f
 
 import fastmlp as fm
 from fastmlp.estimators.tabular import bins
-from fastmlp.estimators.tabular.bins import edges_for, jumps
+from fastmlp.estimators.tabular.bins import bins_for, jumps
 from fastmlp.estimators.tabular.recipe import DESIGNS
 
 STEPPED = DESIGNS[1]
@@ -34,7 +34,7 @@ def found(column, t, classes=False, most=4096, count=8):
 
 def test_a_constant_column_has_a_bin_around_it():
     numbers = np.array([[7.0, 0.0], [7.0, 1.0], [7.0, 2.0]])
-    edges = edges_for(STEPPED, numbers, numbers[:, 1:], classes=False)
+    edges = bins_for(STEPPED, numbers, numbers[:, 1:], classes=False).edges
     assert edges[0] == [6.5, 7.5]
     assert edges[1][0] == 0.0
     assert edges[1][-1] == 2.0
@@ -42,17 +42,17 @@ def test_a_constant_column_has_a_bin_around_it():
 
 def test_other_designs_have_no_bins():
     for design in (DESIGNS[0], DESIGNS[2]):
-        assert edges_for(design, np.ones((3, 2)), np.ones((3, 1)), classes=False) is None
-    assert edges_for(STEPPED, np.ones((3, 0)), np.ones((3, 1)), classes=False) is None
+        assert bins_for(design, np.ones((3, 2)), np.ones((3, 1)), classes=False) is None
+    assert bins_for(STEPPED, np.ones((3, 0)), np.ones((3, 1)), classes=False) is None
 
 
 def test_numbers_that_are_names_have_bins_of_their_own_and_others_quantiles():
     number, mean = shops()
     smooth = RNG(1).integers(0, 60, 900).astype(np.float64)
     X = np.column_stack([number, smooth]).astype(np.float32)
-    edges = edges_for(FEW, X, (mean + smooth / 20)[:, None], classes=False)
-    assert edges[0] == np.unique(number).tolist()
-    assert edges[1] == quantiles(smooth).tolist()
+    found = bins_for(FEW, X, (mean + smooth / 20)[:, None], classes=False)
+    assert found.edges == [np.unique(number).tolist(), quantiles(smooth).tolist()]
+    assert found.hats == [True, False]
 
 
 def test_targets_that_jump_are_seen_among_noise_of_numbers_classes_and_several_targets():
@@ -111,12 +111,12 @@ def test_the_chance_is_that_of_the_test_for_lack_of_fit(monkeypatch):
 
 def test_of_many_rows_some_tell():
     number, mean = shops(rows=50_000, count=300)
-    edges = edges_for(FEW, number[:, None], mean[:, None], classes=False)
-    assert edges == [np.unique(number).tolist()]
+    found = bins_for(FEW, number[:, None], mean[:, None], classes=False)
+    assert found.edges == [np.unique(number).tolist()]
     # A value that is rare is an edge, too.
     number = np.append(number, 1e5)
-    edges = edges_for(FEW, number[:, None], np.append(mean, 0.0)[:, None], classes=False)
-    assert edges[0][-1] == 1e5
+    found = bins_for(FEW, number[:, None], np.append(mean, 0.0)[:, None], classes=False)
+    assert found.edges[0][-1] == 1e5
 
 
 @pytest.mark.parametrize("classes", [False, True])

@@ -9,7 +9,7 @@ from sklearn.datasets import make_classification, make_regression
 
 import fastmlp as fm
 from fastmlp.data.table import Layout
-from fastmlp.estimators.tabular.bins import edges_for
+from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.choosing import telling
 from fastmlp.estimators.tabular.member import Member, Predictor, Rows
 from fastmlp.estimators.tabular.network import Shape, inputs_of
@@ -68,8 +68,8 @@ def test_a_network_does_not_look_at_the_other_columns(design):
     inputs = inputs_of(X, layout)
     rows = Rows(inputs, t, None)
     shape = Shape(layout, 1, classes=False)
-    edges = edges_for(design, inputs[0], t, classes=False)
-    member = Member(design, shape, rows, rows, edges, 0)
+    bins = bins_for(design, inputs[0], t, classes=False)
+    member = Member(design, shape, rows, rows, bins, 0)
     predict = Predictor(member.model, design, shape)
     before = predict(inputs, member.model)
     kept = telling(rows, 30, 20, 0.1, classes=False)

@@ -15,7 +15,7 @@ import pytest
 from fastmlp import graph as g
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular import fitting
-from fastmlp.estimators.tabular.bins import edges_for
+from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.course import Course
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
@@ -150,9 +150,9 @@ def test_a_wide_table_has_narrower_embeddings():
     layout = Layout(600, 0, ())
     design = choose(100, "numbers", metric="rmse").designs[1]
     numbers = np.random.default_rng(0).normal(size=(50, 600))
-    edges = edges_for(design, numbers, numbers[:, :1], classes=False)
-    assert max(map(len, edges)) <= 8
-    model = build(design, Shape(layout, 1, False), edges, seed=0)
+    bins = bins_for(design, numbers, numbers[:, :1], classes=False)
+    assert max(map(len, bins.edges)) <= 8
+    model = build(design, Shape(layout, 1, False), bins, seed=0)
     assert model.network.layer("front").scale.shape == (600,)
     assert model.predict(np.zeros((1, 600), np.float32)).shape == (1, 1)
 
@@ -449,6 +449,14 @@ def test_what_was_fitted_comes_back_from_arrays_pickles_and_copies(metric):
         assert other.epochs == fit.epochs
 
 
+def test_files_of_before_there_were_hats_predict_the_same():
+    X, _, fit = fitted("rmse")
+    values, arrays = fit.to_arrays()
+    values = json.loads(json.dumps(values))
+    values["edges"] = [each and each["edges"] for each in values.pop("bins")]
+    assert np.array_equal(Fitted.from_arrays(values, arrays).predict(X), fit.predict(X))
+
+
 @pytest.mark.parametrize("copies", [1, 3])
 @pytest.mark.parametrize("metric", ["accuracy", "rmse"])
 @pytest.mark.parametrize("layout", [LAYOUT, Layout(0, 0, (5,)), Layout(40, 0, ())], ids=str)
@@ -458,8 +466,8 @@ def test_the_fewest_parameters_are_nearly_all_of_them(layout, metric, copies):
     for plain in choose(100, "classes" if classes else "numbers", metric=metric).designs:
         design = dataclasses.replace(plain, copies=copies, width=120)
         t = np.zeros(5, np.int64) if classes else np.zeros((5, 1))
-        edges = edges_for(design, np.zeros((5, layout.numbers)), t, classes=classes)
-        made = build(design, shape, edges, seed=0).parameters.size
+        bins = bins_for(design, np.zeros((5, layout.numbers)), t, classes=classes)
+        made = build(design, shape, bins, seed=0).parameters.size
         assert 0.1 * made < fewest_parameters(design, shape) <= made
 
 
@@ -496,8 +504,11 @@ def some_array(arrays):
         lambda v, a: v.update(weights=[1.0]),
         lambda v, a: v.update(weights=[0.4, 0.4]),
         lambda v, a: v.update(low=[math.inf, 0, 0]),
-        lambda v, a: v.update(edges=[None, [[1.0, 0.0]] * 3]),
-        lambda v, a: v.update(edges=[None]),
+        lambda v, a: v.update(bins=[None, {"edges": [[1.0, 0.0]] * 3, "hats": [False] * 3}, None]),
+        lambda v, a: v.update(bins=[None]),
+        lambda v, a: v["bins"][1].pop("hats"),
+        lambda v, a: v["bins"][1].update(hats=[True]),
+        lambda v, a: v["bins"][1].update(hats=["no"] * 3),
         lambda v, a: v.update(holdouts=[[0], [0]]),
         lambda v, a: v.update(holdouts="no"),
         lambda v, a: a.pop(some_array(a)),

@@ -127,6 +127,19 @@ def test_an_estimator_of_tables_predicts_the_same_with_its_columns_as_inputs(tmp
         np.testing.assert_allclose(found / size, expected / size, rtol=0, atol=2e-6)
 
 
+def test_numbers_that_are_names_predict_the_same(tmp_path):
+    shop = rng.integers(0, 70, 500) * 13.0
+    mean = rng.normal(size=70)[shop.astype(int) // 13]
+    table = {"shop": shop, "size": rng.normal(size=500)}
+    estimator = fm.TabularRegressor(quality="fast", random_state=0).fit(table, mean)
+    assert estimator._fitted.bins[1].hats == [True, False]
+    estimator.export(tmp_path / "t.onnx")
+    new = np.array([-5.0, 0.0, 13.0, 20.0, 260.0, 897.0, 1e4, np.nan])
+    found = run(tmp_path / "t.onnx", {"shop": new[:, None], "size": np.zeros((8, 1))})["variable"]
+    expected = estimator.predict({"shop": new, "size": np.zeros(8)})
+    np.testing.assert_allclose(found.ravel(), expected, atol=2e-6)
+
+
 def prepared(preprocessing, feeds):
     """Return numbers, flags and codes side by side, as the file computes them."""
     layout = preprocessing.layout

@@ -152,6 +152,29 @@ def test_a_module_of_javascript_predicts_as_the_estimator(fitted, tmp_path):
     compare(np.reshape(json.loads(done.stdout), (12, 3)), est._outputs(ODD), "classes")
 
 
+@pytest.mark.skipif(not COMPILERS, reason="there is no gcc or clang")
+@pytest.mark.parametrize("classes", [False, True])
+def test_numbers_that_are_names_are_written(tmp_path, classes):
+    shop = RNG.integers(0, 70, 500) * 13.0
+    mean = RNG.normal(size=70)[shop.astype(int) // 13]
+    table = {"shop": shop, "size": RNG.normal(size=500)}
+    cls = fm.TabularClassifier if classes else fm.TabularRegressor
+    est = cls(**SETTINGS).fit(table, mean > 0 if classes else mean)
+    assert est._fitted.bins[1].hats == [True, False]
+    new = {"shop": [-5.0, 0.0, 13.0, 20.0, 20 * 13.0, 69 * 13.0, 1e4, None], "size": np.zeros(8)}
+    est.save(tmp_path / "shops.safetensors")
+    again = fm.load(tmp_path / "shops.safetensors")
+    np.testing.assert_array_equal(again._outputs(new), est._outputs(new))
+    rows = raw_numbers(est.preprocessing_, new)
+    again.export(tmp_path / "shops.py")
+    compare(module_of(tmp_path / "shops.py").predict(rows), est._outputs(new), "NumPy")
+    again.export(tmp_path / "shops.h")
+    text = (tmp_path / "shops.h").read_text(encoding="utf-8")
+    header = Header(text, "shops", [rows], [est._outputs(new).shape[1]])
+    (found,) = run([header], tmp_path, COMPILERS[0], "-std=c99", "-O0")
+    compare(found, est._outputs(new), "C")
+
+
 def test_int8_weights_say_their_error_on_a_table(fitted, tmp_path):
     error = fitted("number").export(tmp_path / "t.h", quantize="int8", data=ODD)
     assert 0 < error.largest < 0.2 * error.output

@@ -167,6 +167,42 @@ def test_piecewise_linear_embeddings_multiply_each_encoding(linear: bool):
     np.testing.assert_allclose(first(model), expected.reshape(50, 18), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "hats", [True, [True, False, True, True, False, True], np.arange(6) % 2 == 1]
+)
+def test_hats_are_1_at_an_edge_and_0_at_the_others(hats):
+    layer = fm.NumericEmbedding(None, "piecewise", edges=EDGES, hats=hats)
+    wide = np.vstack([X, 10 * X, *(np.resize(edges, 6) for edges in EDGES)])
+    expected = []
+    for j, (edges, is_hat) in enumerate(zip(EDGES, np.resize(hats, 6), strict=True)):
+        pieces = encoding(wide[:, j], edges)
+        more = np.pad(pieces[:, 1:], ((0, 0), (0, 1)))
+        expected.append(pieces - more if is_hat else pieces)
+        if is_hat:
+            at_edges = np.array([pieces_at(edge, edges) for edge in edges])
+            np.testing.assert_array_equal(at_edges, np.eye(len(edges))[:, 1:])
+    np.testing.assert_allclose(first(model_of(layer), wide), np.hstack(expected), atol=1e-12)
+
+
+def pieces_at(edge: float, edges: list[float]) -> np.ndarray:
+    """What a hat of one column says of an edge."""
+    layer = fm.NumericEmbedding(None, "piecewise", edges=[edges], hats=True)
+    model = fm.Sequential([layer], input_columns=1, dtype="float64")
+    return model.predict([[edge]])[0]
+
+
+def test_hats_express_what_pieces_do():
+    layer = fm.NumericEmbedding(3, "piecewise", edges=EDGES, linear=True)
+    plain = model_of(layer)
+    layer.weights = RNG.normal(size=layer.weights.shape)
+    other = model_of(fm.NumericEmbedding(3, "piecewise", edges=EDGES, linear=True, hats=True))
+    other.set_weights(plain.get_weights())
+    twin = other.layers[0]
+    # The value at an edge is the sum of what pieces add until there.
+    twin.weights = np.cumsum(layer.weights, axis=1)
+    np.testing.assert_allclose(first(other), first(plain), rtol=1e-11, atol=1e-11)
+
+
 def test_bins_are_quantiles_and_equal_ones_are_one():
     edges = fm.NumericEmbedding.bins(X, 4)
     for j, found in enumerate(edges):
@@ -183,6 +219,10 @@ LAYERS_OF_NUMBERS = {
     "PBLD": fm.NumericEmbedding(3, frequencies=6, scale=0.1, phases=True, keep=True),
     "piecewise": fm.NumericEmbedding(3, "piecewise", edges=EDGES, activation="relu"),
     "piecewise, linear": fm.NumericEmbedding(3, "piecewise", edges=EDGES, linear=True, l2=0.1),
+    "hats": fm.NumericEmbedding(3, "piecewise", edges=EDGES, linear=True, hats=True),
+    "some hats": fm.NumericEmbedding(
+        None, "piecewise", edges=EDGES, hats=[True, False, True, True, False, True], keep=True
+    ),
     "encoding": fm.NumericEmbedding(None, "piecewise", edges=EDGES),
 }
 
@@ -240,6 +280,10 @@ def test_one_column_and_one_frequency_do():
         ({"edges": [[0, 1], [0, 2, 2]]}, r"edges\[1\] must grow .* got 2 after 2 at 2"),
         ({"edges": [[0, np.inf]]}, r"edges\[0\]\[1\] must be a finite number"),
         ({"edges": 3}, "edges must be a sequence"),
+        ({"columns": 3, "hats": True}, "hats does not belong to the kind 'periodic'"),
+        ({"edges": [[0, 1]], "hats": "yes"}, "hats must be True or False, got 'yes'"),
+        ({"edges": [[0, 1]], "hats": [1]}, r"hats\[0\] must be True or False, got 1"),
+        ({"edges": [[0, 1]], "hats": [True, False]}, "one for each of the 1 columns .* got 2"),
         ({"edges": [[0, 1]], "columns": None, "linear": True}, "linear needs columns"),
         ({"edges": [[0, 1]], "columns": None, "activation": "relu"}, "activation needs columns"),
         ({"edges": [[0, 1]], "columns": None, "l2": 0.1}, "l2 needs columns"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastmlp import activations
 from fastmlp import graph as g
-from fastmlp._checks import choice, flag, integer, real
+from fastmlp._checks import choice, flag, integer, listed, real
 from fastmlp.data import arrays
 from fastmlp.graph.shapes import multiple
 from fastmlp.initializers import Normal, Uniform, Zeros
@@ -40,7 +40,10 @@ class NumericEmbedding(Layer):
 
     ``"piecewise"``: the encoding of a number between edges e₀ < e₁ < … < e_B is B numbers,
     (x − eᵢ₋₁)/(eᵢ − eᵢ₋₁) clipped to 0 … 1, the first open below and the last open above. With
-    `linear`, eⱼ = aⱼ xⱼ + bⱼ + φ(Wⱼ encoding(xⱼ)), where W begins with zeros.
+    `linear`, eⱼ = aⱼ xⱼ + bⱼ + φ(Wⱼ encoding(xⱼ)), where W begins with zeros. With `hats`, number i
+    of the encoding is 1 at edge eᵢ and falls to 0 at the edges beside it: the difference of numbers
+    i and i + 1. That can express the same, and learns sooner what jumps from edge to edge, as what
+    goes along with the numbers of shops.
 
     Parameters
     ----------
@@ -61,6 +64,8 @@ class NumericEmbedding(Layer):
         Of ``"piecewise"``: a sequence of edges for each column of x, see `bins`.
     linear
         Of ``"piecewise"``: whether there is a linear part.
+    hats
+        Of ``"piecewise"``: whether encodings are hats, for all columns or for each.
     keep
         Whether x stands in front of the result.
     l2
@@ -91,7 +96,8 @@ class NumericEmbedding(Layer):
     References
     ----------
     Gorishniy, Rubachev, Babenko (2022), On Embeddings for Numerical Features in Tabular Deep
-    Learning, NeurIPS. Holzmüller, Grinsztajn, Steinwart (2024), Better by Default, NeurIPS.
+    Learning, NeurIPS. Holzmüller, Grinsztajn, Steinwart (2024), Better by Default, NeurIPS. Hats
+    are B-splines of degree 1: de Boor (1978), A Practical Guide to Splines.
 
     Examples
     --------
@@ -123,6 +129,9 @@ class NumericEmbedding(Layer):
         "phases": Setting(lambda v: flag(v, "phases"), _SHAPE),
         "edges": Setting(lambda v: None if v is None else _checked_edges(v), _SHAPE),
         "linear": Setting(lambda v: flag(v, "linear"), _SHAPE),
+        "hats": Setting(
+            lambda v: _checked_hats(v), "its weights are of the other encodings, make a new model"
+        ),
         "keep": Setting(lambda v: flag(v, "keep"), _SHAPE),
         "l2": Setting(lambda v: None if v is None else real(v, "l2", at_least=0)),
         "max_norm": MAX_NORM,
@@ -145,6 +154,7 @@ class NumericEmbedding(Layer):
         phases: bool = False,
         edges: Sequence[Sequence[float]] | None = None,
         linear: bool = False,
+        hats: bool | Sequence[bool] = False,
         keep: bool = False,
         l2: float | None = None,
         max_norm: float | None = None,
@@ -160,6 +170,7 @@ class NumericEmbedding(Layer):
         self.phases = phases
         self.edges: tuple[tuple[float, ...], ...] | None = edges  # type: ignore[assignment]
         self.linear = linear
+        self.hats: tuple[bool, ...] | bool = hats  # type: ignore[assignment]
         self.keep = keep
         self.l2 = l2
         self.max_norm = max_norm
@@ -167,7 +178,7 @@ class NumericEmbedding(Layer):
 
     def _check_kind(self) -> None:
         other = (
-            {"edges": self.edges is not None, "linear": self.linear}
+            {"edges": self.edges is not None, "linear": self.linear, "hats": self.hats is not False}
             if self.kind == "periodic"
             else {
                 "frequencies": self.frequencies is not None,
@@ -181,6 +192,11 @@ class NumericEmbedding(Layer):
         if self.kind == "piecewise" and self.edges is None:
             raise ValueError(
                 "edges must be given for the kind 'piecewise', as NumericEmbedding.bins(X)"
+            )
+        if self.edges and isinstance(self.hats, tuple) and len(self.hats) != len(self.edges):
+            raise ValueError(
+                f"hats must be one for each of the {len(self.edges)} columns of edges, got "
+                f"{len(self.hats)}"
             )
         if self.columns is None:
             if self.kind == "periodic":
@@ -312,7 +328,14 @@ class NumericEmbedding(Layer):
         rows = [value.reshape(1, -1) for value in (upper, factor, least_left, whole, least)]
         # What is left of a bin first: 1 − max(left, 0) is at most 1.
         left = g.maximum((rows[0] - _repeated(x, width)) * rows[1], rows[2])
-        return g.maximum(rows[3] - left, rows[4])
+        pieces = g.maximum(rows[3] - left, rows[4])
+        # A hat is what a bin has more than the next of its column, if there is one.
+        less = np.zeros_like(whole)
+        less[:, :-1] = whole[:, 1:] * np.broadcast_to(self.hats, len(whole))[:, None]
+        less = less.reshape(1, -1)
+        if not less.any():
+            return pieces
+        return pieces - g.concatenate(pieces[:, 1:], pieces[:, :1]) * less
 
     def _without_padding(self, encoded: g.Node) -> g.Node:
         assert self.edges is not None
@@ -340,7 +363,8 @@ class NumericEmbedding(Layer):
             "linear": self.linear,
             "keep": self.keep,
             "l2": self.l2,
-            # Files without it are read by older versions.
+            # Files without these are read by older versions.
+            **({} if not np.any(self.hats) else {"hats": np.asarray(self.hats).tolist()}),
             **({} if self.max_norm is None else {"max_norm": self.max_norm}),
         }
 
@@ -353,7 +377,7 @@ class NumericEmbedding(Layer):
             if value is not None:
                 said.append(f"{name}={value:g}")
         said += [f"{name}=True" for name in ("phases", "linear", "keep") if getattr(self, name)]
-        return said
+        return [*said, f"hats={self.hats}"] if np.any(self.hats) else said
 
 
 def _repeated(x: g.Node, times: int) -> g.Node:
@@ -361,6 +385,13 @@ def _repeated(x: g.Node, times: int) -> g.Node:
     n = x.shape[1]
     rows = g.group_rows(x, n)
     return g.ungroup_rows(g.spread(rows, (multiple(x.shape[0], n), times)), n)
+
+
+def _checked_hats(value: Any) -> bool | tuple[bool, ...]:
+    several = listed(value.tolist() if isinstance(value, np.ndarray) else value)
+    if several is None:
+        return flag(value, "hats")
+    return tuple(flag(each, f"hats[{j}]") for j, each in enumerate(several))
 
 
 def _checked_edges(value: Any) -> tuple[tuple[float, ...], ...]:

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.estimators.tabular.network import MOST_EMBEDDED, MOST_ENCODED
+from fastmlp.estimators.tabular.network import MOST_EMBEDDED, MOST_ENCODED, Bins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.tabular.network import Edges
     from fastmlp.estimators.tabular.recipe import Design
 
     Array = NDArray[Any]
 
-#: A column may have a bin between any two of its values if these are at most so many, with so many
-#: rows each on average.
-MOST_VALUES, ROWS_OF_VALUE = 1024, 3
+#: A column may have a hat at each of its values if there are so many rows of each on average.
+ROWS_OF_VALUE = 3
 #: It has them if by chance lines would miss the values as far in one of so many columns, and if
 #: that is such a part of what the values leave open, and of all there is.
 CHANCE, PART_OF_REST, PART_OF_ALL = 1e-3, 0.1, 0.01
@@ -30,11 +28,11 @@ CHANCE, PART_OF_REST, PART_OF_ALL = 1e-3, 0.1, 0.01
 ROWS = 20_000
 
 
-def edges_for(design: Design, numbers: Array, t: Array, *, classes: bool) -> Edges | None:
-    """Return the edges of bins for each column; None without bins.
+def bins_for(design: Design, numbers: Array, t: Array, *, classes: bool) -> Bins | None:
+    """Return the bins of each column; None of a design without bins.
 
-    They are its quantiles, equal ones once, or all its values where targets go up and down between
-    these. A column of one value has one bin around it.
+    They lie between its quantiles, equal ones once, or as hats between all its values where targets
+    go up and down between these. A column of one value has one bin around it.
 
     Parameters
     ----------
@@ -48,18 +46,23 @@ def edges_for(design: Design, numbers: Array, t: Array, *, classes: bool) -> Edg
     count = numbers.shape[1]
     if design.embedding != "piecewise" or not 0 < count <= MOST_EMBEDDED:
         return None
-    share = np.linspace(0.0, 1.0, 1 + max(1, min(design.encoding, MOST_ENCODED // count)))
+    most = MOST_ENCODED // count
+    share = np.linspace(0.0, 1.0, 1 + max(1, min(design.encoding, most)))
     some: Any = slice(None)
     if len(numbers) > ROWS:
         some = np.random.default_rng(0).choice(len(numbers), ROWS, replace=False)
-    found = []
+    found = Bins([], [])
     for each in numbers.T:
         column = each.astype(np.float64)
         edges = np.unique(np.quantile(column, share))
-        if jumps(column[some], t[some], edges, MOST_ENCODED // count, classes=classes):
+        hats = jumps(column[some], t[some], edges, most, classes=classes)
+        if hats:
             values = np.unique(column)
-            edges = values if len(values) <= MOST_ENCODED // count else edges
-        found.append(edges.tolist() if len(edges) > 1 else [edges[0] - 0.5, edges[0] + 0.5])
+            hats = len(values) <= most
+            edges = values if hats else edges
+        found.hats.append(hats)
+        whole = edges.tolist() if len(edges) > 1 else [edges[0] - 0.5, edges[0] + 0.5]
+        found.edges.append(whole)
     return found
 
 
@@ -73,7 +76,7 @@ def jumps(column: Array, t: Array, edges: Array, most: int, *, classes: bool) ->
     ----------
     column : ndarray (rows,)
     t : ndarray
-        As for `edges_for`.
+        As for `bins_for`.
     edges : ndarray
         Ascending.
     most : int
@@ -84,7 +87,7 @@ def jumps(column: Array, t: Array, edges: Array, most: int, *, classes: bool) ->
     from scipy.special import fdtrc
 
     values, index, rows = np.unique(column, return_inverse=True, return_counts=True)
-    most = min(most, MOST_VALUES, len(column) // ROWS_OF_VALUE)
+    most = min(most, len(column) // ROWS_OF_VALUE)
     if len(edges) < 2 or not len(edges) < len(values) <= most:
         return False
     means, squares = _means(index, rows, t, classes=classes)

@@ -13,7 +13,7 @@ from fastmlp import config
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular import weighing
 from fastmlp.estimators.tabular.member import Predictor
-from fastmlp.estimators.tabular.network import Edges, Shape, build, fewest_parameters, inputs_of
+from fastmlp.estimators.tabular.network import Bins, Shape, build, fewest_parameters, inputs_of
 from fastmlp.estimators.tabular.recipe import Recipe
 from fastmlp.estimators.tabular.splits import NEVER
 from fastmlp.models.states import write
@@ -38,8 +38,8 @@ class Fitted:
         Columns of what it predicts.
     models : list of list of Model
         The networks of each design.
-    edges : list of Edges or None
-        Of the bins of each design's embedding.
+    bins : list of Bins or None
+        Of each design's embedding of numbers.
     weights : ndarray
         What the mean of each design counts; they sum to 1.
     temperature : float
@@ -66,7 +66,7 @@ class Fitted:
     layout: Layout
     outputs: int
     models: list[list[Model]]
-    edges: list[Edges | None]
+    bins: list[Bins | None]
     weights: Array
     temperature: float
     low: Array
@@ -178,7 +178,7 @@ class Fitted:
             "recipe": self.recipe.config(),
             "layout": asdict(self.layout) | {"codes": list(self.layout.codes)},
             "outputs": self.outputs,
-            "edges": [None if edges is None else [list(e) for e in edges] for edges in self.edges],
+            "bins": [None if bins is None else asdict(bins) for bins in self.bins],
             "weights": self.weights.tolist(),
             "temperature": self.temperature,
             "low": self.low.tolist(),
@@ -212,10 +212,8 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
     shape = shape_of(recipe, layout, outputs)
     designs = recipe.designs
     holdouts = [[int(fold) for fold in each] for each in config["holdouts"]]
-    edges = [
-        None if each is None else [list(map(float, e)) for e in each] for each in config["edges"]
-    ]
-    if len(holdouts) != len(designs) or len(edges) != len(designs):
+    bins = _bins_of(config)
+    if len(holdouts) != len(designs) or len(bins) != len(designs):
         raise ValueError(f"the table has {len(designs)} designs, and networks of others")
     models: list[list[Model]] = []
     taken: set[str] = set()
@@ -230,7 +228,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
                 raise ValueError(
                     f"network {prefix[:-1]} must have {fewest} numbers or more, it has {held}"
                 )
-            model = build(design, shape, edges[d], seed=0)
+            model = build(design, shape, bins[d], seed=0)
             views = model.network.views(model.parameters.view)
             if set(views) != set(own):
                 raise ValueError(f"network {prefix[:-1]} must have {', '.join(views)}")
@@ -254,7 +252,7 @@ def _rebuilt(config: Any, arrays: Mapping[str, Array]) -> Fitted:
         layout,
         outputs,
         models=models,
-        edges=edges,
+        bins=bins,
         weights=weights,
         temperature=temperature,
         low=low,
@@ -271,3 +269,17 @@ def _vector(given: Any, name: str) -> Array:
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite numbers")
     return values
+
+
+def _bins_of(config: Mapping[str, Any]) -> list[Bins | None]:
+    """Return the bins of each design, of which older files have edges only."""
+    found: list[Bins | None] = []
+    for given in config["bins"] if "bins" in config else config["edges"]:
+        if given is None:
+            found.append(None)
+            continue
+        of_edges = given["edges"] if "bins" in config else given
+        edges = [list(map(float, each)) for each in of_edges]
+        hats = list(given["hats"]) if "bins" in config else [False] * len(edges)
+        found.append(Bins(edges, hats))
+    return found

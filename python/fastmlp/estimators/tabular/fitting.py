@@ -17,7 +17,7 @@ import numpy as np
 
 from fastmlp import config
 from fastmlp.estimators.tabular import doubting, judging, weighing
-from fastmlp.estimators.tabular.bins import edges_for
+from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
 from fastmlp.estimators.tabular.member import Member, Rows
@@ -132,7 +132,7 @@ def fit_tables(
             layout,
             outputs,
             models=[[member.model for member in each] for each in trained],
-            edges=fit.edges,
+            bins=fit.bins,
             weights=np.array([bool(each) for each in trained]) / sum(map(bool, trained)),
             temperature=1.0,
             low=low,
@@ -256,8 +256,8 @@ class _Fit:
         count = recipe.members * len(recipe.designs)
         self.seeds = seeds.generate_state(count, dtype=np.uint64).tolist()
         numbers = data.inputs[0] if shape.layout.numbers else np.empty((len(data.t), 0))
-        self.edges = [
-            edges_for(design, numbers, data.t, classes=shape.classes) for design in recipe.designs
+        self.bins = [
+            bins_for(design, numbers, data.t, classes=shape.classes) for design in recipe.designs
         ]
         self._parts: dict[int, tuple[Rows, Rows]] = {}
         self._twice: Rows | None = None
@@ -342,7 +342,7 @@ class _Fit:
             self.recipe.designs[design],
             self.shape,
             *self._rows_of(self.held_out(member)),
-            self.edges[design],
+            self.bins[design],
             self.seeds[member * len(self.recipe.designs) + design],
         )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.tabular.network import Edges
+    from fastmlp.estimators.tabular.network import Bins
     from fastmlp.estimators.tabular.recipe import Design
     from fastmlp.graph.node import Node
     from fastmlp.models.model import Model
@@ -65,8 +65,8 @@ class Member:
         What it is made of, and how large its ends are.
     learn, judge : Rows
         What it learns from, and what its best epoch is chosen by.
-    edges : Edges or None
-        Of the bins of an embedding.
+    bins : Bins or None
+        Of an embedding of numbers.
     seed : int
         Of weights, orders and dropout.
 
@@ -87,9 +87,9 @@ class Member:
     """
 
     def __init__(
-        self, design: Design, shape: Shape, learn: Rows, judge: Rows, edges: Edges | None, seed: int
+        self, design: Design, shape: Shape, learn: Rows, judge: Rows, bins: Bins | None, seed: int
     ) -> None:
-        self._made_of = design, shape, edges
+        self._made_of = design, shape, bins
         self.learn, self.judge, self.seed = learn, judge, seed
         self._kept = None
         if design.chosen:
@@ -101,8 +101,8 @@ class Member:
 
     def _new(self) -> Model:
         """Return a network with new weights."""
-        design, shape, edges = self._made_of
-        model = build(design, shape, edges, self.seed)
+        design, shape, bins = self._made_of
+        model = build(design, shape, bins, self.seed)
         if self._kept is not None:
             read_only(model, design, shape.layout, self._kept)
         return model

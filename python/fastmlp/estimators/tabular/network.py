@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-#: Of each column of numbers.
-Edges: TypeAlias = "list[list[float]]"
-
 #: Numbers that stand for a category; RealMLP's.
 CATEGORY_COLUMNS = 8
 #: What all embeddings of the numbers may have as columns together: wide tables have narrower ones.
@@ -39,6 +36,22 @@ MOST_EMBEDDED, MOST_ENCODED = 1024, 4096
 FREQUENCY_SCALE = 0.1
 #: RealMLP's factors of the rate: of the scales in front, of biases, and of embeddings and shares.
 FRONT, SLOW = 6.0, 0.1
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Of the columns of numbers.
+
+    Attributes
+    ----------
+    edges : list of list of float
+        Where the bins of each column begin and end.
+    hats : list of bool
+        Which columns jump from edge to edge, see `NumericEmbedding`.
+    """
+
+    edges: list[list[float]]
+    hats: list[bool]
 
 
 @dataclass(frozen=True)
@@ -81,12 +94,12 @@ def fewest_parameters(design: Design, shape: Shape) -> int:
     return CATEGORY_COLUMNS * sum(layout.codes) + dense
 
 
-def build(design: Design, shape: Shape, edges: Edges | None, seed: int) -> Model:
-    """Return a network with new weights; the edges are those of `edges_for`."""
+def build(design: Design, shape: Shape, bins: Bins | None, seed: int) -> Model:
+    """Return a network with new weights; the bins are those of `bins_for`."""
     layout, inputs, parts = shape.layout, [], []
     if layout.numbers:
         inputs.append(Input(layout.numbers, name="numbers"))
-        embedding = _embedding(design, layout.numbers, edges)
+        embedding = _embedding(design, layout.numbers, bins)
         parts.append(inputs[-1] if embedding is None else embedding(inputs[-1]))
     if layout.flags:
         inputs.append(Input(layout.flags, name="flags"))
@@ -116,7 +129,7 @@ def read_only(model: Model, design: Design, layout: Layout, kept: Array) -> None
     model.network.views(model.parameters.view)["chosen.scale"][...] = np.where(read, factor, 0.0)
 
 
-def _embedding(design: Design, count: int, edges: Edges | None) -> Layer | None:
+def _embedding(design: Design, count: int, bins: Bins | None) -> Layer | None:
     columns = min(design.embedded, MOST_EMBEDDED // count)
     encoding = min(design.encoding, MOST_ENCODED // count)
     if design.embedding == "none" or columns == 0:
@@ -130,7 +143,10 @@ def _embedding(design: Design, count: int, edges: Edges | None) -> Layer | None:
             keep=True,
             name="numeric",
         )
-    return layers.NumericEmbedding(columns, "piecewise", edges=edges, linear=True, name="numeric")
+    assert bins is not None
+    return layers.NumericEmbedding(
+        columns, "piecewise", edges=bins.edges, linear=True, hats=bins.hats, name="numeric"
+    )
 
 
 def _front(design: Design, h: Symbol) -> Symbol:
