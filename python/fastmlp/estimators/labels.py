@@ -267,8 +267,8 @@ class LabelledMLP(BaseMLP):
         return class_weights.weighted(given, labels, self.classes_, weight)
 
     def _strata(self, target: Array) -> Array | None:
-        # Of a column scikit-learn makes a text for each row: 5 s for a million of them.
-        return target[:, 0].astype(bool) if self.n_outputs_ == 1 else None
+        # Of a column scikit-learn makes these texts row by row: 5 s for a million of them.
+        return np.where(target[:, 0], "True", "False") if self.n_outputs_ == 1 else None
 
     def _score_outputs(self, output: Array, target: Array, weight: Array | None) -> float:
         """Return the accuracy: the share of rows whose labels are all right."""

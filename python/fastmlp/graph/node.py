@@ -350,9 +350,7 @@ def topological_order(
     """
     order: list[Node] = []
     seen: set[Node] = set()
-    if not isinstance(outputs, (Node, Iterable)):
-        raise TypeError(f"outputs: expected graph nodes, got {type(outputs).__name__}")
-    for output in (outputs,) if isinstance(outputs, Node) else outputs:
+    for output in outputs if isinstance(outputs, Iterable) else (outputs,):
         if not isinstance(output, Node):
             raise TypeError(f"outputs: expected graph nodes, got {type(output).__name__}")
         if output in seen:

@@ -45,6 +45,24 @@ def numbers(data: Any, name: str) -> Array:
         raise _of(error)(f"{name} must hold numbers: {error}") from error
 
 
+def column(data: Any, name: str) -> Array:
+    """Return one finite number for each row: (rows,).
+
+    Examples
+    --------
+    >>> column([[1], [2]], "y_true")
+    array([1., 2.])
+    """
+    found = numbers(data, name)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim != 1:
+        raise ValueError(f"{name} must have shape (rows,), got {found.shape}: draw one target each")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} must hold finite numbers")
+    return found
+
+
 def listed(data: Any, name: str) -> list[Any]:
     """Return the elements of a list; one text is none.
 

@@ -254,7 +254,7 @@ def predicted(
     >>> ax.get_title(loc="left")
     'RMSE 0.0816, R² 0.990'
     """
-    truth, said = (_as_column(v, n) for v, n in ((y_true, "y_true"), (y_pred, "y_pred")))
+    truth, said = (given.column(v, n) for v, n in ((y_true, "y_true"), (y_pred, "y_pred")))
     if truth.shape != said.shape or not len(truth):
         raise ValueError(
             f"y_true and y_pred must have one number for each row, got {len(truth)} and {len(said)}"
@@ -369,17 +369,6 @@ def _draw_hills(ax: Axes, confidence: Array) -> None:
 
 
 # --- numbers ---------------------------------------------------------------------------------
-
-
-def _as_column(values: ArrayLike, name: str) -> Array:
-    array = given.numbers(values, name)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(f"{name} must have shape (rows,), got {array.shape}: draw one target each")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must hold finite numbers")
-    return array
 
 
 def _quality(truth: Array, said: Array) -> str:
