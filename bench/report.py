@@ -2,8 +2,9 @@
 
 A document has a place for the tables of a benchmark between ``<!-- bench:NAME -->`` and
 ``<!-- end:NAME -->``, or for a shorter one where the name is ``NAME_summary``; what stands there is
-replaced. Of a benchmark that was held to an instruction set NAME ends in it: ``shapes_avx2``. With
-``--into FILE …`` these files are changed, else the tables are printed.
+replaced. Of a grid of rows NAME ends in ``rows``, of a benchmark that was held to an instruction
+set in that: ``predict_rows``, ``shapes_avx2``. With ``--into FILE …`` these files are changed, else
+the tables are printed.
 """
 
 from __future__ import annotations
@@ -24,10 +25,18 @@ def held(document: Document) -> str:
     return isa if isinstance(isa, str) else ""  # bench.kernels has a list of those it measures
 
 
+def grid(document: Document) -> list[int]:
+    """Return the numbers of rows that predictions were measured with, instead of the usual two."""
+    rows: list[int] | None = document.get("options", {}).get("rows")
+    return rows or []
+
+
 def conditions(document: Document) -> str:
     """Return the sentences that say how the results came about."""
     machine, options = document["machine"], document.get("options", {})
     command = f"python -m bench.{document['benchmark']}"
+    if rows := grid(document):
+        command += f" --rows {','.join(map(str, rows))}"
     if isa := held(document):
         command += f" --isa {isa}"
     threads = options.get("threads", machine["cores"])
@@ -70,7 +79,8 @@ def insert(text: str, name: str, content: str) -> str:
 
 def fill(text: str, document: Document) -> str:
     """Return a text with the places of a benchmark filled, for its tables and for a summary."""
-    name = "_".join(filter(None, (document["benchmark"], held(document))))
+    parts = document["benchmark"], "rows" if grid(document) else "", held(document)
+    name = "_".join(filter(None, parts))
     makers = {name: TABLES, f"{name}_summary": SUMMARIES}
     there = [place for place in makers if f"<!-- bench:{place} -->" in text]
     for place in there or [name]:

@@ -491,6 +491,17 @@ def test_results_held_to_an_instruction_set_have_a_place_of_their_own():
     assert "`python -m bench.memory --isa avx2` on" in filled
 
 
+def test_a_grid_of_rows_has_a_place_of_its_own():
+    entry = {"contender": "fastmlp", "way": "predict", "counted": True, "median": 1e-6}
+    result = {"case": "grid", "network": "tiny", "rows": 4, "entries": [entry]}
+    facts = {"benchmark": "predict", "machine": machine.describe(), "results": [result]}
+    facts |= {"options": {"rows": [4, 16]}, "least": 1.0, "mean": 3.0}
+    place = "<!-- bench:predict -->\nold\n<!-- end:predict -->\n"
+    filled = report.fill(place + "<!-- bench:predict_rows --><!-- end:predict_rows -->", facts)
+    assert filled.startswith(place)
+    assert "`python -m bench.predict --rows 4,16` on" in filled
+
+
 def test_every_benchmark_with_tables_has_its_place_in_the_documentation():
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     for name in tables.TABLES:
