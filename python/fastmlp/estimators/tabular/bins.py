@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: A column may have a hat at each of its values if there are so many rows of each on average.
 ROWS_OF_VALUE = 3
-#: It has them if by chance lines would miss the values as far in one of so many columns, if the
-#: values explain as much of what lines leave open as they leave open themselves, and such a part of
+#: It has them if lines miss the values as far by chance in one of a thousand columns, and if the
+#: values explain as much of what lines leave open as they leave open themselves, and a hundredth of
 #: all there is. Where they explain less, order tells as much: hats gained nothing on 43 tables.
 CHANCE, PART_OF_ALL = 1e-3, 0.01
 #: Rows that tell it, where there are more.
