@@ -506,6 +506,7 @@ def some_array(arrays):
         lambda v, a: v.update(low=[math.inf, 0, 0]),
         lambda v, a: v.update(bins=[None, {"edges": [[1.0, 0.0]] * 3, "hats": [False] * 3}, None]),
         lambda v, a: v.update(bins=[None]),
+        lambda v, a: v.update(bins=[None] * 3),
         lambda v, a: v["bins"][1].pop("hats"),
         lambda v, a: v["bins"][1].update(hats=[True]),
         lambda v, a: v["bins"][1].update(hats=["no"] * 3),

@@ -273,13 +273,10 @@ def _vector(given: Any, name: str) -> Array:
 
 def _bins_of(config: Mapping[str, Any]) -> list[Bins | None]:
     """Return the bins of each design, of which older files have edges only."""
-    found: list[Bins | None] = []
-    for given in config["bins"] if "bins" in config else config["edges"]:
-        if given is None:
-            found.append(None)
-            continue
-        of_edges = given["edges"] if "bins" in config else given
-        edges = [list(map(float, each)) for each in of_edges]
-        hats = list(given["hats"]) if "bins" in config else [False] * len(edges)
-        found.append(Bins(edges, hats))
-    return found
+    found = config.get("bins")
+    if found is None:
+        found = [e and {"edges": e, "hats": [False] * len(e)} for e in config["edges"]]
+    return [
+        Bins([list(map(float, each)) for each in of["edges"]], list(of["hats"])) if of else None
+        for of in found
+    ]

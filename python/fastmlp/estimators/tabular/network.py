@@ -143,7 +143,8 @@ def _embedding(design: Design, count: int, bins: Bins | None) -> Layer | None:
             keep=True,
             name="numeric",
         )
-    assert bins is not None
+    if bins is None:
+        raise ValueError("a design with bins has none")
     return layers.NumericEmbedding(
         columns, "piecewise", edges=bins.edges, linear=True, hats=bins.hats, name="numeric"
     )
