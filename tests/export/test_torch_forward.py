@@ -62,6 +62,15 @@ def read_before(m, x):
     return first + m.relu(h)
 
 
+def cloned(m, x):
+    h = m.a(x)
+    kept = h.clone()
+    h += 1
+    later = torch.clone(m.same(h), memory_format=torch.preserve_format)
+    later *= m.b(x)
+    return torch.tanh(kept) + m.relu(h) * later + kept
+
+
 WRITING = {
     "a module": lambda m, x: (lambda h: m.relu(h) + h)(m.a(x)),
     "a module, of rows": lambda m, x: m.a(m.relu(x)) + x,
@@ -73,6 +82,8 @@ WRITING = {
     "the other operator": multiplied,
     "statements": stated,
     "after it was read": read_before,
+    "beside a copy": cloned,
+    "a copy of the rows": lambda m, x: (lambda h: m.a(m.relu(h)) + m.b(x))(x.clone()),
 }
 
 
@@ -124,6 +135,7 @@ def test_numbers_and_bounds_are_taken(name):
 SHAPING = {
     "the number of rows": lambda m, x: m.a(x.view(x.shape[0], -1)),
     "the number of rows, of a size": lambda m, x: m.a(x.reshape(x.size()[0], -1)),
+    "the type that it has": lambda m, x: m.a(x.float()).float() + m.b(x),
     "functions with their usual settings": lambda m, x: (
         functional.hardtanh(m.a(x))
         + functional.celu(m.b(x))
@@ -192,3 +204,8 @@ def test_a_weight_of_two_modules_is_refused_and_a_module_called_twice_is_one_lay
         fm.from_torch(module)
     module = nn.Sequential(module[0], nn.ReLU(), module[0])
     assert len({id(layer) for layer in fm.from_torch(module).layers}) == 2
+
+
+def test_another_type_on_the_way_is_refused():
+    with pytest.raises(ValueError, match="in the type of the parameters, float32"):
+        fm.from_torch(Joined(lambda m, x: m.a(x).double()))

@@ -336,6 +336,7 @@ _SET: Final[dict[str, Callable[..., Found]]] = {
     "dropout": _dropout,
     "flatten": _flatten,
     "contiguous": _nothing,
+    "clone": _nothing,
 }
 _BY_NAME: Final[dict[str, Callable[..., Found]]] = {
     **{theirs: _without_settings(ours) for theirs, ours in _NAMES.items()},

@@ -32,6 +32,8 @@ _ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
 _SHAPE: Final = "shape"  # what x.shape is, and x.size()
 _SQUEEZES: Final = (torch.squeeze, "squeeze")
 _CHANGING: Final = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+_COPIES: Final = (torch.clone, "clone")
+_TYPES: Final = {"float": "float32", "double": "float64"}  # methods that say a type
 _CATS: Final = (torch.cat, torch.concat, torch.concatenate)
 
 
@@ -93,6 +95,7 @@ class _Reading:
         self.columns = columns
         self.dtype = dtype
         self.values: dict[fx.Node, Any] = {}
+        self.memory: dict[fx.Node, fx.Node] = {}  # whose numbers a tensor's are
         self.inputs: list[Input] = []
         self.weights: dict[Layer, Mapping[str, Any]] = {}
         self.layers: dict[str, list[Layer]] = {}  # of each module that was called
@@ -113,7 +116,9 @@ class _Reading:
                 else:
                     self.values[node] = self._value(node)
                     if self._changes(node):
-                        self._write(node.args[0], self.values[node])
+                        self._write(node.args[0], node)
+                    elif self._is_view(node):
+                        self.memory[node] = self._whose(node.args[0])
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{self._place(node)}: {error}") from None
         return building.model_of(self.inputs, outputs, self.weights, self.dtype)
@@ -126,11 +131,25 @@ class _Reading:
         written = node.target in _CHANGING or (name.endswith("_") and not name.endswith("__"))
         return written or bool(node.kwargs.get("inplace", False))
 
-    def _write(self, changed: Any, result: Symbol) -> None:
+    def _is_view(self, node: fx.Node) -> bool:
+        """Tell whether a node returns the tensor that it is given, or another look at it."""
+        source = node.args[0] if node.args else None
+        return (
+            isinstance(source, fx.Node)
+            and node.target not in _COPIES
+            and self.values[node] is self.values.get(source)
+        )
+
+    def _whose(self, node: Any) -> fx.Node:
+        """Return the node whose numbers a tensor's are."""
+        return self.memory.get(node, node)
+
+    def _write(self, changed: Any, written: fx.Node) -> None:
         """Let all that is the changed tensor have the result: who reads it later reads that."""
-        before = self.values[changed]
-        for node, value in self.values.items():
-            if value is before:
+        memory, result = self._whose(changed), self.values[written]
+        self.memory[written] = memory
+        for node in self.values:
+            if self._whose(node) is memory:
                 self.values[node] = result
 
     def _place(self, node: fx.Node) -> str:
@@ -258,6 +277,10 @@ class _Reading:
             return self._reshaped(node)
         if node.target in _SQUEEZES:
             return self._squeezed(node)
+        if node.target in _TYPES:
+            if self.dtype != _TYPES[node.target]:
+                raise refused(f"all is computed in the type of the parameters, {self.dtype}")
+            return self._symbol(node.args[0])
         found = self._found(node)
         if found is None:
             return self._joined(node)
