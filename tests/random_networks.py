@@ -36,7 +36,7 @@ class RandomNetwork:
         inputs = [fm.Input(int(self.rng.integers(1, 7))) for _ in range(self.rng.integers(1, 4))]
         self.rows = [self.rng.normal(size=(ROWS, x.columns)).astype(self.dtype) for x in inputs]
         values: list[Symbol] = list(inputs)
-        if self.rng.random() < 0.3 and not for_keras:
+        if self.rng.random() < 0.3:
             inputs.append(fm.Input(2))
             rows = self.rng.integers(0, [3, 5], size=(ROWS, 2))
             self.rows.append(rows.astype(self.dtype))

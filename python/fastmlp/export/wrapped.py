@@ -1,4 +1,4 @@
-"""Activations that others have by a name of their own: ours between two scalings."""
+"""Activations that others have by a name of their own: ours between two scalings; and scalings."""
 
 from __future__ import annotations
 
@@ -49,6 +49,37 @@ def scaled(activation: str, factor: float) -> Wrapped:
     (0.5, 0.0)
     """
     return Wrapped(activation, (factor, 0.0), (1 / factor, 0.0))
+
+
+def with_number(kind: str, number: float, *, first: bool = False) -> tuple[float, float]:
+    """Return factor and offset of x + number, x − number, x·number or x/number.
+
+    Parameters
+    ----------
+    kind : "add", "sub", "mul" or "div"
+    number : float
+    first : bool
+        Whether the number stands before x.
+
+    Raises
+    ------
+    ValueError
+        If it divides by x, or by 0.
+
+    Examples
+    --------
+    >>> with_number("sub", 3.0), with_number("sub", 3.0, first=True)
+    ((1.0, -3.0), (-1.0, 3.0))
+    """
+    if kind == "div" and first:
+        raise ValueError("a division by a tensor has no counterpart")
+    if kind == "div" and number == 0:
+        raise ValueError("it divides by 0")
+    if kind in ("mul", "div"):
+        return (number if kind == "mul" else 1 / number), 0.0
+    if kind == "add":
+        return 1.0, number
+    return (-1.0, number) if first else (1.0, -number)
 
 
 def limited(low: float, high: float) -> Wrapped:

@@ -60,7 +60,7 @@ class Config:
 
 
 _SINGLE: Final = np.dtype(np.float32)
-_LAST: Final = (-1, 1, [-1], [1])
+LAST: Final = (-1, 1, [-1], [1])
 _BY_KERAS: Final = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
     "swish": "silu",
     "exp": "exp",
@@ -71,10 +71,19 @@ _BY_KERAS: Final = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {
 }
 
 
+# Layers that may be the activation of another.
+_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU", "Softmax")
+
+
 def activation(given: Any) -> list[Layer]:
     """Return an activation of Keras as layers: none if it does nothing."""
     if given is None or given == "linear":
         return []
+    if isinstance(given, dict) and given.get("class_name") in _ACTIVATIONS:
+        kind = given["class_name"]
+        if given.get("registered_name") not in (None, kind):
+            raise ValueError(f"activation {kind} is a class of its author's: no code is run")
+        return LEAVES[kind](Config(given.get("config")), 0).layers
     if isinstance(given, dict) and given.get("class_name") == "function":
         raise ValueError(
             f"activation {str(given.get('config'))[:60]!r} is a function of its author's: no code "
@@ -116,7 +125,7 @@ def _noise(config: Config, columns: int) -> Found:
 
 
 def _batch_norm(config: Config, columns: int) -> Found:
-    config.need("axis", *_LAST)
+    config.need("axis", *LAST)
     config.need("renorm", False)
     momentum = config.get("momentum", 0.99)
     if not isinstance(momentum, (int, float)):
@@ -130,7 +139,7 @@ def _batch_norm(config: Config, columns: int) -> Found:
 
 
 def _layer_norm(config: Config, columns: int) -> Found:
-    config.need("axis", *_LAST)
+    config.need("axis", *LAST)
     config.need("rms_scaling", False)
     return _normalization(layers.LayerNorm, config, {}, [])
 
@@ -146,7 +155,7 @@ def _normalization(
 
 
 def _rms_norm(config: Config, columns: int) -> Found:
-    config.need("axis", *_LAST)
+    config.need("axis", *LAST)
     layer = layers.RMSNorm(config.get("epsilon", 1e-6), use_offset=False)
     return Found([layer], ["scale"])
 
@@ -184,7 +193,7 @@ def _relu(config: Config, columns: int) -> Found:
 
 
 def _softmax(config: Config, columns: int) -> Found:
-    config.need("axis", *_LAST)
+    config.need("axis", *LAST)
     return Found([layers.Activation("softmax")])
 
 
@@ -244,7 +253,7 @@ def _row(given: Any, name: str, columns: int) -> Any:
 
 def _standardized(config: Config, columns: int) -> Found:
     """Return (x − mean)/max(√variance, 1e-7), or what undoes it."""
-    config.need("axis", *_LAST, (-1,), (1,), None, [], ())
+    config.need("axis", *LAST, None, [])
     inverse = config.flag("invert", False)
 
     def of(mean: Callable[[], Any], variance: Callable[[], Any], dtype: Any) -> Any:

@@ -11,9 +11,10 @@ import numpy as np
 
 from fastmlp import layers
 from fastmlp.export import building
-from fastmlp.export.keras import legacy, stores
+from fastmlp.export.keras import calls, columns, legacy, stores
 from fastmlp.export.keras.leaves import JOINS, LEAVES, Config, Found
 from fastmlp.export.keras.names import MODELS
+from fastmlp.export.keras.operations import OPERATIONS, with_number
 from fastmlp.export.keras.stores import Live, Numbers, Scope
 from fastmlp.layers.base import Input, Layer, Symbol
 from fastmlp.models.container import shortened
@@ -43,8 +44,15 @@ def from_live(model: Any) -> Any:
             f"{type(model).__name__} is neither Sequential nor Functional: what its call does is "
             "known to it alone"
         )
-    described = {"class_name": kinds[0], "config": model.get_config()}
+    described = {"class_name": kinds[0], "config": _as_in_files(model.get_config())}
     return _Reading().model(described, Live(model))
+
+
+def _as_in_files(given: Any) -> Any:
+    """Return a description with lists for tuples, as JSON has them."""
+    if isinstance(given, dict):
+        return {name: _as_in_files(value) for name, value in given.items()}
+    return [_as_in_files(value) for value in given] if isinstance(given, (list, tuple)) else given
 
 
 def _opened(path: Path, start: bytes) -> tuple[Any, Scope]:
@@ -159,8 +167,8 @@ class _Reading:
         by_name = {item.name: item for item in items}
         if len(by_name) != len(items):
             raise ValueError("two of its layers have one name")
-        values: dict[tuple[str, int], Symbol] = {}
-        places = _places(config["input_layers"])
+        values: dict[tuple[str, int], Any] = {}
+        places = calls.places(config["input_layers"])
         entries = list(places.values()) if isinstance(places, dict) else places
         if given is not None and len(given) != len(entries):
             raise ValueError(f"it takes {len(entries)} inputs, not {len(given)}")
@@ -172,9 +180,9 @@ class _Reading:
                 values[key] = self._input(_shape_in(entry.config), entry.name)
             else:
                 values[key] = given[i]
-        outputs = _places(config["output_layers"])
+        outputs = calls.places(config["output_layers"])
         keys = list(outputs.values()) if isinstance(outputs, dict) else outputs
-        first = _first_calls(items, keys)
+        first = calls.first_calls(items, keys)
         outputs = {
             name: (key[0], key[1] - first.get(key[0], (0, 0))[1])
             for name, key in (outputs.items() if isinstance(outputs, dict) else enumerate(outputs))
@@ -190,7 +198,7 @@ class _Reading:
         self,
         wanted: tuple[str, int],
         by_name: dict[str, _Item],
-        values: dict[tuple[str, int], Symbol],
+        values: dict[tuple[str, int], Any],
         first: dict[str, tuple[int, int]],
     ) -> None:
         """Call what a value depends on, each layer after those it takes."""
@@ -205,11 +213,13 @@ class _Reading:
             if item is None or not 0 <= key[1] < len(item.nodes):
                 raise ValueError(f"it names {key[0][:60]!r} at call {key[1]}, which is not there")
             sources = [
-                (name, call - first.get(name, (0, 0))[0]) for name, call in _sources(item, key[1])
+                one if isinstance(one, float) else (one[0], one[1] - first.get(one[0], (0, 0))[0])
+                for one in calls.sources(item, key[1])
             ]
-            missing = [source for source in sources if source not in values]
+            missing = [s for s in sources if not isinstance(s, float) and s not in values]
             if not missing:
-                values[key] = self._called(item, [values[source] for source in sources])
+                found = [s if isinstance(s, float) else values[s] for s in sources]
+                values[key] = self._called(item, found)
                 continue
             if key in open_:
                 raise ValueError(f"{item.title} depends on itself")
@@ -227,11 +237,16 @@ class _Reading:
 
     # --------------------------------------------------------------------------------- layers
 
-    def _called(self, item: _Item, sources: list[Symbol]) -> Symbol:
+    def _called(self, item: _Item, sources: list[Any]) -> Any:
+        """Return what a layer makes of values, numbers, and parts of values."""
         self.calls += 1
         if self.calls > MOST_JOINS:  # models within models multiply
             raise ValueError(f"its layers are called more than {MOST_JOINS:,} times")
         try:
+            if any(isinstance(one, float) for one in sources):
+                layer, value = with_number(item.kind, sources)
+                self._name(layer, item)
+                return layer(columns.whole(value))
             if item.kind in MODELS:
                 found = self._run(item.kind, item.config, item.inner, sources, item)
                 if not isinstance(found, Symbol):
@@ -239,32 +254,53 @@ class _Reading:
                 return found
             if item.kind in JOINS:
                 return self._joined(item, sources)
-            if item.kind not in LEAVES:
+            if item.kind not in (*LEAVES, *OPERATIONS, columns.CROPPING):
                 code = ": no code of a file is run" if item.kind == "Lambda" else ""
                 raise ValueError(f"it has no counterpart in fastmlp{code}")
             if len(sources) != 1:
                 raise ValueError(f"it is called with {len(sources)} values")
+            (source,) = sources
+            part = columns.part_of(item, source)
+            if part is not None:
+                return part
             if item.layers is None:
-                item.layers = self._converted(item, sources[0].columns)
-            return building.chain(sources[0], item.layers)
+                item.layers = self._converted(item, source.columns)
+            return building.chain(source, item.layers)
         except (TypeError, ValueError) as error:
             if str(error).startswith("layer "):
                 raise
             raise ValueError(f"{item.title}: {error}") from None
 
-    def _joined(self, item: _Item, sources: list[Symbol]) -> Symbol:
+    def _joined(self, item: _Item, sources: list[Any]) -> Symbol:
         if item.kind == "Concatenate":
             item.config.need("axis", -1, 1)
+            if any(isinstance(one, columns.Row) for one in sources):
+                return self._looked_up(item, sources)
         if item.layers is None:
             item.layers = [JOINS[item.kind]()]
             self._name(item.layers[0], item)
+        sources = [columns.whole(one) for one in sources]
         if item.kind == "Subtract":
             minuend, subtrahend = sources
             sources = [minuend, layers.Rescaling(-1)(subtrahend)]
         return item.layers[0](sources)
 
-    def _converted(self, item: _Item, columns: int) -> list[Layer]:
-        found: Found = LEAVES[item.kind](item.config, columns)
+    def _looked_up(self, item: _Item, sources: list[Any]) -> Symbol:
+        """Return what an embedding makes of all columns of a value."""
+        value, tables = columns.looked_up(sources)
+        if item.layers is None:
+            layer, self.numbers[layer] = columns.embedding(tables)
+            self._name(layer, item)
+            item.layers = [layer]
+            for table in tables:
+                table.layers = item.layers
+        if any(table.layers is not item.layers for table in tables):
+            raise ValueError("it is called with rows of other tables than before")
+        return item.layers[0](value)
+
+    def _converted(self, item: _Item, width: int) -> list[Layer]:
+        convert = LEAVES.get(item.kind) or OPERATIONS[item.kind]
+        found: Found = convert(item.config, width)
         if len(item.arrays) != len(found.names):
             raise ValueError(f"it has {len(item.arrays)} arrays, expected {len(found.names)}")
         own: dict[str, Any] = dict(found.given)
@@ -294,99 +330,12 @@ def _read(numbers: Any) -> Any:
     return read().T if turned else read()
 
 
-def _made(symbol: Symbol) -> Symbol:
+def _made(value: Any) -> Symbol:
     """Return a symbol that a layer makes, as outputs of ours are."""
+    symbol = columns.whole(value)
     return layers.Activation("identity")(symbol) if symbol.layer is None else symbol
 
 
 def _shape_in(config: Config) -> Any:
     """Return the shape of an input, with its rows, by one of the names it has had."""
     return config.get("batch_shape") or config.get("batch_input_shape")
-
-
-def _places(given: Any) -> Any:
-    """Return the (layer, call) of an input or output, or a list or dict of them."""
-
-    def place(one: Any) -> tuple[str, int]:
-        if (
-            not isinstance(one, (list, tuple))
-            or len(one) != 3
-            or not isinstance(one[0], str)
-            or type(one[1]) is not int
-            or one[2] != 0
-        ):
-            raise ValueError("an input or output of a model must be [layer, call, 0]")
-        return one[0], one[1]
-
-    if isinstance(given, dict) and given:
-        return {str(name): place(one) for name, one in given.items()}
-    if isinstance(given, (list, tuple)) and given and isinstance(given[0], str):
-        return [place(given)]
-    if isinstance(given, (list, tuple)) and given:
-        return [place(one) for one in given]
-    raise ValueError("a model's inputs and outputs must be a list or a mapping")
-
-
-def _first_calls(items: list[_Item], outputs: list[tuple[str, int]]) -> dict[str, tuple[int, int]]:
-    """Return what number the first call of each inner model has: for layers, and for outputs.
-
-    Keras counts the call that a model was made of too, in version 3 for outputs alone. Every call
-    in a file is one that something takes.
-    """
-    inner = {item.name: item for item in items if item.kind in MODELS}
-    if not inner:
-        return {}
-    taken = [place for item in items for i in range(len(item.nodes)) for place in _sources(item, i)]
-    found = {}
-    for name, item in inner.items():
-        ways = [(0, 0)]
-        if item.nodes and not isinstance(item.nodes[0], dict):  # of Keras 2
-            ways.insert(0, (1, 1))
-        elif item.kind != "Sequential":
-            ways.insert(0, (0, 1))
-        calls = set(range(len(item.nodes)))
-        for before, behind in ways:
-            numbers = {call - before for other, call in taken if other == name}
-            numbers |= {call - behind for other, call in outputs if other == name}
-            if numbers == calls:
-                found[name] = before, behind
-                break
-    return found
-
-
-def _sources(item: _Item, call: int) -> list[tuple[str, int]]:
-    """Return the values that a call of a layer takes."""
-    node = item.nodes[call]
-    if isinstance(node, dict):
-        return _tensors(item, node)
-    if not isinstance(node, (list, tuple)) or not node:
-        raise ValueError(f"{item.title}: a call must name what it takes")
-    found = []
-    for one in node:  # as Keras 2 wrote it
-        if not isinstance(one, (list, tuple)) or len(one) not in (3, 4):
-            raise ValueError(f"{item.title}: a call must name what it takes")
-        if len(one) == 4 and one[3]:
-            raise ValueError(f"{item.title}: it is called with settings, which have no counterpart")
-        found += _places([one[:3]])
-    return found
-
-
-def _tensors(item: _Item, node: dict[str, Any]) -> list[tuple[str, int]]:
-    kwargs = node.get("kwargs") or {}
-    # Keras notes training=False of each layer that asks, and overrides it when the model is called.
-    if isinstance(kwargs, dict) and kwargs.get("training") is False:
-        kwargs = {name: value for name, value in kwargs.items() if name != "training"}
-    if not isinstance(kwargs, dict) or any(value is not None for value in kwargs.values()):
-        raise ValueError(f"{item.title}: it is called with settings, which have no counterpart")
-    args = node.get("args")
-    if isinstance(args, (list, tuple)) and len(args) == 1 and isinstance(args[0], (list, tuple)):
-        (args,) = args
-    if not isinstance(args, (list, tuple)) or not args:
-        raise ValueError(f"{item.title}: a call must name what it takes")
-    found = []
-    for one in args:
-        inner = one.get("config") if isinstance(one, dict) else None
-        if not isinstance(inner, dict) or one.get("class_name") != "__keras_tensor__":
-            raise ValueError(f"{item.title}: it takes {str(one)[:60]}, which is made by no layer")
-        found += _places([inner.get("keras_history")])
-    return found

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from fastmlp import _checks, layers
-from fastmlp.export import building
+from fastmlp.export import building, wrapped
 from fastmlp.export.torch import modules as own
 from fastmlp.export.torch import tracing
 from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused, rms_norm
@@ -368,17 +368,13 @@ class _Reading:
 
     def _computed(self, kind: str, a: Any, b: Any) -> Symbol:
         """Return a + b, a − b, a·b or a/b of tensors and numbers."""
-        if _is_number(b):
-            if kind == "div" and b == 0:
-                raise refused("it divides by 0")
-            factor, offset = {"add": (1, b), "sub": (1, -b), "mul": (b, 0)}.get(kind) or (1 / b, 0)
-            return layers.Rescaling(factor, offset)(self._symbol(a))
+        for value, number, first in ((a, b, False), (b, a, True)):
+            if _is_number(number):
+                numbers = wrapped.with_number(kind, number, first=first)
+                return layers.Rescaling(*numbers)(self._symbol(value))
         if kind == "div":
             raise refused("a division by a tensor has no counterpart")
         y = self._symbol(b)
-        if _is_number(a):
-            factor, offset = {"add": (1, a), "sub": (-1, a), "mul": (a, 0)}[kind]
-            return layers.Rescaling(factor, offset)(y)
         if kind == "sub":
             y = layers.Rescaling(-1)(y)
         join: Any = layers.Multiply() if kind == "mul" else layers.Add()
