@@ -208,6 +208,7 @@ def verdict(path):
         text = str(error)
         assert text.startswith("cannot load"), text
         assert len(text) < 1000, text
+        assert text.isprintable(), text
         # The first words, without what differs from file to file.
         return " ".join(re.sub(r"'.*?'|[^\sa-zA-Z]+", "_", text.partition(": ")[2]).split()[:4])
     assert time.monotonic() - begin < SECONDS, "it took too long"

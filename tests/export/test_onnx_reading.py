@@ -476,6 +476,7 @@ def refused(tmp_path, nodes, why, arrays=NUMBERS, columns=4, outputs=("y",)):
     with pytest.raises(ValueError, match=why) as error:
         fm.from_onnx(path)
     assert str(error.value).startswith(f"cannot read {str(path)!r}: ")
+    assert str(error.value).isprintable()
 
 
 OPERATORS = {
@@ -497,6 +498,10 @@ OPERATORS = {
     "another axis": ([node("Softmax", "z", "y", axis=0)], "its axis is not that of the columns"),
     "an attribute": ([node("Softmax", "z", "y", step=0)], "the attribute 'step' is not taken"),
     "other columns": ([node("MatMul", "z", "wide", "y")], "for 3 columns, its input has 4"),
+    "an operator that would paint": (
+        [node("Soft\nmax\x1b[31m", "z", "y")],
+        r"the operator Soft max\\x1b\[31m: ",
+    ),
     "another shape": ([node("Reshape", "z", "cube", "y")], r"rows of 4 columns as \[2, 2\]"),
     "an unknown value": ([node("Relu", "q", "y")], "there is no value 'q' before it"),
     "a value twice": ([node("Relu", "x", "z")], "its value has no name, or that of another"),

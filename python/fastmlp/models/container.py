@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import os
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,8 +105,9 @@ class Contents:
 
 
 def shortened(error: Exception) -> str:
-    """Return what an error says, which may quote a file, at a length that one can read."""
-    said = str(error)
+    """Return what an error says, which may quote a file, as one line that one can read."""
+    said = re.sub(r"\s*[\n\r]\s*", " ", str(error).strip())
+    said = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said[: 2 * MOST_WORDS])
     return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
 
 
