@@ -178,6 +178,26 @@ def test_only_estimators_of_scikit_learn_are_taken(given):
 def test_an_estimator_that_was_not_fitted_is_not_taken():
     with pytest.raises(NotFittedError):
         fm.from_sklearn(peer.MLPRegressor())
+    theirs = peer.MLPRegressor(hidden_layer_sizes=3, max_iter=1).fit(X, y)
+    del theirs.coefs_
+    with pytest.raises(NotFittedError):
+        fm.from_sklearn(theirs)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: e.coefs_.pop(), "coefs_ holds 1 arrays and intercepts_ 2: expected one"),
+        (lambda e: e.coefs_[0].fill(np.nan), r"coefs_\[0\] must hold finite"),
+        (lambda e: setattr(e, "intercepts_", None), "intercepts_ must be a list of arrays"),
+        (lambda e: e.coefs_.__setitem__(1, np.ones((5, 1))), "must be the inputs of the next one"),
+    ],
+)
+def test_an_estimator_whose_weights_do_not_fit_is_not_taken(change, words):
+    theirs = peer.MLPRegressor(hidden_layer_sizes=3, max_iter=1).fit(X, y)
+    change(theirs)
+    with pytest.raises((TypeError, ValueError), match=words):
+        fm.from_sklearn(theirs)
 
 
 def test_the_model_inside_predicts_the_same_and_can_be_saved(tmp_path):

@@ -196,6 +196,8 @@ def test_early_stopping_may_begin_with_a_warm_fit():
         ({"intercepts_": [np.ones(8), np.ones(2)]}, r"intercepts_\[1\] \(2,\): expected"),
         ({"coefs_": [np.ones(4), np.ones((8, 3))]}, r"coefs_\[0\] has the shape \(4,\)"),
         ({"coefs_": [], "intercepts_": []}, "coefs_ holds 0 arrays"),
+        ({"coefs_": None}, "coefs_ must be a list of arrays, got NoneType"),
+        ({"intercepts_": 3}, "intercepts_ must be a list of arrays, got int"),
         ({"n_layers_": 2}, "n_layers_ is 2, but coefs_ holds the weights of 2 layers"),
         ({"coefs_": [np.ones((4, 3))], "intercepts_": [np.ones(3)]}, "n_layers_ is 3, but"),
     ],
@@ -207,7 +209,7 @@ def test_arrays_that_are_no_layers_in_a_row_are_refused_and_change_nothing(chang
     for name, value in changes.items():
         setattr(estimator, name, value)
     for use in (estimator.predict, lambda X: estimator.partial_fit(X, y)):
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises((TypeError, ValueError), match=words):
             use(X)
     for name, value in before.items():
         setattr(estimator, name, value)

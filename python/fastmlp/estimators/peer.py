@@ -12,6 +12,7 @@ from fastmlp.estimators.chosen import OWN_SOLVERS
 from fastmlp.estimators.classifier import MLPClassifier
 from fastmlp.estimators.network import by_name
 from fastmlp.estimators.regressor import MLPRegressor
+from fastmlp.estimators.weights import check_finite, given_weights
 from fastmlp.models.base import Owner
 from fastmlp.training import turns
 
@@ -49,6 +50,8 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     ------
     TypeError
         If it is something else.
+    ValueError
+        If its `coefs_` and `intercepts_` do not fit together, or are not finite.
     sklearn.exceptions.NotFittedError
         If it has not been fitted.
 
@@ -77,15 +80,15 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
             "fitted must be an MLPClassifier or MLPRegressor of sklearn.neural_network, got "
             f"{type(fitted).__name__}"
         )
-    check_is_fitted(fitted)
+    check_is_fitted(fitted, "coefs_")
+    coefs, intercepts = given_weights(fitted)
+    dtype = np.dtype("float32") if coefs[0].dtype == np.float32 else np.dtype("float64")
+    check_finite(coefs, intercepts, dtype)
     for name in _RECORDS:
         if hasattr(fitted, name):
             setattr(estimator, name, copy.deepcopy(getattr(fitted, name)))
-    coefs = fitted.coefs_
     units = [coefs[0].shape[0], *(coef.shape[1] for coef in coefs)]
-    weights = by_name(coefs, fitted.intercepts_)
-    dtype = np.dtype("float32") if coefs[0].dtype == np.float32 else np.dtype("float64")
-    estimator._adopt(units, weights, dtype)
+    estimator._adopt(units, by_name(coefs, intercepts), dtype)
     return estimator  # type: ignore[no-any-return]
 
 
@@ -131,7 +134,7 @@ def to_sklearn(model: Any) -> Any:
     from sklearn.utils.validation import check_is_fitted
 
     if isinstance(model, (MLPClassifier, MLPRegressor)):
-        check_is_fitted(model)
+        check_is_fitted(model, "coefs_")
         with turns.reading("to_sklearn", model, model.model_):
             return _of_estimator(model)
     if isinstance(model, Owner):

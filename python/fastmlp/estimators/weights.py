@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import operator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,9 @@ class Weights:
         shown = vars(self).get("_shown")
         if shown is None or self._shown_as != self._description():
             return False
+        held: tuple[Any, Any] = self.coefs_, self.intercepts_
+        if not all(isinstance(each, Iterable) for each in held):
+            return False
         given = [*self.coefs_, *self.intercepts_]
         return len(given) == len(shown) and all(map(operator.is_, given, shown))
 
@@ -135,7 +139,7 @@ class Weights:
 
     def _take_weights(self) -> None:
         """Make the model of `coefs_` and `intercepts_`; its present one is no longer theirs."""
-        coefs, intercepts = self._given_weights()
+        coefs, intercepts = given_weights(self)
         units = [len(coefs[0]), *(coef.shape[1] for coef in coefs)]
         given = getattr(self, "n_layers_", len(units))
         if given != len(units):
@@ -147,31 +151,6 @@ class Weights:
             self.out_activation_ = self._out_activation()
         self._replace_model(units, coefs, intercepts)
 
-    def _given_weights(self) -> tuple[list[Array], list[Array]]:
-        """Return the arrays in `coefs_` and `intercepts_` if they fit together."""
-        if "intercepts_" not in vars(self):
-            raise ValueError("coefs_ are set by hand, but no intercepts_: each layer needs both")
-        coefs = [arrays.array(c, f"coefs_[{i}]") for i, c in enumerate(self.coefs_)]
-        intercepts = [arrays.array(b, f"intercepts_[{i}]") for i, b in enumerate(self.intercepts_)]
-        if len(coefs) != len(intercepts) or not coefs:
-            raise ValueError(
-                f"coefs_ holds {len(coefs)} arrays and intercepts_ {len(intercepts)}: expected one "
-                "of each for every layer"
-            )
-        for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-            if coef.ndim != 2 or 0 in coef.shape or intercept.shape != coef.shape[1:]:
-                raise ValueError(
-                    f"coefs_[{i}] has the shape {coef.shape} and intercepts_[{i}] "
-                    f"{intercept.shape}: expected (inputs, outputs) and (outputs,)"
-                )
-        for i, (one, next_one) in enumerate(itertools.pairwise(coefs)):
-            if one.shape[1] != len(next_one):
-                raise ValueError(
-                    f"coefs_[{i}] has the shape {one.shape} and coefs_[{i + 1}] {next_one.shape}: "
-                    "the outputs of a layer must be the inputs of the next one"
-                )
-        return coefs, intercepts
-
     def _replace_model(self, units: list[int], coefs: list[Array], intercepts: list[Array]) -> None:
         """Make the model of these weights; the solver's state stays where it still fits."""
         before = vars(self).get("_model")
@@ -181,9 +160,7 @@ class Weights:
             dtype = np.dtype(self.dtype)
         elif before is not None:
             dtype = before.dtype
-        for name, given in (("coefs_", coefs), ("intercepts_", intercepts)):
-            for i, array in enumerate(given):
-                arrays.check_finite(array, f"{name}[{i}]", dtype)
+        check_finite(coefs, intercepts, dtype)
         kept, state = {}, None
         if before is not None and before.dtype == dtype:
             layers = network.dense_layers(before)
@@ -240,3 +217,48 @@ class Weights:
         self._show_weights()
         self._shown_as = described
         vars(self).update(given)
+
+
+def given_weights(holder: Any) -> tuple[list[Array], list[Array]]:
+    """Return the arrays in `coefs_` and `intercepts_` of an estimator if they fit together.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they do not, or are no arrays.
+    """
+    if "intercepts_" not in vars(holder):
+        raise ValueError("coefs_ are set by hand, but no intercepts_: each layer needs both")
+    coefs, intercepts = (_arrays(holder, name) for name in ("coefs_", "intercepts_"))
+    if len(coefs) != len(intercepts) or not coefs:
+        raise ValueError(
+            f"coefs_ holds {len(coefs)} arrays and intercepts_ {len(intercepts)}: expected one "
+            "of each for every layer"
+        )
+    for i, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        if coef.ndim != 2 or 0 in coef.shape or intercept.shape != coef.shape[1:]:
+            raise ValueError(
+                f"coefs_[{i}] has the shape {coef.shape} and intercepts_[{i}] "
+                f"{intercept.shape}: expected (inputs, outputs) and (outputs,)"
+            )
+    for i, (one, next_one) in enumerate(itertools.pairwise(coefs)):
+        if one.shape[1] != len(next_one):
+            raise ValueError(
+                f"coefs_[{i}] has the shape {one.shape} and coefs_[{i + 1}] {next_one.shape}: "
+                "the outputs of a layer must be the inputs of the next one"
+            )
+    return coefs, intercepts
+
+
+def check_finite(coefs: list[Array], intercepts: list[Array], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless all numbers are finite in this type."""
+    for name, given in (("coefs_", coefs), ("intercepts_", intercepts)):
+        for i, array in enumerate(given):
+            arrays.check_finite(array, f"{name}[{i}]", dtype)
+
+
+def _arrays(holder: Any, name: str) -> list[Array]:
+    given = getattr(holder, name)
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a list of arrays, got {type(given).__name__}")
+    return [arrays.array(one, f"{name}[{i}]") for i, one in enumerate(given)]
