@@ -712,6 +712,9 @@ def made(keras, name):
         )
     rng = np.random.default_rng(0)
     model.set_weights([rng.uniform(0.1, 1, w.shape).astype(w.dtype) for w in model.get_weights()])
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # of Normalization, as when weights are loaded
+            layer.finalize_state()
     return model
 
 
