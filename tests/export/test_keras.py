@@ -113,6 +113,17 @@ def test_names_of_inputs_and_outputs_and_shared_layers_come_back(tmp_path):
     assert back.n_parameters == model.n_parameters
 
 
+def test_names_are_those_that_keras_allows_with_every_backend(tmp_path):
+    x = fm.Input(5, name="of.rows")
+    encoder, clash = fm.Dense(4, name="encoder.fc/1"), fm.Dense(4, name="encoder_fc_1")
+    model = fm.Model(x, {"y.z": clash(encoder(x))}, seed=0)
+    model.export(tmp_path / "m.keras")
+    back = fm.from_keras(tmp_path / "m.keras")
+    assert [layer.name for layer in back.layers] == ["encoder_fc_1", "encoder_fc_1_2"]
+    assert [y.name for y in back.network.inputs] == ["of.rows"]
+    assert (back.predict({"of.rows": X})["y.z"] == model.predict(X)["y.z"]).all()
+
+
 def exchanged(place, kind, *numbers, first=False, **settings):
     """Return a change of a layer to an operation of Keras, which has no weights."""
 
@@ -626,6 +637,13 @@ def test_keras_finds_the_weights_of_each_layer_however_they_are_joined(keras, se
     found = called(theirs, rows, ["z", "a"])
     wanted = predicted(model, rows)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_keras_loads_names_with_dots(keras, tmp_path):
+    model = fm.Sequential([fm.Dense(3, name="encoder.fc")], input_columns=5, seed=0)
+    model.export(tmp_path / "m.keras")
+    theirs = keras.models.load_model(tmp_path / "m.keras")
+    compare(called(theirs, X), model.predict(X), "float32", "dots")
 
 
 OPERATIONS = {

@@ -63,6 +63,7 @@ class Parts:
         **settings: Any,
     ) -> Part:
         """Return a layer, which is not called yet."""
+        name = name.replace(".", "_")  # which no parameter of PyTorch may have, below Keras
         config = {
             "name": self.unique(name),
             "trainable": trainable,
