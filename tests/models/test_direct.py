@@ -1,6 +1,7 @@
 """Least squares, last layers and linear networks by linear algebra; layers no signal reaches."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 import fastmlp as fm
 from fastmlp import graph as g
+from fastmlp.models import direct
 
 
 def regression(rows=23, inputs=5, outputs=3, seed=0):
@@ -40,6 +42,31 @@ def test_of_many_solutions_it_is_the_shortest():
     np.testing.assert_allclose(X @ W.T + b, t, atol=1e-10)
     null = np.linalg.svd(X - X.mean(axis=0))[2][2:]  # directions that no centred row has
     np.testing.assert_allclose(W @ null.T, 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("how", [{}, {"use_bias": False}, {"l2": 0.1}], ids=str)
+def test_many_rows_have_the_solution_of_all_at_once(how):
+    X, t = regression(rows=direct._BLOCK_ROWS * 2 + 5, inputs=7)
+    X[:, 6] = X[:, 0] - 2 * X[:, 1]  # so that many solutions are equally good without l2
+    W, b = fm.least_squares(X, t, **how)
+    middle = X.mean(axis=0) if how.get("use_bias", True) else 0.0
+    target = t - t.mean(axis=0) if how.get("use_bias", True) else t
+    A, ridge = X - middle, np.sqrt(len(X) * how.get("l2", 0.0)) * np.eye(7)
+    B = np.vstack([target, np.zeros((7, 3))])
+    expected = np.linalg.lstsq(np.vstack([A, ridge]), B, rcond=None)[0].T
+    np.testing.assert_allclose(W, expected, rtol=1e-10)
+    if how.get("use_bias", True):
+        np.testing.assert_allclose(b, t.mean(axis=0) - W @ X.mean(axis=0), rtol=1e-10)
+
+
+def test_many_rows_are_not_copied():
+    X, t = regression(rows=100_000, inputs=20, outputs=1)
+    fm.least_squares(X[:10], t[:10])  # what is loaded when first used
+    tracemalloc.start()
+    fm.least_squares(X, t)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < X.nbytes / 3
 
 
 def test_images_of_bytes_are_taken_as_numbers():

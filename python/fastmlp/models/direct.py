@@ -7,6 +7,7 @@ composition of linear layers is one linear layer.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = ["collapsed", "last_layer", "least_squares", "solve"]
+
+# Of a system of equations that are brought to a triangle at once, where they have few columns.
+_BLOCK_ROWS = 4096
 
 
 def least_squares(
@@ -71,26 +75,46 @@ def least_squares(
     """
     l2 = _checks.real(l2, "l2", at_least=0)
     use_bias = _checks.flag(use_bias, "use_bias")
-    features = arrays.matrix(X, "X", np.float64).astype(np.float64)
+    features = arrays.matrix(X, "X", np.float64).astype(np.float64, copy=False)
     targets = arrays.array(t, "t")
     if targets.ndim not in (1, 2):
         raise ValueError(f"t must have shape (rows,) or (rows, columns), got {targets.shape}")
     arrays.same_rows(targets, "t", len(features), "X")
     arrays.check_finite(targets, "t", np.float64)
-    targets = targets.reshape(len(targets), -1).astype(np.float64)
+    targets = targets.reshape(len(targets), -1).astype(np.float64, copy=False)
 
     # The best b makes the mean residual 0, so it drops out of the equations for W once both sides
     # are centred; that also keeps it out of the penalty.
     rows, inputs = features.shape
     center = features.mean(axis=0) if use_bias else np.zeros(inputs)
     middle = targets.mean(axis=0) if use_bias else np.zeros(targets.shape[1])
-    A, B = features - center, targets - middle
+    system = _triangle(features, targets, center, middle)
     if l2 > 0:
         # ‖A Wᵀ − B‖² + rows·λ‖W‖² is the squared error of a taller system.
-        A = np.concatenate([A, np.sqrt(rows * l2) * np.eye(inputs)])
-        B = np.concatenate([B, np.zeros((inputs, B.shape[1]))])
-    W = np.linalg.lstsq(A, B, rcond=None)[0].T
+        penalty = math.sqrt(rows * l2) * np.eye(inputs, system.shape[1])
+        system = np.concatenate([system, penalty])
+    A, B = system[:, :inputs], system[:, inputs:]
+    precision = float(np.finfo(np.float64).eps) * max(rows, inputs)
+    W = np.asarray(np.linalg.lstsq(A, B, rcond=precision)[0].T, np.float64)
     return W, middle - W @ center
+
+
+def _triangle(features: Array, targets: Array, center: Array, middle: Array) -> Array:
+    """Return [A B], centred, or where there are many rows a triangle with the same squared errors.
+
+    M = QR has ‖Mv‖ = ‖Rv‖ for every v, as Q keeps lengths; R is found block of rows by block, each
+    below the R of those before it, so that neither a centred copy nor Q is needed.
+    """
+    columns = features.shape[1] + targets.shape[1]
+    block_rows = max(_BLOCK_ROWS, 4 * columns)
+    triangle: Array = np.empty((0, columns))
+    for begin in range(0, len(features), block_rows):
+        end = begin + block_rows
+        block = np.hstack([features[begin:end] - center, targets[begin:end] - middle])
+        if len(features) <= block_rows:
+            return block
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block]), mode="r"))
+    return triangle
 
 
 def last_layer(network: Network) -> tuple[Dense, str]:
