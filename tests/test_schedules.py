@@ -1,5 +1,6 @@
 """Learning rates as functions of the step number."""
 
+import dataclasses
 import math
 from itertools import pairwise
 
@@ -42,7 +43,85 @@ SCHEDULES = [
 ]
 
 
+def cosine(first, last, part):
+    return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
+
+
+def one_cycle(s, peak, steps, rise, divide, final_divide):
+    """As PyTorch's OneCycleLR has it, whose first phase ends at step rise · steps − 1."""
+    s, top = min(s, steps - 1), rise * steps - 1
+    if s <= top:
+        return cosine(peak / divide, peak, s / top)
+    return cosine(peak, peak / divide / final_divide, (s - top) / (steps - 1 - top))
+
+
+def restarted(s, initial, period, factor, final):
+    while s >= period:
+        s, period = s - period, period * factor
+    return cosine(initial, final, s / period)
+
+
+# The rate of one step, as the docstring of the schedule has it; none of its settings is a default.
+FORMULAS = [
+    (ExponentialDecay(0.3, factor=0.9, every=7), lambda s: 0.3 * 0.9 ** (s / 7)),
+    (StepDecay(0.3, factor=0.5, every=3), lambda s: 0.3 * 0.5 ** (s // 3)),
+    (InverseScaling(0.3, power=0.7), lambda s: 0.3 / (s + 1) ** 0.7),
+    (CosineDecay(0.3, steps=11, final=0.1), lambda s: cosine(0.3, 0.1, min(s, 11) / 11)),
+    (
+        PolynomialDecay(0.3, steps=11, final=0.1, power=1.5),
+        lambda s: 0.1 + 0.2 * (1 - min(s, 11) / 11) ** 1.5,
+    ),
+    (
+        FlatCosine(0.3, steps=11, flat=0.4, final=0.1),
+        lambda s: cosine(0.3, 0.1, max(min(s, 11) / 11 - 0.4, 0) / 0.6),
+    ),
+    (
+        OneCycle(0.3, steps=11, rise=0.4, divide=5, final_divide=7),
+        lambda s: one_cycle(s, 0.3, 11, 0.4, 5, 7),
+    ),
+    (
+        OneCycle(0.3, steps=2, rise=0.3, divide=5, final_divide=7),
+        lambda s: one_cycle(s, 0.3, 2, 0.3, 5, 7),
+    ),
+    (
+        CosineRestarts(0.3, period=3, factor=2, final=0.1),
+        lambda s: restarted(s, 0.3, 3, 2, 0.1),
+    ),
+    (CosineRestarts(0.3, period=3, final=0.1), lambda s: restarted(s, 0.3, 3, 1, 0.1)),
+    (
+        Coslog4(0.3, steps=11),
+        lambda s: 0.15 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * min(s, 11) / 11))),
+    ),
+    (Warmup(5, after=0.3), lambda s: 0.3 * min((s + 1) / 5, 1)),
+    (
+        Warmup(3, after=InverseScaling(0.3, power=0.5)),
+        lambda s: 0.3 * (s + 1) / 3 if s < 3 else 0.3 / (s - 2) ** 0.5,
+    ),
+    (3 * InverseScaling(0.1, power=0.5), lambda s: 0.3 / (s + 1) ** 0.5),
+]
+
+
+@pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=lambda given: repr(given)[:60])
+def test_a_schedule_is_its_formula(schedule, formula):
+    expected = [formula(s) for s in range(40)]
+    np.testing.assert_allclose(schedule(np.arange(40)), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "name"),
+    [(each, field.name) for each, _ in FORMULAS for field in dataclasses.fields(each)],
+    ids=lambda given: given if isinstance(given, str) else repr(given)[:60],
+)
+def test_no_setting_of_a_schedule_is_below_nought_or_text(schedule, name):
+    with pytest.raises((TypeError, ValueError), match=rf"^{name} must be .*got 'fast'"):
+        dataclasses.replace(schedule, **{name: "fast"})
+    if name != "of":
+        with pytest.raises(ValueError, match=rf"^{name} must be .*got -1"):
+            dataclasses.replace(schedule, **{name: -1})
+
+
 def test_every_schedule_of_the_module_is_tested_here():
+    assert {type(schedule) for schedule, _ in FORMULAS} == {type(each) for each in SCHEDULES}
     assert set(schedules.SCHEDULES.values()) == {type(schedule) for schedule in SCHEDULES}
 
 

@@ -75,6 +75,17 @@ def checked(value: Any, name: str, *, at_least: float, below: float = math.inf) 
     return _checks.real(value, name, at_least=at_least, below=below)
 
 
+def half_cosine(first: float, last: float, part: NDArray[np.float64]) -> Rates:
+    """Return last + ½ (first − last) (1 + cos(π part)), which goes from `first` to `last`.
+
+    Examples
+    --------
+    >>> half_cosine(0.1, 0.0, np.array([0.0, 0.5, 1.0]))
+    array([0.1 , 0.05, 0.  ])
+    """
+    return np.asarray(last + 0.5 * (first - last) * (1 + np.cos(np.pi * part)))
+
+
 def in_graph(value: Any, name: str, *, at_least: float, below: float = math.inf) -> float | Node:
     """Return a number as it is, and a schedule as the node of its number in each step.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.schedules.base import Scalable
+from fastmlp.schedules.base import Scalable, half_cosine
 
 if TYPE_CHECKING:
     from fastmlp.schedules.base import Rates, Steps
@@ -55,14 +55,13 @@ class OneCycle(Scalable):
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
-        top, last = max(self.rise * self.steps - 1, 0.0), self.steps - 1
+        top, last = self.rise * self.steps - 1, self.steps - 1
         s = np.minimum(steps, last)
         first, final = self.peak / self.divide, self.peak / self.divide / self.final_divide
-        up = np.ones(steps.shape) if top == 0 else np.minimum(s / top, 1.0)
+        up = np.clip(s / top, 0.0, 1.0) if top > 0 else np.ones(steps.shape)
         down = np.maximum((s - top) / (last - top), 0.0)
-        rising = self.peak + (first - self.peak) / 2 * (1 + np.cos(np.pi * up))
-        falling = final + (self.peak - final) / 2 * (1 + np.cos(np.pi * down))
-        return np.asarray(np.where(s <= top, rising, falling))
+        rising, falling = half_cosine(first, self.peak, up), half_cosine(self.peak, final, down)
+        return np.where(s <= top, rising, falling)
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,7 @@ class CosineRestarts(Scalable):
             begin = np.asarray(starts, dtype=np.int64)[number]
             period = self.period * float(self.factor) ** number
         part = (steps - begin) / period
-        return np.asarray(
-            self.final + 0.5 * (self.initial - self.final) * (1 + np.cos(np.pi * part))
-        )
+        return half_cosine(self.initial, self.final, part)
 
 
 @dataclass(frozen=True)
@@ -194,6 +191,4 @@ class FlatCosine(Scalable):
         """Return the number of each step."""
         part, flat = np.minimum(steps, self.steps) / self.steps, float(self.flat)
         fallen = np.maximum(part - flat, 0) / (1 - flat)
-        return np.asarray(
-            self.final + 0.5 * (self.initial - self.final) * (1 + np.cos(np.pi * fallen))
-        )
+        return half_cosine(self.initial, self.final, fallen)

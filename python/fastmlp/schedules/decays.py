@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.schedules.base import Scalable
+from fastmlp.schedules.base import Scalable, half_cosine
 
 if TYPE_CHECKING:
     from fastmlp.schedules.base import Rates, Steps
@@ -147,9 +147,7 @@ class CosineDecay(Scalable):
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
         part = np.minimum(steps, self.steps) / self.steps
-        return np.asarray(
-            self.final + 0.5 * (self.initial - self.final) * (1 + np.cos(np.pi * part))
-        )
+        return half_cosine(self.initial, self.final, part)
 
 
 @dataclass(frozen=True)
