@@ -28,6 +28,10 @@ def outcome(t, y, loss, output, weight=None):
     return Outcome(loss.encode_targets(t, y.shape[1]), y, weight, loss, output)
 
 
+def of_any_targets(y, t):
+    return y * t
+
+
 def value(spec, *arguments, **more):
     return metrics.get(spec)(outcome(*arguments, **more))
 
@@ -207,6 +211,12 @@ def test_of_outputs_that_are_not_finite_it_is_nan(name, bad):
             "must be classes, 0 and 1",
         ),
         ("f1", [[0.5, 2]], [[0.1, 0.2]], "squared_error", "identity", "classes, one-hot rows"),
+        ("f1", [[-0.5, 1]], [[0.1, 0.2]], "squared_error", "identity", "classes, one-hot rows"),
+        ("f1", [0, 2], [0.1, 0.2], "squared_error", "identity", "must be classes, 0 and 1"),
+        *(
+            ("f1", [0, label], np.eye(2, 3), of_any_targets, "identity", "labels 0 … 2")
+            for label in (-1, 0.5, 3)
+        ),
         ("log_loss", [0, 1], [0.1, 0.2], "hinge", "identity", "output must be probabilities"),
         ("log_loss", [0.5, 1], [0.1, 0.2], "binary_cross_entropy", "logistic", "not probabilities"),
         (
@@ -233,6 +243,17 @@ def test_of_outputs_that_are_not_finite_it_is_nan(name, bad):
 def test_what_a_metric_cannot_take_is_an_error_that_names_it(name, t, y, loss, output, message):
     with pytest.raises(ValueError, match=f"metric '{name}': .*{message}"):
         value(name, t, y, loss, output)
+
+
+def test_labels_are_classes_whatever_the_loss():
+    y = np.array([[3.0, 1, 2], [0, 1, 2], [0, 2, 1], [1, 2, 3]])
+    assert value("balanced_accuracy", [0, 0, 1, 2], y, of_any_targets, "identity") == 5 / 6
+    assert value("f1", [-1, 1, 1], [0.7, 0.7, -3], of_any_targets, "identity") == 0.5
+
+
+def test_a_number_may_come_in_an_array():
+    boxed = metrics.of(lambda y_true, y_pred: np.array([[2.5]]))
+    assert value(boxed, [0, 1], [0.1, 0.2], "squared_error", "identity") == 2.5
 
 
 def of_nodes(y, t):
