@@ -74,6 +74,7 @@ def play(stopping, values, name="val_loss"):
         ({"patience": 2}, [3, 2, 1, 2, 0, 1], None, 5),
         ({"patience": 1}, [1, 1, 0], 2, 1),
         ({"patience": 2, "min_delta": 0.5}, [3, 2.6, 2.4, 2.2, 2], 5, 3),
+        ({"patience": 2, "min_delta": 0.5, "mode": "max"}, [1, 1.4, 1.6, 1.8, 2], 5, 3),
         ({"patience": 2, "restore_best": False}, [3, 2, 1, 2, 2, 0], 5, 5),
         ({"patience": 2}, [np.nan, np.nan, 1], 2, 2),
         ({"patience": 2}, [1, np.nan, np.nan, 0], 3, 1),

@@ -93,6 +93,7 @@ def test_a_lowered_rate_is_the_rate_of_the_epochs_that_follow(optimizer):
 
 def test_the_factor_has_a_floor_and_begins_anew_with_each_fit():
     plateau = fm.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1e9, min_factor=0.05)
+    assert (plateau.rate_factor, plateau.epochs) == (1.0, [])
     net = model()
     net.fit(X, T, epochs=6, callbacks=[plateau])
     assert plateau.rate_factor == 0.05

@@ -6,6 +6,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -99,6 +100,64 @@ def test_every_public_class_and_function_has_an_example(extension, written):
         _, statement, *shown = extension("graph_examples").example(name)
         assert f"g.{name}(" in statement
         assert shown[0].startswith("array([[")
+
+
+def functions_of(written):
+    """Functions, constructors and methods of ours, by name."""
+    for name, value in written.items():
+        found = {name: value}
+        if inspect.isclass(value):
+            members = (m for m in vars(value) if not m.startswith("_"))
+            found |= {f"{name}.{m}": getattr(value, m, None) for m in members}
+        for each, function in found.items():
+            ours = (getattr(function, "__module__", None) or "").startswith("fastmlp")
+            if (
+                ours
+                and callable(function)
+                and "\nParameters\n---" in (inspect.getdoc(function) or "")
+            ):
+                yield each, function
+
+
+def told_of(doc):
+    """The arguments that a docstring lists, and what it says are their defaults."""
+    listed = re.search(
+        r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+\n|\Z)", doc, re.DOTALL | re.MULTILINE
+    )
+    told = {}
+    for names, said in re.findall(r"^(\*{0,2}\w[\w*, ]*?)(?: : (.*))?$", listed[1], re.MULTILINE):
+        each = [name.lstrip("*") for name in names.split(", ")]
+        found = re.search(r"(?:^|, )default[ =](.+)", said)
+        default = found[1] if found else ""
+        values = default.split(" and ") if len(each) > 1 and " and " in default else None
+        told |= dict(zip(each, values or [default] * len(each), strict=True))
+    return told
+
+
+def test_docstrings_tell_of_the_arguments_that_there_are_and_of_their_defaults(written):
+    compared = 0
+    for name, function in functions_of(written):
+        parameters = inspect.signature(function).parameters
+        doc = inspect.getdoc(function)
+        told = told_of(doc)
+        given = set(parameters) - {"self", "cls"}
+        assert set(told) == {key for key in given if key in told or f"`{key}`" not in doc}, name
+        for key, said in told.items():
+            default = parameters[key].default
+            if said and said != "None":
+                number = said.replace(",", "") if re.fullmatch(r"\d[\d,]+", said) else said
+                assert default == literal(number) or repr(default).startswith(said.split("(")[0]), (
+                    name
+                )
+                compared += 1
+    assert compared > 150
+
+
+def literal(text):
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def test_the_page_of_the_command_line_has_every_option_with_its_help(extension):
