@@ -773,11 +773,40 @@ def test_number_columns_read_texts_by_the_same_rule_when_predicting(houses, caps
     assert run(houses, "predict", "price.safetensors", "new.csv") == 0
     first, second = read_predictions(capsys.readouterr().out)
     assert first == second
-    (houses / "new.csv").write_text("area,city,garden,rooms\n7,Ulm,1,3\nlarge,Ulm,1,3.0\n")
+    large = "large,Ulm,1,3.0\n"
+    (houses / "new.csv").write_text(f"area,city,garden,rooms\n7,Ulm,1,3\n{10 * large}")
     assert run(houses, "predict", "price.safetensors", "new.csv") == 2
     error = capsys.readouterr().err
-    assert "'area' must hold numbers, but 1 of its 2 values do not: 'large', the first in" in error
+    assert "'area' must hold numbers, but 10 of its 11 values do not: 'large', the first" in error
     assert "row 2 (line 3)" in error
+
+
+@pytest.mark.parametrize("write", [str, lambda number: f"{number:.1f} €".replace(".", ",")])
+def test_a_few_values_that_are_no_numbers_or_flags_are_missing_and_told_of_once(
+    write, houses, capsys, monkeypatch
+):
+    monkeypatch.setattr("fastmlp.cli.delimited._CHUNK", 20)
+    monkeypatch.setattr("fastmlp.cli.predict.ROWS", 20)
+    rows = [[write(10 + i), "Ulm", "no", write(3)] for i in range(60)]
+    for bad in (["98144-3027", "maybe"], ["", ""]):
+        for at in (5, 30, 31):
+            rows[at][0] = bad[0]
+        rows[50][2] = bad[1]
+        lines = [";".join(row) for row in rows]
+        (houses / "new.csv").write_text("\n".join(["area;city;garden;rooms", *lines]))
+        assert run(houses, "predict", "price.safetensors", "new.csv") == 0
+        found = capsys.readouterr()
+        assert ("must hold" in found.err) == bool(bad[0])
+        if bad[0]:
+            given = found
+    assert given.out == found.out
+    said = [line for line in given.err.splitlines() if "must hold" in line]
+    assert said == [
+        "fastmlp: note: column 'area' must hold numbers; 3 other values are taken as missing: "
+        "'98144-3027', the first in row 6 (line 7); correct them or leave them empty",
+        "fastmlp: note: column 'garden' must hold 'False' or 'True'; 1 other value is taken as "
+        "missing: 'maybe', the first in row 51 (line 52)",
+    ]
 
 
 @pytest.mark.parametrize("task", ["price", "kind"])

@@ -66,11 +66,11 @@ def test_days_and_months_in_both_places_are_no_dates_and_new_rows_keep_the_order
     with pytest.raises(ValueError, match="3/4/2024 may be either of two days"):
         learn({"d": mixed}, kinds={"d": "date"})
     prepare = learn({"d": [f"1/{day}/2024" for day in range(1, 31)]})
-    with pytest.raises(ValueError, match=r"'d' must hold dates, but 1 of its 2 .*'31/1/2024'"):
-        prepare.transform({"d": ["1/2/2024", "31/1/2024"]})
+    with pytest.raises(ValueError, match=r"'d' must hold dates, but 11 of its 12 .*'31/1/2024'"):
+        prepare.transform({"d": ["1/2/2024", *["31/1/2024"] * 11]})
     iso = learn({"d": [f"2024-01-{day:02}" for day in range(1, 31)]})
     with pytest.raises(ValueError, match="write dates as 2024-05-31"):
-        iso.transform({"d": ["1/31/2024"]})
+        iso.transform({"d": ["1/31/2024"] * 10})
 
 
 SECONDS = np.arange(61, 86400, 5000)
@@ -108,13 +108,13 @@ def test_texts_of_times_are_seconds_as_durations_are(write):
         learn({"t": SECONDS}).transform({"t": texts})
 
 
-def test_a_text_among_times_is_missing_with_a_note_and_later_an_error():
+def test_a_text_among_times_is_missing_with_a_note():
     notes = []
     prepare = learn({"t": [*(f"{hour}:30" for hour in range(24)), "noon"] * 2}, note=notes.append)
     assert notes == [
         "column 't' holds texts that are no times, taken as missing: 'noon', the first in row 25"
     ]
-    with pytest.raises(ValueError, match=r"'t' must hold times, but 1 of its 2 .*'25:30', .*row 2"):
-        prepare.transform({"t": ["noon", "25:30"]})
+    with pytest.raises(ValueError, match=r"'t' must hold times, but 11 of .*'25:30', .*row 2"):
+        prepare.transform({"t": ["noon", *["25:30"] * 11]})
     results = {"score": ["2:1", "0:0", "1:3", "2:2"] * 3}  # minutes have two digits
     assert type(learn(results).columns[0]) is CategoryColumn

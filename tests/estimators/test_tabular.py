@@ -124,6 +124,25 @@ def test_a_column_whose_values_are_all_unknown_is_warned_of_at_the_line_that_pre
         reg.predict(table.assign(sex=["M", "female"] * 30))
 
 
+def test_a_few_texts_among_what_were_numbers_are_missing_with_a_warning_at_the_line_of_the_user():
+    table = pd.DataFrame({"zip": range(60), "x": [0.5, 2.0, np.nan] * 20})
+    reg = fm.TabularRegressor(quality="fast", epochs=2, random_state=0)
+    texts = table.astype({"zip": str}).replace({"zip": {"7": "98144-3027"}})
+    with pytest.warns(
+        UserWarning, match=r"'zip' must hold numbers; 1 other .*-3027', .* row 8"
+    ) as w:
+        reg.fit(table, range(60), eval_set=(texts, range(60)))
+    assert w[0].filename == __file__
+    pa = pytest.importorskip("pyarrow").Table.from_pandas
+    gaps = table.assign(zip=table["zip"].astype(float).where(table["zip"] != 7))
+    for predict in (reg.predict, reg.predict_interval):
+        for made in (pd.DataFrame, pytest.importorskip("polars").from_pandas, pa, dict):
+            with pytest.warns(UserWarning, match="'zip' must hold numbers") as said:
+                found = predict(made(texts))
+            assert [warning.filename for warning in said] == [__file__]
+            np.testing.assert_array_equal(found, predict(gaps))
+
+
 @pytest.mark.parametrize("kind", ["polars", "arrow", "dict", "records"])
 def test_any_kind_of_table_gives_the_same_model(kind):
     X, y = messy_tables.wines()

@@ -129,11 +129,16 @@ def read_tables(
     form: Format,
     *,
     texts: Sequence[str] = (),
+    numbers: Sequence[str] = (),
     target: str | None = None,
     rows: int | None,
     note: Note = warn,
 ) -> Iterator[tuple[Any, Format]]:
-    """Read a table so many rows at a time; see `read_table`. A table without rows gives none."""
+    """Read a table so many rows at a time; see `read_table`. A table without rows gives none.
+
+    Of the columns that are `numbers`, what people have written is read although a few values are
+    none.
+    """
     try:
         import pandas as pd
     except ImportError:
@@ -150,7 +155,9 @@ def read_tables(
         raise ValueError(f"{path} is a spreadsheet; save the sheet as CSV, or write it as Parquet")
     try:
         if typed is None:
-            yield from _delimited(pd, path, form, {*texts, target}, target, rows, note)
+            yield from _delimited(
+                pd, path, form, ({*texts, target}, {*numbers}), target, rows, note
+            )
         else:
             first = 1
             for table in typed(pd, path, rows):
@@ -256,7 +263,7 @@ def _delimited(
     pd: Any,
     path: Path,
     form: Format,
-    texts: set[str | None],
+    kinds: tuple[set[str | None], set[str]],
     target: str | None,
     rows: int | None,
     note: Note,
@@ -282,7 +289,7 @@ def _delimited(
             continue
         columns = dict(zip(names, fields.columns, strict=True))
         fields.columns.clear()
-        table, form = _typed(columns, form, texts, note)
+        table, form = _typed(columns, form, *kinds, note)
         note = _quiet  # what is said of the first rows holds for all
         numbers = np.arange(first, first + len(fields.lines))
         first += len(numbers)
@@ -295,7 +302,7 @@ def _quiet(text: str) -> None:
 
 
 def _typed(
-    columns: dict[str, Array], form: Format, texts: set[str | None], note: Note
+    columns: dict[str, Array], form: Format, texts: set[str | None], numbers: set[str], note: Note
 ) -> tuple[dict[str, Array], Format]:
     """Read columns as numbers, true and false, or texts."""
     table: dict[str, Array] = {}
@@ -319,6 +326,8 @@ def _typed(
             table[name], style = found
             if form.decimal is None:  # else it is known
                 note(f"column {name!r} is read as numbers with {style}")
+        elif name in numbers and table[name].dtype.kind == "O":
+            table[name] = written.as_programs(columns[name], different, decimal)
     return table, replace(form, decimal=decimal)
 
 

@@ -16,8 +16,11 @@ from fastmlp.cli.files import Format, check_output, load_trained, read_table, re
 from fastmlp.cli.preparing import Prepared
 from fastmlp.data import files
 from fastmlp.data.columns.category import CategoryColumn
+from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
+from fastmlp.data.columns.words import Told
 
 #: Rows that are in memory at a time.
 ROWS = 100_000
@@ -77,7 +80,9 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
     form = Format.of(options, estimator.metadata_.get("decimal"))
     columns = estimator.preprocessing_.columns
-    texts = [column.name.strip() for column in columns if isinstance(column, CategoryColumn)]
+    # Texts are read by the rule of their column, however few rows are read at a time.
+    texts = [c.name.strip() for c in columns if isinstance(c, (CategoryColumn, DateColumn))]
+    numbers = [c.name.strip() for c in columns if isinstance(c, NumberColumn)]
     names = names_of(estimator) or ["prediction"]
     quantiles = estimator._fitted.recipe.quantiles
     several = len(quantiles) > 1
@@ -87,20 +92,38 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     if options.intervals is not None:
         header += [f"{name}_{end}" for name in names for end in ("lower", "upper")]
     yield [header]
-    told: set[str] = set()
-
-    def note(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            warn(text)
-
+    notes = _Notes()
     rows = 0
-    parts = read_tables(options.table, form, texts=texts, rows=ROWS, note=note)
-    for table, _ in parts:
-        rows += len(table)
-        yield _predicted(options, estimator, table, note)
+    parts = read_tables(options.table, form, texts=texts, numbers=numbers, rows=ROWS, note=notes)
+    try:
+        for table, _ in parts:
+            rows += len(table)
+            yield _predicted(options, estimator, table, notes)
+    finally:
+        notes.tell()
     if not rows:
         raise ValueError(f"{options.table} has a header but no rows")
+
+
+class _Notes:
+    """Tells each thing once, what is counted when all rows have been."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._counted: dict[str, Told] = {}
+
+    def __call__(self, text: str) -> None:
+        if isinstance(text, Told):
+            before = self._counted.get(text.about)
+            self._counted[text.about] = text if before is None else before.and_of(text)
+        elif text not in self._told:
+            self._told.add(text)
+            warn(text)
+
+    def tell(self) -> None:
+        """Tell what was counted."""
+        for text in self._counted.values():
+            warn(text)
 
 
 def _predicted(options: argparse.Namespace, estimator: Any, table: Any, note: Any) -> list[Any]:

@@ -180,8 +180,8 @@ class Preprocessing:
         Raises
         ------
         TypeError, ValueError
-            A column is missing, or holds what cannot be read as learned: infinities, texts among
-            numbers.
+            A column is missing, or holds what cannot be read as learned: infinities, dates for
+            numbers, mostly texts among numbers; a few are missing values, and noted.
         """
         given = self._matched(frames.named(table))
         layout = self.layout

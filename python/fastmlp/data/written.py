@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from fastmlp.data.texts import MISSING, Array
+from fastmlp.data.texts import MISSING, Array, as_objects
 
 DECIMALS = (".", ",")
 #: What may stand in front of or behind all numbers of a column.
@@ -239,3 +240,35 @@ def read(
     if any(text not in found for text in different):
         return None
     return np.array([found[text] for text in column.tolist()]), style
+
+
+def as_programs(column: Array, different: Collection[str], decimal: str | None) -> Array:
+    """Write the numbers of a column as programs do, and leave the few texts that are none.
+
+    The one way in which most are written is that of all. Arguments are those of `read`.
+
+    Examples
+    --------
+    >>> euros = np.array(["1.234,50 €", "n.v.", "2 €", "2 £"])
+    >>> as_programs(euros, euros, None)
+    array(['1234.5', 'n.v.', '2.0', '2 £'], dtype=object)
+    """
+    style = _most_usual(different, decimal)
+    if style == Style() and not _has_written_minus(different):
+        return as_objects(column)
+    found = numbers_in(different, style)
+    texts = {text: repr(number) for text, number in found.items() if number == number}
+    return as_objects([texts.get(text, text) for text in column.tolist()])
+
+
+def _most_usual(texts: Iterable[str], decimal: str | None) -> Style:
+    """Return how most of the numbers among texts are written."""
+    parts = [part for text in texts if text not in MISSING and (part := _parse(text))]
+    units = Counter(part.unit for part in parts).most_common(1)
+    best, style = 0, Style()
+    for sign in (decimal,) if decimal else DECIMALS:
+        cuts = [cut for part in parts if (cut := _cut(part.body, sign))]
+        if len(cuts) > best:
+            between = Counter(cut[0] for cut in cuts if cut[0]).most_common(1)
+            best, style = len(cuts), Style(sign, between[0][0] if between else "", units[0][0])
+    return style

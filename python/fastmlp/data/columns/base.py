@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastmlp.data.columns.values import Values
-from fastmlp.data.columns.words import Note, Strange, count, examples
+from fastmlp.data.columns.words import MANY, Note, Strange, Told, count, examples
 from fastmlp.data.texts import Array
 
-#: Of so many values in a column, none of which training saw, is told as something strange.
-MANY = 10
 #: How far from 0 compressed numbers are at most.
 FARTHEST = 12.0
 
@@ -64,10 +63,8 @@ class Column:
     def tell_missing(self, missing: Array, taken: str, note: Note) -> None:
         """Note that values are missing, which training never saw."""
         if missing.any():
-            note(
-                f"column {self.name!r}: {count(missing.sum(), 'value')} missing, which training "
-                f"never saw; taken as {taken}"
-            )
+            said = f"missing, which training never saw; taken as {taken}"
+            self._tell(note, Told, "missing", missing, lambda n: f"{count(n, 'value')} {said}")
 
     def tell_unknown(
         self, values: Values, unknown: Array, taken: str, note: Note, *, usual: bool = False
@@ -79,17 +76,19 @@ class Column:
         codes, texts = values.coded()
         seen = examples(texts[code] if code >= 0 else "" for code in codes[unknown][:1000])
         if none_known:
-            note(
-                Strange(
-                    f"column {self.name!r}: none of its {unknown.sum():,} values was seen in "
-                    f"training ({seen}); taken as {taken}"
-                )
+            said = f"was seen in training ({seen}); taken as {taken}"
+            self._tell(
+                note, Strange, "unknown", unknown, lambda n: f"none of its {n:,} values {said}"
             )
         else:
-            note(
-                f"column {self.name!r}: {count(unknown.sum(), 'value')} not seen in training "
-                f"({seen}), taken as {taken}"
-            )
+            said = f"not seen in training ({seen}), taken as {taken}"
+            self._tell(note, Told, "unknown", unknown, lambda n: f"{count(n, 'value')} {said}")
+
+    def _tell(
+        self, note: Note, kind: type[Told], what: str, where: Array, say: Callable[[int], str]
+    ) -> None:
+        about = f"{what} {self.name}"
+        note(kind(about, int(where.sum()), lambda n: f"column {self.name!r}: {say(n)}"))
 
 
 def robust(numbers: Array) -> tuple[float, float]:

@@ -164,9 +164,8 @@ class FlagColumn(Column):
             for text in texts
         ]
         flags[:, 0] = by_code(each, signs, 0)
-        odd = [sign == 0 and text not in MISSING for sign, text in zip(signs, texts, strict=True)]
-        unknown = by_code(each, odd, False)
-        self.tell_unknown(values, unknown, f"neither {self.off!r} nor {self.on!r}", note)
+        known = {text for sign, text in zip(signs, texts, strict=True) if sign or text in MISSING}
+        values.check(known, f"{self.off!r} or {self.on!r}", note)
 
     def _meaning(self) -> Mapping[str, int]:
         exact = {self.off: -1, self.on: 1}

@@ -90,13 +90,13 @@ class DateColumn(Column):
         """Two for each part, and the indicator."""
         return 2 * len(self.parts) + self.indicator
 
-    def read(self, values: Values) -> Array:
-        """Return the dates of new rows by the clock of training, datetime64, NaT where missing."""
-        return values.in_zone(self.zone).dates(self.words, self.order)
+    def read(self, values: Values, note: Note) -> Array:
+        """Return the dates of new rows by the clock of training, NaT where missing or none."""
+        return values.in_zone(self.zone).dates(self.words, self.order, note)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the trend, the parts and the indicator."""
-        dates = self.read(values)
+        dates = self.read(values, note)
         missing = np.isnat(dates)
         if self.indicator:
             flags[:, -1] = missing

@@ -73,13 +73,13 @@ class NumberColumn(Column):
         """1 for a column that may miss values."""
         return int(self.indicator)
 
-    def read(self, values: Values) -> Array:
-        """Return the numbers of new rows, float64, NaN where they are missing."""
-        return values.numbers(self.words, self.seconds)
+    def read(self, values: Values, note: Note) -> Array:
+        """Return the numbers of new rows, float64, NaN where they are missing or none."""
+        return values.numbers(self.words, self.seconds, note)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""
-        found = self.read(values)
+        found = self.read(values, note)
         missing = np.isnan(found)
         if self.indicator:
             flags[:, 0] = missing

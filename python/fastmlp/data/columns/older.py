@@ -41,7 +41,7 @@ class StandardColumn(Column):
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""
-        found = values.numbers()
+        found = values.numbers(note=note)
         missing = np.isnan(found)
         if self.indicator:
             numbers[:, 1] = missing

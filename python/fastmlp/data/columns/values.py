@@ -5,7 +5,7 @@ Nothing here knows what was learned; nothing but pandas' own columns needs panda
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -22,9 +22,9 @@ from fastmlp.data.columns.sources import (
     text_of,
     zone_of,
 )
-from fastmlp.data.columns.words import count, examples, place, remedy
+from fastmlp.data.columns.words import MANY, Note, Strange, count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import Array, numbers_of
+from fastmlp.data.texts import MISSING, Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
 
@@ -144,10 +144,13 @@ class Values:
             return self.durations
         return len(self.read_as_seconds) > len(self.read_as_numbers)
 
-    def numbers(self, words: Sequence[str] = (), seconds: bool = False) -> Array:
+    def numbers(
+        self, words: Sequence[str] = (), seconds: bool = False, note: Note | None = None
+    ) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
-        Where seconds are wanted, texts are times of day and durations, not numbers.
+        Where seconds are wanted, texts are times of day and durations, not numbers. Who gives a
+        note is told of a few other texts, which are missing then, see `check`.
 
         Raises
         ------
@@ -165,10 +168,9 @@ class Values:
         if self.kind == "text":
             read = self.read_as_seconds if seconds else self.read_as_numbers
             found = {**dict.fromkeys(words, np.nan), **read}
-            self._refuse(
-                found, "times" if seconds else "numbers", "; correct them or leave them empty"
-            )
-            numbers = self._spread([found[text] for text in self.texts], np.nan)
+            things = "times" if seconds else "numbers"
+            self.check(found, things, note, "; correct them or leave them empty")
+            numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
         infinite = np.isinf(numbers)
         if infinite.any():
             raise ValueError(
@@ -177,10 +179,13 @@ class Values:
             )
         return numbers
 
-    def dates(self, words: Sequence[str] = (), order: Order | None = None) -> Array:
+    def dates(
+        self, words: Sequence[str] = (), order: Order | None = None, note: Note | None = None
+    ) -> Array:
         """Return datetime64[us], NaT where missing; texts must be dates, or such words.
 
-        What is in front in them is what they tell themselves if no order is given.
+        What is in front in them is what they tell themselves if no order is given. Of a note as of
+        `numbers`.
 
         Raises
         ------
@@ -200,8 +205,8 @@ class Values:
         nat = np.datetime64("NaT", "us")
         read = self.read_as_dates if order is None else dates_of(self.texts, order)
         found = {**dict.fromkeys(words, nat), **read}
-        self._refuse(found, "dates", advice)
-        return self._spread([found[text] for text in self.texts], nat)
+        self.check(found, "dates", note, advice)
+        return self._spread([found.get(text, nat) for text in self.texts], nat)
 
     def coded(self) -> tuple[Array, tuple[str, ...]]:
         """Return the place of each value in the sorted texts of all, -1 where missing; the texts.
@@ -229,17 +234,53 @@ class Values:
         """Give each row the value of its text."""
         return by_code(self.data, values, missing)
 
-    def _refuse(self, found: dict[str, Any], what: str, advice: str) -> None:
-        """Raise if texts are not among those found."""
-        bad = [text not in found for text in self.texts]
+    def check(
+        self, known: Collection[str], things: str, note: Note | None = None, advice: str = ""
+    ) -> None:
+        """Note texts that are none of those known; raise if there is no note, or if most are none.
+
+        A model at work does not stop for one of a million values. But if ten or more are none, and
+        more than half of what is there, it is another column: training takes no more for words
+        among numbers, either.
+
+        Parameters
+        ----------
+        known : collection of str
+        things : str
+            What they are.
+        note : function of a str, optional
+            Is told of texts that will be taken as missing.
+        advice : str
+            What to do, after a semicolon.
+
+        Raises
+        ------
+        ValueError
+        """
+        codes, texts = self.coded()
+        bad = [text not in known for text in texts]
         if not any(bad):
             return
-        wrong = by_code(self.data, bad, False)
-        culprits = [self.texts[code] for code in self.data[wrong][:1000]]
-        raise ValueError(
-            f"column {self.name!r} must hold {what}, but {wrong.sum():,} of its {len(self):,} "
-            f"values do not: {examples(culprits)}, the first in {self.where(wrong)}"
-            f"{remedy(culprits) or advice}"
+        wrong = by_code(codes, bad, False)
+        culprits = [texts[code] for code in codes[wrong][:1000]]
+        seen = f"{examples(culprits)}, the first in {self.where(wrong)}"
+        advice = remedy(culprits) or advice
+        number = int(wrong.sum())
+        there = int(by_code(codes, (text not in MISSING for text in texts), False).sum())
+        if note is None or (number >= MANY and 2 * number > there):
+            raise ValueError(
+                f"column {self.name!r} must hold {things}, but {number:,} of its {len(self):,} "
+                f"values do not: {seen}{advice}"
+            )
+        note(
+            Strange(
+                f"unread {self.name}",
+                number,
+                lambda n: (
+                    f"column {self.name!r} must hold {things}; {count(n, 'other value')} "
+                    f"{'is' if n == 1 else 'are'} taken as missing: {seen}{advice}"
+                ),
+            )
         )
 
 

@@ -12,13 +12,49 @@ from fastmlp.data.written import unit_of
 #: What may be a date, with the month or the day in front.
 _DATE = re.compile(r"\d{1,2}[/-]\d{1,2}[/-](\d\d|\d{4})")
 
+#: Of so many values in a column, none of which is what training saw, is told as something strange.
+MANY = 10
+
 Note: TypeAlias = Callable[[str], None]
 
 
-class Strange(str):
-    """A note of what is hardly meant: who asked for no notes is warned."""
+class Told(str):
+    """A note of values of a column, to which those of more rows can be added.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    about : str
+        What it is about: notes of the same can be added.
+    number : int
+        How many values there are.
+    say : function of an int
+        Says it of so many.
+
+    Examples
+    --------
+    >>> first = Told("missing a", 2, lambda n: f"{count(n, 'value')} missing")
+    >>> first.and_of(Told("missing a", 1, str))
+    '3 values missing'
+    """
+
+    about: str
+    number: int
+    say: Callable[[int], str]
+
+    def __new__(cls, about: str, number: int, say: Callable[[int], str]) -> Told:
+        """Say it of so many."""
+        told = super().__new__(cls, say(number))
+        told.about, told.number, told.say = about, number, say
+        return told
+
+    def and_of(self, other: Told) -> Told:
+        """Return a note of the values of both, with the examples of the first."""
+        first = other if isinstance(self, Strange) and not isinstance(other, Strange) else self
+        return type(first)(self.about, self.number + other.number, first.say)
+
+
+class Strange(Told):
+    """A note of what is hardly meant: who asked for no notes is warned."""
 
 
 def place(values: Any, row: int) -> str:

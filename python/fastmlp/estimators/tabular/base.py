@@ -198,7 +198,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         rows = self._rows(*given, suffix)
         table = self._matched(rows.table, rows.has_names, found, f"X{suffix}")
         t = self._encode(rows.y, found)
-        X = found["preprocessing_"].transform(table)
+        X = found["preprocessing_"].transform(table, tables.warn_if_strange)
         return X, t, self._weigh(rows.y, rows.weights, found)
 
     def _seen(

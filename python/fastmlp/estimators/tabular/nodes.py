@@ -17,6 +17,7 @@ from fastmlp.data.columns.category import CategoryColumn, FlagColumn, places
 from fastmlp.data.columns.date import DateColumn, days_of
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.values import read
+from fastmlp.estimators.tabular.tables import warn_if_strange
 from fastmlp.graph.node import apply
 from fastmlp.networks.exported import ExportedNodes
 
@@ -103,15 +104,15 @@ def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
             found[:, i] = np.where(place < 0, np.nan, place)
         elif isinstance(column, FlagColumn):
             signs = np.zeros((given.rows, 1))
-            column.fill(values, signs, signs, signs, lambda text: None)
+            column.fill(values, signs, signs, signs, warn_if_strange)
             found[:, i] = np.where(signs[:, 0] == 0, np.nan, signs[:, 0] > 0)
         elif isinstance(column, DateColumn):
-            dates = column.read(values)
+            dates = column.read(values, warn_if_strange)
             found[:, i] = np.where(np.isnat(dates), np.nan, days_of(dates))
+        elif isinstance(column, NumberColumn):
+            found[:, i] = column.read(values, warn_if_strange)
         else:
-            found[:, i] = (
-                column.read(values) if isinstance(column, NumberColumn) else values.numbers()
-            )
+            found[:, i] = values.numbers()
     return found
 
 
