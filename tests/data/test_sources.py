@@ -243,3 +243,10 @@ def test_matrices_of_numpys_other_kinds_are_read_like_arrays():
     assert learn(np.asmatrix([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]])) == plain
     masked = np.ma.array([[1.0, 2.0], [3.0, 5.0]], mask=[[0, 1], [0, 0]])
     assert_array_equal(plain.transform(masked), plain.transform([[1.0, None], [3.0, 5.0]]))
+
+
+def test_a_place_for_what_is_missing_in_a_dictionary_of_arrow_is_no_category():
+    places = pa.array([0, 1, 2, None])
+    column = pa.DictionaryArray.from_arrays(places, pa.array(["u", None, "v"]))
+    codes, texts = read("a", column).coded()
+    assert (codes.tolist(), texts) == ([0, -1, 1, -1], ("u", "v"))

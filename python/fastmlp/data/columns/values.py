@@ -17,6 +17,7 @@ from fastmlp.data.columns.sources import (
     Coded,
     in_zone,
     integers_of,
+    is_missing,
     plain,
     seconds_in,
     text_of,
@@ -334,7 +335,9 @@ def read(name: str, column: Any) -> Values:
         if not found.declared and found.values and {*map(type, found.values)} == {bool}:
             data = by_code(found.codes, found.values, np.nan)
             return Values(name, "flag", data, source=column)
-        codes, texts = sorted_texts(found.codes, [text_of(value) for value in found.values])
+        # A dictionary of Arrow may have a place for what is missing.
+        each = ["" if is_missing(value) else text_of(value) for value in found.values]
+        codes, texts = sorted_texts(found.codes, each)
         return Values(name, "text", codes, texts, found.declared, column)
     if found.dtype.kind == "M":
         dates = found.astype("M8[us]")
