@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -70,3 +72,30 @@ def test_notes_of_the_same_can_be_added_up():
     assert (
         few == "column 'a': 11 values not seen in training ('v'), taken as none of its categories"
     )
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["x", "y", "z"], name="row"),
+        pd.Index([0.5, 1.5, 2.5], name="row"),
+        pd.MultiIndex.from_arrays([list("xyz"), [1, 2, 3]], names=["row", "line"]),
+    ],
+)
+def test_an_index_of_the_users_that_is_named_as_that_of_files_names_no_rows(index):
+    prepare, notes = learn({"a": [1, 2, 3]}), []
+    prepare.transform(pd.DataFrame({"a": ["1", "soon", "2"]}, index=index), notes.append)
+    assert "the first in row 2;" in notes[0]
+
+
+def test_durations_are_no_plain_numbers_for_their_unit_is_not_known():
+    minutes = learn({"a": [10, 20, 30]})
+    durations = pd.to_timedelta([None, 20, 30], unit="min")
+    with pytest.raises(
+        ValueError, match=r"'a' must hold numbers, but holds durations .* in row 2;"
+    ):
+        minutes.transform({"a": durations})
+    with pytest.raises(ValueError, match="'a' must hold numbers, but holds durations"):
+        minutes.transform({"a": [datetime.time(12, 30)]})
+    assert minutes.transform({"a": durations[:1]}) == 0
+    assert learn({"a": durations[1:]}).columns[0].seconds

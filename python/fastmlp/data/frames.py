@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
@@ -155,10 +156,12 @@ def named(data: Any, name: str = "X") -> Table:
             raise ValueError(f"{name} has two columns {str(key)!r}; rename or drop one of them")
         no_column = isinstance(column, (str, bytes, Mapping, Set)) or not hasattr(column, "__len__")
         if no_column or getattr(column, "ndim", 1) == 0:
-            raise ValueError(
-                f"{name}[{key!r}] must be a column, got the value {column!r}; for one row use a "
-                f"list: [{column!r}]"
-            )
+            shown = reprlib.repr(column)
+            many = isinstance(column, Iterable) and not isinstance(column, (str, bytes, np.ndarray))
+            hint = f"use list({name}[{key!r}])" if many else f"for one row use a list: [{shown}]"
+            if isinstance(column, Mapping):
+                hint = f"use list({name}[{key!r}].values())"
+            raise ValueError(f"{name}[{key!r}] must be a column, got the value {shown}; {hint}")
         columns[str(key)] = column
     lengths = {key: len(column) for key, column in columns.items()}
     for key, length in lengths.items():
@@ -238,10 +241,10 @@ def _check_lengths(rows: Sequence[Any], name: str) -> None:
 
 
 def read(data: Any, name: str) -> Array:
-    """Return what NumPy makes of it; TypeError that names it where that fails by its own fault.
+    """Return what NumPy makes of it; an error that names it where that fails by its own fault.
 
-    Such are tensors that require grad, lie on another device or are of a type that NumPy has not,
-    and what JAX traces.
+    A TypeError for tensors that require grad, lie on another device or are of a type that NumPy has
+    not, and what JAX traces; a ValueError for rows of different lengths.
 
     Examples
     --------
@@ -250,9 +253,10 @@ def read(data: Any, name: str) -> Array:
     """
     try:
         return np.asarray(data)
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, RuntimeError, ValueError) as error:
         why = next(iter(str(error).splitlines()), type(error).__name__)
-        raise TypeError(f"{name} (type {type(data).__name__}) is no array: {why}") from error
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{name} (type {type(data).__name__}) is no array: {why}") from error
 
 
 def as_array(data: Any, name: str) -> Array:

@@ -74,7 +74,19 @@ class NumberColumn(Column):
         return int(self.indicator)
 
     def read(self, values: Values, note: Note) -> Array:
-        """Return the numbers of new rows, float64, NaN where they are missing or none."""
+        """Return the numbers of new rows, float64, NaN where they are missing or none.
+
+        Raises
+        ------
+        ValueError
+            For infinities, dates, mostly texts, and durations where training saw plain numbers: of
+            which unit is not known.
+        """
+        if values.durations and not self.seconds and not values.missing.all():
+            raise ValueError(
+                f"column {self.name!r} must hold numbers, but holds durations or times of day, the "
+                f"first in {values.where(~values.missing)}; give numbers, in the unit of training"
+            )
         return values.numbers(self.words, self.seconds, note)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from fastmlp.data.frames import Kept
 from fastmlp.data.written import unit_of
 
@@ -67,12 +69,12 @@ def place(values: Any, row: int) -> str:
     """
     if isinstance(values, Kept):
         return place(values.whole, int(values.rows[row]))
-    index = getattr(values, "index", None)
-    if list(getattr(index, "names", ())) == ["row", "line"]:
-        number, line = index[row]  # type: ignore[index]
-        return f"row {number:,} (line {line:,})"
-    if list(getattr(index, "names", ())) == ["row"]:
-        return f"row {index[row]:,}"  # type: ignore[index]
+    index: Any = getattr(values, "index", None)
+    names = list(getattr(index, "names", ()))
+    if names in (["row"], ["row", "line"]):
+        found = index[row] if len(names) == 2 else (index[row],)
+        if all(isinstance(number, (int, np.integer)) for number in found):  # as files have them
+            return f"row {found[0]:,}" + "".join(f" (line {line:,})" for line in found[1:])
     return f"row {row + 1}"
 
 
