@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -99,3 +101,14 @@ def test_durations_are_no_plain_numbers_for_their_unit_is_not_known():
         minutes.transform({"a": [datetime.time(12, 30)]})
     assert minutes.transform({"a": durations[:1]}) == 0
     assert learn({"a": durations[1:]}).columns[0].seconds
+
+
+def test_notes_do_not_keep_the_columns_that_they_are_of():
+    prepare, notes = learn({"a": [1, 2, 3]}), []
+    series = pd.Series(["1", "soon", "2"], dtype=object)
+    kept = weakref.ref(series)
+    prepare.transform({"a": series}, notes.append)
+    del series
+    gc.collect()
+    assert notes
+    assert kept() is None

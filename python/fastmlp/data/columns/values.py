@@ -273,16 +273,13 @@ class Values:
                 f"column {self.name!r} must hold {things}, but {number:,} of its {len(self):,} "
                 f"values do not: {seen}{advice}"
             )
-        note(
-            Strange(
-                f"unread {self.name}",
-                number,
-                lambda n: (
-                    f"column {self.name!r} must hold {things}; {count(n, 'other value')} "
-                    f"{'is' if n == 1 else 'are'} taken as missing: {seen}{advice}"
-                ),
-            )
-        )
+        before = f"column {self.name!r} must hold {things};"
+        after = f"taken as missing: {seen}{advice}"
+
+        def say(n: int) -> str:  # who keeps it does not keep the column
+            return f"{before} {count(n, 'other value')} {'is' if n == 1 else 'are'} {after}"
+
+        note(Strange(f"unread {self.name}", number, say))
 
 
 def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, ...]]:

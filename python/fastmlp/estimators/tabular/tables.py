@@ -146,7 +146,7 @@ def matched(
 def warn_if_strange(text: str) -> None:
     """Warn of what columns tell, if it is hardly meant."""
     if isinstance(text, Strange):
-        warned.warn(text, UserWarning)
+        warned.warn(str(text), UserWarning)  # which remembers texts for ever
 
 
 def rows_of(
