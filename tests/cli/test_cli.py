@@ -809,6 +809,26 @@ def test_a_few_values_that_are_no_numbers_or_flags_are_missing_and_told_of_once(
     ]
 
 
+def test_a_few_words_among_numbers_that_people_write_are_missing_values(tmp_path, capsys):
+    sizes = [f"{i},{i % 10} €" for i in range(20, 60)]
+    lines = [f"{size};{i},5;{3 * i}" for i, size in enumerate(sizes)]
+    gaps = [";" + line.split(";", 1)[1] if i in (4, 9) else line for i, line in enumerate(lines)]
+    words = ["n.v." + line if line[0] == ";" else line for line in gaps]
+    said = {}
+    for name, rows in (("words", words), ("gaps", gaps)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["size;other;y", *rows]))
+        assert run(tmp_path, "train", f"{name}.csv", "--target", "y", *FAST) == 0
+        (tmp_path / "new.csv").write_text("size;other\n1,234;0,5\nn.v.;1,234\n")
+        said[name] = capsys.readouterr().out
+        assert run(tmp_path, "predict", f"{name}.safetensors", "new.csv") == 0
+        said[f"{name} predicted"] = capsys.readouterr().out
+    assert "column 'size' is read as numbers with decimal commas, €" in said["words"]
+    told = " ".join(said["words"].split())
+    assert "no numbers, taken as missing: 'n.v.', the first in row 5 (line 6)" in told
+    assert said["words"].splitlines()[-2:] == said["gaps"].splitlines()[-2:]
+    assert said["words predicted"] == said["gaps predicted"]
+
+
 @pytest.mark.parametrize("task", ["price", "kind"])
 def test_pictures_of_a_table_are_drawn(task, houses, tmp_path):
     table = houses / f"{task}.csv"

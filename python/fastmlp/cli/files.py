@@ -18,8 +18,10 @@ import numpy as np
 
 from fastmlp.data import written
 from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.learning import find_kind
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
+from fastmlp.data.columns.values import read
 from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import Array, as_objects, values
 
@@ -312,22 +314,24 @@ def _typed(
         if name in texts:
             table[name] = as_objects(column)
             continue
-        table[name] = read = values(column)
-        if read.dtype.kind == "O" or form.decimal == ",":
+        table[name] = plainly = values(column)
+        if plainly.dtype.kind == "O" or form.decimal == ",":
             kinds[name] = np.unique(column).tolist()
-        elif read.dtype.kind == "b" or not (np.strings.find(column, ".") >= 0).any():
+        elif plainly.dtype.kind == "b" or not (np.strings.find(column, ".") >= 0).any():
             del columns[name]  # few are there as texts and as numbers
     decimal = form.decimal or written.decimal_of(kinds.values())
     if decimal == "," and form.decimal is None:  # columns such as 1.234 are thousands then
         kinds = {name: np.unique(columns[name]).tolist() for name in columns if name not in texts}
     for name, different in kinds.items():
         found = written.read(columns[name], different, table[name], decimal)
+        if found is None and table[name].dtype.kind == "O":
+            some = written.as_programs(columns[name], different, decimal)
+            if some and (name in numbers or find_kind(read(name, some[0]), _quiet) == "number"):
+                found = some
         if found is not None:
             table[name], style = found
             if form.decimal is None:  # else it is known
                 note(f"column {name!r} is read as numbers with {style}")
-        elif name in numbers and table[name].dtype.kind == "O":
-            table[name] = written.as_programs(columns[name], different, decimal)
     return table, replace(form, decimal=decimal)
 
 

@@ -19,6 +19,8 @@ MISSING = frozenset(
     | {"None", "NULL", "null", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
 )
 TRUE, FALSE = frozenset(("True", "TRUE", "true")), frozenset(("False", "FALSE", "false"))
+#: In which part of the rows texts must be numbers, or dates, for the others to count as missing.
+LEAST_READ = 0.9
 #: The type of a column of texts: 16 bytes for each of up to 15 characters.
 TEXT = np.dtypes.StringDType()
 #: How the text of a number may begin, infinity and NaN among them.

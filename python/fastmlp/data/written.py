@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastmlp.data.texts import MISSING, Array, as_objects
+from fastmlp.data.texts import LEAST_READ, MISSING, Array, as_objects
 
 DECIMALS = (".", ",")
 #: What may stand in front of or behind all numbers of a column.
@@ -151,21 +151,29 @@ def style_of(texts: Iterable[str], decimal: str | None = None) -> Style | None:
 def decimal_of(columns: Iterable[Iterable[str]]) -> str | None:
     """Find the decimal sign of a table: what the columns say that leave no choice.
 
-    None if no column says it, or they say different things.
+    None if no column says it, or they say different things. A few texts that are no numbers don't
+    count.
 
     Examples
     --------
     >>> decimal_of([["1,5", "2"], ["1.234"], ["red"]]), decimal_of([["1,234"], ["5"]])
     (',', None)
-    >>> decimal_of([["1,234", "0,125"]])
-    ','
+    >>> decimal_of([["1,234", "0,125"]]), decimal_of([[*(f"{i},5" for i in range(9)), "n.v."]])
+    (',', ',')
     """
     said = set()
     for texts in columns:
-        styles = _styles(texts)
+        styles = _styles(texts) or _styles(_alike(texts))
         if len(styles) == 1:
             said.add(styles[0].decimal)
     return said.pop() if len(said) == 1 else None
+
+
+def _alike(texts: Iterable[str]) -> list[str]:
+    """Return the texts that are numbers, if nearly all are."""
+    present = [text for text in texts if text not in MISSING]
+    found = [text for text in present if _parse(text)]
+    return found if len(found) >= LEAST_READ * len(present) else []
 
 
 def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
@@ -242,23 +250,26 @@ def read(
     return np.array([found[text] for text in column.tolist()]), style
 
 
-def as_programs(column: Array, different: Collection[str], decimal: str | None) -> Array:
+def as_programs(
+    column: Array, different: Collection[str], decimal: str | None
+) -> tuple[Array, Style] | None:
     """Write the numbers of a column as programs do, and leave the few texts that are none.
 
-    The one way in which most are written is that of all. Arguments are those of `read`.
+    The one way in which most are written is that of all. Arguments are those of `read`; None if
+    programs write so.
 
     Examples
     --------
     >>> euros = np.array(["1.234,50 €", "n.v.", "2 €", "2 £"])
-    >>> as_programs(euros, euros, None)
+    >>> as_programs(euros, euros, None)[0]
     array(['1234.5', 'n.v.', '2.0', '2 £'], dtype=object)
     """
     style = _most_usual(different, decimal)
     if style == Style() and not _has_written_minus(different):
-        return as_objects(column)
+        return None
     found = numbers_in(different, style)
     texts = {text: repr(number) for text, number in found.items() if number == number}
-    return as_objects([texts.get(text, text) for text in column.tolist()])
+    return as_objects([texts.get(text, text) for text in column.tolist()]), style
 
 
 def _most_usual(texts: Iterable[str], decimal: str | None) -> Style:

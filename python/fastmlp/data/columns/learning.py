@@ -14,7 +14,7 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, by_code
 from fastmlp.data.columns.words import Note, examples, listed, remedy
-from fastmlp.data.texts import MISSING, Array
+from fastmlp.data.texts import LEAST_READ, MISSING, Array
 from fastmlp.data.texts import values as parsed
 
 KINDS: dict[str, type[Any]] = {
@@ -32,8 +32,6 @@ READINGS: tuple[tuple[str, str, str, Callable[[Values], Collection[str]]], ...] 
     ("number", "times", "numbers of seconds", lambda values: values.read_as_seconds),
 )
 IN_FRONT = {"dmy": ", the day in front", "mdy": ", the month in front", "": ""}
-#: In which part of the rows texts must be numbers, or dates, for the others to count as missing.
-LEAST_READ = 0.9
 #: More columns than these that are left out are told of in one note.
 MAX_SINGLE_NOTES = 5
 
