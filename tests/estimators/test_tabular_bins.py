@@ -110,6 +110,36 @@ def test_the_chance_is_that_of_the_test_for_lack_of_fit(monkeypatch):
         assert jumps(x, t[:, None], np.array([0.0, 3.0]), 9, classes=False) is jump
 
 
+def test_values_that_come_once_say_nothing_of_other_rows(monkeypatch):
+    x = np.append(np.zeros(600), np.arange(200) * 2.37)
+    t = np.append(np.zeros(600), RNG(2).normal(size=200)) + 0.1 * RNG(3).normal(size=800)
+    assert not found(x, t, count=24)
+    assert found(np.append(x, x), np.append(t, t), count=24)
+    monkeypatch.setattr(bins, "LEFT_OUT", np.inf)
+    assert found(x, t, count=24)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_rows_are_left_out_in_turn(classes, monkeypatch):
+    """By hand: fits to all other rows, of lines and of means; lines where a value comes once."""
+    x = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0])
+    t = np.array([0.1, 0.0, 0.2, 2.0, 2.2, 1.0, 0.1, 0.0, 3.1, 3.0, 0.2, 0.1])
+    t = (t > 1.5).astype(np.int64) if classes else t
+    by_lines = by_hats = 0.0
+    for row in range(12):
+        others = np.arange(12) != row
+        same = others & (x == x[row])
+        line = np.polyval(np.polyfit(x[others], t[others], 1), x[row])
+        by_lines += (t[row] - line) ** 2
+        by_hats += (t[row] - (t[same].mean() if same.any() else line)) ** 2
+    monkeypatch.setattr(bins, "CHANCE", 1.0)
+    monkeypatch.setattr(bins, "ROWS_OF_VALUE", 2)
+    for times, jump in ((0.999, False), (1.001, True)):
+        monkeypatch.setattr(bins, "LEFT_OUT", times * by_hats / by_lines)
+        given = t if classes else t[:, None]
+        assert jumps(x, given, np.array([0.0, 5.0]), 9, classes=classes) is jump
+
+
 def test_of_many_rows_some_tell():
     number, mean = shops(rows=50_000, count=300)
     found = bins_for(FEW, number[:, None], mean[:, None], classes=False)
