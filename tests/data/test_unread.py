@@ -112,3 +112,24 @@ def test_notes_do_not_keep_the_columns_that_they_are_of():
     gc.collect()
     assert notes
     assert kept() is None
+
+
+def test_numbers_in_texts_are_true_and_false_or_seconds_where_numbers_are():
+    flags = learn({"a": [True, False, True]})
+    texts = ["1.0", " 0.0", "NA", "2.0"]
+    with_gaps = flags.transform({"a": [1.0, 0.0, None, None]})
+    assert_array_equal(flags.transform({"a": texts}), with_gaps)
+    times = learn({"a": ["0:30", "1:30", "2:30", None]})
+    texts = ["90.0", "0:01:30", "soon", ""]
+    assert_array_equal(times.transform({"a": texts}), times.transform({"a": [90, 90, None, None]}))
+    words = learn({"a": [*(f"{i}:30" for i in range(20)), "90"]}, kinds={"a": "number"})
+    assert_array_equal(words.transform({"a": ["90"]}), words.transform({"a": [""]}))
+
+
+def test_periods_among_objects_are_the_dates_that_those_of_a_column_are():
+    months = pd.Series(pd.period_range("2020-01", periods=9, freq="M"))
+    months[4] = pd.NaT
+    prepare = learn({"a": months})
+    for given in (months.astype(object), months.tolist()):
+        assert learn({"a": given}) == prepare
+        assert_array_equal(prepare.transform({"a": given}), prepare.transform({"a": months}))

@@ -159,12 +159,15 @@ class FlagColumn(Column):
         each, texts = values.coded()
         meaning = self._meaning()
         meaning = {**stripped(meaning), **meaning}
-        signs = [
-            meaning.get(text, meaning.get(text.strip(), meaning.get(text.strip().lower(), 0)))
-            for text in texts
-        ]
+
+        def sign(text: str) -> int:
+            bare = text.strip().lower()
+            forms = (text, text.strip(), bare, bare.removesuffix(".0"))  # 1.0: others are missing
+            return next((meaning[form] for form in forms if form in meaning), 0)
+
+        signs = [*map(sign, texts)]
         flags[:, 0] = by_code(each, signs, 0)
-        known = {text for sign, text in zip(signs, texts, strict=True) if sign or text in MISSING}
+        known = {text for found, text in zip(signs, texts, strict=True) if found or text in MISSING}
         values.check(known, f"{self.off!r} or {self.on!r}", note)
 
     def _meaning(self) -> Mapping[str, int]:

@@ -260,6 +260,8 @@ def _of_objects(values: list[Any]) -> Array | Coded:
         return np.array(_filled(values, "NaT", np.timedelta64), dtype="m8[us]")
     if hold(datetime.time):
         return np.array(_filled(values, "NaT", _time_of_day), dtype="m8[us]")
+    if {kind.__name__ for kind in kinds} == {"Period"}:  # of pandas, outside of its own columns
+        return np.array(_filled(values, "NaT", lambda value: value.start_time), dtype="M8[us]")
     if hold(datetime.date, np.datetime64):
         return np.array(_filled(values, "NaT", _wall_clock), dtype="M8[us]")
     if all(_is_real(kind) for kind in kinds):

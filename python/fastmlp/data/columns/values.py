@@ -150,8 +150,8 @@ class Values:
     ) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
-        Where seconds are wanted, texts are times of day and durations, not numbers. Who gives a
-        note is told of a few other texts, which are missing then, see `check`.
+        Where seconds are wanted, texts are times of day and durations, or numbers of these. Who
+        gives a note is told of a few other texts, which are missing then, see `check`.
 
         Raises
         ------
@@ -167,8 +167,10 @@ class Values:
             )
         numbers = self.data
         if self.kind == "text":
-            read = self.read_as_seconds if seconds else self.read_as_numbers
-            found = {**dict.fromkeys(words, np.nan), **read}
+            found = {**dict.fromkeys(words, np.nan), **self.read_as_numbers}
+            if seconds:  # numbers are such, too, but for those that training took for words
+                found = {**self.read_as_numbers, **dict.fromkeys(words, np.nan)}
+                found |= self.read_as_seconds
             things = "times" if seconds else "numbers"
             self.check(found, things, note, "; correct them or leave them empty")
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
