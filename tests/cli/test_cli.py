@@ -829,6 +829,18 @@ def test_a_few_words_among_numbers_that_people_write_are_missing_values(tmp_path
     assert said["words predicted"] == said["gaps predicted"]
 
 
+@pytest.mark.parametrize("things", ["dates", "durations"])
+def test_targets_that_are_dates_or_durations_are_refused_in_a_line(things, tmp_path, capsys):
+    days = pd.Series(pd.to_datetime("2026-01-31") + pd.to_timedelta(range(20), unit="D"))
+    targets = days if things == "dates" else days - days[0]
+    pd.DataFrame({"a": range(20), "y": targets}).to_parquet(tmp_path / "t.parquet")
+    for task in ((), ("--task", "regression"), ("--task", "classification")):
+        assert run(tmp_path, "train", "t.parquet", "--target", "y", *task) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"fastmlp: error: the target 'y' holds {things}, which are neither")
+        assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("task", ["price", "kind"])
 def test_pictures_of_a_table_are_drawn(task, houses, tmp_path):
     table = houses / f"{task}.csv"

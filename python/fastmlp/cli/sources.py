@@ -160,6 +160,12 @@ def _read_target(
     column = table[target]
     if column.dtype.kind != "O":  # of a file whose columns have types
         typed, texts = column.to_numpy(), np.empty(0, dtype=object)
+        if typed.dtype.kind in "mM":
+            things = "dates" if typed.dtype.kind == "M" else "durations"
+            raise ValueError(
+                f"the target {target!r} holds {things}, which are neither numbers nor classes; "
+                "write them as numbers, such as seconds or days"
+            )
         missing = column.isna().to_numpy()
         empty, words = missing, np.zeros(len(table), bool)
     else:
