@@ -16,13 +16,15 @@ struct Batches {
 };
 
 // How a batch is cut: into `lanes`, each summing over its own rows `chunk` rows at a time, each
-// done by one thread; or not at all (lanes = 0), then threads share every step. A function of the
-// program and the number of rows alone, never of the threads: the sums come out the same.
+// done by one thread; or not at all (lanes = 0), then threads share every step, likewise `chunk`
+// rows at a time. A function of the program, the kernels and the number of rows alone, never of the
+// threads: the sums come out the same.
 struct Cut {
   Index lanes = 0;
   Index lane_rows = 0;
   Index chunk = 0;
 };
-Cut cut_batch(const Program& program, Index rows, Index element_size);
+// splits: whether large products run on tiles, in parts.
+Cut cut_batch(const Program& program, Index rows, Index element_size, bool splits);
 
 }  // namespace fastmlp

@@ -1,5 +1,5 @@
-// How a batch is cut into lanes of rows: from shapes alone, so that any number of threads has the
-// same bits.
+// How a batch is cut into lanes or pieces of rows: from shapes alone, so that any number of threads
+// has the same bits.
 #include <algorithm>
 
 #include "runtime/batches.h"
@@ -18,14 +18,40 @@ constexpr Index kChunkBytes = 192 * 1024;   // a chunk's buffers stay in a core'
 constexpr Index kFewRows = 32, kFewBytes = 256 * 1024;
 constexpr double kFewFlops = 1e6;
 
+// Without lanes a long batch goes piece by piece, whose buffers stay in the caches. Each piece
+// reads all parameters and adds to all sums anew: it has four times their bytes, or is not worth
+// it. Where large products run on tiles it would split the parameters anew, too: there the batch
+// stays whole.
+constexpr Index kPieceBytes = 4 * 1024 * 1024, kMostPieceBytes = 8 * 1024 * 1024;
+
+Index bytes_of_row(const Program& p, Index element_size) {
+  return std::max<Index>(p.batch_columns + p.fed_columns(), 1) * element_size;
+}
+
+// Equal parts of so many rows, each of at most `most`.
+Index equal_parts(Index rows, Index most) {
+  return rows ? parts_of(rows, parts_of(rows, most)) : 0;
+}
+
+Cut cut_into_pieces(const Program& p, Index rows, Index element_size, bool splits) {
+  const Index read = std::max(p.parameter_size, p.reduced_size) * element_size;
+  const Index bytes = std::max(kPieceBytes, 4 * read);
+  Cut cut;
+  cut.chunk = rows;
+  if (p.by_rows && !splits && bytes <= kMostPieceBytes)
+    cut.chunk = equal_parts(rows, std::max(bytes / bytes_of_row(p, element_size), kGrain));
+  return cut;
+}
+
 }  // namespace
 
-Cut cut_batch(const Program& p, Index rows, Index element_size) {
-  if (!p.by_rows) return {};
+Cut cut_batch(const Program& p, Index rows, Index element_size, bool splits) {
+  const Cut pieces = cut_into_pieces(p, rows, element_size, splits);
+  if (!p.by_rows) return pieces;
   const double flops = double(rows) * p.flops_per_row;
   double lanes = double(rows) / double(kLaneRows), fewest = 2.0;
   if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
-    if (flops < kLaneFlops || p.reduced_size * element_size > kMaxSumBytes) return {};
+    if (flops < kLaneFlops || p.reduced_size * element_size > kMaxSumBytes) return pieces;
     lanes = std::min(lanes, flops / (double(p.reduced_size) * kFlopsPerSum));
     // Two lanes pay from half of that: threads no longer meet before nearly every step. Measured
     // with 2,000 to 50,000 weights in both types: never slower, a quarter faster at 64 rows, a
@@ -35,14 +61,13 @@ Cut cut_batch(const Program& p, Index rows, Index element_size) {
     lanes = double(rows) / double(kFewRows);
     fewest = 1.0;
   }
-  if (lanes < fewest) return {};
+  if (lanes < fewest) return pieces;
   Cut cut;
   cut.lanes = 2;  // powers of two, as numbers of cores mostly are
   while (cut.lanes < kMaxLanes && 2.0 * double(cut.lanes) <= lanes) cut.lanes *= 2;
   cut.lane_rows = parts_of(rows, cut.lanes);
-  const Index row_bytes = std::max<Index>(p.batch_columns + p.fed_columns(), 1) * element_size;
-  const Index fitting = std::max(kChunkBytes / row_bytes, 4 * kGrain);
-  cut.chunk = parts_of(cut.lane_rows, parts_of(cut.lane_rows, fitting));
+  const Index fitting = std::max(kChunkBytes / bytes_of_row(p, element_size), 4 * kGrain);
+  cut.chunk = equal_parts(cut.lane_rows, fitting);
   return cut;
 }
 

@@ -129,11 +129,11 @@ template <class T>
 void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
                           bool alone) const {
   const Index rows = std::min(batches.rows, batches.batch_rows), columns = w.columns;
-  w.cut = cut_batch(program_, rows, Index(sizeof(T)));
+  w.cut = cut_batch(program_, rows, Index(sizeof(T)), kernels_.split_gemm != nullptr);
   w.flops = prepare_feeds(w, feeds, batches);
   const int threads = alone ? 1 : threads_for(w, w.flops, batches);
   const Index pieces = w.cut.lanes ? threads : 1;
-  const Index capacity = round_up(w.cut.lanes ? w.cut.chunk : rows, kGrain);
+  const Index capacity = round_up(w.cut.chunk, kGrain);
   for (std::size_t i = 0; i < feeds.size(); ++i)
     if (w.feeds[i].access == FeedAccess::listed)
       w.sparse_buffers[i].reserve(capacity, feeds[i].columns, w.feeds[i].elements.piece,
@@ -239,20 +239,40 @@ bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Worker& work
 template <class T>
 bool Executor<T>::run_uncut(Workspace& w, const Batch& batch, const Worker& worker) const {
   Frame<T> f = whole_frame(w, batch);
-  place_feeds(w, batch, {0, batch.rows}, worker, f);
-  f.outputs = w.outputs.data() + std::size_t(worker.thread) * program_.output_columns.size();
+  View<T>* outputs = w.outputs.data() + std::size_t(worker.thread) * program_.output_columns.size();
   T* scratch = w.scratch_of(worker.thread);
-  worker.wait();  // the rows are there, and the update of the batch before is done
-  for (const Step& step : program_.steps) {
-    if (step.barrier) {
-      if (batch.listener) batch.listener->poll(worker);
-      worker.wait();
-      if (batch.listener && batch.listener->stops(worker)) return false;
+  Index begin = 0;
+  do {
+    const Index end = std::min(batch.rows, begin + w.cut.chunk);
+    place_feeds(w, batch, {begin, end}, worker, f);
+    move_outputs(batch, begin, outputs);
+    f.outputs = outputs;
+    f.rows = end - begin;
+    f.first_row = begin;
+    f.accumulate = begin > 0;
+    worker.wait();  // the rows are there, and the update of the batch before is done
+    const std::size_t first = begin == 0 ? 0 : before_end_;
+    const std::size_t last = end == batch.rows ? program_.steps.size() : after_begin_;
+    for (std::size_t i = first; i < last; ++i) {
+      if (program_.steps[i].barrier) {
+        if (batch.listener) batch.listener->poll(worker);
+        worker.wait();
+        if (batch.listener && batch.listener->stops(worker)) return false;
+      }
+      run_step(program_.steps[i], f, worker.thread, worker.threads, scratch);
     }
-    run_step(step, f, worker.thread, worker.threads, scratch);
-  }
-  worker.wait();
+    worker.wait();
+    begin = end;
+  } while (begin < batch.rows);
   return true;
+}
+
+// Lets the outputs with batch rows begin at a row of the batch.
+template <class T>
+void Executor<T>::move_outputs(const Batch& batch, Index row, View<T>* outputs) const {
+  for (std::size_t i = 0; i < program_.output_rows.size(); ++i)
+    if (program_.output_rows[i] == kBatch)
+      outputs[i].data = (*batch.outputs)[i] + row * outputs[i].ld;
 }
 
 template <class T>
@@ -288,9 +308,7 @@ void Executor<T>::run_lane(Workspace& w, const Batch& batch, Index lane,
     }
     const Index end = std::min(lane_end, begin + w.cut.chunk);
     place_feeds(w, batch, {begin, end}, worker, f);
-    for (std::size_t i = 0; i < n_outputs; ++i)
-      if (program_.output_rows[i] == kBatch)
-        outputs[i].data = (*batch.outputs)[i] + begin * outputs[i].ld;
+    move_outputs(batch, begin, outputs);
     f.outputs = outputs;
     f.rows = end - begin;
     f.first_row = begin;

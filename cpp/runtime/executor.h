@@ -105,6 +105,7 @@ class Executor {
   bool run_uncut(Workspace& w, const Batch& batch, const Worker& worker) const;
   bool run_lanes(Workspace& w, const Batch& batch, const Worker& worker) const;
   void run_lane(Workspace& w, const Batch& batch, Index lane, const Worker& worker) const;
+  void move_outputs(const Batch& batch, Index row, View<T>* outputs) const;
   void run_section(Workspace& w, const Batch& batch, bool after, const Worker& worker) const;
   void add_lanes(Workspace& w, Index lanes, bool own, const Worker& worker) const;
   void place_feeds(Workspace& w, const Batch& batch, Range rows, const Worker& worker,

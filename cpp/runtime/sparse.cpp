@@ -158,7 +158,7 @@ std::vector<FactorUse> factor_uses(const Program& program) {
 
 Fullest fullest(const Feed& feed, const Batches& b, const Cut& cut) {
   const Index lane = cut.lanes ? cut.lane_rows : b.batch_rows;
-  const Index chunk = cut.lanes ? cut.chunk : b.batch_rows;
+  const Index chunk = cut.chunk;
   Fullest most;
   with_places<char>(feed, b.order, 0, [&](const auto& source) {
     const auto piece = [&](Index begin, Index end) {

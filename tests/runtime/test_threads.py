@@ -98,6 +98,7 @@ NETS = {
     "two short lanes": Net((64, 100, 10), rows=331, batch=101, rate=0.2, l2=1e-3),
     "penalty": Net((50, 70, 5), rows=900, batch=400, l2=1e-2, optimizer=SGD(0.05, momentum=0.9)),
     "plain descent": Net((50, 70, 5), rows=300, batch=128, optimizer=SGD(0.05)),
+    "in pieces": Net((300, 400, 300, 10), rows=1700, batch=1500, rate=0.2, l2=1e-3),
     "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, centered=True),
     "rows normalized": Net((60, 90, 5), rows=700, batch=300, normalize=1),
     "rows normalized, in lanes": Net((40, 130, 70, 5), rows=1300, batch=500, normalize=1),
@@ -105,16 +106,20 @@ NETS = {
     "columns normalized, prime sizes": Net((53, 101, 13), rows=997, batch=337, normalize=0),
     "rescaled, cut in lanes": Net((60, 90, 30, 5), rows=700, batch=300, rescaled=True),
     "rescaled, steps shared": Net((53, 301, 203, 5), rows=300, batch=101, rescaled=True),
+    "rescaled, in pieces": Net((53, 501, 403, 5), rows=1501, batch=1501, rescaled=True),
     "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
     "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
     "sparse rows": Net((2000, 60, 5), rows=230, batch=100, density=0.02, l2=1e-3),
     "sparse rows as they stand": Net((701, 90, 5), rows=230, batch=97, density=0.1, shuffle=False),
     "sparse rows, cut in lanes": Net((128, 64, 10), rows=1300, batch=500, density=0.1),
     "sparse rows, cut in chunks": Net((900, 30, 3), rows=1500, batch=1200, density=0.1),
+    "sparse rows, in pieces": Net((701, 200, 400, 10), rows=1701, batch=1701, density=0.1),
     "sparse rows, one unit": Net((5000, 1, 2), rows=230, batch=100, density=0.1),
     "tables, cut in lanes": Net((5, 60, 7), rows=1300, batch=500, categories=9, l2=1e-3),
+    "tables, in pieces": Net((5, 500, 400, 7), rows=1300, batch=1200, categories=9),
     "tables, steps shared": Net((5, 90, 7), rows=700, batch=300, categories=999, rate=0.3),
     "groups, cut in lanes": Net((12, 32, 4), rows=1300, batch=500, groups=4, rate=0.2),
+    "groups, in pieces": Net((60, 600, 600, 20), rows=1100, batch=1000, groups=2, shuffle=False),
     "groups, steps shared": Net((40, 300, 20), rows=300, batch=128, groups=20, l2=1e-3),
     "few groups": Net((60, 200, 20), rows=300, batch=128, groups=2),
     "groups of tables": Net((6, 40, 12), rows=500, batch=200, groups=3, categories=50),
@@ -122,6 +127,7 @@ NETS = {
     "clipped and averaged": Net((64, 300, 10), rows=250, batch=60, optimizer=BOUND),
     "clipped and averaged, cut in lanes": Net((64, 128, 10), 1300, batch=500, optimizer=BOUND),
     "clipped and averaged, small": Net((3, 5, 2), rows=20, batch=7, optimizer=BOUND),
+    "clipped and averaged, in pieces": Net((300, 400, 300, 10), 1500, batch=1500, optimizer=BOUND),
     "norms bound": Net((64, 300, 10), rows=250, batch=60, max_norm=0.8),
     "norms bound, cut in lanes": Net((64, 128, 10), rows=1300, batch=500, max_norm=0.8),
     "norms bound and averaged": Net((53, 301, 13), 250, batch=60, optimizer=BOUND, max_norm=0.8),
@@ -224,6 +230,26 @@ def test_values_and_gradients_have_the_same_bits_on_any_number_of_threads(rows: 
         return b"".join(a.tobytes() for a in plan(outputs, dtype=dtype).run(feeds, seed=1))
 
     assert len({with_threads(n, run) for n in (1, 2, 3, 1)}) == 1
+
+
+PIECES = [name for name in NETS if "in pieces" in name]
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_values_and_gradients_of_a_batch_in_pieces_are_those_of_the_reference(name: str):
+    net = NETS[name]
+    x, t, loss, nodes = build(net)
+    rng = np.random.default_rng(2)
+    X, labels = net.examples(rng, "float64"), rng.integers(net.sizes[-1], size=(net.rows, 1))
+    dense = X
+    if isinstance(X, CompressedRows):
+        dense = scipy.sparse.csr_array((X.data, X.indices, X.indptr), X.shape).toarray()
+    (logits,) = (v.parents[0] for v in g.topological_order(loss) if "cross" in v.op)
+    outputs = [loss, logits, *g.gradient(loss, nodes)]
+    expected = g.reference.evaluate(outputs, {x: dense, t: labels}, seed=3, step=4)
+    found = plan(outputs, dtype="float64").run({x: X, t: labels}, seed=3, step=4)
+    for ours, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, right, rtol=1e-9, atol=1e-12 * abs(right).max())
 
 
 @pytest.mark.parametrize("name", ["steps shared", "products on tiles"])
