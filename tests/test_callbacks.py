@@ -497,3 +497,50 @@ def test_a_method_that_cannot_be_called_is_an_error_before_any_training():
     callback, (X, t) = Mine(), data()
     model().fit(X, t, epochs=1, callbacks=[callback], verbose=False)
     assert callback.heard[1] == 1
+
+
+def test_one_callback_is_not_there_twice():
+    stopping, (X, t) = fm.EarlyStopping(patience=4), data()
+    with pytest.raises(ValueError, match="callbacks has one EarlyStopping twice"):
+        model().fit(X, t, callbacks=[stopping, stopping])
+    model().fit(X, t, epochs=1, callbacks=[stopping, fm.EarlyStopping()], verbose=False)
+
+
+def test_no_callbacks_may_be_none():
+    X, t = data()
+    assert model().fit(X, t, epochs=1, callbacks=None, verbose=False).epochs == 1
+
+
+def test_callbacks_in_no_order_are_refused():
+    X, t = data()
+    with pytest.raises(TypeError, match="callbacks must be a list of callbacks"):
+        model().fit(X, t, callbacks={fm.EarlyStopping(), fm.ReduceLROnPlateau()})
+
+
+def test_a_metric_is_not_called_as_the_column_of_epochs_is(tmp_path):
+    def epoch(y, t):
+        return y - t
+
+    X, t = data()
+    with pytest.raises(ValueError, match="none of them 'loss' or 'epoch', got"):
+        model().fit(X, t, metrics=[epoch], callbacks=[fm.CSVLogger(tmp_path / "a.csv")])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("rate", "dropout"),
+    [(lambda steps: np.full(steps.shape, np.nan), 0.1), (0.1, lambda steps: 2.0 + steps)],
+)
+def test_a_schedule_that_fails_from_its_first_step_does_so_before_anyone_is_told(rate, dropout):
+    heard = []
+
+    class Listening(fm.Callback):
+        def on_fit_begin(self, model, names):
+            heard.append(names)
+
+    X, t = data()
+    one = fm.Sequential([fm.Dropout(dropout), fm.Dense(1)], seed=0)
+    with pytest.raises(ValueError, match="for step 0; expected finite numbers"):
+        one.fit(X, t, optimizer=fm.SGD(rate), callbacks=[Listening()], verbose=False)
+    assert heard == []
+    assert one.history is None

@@ -259,25 +259,32 @@ def stop_reason(result: object) -> str | None:
     return "a callback asked for it" if isinstance(result, (bool, np.bool_)) and result else None
 
 
-def as_callbacks(callbacks: Iterable[Any]) -> list[Callback]:
+def as_callbacks(callbacks: Iterable[Any] | None) -> list[Callback]:
     """Check a list of callbacks; functions of (model, epoch, logs) become `Callback` objects.
 
     Raises
     ------
     TypeError
         If it is no list, or something in it is neither a `Callback` nor callable.
+    ValueError
+        If one `Callback` is in it twice.
 
     Examples
     --------
     >>> len(as_callbacks([lambda model, epoch, logs: logs["loss"] < 0.1]))
     1
     """
+    if callbacks is None:
+        return []
     given = None if isinstance(callbacks, Callback) else _checks.listed(callbacks)
     if given is None:
         raise TypeError(f"callbacks must be a list of callbacks, got {callbacks!r}: write [...]")
     result: list[Callback] = []
     for callback in given:
         if isinstance(callback, Callback):
+            if any(callback is other for other in result):
+                kind = type(callback).__name__
+                raise ValueError(f"callbacks has one {kind} twice: it would count each epoch twice")
             result.append(callback)
         elif callable(callback) and not isinstance(callback, type):
             result.append(_Function(callback))

@@ -378,11 +378,12 @@ def _usual(loss: Loss) -> Sequence[Any]:
 def _check_names(objective: MeanObjective, outputs: Outputs) -> None:
     """Raise ValueError if two numbers have one name."""
     for k, head in enumerate(objective.heads):
-        names = ["loss", *(metric.name for metric in head.metrics)]
-        if len(set(names)) < len(names):
+        names = [metric.name for metric in head.metrics]
+        taken = ["loss", "epoch"]  # the second is the column of tables and files of epochs
+        if len({*names, *taken}) < len(names) + len(taken):
             raise ValueError(
-                f"metrics{outputs.of(k)} must have different names, none of them 'loss', got "
-                f"{names[1:]}"
+                f"metrics{outputs.of(k)} must have different names, none of them 'loss' or "
+                f"'epoch', got {names}"
             )
     numbers = sum(1 + len(head.metrics) for head in objective.heads) + (len(outputs) > 1)
     if len(objective.names) < numbers:
