@@ -99,3 +99,24 @@ def test_what_is_no_history_is_not_copied():
     one = model()
     one.history = {"loss": [1.0]}
     assert one.copy().history is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda h: History("loss"), TypeError, "names must be a list of texts, .* got 'loss'"),
+        (lambda h: History(3), TypeError, "names must be a list of texts"),
+        (lambda h: History([1]), TypeError, "names must be a list of texts"),
+        (lambda h: h.append({}), ValueError, "logs must have every name .* not all but 'loss'"),
+        (lambda h: h.append(0.5), TypeError, "logs must be a dict by the names, got float"),
+        (lambda h: h.extend({"b": [1.0]}), ValueError, "logs must have every name"),
+        (lambda h: h.extend(None), TypeError, "logs must be a dict by the names, got NoneType"),
+        (lambda h: h.__setitem__(3, [1.0]), TypeError, "a quantity has a text for a name, got 3"),
+        (lambda h: h.__setitem__([], [1.0]), TypeError, "a quantity has a text for a name"),
+    ],
+)
+def test_what_a_record_cannot_hold_is_told(wrong, error, message):
+    history = History(["loss", "mae"])
+    with pytest.raises(error, match=message):
+        wrong(history)
+    assert history == {"loss": [], "mae": []}

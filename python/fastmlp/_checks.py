@@ -32,10 +32,7 @@ def integer(value: Any, name: str, *, at_least: int, at_most: int | None = MOST)
     >>> integer(3, "epochs", at_least=1)
     3
     """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
+    number = whole(value)
     if number is None:
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
     if number < at_least:
@@ -43,6 +40,14 @@ def integer(value: Any, name: str, *, at_least: int, at_most: int | None = MOST)
     if at_most is not None and number > at_most:
         raise ValueError(f"{name} must be at most {at_most}, got {shown(number)}")
     return number
+
+
+def whole(value: Any) -> int | None:
+    """Return an integer as an int, and None for anything else; a bool or a float is not one."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def seed(value: Any, name: str = "seed") -> int:
@@ -167,7 +172,7 @@ def writable(text: str, name: str) -> str:
 
 
 def listed(value: Any) -> list[Any] | None:
-    """Return the elements of what can be gone through; None if it cannot, or is one text.
+    """Return the elements of what has an order; None if it has none, or is one text.
 
     Examples
     --------
@@ -175,7 +180,7 @@ def listed(value: Any) -> list[Any] | None:
     (['relu', 'tanh'], None, None)
     """
     try:
-        return None if isinstance(value, str) else list(value)
+        return None if isinstance(value, (str, bytes, set, frozenset)) else list(value)
     except TypeError:  # NumPy's arrays of no dimension have __iter__ too
         return None
 
@@ -209,7 +214,7 @@ def hint(value: str, known: Iterable[str]) -> str:
     >>> hint("celu", ["relu", "tanh"])
     ''
     """
-    given = _letters(value)
+    given = _letters(value) if isinstance(value, str) else ""
     if not given or given in map(_letters, _OTHERS):
         return ""
     slips = {name: _slips(given, _letters(name)) for name in known}

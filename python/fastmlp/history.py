@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp._checks import listed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,13 +53,18 @@ class History(dict[str, list[float]]):
     """
 
     def __init__(self, names: Sequence[str] | Mapping[str, bool] = ()) -> None:
-        super().__init__((name, []) for name in names)
+        known = listed(names)
+        if known is None or not all(isinstance(name, str) for name in known):
+            raise TypeError(f"names must be a list of texts, or a dict by such, got {names!r}")
+        super().__init__((name, []) for name in known)
         given = names if isinstance(names, Mapping) else {}
-        self.higher_is_better = {name: given.get(name, False) for name in names}
+        self.higher_is_better = {name: given.get(name, False) for name in known}
         self.stopped: str | None = None
 
     def __setitem__(self, name: str, values: list[float]) -> None:
         known: dict[str, bool] = vars(self).setdefault("higher_is_better", {})
+        if not isinstance(name, str):
+            raise TypeError(f"a quantity has a text for a name, got {name!r}")
         if name not in known:  # as where only the numbers were kept
             known[name] = _higher_is_better(name)
         super().__setitem__(name, values)
@@ -102,6 +109,7 @@ class History(dict[str, list[float]]):
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Record one epoch; `logs` has a number for every name."""
+        self._check(logs)
         self.extend({name: [logs[name]] for name in self})
 
     def extend(self, logs: Mapping[str, Sequence[float]]) -> None:
@@ -114,10 +122,20 @@ class History(dict[str, list[float]]):
         >>> history["loss"]
         [0.5, 0.25]
         """
+        self._check(logs)
         at = self.epochs
         for name in reversed(self):  # the first one last: `epochs` counts its values
             # An exception may have left part of an epoch: it is overwritten.
             self[name][at:] = map(float, logs[name])
+
+    def _check(self, logs: object) -> None:
+        """Raise unless something is told of every name."""
+        if not isinstance(logs, Mapping):
+            raise TypeError(f"logs must be a dict by the names, got {type(logs).__name__}")
+        if missing := [name for name in self if name not in logs]:
+            raise ValueError(
+                f"logs must have every name of {list(self)}, not all but {missing[0]!r}"
+            )
 
     @property
     def epochs(self) -> int:

@@ -186,7 +186,7 @@ def test_what_is_said_of_a_point_is_true():
 def test_messages_need_functions():
     with pytest.raises(TypeError, match="derive must be a function"):
         exercises.message(g.tanh, 1.0)
-    with pytest.raises(TypeError, match="operation must return a graph node, got int"):
+    with pytest.raises(TypeError, match="operation must return a graph node, not int"):
         exercises.message(lambda z: 3, lambda v, z: v)
 
 
@@ -346,3 +346,33 @@ def test_shapes_and_kinds_of_linear_networks_are_checked():
         exercises.one_layer(fm.MLP([4, 2], output="logistic"), np.ones((2, 4)), [0, 0])
     with pytest.raises(ValueError, match="W must hold finite numbers"):
         exercises.one_layer(deep, np.full((2, 4), np.nan), [0, 0])
+
+
+def test_an_answer_of_any_form_is_answered(deep):
+    W, b = composed(deep)
+    says(exercises.one_layer(deep, 0.5, b), "W must have the shape", "got ()")
+    says(exercises.one_layer(deep, W, 0.5), "b must have the shape")
+    with pytest.raises(ValueError, match="W must hold finite numbers"):
+        exercises.one_layer(deep, np.nan, b)
+
+
+def test_signals_that_are_no_numbers_are_told():
+    x, t, w = g.input(1, "x", rows=1), g.input(1, "t", rows=1), g.parameter(0.5, "w")
+    y = (w * x).named("y")
+    L, example = (0.5 * (y - t) ** 2).named("L"), {x: 2.0, t: 3.0}
+    for wrong in ("abc", b"1", {}, [[1], [1, 2]], object(), 1j, slice(2)):
+        says(exercises.signals(L, example, {y: wrong}), "a signal is numbers or a node")
+    for wrong in (np.nan, np.inf, None):
+        says(exercises.signals(L, example, {y: wrong}), "it is not a finite number")
+    for wrong in ([y], 3, np.ones(2), None, ""):
+        with pytest.raises(TypeError, match="given must be a dict of node to signal"):
+            exercises.signals(L, example, wrong)
+
+
+def test_functions_of_other_arguments_are_told():
+    with pytest.raises(TypeError, match="derive must take two arrays"):
+        exercises.message(g.tanh, lambda z: z)
+    with pytest.raises(TypeError, match="operation is called with graph nodes z, and fails"):
+        exercises.message(lambda: 0, lambda v_bar, z: z)
+    for wrong in ("abc", b"1", {}, slice(2), 1j):
+        says(exercises.message(g.tanh, lambda v_bar, z, it=wrong: it), "must be an array of num")

@@ -253,6 +253,41 @@ BAD = {
     "a gradient by no node": (lambda: g.gradient(x, 3), TypeError, "wrt: expected graph nodes"),
     "a picture of no node": (lambda: g.draw(3), TypeError, "node: expected graph nodes, got int"),
     "a check without feeds": (lambda: g.check_gradients(x, x), TypeError, "feeds: expected a dict"),
+    "rows of two lengths": (
+        lambda: g.tanh([[1], [1, 2]]),
+        ValueError,
+        "constant: expected numbers, a row or rows of one length, got a list of another form",
+    ),
+    "a power of rows of two lengths": (
+        lambda: x ** [[1], [1, 2]],
+        ValueError,
+        "exponent: expected numbers, a row or rows of one length",
+    ),
+    "a feed of rows of two lengths": (
+        lambda: g.run(x, {x: [[1], [1, 2]]}),
+        ValueError,
+        "feeds: input 'x': expected numbers, a row or rows of one length",
+    ),
+    "an array for an axis": (lambda: g.sum(x, np.ones(2)), ValueError, "axis: expected None, 0 or"),
+    "a number for an axis": (lambda: g.mean(x, np.array(0.5)), ValueError, "axis: expected None"),
+    "a yes for an axis": (lambda: g.sum(x, True), ValueError, "axis: expected None, 0 or 1, got T"),
+    "axes to normalize": (
+        lambda: g.normalize(x, np.ones(2), 1e-5),
+        ValueError,
+        "axis: expected 0 or 1",
+    ),
+    "axes of a variance": (lambda: g.variance(x, np.ones(2)), ValueError, "axis: expected None, 0"),
+    "a fraction of columns in an array": (
+        lambda: g.input(np.array(2.5)),
+        TypeError,
+        "columns: expected an int, got ndarray",
+    ),
+    "no tolerance": (
+        lambda: g.check_gradients(g.sum(g.parameter(1.0)), {}, rtol="small"),
+        TypeError,
+        "rtol must be a number, got 'small'",
+    ),
+    "a text for nodes": (lambda: g.gradient(x, ""), TypeError, "wrt: expected graph nodes, got s"),
     "a plan of no list": (
         lambda: planner.plan(x),
         TypeError,

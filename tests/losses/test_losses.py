@@ -688,3 +688,36 @@ def test_there_is_no_penalty_without_weights_or_lambda():
 def test_a_lambda_that_makes_no_sense_is_an_error(l2, error, message):
     with pytest.raises(error, match=message):
         l2_penalty([g.parameter([[1.0]])], l2)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+@pytest.mark.parametrize("wrong", [None, 3, "y", [0.5], np.ones((2, 3)), np.array(3.0)])
+def test_a_loss_is_called_with_nodes(name, wrong):
+    y, t = g.softmax(g.input(3, "y")), g.input(3, "t")
+    with pytest.raises(TypeError, match=": y must be a graph node, got"):
+        losses.get(name)(wrong, t)
+    with pytest.raises(TypeError, match=": t must be a graph node, got"):
+        losses.get(name)(y, wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: losses.mean_loss(3), "per_example must be a graph node, got int"),
+        (lambda: losses.mean_loss(g.input(1), [1.0]), "weights must be a graph node, got list"),
+        (lambda: losses.mean_loss(g.input(1), g.input(1), 2.0), "total must be a graph node"),
+        (lambda: l2_penalty(g.parameter([[1.0]]), 0.1), "must be a list of graph nodes, got one"),
+        (lambda: losses.l1_penalty(None, 0.1), "must be a list of graph nodes, got one NoneType"),
+        (lambda: losses.elastic_penalty([[1.0]], 0.1, 0.1), "each of weight_nodes must be a graph"),
+        (lambda: losses.named(3), "name must be a text, got 3"),
+        (lambda: losses.config("mse"), "loss must be a Loss, got str"),
+        (lambda: losses.default(["softmax"]), "output_activation must be a name"),
+        (lambda: losses.Loss(None, "", len), "name must be a text, got None"),
+        (lambda: losses.Loss("mine", 3, len), "formula must be a text, got 3"),
+        (lambda: losses.Loss("mine", "", 3), "function must be a function, got 3"),
+        (lambda: losses.CrossEntropy(class_weight={1.0, 2.0}), "class_weight"),
+    ],
+)
+def test_what_losses_are_made_of_is_checked(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        wrong()

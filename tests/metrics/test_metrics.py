@@ -152,3 +152,29 @@ def test_an_unknown_name_is_told_each_known_one_once():
         metrics.get("nope")
     known = re.findall(r"'(\w+)'", str(said.value))[:-1]
     assert len(known) == len(set(known)) > 20
+
+
+@pytest.mark.parametrize(
+    "function", [metrics.accuracy, metrics.zero_one, metrics.mean_squared_error]
+)
+def test_arrays_are_no_nodes(function):
+    for y, t in (([0, 1], [0, 1]), (None, None), (g.input(1), [0.0]), (3, g.input(1))):
+        with pytest.raises(TypeError, match=r"must be a graph node, got .*; of arrays, model.eval"):
+            function(y, t)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: metrics.accuracy(g.input(1), g.input(1), "mse"), "loss must be a Loss or None"),
+        (lambda: metrics.decision(["tanh"]), "output must be the name of an operation"),
+        (lambda: metrics.has_name("mse"), "metric must be a Metric or an ArrayMetric, got str"),
+        (lambda: Metric("m", "", 3), "function must be a function, got 3"),
+        (lambda: Metric("m", "", len, higher_is_better="yes"), "higher_is_better must be True or"),
+        (lambda: metrics.ArrayMetric(3, "", len), "name must be a text, got 3"),
+        (lambda: metrics.ArrayMetric("m", "", len, takes=None), "takes must be a tuple of names"),
+    ],
+)
+def test_what_metrics_are_made_of_is_checked(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        wrong()

@@ -335,3 +335,9 @@ def test_inputs_that_do_not_fit_each_other_are_named():
 def test_a_wrong_argument_of_evaluate_is_an_error(arguments, error, words):
     with pytest.raises(error, match=words):
         classifier().evaluate(**{"X": X, "t": LABELS, **arguments})
+
+
+@pytest.mark.parametrize("name", [None, 3, np.ones(2), fm.Dense(3), []])
+def test_a_layer_has_a_text_for_a_name(name):
+    with pytest.raises(ValueError, match=r"no layer is called .*; there are: dense_1"):
+        fm.MLP([2, 1]).network.layer(name)

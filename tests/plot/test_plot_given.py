@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,6 +94,36 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "no span": (lambda: plot.loss_surface(MODEL, X, T, span="x"), ValueError, "span must hold num"),
     "no seed": (lambda: plot.loss_surface(MODEL, X, T, seed="x"), TypeError, "seed must be an int"),
+    "a figure for axes": (
+        lambda: plot.history({"loss": [1.0]}, ax=plt.figure()),
+        TypeError,
+        "ax must be one matplotlib Axes, .* got Figure",
+    ),
+    "many axes": (
+        lambda: plot.confusion([0, 1], [0, 1], ax=plt.subplots(2)[1]),
+        TypeError,
+        "ax must be one matplotlib Axes, .* got ndarray",
+    ),
+    "no axes": (
+        lambda: plot.activations(["relu"], axes=[3]),
+        TypeError,
+        r"axes\[0\] must be one matplotlib Axes",
+    ),
+    "labels of lists": (
+        lambda: plot.confusion([0, 1], [0, 1], labels=[[0], [1]]),
+        TypeError,
+        "labels must hold one label each",
+    ),
+    "names in no order": (
+        lambda: plot.network(MODEL, feature_names={"a", "b"}),
+        TypeError,
+        "feature_names must be a list",
+    ),
+    "importances of a network": (
+        lambda: plot.importance(MODEL),
+        TypeError,
+        "model_or_values must be importances or an estimator that has them",
+    ),
     "no sweep": (lambda: plot.learning_rates([0.1]), TypeError, "found must be what fastmlp.find"),
 }
 
@@ -102,3 +133,13 @@ def test_an_argument_that_is_wrong_is_named(what):
     draw, error, message = CASES[what]
     with pytest.raises(error, match=message):
         draw()
+
+
+def test_names_may_be_given_by_what_is_gone_through_once():
+    ax = plot.network(MODEL, feature_names=(name for name in ("a", "b")))
+    assert {"a", "b"} <= {text.get_text() for text in ax.texts}
+
+
+def test_panels_may_stand_in_rows():
+    axes = plt.subplots(2, 2)[1]
+    assert plot.activations(["relu", "tanh", "elu", "gelu"], axes=axes) == axes.ravel().tolist()

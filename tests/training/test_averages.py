@@ -177,3 +177,12 @@ def test_where_the_loss_becomes_infinite_the_last_finite_average_stays():
     model.set_weights([np.zeros((1, 1)), np.zeros(1)])
     model.fit(X, t, optimizer=fm.SGD(0.1, ema=0.9), epochs=1, batch_size=None)
     assert model.predict(X)[0, 0] == pytest.approx(0.2)
+
+
+def test_an_average_may_be_given_in_any_precision():
+    X, t = np.ones((4, 2)), np.ones(4)
+    for ema in (np.float32(0.5), np.float16(0.5)):
+        found = [fm.MLP([2, 1], seed=0) for _ in range(2)]
+        for one, given in zip(found, (0.5, ema), strict=True):
+            one.fit(X, t, optimizer=fm.Adam(ema=given), epochs=3, verbose=False)
+        assert (found[0].parameters.flat == found[1].parameters.flat).all()

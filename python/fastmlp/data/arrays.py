@@ -114,6 +114,7 @@ def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
     """
     if data.dtype.kind != "f" or data.size == 0:
         return
+    data = np.atleast_1d(data)  # one number is one row
     limit = min(float(np.finfo(dtype).max), float(np.finfo(data.dtype).max))
     step = max(1, BLOCK_VALUES * len(data) // data.size)
     blocks = [data[i : i + step] for i in range(0, len(data), step)]

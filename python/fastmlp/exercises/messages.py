@@ -9,7 +9,8 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.exercises.verdict import Verdict, not_yet, number, point, same
+from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, point, same, takes
+from fastmlp.graph.called import called
 from fastmlp.graph.node import Node
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def message(
     Raises
     ------
     TypeError
-        If `operation` or `derive` cannot be called, or `operation` returns no node.
+        If `operation` or `derive` is no function of one and of two arguments, or `operation`
+        returns no node.
 
     Notes
     -----
@@ -73,12 +75,12 @@ def message(
     for name, function in functions.items():
         if not callable(function):
             raise TypeError(f"{name} must be a function, got {type(function).__name__}")
+    if not takes(derive, 2):
+        raise TypeError("derive must take two arrays, v̄ and z, and return z̄")
     columns = _checks.columns(columns, "columns")
     draw = np.random.default_rng(_checks.seed(seed))
     z = g.input(columns, "z")
-    v = operation(z)
-    if not isinstance(v, Node):
-        raise TypeError(f"operation must return a graph node, got {type(v).__name__}")
+    v = called(operation, z, what="operation", nodes="z")
     Z = np.round(draw.uniform(-2, 2, (ROWS, columns)), 2)
     (V,) = g.run([v], {z: Z}, dtype="float64")
     v_bar = g.input(v.shape[1], "v_bar")
@@ -93,9 +95,8 @@ def message(
         Z = np.abs(Z) + 0.1
         (V,) = g.run([v], {z: Z}, dtype="float64")
     expected, given = right(Z, Vbar), derive(Vbar.copy(), Z.copy())
-    try:
-        answer = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    answer = numbers(given)
+    if answer is None:
         return not_yet(f"the answer must be an array of numbers, got {type(given).__name__}")
     if answer.shape != expected.shape:
         return not_yet(f"the answer has the shape {answer.shape}, z̄ that of z: {expected.shape}")

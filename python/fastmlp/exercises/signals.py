@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp.exercises.messages import slip
-from fastmlp.exercises.verdict import Verdict, not_yet, number, same
+from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, same
 from fastmlp.graph import reference
 from fastmlp.graph.node import Node
 from fastmlp.graph.tracing import BackwardStep, brief, trace
@@ -64,6 +64,10 @@ def signals(
         raise TypeError(f"loss: expected a graph node, got {type(loss).__name__}")
     if loss.shape != (1, 1):
         raise ValueError(f"loss must have the shape (1, 1), got {loss.shape}")
+    answers: Any = given
+    if not isinstance(answers, Mapping):
+        kind = type(answers).__name__
+        raise TypeError(f"given must be a dict of node to signal, got {kind}")
     if not given:
         raise ValueError("given must have a signal at least")
     passes = trace(loss, feeds)
@@ -80,10 +84,14 @@ def signals(
             continue
         answer = given[step.node]
         if isinstance(answer, Node):
-            (value,) = reference.evaluate([answer], feeds)
+            (answer,) = reference.evaluate([answer], feeds)
+        found = numbers(answer)
+        if found is None:
+            wrong: str | None = f"a signal is numbers or a node, got {type(answer).__name__}"
+        elif not np.isfinite(found).all():
+            wrong = "it is not a finite number"
         else:
-            value = np.atleast_2d(np.asarray(answer, dtype=np.float64))
-        wrong = _wrong(step, value, known, called)
+            wrong = _wrong(step, np.atleast_2d(found), known, called)
         if wrong:
             behind = f"{', '.join(right)} right; " if right else ""
             return not_yet(f"{behind}{step.label}: {wrong}")

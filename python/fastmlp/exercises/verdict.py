@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastmlp.models.model import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +72,40 @@ def same(a: Any, b: Any, tolerance: float) -> bool:
         return False
     furthest, largest = np.abs(a - b).max(initial=0.0), np.abs(b).max(initial=0.0)
     return bool(furthest <= tolerance * max(1.0, largest))
+
+
+def numbers(answer: Any) -> Array | None:
+    """Return an answer as an array of float64, None where it is none.
+
+    Examples
+    --------
+    >>> numbers([1, 2]), numbers("one")
+    (array([1., 2.]), None)
+    """
+    if isinstance(answer, (str, bytes)):
+        return None
+    try:
+        found = np.asarray(answer)
+        return found.astype(np.float64) if found.dtype.kind in "biufO" else None
+    except (TypeError, ValueError):
+        return None
+
+
+def takes(function: Any, count: int) -> bool:
+    """Tell whether a function can be called with so many arguments, as far as it says.
+
+    Examples
+    --------
+    >>> takes(lambda v_bar, z: v_bar, 2), takes(lambda z: z, 2)
+    (True, False)
+    """
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # some of those written in C do not say
+        return True
+    return True
 
 
 def number(x: float, digits: int = 3) -> str:

@@ -9,6 +9,20 @@ from fastmlp._checks import is_ours
 from fastmlp.graph.node import Node
 
 
+def check_node(value: object, name: str, advice: str = "") -> None:
+    """Raise a TypeError unless it is a node.
+
+    Examples
+    --------
+    >>> check_node([0.5], "y")
+    Traceback (most recent call last):
+        ...
+    TypeError: y must be a graph node, got list
+    """
+    if not isinstance(value, Node):
+        raise TypeError(f"{name} must be a graph node, got {type(value).__name__}{advice}")
+
+
 def called(
     function: Callable[..., Any], *given: Any, what: str, nodes: str, advice: str = ""
 ) -> Node:

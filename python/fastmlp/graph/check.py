@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastmlp._checks import real
 from fastmlp.graph import reference
 from fastmlp.graph.feeds import check_mapping, listed
 from fastmlp.graph.gradients import depending_on, gradient
@@ -109,6 +110,8 @@ def check_gradients(
             f"loss must be a graph node, got {type(loss).__name__}; a model's output is model.graph"
         )
     check_mapping(feeds)
+    if rtol is not None:
+        real(rtol, "rtol", above=0)
     for fed in feeds:
         if isinstance(fed, Node) and fed.parents:
             raise ValueError(f"feeds: expected leaves only, got the value of {fed!r}")

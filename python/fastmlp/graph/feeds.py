@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
+from fastmlp import _checks
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.node import BATCH, Node
-from fastmlp.graph.shapes import describe, per_example
+from fastmlp.graph.shapes import as_array, describe, per_example
 
 
 def check_feeds(
@@ -45,7 +44,7 @@ def check_feeds(
         if not isinstance(node, Node):
             raise TypeError(f"feeds: keys must be graph nodes, got {type(node).__name__}")
         as_it_is = sparse and isinstance(value, CompressedRows)
-        array = value if as_it_is else np.asarray(value)
+        array = value if as_it_is else as_array(value, f"feeds: {label(node)}")
         matrices[node] = matrix = _as_matrix(node, array, type(value).__name__, kinds)
         if node.shape[0] == BATCH:
             first = first or node
@@ -69,9 +68,10 @@ def listed(nodes: Any, name: str) -> list[Node]:
     """Return one node, or several, as a list."""
     if isinstance(nodes, Node):
         return [nodes]
-    if not isinstance(nodes, Iterable):
+    found = _checks.listed(nodes)
+    if found is None:
         raise TypeError(f"{name}: expected graph nodes, got {type(nodes).__name__}")
-    return list(nodes)
+    return found
 
 
 def check_mapping(feeds: object) -> None:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from fastmlp._checks import flag, writable
+from fastmlp._checks import flag, whole, writable
 from fastmlp.graph.foreign import NoArray, refuse_truth
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
-from fastmlp.graph.shapes import describe
+from fastmlp.graph.shapes import as_array, describe
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -387,9 +387,9 @@ def _check_name(name: object) -> None:
 
 
 def _positive(argument: str, value: object) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    number = whole(value)
+    if number is None:
         raise TypeError(f"{argument}: expected an int, got {type(value).__name__}")
-    number = operator.index(value)
     if number < 1:
         raise ValueError(f"{argument}: expected at least 1, got {number}")
     return number
@@ -406,7 +406,7 @@ def _rows(rows: int | str) -> int | str:
 def _matrix(argument: str, value: ArrayLike) -> NDArray[np.float64]:
     if isinstance(value, Node):
         raise TypeError(f"{argument}: expected numbers, got a graph node")
-    array = np.asarray(value)
+    array = as_array(value, argument)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{argument}: expected real numbers, got {type(value).__name__} of dtype {array.dtype}"

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 Shape: TypeAlias = "tuple[int | str, int]"
 
 BATCH: Final = "batch"
+
+
+def as_array(value: Any, name: str) -> NDArray[Any]:
+    """Return a number, a row or rows as an array; ValueError if rows differ in length.
+
+    Examples
+    --------
+    >>> as_array([[1, 2], [3]], "W")
+    Traceback (most recent call last):
+        ...
+    ValueError: W: expected numbers, a row or rows of one length, got a list of another form
+    """
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected numbers, a row or rows of one length, got a {type(value).__name__} "
+            "of another form"
+        ) from None
 
 
 def per_example(rows: int | str) -> int:

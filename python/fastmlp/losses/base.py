@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import graph as g
 from fastmlp._checks import choice, is_ours
 from fastmlp.data.targets import ENCODERS, as_matrix, limits
-from fastmlp.graph.called import called
+from fastmlp.graph.called import called, check_node
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,6 +53,7 @@ class Loss:
     target: str = "any"
 
     def __post_init__(self) -> None:
+        check_described(self)
         choice(self.target, "target", ENCODERS)
 
     def __call__(self, y: g.Node, t: g.Node) -> g.Node:
@@ -65,6 +66,8 @@ class Loss:
             that depends on no output.
         """
         what = f"loss {self.name!r}"
+        for node, its in ((y, "y"), (t, "t")):
+            check_node(node, f"{what}: {its}", "; of arrays, model.evaluate(X, t) tells it")
         result = called(self.function, y, t, what=what, nodes="(y, t)")
         result = one_number_per_row(result, y, what)
         if not is_ours(self.function) and not _can_be_learned(result, y):
@@ -142,6 +145,15 @@ class Loss:
             return None  # a class of the user's may read targets in its own way
         probabilities = self.target == "class" and columns > 1
         return limits("binary" if probabilities else self.target, output_columns)
+
+
+def check_described(described: Any) -> None:
+    """Raise TypeError unless a loss or a metric has texts and a function where they belong."""
+    for its in ("name", "formula"):
+        if not isinstance(getattr(described, its), str):
+            raise TypeError(f"{its} must be a text, got {getattr(described, its)!r}")
+    if not callable(described.function):
+        raise TypeError(f"function must be a function, got {described.function!r}")
 
 
 def _by_name(name: str) -> Loss:
@@ -225,6 +237,7 @@ def one_number_per_row(result: object, y: g.Node, what: str) -> g.Node:
     """
     if not isinstance(result, g.Node):
         raise TypeError(f"{what} must return a graph node, not {type(result).__name__}")
+    check_node(y, "y")
     if result.shape == (1, 1):
         return result
     if result.shape[0] != y.shape[0]:

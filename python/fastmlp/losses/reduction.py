@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from fastmlp import graph as g
-from fastmlp._checks import real
+from fastmlp._checks import listed, real
+from fastmlp.graph.called import check_node
 
 
 def mean_loss(
@@ -25,6 +27,8 @@ def mean_loss(
 
     Raises
     ------
+    TypeError
+        If one of them is no node.
     ValueError
         If a shape is another, or weights are given for a loss that is reduced already.
 
@@ -35,6 +39,10 @@ def mean_loss(
     >>> mean_loss(g.input(1, "L"), g.input(1, "weights")).shape
     (1, 1)
     """
+    check_node(per_example, "per_example")
+    for given, name in ((weights, "weights"), (total, "total")):
+        if given is not None:
+            check_node(given, name)
     if per_example.shape[1] != 1:
         raise ValueError(f"per_example must have one column, not the shape {per_example.shape}")
     if weights is None:
@@ -76,7 +84,7 @@ def l2_penalty(weight_nodes: Sequence[g.Node], l2: float | Sequence[float]) -> g
     ValueError
         If λ is negative or not finite, or the numbers of matrices and λs differ.
     TypeError
-        If λ is not a number.
+        If λ is not a number, or `weight_nodes` no list of nodes.
 
     Examples
     --------
@@ -109,7 +117,7 @@ def l1_penalty(weight_nodes: Sequence[g.Node], l1: float | Sequence[float]) -> g
     ValueError
         If λ₁ is negative or not finite, or the numbers of matrices and λ₁s differ.
     TypeError
-        If λ₁ is not a number.
+        If λ₁ is not a number, or `weight_nodes` no list of nodes.
 
     Examples
     --------
@@ -147,13 +155,19 @@ def _penalty(
     scale: float,
 ) -> g.Node | None:
     """Return Σ scale · factor · measure(W) over the matrices whose factor is not 0."""
-    factors = list(given) if isinstance(given, Sequence) else [given] * len(weight_nodes)
-    if len(factors) != len(weight_nodes):
-        raise ValueError(
-            f"{name} has {len(factors)} values for {len(weight_nodes)} weight matrices"
+    one: Any = weight_nodes
+    nodes = None if isinstance(one, g.Node) else listed(one)
+    if nodes is None:
+        raise TypeError(
+            f"weight_nodes must be a list of graph nodes, got one {type(weight_nodes).__name__}"
         )
+    for node in nodes:
+        check_node(node, "each of weight_nodes")
+    factors = list(given) if isinstance(given, Sequence) else [given] * len(nodes)
+    if len(factors) != len(nodes):
+        raise ValueError(f"{name} has {len(factors)} values for {len(nodes)} weight matrices")
     sums: dict[float, g.Node] = {}  # one multiplication by λ for all matrices that share it
-    for weights, factor in zip(weight_nodes, factors, strict=True):
+    for weights, factor in zip(nodes, factors, strict=True):
         factor = real(factor, name, at_least=0)
         if factor == 0:
             continue

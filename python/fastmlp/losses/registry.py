@@ -115,6 +115,8 @@ def named(name: str) -> Loss | None:
     >>> named("MeanSquaredError").name, named("squid")
     ('mean_squared_error', None)
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a text, got {name!r}")
     return LOSSES.get(name) or ALIASES.get(name.lower().replace("_", ""))
 
 
@@ -185,6 +187,8 @@ def config(loss: Loss) -> str | dict[str, Any] | None:
     >>> losses.config(losses.get("mse")), losses.config(losses.Huber(2.0))
     ('mean_squared_error', {'name': 'huber', 'delta': 2.0})
     """
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a Loss, got {type(loss).__name__}")
     if LOSSES.get(loss.name) == loss:
         return loss.name
     if isinstance(loss, Configured) and OWN.get(loss.name) is type(loss):
@@ -227,6 +231,8 @@ def default(output_activation: str) -> str:
     >>> losses.default("softmax"), losses.default("logistic"), losses.default("identity")
     ('cross_entropy', 'binary_cross_entropy', 'squared_error')
     """
+    if not isinstance(output_activation, str):
+        raise TypeError(f"output_activation must be a name, got {output_activation!r}")
     return {"softmax": "cross_entropy", "logistic": "binary_cross_entropy"}.get(
         output_activation, "squared_error"
     )

@@ -120,6 +120,8 @@ def has_name(metric: Metric | ArrayMetric) -> bool:
     >>> has_name(get("top_3")), has_name(get(lambda y, t: y - t))
     (True, False)
     """
+    if not isinstance(metric, (Metric, ArrayMetric)):
+        raise TypeError(f"metric must be a Metric or an ArrayMetric, got {type(metric).__name__}")
     try:
         return get(metric.name) == metric
     except ValueError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp._checks import choice, flag
+from fastmlp.losses.base import check_described
 from fastmlp.metrics.nodes import decision
 
 if TYPE_CHECKING:
@@ -73,8 +74,11 @@ class ArrayMetric:
     takes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_described(self)
         flag(self.higher_is_better, "higher_is_better")
         choice(self.needs, "needs", NEEDS)
+        if not isinstance(self.takes, tuple):
+            raise TypeError(f"takes must be a tuple of names, got {self.takes!r}")
         for name in self.takes:
             choice(name, "takes", ("sample_weight", "classes"))
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from fastmlp import activations
 from fastmlp import graph as g
-from fastmlp.graph.called import called
+from fastmlp._checks import flag
+from fastmlp.graph.called import called, check_node
 from fastmlp.losses import Loss, one_number_per_row
-from fastmlp.losses.base import Configured
+from fastmlp.losses.base import Configured, check_described
 
 __all__ = ["NODE_METRICS", "Metric", "accuracy", "decision", "mean_squared_error", "zero_one"]
 
@@ -55,6 +56,11 @@ class Metric:
     higher_is_better: bool = False
     reads_loss: bool = False
 
+    def __post_init__(self) -> None:
+        check_described(self)
+        flag(self.higher_is_better, "higher_is_better")
+        flag(self.reads_loss, "reads_loss")
+
     def __call__(self, y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
         """Return the metric of each example, (b, 1), or (1, 1) if it is reduced already.
 
@@ -92,6 +98,8 @@ def decision(output: str, loss: Loss | None = None) -> float:
     >>> metrics.decision("identity", losses.get("hinge"))
     0.0
     """
+    if not isinstance(output, str):
+        raise TypeError(f"output must be the name of an operation, got {output!r}")
     activation = activations.ACTIVATIONS.get(output)
     if activation is not None and activation.middle is not None:
         return activation.middle
@@ -118,6 +126,8 @@ def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
 
     Raises
     ------
+    TypeError
+        If y or t is no node.
     ValueError
         If t has neither one column nor as many as y.
 
@@ -128,6 +138,9 @@ def zero_one(y: g.Node, t: g.Node, loss: Loss | None = None) -> g.Node:
     >>> zero_one(g.input(10, "y"), g.input(1, "t")).shape
     ('batch', 1)
     """
+    _check_nodes(y, t)
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a Loss or None, got {type(loss).__name__}")
     columns = y.shape[1]
     if t.shape[1] not in (1, columns):
         raise ValueError(f"t must have 1 or {columns} columns, like y, not {t.shape[1]}")
@@ -160,6 +173,8 @@ def mean_squared_error(y: g.Node, t: g.Node) -> g.Node:
 
     Raises
     ------
+    TypeError
+        If y or t is no node.
     ValueError
         If t has not as many columns as y.
 
@@ -170,12 +185,18 @@ def mean_squared_error(y: g.Node, t: g.Node) -> g.Node:
     >>> mean_squared_error(g.input(2, "y"), g.input(2, "t")).shape
     ('batch', 1)
     """
+    _check_nodes(y, t)
     if t.shape[1] != y.shape[1]:
         raise ValueError(
             f"mean_squared_error needs targets of {y.shape[1]} columns, like y, not {t.shape[1]}"
         )
     square = (y - t) ** 2
     return square if y.shape[1] == 1 else g.mean(square, axis=1)
+
+
+def _check_nodes(y: object, t: object) -> None:
+    for node, name in ((y, "y"), (t, "t")):
+        check_node(node, name, "; of arrays, model.evaluate(X, t) or scikit-learn tell it")
 
 
 NODE_METRICS: tuple[Metric, ...] = (

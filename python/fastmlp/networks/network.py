@@ -274,7 +274,7 @@ class Network(Portable):
     def layer(self, name: str) -> Layer:
         """Return the layer of that name; ValueError if there is none."""
         names = self._structure.names
-        if name not in names:
+        if not isinstance(name, str) or name not in names:
             known = ", ".join(names)
             raise ValueError(f"no layer is called {name!r}; there are: {known}{hint(name, names)}")
         return self.layers[names.index(name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,10 +29,23 @@ def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """Return the axes given, or those of a new figure of this size in inches."""
     require_matplotlib()
     if ax is not None:
-        return ax
+        return checked(ax, "ax")
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def checked(ax: Any, name: str) -> Axes:
+    """Return axes; TypeError for a figure, several axes and whatever else is none."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        kind = type(ax).__name__
+        raise TypeError(
+            f"{name} must be one matplotlib Axes, as of figure.gca() or plt.subplots()[1], got "
+            f"{kind}"
+        )
+    return ax
 
 
 def clear(ax: Axes, *, grid: bool = True) -> None:

@@ -248,8 +248,8 @@ def decision_boundary(
             f"apart: {', '.join(map(repr, classes.tolist()))}"
         )
 
-    check_names(class_names, classes.tolist(), "class_names")
-    check_names(feature_names, ["x₁", "x₂"], "feature_names")
+    class_names = check_names(class_names, classes.tolist(), "class_names")
+    feature_names = check_names(feature_names, ["x₁", "x₂"], "feature_names")
 
     ax = axes(ax, (6.4, 5.2))
     _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))

@@ -11,7 +11,7 @@ from fastmlp import _checks
 from fastmlp import activations as _activations
 from fastmlp import graph as g
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, INK, clear, require_matplotlib
+from fastmlp.plot.canvas import COLORS, INK, checked, clear, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,12 @@ def activations(
     low = _checks.real(ends[0], "interval[0]")
     high = _checks.real(ends[1], "interval[1]", above=low)
     curves = [_curves(activation, np.linspace(low, high, _POINTS)) for activation in chosen]
-    panels = _panels(len(chosen)) if axes is None else given.listed(axes, "axes")
+    if axes is None:
+        panels = _panels(len(chosen))
+    else:  # also as the rows of plt.subplots(2, 3)[1]
+        rows: Any = axes
+        rows = rows.ravel() if isinstance(rows, np.ndarray) else rows
+        panels = [checked(ax, f"axes[{i}]") for i, ax in enumerate(given.listed(rows, "axes"))]
     if len(panels) != len(chosen):
         raise ValueError(f"axes must be {len(chosen)}, one for each activation, got {len(panels)}")
     for ax, activation, (z, h, slope) in zip(panels, chosen, curves, strict=True):

@@ -123,8 +123,8 @@ def network(
     rows, parts = model.network.summary(), {str(layer.name): layer for layer in model.layers}
     columns, bundles, last, where = _columns(rows, parts)
     first = [(column, i) for column in columns if column.depth == 0 for i in range(column.units)]
-    check_names(feature_names, first, "feature_names")
-    check_names(class_names, last, "class_names")
+    feature_names = check_names(feature_names, first, "feature_names")
+    class_names = check_names(class_names, last, "class_names")
     outputs = _outputs(model, x, where)
     for column in columns:
         column.shown = _strongest(column, bundles, most_units)

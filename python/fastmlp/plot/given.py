@@ -77,6 +77,21 @@ def listed(data: Any, name: str) -> list[Any]:
     return found
 
 
+def each_one(data: Any, name: str) -> list[Any]:
+    """Return the labels of a list, none of which is a list itself.
+
+    Examples
+    --------
+    >>> each_one(["yes", "no"], "labels")
+    ['yes', 'no']
+    """
+    found = listed(data, name)
+    for label in found:
+        if isinstance(label, (list, np.ndarray)):
+            raise TypeError(f"{name} must hold one label each, got {label!r}")
+    return found
+
+
 def has(value: Any, attribute: str, name: str, kind: str) -> Any:
     """Return what is drawn, if it has what that takes.
 

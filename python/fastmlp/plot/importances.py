@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
-from fastmlp.plot.given import listed, numbers
+from fastmlp.plot.given import has, listed, numbers
 from fastmlp.plot.names import short
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _named(given: Any, names: Sequence[str] | None) -> tuple[Array, list[str]]:
     elif hasattr(given, "fit"):
         if names is None:
             names = getattr(given, "feature_names_in_", None)
-        given = given.feature_importances_
+        kind = "importances or an estimator that has them, as TabularClassifier"
+        given = has(given, "feature_importances_", "model_or_values", kind).feature_importances_
     elif names is None and hasattr(given, "iloc"):  # of pandas
         labels = list(given.index)
         names = None if labels == list(range(len(labels))) else labels

@@ -34,10 +34,14 @@ class Column(Protocol):
         """Where each unit is that is drawn."""
 
 
-def check_names(names: Sequence[str] | None, units: Sequence[Any], what: str) -> None:
-    """Raise unless it is a list of as many names as units, or None."""
-    if names is not None and len(given.listed(names, what)) != len(units):
-        raise ValueError(f"{what}: expected {len(units)} names, got {len(names)}")
+def check_names(names: Sequence[str] | None, units: Sequence[Any], what: str) -> list[str] | None:
+    """Return a list of as many names as units, or None; raise for anything else."""
+    if names is None:
+        return None
+    found = given.listed(names, what)
+    if len(found) != len(units):
+        raise ValueError(f"{what}: expected {len(units)} names, got {len(found)}")
+    return found
 
 
 def numbered(units: Sequence[tuple[Column, int]]) -> list[str]:

@@ -73,7 +73,9 @@ def confusion(
     if truth.ndim != 1:
         raise ValueError(f"y_true must hold one label for each row, its shape is {truth.shape}")
     _checks.flag(normalize, "normalize")
-    classes = _sorted_labels([*truth, *said]) if labels is None else given.listed(labels, "labels")
+    classes = (
+        _sorted_labels([*truth, *said]) if labels is None else given.each_one(labels, "labels")
+    )
     number = {label: i for i, label in enumerate(classes)}
     if unknown := [label for label in (*truth, *said) if label not in number]:
         raise ValueError(f"{unknown[0]!r} is not in labels, which are {classes[:20]}")
@@ -175,7 +177,7 @@ def calibration(
         raise ValueError("y_proba must hold probabilities, from 0 to 1")
     if proba.ndim == 1 or proba.shape[1] == 1:
         proba = np.column_stack([1 - proba.ravel(), proba.ravel()])
-    classes = _sorted_labels(truth) if labels is None else given.listed(labels, "labels")
+    classes = _sorted_labels(truth) if labels is None else given.each_one(labels, "labels")
     if len(classes) != proba.shape[1]:
         raise ValueError(
             f"y_proba has {proba.shape[1]} columns for {len(classes)} classes: give all classes "

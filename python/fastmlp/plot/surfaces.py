@@ -161,6 +161,7 @@ def descent(
     from fastmlp.plot.player import Player
 
     frames = _checks.integer(frames, "frames", at_least=2)
+    interval = _checks.integer(interval, "interval", at_least=1)
     found = landscape(model, X, t, path, **options)
     if len(found.path) < 2:
         raise ValueError(f"path: expected at least two points, got {len(found.path)}")

@@ -99,7 +99,7 @@ class WeightAverage:
 
     def parts(self, ema: float, first_step: int, count: int) -> NDArray[np.float64]:
         """Return how far each of the next steps brings the average to the weights."""
-        parts = np.full(count, 1.0 - ema)
+        parts = np.full(count, 1.0 - ema, dtype=np.float64)
         if first_step == self.began:
             parts[:1] = 1.0
         return parts

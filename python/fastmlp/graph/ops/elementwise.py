@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, constant, declare
 from fastmlp.graph.ops.reductions import spread, uniform
-from fastmlp.graph.shapes import broadcast
+from fastmlp.graph.shapes import as_array, broadcast
 
 
 def identity(a: Operand) -> Node:
@@ -312,7 +312,7 @@ def power(a: Operand, exponent: Operand) -> Node:
     array([[9.]])
     """
     base = as_node(a)
-    if isinstance(exponent, Node) or np.ndim(exponent) > 0:
+    if isinstance(exponent, Node) or as_array(exponent, "exponent").ndim > 0:
         return exp(as_node(exponent) * log(base))
     number = float(constant(exponent).value[0, 0])  # type: ignore[index]
     return base if number == 1 else apply("power", base, exponent=number)

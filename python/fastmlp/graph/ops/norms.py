@@ -6,11 +6,11 @@ J = (I − 11ᵀ/n − hhᵀ/n)/√(variance + ε), is symmetric, so that the me
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import flag, real
+from fastmlp._checks import flag, real, whole
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.ops.elementwise import power
 from fastmlp.graph.ops.reductions import mean, spread
@@ -43,10 +43,10 @@ def normalize(a: Operand, axis: int, epsilon: float, centered: bool = True) -> N
     >>> g.reference.evaluate(h, {}).round(3)
     array([[-1.225,  0.   ,  1.225]])
     """
-    if not isinstance(axis, SupportsIndex) or axis not in (0, 1):
+    if whole(axis) not in (0, 1):
         raise ValueError(f"axis: expected 0 or 1, got {axis!r}")
     epsilon = real(epsilon, "epsilon", above=0)
-    op = "normalize_rows" if axis == 1 else "normalize_columns"
+    op = "normalize_rows" if whole(axis) == 1 else "normalize_columns"
     return apply(op, a, epsilon=epsilon, centered=flag(centered, "centered"))
 
 
@@ -60,7 +60,7 @@ def variance(a: Operand, axis: int | None = None) -> Node:
     array([[0.6667]])
     """
     a = as_node(a)
-    if axis in (0, -2):
+    if whole(axis) in (0, -2):
         return apply("column_variance", a)
     return mean((a - mean(a, axis)) ** 2, axis)
 

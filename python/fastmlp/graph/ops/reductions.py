@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import flag
+from fastmlp._checks import flag, whole
 from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, declare
 from fastmlp.graph.shapes import broadcast, describe, number_of_rows
 
@@ -36,9 +35,10 @@ def mean(a: Operand, axis: int | None = None) -> Node:
 def _axis(axis: int | None) -> int | None:
     if axis is None:
         return None
-    if not isinstance(axis, SupportsIndex) or operator.index(axis) not in (-2, -1, 0, 1):
+    number = whole(axis)
+    if number not in (-2, -1, 0, 1):
         raise ValueError(f"axis: expected None, 0 or 1, got {axis!r}")
-    return operator.index(axis) % 2
+    return number % 2
 
 
 def _reduced(shape: Shape, axis: int | None) -> Shape:
