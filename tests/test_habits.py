@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
-from fastmlp import initializers, losses, optimizers, schedules
+from fastmlp import initializers, losses, optimizers, plot, schedules
 from fastmlp.estimators.tabular import habits
+from fastmlp.models.habits import DECLINED
 
 GUIDES = Path(__file__).parent.parent / "docs/guides"
 
@@ -321,3 +322,50 @@ def test_what_an_estimator_has_can_be_listed_before_it_is_fitted_and_after(kind)
         warnings.simplefilter("ignore")
         estimator.set_params(**few).fit([[0.0], [1.0]] * 20, [0, 1] * 20)
     assert names < set(dir(estimator))
+
+
+def made():
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(20, 4)), rng.normal(size=20)
+    model = fm.MLP([4, 3, 1], seed=0)
+    settings = {"hidden_layer_sizes": (3,), "max_iter": 500, "random_state": 0}
+    return {
+        "model": model,
+        "members": fm.Members(model, 2),
+        "classifier": fm.MLPClassifier(**settings).fit(X, t > 0),
+        "regressor": fm.MLPRegressor(**settings).fit(X, t),
+    }
+
+
+ANSWERING = {
+    "model": "fit evaluate trainer activations summary build solve_output_layer save set_weights",
+    "members": "fit evaluate predict",
+    "classifier": "fit predict score",
+    "regressor": "fit predict score",
+}
+
+
+@pytest.mark.parametrize(("whose", "methods"), ANSWERING.items())
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_every_method_with_data_answers_a_keyword_that_it_does_not_have(whose, methods):
+    one = made()[whose]
+    for method in methods.split():
+        with pytest.raises(TypeError, match=rf"{method} has no argument 'nothing_like_it'; there"):
+            getattr(one, method)(nothing_like_it=1)
+
+
+@pytest.mark.parametrize("name", DECLINED)
+def test_predict_declines_what_keras_gives_it(name):
+    model = fm.MLP([4, 3, 1], seed=0)
+    X = np.zeros((2, 4))
+    with pytest.raises(TypeError, match=f"predict has no argument '{name}'; leave it out"):
+        model.predict(X, **{name: 0})
+    assert (model.predict(X, **{name: None}) == model.predict(X)).all()
+    assert name not in inspect.signature(model.predict).parameters
+
+
+@pytest.mark.parametrize("picture", set(plot.__all__) - {"WeightPath", "descent"})
+def test_pictures_tell_where_sizes_and_titles_go(picture):
+    for name, instead in (("figsize", "write ax="), ("title", "write ax.set_title")):
+        with pytest.raises(TypeError, match=f"{picture} has no argument '{name}'; {instead}"):
+            getattr(plot, picture)(**{name: 1})

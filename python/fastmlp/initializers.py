@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from fastmlp._checks import choice, frozen, real
+from fastmlp._checks import choice, frozen, real, taught
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -336,3 +336,16 @@ def from_config(config: Any) -> Initializer:
         return cls(**arguments)
     except TypeError as error:
         raise ValueError(f"initializer config {config!r} does not fit: {error}") from error
+
+
+# What their arguments are called elsewhere.
+_ARGUMENTS = {
+    **dict.fromkeys(("stddev", "sigma", "scale"), "write std="),
+    "mean": "leave it out: it is 0",
+    **dict.fromkeys(("minval", "maxval", "low", "high"), "write limit=, of numbers from -limit on"),
+    **dict.fromkeys(("val", "c"), "write value="),
+    **dict.fromkeys(("mode", "nonlinearity", "gain"), "leave it out: see LeCun, He and Glorot"),
+    **dict.fromkeys(("seed", "generator"), "leave it out: the model has a seed"),
+}
+for _class in _CLASSES.values():
+    _class.__init__ = taught(_ARGUMENTS)(_class.__init__)  # type: ignore[method-assign]

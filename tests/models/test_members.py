@@ -593,3 +593,14 @@ def test_streams_are_for_single_models():
         members.fit(iter([(X, LABELS)]), None)
     with pytest.raises(TypeError, match="members are trained on arrays"):
         members.fit(X, LABELS, validation_data=(iter([X]), LABELS))
+
+
+def test_a_member_that_is_not_there_is_told():
+    members = fm.Members(classifier(), 2)
+    assert members[-1] is members[np.int64(1)]
+    for wrong in (2, -3, 10**30):
+        with pytest.raises(IndexError, match=r"there is no member .*: there are 2"):
+            members[wrong]
+    for wrong in (None, "0", 0.0, True, np.array(0.5)):
+        with pytest.raises(TypeError, match="members have numbers from 0, or slices; got"):
+            members[wrong]

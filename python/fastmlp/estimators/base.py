@@ -30,7 +30,7 @@ from fastmlp.estimators.checking import (
 from fastmlp.estimators.chosen import SOLVERS, check_loss, check_solver
 from fastmlp.estimators.examples import as_feed, examples
 from fastmlp.estimators.exporting import Exported
-from fastmlp.estimators.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
+from fastmlp.estimators.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
 from fastmlp.estimators.trained import Trained
 from fastmlp.optimizers import LBFGS, Update
 from fastmlp.training import turns
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from fastmlp.networks.examples import Examples
 
     Array = NDArray[Any]
+
+
+# Methods whose every keyword is answered, and by what.
+_TAUGHT = {"__init__": ARGUMENTS, "fit": OF_FIT, **dict.fromkeys(("predict", "score"), OF_ANSWERS)}
 
 
 @_checks.has_not(ATTRIBUTES)
@@ -95,7 +99,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if _checks.is_ours(cls):
-            for name, instead in (("__init__", ARGUMENTS), ("fit", OF_FIT)):
+            for name, instead in _TAUGHT.items():
                 if name in vars(cls):
                     setattr(cls, name, _checks.taught(instead)(vars(cls)[name]))
 
@@ -336,7 +340,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         """
         X = self._checked(X)
         count = self.n_layers_ - 2
-        if layer not in range(-count, count):
+        if _checks.whole(layer) not in range(-count, count):
             raise ValueError(
                 f"layer must be an integer from {-count} to {count - 1}, got {layer!r}"
             )

@@ -50,6 +50,18 @@ OF_FIT = {
     **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
     "metrics": "write callbacks= where the estimator is made, or score",
 }
+# Arguments of `predict`, `transform` and `score` elsewhere.
+OF_ANSWERS = {
+    "x": "write X=",
+    **dict.fromkeys(("t", "target", "labels"), "write y="),
+    "batch_size": "leave it out: the result does not depend on it",
+    "verbose": "leave it out: nothing is shown",
+    **dict.fromkeys(("num_iteration", "iteration_range", "ntree_end"), "leave it out"),
+    **dict.fromkeys(("n_jobs", "thread_count"), f"write n_threads= {_MADE}"),
+    **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
+    "scoring": "write sklearn.metrics' function of y and predict(X)",
+    "metrics": "write sklearn.metrics' function of y and predict(X)",
+}
 # Attributes and methods elsewhere.
 ATTRIBUTES = {
     **dict.fromkeys(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.models.habits import ASSIGNED, OF_EVALUATE
+from fastmlp.models.habits import ASSIGNED, OF_EVALUATE, OF_PREDICT
 from fastmlp.models.model import Model
 from fastmlp.networks import examples
 from fastmlp.training import turns
@@ -114,7 +114,13 @@ class Alike(Sequence[Model]):
     def __getitem__(self, index: int | slice) -> Model | Self:
         if isinstance(index, slice):
             return type(self)(self._models[index])
-        return self._models[index]
+        number, count = _checks.whole(index), len(self)
+        if number is None:
+            kind = type(index).__name__
+            raise TypeError(f"members have numbers from 0, or slices; got {index!r} ({kind})")
+        if not -count <= number < count:
+            raise IndexError(f"there is no member {_checks.shown(number)}: there are {count}")
+        return self._models[number]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self)} of {self._models[0]!r}>"
@@ -131,6 +137,7 @@ class Alike(Sequence[Model]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.copy()
 
+    @_checks.taught(OF_PREDICT)
     def predict(self, X: Any, *, each: bool = False) -> Any:
         """Return the mean of the members' outputs, or those of each.
 

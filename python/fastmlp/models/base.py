@@ -12,7 +12,7 @@ from fastmlp._checks import is_ours
 from fastmlp.data import arrays
 from fastmlp.history import History
 from fastmlp.models import sharing, states
-from fastmlp.models.habits import ASSIGNED, ATTRIBUTES, OF_SAVE
+from fastmlp.models.habits import ASSIGNED, ATTRIBUTES, OF_SAVE, OF_SET_WEIGHTS, OF_SUMMARY
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
 from fastmlp.training import turns
@@ -200,6 +200,7 @@ class Owner:
         """
         return [view.copy() for view in self.network.views(self.parameters.view).values()]
 
+    @_checks.taught(OF_SET_WEIGHTS)
     def set_weights(self, weights: Sequence[ArrayLike] | Mapping[str, ArrayLike]) -> None:
         """Copy in all parameters, in the shapes of `get_weights` and its order or by their names.
 
@@ -376,6 +377,7 @@ class Owner:
         with turns.reading("export", self):
             return formats.export(self, path, **settings)
 
+    @_checks.taught(OF_SUMMARY)
     def summary(self) -> summaries.Summary:
         """Return the table of the layers; print it, or end a notebook's cell with it.
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastmlp import _checks
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 # Attributes that cannot be assigned here.
 ASSIGNED = {
     "dtype": "a model has its type from the beginning, make a new one and set_weights",
@@ -73,6 +81,7 @@ _DATA = {
     "sample_weights": "write sample_weight=",
 }
 _ON_CPU = "leave it out: fastmlp computes on the CPU"
+_THREADS = "leave it out; fastmlp.set_num_threads sets the number of threads"
 OF_FIT = _DATA | {
     "patience": "write callbacks=[fastmlp.EarlyStopping(patience=...)]",
     "validation_freq": "leave it out: each epoch is validated",
@@ -91,9 +100,8 @@ OF_FIT = _DATA | {
     "initial_epoch": "leave it out: a second fit goes on where the first ended",
     "validation_steps": "give validation_data a function that returns as many batches",
     "generator": "write X=, without t",
-    "workers": "leave it out; fastmlp.set_num_threads sets the number of threads",
-    "use_multiprocessing": "leave it out; fastmlp.set_num_threads sets the number of threads",
-    "n_jobs": "leave it out; fastmlp.set_num_threads sets the number of threads",
+    **dict.fromkeys(("workers", "use_multiprocessing", "n_jobs"), _THREADS),
+    "max_queue_size": "leave it out: a thread reads ahead by itself",
     "criterion": "write loss=",
     "early_stopping": "write callbacks=[fastmlp.EarlyStopping()]",
     "random_state": "write seed=",
@@ -135,7 +143,77 @@ OF_SAVE = {
     "save_format": "write export(path), whose ending says the format",
     "include_optimizer": "leave it out: the state of the optimizer is not written",
 }
-OF_EVALUATE = _DATA | {
+_OF_ANSWERS = {
     "batch_size": "leave it out: the result does not depend on it",
     "verbose": "leave it out: nothing is shown",
+    "callbacks": "leave it out: they hear of the epochs of fit",
+    **dict.fromkeys(("workers", "use_multiprocessing", "n_jobs"), _THREADS),
+    "max_queue_size": "leave it out: a thread reads ahead by itself",
 }
+OF_EVALUATE = (
+    _DATA
+    | _OF_ANSWERS
+    | {
+        "steps": "leave it out: a stream is gone through to its end",
+        "X_val": "write X=",
+        "t_val": "write t=",
+    }
+)
+OF_PREDICT = _OF_ANSWERS | {
+    "x": "write X=",
+    "inputs": "write X=",
+    "steps": "leave it out: X is predicted as a whole",
+}
+# Those of Keras' `predict`. It has them as parameters, which are refused: to wrap it, as `taught`
+# does, or to collect what it does not have, would make a call for one row slower by a fifth.
+DECLINED = ("batch_size", "verbose", "steps", "callbacks")
+OF_SUMMARY = {
+    "print_fn": "print what is returned, or give it to a function",
+    **dict.fromkeys(
+        ("line_length", "positions", "expand_nested", "show_trainable", "layer_range"),
+        "leave it out: print what is returned",
+    ),
+    **dict.fromkeys(("input_size", "input_data"), "leave it out: a model knows its columns"),
+}
+OF_SET_WEIGHTS = {"strict": "leave it out: all weights are needed, each in its shape"}
+OF_BUILD = dict.fromkeys(("input_shape", "batch_input_shape", "input_dim"), "write build(columns)")
+OF_MEMBERS = {
+    **dict.fromkeys(("n_members", "n_models", "n_estimators", "number", "n"), "write k="),
+    **dict.fromkeys(("seed", "random_state"), "write seeds=, one for each"),
+    "models": "write model=, which takes a list, too",
+}
+OF_SWEEP = {
+    **dict.fromkeys(("min_lr", "start_lr", "lr_min"), "write lowest="),
+    **dict.fromkeys(("max_lr", "end_lr", "lr_max"), "write highest="),
+    **dict.fromkeys(("num_iter", "num_training", "epochs"), "write steps="),
+    "verbose": "leave it out: nothing is shown",
+    "criterion": "write loss=",
+}
+
+
+def declining(function: F) -> F:
+    """Leave `DECLINED` out of the signature that a function shows.
+
+    Examples
+    --------
+    >>> @declining
+    ... def predict(X, verbose=None): ...
+    >>> inspect.signature(predict)
+    <Signature (X)>
+    """
+    shown = inspect.signature(function)
+    kept = [each for name, each in shown.parameters.items() if name not in DECLINED]
+    function.__signature__ = shown.replace(parameters=kept)  # type: ignore[attr-defined]
+    return function
+
+
+def declined(*given: Any) -> TypeError:
+    """Return the error for the first of `DECLINED` that is given, with what to write instead.
+
+    Examples
+    --------
+    >>> str(declined(None, 0, None, None))
+    "predict has no argument 'verbose'; leave it out: nothing is shown"
+    """
+    name = next(name for name, value in zip(DECLINED, given, strict=True) if value is not None)
+    return _checks.no_argument("predict", name, (), OF_PREDICT)

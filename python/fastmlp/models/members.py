@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fastmlp import _checks
 from fastmlp.models.alike import Alike, checked_seeds, seeds_of, twin_of
-from fastmlp.models.habits import OF_FIT
+from fastmlp.models.habits import OF_FIT, OF_MEMBERS
 from fastmlp.models.model import Model
 from fastmlp.networks.exported import mean_of
 from fastmlp.training import turns
@@ -88,6 +88,7 @@ class Members(Alike):
     5
     """
 
+    @_checks.taught(OF_MEMBERS)
     def __init__(
         self,
         model: Model | Callable[[int], Model] | Sequence[Model],

@@ -12,6 +12,7 @@ from fastmlp import graph as g
 from fastmlp.data import arrays
 from fastmlp.data.stream import is_stream
 from fastmlp.models.derivatives import Differentiable
+from fastmlp.models.habits import OF_PREDICT, declined, declining
 from fastmlp.networks import examples
 from fastmlp.networks.outputs import ONE
 from fastmlp.training import turns
@@ -70,6 +71,7 @@ class Predicting(Differentiable):
         # Of arrays that the core reads in place.
         self._predict: Callable[..., Any] = not_planned
 
+    @declining
     def predict(
         self,
         X: Any,
@@ -77,6 +79,10 @@ class Predicting(Differentiable):
         training: bool = False,
         samples: int | None = None,
         seed: int | None = None,
+        batch_size: None = None,
+        verbose: None = None,
+        steps: None = None,
+        callbacks: None = None,
     ) -> Any:
         """Return the output of the network for each row.
 
@@ -139,6 +145,8 @@ class Predicting(Differentiable):
         >>> y.shape, (y.std(axis=0) > 0).all().item()
         ((100, 2, 1), True)
         """
+        if not (batch_size is verbose is steps is callbacks is None):
+            raise declined(batch_size, verbose, steps, callbacks)
         result = self._predict(X, out, training, samples, seed)  # which looks at the last three
         if result is not NotImplemented:
             return result
@@ -260,6 +268,7 @@ class Predicting(Differentiable):
                 self._random = planned = self._planned(training=True)
         return planned
 
+    @_checks.taught(OF_PREDICT)
     def activations(self, X: Any) -> dict[str, Array]:
         """Return what each layer puts out.
 

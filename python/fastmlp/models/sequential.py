@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.layers import Input, Layer
-from fastmlp.models.habits import OF_MLP, OF_SEQUENTIAL
+from fastmlp.models.habits import OF_BUILD, OF_MLP, OF_SEQUENTIAL
 from fastmlp.models.model import Model
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -116,6 +116,7 @@ class Sequential(Model):
                 )
             self._waiting = [*self._waiting, _checked_layer(layer, len(self._waiting))]
 
+    @_checks.taught(OF_BUILD)
     def build(self, columns: int) -> None:
         """Draw the initial weights for data of `columns` columns.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.data import arrays
+from fastmlp.models.habits import OF_SWEEP
 from fastmlp.models.model import Model
 from fastmlp.training.warned import NonFiniteLossWarning
 
@@ -79,6 +80,7 @@ class LearningRates:
         )
 
 
+@_checks.taught(OF_SWEEP)
 def find_learning_rate(
     model: Model,
     X: Any,
