@@ -1,5 +1,7 @@
 """The table of bad input: each is the right kind of error, says what is wrong, changes nothing."""
 
+import copy
+import pickle
 from decimal import Decimal
 
 import numpy as np
@@ -341,3 +343,22 @@ def test_a_wrong_argument_of_evaluate_is_an_error(arguments, error, words):
 def test_a_layer_has_a_text_for_a_name(name):
     with pytest.raises(ValueError, match=r"no layer is called .*; there are: dense_1"):
         fm.MLP([2, 1]).network.layer(name)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_layers_are_a_list_to_read(built):
+    one = fm.Sequential([fm.Dense(3, "relu"), fm.Dense(1)], input_columns=2 if built else None)
+    changes = {
+        "append": lambda layers: layers.append(fm.Dense(1)),
+        "insert": lambda layers: layers.insert(0, fm.Dense(1)),
+        "pop": lambda layers: layers.pop(),
+        "assignment": lambda layers: layers.__setitem__(0, fm.Dense(1)),
+        "del": lambda layers: layers.__delitem__(0),
+        r"\+=": lambda layers: layers.__iadd__([fm.Dense(1)]),
+    }
+    for name, change in changes.items():
+        with pytest.raises(TypeError, match=f"layers of a model cannot be changed by {name}; make"):
+            change(one.layers)
+    assert [layer.units for layer in one.layers] == [3, 1]
+    assert type(one.layers[:-1]) is type(one.layers.__add__([fm.Dense(4)])) is list
+    assert len(copy.deepcopy(one.layers)) == len(pickle.loads(pickle.dumps(one.layers))) == 2

@@ -13,6 +13,7 @@ from fastmlp.data import arrays
 from fastmlp.history import History
 from fastmlp.models import sharing, states
 from fastmlp.models.habits import ASSIGNED, ATTRIBUTES, OF_SAVE, OF_SET_WEIGHTS, OF_SUMMARY
+from fastmlp.models.listing import Listing
 from fastmlp.models.states import NOT_BUILT, ModelState
 from fastmlp.networks import summaries
 from fastmlp.training import turns
@@ -172,8 +173,8 @@ class Owner:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, each after those it takes its input from."""
-        return list(self.network.layers)
+        """The layers, each after those it takes its input from: a list to read."""
+        return Listing(self.network.layers)
 
     @property
     def graph(self) -> Any:

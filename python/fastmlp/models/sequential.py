@@ -9,6 +9,7 @@ from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.layers import Input, Layer
 from fastmlp.models.habits import OF_BUILD, OF_MLP, OF_SEQUENTIAL
+from fastmlp.models.listing import Listing
 from fastmlp.models.model import Model
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -161,10 +162,10 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, first to last."""
-        if self._network is not None:
-            return list(self._network.layers)
-        return [layer for layer in self._waiting if isinstance(layer, Layer)]
+        """The layers, first to last: a list to read."""
+        network = self._network
+        given = self._waiting if network is None else network.layers
+        return Listing(layer for layer in given if isinstance(layer, Layer))
 
 
 class MLP(Sequential):
