@@ -735,6 +735,17 @@ def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, capsys, 
     assert printed.out == ""
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+@pytest.mark.parametrize("option", [("--plot", "/proc/new"), ("--output", "/proc/new.safetensors")])
+def test_a_folder_that_takes_no_files_whoever_asks_is_told_before_any_work(
+    tmp_path, capsys, option
+):
+    assert run(tmp_path, "train", "digits", *option) == 2
+    printed = capsys.readouterr()
+    assert f"{' '.join(option)}: the folder /proc cannot be written to" in printed.err
+    assert printed.out == ""
+
+
 @pytest.mark.parametrize("target", ["kind", "price"])
 def test_any_number_of_threads_trains_the_same_networks(tmp_path, capsys, target):
     table = write_houses(tmp_path / "houses.csv")

@@ -358,11 +358,22 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
         raise ValueError(f"--output {output} is a folder; give the name of a file")
     if not output.parent.is_dir():
         raise ValueError(f"--output {output}: there is no folder {output.parent}")
-    if (output.is_file() or not output.exists()) and not os.access(output.parent, os.W_OK):
+    if (output.is_file() or not output.exists()) and not _takes_files(output.parent):
         raise ValueError(f"--output {output}: the folder {output.parent} cannot be written to")
     for given in inputs:
         if output.exists() and given.exists() and output.samefile(given):
             raise ValueError(f"--output {output} would overwrite what is read")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Tell whether files can be made in a folder: in /proc nobody can, whatever its rights say."""
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return os.access(folder, os.W_OK)
+    except OSError:
+        return False
 
 
 def check_folder(folder: Path) -> None:
@@ -370,7 +381,7 @@ def check_folder(folder: Path) -> None:
     place = next((p for p in (folder, *folder.absolute().parents) if p.exists()), folder)
     if not place.is_dir():
         raise ValueError(f"--plot {folder}: {place} is a file; give the name of a folder")
-    if not os.access(place, os.W_OK):
+    if not _takes_files(place):
         raise ValueError(f"--plot {folder}: the folder {place} cannot be written to")
 
 
