@@ -51,24 +51,12 @@ def whole(value: Any) -> int | None:
 
 
 def seed(value: Any, name: str = "seed") -> int:
-    """Return `value` as what random numbers can begin with.
-
-    Examples
-    --------
-    >>> seed(0)
-    0
-    """
+    """Return `value` as what random numbers can begin with."""
     return integer(value, name, at_least=0, at_most=MOST_SEED)
 
 
 def columns(value: Any, name: str) -> int:
-    """Return `value` as a number of columns or units.
-
-    Examples
-    --------
-    >>> columns(10, "units")
-    10
-    """
+    """Return `value` as a number of columns or units."""
     return integer(value, name, at_least=1, at_most=MOST_NUMBERS)
 
 
@@ -123,13 +111,7 @@ def real(
 
 
 def flag(value: Any, name: str) -> bool:
-    """Return `value` if it is True or False.
-
-    Examples
-    --------
-    >>> flag(True, "shuffle")
-    True
-    """
+    """Return `value` if it is True or False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
     return value
@@ -247,15 +229,24 @@ def refusal(
     names = list(known)
     advice = f"; {instead[name]}" if name in instead else hint(name, names)
     can = f"; what can be assigned: {', '.join(names)}" if names and not advice else ""
-    kind = type(value).__name__
-    return AttributeError(f"{name!r} of a {kind} cannot be assigned{advice}{can}")
+    return AttributeError(f"{name!r} of {a(type(value))} cannot be assigned{advice}{can}")
+
+
+def a(kind: type[Any]) -> str:
+    """Return the name of a class with its article: "a Model", "an MLP", "an Adam"."""
+    name = kind.__name__
+    spelt = name[:2].isupper() and name[0] in "AEFHILMNORSX"
+    return f"{'an' if spelt or name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def no_argument(
     called: str, name: str, known: Sequence[str], instead: Mapping[str, str]
 ) -> TypeError:
     """Return the error for a keyword that a function does not have, with what to write instead."""
-    advice = f"; {instead[name]}" if name in instead else hint(name, known)
+    told = instead.get(name, "")
+    if told.startswith("write ") and told.endswith("=") and told.split()[-1][:-1] not in known:
+        told = ""  # an argument of others of its kind
+    advice = f"; {told}" if told else hint(name, known)
     advice = advice or f"; there are: {', '.join(known)}"
     return TypeError(f"{called} has no argument {name!r}{advice}")
 
@@ -286,16 +277,24 @@ def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P,
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = inspect.unwrap(function).__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        most = math.inf if code.co_flags & inspect.CO_VARARGS else code.co_argcount
+
+        def name_of(args: Any) -> str:  # a subclass may have inherited its constructor
+            called = function.__name__
+            return type(args[0]).__name__ if called == "__init__" else called
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if len(args) > most:
+                placed = [n for n in names[: code.co_argcount] if n != "self"]
+                given = len(args) - most + len(placed)
+                told = f"takes {', '.join(placed) or 'nothing'} by place, got {given}"
+                more = [f"; write others by name, as {n}=" for n in names[code.co_argcount :]]
+                raise TypeError(f"{name_of(args)} {told}{more[0] if more else ''}")
             for name in kwargs:
                 if name not in names:
-                    called = function.__name__
-                    if called == "__init__":  # which a subclass may have inherited
-                        called = type(args[0]).__name__
                     known = [n for n in names if n != "self"]
-                    raise no_argument(called, name, known, instead)
+                    raise no_argument(name_of(args), name, known, instead)
             return function(*args, **kwargs)
 
         return checked
@@ -382,12 +381,12 @@ dataclasses.replace(rule, rate=0.2), a new one
         def said(self: Any, name: str, value: object) -> str:
             names = [own.name for own in dataclasses.fields(self) if own.init]
             more = f"; {instead[name]}" if instead and name in instead else ""
-            kind = type(self).__name__
+            kind = a(type(self))
             if name not in names:
-                return f"a {kind} has no {name!r}{more or hint(name, names)}"
+                return f"{kind} has no {name!r}{more or hint(name, names)}"
             new = repr(value) if isinstance(value, (bool, int, float, str)) else "..."
-            new = f"dataclasses.replace({kind.lower()}, {name}={new})"
-            return f"{name!r} of a {kind} cannot be assigned; write {new}, a new one{more}"
+            new = f"dataclasses.replace({type(self).__name__.lower()}, {name}={new})"
+            return f"{name!r} of {kind} cannot be assigned; write {new}, a new one{more}"
 
         cls.__setattr__ = assign  # type: ignore[method-assign]
         return cls

@@ -54,6 +54,75 @@ ELSEWHERE: dict[str, str] = {
     "save": "write model.save(path)",
     "keras": "its layers are here: write fastmlp.Dense and its like",
     "set_seed": "give each model its seed=",
+    "random": "give each model its seed=",
+    "clear_session": "leave it out: there is no session",
+    "backend": "leave it out: there is no session, and fastmlp.graph has operations",
+    "regularizers": "write Dense(units, l2=...) or l1=",
+    "utils": "leave it out: class numbers are targets as they are; np.eye(n)[labels] is one-hot",
+    "init": "write Dense(units, weights_initializer='he_normal') and its like",
+    "lr_scheduler": "its like is in fastmlp.schedules: write Adam(fastmlp.CosineDecay(...))",
+    "mnist": "write fastmlp.datasets.load('mnist')",
+    "load_state_dict": "write model.set_weights(weights)",
+    "clip_grad_norm_": "write Adam(clip_norm=...)",
+    "TensorDataset": "fit takes arrays and batch_size=, or PyTorch's DataLoader",
+    "Normalization": "scale the data before, or write BatchNorm()",
+    "concatenate": "write concat(symbols)",
+    **dict.fromkeys(
+        ("CategoricalCrossentropy", "SparseCategoricalCrossentropy", "cross_entropy"),
+        "write loss='cross_entropy', or CrossEntropy() with settings",
+    ),
+    **dict.fromkeys(
+        ("BinaryCrossentropy", "binary_cross_entropy"),
+        "write loss='binary_cross_entropy', or BinaryCrossEntropy() with settings",
+    ),
+    **dict.fromkeys(("mse_loss", "mse", "mean_squared_error"), "write loss='mse'"),
+    **dict.fromkeys(("l1_loss", "mae", "MeanAbsoluteError"), "write loss='mae'"),
+    **dict.fromkeys(
+        ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
+        "write metrics=['accuracy']",
+    ),
+    **dict.fromkeys(("Precision", "Recall"), "write metrics=['precision', 'recall']"),
+    **dict.fromkeys(
+        ("LearningRateScheduler", "ExponentialLR"),
+        "write the schedule in the place of the rate: Adam(fastmlp.ExponentialDecay(...))",
+    ),
+    **dict.fromkeys(("StepLR", "MultiStepLR"), "write StepDecay(initial, factor, every)"),
+    "CosineAnnealingLR": "write CosineDecay(initial, steps)",
+    "CosineAnnealingWarmRestarts": "write CosineRestarts(initial, period)",
+    "OneCycleLR": "write OneCycle(peak, steps)",
+    "LinearLR": "write Warmup(steps, after)",
+    "TerminateOnNaN": "leave it out: fit ends where the loss is no number",
+    "LambdaCallback": "write a function (model, epoch, logs) in callbacks=",
+    "BackupAndRestore": "write Checkpoint(folder)",
+    "ProgbarLogger": "write verbose=1",
+    **dict.fromkeys(
+        ("GlorotUniform", "XavierUniform", "xavier_uniform_", "xavier_uniform"),
+        "write Glorot('uniform')",
+    ),
+    **dict.fromkeys(
+        ("GlorotNormal", "XavierNormal", "xavier_normal_", "xavier_normal"),
+        "write Glorot('normal')",
+    ),
+    **dict.fromkeys(
+        ("HeUniform", "KaimingUniform", "kaiming_uniform_", "kaiming_uniform"),
+        "write He('uniform')",
+    ),
+    **dict.fromkeys(
+        ("HeNormal", "KaimingNormal", "kaiming_normal_", "kaiming_normal"), "write He('normal')"
+    ),
+    "RandomNormal": "write Normal(std)",
+    "RandomUniform": "write Uniform(limit)",
+    "Ones": "write Constant(1.0)",
+    **{
+        name: f"write '{name}' where an activation is asked for, or fastmlp.graph.{name} of nodes"
+        for name in ("relu", "tanh", "softmax", "gelu", "silu", "elu", "selu", "softplus", "mish")
+    },
+    **dict.fromkeys(
+        ("sigmoid", "swish"), "write its name where an activation is asked for, as 'sigmoid'"
+    ),
+    **dict.fromkeys(
+        ("Sequential", "Model", "Input", "Dense"), "it is in fastmlp itself: write fastmlp."
+    ),
     "InputLayer": "write Input(columns)",
     **dict.fromkeys(
         ("Conv1d", "Conv1D", "Conv2d", "Conv2D", "LSTM", "GRU", "RNN", "MaxPool2d", "MaxPooling2D"),
@@ -85,8 +154,7 @@ def attach(
 
     def get(name: str) -> Any:
         if name not in home:
-            advice = f"; {instead[name]}" if instead and name in instead else ""
-            raise AttributeError(f"module {package!r} has no attribute {name!r}{advice}")
+            raise _missing(package, name, list(home), instead or {})
         module = import_module(f"{package}.{home[name]}")
         value = module if home[name] == name else getattr(module, name)
         setattr(sys.modules[package], name, value)
@@ -102,16 +170,25 @@ def elsewhere(module: str, names: Sequence[str]) -> Callable[[str], Any]:
     """Return ``__getattr__`` of a module of these names, which says what to write for others."""
 
     def get(name: str) -> Any:
-        advice = ELSEWHERE.get(name, "")
-        if not advice and not name.startswith("_"):
-            from fastmlp._checks import hint
-
-            advice = hint(name, names).removeprefix("; ")
-        raise AttributeError(
-            f"module {module!r} has no attribute {name!r}{'; ' if advice else ''}{advice}"
-        )
+        raise _missing(module, name, names, ELSEWHERE)
 
     return get
+
+
+def _missing(
+    module: str, name: str, names: Sequence[str], instead: Mapping[str, str]
+) -> AttributeError:
+    """Return the error for a name that a module has not, with what to write instead."""
+    advice = instead.get(name, "")
+    if advice.endswith("."):  # of what is there under the same name
+        advice += name
+    if not advice and not name.startswith("_"):
+        from fastmlp._checks import hint
+
+        advice = hint(name, names).removeprefix("; ")
+    return AttributeError(
+        f"module {module!r} has no attribute {name!r}{'; ' if advice else ''}{advice}"
+    )
 
 
 def load(module: str) -> Any:

@@ -11,8 +11,9 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fastmlp import _lazy
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, real
 from fastmlp.graph.called import called
@@ -20,6 +21,9 @@ from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration
 from fastmlp.initializers import INITIALIZERS
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "get", "register", "with_settings"]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 
 @dataclass(frozen=True)
@@ -274,7 +278,10 @@ _WITH_SETTINGS = re.compile(rf"(\w+)\(\s*(\w+\s*=\s*{_NUMBER}(?:\s*,\s*\w+\s*=\s
 
 
 # What to say of values that are no activation.
-_ADVICE: dict[type, str] = {type(None): "; write 'identity' for none"}
+_ADVICE: dict[type, str] = {
+    type(None): "; write 'identity' for none",
+    int: "; a layer finds out what it is called with: write Dense(8), its units alone",
+}
 
 
 def get(

@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
 
-from fastmlp import _checks
+from fastmlp import _checks, _lazy
 
 __all__ = ["NAMES", "SPLIT_SEED", "TEST_FRACTION", "Dataset", "load"]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0

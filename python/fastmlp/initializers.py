@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from fastmlp import _lazy
 from fastmlp._checks import choice, frozen, real, taught
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "ALIASES",
     "INITIALIZERS",
     "Constant",
     "Glorot",
@@ -30,6 +32,9 @@ __all__ = [
     "from_config",
     "get",
 ]
+
+if not TYPE_CHECKING:  # which knows the names there are
+    __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 Matrix: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -281,6 +286,14 @@ INITIALIZERS: dict[str, Initializer] = {
     "zeros": Zeros(),
 }
 
+# What PyTorch calls them.
+ALIASES: dict[str, str] = {
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+}
+
 
 def get(spec: str | Initializer | float, name: str = "initializer") -> Initializer:
     """Return the initializer that `spec` names.
@@ -288,7 +301,7 @@ def get(spec: str | Initializer | float, name: str = "initializer") -> Initializ
     Parameters
     ----------
     spec
-        A name (see ``INITIALIZERS``), an `Initializer`, or a number: a constant.
+        A name (see ``INITIALIZERS`` and ``ALIASES``), an `Initializer`, or a number: a constant.
     name
         What errors call it.
 
@@ -310,7 +323,7 @@ def get(spec: str | Initializer | float, name: str = "initializer") -> Initializ
     if isinstance(spec, Initializer):
         return spec
     if isinstance(spec, str):
-        return INITIALIZERS[choice(spec, name, INITIALIZERS)]
+        return INITIALIZERS[choice(ALIASES.get(spec, spec), name, INITIALIZERS)]
     return Constant(real(spec, f"{name}, where it is neither a name nor an Initializer,"))
 
 

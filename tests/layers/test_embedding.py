@@ -172,7 +172,7 @@ def test_two_embeddings_of_one_input_both_limit_it():
         (([3, 4], [1, 2, 3]), ValueError, "columns must be one number or as many as categories, 2"),
         ((3, [1]), ValueError, "columns must be one number, as categories is"),
         (("three", 3), TypeError, "categories must be an integer"),
-        ((3, 4, "normale"), TypeError, "positional"),
+        ((3, 4, "normale"), TypeError, "by place, got 3"),
     ],
 )
 def test_senseless_arguments_are_refused(arguments, error, message: str):

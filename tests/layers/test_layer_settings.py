@@ -139,7 +139,7 @@ def test_what_a_layer_cannot_be_set_to_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize("layer", [fm.Add(), fm.Concatenate()])
 def test_a_layer_without_settings_of_its_own_can_be_frozen(layer):
-    with pytest.raises(AttributeError, match=r"'axis' of a .*; what can be assigned: trainable$"):
+    with pytest.raises(AttributeError, match=r"'axis' of an? .*; what can be assigned: trainable$"):
         layer.axis = 1
 
 
@@ -297,9 +297,9 @@ def test_plans_of_an_estimator_follow_its_layers():
         ("network", "make a new model"),
         ("optimizer", "it is an argument of fit"),
         ("learning_rate", "it is an argument of the optimizer"),
-        ("predict", "'predict' of a MLP cannot be assigned; what can be assigned: seed, metadata"),
-        ("graph", "'graph' of a MLP cannot be assigned"),
-        ("whatever", "'whatever' of a MLP cannot be assigned"),
+        ("predict", "'predict' of an MLP cannot be assigned; what can be assigned: seed, metadata"),
+        ("graph", "'graph' of an MLP cannot be assigned"),
+        ("whatever", "'whatever' of an MLP cannot be assigned"),
     ],
 )
 def test_what_a_model_cannot_be_given_is_refused_by_name(name, words):

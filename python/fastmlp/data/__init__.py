@@ -8,5 +8,7 @@ from __future__ import annotations
 
 from fastmlp import _lazy
 
-__getattr__, __dir__, _HOME = _lazy.attach(__name__, {"parquet": "Parquet", "window": "shuffled"})
+__getattr__, __dir__, _HOME = _lazy.attach(
+    __name__, {"parquet": "Parquet", "window": "shuffled"}, instead=_lazy.ELSEWHERE
+)
 __all__ = sorted(_HOME)

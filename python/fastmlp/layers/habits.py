@@ -20,6 +20,11 @@ ATTRIBUTES = {
     "kernel_regularizer": "write l1 or l2",
     "kernel_constraint": "write max_norm",
     "weight_decay": "write l2, or give it to the optimizer",
+    **dict.fromkeys(("input", "output"), "write activations(X) of the model"),
+    **dict.fromkeys(
+        ("input_shape", "output_shape", "in_features", "out_features"),
+        "write weights.shape, (outputs, inputs), or summary() of the model",
+    ),
 }
 # And of arguments of their constructors.
 ARGUMENTS = {

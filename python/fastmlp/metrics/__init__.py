@@ -17,6 +17,7 @@ one class, is NaN, and never counts as an improvement.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import _lazy, losses
@@ -34,6 +35,7 @@ from fastmlp.metrics.nodes import (
 )
 
 __all__ = [
+    "ALIASES",
     "METRICS",
     "ArrayMetric",
     "Metric",
@@ -55,6 +57,11 @@ METRICS: dict[str, Metric | ArrayMetric] = {
     **{metric.name: metric for metric in ARRAY_METRICS},
 }
 
+# What Keras calls them, by which a history calls them too.
+ALIASES: dict[str, str] = dict.fromkeys(
+    ("acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"), "accuracy"
+)
+
 
 def get(
     spec: str | Metric | ArrayMetric | Loss | Callable[..., Any], name: str = "metric"
@@ -64,11 +71,11 @@ def get(
     Parameters
     ----------
     spec
-        A name (see ``METRICS``; "top_3" for another k, names of losses work too), a `Metric`, an
-        `ArrayMetric`, a `Loss`, or a function. Functions of scikit-learn, and those whose first
-        argument is called ``y_true``, are of arrays (y_true, y_pred), see `of`; others are of the
-        nodes (y, t). Of a function less is taken to be better, unless it has the attribute
-        ``higher_is_better`` or is a score of scikit-learn.
+        A name (see ``METRICS`` and ``ALIASES``; "top_3" for another k, names of losses work too),
+        a `Metric`, an `ArrayMetric`, a `Loss`, or a function. Functions of scikit-learn, and those
+        whose first argument is called ``y_true``, are of arrays (y_true, y_pred), see `of`; others
+        are of the nodes (y, t). Of a function less is taken to be better, unless it has the
+        attribute ``higher_is_better`` or is a score of scikit-learn.
     name
         What errors call it.
 
@@ -88,6 +95,8 @@ def get(
     if isinstance(spec, (Metric, ArrayMetric)):
         return spec
     if isinstance(spec, str):
+        if spec in ALIASES:
+            return replace(METRICS[ALIASES[spec]], name=spec)
         if spec in METRICS:
             return METRICS[spec]
         if (k := spec.removeprefix("top_")) != spec and k.isdecimal() and int(k) > 0:

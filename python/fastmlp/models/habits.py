@@ -22,6 +22,7 @@ ASSIGNED = {
     **dict.fromkeys(("loss", "optimizer", "metrics", "l2", "l1"), "it is an argument of fit"),
     **dict.fromkeys(("epochs", "batch_size", "callbacks", "verbose"), "it is an argument of fit"),
     **dict.fromkeys(("lr", "learning_rate"), "it is an argument of the optimizer"),
+    "stop_training": "write a callback, a function (model, epoch, logs) that returns True to stop",
 }
 # Attributes and methods of models elsewhere.
 ATTRIBUTES = {
@@ -70,6 +71,14 @@ ATTRIBUTES = {
     "pop": "make a new model of its layers",
     **dict.fromkeys(("children", "modules", "named_modules"), "write layers"),
     "requires_grad_": "write trainable of each of its layers",
+    "grad": "write model.trainer(...).loss_and_gradient(X, t), or gradient(X) of the outputs",
+    **dict.fromkeys(("input", "inputs"), "write network.inputs"),
+    **dict.fromkeys(("output", "outputs"), "write graph, or activations(X) of each layer"),
+    "metrics_names": "write list(history) of what fit returns",
+    "losses": "write evaluate(X, t), whose loss has the penalties too",
+    **dict.fromkeys(("reset_states", "reset_metrics"), "leave it out: each call begins anew"),
+    "stop_training": "write a callback, a function (model, epoch, logs) that returns True to stop",
+    "name": "keep it in metadata",
 }
 # Arguments of methods.
 _DATA = {

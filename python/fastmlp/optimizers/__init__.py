@@ -73,6 +73,15 @@ _ARGUMENTS = {
     "use_ema": "write ema=0.99",
     "ema_momentum": "write ema=",
     "decay": "give a schedule as learning_rate=",
+    "params": "leave it out: fit and trainer know whose they are",
+    "dampening": "leave it out: momentum is not dampened",
+    "name": "leave it out",
+    "jit_compile": "leave it out",
+    "max_iter": "write epochs= of fit",
+    "max_fun": "write epochs= of fit",
+    "history": "write history_size=",
+    "tolerance_grad": "write gradient_tolerance=",
+    "tolerance_change": "write loss_tolerance=",
 }
 _ATTRIBUTES = {
     "zero_grad": "leave it out: a step begins with a gradient of zero",
