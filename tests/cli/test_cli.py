@@ -957,6 +957,18 @@ def test_an_output_of_few_letters_ends_no_training_and_garbles_no_prediction(tmp
     assert "λ" in (tmp_path / "p.csv").read_text(encoding="utf-8")
 
 
+def test_the_plainest_locale_ends_no_training_and_one_epoch_is_no_plural(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "fastmlp", "train", "digits", "--epochs", "1"],
+        cwd=tmp_path, capture_output=True, timeout=120, check=False,
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii:surrogateescape"},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"8\\xd78 pixels" in result.stdout
+    assert b"adam, 1 epoch, batches" in result.stdout
+    assert b"trained   1 epoch in" in result.stdout
+
+
 # --- what can go wrong -----------------------------------------------------------------------
 
 WRONG = [

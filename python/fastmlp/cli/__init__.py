@@ -60,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _any_letter(stream: Any) -> Iterator[None]:
     """Let what people read be written whatever its encoding: escaped, where it lacks one.
 
-    Windows writes into files and pipes in one of few letters, and a training is not to end because
-    a class is named with another.
+    Windows writes into files and pipes in one of few letters, as Unix does in its plainest locale,
+    and a training is not to end because a class is named with another.
     """
-    if getattr(stream, "errors", "") != "strict" or not hasattr(stream, "reconfigure"):
+    before = getattr(stream, "errors", "")
+    if before not in ("strict", "surrogateescape") or not hasattr(stream, "reconfigure"):
         yield
         return
     stream.reconfigure(errors="backslashreplace")
@@ -71,7 +72,7 @@ def _any_letter(stream: Any) -> Iterator[None]:
         yield
     finally:
         if not stream.closed:
-            stream.reconfigure(errors="strict")
+            stream.reconfigure(errors=before)
 
 
 def _message(error: Exception) -> str:

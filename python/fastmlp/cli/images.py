@@ -17,6 +17,7 @@ from fastmlp.cli.preparing import Prepared
 from fastmlp.cli.saying import Say, machine, took
 from fastmlp.data.columns.older import StandardColumn
 from fastmlp.data.columns.targets import ClassTarget
+from fastmlp.data.columns.words import count
 
 if TYPE_CHECKING:
     from fastmlp.history import History
@@ -142,8 +143,8 @@ def _network(data: datasets.Dataset, recipe: Recipe, options: argparse.Namespace
 def _plan(recipe: Recipe, options: argparse.Namespace) -> str:
     until = f", until {options.patience} bring nothing" if options.patience else ""
     return (
-        f"{options.optimizer}, {recipe.epochs} epochs{until}, batches of {recipe.batch_size}, "
-        f"l2 {recipe.l2:.2g}, seed {options.seed}"
+        f"{options.optimizer}, {count(recipe.epochs, 'epoch')}{until}, "
+        f"batches of {recipe.batch_size}, l2 {recipe.l2:.2g}, seed {options.seed}"
     )
 
 
@@ -182,7 +183,7 @@ def _fit(
         raise ValueError(f"{warning} (--learning-rate); nothing was saved") from None
     seconds = time.perf_counter() - begin
     best = f", the weights are those of epoch {stopping.best_epoch}" if more else ""
-    say("trained", f"{history.epochs} epochs in {took(seconds)}{best}")
+    say("trained", f"{count(history.epochs, 'epoch')} in {took(seconds)}{best}")
     return history
 
 

@@ -20,7 +20,7 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
-from fastmlp.data.columns.words import Told
+from fastmlp.data.columns.words import Told, count
 
 #: Rows that are in memory at a time.
 ROWS = 100_000
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
             file.writelines(lines)
     else:
         files.write(options.output, (line.encode() for line in lines))
-    print(f"{done.rows:,} predictions written to {options.output}", file=sys.stderr)
+    print(f"{count(done.rows, 'prediction')} written to {options.output}", file=sys.stderr)
 
 
 def _checked(line: str) -> str:
