@@ -544,3 +544,10 @@ def test_a_schedule_that_fails_from_its_first_step_does_so_before_anyone_is_told
         one.fit(X, t, optimizer=fm.SGD(rate), callbacks=[Listening()], verbose=False)
     assert heard == []
     assert one.history is None
+
+
+def test_a_bar_shows_the_losses_first(capsys):
+    with progress.Progress(2, "bar") as shown:
+        shown.advance([{"loss": 0.5, "accuracy": 0.75, "val_loss": 0.625, "val_accuracy": 1.0}])
+    line = capsys.readouterr().err.rpartition("\r")[2]
+    assert "loss=0.5, val_loss=0.625, accuracy=0.75, val_accuracy=1" in line

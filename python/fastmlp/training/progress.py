@@ -111,7 +111,9 @@ class Progress:
     def advance(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Show the numbers of the epochs done since the last time."""
         if self._bar is not None:
-            shown = {name: f"{value:.4g}" for name, value in rows[-1].items()}
+            last = rows[-1]  # the losses first: a narrow terminal cuts the line
+            names = dict.fromkeys([*(n for n in ("loss", "val_loss") if n in last), *last])
+            shown = {name: f"{last[name]:.4g}" for name in names}
             self._bar.set_postfix(shown, refresh=False)
             self._bar.update(len(rows))
         for row in rows if self._lines else ():
