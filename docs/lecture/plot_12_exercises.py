@@ -2,7 +2,7 @@ r"""
 12. Exercises
 =============
 
-Five exercises to do with pen and paper and a few lines of code. Each begins with an answer that is
+Six exercises to do with pen and paper and a few lines of code. Each begins with an answer that is
 not right yet, and `fastmlp.exercises` says what is wrong with it: change the answer and ask
 again. The solutions are folded. Download the notebook at the end of the page and work there.
 """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -376,3 +379,10 @@ def test_functions_of_other_arguments_are_told():
         exercises.message(lambda: 0, lambda v_bar, z: z)
     for wrong in ("abc", b"1", {}, slice(2), 1j):
         says(exercises.message(g.tanh, lambda v_bar, z, it=wrong: it), "must be an array of num")
+
+
+def test_the_page_counts_its_exercises():
+    page = (Path(__file__).parents[2] / "docs/lecture/plot_12_exercises.py").read_text("utf-8")
+    sections = re.findall(r"^# (.+)\n# -+$", page, flags=re.MULTILINE)
+    words = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
+    assert f"{words[len(sections)]} exercises to do" in page
