@@ -527,25 +527,6 @@ def test_a_metric_is_not_called_as_the_column_of_epochs_is(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("rate", "dropout"),
-    [(lambda steps: np.full(steps.shape, np.nan), 0.1), (0.1, lambda steps: 2.0 + steps)],
-)
-def test_a_schedule_that_fails_from_its_first_step_does_so_before_anyone_is_told(rate, dropout):
-    heard = []
-
-    class Listening(fm.Callback):
-        def on_fit_begin(self, model, names):
-            heard.append(names)
-
-    X, t = data()
-    one = fm.Sequential([fm.Dropout(dropout), fm.Dense(1)], seed=0)
-    with pytest.raises(ValueError, match="for step 0; expected finite numbers"):
-        one.fit(X, t, optimizer=fm.SGD(rate), callbacks=[Listening()], verbose=False)
-    assert heard == []
-    assert one.history is None
-
-
 def test_a_bar_shows_the_losses_first(capsys):
     with progress.Progress(2, "bar") as shown:
         shown.advance([{"loss": 0.5, "accuracy": 0.75, "val_loss": 0.625, "val_accuracy": 1.0}])

@@ -307,10 +307,6 @@ class TrainingPlan:
         """The functions of steps in the graph."""
         return [node.attrs["function"] for node in self._scheduled]
 
-    def try_schedules(self) -> None:
-        """Raise what they get wrong in their first step."""
-        values_of(self._scheduled, 0, 1, self.parameters.dtype)
-
     def stepper(
         self,
         fed: Fed,

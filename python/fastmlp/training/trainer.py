@@ -145,11 +145,6 @@ class Trainer:
             request.measure(self)
             if request.evaluate is not None:
                 request.evaluate(self)
-        if by_steps:
-            # What a schedule of the user's gets wrong from its first step on it tells now, too.
-            compiled.plan.try_schedules()
-            if not updates.lasting:
-                updates.step_values(0, 1, 0)
         training = kind(self, request, compiled, model, compiled_anew=not known)
         for listener in request.listeners:
             listener.on_fit_begin(model, request.recorded)
