@@ -604,3 +604,14 @@ def test_a_member_that_is_not_there_is_told():
     for wrong in (None, "0", 0.0, True, np.array(0.5)):
         with pytest.raises(TypeError, match="members have numbers from 0, or slices; got"):
             members[wrong]
+
+
+def test_callbacks_of_members_are_checked_as_those_of_one_model():
+    members, stopping = fm.Members(classifier(), 2), fm.EarlyStopping()
+    members.fit(X, LABELS, epochs=1, callbacks=None)
+    with pytest.raises(ValueError, match="callbacks has one EarlyStopping twice"):
+        members.fit(X, LABELS, epochs=1, callbacks=[stopping, stopping])
+    for wrong in (stopping, {stopping}, lambda model, epoch, logs: None, 3):
+        with pytest.raises(TypeError, match="a list of callbacks or a function of a member's numb"):
+            members.fit(X, LABELS, epochs=1, callbacks=wrong)
+    members.fit(X, LABELS, epochs=1, callbacks=lambda i: [fm.EarlyStopping(patience=i + 1)])

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, point, same, takes
-from fastmlp.graph.called import called
+from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, point, same
+from fastmlp.graph.called import called, takes
 from fastmlp.graph.node import Node
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -89,23 +88,6 @@ def numbers(answer: Any) -> Array | None:
         return found.astype(np.float64) if found.dtype.kind in "biufO" else None
     except (TypeError, ValueError):
         return None
-
-
-def takes(function: Any, count: int) -> bool:
-    """Tell whether a function can be called with so many arguments, as far as it says.
-
-    Examples
-    --------
-    >>> takes(lambda v_bar, z: v_bar, 2), takes(lambda z: z, 2)
-    (True, False)
-    """
-    try:
-        inspect.signature(function).bind(*[None] * count)
-    except TypeError:
-        return False
-    except ValueError:  # some of those written in C do not say
-        return True
-    return True
 
 
 def number(x: float, digits: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,23 @@ def check_node(value: object, name: str, advice: str = "") -> None:
     """
     if not isinstance(value, Node):
         raise TypeError(f"{name} must be a graph node, got {type(value).__name__}{advice}")
+
+
+def takes(function: Any, count: int) -> bool:
+    """Tell whether a function can be called with so many arguments, as far as it says.
+
+    Examples
+    --------
+    >>> takes(lambda v_bar, z: v_bar, 2), takes(lambda z: z, 2)
+    (True, False)
+    """
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # some of those written in C do not say
+        return True
+    return True
 
 
 def called(

@@ -14,6 +14,7 @@ from fastmlp import _checks, optimizers
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import arrays
 from fastmlp.data.stream import is_stream
+from fastmlp.graph.called import takes
 from fastmlp.networks import examples
 from fastmlp.networks.examples import NAMES, VALIDATION_NAMES
 from fastmlp.training import progress
@@ -80,9 +81,10 @@ def listeners_of(callbacks: Any, k: int) -> list[Sequence[Any]]:
     TypeError, ValueError
         If they are no callbacks, or members would write to one file.
     """
-    if callable(callbacks) and not isinstance(callbacks, Callback):
+    alone = callable(callbacks) or isinstance(callbacks, Callback)
+    if alone and not isinstance(callbacks, Callback) and takes(callbacks, 1):
         return [callbacks(i) for i in range(k)]
-    given = None if isinstance(callbacks, Callback) else _checks.listed(callbacks)
+    given = None if alone else _checks.listed(() if callbacks is None else callbacks)
     if given is None:
         raise TypeError(
             f"callbacks must be a list of callbacks or a function of a member's number, got "
@@ -94,11 +96,13 @@ def listeners_of(callbacks: Any, k: int) -> list[Sequence[Any]]:
                 f"callbacks: {k} members would write to the place of one {type(one).__name__}; "
                 "give a function of the member's number that returns its callbacks"
             )
-    return [[_own(one) for one in given] for _ in range(k)]
+    # One memo for a member: what is there twice is so in its copies, and refused.
+    memos: list[dict[int, Any]] = [{} for _ in range(k)]
+    return [[_own(one, memo) for one in given] for memo in memos]
 
 
-def _own(callback: Any) -> Any:
-    return copy.deepcopy(callback) if isinstance(callback, Callback) else callback
+def _own(callback: Any, memo: dict[int, Any]) -> Any:
+    return copy.deepcopy(callback, memo) if isinstance(callback, Callback) else callback
 
 
 def optimizers_of(given: Any, k: int) -> list[Any]:
