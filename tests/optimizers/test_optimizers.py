@@ -8,6 +8,7 @@ import pytest
 from fastmlp import _core, optimizers
 from fastmlp._core import kernels
 from fastmlp.optimizers import (
+    LBFGS,
     OPTIMIZERS,
     SGD,
     Adagrad,
@@ -150,3 +151,40 @@ def test_an_optimizer_is_found_by_its_name_and_cannot_be_changed(name):
 def test_wrong_settings_are_errors_that_name_the_argument(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+# What each setting that is a number must not be; of the others nothing is bounded from above.
+PAST = {
+    "beta1": (-0.01, 1.0),
+    "beta2": (-0.01, 1.0),
+    "momentum": (-0.01, 1.0),
+    "rho": (-0.01, 1.0),
+    "epsilon": (0.0, -1e-9, np.inf),
+    "initial": (-1e-9, np.inf),
+    "momentum_decay": (-1e-9, np.inf),
+    "weight_decay": (-1e-9, np.inf),
+    "learning_rate": (0.0, -1e-9, np.inf),
+    "clip_norm": (0.0, -1e-9),
+    "clip_value": (0.0, -1e-9),
+    "ema": (-0.01, 1.0),
+    "ns_steps": (0, 100),
+    "gradient_tolerance": (-1e-9, np.inf),
+    "loss_tolerance": (-1e-9, np.inf),
+    "history_size": (0, 2**20 + 1),
+    "line_search_steps": (0, 2**20 + 1),
+}
+
+
+@pytest.mark.parametrize("kind", [*OPTIMIZERS.values(), LBFGS])
+def test_every_number_of_an_optimizer_has_bounds(kind):
+    optimizer, checked = kind(), 0
+    for field in dataclasses.fields(optimizer):
+        value = getattr(optimizer, field.name)
+        if isinstance(value, (bool, str)) or field.name in ("rest", "groups"):
+            continue
+        for past in PAST[field.name]:
+            said = f"{field.name} (must be .*, got |has no effect on the steps of Muon)"
+            with pytest.raises(ValueError, match=said):
+                dataclasses.replace(optimizer, **{field.name: past})
+            checked += 1
+    assert checked > 3
