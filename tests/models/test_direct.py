@@ -44,15 +44,16 @@ def test_of_many_solutions_it_is_the_shortest():
     np.testing.assert_allclose(W @ null.T, 0, atol=1e-10)
 
 
+@pytest.mark.parametrize("outputs", [3, 11])
 @pytest.mark.parametrize("how", [{}, {"use_bias": False}, {"l2": 0.1}], ids=str)
-def test_many_rows_have_the_solution_of_all_at_once(how):
-    X, t = regression(rows=direct._BLOCK_ROWS * 2 + 5, inputs=7)
+def test_many_rows_have_the_solution_of_all_at_once(how, outputs):
+    X, t = regression(rows=direct._BLOCK_ROWS * 2 + 5, inputs=7, outputs=outputs)
     X[:, 6] = X[:, 0] - 2 * X[:, 1]  # so that many solutions are equally good without l2
     W, b = fm.least_squares(X, t, **how)
     middle = X.mean(axis=0) if how.get("use_bias", True) else 0.0
     target = t - t.mean(axis=0) if how.get("use_bias", True) else t
     A, ridge = X - middle, np.sqrt(len(X) * how.get("l2", 0.0)) * np.eye(7)
-    B = np.vstack([target, np.zeros((7, 3))])
+    B = np.vstack([target, np.zeros((7, outputs))])
     expected = np.linalg.lstsq(np.vstack([A, ridge]), B, rcond=None)[0].T
     np.testing.assert_allclose(W, expected, rtol=1e-10)
     if how.get("use_bias", True):
