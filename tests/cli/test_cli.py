@@ -816,7 +816,7 @@ def test_a_few_values_that_are_no_numbers_or_flags_are_missing_and_told_of_once(
         "fastmlp: note: column 'area' must hold numbers; 3 other values are taken as missing: "
         "'98144-3027', the first in row 6 (line 7); correct them or leave them empty",
         "fastmlp: note: column 'garden' must hold 'False' or 'True'; 1 other value is taken as "
-        "missing: 'maybe', the first in row 51 (line 52)",
+        "missing: 'maybe', the first in row 51 (line 52); correct them or leave them empty",
     ]
 
 

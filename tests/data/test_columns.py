@@ -318,7 +318,10 @@ def test_true_and_false_are_understood_in_any_words(given):
         assert_array_equal(prepare.transform({"a": column}), [[1], [-1], [0]])
     notes = []
     assert prepare.transform({"a": ["maybe"]}, notes.append) == 0
-    assert "; 1 other value is taken as missing: 'maybe', the first in row 1" in notes[0]
+    assert (
+        "; 1 other value is taken as missing: 'maybe', the first in row 1; correct them or"
+        in notes[0]
+    )
 
 
 def test_ten_thousand_categories_are_codes_of_one_column():

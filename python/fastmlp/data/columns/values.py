@@ -172,7 +172,7 @@ class Values:
                 found = {**self.read_as_numbers, **dict.fromkeys(words, np.nan)}
                 found |= self.read_as_seconds
             things = "times" if seconds else "numbers"
-            self.check(found, things, note, "; correct them or leave them empty")
+            self.check(found, things, note)
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
         infinite = np.isinf(numbers)
         if infinite.any():
@@ -238,7 +238,11 @@ class Values:
         return by_code(self.data, values, missing)
 
     def check(
-        self, known: Collection[str], things: str, note: Note | None = None, advice: str = ""
+        self,
+        known: Collection[str],
+        things: str,
+        note: Note | None = None,
+        advice: str = "; correct them or leave them empty",
     ) -> None:
         """Note texts that are none of those known; raise if there is no note, or if most are none.
 
@@ -254,7 +258,7 @@ class Values:
         note : function of a str, optional
             Is told of texts that will be taken as missing.
         advice : str
-            What to do, after a semicolon.
+            What to do with them, after a semicolon.
 
         Raises
         ------
