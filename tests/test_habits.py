@@ -334,14 +334,19 @@ def made():
         "members": fm.Members(model, 2),
         "classifier": fm.MLPClassifier(**settings).fit(X, t > 0),
         "regressor": fm.MLPRegressor(**settings).fit(X, t),
+        "hinge": fm.MLPClassifier(**settings, loss="hinge").fit(X, t > 0),
+        "classifier of tables": fm.TabularClassifier(),
+        "regressor of tables": fm.TabularRegressor(),
     }
 
 
 ANSWERING = {
     "model": "fit evaluate trainer activations summary build solve_output_layer save set_weights",
     "members": "fit evaluate predict",
-    "classifier": "fit predict score",
-    "regressor": "fit predict score",
+    "classifier": "fit partial_fit predict predict_proba predict_log_proba score",
+    "regressor": "fit partial_fit predict score",
+    "classifier of tables": "fit predict predict_proba predict_log_proba score importances",
+    "regressor of tables": "fit predict predict_interval score importances",
 }
 
 
@@ -352,6 +357,24 @@ def test_every_method_with_data_answers_a_keyword_that_it_does_not_have(whose, m
     for method in methods.split():
         with pytest.raises(TypeError, match=rf"{method} has no argument 'nothing_like_it'; there"):
             getattr(one, method)(nothing_like_it=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "whose", "argument", "instead"),
+    [
+        ("transform", "classifier", "batch_size", "leave it out"),  # X is scikit-learn's to miss
+        ("predict_proba", "classifier", "verbose", "leave it out"),
+        ("predict_proba", "classifier of tables", "raw_score", "leave it out"),
+        ("predict", "regressor of tables", "num_iteration", "leave it out"),
+        ("predict_interval", "regressor of tables", "thread_count", "write n_threads= where"),
+        ("decision_function", "hinge", "batch_size", "leave it out"),
+        ("score", "classifier of tables", "sample_weights", "write sample_weight="),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_estimators_answer_habits_where_they_are_asked(method, whose, argument, instead):
+    with pytest.raises(TypeError, match=f"{method} has no argument '{argument}'; {instead}"):
+        getattr(made()[whose], method)(np.ones((2, 4)), **{argument: 1})
 
 
 @pytest.mark.parametrize("name", DECLINED)

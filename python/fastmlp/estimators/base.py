@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 
 # Methods whose every keyword is answered, and by what.
-_TAUGHT = {"__init__": ARGUMENTS, "fit": OF_FIT, **dict.fromkeys(("predict", "score"), OF_ANSWERS)}
+_TAUGHT = {
+    "__init__": ARGUMENTS,
+    "fit": OF_FIT,
+    **dict.fromkeys(("predict", "score"), OF_ANSWERS),
+}
 
 
 @_checks.has_not(ATTRIBUTES)
@@ -318,6 +322,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             )
 
     @turns.reads("transform")
+    @_checks.taught(OF_ANSWERS)
     def transform(self, X: Any, layer: int = -1) -> Array:
         """Return what a hidden layer puts out: the features that the network has learnt.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight
 
 from fastmlp import _checks
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def taught_if(condition: Callable[[Any], bool], instead: Mapping[str, str]) -> Callable[[M], M]:
+    """Let a method be there under a condition, and say what to write for other keywords."""
+
+    def decorate(method: M) -> M:
+        return available_if(condition)(_checks.taught(instead)(method))  # type: ignore[no-any-return]
+
+    return decorate
 
 
 def is_plain(X: Any, estimator: Any, *, reset: bool = False) -> bool:

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from fastmlp.estimators.base import BaseMLP, is_stochastic
-from fastmlp.estimators.checking import as_before_unless_right, checked_weight, naming
+from fastmlp.estimators.checking import as_before_unless_right, checked_weight, naming, taught_if
 from fastmlp.estimators.chosen import LossNames
+from fastmlp.estimators.habits import OF_ANSWERS, OF_FIT
 from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores, in_numpys_type
 from fastmlp.training import turns
 
@@ -261,7 +261,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
         return self
 
-    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @taught_if(is_stochastic, OF_FIT)
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
@@ -333,7 +333,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         self._check_classes()
         return self._decoded(self._outputs(X))
 
-    @available_if(gives_scores)  # type: ignore[untyped-decorator]
+    @taught_if(gives_scores, OF_ANSWERS)
     @turns.reads("decision_function")
     def decision_function(self, X: Any) -> Array:
         """Return the outputs that `loss="hinge"` judges.
@@ -351,7 +351,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         scores = self._outputs(self._checked(X))
         return scores.ravel() if self.n_outputs_ == 1 else scores
 
-    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]
+    @taught_if(gives_probabilities, OF_ANSWERS)
     @turns.reads("predict_proba")
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
@@ -369,7 +369,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         y = self._outputs(self._checked(X))
         return np.hstack([1 - y, y]) if self.n_outputs_ == 1 else y
 
-    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]
+    @taught_if(gives_probabilities, OF_ANSWERS)
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`.
 

@@ -50,7 +50,7 @@ OF_FIT = {
     **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
     "metrics": "write callbacks= where the estimator is made, or score",
 }
-# Arguments of `predict`, `transform` and `score` elsewhere.
+# Arguments of `predict` and its like, `transform` and `score` elsewhere.
 OF_ANSWERS = {
     "x": "write X=",
     **dict.fromkeys(("t", "target", "labels"), "write y="),

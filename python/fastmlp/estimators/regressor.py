@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from fastmlp.estimators.base import BaseMLP, is_stochastic
-from fastmlp.estimators.checking import checked_weight, naming
+from fastmlp.estimators.checking import checked_weight, naming, taught_if
 from fastmlp.estimators.chosen import LossNames
+from fastmlp.estimators.habits import OF_FIT
 from fastmlp.estimators.numbers import NumberedMLP
 from fastmlp.estimators.objectives import LOSSES
 from fastmlp.training import turns
@@ -260,7 +260,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
         return self
 
-    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @taught_if(is_stochastic, OF_FIT)
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,

@@ -22,6 +22,7 @@ from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
+from fastmlp.estimators.tabular.habits import OF_ANSWERS
 from fastmlp.estimators.tabular.importances import MOST_ROWS, REPEATS, HeldOut, Judge, permuted
 from fastmlp.estimators.tabular.recipe import QUALITIES, choose
 from fastmlp.estimators.tabular.watching import Watch
@@ -321,6 +322,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         found: Array = self._importances.copy()
         return found
 
+    @_checks.taught(OF_ANSWERS)
     def importances(
         self, X: Any, y: Any, sample_weight: Any = None, *, n_repeats: int = 5
     ) -> Array:

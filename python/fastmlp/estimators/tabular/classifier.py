@@ -21,7 +21,7 @@ from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
-from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
+from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
 from fastmlp.estimators.tabular.one_fit import of_one_fit
 from fastmlp.estimators.tabular.recipe import METRICS
 
@@ -253,6 +253,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return "the shares of the classes" if self.metric != "accuracy" else "the largest class"
 
     @of_one_fit
+    @_checks.taught(OF_ANSWERS)
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class for each row.
 
@@ -269,6 +270,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         """
         return self._outputs(X)
 
+    @_checks.taught(OF_ANSWERS)
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`.
 
@@ -286,6 +288,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return logarithms
 
     @of_one_fit
+    @_checks.taught(OF_ANSWERS)
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row.
 
@@ -303,6 +306,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         target: ClassTarget = self._target
         return target.decode(probabilities)
 
+    @_checks.taught(OF_ANSWERS)
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy: the share of rows whose label is right.
 

@@ -86,6 +86,25 @@ OF_FIT = {
     **dict.fromkeys(("batch_size", "shuffle", "lr", "learning_rate"), _RECIPE),
     **dict.fromkeys(("patience", "monitor"), _STOPPING),
 }
+# Arguments of `predict` and its like, and of `score` elsewhere.
+OF_ANSWERS = {
+    **dict.fromkeys(("x", "data"), "write X="),
+    **dict.fromkeys(("t", "target", "label", "labels"), "write y="),
+    **dict.fromkeys(
+        ("prediction_type", "raw_score", "output_margin"),
+        "leave it out: probabilities of classes are predict_proba(X)",
+    ),
+    **dict.fromkeys(
+        ("num_iteration", "start_iteration", "iteration_range", "ntree_start", "ntree_end"),
+        "leave it out: all networks are asked",
+    ),
+    "batch_size": "leave it out: the result does not depend on it",
+    "verbose": "leave it out: nothing is shown",
+    **dict.fromkeys(
+        ("n_jobs", "num_threads", "thread_count"), f"{_THREADS} where the estimator is made"
+    ),
+    **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
+}
 # Attributes and methods elsewhere.
 ATTRIBUTES = {
     "save_model": "write save(path)",

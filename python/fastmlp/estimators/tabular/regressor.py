@@ -20,7 +20,7 @@ from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
-from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_FIT
+from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
 from fastmlp.estimators.tabular.intervals import Conformal
 from fastmlp.estimators.tabular.judging import unit_of
@@ -288,6 +288,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return by_target[:, :, 0], by_target[:, :, -1]
 
     @of_one_fit
+    @_checks.taught(OF_ANSWERS)
     def predict(self, X: Any) -> Array:
         """Return the number predicted for each row.
 
@@ -309,6 +310,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return y.reshape(len(y), *axes, *((count,) if count > 1 else ()))
 
     @of_one_fit
+    @_checks.taught(OF_ANSWERS)
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Return for each row an interval that holds the truth with a probability.
 
@@ -367,6 +369,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return found[:, 0] if self._target.one else found
 
     @of_one_fit
+    @_checks.taught(OF_ANSWERS)
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return how well the predictions fit: R², or D² of several quantiles.
 
