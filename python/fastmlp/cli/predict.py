@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.cli.files import Format, check_output, load_trained, read_table, read_tables, warn
+from fastmlp.cli.files import Format, load_trained, read_table, read_tables, warn
+from fastmlp.cli.outputs import check_output
 from fastmlp.cli.preparing import Prepared
 from fastmlp.data import files
 from fastmlp.data.columns.category import CategoryColumn

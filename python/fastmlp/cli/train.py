@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from fastmlp import datasets
-from fastmlp.cli.files import check_folder, check_output, table_name
+from fastmlp.cli.files import table_name
+from fastmlp.cli.outputs import check_folder, check_output
 from fastmlp.cli.saying import nothing, printed
 from fastmlp.data import files
 
