@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.graph.called import takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -143,15 +144,10 @@ def _check_method(title: str, name: str, method: Callable[..., Any]) -> None:
     if name in _METHODS:
         instead = _METHODS[name]
         raise TypeError(f"{title} is never called: write {instead}{_CALLS[instead]}")
-    if name in _CALLS:
-        count = _CALLS[name].count(",") + 1
-        try:
-            inspect.signature(method).bind(*range(count))
-        except TypeError:
-            raise TypeError(
-                f"{title}{inspect.signature(method)} cannot be called: it has to take "
-                f"{_CALLS[name]}"
-            ) from None
+    if name in _CALLS and not takes(method, _CALLS[name].count(",") + 1):
+        raise TypeError(
+            f"{title}{inspect.signature(method)} cannot be called: it has to take {_CALLS[name]}"
+        )
 
 
 class _Function(Callback):
