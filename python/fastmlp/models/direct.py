@@ -100,27 +100,24 @@ def least_squares(
 
 
 def _triangle(features: Array, targets: Array, center: Array, middle: Array) -> Array:
-    """Return [A B], centred, or where there are many rows a triangle with the same best W.
+    """Return [A B], centred, or where there are many rows [R QᵀB], which has the same best W.
 
-    M = QR has ‖Mv‖ = ‖Rv‖ for every v, as Q keeps lengths; R is found block of rows by block, each
-    below the R of those before it, so that neither a centred copy nor Q is needed. Where there are
-    more targets than inputs, A = QR alone, and QᵀB beside R, take less time.
+    A = QR has ‖Av − b‖² = ‖Rv − Qᵀb‖² + what no v changes, as Q keeps lengths. R is found block of
+    rows by block, each below the R of those before it, so that there is no centred copy.
     """
-    inputs, columns = features.shape[1], features.shape[1] + targets.shape[1]
-    together = columns <= 2 * inputs
-    block_rows = max(_BLOCK_ROWS, 4 * (columns if together else inputs))
-    triangle: Array = np.empty((0, columns))
+    from scipy.linalg import qr_multiply
+
+    inputs = features.shape[1]
+    block_rows = max(_BLOCK_ROWS, 4 * inputs)
+    triangle: Array = np.empty((0, inputs + targets.shape[1]))
     for begin in range(0, len(features), block_rows):
         end = begin + block_rows
         block = np.hstack([features[begin:end] - center, targets[begin:end] - middle])
         if len(features) <= block_rows:
             return block
-        stacked = np.concatenate([triangle, block])
-        if together:
-            triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
-        else:
-            Q, R = np.linalg.qr(stacked[:, :inputs])
-            triangle = np.hstack([R, Q.T @ stacked[:, inputs:]])
+        system = np.concatenate([triangle, block])
+        turned, R = qr_multiply(system[:, :inputs], system[:, inputs:].T, mode="right")
+        triangle = np.hstack([R, turned.T])
     return triangle
 
 
