@@ -88,37 +88,39 @@ def least_squares(
     rows, inputs = features.shape
     center = features.mean(axis=0) if use_bias else np.zeros(inputs)
     middle = targets.mean(axis=0) if use_bias else np.zeros(targets.shape[1])
-    system = _triangle(features, targets, center, middle)
+    A, B = _shortened(features, targets, center, middle)
     if l2 > 0:
         # ‖A Wᵀ − B‖² + rows·λ‖W‖² is the squared error of a taller system.
-        penalty = math.sqrt(rows * l2) * np.eye(inputs, system.shape[1])
-        system = np.concatenate([system, penalty])
-    A, B = system[:, :inputs], system[:, inputs:]
+        A = np.concatenate([A, math.sqrt(rows * l2) * np.eye(inputs)])
+        B = np.concatenate([B, np.zeros((inputs, B.shape[1]))])
     precision = float(np.finfo(np.float64).eps) * max(rows, inputs)
     W = np.asarray(np.linalg.lstsq(A, B, rcond=precision)[0].T, np.float64)
     return W, middle - W @ center
 
 
-def _triangle(features: Array, targets: Array, center: Array, middle: Array) -> Array:
-    """Return [A B], centred, or where there are many rows [R QᵀB], which has the same best W.
+def _shortened(
+    features: Array, targets: Array, center: Array, middle: Array
+) -> tuple[Array, Array]:
+    """Return A and B, centred, or where there are many rows R and QᵀB, which have the same best W.
 
     A = QR has ‖Av − b‖² = ‖Rv − Qᵀb‖² + what no v changes, as Q keeps lengths. R is found block of
     rows by block, each below the R of those before it, so that there is no centred copy.
     """
-    from scipy.linalg import qr_multiply
-
     inputs = features.shape[1]
     block_rows = max(_BLOCK_ROWS, 4 * inputs)
-    triangle: Array = np.empty((0, inputs + targets.shape[1]))
+    if len(features) <= block_rows:
+        return features - center, targets - middle
+    from scipy.linalg import qr_multiply
+
+    A: Array = np.empty((0, inputs))
+    B: Array = np.empty((0, targets.shape[1]))
     for begin in range(0, len(features), block_rows):
-        end = begin + block_rows
-        block = np.hstack([features[begin:end] - center, targets[begin:end] - middle])
-        if len(features) <= block_rows:
-            return block
-        system = np.concatenate([triangle, block])
-        turned, R = qr_multiply(system[:, :inputs], system[:, inputs:].T, mode="right")
-        triangle = np.hstack([R, turned.T])
-    return triangle
+        rows = slice(begin, begin + block_rows)
+        A = np.concatenate([A, features[rows] - center])
+        B = np.concatenate([B, targets[rows] - middle])
+        turned, A = qr_multiply(A, B.T, mode="right", overwrite_c=True)
+        B = turned.T
+    return A, B
 
 
 def last_layer(network: Network) -> tuple[Dense, str]:
