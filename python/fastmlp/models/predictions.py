@@ -145,7 +145,12 @@ class Predicting(Differentiable):
         >>> y.shape, (y.std(axis=0) > 0).all().item()
         ((100, 2, 1), True)
         """
-        if not (batch_size is verbose is steps is callbacks is None):
+        if (
+            batch_size is not None
+            or verbose is not None
+            or steps is not None
+            or callbacks is not None
+        ):
             raise declined(batch_size, verbose, steps, callbacks)
         result = self._predict(X, out, training, samples, seed)  # which looks at the last three
         if result is not NotImplemented:
