@@ -31,12 +31,12 @@ Index bytes_of_row(const Program& p, Index element_size) {
 // Equal parts of so many rows, each of at most `most`.
 Index equal_parts(Index rows, Index most) { return parts_of(rows, parts_of(rows, most)); }
 
-// Small calls divide nothing.
 Cut cut_into_pieces(const Program& p, Index rows, Index element_size, bool splits) {
   const Index read = std::max(p.parameter_size, p.reduced_size) * element_size;
   const Index bytes = std::max(kPieceBytes, 4 * read), row = bytes_of_row(p, element_size);
   Cut cut;
   cut.chunk = rows;
+  // What fits into a piece is told without a division: small predictions come here, too.
   if (p.by_rows && !splits && bytes <= kMostPieceBytes && rows * row > bytes)
     cut.chunk = equal_parts(rows, std::max(bytes / row, kGrain));
   return cut;

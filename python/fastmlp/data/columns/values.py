@@ -219,6 +219,10 @@ class Values:
         >>> read("a", [2.0, None, 10]).coded()
         (array([ 1, -1,  0]), ('10', '2'))
         """
+        return self._coded
+
+    @cached_property
+    def _coded(self) -> tuple[Array, tuple[str, ...]]:
         if self.kind == "text":
             return self.data, self.texts
         codes = np.full(len(self), -1)
