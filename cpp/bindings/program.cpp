@@ -88,6 +88,9 @@ void bind_program_of(py::module_& m, const char* name) {
            py::arg("parameter_size"), py::arg("by_rows"))
       .def_property_readonly("flops_per_row",
                              [](PyProgram<T>& p) { return p.executor().program().flops_per_row; })
+      .def(
+          "lanes", [](PyProgram<T>& p, Index rows) { return p.executor().lanes(rows); },
+          py::arg("rows"))
       .def("run", &PyProgram<T>::run, py::arg("feeds"), py::arg("rows"), py::arg("parameters"),
            py::arg("outputs"), py::arg("seed"), py::arg("step"), py::arg("gradient").none(true),
            py::arg("access") = py::none())

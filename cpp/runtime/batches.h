@@ -15,6 +15,12 @@ struct Batches {
   Index rows = 0, batch_rows = 0, epochs = 1;
 };
 
+// What a batch takes, in operations of products: to write a number takes as long as 24 of its
+// type's.
+inline double operations(const Program& program, Index rows, double flops) {
+  return flops + 24.0 * double(rows) * double(program.batch_columns);
+}
+
 // How a batch is cut: into `lanes`, each summing over its own rows `chunk` rows at a time, each
 // done by one thread; or not at all (lanes = 0), then threads share every step, likewise `chunk`
 // rows at a time. A function of the program, the kernels and the number of rows alone, never of the

@@ -12,8 +12,8 @@ constexpr double kShareFlops = 1e6;              // of a batch for each thread, 
 constexpr double kShareBytes = 1024.0 * 1024.0;  // of parameters that a thread reads, likewise
 constexpr double kShareTime = 10e3;              // ns of a thread that meets nobody
 constexpr double kAskedFlops = 1e7;              // of a call that asks whether it is interrupted
-// What a batch takes besides products: to write a number, and at least to read the parameters.
-constexpr double kNumberTime = 0.25, kBytesPerNs = 80.0;
+constexpr double kLaneTime = 6.2e3;              // ns of a thread with lanes, which meet rarely
+constexpr double kBytesPerNs = 80.0;             // of parameters, which a batch reads at least
 
 Index round_up(Index n, Index grain) { return parts_of(n, grain) * grain; }
 
@@ -77,10 +77,12 @@ int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches)
   const Index rows = std::min(batches.rows, batches.batch_rows);
   const double bytes = double(program_.parameter_size) * double(sizeof(T));
   const double time =
-      std::max(time_of(flops, 1.0) + double(rows * program_.batch_columns) * kNumberTime,
-               bytes / kBytesPerNs);
+      std::max(time_of(operations(program_, rows, flops), 1.0), bytes / kBytesPerNs);
   double shares = std::max(flops / kShareFlops, bytes / kShareBytes);
-  if (deals_lanes(w)) shares = std::max(shares, time / kShareTime);
+  if (deals_lanes(w))
+    shares = std::max(shares, time / kShareTime);
+  else if (w.cut.lanes)
+    shares = std::max(shares, std::min(time / kLaneTime, double(w.cut.lanes)));
   if (shares < 2.0) return 1;
   const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
   w.time_alone = Nanoseconds(std::int64_t(std::min(time * double(count), 1e18)));
@@ -126,10 +128,15 @@ double Executor<T>::prepare_feeds(Workspace& w, const std::vector<Feed>& feeds,
 }
 
 template <class T>
+Cut Executor<T>::cut(Index rows) const {
+  return cut_batch(program_, rows, Index(sizeof(T)), kernels_.split_gemm != nullptr);
+}
+
+template <class T>
 void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds, const Batches& batches,
                           bool alone) const {
   const Index rows = std::min(batches.rows, batches.batch_rows), columns = w.columns;
-  w.cut = cut_batch(program_, rows, Index(sizeof(T)), kernels_.split_gemm != nullptr);
+  w.cut = cut(rows);
   w.flops = prepare_feeds(w, feeds, batches);
   const int threads = alone ? 1 : threads_for(w, w.flops, batches);
   const Index pieces = w.cut.lanes ? threads : 1;

@@ -55,6 +55,7 @@ class Executor {
   ~Executor();
 
   const Program& program() const { return program_; }
+  Index lanes(Index rows) const { return cut(rows).lanes; }
 
   // One batch of `rows` rows. outputs: where each result goes, contiguous. gradient: null, or room
   // for the first `parameter_size` elements of the reduced space. scalars: null, or room for each.
@@ -81,6 +82,7 @@ class Executor {
   struct Workspace;
   struct Spares;
   struct Batch;
+  Cut cut(Index rows) const;
   std::unique_ptr<Workspace> make_workspace() const;
   std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);

@@ -39,6 +39,7 @@ class _Program:
     ) -> None: ...
     @property
     def flops_per_row(self) -> float: ...
+    def lanes(self, rows: int) -> int: ...  # that a batch is cut into; 0: threads share its steps
     def run(
         self,
         feeds: Sequence[_Array | _Sparse],

@@ -88,24 +88,24 @@ def common(optimizer: Update, parameters: Parameters, steps: int) -> dict[str, A
 
 NETS = {
     "too small to share": Net((3, 5, 2), rows=20, batch=7),
-    "steps shared": Net((64, 300, 10), rows=250, batch=60),
+    "steps shared": Net((64, 600, 10), rows=130, batch=31),
     "products on tiles": Net((300, 500, 100, 10), rows=600, batch=250),
     "cut in lanes": Net((64, 128, 10), rows=1300, batch=500),
-    "cut in lanes and chunks": Net((40, 900, 300, 3), rows=1500, batch=1200, shuffle=False),
+    "cut in lanes and chunks": Net((40, 300, 100, 3), rows=1500, batch=1200, shuffle=False),
     "one long batch": Net((17, 31, 7), rows=3001, batch=3001, shuffle=False),
     "dropout": Net((40, 130, 10), rows=700, batch=300, rate=0.3),
-    "dropout, steps shared": Net((200, 130, 10), rows=230, batch=60, rate=0.5, l2=1e-3),
+    "dropout, steps shared": Net((200, 260, 10), rows=130, batch=31, rate=0.5, l2=1e-3),
     "two short lanes": Net((64, 100, 10), rows=331, batch=101, rate=0.2, l2=1e-3),
     "penalty": Net((50, 70, 5), rows=900, batch=400, l2=1e-2, optimizer=SGD(0.05, momentum=0.9)),
     "plain descent": Net((50, 70, 5), rows=300, batch=128, optimizer=SGD(0.05)),
     "in pieces": Net((300, 400, 300, 10), rows=1700, batch=1500, rate=0.2, l2=1e-3),
     "rows that need the batch": Net((60, 90, 5), rows=700, batch=300, centered=True),
     "rows normalized": Net((60, 90, 5), rows=700, batch=300, normalize=1),
-    "rows normalized, in lanes": Net((40, 130, 70, 5), rows=1300, batch=500, normalize=1),
+    "rows normalized, two layers": Net((40, 130, 70, 5), rows=1300, batch=500, normalize=1),
     "columns normalized": Net((60, 90, 5), rows=700, batch=300, normalize=0),
     "columns normalized, prime sizes": Net((53, 101, 13), rows=997, batch=337, normalize=0),
     "rescaled, cut in lanes": Net((60, 90, 30, 5), rows=700, batch=300, rescaled=True),
-    "rescaled, steps shared": Net((53, 301, 203, 5), rows=300, batch=101, rescaled=True),
+    "rescaled, steps shared": Net((53, 501, 403, 5), rows=130, batch=31, rescaled=True),
     "rescaled, in pieces": Net((53, 501, 403, 5), rows=1501, batch=1501, rescaled=True),
     "bytes": Net((64, 100, 10), rows=700, batch=300, data="uint8"),
     "bytes as they stand": Net((64, 100, 10), rows=700, batch=300, data="uint8", shuffle=False),
@@ -117,20 +117,20 @@ NETS = {
     "sparse rows, one unit": Net((5000, 1, 2), rows=230, batch=100, density=0.1),
     "tables, cut in lanes": Net((5, 60, 7), rows=1300, batch=500, categories=9, l2=1e-3),
     "tables, in pieces": Net((5, 500, 400, 7), rows=1300, batch=1200, categories=9),
-    "tables, steps shared": Net((5, 90, 7), rows=700, batch=300, categories=999, rate=0.3),
+    "tables, steps shared": Net((5, 900, 7), rows=130, batch=31, categories=999, rate=0.3),
     "groups, cut in lanes": Net((12, 32, 4), rows=1300, batch=500, groups=4, rate=0.2),
     "groups, in pieces": Net((60, 600, 600, 20), rows=1100, batch=1000, groups=2, shuffle=False),
-    "groups, steps shared": Net((40, 300, 20), rows=300, batch=128, groups=20, l2=1e-3),
+    "groups, steps shared": Net((400, 1200, 20), 130, batch=31, groups=20, l2=1e-3),
     "few groups": Net((60, 200, 20), rows=300, batch=128, groups=2),
     "groups of tables": Net((6, 40, 12), rows=500, batch=200, groups=3, categories=50),
     "prime sizes": Net((53, 101, 13), rows=997, batch=337),
-    "clipped and averaged": Net((64, 300, 10), rows=250, batch=60, optimizer=BOUND),
+    "clipped and averaged, steps shared": Net((64, 600, 10), 130, batch=31, optimizer=BOUND),
     "clipped and averaged, cut in lanes": Net((64, 128, 10), 1300, batch=500, optimizer=BOUND),
     "clipped and averaged, small": Net((3, 5, 2), rows=20, batch=7, optimizer=BOUND),
     "clipped and averaged, in pieces": Net((300, 400, 300, 10), 1500, batch=1500, optimizer=BOUND),
-    "norms bound": Net((64, 300, 10), rows=250, batch=60, max_norm=0.8),
+    "norms bound, steps shared": Net((64, 600, 10), rows=130, batch=31, max_norm=0.8),
     "norms bound, cut in lanes": Net((64, 128, 10), rows=1300, batch=500, max_norm=0.8),
-    "norms bound and averaged": Net((53, 301, 13), 250, batch=60, optimizer=BOUND, max_norm=0.8),
+    "norms bound and averaged": Net((53, 601, 13), 130, batch=31, optimizer=BOUND, max_norm=0.8),
 }
 
 
@@ -206,6 +206,20 @@ def train(net: Net, dtype: str, epochs: int = 2) -> bytes:
 def with_threads(n: int, run: Callable[[], bytes]) -> bytes:
     _core.set_num_threads(n)
     return run()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETS)
+def test_a_name_says_how_the_batches_of_a_network_are_cut(name: str, dtype: str):
+    _, _, loss, nodes = build(NETS[name])
+    training = plan_training(loss, Parameters(nodes, dtype), NETS[name].optimizer)
+    program, rows = training._program, NETS[name].batch
+    if "lanes" in name:
+        assert program.lanes(rows) >= 2
+    if any(words in name for words in ("steps shared", "in pieces", "small")):
+        assert program.lanes(rows) == 0
+    if "steps shared" in name:
+        assert rows * program.flops_per_row >= 2e6  # enough for two threads
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
