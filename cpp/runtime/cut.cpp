@@ -22,7 +22,7 @@ constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's
 
 // Without sums, lanes pay from fewer rows on where each core keeps all parameters to itself.
 constexpr Index kFewRows = 32, kFewBytes = 256 * 1024;
-constexpr double kFewFlops = 1e6;
+constexpr double kFewWorkBytes = 3.4e6;
 
 // Without lanes a long batch goes piece by piece, whose buffers stay in the caches. Each piece
 // reads all parameters and adds to all sums anew: it has four times their bytes, or is not worth
@@ -53,16 +53,16 @@ Cut cut_into_pieces(const Program& p, Index rows, Index element_size, bool split
 Cut cut_batch(const Program& p, Index rows, Index element_size, bool splits) {
   const Cut pieces = cut_into_pieces(p, rows, element_size, splits);
   if (!p.by_rows) return pieces;
-  const double flops = double(rows) * p.flops_per_row;
+  const double work = operations(p, rows, double(rows) * p.flops_per_row);
+  const double bytes = work * double(element_size);
   double lanes = double(rows) / double(kLaneRows), fewest = 2.0;
   if (p.reduced_size) {  // each lane keeps, and later adds, sums as long as the gradient
-    const double work = operations(p, rows, flops);
-    if (rows < kTwoLaneRows || work * double(element_size) < kTwoLaneBytes ||
+    if (rows < kTwoLaneRows || bytes < kTwoLaneBytes ||
         p.reduced_size * element_size > kMaxSumBytes)
       return pieces;
     lanes = std::min(std::max(lanes, 1.0), work / (double(p.reduced_size) * kWorkPerSum));
     fewest = 1.0;
-  } else if (p.parameter_size * element_size <= kFewBytes && flops >= kFewFlops) {
+  } else if (p.parameter_size * element_size <= kFewBytes && bytes >= kFewWorkBytes) {
     lanes = double(rows) / double(kFewRows);
     fewest = 1.0;
   }

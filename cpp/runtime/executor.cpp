@@ -8,12 +8,12 @@
 namespace fastmlp {
 namespace {
 
-constexpr double kShareFlops = 1e6;              // of a batch for each thread, who meet at barriers
-constexpr double kShareBytes = 1024.0 * 1024.0;  // of parameters that a thread reads, likewise
-constexpr double kShareTime = 10e3;              // ns of a thread that meets nobody
-constexpr double kAskedFlops = 1e7;              // of a call that asks whether it is interrupted
-constexpr double kLaneTime = 6.2e3;              // ns of a thread with lanes, which meet rarely
+// What a thread does of a batch, in ns or bytes, before another is worth its while: with lanes that
+// are dealt out it meets nobody, with others it meets rarely, else before nearly every step.
+constexpr double kDealtTime = 4.5e3, kLaneTime = 6.2e3, kMeetingTime = 1.25e3;
+constexpr double kShareBytes = 1024.0 * 1024.0;  // of parameters to read
 constexpr double kBytesPerNs = 80.0;             // of parameters, which a batch reads at least
+constexpr double kAskedFlops = 1e7;              // of a call that asks whether it is interrupted
 
 Index round_up(Index n, Index grain) { return parts_of(n, grain) * grain; }
 
@@ -24,6 +24,7 @@ Executor<T>::Executor(Program program, const Kernels<T>& kernels)
     : program_(std::move(program)), kernels_(kernels) {
   program_.check();
   program_.count_flops();  // of sizes that are checked
+  for (const Step& step : program_.steps) meetings_ += int(step.barrier);
   uses_ = factor_uses(program_);
   const auto& steps = program_.steps;
   while (before_end_ < steps.size() && steps[before_end_].section == Section::before) ++before_end_;
@@ -76,16 +77,17 @@ template <class T>
 int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches) const {
   const Index rows = std::min(batches.rows, batches.batch_rows);
   const double bytes = double(program_.parameter_size) * double(sizeof(T));
-  const double time =
-      std::max(time_of(operations(program_, rows, flops), 1.0), bytes / kBytesPerNs);
-  double shares = std::max(flops / kShareFlops, bytes / kShareBytes);
+  const double busy = time_of(operations(program_, rows, flops), 1.0);
+  double shares = busy / (kMeetingTime * double(meetings_));
   if (deals_lanes(w))
-    shares = std::max(shares, time / kShareTime);
+    shares = busy / kDealtTime;
   else if (w.cut.lanes)
-    shares = std::max(shares, std::min(time / kLaneTime, double(w.cut.lanes)));
+    shares = std::min(busy / kLaneTime, double(w.cut.lanes));
+  shares = std::max(shares, bytes / kShareBytes);
   if (shares < 2.0) return 1;
   const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
-  w.time_alone = Nanoseconds(std::int64_t(std::min(time * double(count), 1e18)));
+  w.time_alone = Nanoseconds(
+      std::int64_t(std::min(std::max(busy, bytes / kBytesPerNs) * double(count), 1e18)));
   return int(std::min<double>(max_threads(), shares));
 }
 

@@ -120,6 +120,7 @@ class Executor {
   const Kernels<T>& kernels_;
   std::vector<FactorUse> uses_;                   // of each feed
   std::size_t before_end_ = 0, after_begin_ = 0;  // steps [0, before_end_) and [after_begin_, …)
+  int meetings_ = 2;  // of threads that share the steps of a batch, before it and after it, too
   std::atomic<Workspace*> idle_{nullptr};
   std::atomic<Spares*> idle_spares_{nullptr};
   template <class U>

@@ -591,7 +591,7 @@ def test_short_calls_stay_with_the_calling_thread_and_long_ones_ask_for_help():
     assert asked_by(lambda: model.predict(rows[:16])) == 0
     assert asked_by(lambda: model.predict(rows)) == 1
     if _core.isa() != "baseline":
-        assert asked_by(lambda: fit(20, 1)) == 0
+        assert asked_by(lambda: fit(8, 1)) == 0
     assert asked_by(lambda: fit(1000, 10)) == 1
     _core.set_num_threads(1)
     assert asked_by(lambda: model.predict(rows)) == 0

@@ -16,8 +16,7 @@ constexpr double kReading = 2.5;
 // in a grid of pm × pn, the one whose largest block takes least. False if nothing is left.
 template <class T>
 bool cut(Runner<T>& r, Gemm<T>& g, Index mr, Index nr) {
-  if (!r.mine(Index(2.0 * double(g.M) * double(g.N) * double(g.K)), Index(kFlopGrain)))
-    return false;
+  if (!r.mine(Index(2.0 * double(g.M) * double(g.N) * double(g.K)), kFlopGrain<T>)) return false;
   if (r.threads == 1) return true;
   const Index tiles_m = (g.M + mr - 1) / mr, tiles_n = (g.N + nr - 1) / nr;
   double best = std::numeric_limits<double>::max();
@@ -50,7 +49,7 @@ bool cut(Runner<T>& r, Gemm<T>& g, Index mr, Index nr) {
 template <class T>
 void run_sparse(Runner<T>& r, Gemm<T> g, SparseRows<T> a) {
   const double work = 2.0 * double(g.N) * double(a.begins[g.M] + g.M);
-  if (!r.mine(Index(work), Index(kFlopGrain))) return;
+  if (!r.mine(Index(work), kFlopGrain<T>)) return;
   const Range rows = even_part(a.begins, g.M, r.thread, r.threads);
   if (r.thread > 0) g.b_sums = nullptr;
   a.begins += rows.begin;
@@ -155,7 +154,7 @@ struct gemm : KindOfStep {
     const Index G = s.numbers[groups], n = first.N;
     const Index a_step = s.in[A].columns / G, b_step = s.in[B].columns / G;
     const double work = 2.0 * double(first.M) * double(n) * double(first.K) * double(G);
-    if (!r.mine(Index(work), Index(kFlopGrain))) return;
+    if (!r.mine(Index(work), kFlopGrain<T>)) return;
     const bool whole = G >= r.threads;
     const Range mine = whole ? part(G, 1, r.thread, r.threads) : Range{0, G};
     for (Index i = mine.begin; i < mine.end; ++i) {

@@ -55,8 +55,9 @@ inline Range part(Index n, Index grain, int thread, int threads) {
   return {begin < n ? begin : n, end < n ? end : n};
 }
 
-constexpr Index kElementGrain = 2048;    // fewer elements than this are not worth sharing
-constexpr double kFlopGrain = 262144.0;  // about 3 µs of one core
+constexpr Index kElementGrain = 2048;  // fewer elements than this are not worth sharing
+template <class T>
+constexpr Index kFlopGrain = 524288 / Index(sizeof(T));  // about 1.5 µs of one core
 
 // One step on one frame, by one thread of those that share it. Every number is computed by one
 // thread, in an order that depends on shapes alone.
