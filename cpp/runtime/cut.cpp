@@ -11,6 +11,7 @@ constexpr Index kMaxLanes = 16;        // bounds the memory of the lanes' sums
 constexpr Index kLaneRows = 64;        // fewer rows do not pay for a lane's own sums
 constexpr double kWorkPerSum = 250.0;  // operations of a lane for each of its sums, to be added
 constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own cache
+constexpr Index kChunkBytes = 192 * 1024;   // a chunk's buffers stay in a core's own cache
 
 // Two lanes pay from fewer: threads no longer meet before nearly every step. Below that many bytes
 // of operations, some 12 µs of one core, lanes cost more than they gain. Measured with steps of 3
@@ -18,7 +19,6 @@ constexpr Index kMaxSumBytes = 512 * 1024;  // longer sums leave a core's own ca
 // same.
 constexpr Index kTwoLaneRows = 32;
 constexpr double kTwoLaneBytes = 4.8e6;
-constexpr Index kChunkBytes = 192 * 1024;  // a chunk's buffers stay in a core's own cache
 
 // Without sums, lanes pay from fewer rows on where each core keeps all parameters to itself.
 constexpr Index kFewRows = 32, kFewBytes = 256 * 1024;
