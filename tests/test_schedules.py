@@ -376,3 +376,58 @@ def test_a_schedule_written_for_one_number_is_told_that_it_gets_many(schedule):
     model = fm.MLP([1, 1], seed=0)
     with pytest.raises(TypeError, match=r"is called with an array .* write np.exp, np.minimum and"):
         model.fit([[1.0]], [1.0], optimizer=fm.SGD(schedule), epochs=3, verbose=False)
+
+
+class Told(fm.Callback):
+    def __init__(self):
+        self.begun = 0
+
+    def on_fit_begin(self, model, names):
+        self.begun += 1
+
+
+SMOOTHING = fm.losses.BinaryCrossEntropy(label_smoothing=lambda s: s - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "how"),
+    [
+        (fm.Scale(), {"optimizer": fm.Adam(lambda s: s * np.nan)}),
+        (fm.Scale(), {"optimizer": fm.AdamW(0.1, weight_decay=lambda s: 0.5 - s)}),
+        (fm.Scale(), {"optimizer": fm.SGD(groups={"bias": {"learning_rate": lambda s: -1.0 - s}})}),
+        (fm.Dropout(lambda s: s + 0.5), {}),
+        (fm.GaussianNoise(lambda s: -1.0 - s), {"optimizer": "adamw"}),
+        (fm.Scale(), {"loss": SMOOTHING}),
+        (fm.Scale(), {"loss": SMOOTHING, "optimizer": "lbfgs"}),
+    ],
+)
+def test_a_schedule_that_is_wrong_in_the_first_epoch_is_told_before_the_callbacks_are(layer, how):
+    rng = np.random.default_rng(0)
+    X, t, told = rng.normal(size=(40, 3)), rng.integers(0, 2, 40), Told()
+    model = fm.Sequential([fm.Dense(4), layer, fm.Dense(1, "logistic")], seed=0)
+    with pytest.raises(ValueError, match=r"the schedule <.* for step \d"):
+        model.fit(X, t, epochs=2, callbacks=[told], **how)
+    with pytest.raises(ValueError, match="does not know its number"):  # as if nobody had asked
+        model.get_weights()
+    model.build(3)
+    twin = model.copy()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"the schedule <.* for step \d"):
+            model.fit(X, t, epochs=2, callbacks=[told], **how)
+        if not isinstance(layer, fm.Scale):
+            return
+        # The next fit has the random numbers and the optimizer's state that it would have had.
+        model.fit(X, t, optimizer="adamw", epochs=1)
+        twin.fit(X, t, optimizer="adamw", epochs=1)
+        np.testing.assert_array_equal(model.parameters.flat, twin.parameters.flat)
+    assert told.begun == 0
+
+
+def test_a_schedule_that_is_wrong_for_one_member_is_told_before_callbacks_hear_of_any():
+    members, told = fm.Members(fm.MLP([3, 1], seed=0), 2), [Told(), Told()]
+    optimizers = [fm.SGD(0.1), fm.SGD(lambda s: s - 1.0)]
+    with pytest.raises(ValueError, match=r"rate -1\.0 for step 0"):
+        members.fit(
+            np.ones((4, 3)), np.ones(4), optimizer=optimizers, callbacks=lambda i: [told[i]]
+        )
+    assert [each.begun for each in told] == [0, 0]

@@ -317,8 +317,8 @@ class Model(Evaluated, Solvable):
                     seed=self._seed_sequence(seed),
                     verbose=verbose,
                 )
-                if self._network is None:  # raises what the loss cannot take
-                    request.graph(network)
+                if self._network is None:
+                    request.check_first_epoch(network)
             turn.wait()  # for reads of models that were built before, of the same layers
             training = self._own_trainer().begin(request, self)
             self.history = history = training.history

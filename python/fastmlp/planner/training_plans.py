@@ -214,7 +214,7 @@ class TrainingPlan:
         clip_value: float | None = None,
         sums: Array | None = None,
         parameters: Parameters | None = None,
-        starts: Starts = (),
+        scheduled: Sequence[Array] | None = None,
     ) -> Any:
         """Return epochs of a training for `run_jobs`, all arguments checked.
 
@@ -245,12 +245,12 @@ class TrainingPlan:
             where the last one was, and its averages are those of the epoch so far.
         parameters : Parameters, optional
             What is trained instead of those of the plan, in the same layout.
-        starts : sequence of (function, int)
-            From which step on functions that are scheduled count; others from 0.
+        scheduled : sequence of array, optional
+            Numbers of the steps in the graph, from `scheduled`; by default they count from 0.
         """
         arrays, rows = self.checked(feeds)
         steps = epochs * -(-rows // batch_size)
-        values = values_of(self._scheduled, first_step, steps, self.parameters.dtype, starts)
+        values = self.scheduled(first_step, steps) if scheduled is None else scheduled
         means, outputs = self._directions.arrays(state)
         return self._program.job(
             feeds=[*arrays, *values, *means],
@@ -307,6 +307,10 @@ class TrainingPlan:
         """The functions of steps in the graph."""
         return [node.attrs["function"] for node in self._scheduled]
 
+    def scheduled(self, first_step: int, count: int, starts: Starts = ()) -> list[Array]:
+        """Return the numbers of what is scheduled in the graph, (count, 1); `starts` as below."""
+        return values_of(self._scheduled, first_step, count, self.parameters.dtype, starts)
+
     def stepper(
         self,
         fed: Fed,
@@ -319,7 +323,7 @@ class TrainingPlan:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: FollowedAverage | None = None,
-        starts: Starts = (),
+        scheduled: Sequence[Array] = (),
     ) -> Stepper | None:
         """Return single steps as a function of plain arrays, for loops in Python.
 
@@ -329,7 +333,7 @@ class TrainingPlan:
             What examples are fed to.
         counter : object
             Its attribute `steps` is the number of the next step, read and written.
-        state, step_values, seed, first_step, clip_norm, clip_value, starts
+        state, step_values, seed, first_step, clip_norm, clip_value, scheduled
             As for `run_epochs`; numbers of at least two steps.
         average : FollowedAverage, optional
             That of the weights: the parameters are the trained ones during a step only.
@@ -343,9 +347,7 @@ class TrainingPlan:
         if not set(self.inputs) <= set(places):
             return None
         means, outputs = self._directions.arrays(state)
-        count, dtype = len(step_values), self.parameters.dtype
-        fixed = values_of(self._scheduled, first_step, count, dtype, starts)
-        fixed += means
+        fixed = [*scheduled, *means]
         functions = _core.make_stepper(
             program=self._program,
             feeds=[*(None for _ in self.inputs), *fixed],
@@ -384,7 +386,7 @@ class TrainingPlan:
         The feeds are checked once, here; the parameters are those at the time of each call.
         """
         fed, rows = self.checked(feeds)
-        values = values_of(self._scheduled, step, 1, self.parameters.dtype, starts)
+        values = self.scheduled(step, 1, starts)
         seed, step, access = seed % WORD, step % WORD, self.parameters.access
         means, outputs = self._directions.arrays(self.new_state())
         arrays = [*fed, *values, *means]

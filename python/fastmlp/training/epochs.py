@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 ORDER_NUMBERS = 1 << 20
 # A call of the core takes one epoch, or at most this many steps: the numbers of each are 40 bytes.
 CALL_STEPS = 1 << 16
-# Where somebody watches, a call of the core should take about this many seconds.
-BAR_SECONDS = 0.1
 
 
 class Call(NamedTuple):
@@ -67,19 +65,6 @@ class Part(NamedTuple):
         return self.epochs * -(-self.data.rows // self.batch_size)
 
 
-def epochs_next(count: int, seconds: float) -> int:
-    """Return how many epochs to run in the next call, after `count` of them took `seconds`.
-
-    As many as take `BAR_SECONDS`, at most twice as many as before, at least one.
-
-    Examples
-    --------
-    >>> epochs_next(10, seconds=0.2), epochs_next(10, seconds=0.001), epochs_next(1, seconds=9.0)
-    (5, 20, 1)
-    """
-    return max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
-
-
 class Training:
     """The course of one fit; weights and optimizer are the trainer's, everything else is here.
 
@@ -95,6 +80,8 @@ class Training:
         What the listeners are told of.
     compiled_anew : bool
         Whether the plan was made for this fit.
+    numbers : NumbersAhead
+        Those of the first steps.
 
     Attributes
     ----------
@@ -118,6 +105,7 @@ class Training:
         model: Any,
         *,
         compiled_anew: bool,
+        numbers: NumbersAhead,
     ) -> None:
         self.request = request
         self.compiled_anew = compiled_anew
@@ -127,17 +115,17 @@ class Training:
         self.trainer = trainer
         self._model = model
         self._call: Call | None = None  # of the core, not written down yet
-        self._use(compiled)
+        self._use(compiled, numbers)
         self._phase = "epoch"  # then "validation" and "listeners", where there are any
         self._evaluated: tuple[int, dict[str, float]] = -1, {}  # after how many epochs, and what
 
-    def _use(self, compiled: Compiled) -> None:
+    def _use(self, compiled: Compiled, numbers: NumbersAhead) -> None:
         """Train by this plan from now on."""
         self._compiled, self._plan = compiled, compiled.plan
         self._report = compiled.graph.report
         self._version = self.trainer.network.version
         self._fed: CoreFeeds | None = None
-        self._ahead = NumbersAhead()
+        self._ahead = numbers
 
     @property
     def is_changed(self) -> bool:
@@ -158,6 +146,13 @@ class Training:
     def waits(self) -> bool:
         """Whether the core has done something that is not written down yet."""
         return self._call is not None
+
+    def announce(self) -> None:
+        """Tell the listeners that the training begins."""
+        for listener in self.request.listeners:
+            listener.on_fit_begin(self._model, self.request.recorded)
+        for listener in self.request.listeners:
+            listener.on_training(self)
 
     def run(self) -> None:
         """Run the epochs and tell the listeners after each.
@@ -217,14 +212,14 @@ class Training:
                     told = range(-done, 0) if shown.often else ()
                     shown.advance([self._numbers(i) for i in told])
                 self._call = None
-                count = epochs_next(count, seconds)
+                count = progress.epochs_next(count, seconds)
 
     def follow_settings(self) -> None:
         """Let what has been assigned to layers count from the next epoch on."""
         if self.is_changed:
             request = self.request
             how = request.objective, request.optimizer, request.data
-            self._use(self.trainer.compiled(*how))
+            self._use(self.trainer.compiled(*how), NumbersAhead())
 
     def most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""

@@ -18,7 +18,7 @@ from fastmlp.graph.called import takes
 from fastmlp.networks import examples
 from fastmlp.networks.examples import NAMES, VALIDATION_NAMES
 from fastmlp.training import progress
-from fastmlp.training.epochs import Training, epochs_next
+from fastmlp.training.epochs import Training
 from fastmlp.training.request import FitRequest
 
 if TYPE_CHECKING:
@@ -316,13 +316,15 @@ class Course:
                     f"optimizer[0], {first.optimizer!r}; those of members may differ in numbers"
                 )
         self._scoring.begin(trainers, dict.fromkeys(range(len(trainers))))
-        self.trainings: list[Training] = [lead.begin(first, models[0])]
+        self.trainings: list[Training] = [lead.prepare(first, models[0])]
         compiled = lead.compiled(first.objective, first.optimizer, first.data)
         self._plan = compiled.plan
         self.trainings += [
-            trainer.begin(request, model, compiled)
+            trainer.prepare(request, model, compiled)
             for trainer, request, model in list(zip(trainers, requests, models, strict=True))[1:]
         ]
+        for training in self.trainings:
+            training.announce()
         for trainer, own in zip(trainers, requests, strict=True):
             trainer.state_of(own.optimizer)
 
@@ -354,7 +356,7 @@ class Course:
                 count = min(most, count if shown.often else most)
                 start = time.perf_counter()
                 self._round(count, shown)
-                count = epochs_next(count, max(time.perf_counter() - start, 1e-6))
+                count = progress.epochs_next(count, max(time.perf_counter() - start, 1e-6))
 
     def end(self) -> None:
         """Tell rules and listeners that the trainings are over, also those that a loop has left."""

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+# Where somebody watches, a call of the core should take about this many seconds.
+BAR_SECONDS = 0.1
+
+
 def display(verbose: bool | int | str) -> str:
     """Return how to show what a fit does: "nothing", "bar" or "lines".
 
@@ -70,6 +74,19 @@ def bar(**settings: Any) -> Any:
         warnings.filterwarnings("ignore", message="IProgress not found")
         from tqdm.auto import tqdm
     return tqdm(desc="fit", file=sys.stderr, **settings)
+
+
+def epochs_next(count: int, seconds: float) -> int:
+    """Return how many epochs to run in the next call, after `count` of them took `seconds`.
+
+    As many as take `BAR_SECONDS`, at most twice as many as before, at least one.
+
+    Examples
+    --------
+    >>> epochs_next(10, seconds=0.2), epochs_next(10, seconds=0.001), epochs_next(1, seconds=9.0)
+    (5, 20, 1)
+    """
+    return max(1, min(2 * count, int(count * BAR_SECONDS / seconds)))
 
 
 class Progress:

@@ -10,6 +10,8 @@ import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks import as_callbacks
+from fastmlp.graph.node import topological_order
+from fastmlp.graph.ops.scheduled import values_of
 from fastmlp.networks import examples, signal
 from fastmlp.networks.batches import BatchCheck
 from fastmlp.networks.examples import Examples
@@ -241,10 +243,26 @@ class FitRequest:
         signal.check_trainable(network)
         return self.objective.training_graph(network, self.data.target_columns, self.data.weighted)
 
+    def check_first_epoch(self, network: Network) -> None:
+        """Raise what loss and schedules of a first fit get wrong, for a network not taken yet."""
+        nodes = topological_order([self.graph(network).loss])
+        count = self.first_steps
+        Updates.of(network, self.optimizer).step_values(0, count, began=0)
+        values_of([node for node in nodes if node.op == "scheduled"], 0, count, np.float64)
+
     @property
     def steps_per_epoch(self) -> int:
         """Batches of an epoch, the last of which may be short."""
         return -(-self.data.rows // self.batch_size)
+
+    @property
+    def first_steps(self) -> int:
+        """Steps whose numbers are asked for beforehand: an epoch's, and two where there are.
+
+        What a function of one step makes of several is seen with two.
+        """
+        steps = self.steps_per_epoch
+        return min(max(steps, 2), self.epochs * steps)
 
     @property
     def reported(self) -> list[str]:

@@ -119,7 +119,15 @@ class Trainer:
         self._layout = parameters.offsets  # that of the vectors of the state
 
     def begin(self, request: FitRequest, model: Any, compiled: Compiled | None = None) -> Training:
-        """Compile a fit and tell its listeners, one of which may raise.
+        """Compile a fit and tell its listeners, one of which may raise; see `prepare`."""
+        training = self.prepare(request, model, compiled)
+        training.announce()
+        return training
+
+    def prepare(
+        self, request: FitRequest, model: Any, compiled: Compiled | None = None
+    ) -> Training:
+        """Compile a fit; raises what can be known before anybody is told.
 
         Parameters
         ----------
@@ -145,12 +153,21 @@ class Trainer:
             request.measure(self)
             if request.evaluate is not None:
                 request.evaluate(self)
-        training = kind(self, request, compiled, model, compiled_anew=not known)
-        for listener in request.listeners:
-            listener.on_fit_begin(model, request.recorded)
-        for listener in request.listeners:
-            listener.on_training(training)
-        return training
+        numbers = self._first_numbers(request, compiled.plan)
+        return kind(self, request, compiled, model, compiled_anew=not known, numbers=numbers)
+
+    def _first_numbers(self, request: FitRequest, plan: planner.TrainingPlan) -> NumbersAhead:
+        """Return those of the first steps; raises what a schedule gets wrong there."""
+        kept = self._kept(request.optimizer) if request.minimiser is None else None
+        first, known = (0, ()) if kept is None else (kept.steps, kept.starts)
+        starts = [(each, start_of(each, known, first)) for each in plan.schedules]
+        numbers, count = NumbersAhead(), request.first_steps
+        numbers.of_graph(plan, first, count, starts)
+        updates = self.updates_of(request.optimizer)
+        if updates.is_scheduled:
+            began = 0 if kept is None else self._began(kept, request.optimizer)
+            numbers(updates, first, count, began, 1.0)
+        return numbers
 
     def in_float64(self) -> Trainer:
         """Return a trainer of parameters of its own, in float64, for whoever gives them values."""
@@ -237,22 +254,34 @@ class Trainer:
         keep the same vectors: other settings take effect, moments and step count stay, and a new
         learning rate begins with its step 0. Else nothing is remembered yet.
         """
-        state = self._present_state()
-        if state is not None and state.optimizer == optimizer:
-            return state
-        before = None if state is None else self.updates_of(state.optimizer)
-        updates = self.updates_of(optimizer)
-        if state is None or before is None or before.memory != updates.memory:
-            new = [self.parameters.new_vector() for _ in range(updates.vectors)]
+        state = self._kept(optimizer)
+        if state is None:
+            vectors = self.updates_of(optimizer).vectors
+            new = [self.parameters.new_vector() for _ in range(vectors)]
             self.state = state = OptimizerState(optimizer, new)
+        elif state.optimizer is optimizer or state.optimizer == optimizer:
+            return state
         else:
-            state.began = state.began if before.rates == updates.rates else state.steps
+            state.began = self._began(state, optimizer)
             state.optimizer = optimizer
         if optimizer.ema is None:
             state.average = None
         elif state.average is None:
             state.average = WeightAverage(self.parameters, state.steps)
         return state
+
+    def _kept(self, optimizer: Update) -> OptimizerState | None:
+        """Return the state that is of use to an optimizer, if there is one."""
+        state = self._present_state()
+        if state is None or state.optimizer is optimizer or state.optimizer == optimizer:
+            return state
+        before = self.updates_of(state.optimizer).memory
+        return state if before == self.updates_of(optimizer).memory else None
+
+    def _began(self, state: OptimizerState, optimizer: Update) -> int:
+        """Return since which step the learning rates of an optimizer count that goes on so."""
+        before = self.updates_of(state.optimizer).rates
+        return state.began if before == self.updates_of(optimizer).rates else state.steps
 
     def _present_state(self) -> OptimizerState | None:
         """Return the state, its vectors in the present layout of the parameters."""
@@ -309,7 +338,7 @@ class Trainer:
             "state": state.vectors[: plan.vectors],
             "step_values": values[:, : plan.columns],
             "first_step": state.steps,
-            "starts": state.starts,
+            "scheduled": numbers.of_graph(plan, state.steps, count, state.starts),
             "average": mean,
             "clip_norm": optimizer.clip_norm,
             "clip_value": optimizer.clip_value,

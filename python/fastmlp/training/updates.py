@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.graph.node import Node
+    from fastmlp.graph.ops.scheduled import Starts
     from fastmlp.networks.network import Network
     from fastmlp.optimizers import Update
+    from fastmlp.planner.training_plans import TrainingPlan
 
 # The numbers of so many steps are made ahead: it takes some 20 µs.
 STEPS_AHEAD = 256
@@ -121,6 +123,11 @@ class Updates:
         return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
 
     @property
+    def is_scheduled(self) -> bool:
+        """Whether some of the numbers are functions of the step."""
+        return any(callable(value) for rule in self.rules for value in vars(rule).values())
+
+    @property
     def lasting(self) -> bool:
         """Whether the numbers of a step are the same each time that they are asked for."""
         settings = (value for rule in self.rules for value in vars(rule).values())
@@ -152,24 +159,47 @@ class _Made(NamedTuple):
 
 
 class NumbersAhead:
-    """Numbers of the steps of a fit that makes many calls of the core, made for several at once."""
+    """Numbers of the steps of a fit, made for several calls of the core at once.
+
+    A function of the user's is asked for each step once.
+    """
 
     def __init__(self) -> None:
         self._made: _Made | None = None
+        self._of_graph: tuple[tuple[Any, ...], list[NDArray[Any]]] = (), []
 
     def __call__(
         self, updates: Updates, first: int, count: int, began: int, rate_factor: float
     ) -> NDArray[np.float64]:
         """Return what `Updates.step_values` would; from the second call on, with those to come."""
-        made, more = self._made, count
+        made, more, known = self._made, count, 0
         if made is not None and made.hold(updates, began, rate_factor):
             at = first - made.first
-            if 0 <= at <= len(made.values) - count:
+            known = len(made.values) - at if 0 <= at <= len(made.values) else 0
+            if known >= count:
                 return made.values[at : at + count]
             more = max(count, STEPS_AHEAD) if updates.lasting else count
-        values = updates.step_values(first, more, began, rate_factor)
+        values = updates.step_values(first + known, more - known, began, rate_factor)
+        if made is not None and known > 0:
+            values = np.concatenate([made.values[-known:], values])
         self._made = _Made(updates, began, rate_factor, first, values)
         return values[:count]
+
+    def of_graph(
+        self, plan: TrainingPlan, first: int, count: int, starts: Starts
+    ) -> list[NDArray[Any]]:
+        """Return what `TrainingPlan.scheduled` would, in the next call with these, too."""
+        if not starts:
+            return []
+        what, values = self._of_graph
+        known = len(values[0]) if what == (plan, first, starts) else 0
+        if known < count:
+            more = plan.scheduled(first + known, count - known, starts)
+            values = (
+                more if known == 0 else list(map(np.concatenate, zip(values, more, strict=True)))
+            )
+        self._of_graph = (plan, first, starts), values
+        return [each[:count] for each in values]
 
 
 def _layer(parameter: str) -> str:
