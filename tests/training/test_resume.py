@@ -1,5 +1,6 @@
 """Fits that are killed and go on: the same bits as those that were never stopped."""
 
+import json
 import os
 import shutil
 import signal
@@ -279,3 +280,22 @@ def test_every_says_after_how_many_epochs(tmp_path):
 
     model.fit(X, LABELS, epochs=5, callbacks=[fm.Checkpoint(tmp_path / "b", every=3), look])
     assert seen == [False, False, False, True, True]
+
+
+def test_a_long_history_is_kept_as_numbers_and_read_as_text_too(tmp_path):
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    whole, expected = fit(None)
+    fit(tmp_path, killed=4)
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, "numpy") as file:
+        numbers = json.loads(file.metadata()["fastmlp"])
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert "history" not in numbers  # whose length each epoch would write again
+    numbers["history"] = {"loss": arrays.pop("history.loss").tolist()}
+    assert len(numbers["history"]["loss"]) == 4
+    save_file(arrays, path, metadata={"fastmlp": json.dumps(numbers)})  # as older ones are
+    model, history = fit(tmp_path)
+    assert history == expected
+    np.testing.assert_array_equal(model.parameters.flat, whole.parameters.flat)

@@ -99,10 +99,11 @@ def save(
     # As of a model on its own: what others have in a vector that they share is theirs.
     parameters, nodes = training.trainer.parameters, training.trainer.network.parameter_nodes
     arrays = {name: parameters.part(nodes, vector) for name, vector in arrays.items()}
+    # A long run is written often, and as text its history would take most of the time.
+    arrays |= {f"history.{name}": np.array(values) for name, values in training.history.items()}
     numbers: dict[str, Any] = {
         "format": _FORMAT,
         "of": described,
-        "history": dict(training.history),
         "stopped": training.history.stopped,
         "steps": state.steps,
         "began": state.began,
@@ -178,8 +179,8 @@ def restore(
     if request.stream is not None:
         request.stream.begin_again(numbers["passes"])
     training.noise = int(numbers["noise"])
-    for name, values in numbers["history"].items():
-        training.history[name][:] = [float(value) for value in values]
+    for name, values in numbers.get("history", _below("history.", arrays)).items():  # older: JSON
+        training.history[name][:] = map(float, values)
     training.history.stopped = numbers["stopped"]
     for i, (listener, kept) in enumerate(
         zip(_remembering(training), numbers["listeners"], strict=True)
