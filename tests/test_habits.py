@@ -465,3 +465,11 @@ def test_names_of_metrics_in_keras_are_names_of_the_history_too(name):
 @pytest.mark.parametrize(("theirs", "ours"), initializers.ALIASES.items())
 def test_names_of_initializers_in_pytorch_are_the_same_here(theirs, ours):
     assert initializers.get(theirs) == initializers.get(ours)
+
+
+@pytest.mark.parametrize("kind", [fm.Adam, fm.Dense, fm.MLP, fm.Sequential, fm.EarlyStopping])
+def test_a_constructor_called_of_its_class_is_told_by_its_name(kind):
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}.__init__ has no argument 'lrr'"):
+        kind.__init__(lrr=3)
+    with pytest.raises(TypeError, match="missing"):
+        kind.__init__()

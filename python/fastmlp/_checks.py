@@ -280,8 +280,9 @@ def taught(instead: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P,
         most = math.inf if code.co_flags & inspect.CO_VARARGS else code.co_argcount
 
         def name_of(args: Any) -> str:  # a subclass may have inherited its constructor
-            called = function.__name__
-            return type(args[0]).__name__ if called == "__init__" else called
+            if function.__name__ != "__init__":
+                return function.__name__
+            return type(args[0]).__name__ if args else function.__qualname__  # called of the class
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:

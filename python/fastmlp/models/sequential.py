@@ -27,9 +27,9 @@ def _layers_in_one_list(init: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(init)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
-        model, *given = args
+        given = args[1:]
         if any(isinstance(one, Layer | Input) for one in given):
-            name = type(model).__name__
+            name = type(args[0]).__name__
             raise TypeError(
                 f"{name} takes its layers as one list: write {name}([...]) around "
                 f"the {len(given)} that were given"
