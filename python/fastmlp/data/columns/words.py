@@ -49,6 +49,10 @@ class Told(str):
         told.about, told.number, told.say = about, number, say
         return told
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Be a plain text in copies and pickles: what says it is a function."""
+        return str, (str(self),)
+
     def and_of(self, other: Told) -> Told:
         """Return a note of the values of both, with the examples of the first."""
         first = other if isinstance(self, Strange) and not isinstance(other, Strange) else self
