@@ -1,6 +1,7 @@
 """Threads, versions, and what an import costs."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,36 @@ except ImportError as error:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
     assert "works in the main interpreter alone" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_people_read_is_printed_in_any_encoding(encoding):
+    script = """
+import fastmlp as fm
+from fastmlp import graph as g
+from fastmlp.exercises.verdict import Verdict
+
+def größe(y, t):
+    return (y - t) * (y - t)
+
+model = fm.MLP([2, 3, 1], seed=0)
+history = model.fit([[0.0, 1.0]], [1.0], epochs=1, metrics=[größe], verbose=2)
+x, w = g.input(1, "x"), g.parameter([[2.0]], "ŵ")
+y = x * w - 1.0
+y = y * y
+column = fm.Input(2, "größe")
+print(model, fm.Members(model, 2), history, g.trace(y, {x: 1.0}), g.gradient(y, [w]))
+print(fm.Model(column, fm.Dense(1)(column)).summary(), fm.check_gradients(y, {x: 1.0}))
+print(Verdict(False, "the sum of x\u0304 is −1"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=60, check=False,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.stderr == b""
+    plain = {"ascii": ("->", "-1"), "cp1252": ("->", "-1"), "utf-8": ("→", "−1")}[encoding]
+    said = done.stdout.decode(encoding)
+    assert f"<MLP 2 {plain[0]} 3 relu {plain[0]} 1;" in said
+    assert f"is {plain[1]}" in said
+    assert ("the sum of x_bar" in said) == (encoding != "utf-8")
+    assert ("größe" in said) == (encoding != "ascii")

@@ -1,12 +1,60 @@
-"""Threads, and what a bug report should say about the machine and the build."""
+"""Threads, what a bug report should say about machine and build, and letters that a screen has."""
 
 from __future__ import annotations
 
+import codecs
+import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fastmlp import _checks
+
+# What stands for a sign where an encoding lacks it; other letters are escaped.
+_SIGNS = {
+    **{"→": "->", "−": "-", "×": "x", "·": "*", "…": "...", "½": "1/2", "ᵀ": "^T", "²": "^2"},
+    **{chr(0x2080 + digit): f"_{digit}" for digit in range(10)},
+    **{"\u0304": "_bar", "\u0302": "_hat"},
+}
+#: The way of writing letters that an encoding lacks, for `errors` of streams.
+IN_OTHER_LETTERS = "fastmlp.other_letters"
+
+
+def _in_other_letters(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    plain = ""
+    for letter in error.object[error.start : error.end]:
+        parts = unicodedata.normalize("NFD", letter)  # ȳ is a y with a bar
+        known = not _SIGNS.keys().isdisjoint(parts)
+        plain += "".join(_SIGNS.get(part, part) for part in parts) if known else letter
+    return plain.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(IN_OTHER_LETTERS, _in_other_letters)
+
+
+def printable(text: str) -> str:
+    r"""Return a text for people as stdout takes it: what its encoding lacks in other letters.
+
+    Windows writes into files and pipes in an encoding of few letters, as Unix does in its plainest
+    locale, and no training is to end because a number is negative by a true minus.
+
+    Examples
+    --------
+    >>> printable("3 → 4")
+    '3 → 4'
+    >>> "3 → −ȳ₂ λ".encode("ascii", IN_OTHER_LETTERS)
+    b'3 -> -y_bar_2 \\u03bb'
+    """
+    encoding = getattr(sys.stdout, "encoding", None)
+    if text.isascii() or not isinstance(encoding, str):
+        return text
+    try:
+        return text.encode(encoding, IN_OTHER_LETTERS).decode(encoding)
+    except (LookupError, UnicodeError):  # of an encoding that nobody knows
+        return text
 
 
 def set_num_threads(count: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp._checks import listed
+from fastmlp.config import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +166,8 @@ class History(dict[str, list[float]]):
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
         plural = "" if self.epochs == 1 else "s"
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
-        return f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"
+        said = f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"
+        return printable(said)
 
 
 def _higher_is_better(name: str) -> bool:

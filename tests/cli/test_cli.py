@@ -964,7 +964,7 @@ def test_the_plainest_locale_ends_no_training_and_one_epoch_is_no_plural(tmp_pat
         env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii:surrogateescape"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert b"8\\xd78 pixels" in result.stdout
+    assert b"8x8 pixels" in result.stdout
     assert b"adam, 1 epoch, batches" in result.stdout
     assert b"trained   1 epoch in" in result.stdout
 

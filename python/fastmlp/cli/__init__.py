@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from fastmlp import config
+
 __all__ = ["main"]
 
 BAD_INPUT = 2  # also what argparse exits with
@@ -58,16 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _any_letter(stream: Any) -> Iterator[None]:
-    """Let what people read be written whatever its encoding: escaped, where it lacks one.
-
-    Windows writes into files and pipes in one of few letters, as Unix does in its plainest locale,
-    and a training is not to end because a class is named with another.
-    """
+    """Let what people read be written whatever its encoding, see `config.printable`."""
     before = getattr(stream, "errors", "")
     if before not in ("strict", "surrogateescape") or not hasattr(stream, "reconfigure"):
         yield
         return
-    stream.reconfigure(errors="backslashreplace")
+    stream.reconfigure(errors=config.IN_OTHER_LETTERS)
     try:
         yield
     finally:

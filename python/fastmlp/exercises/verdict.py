@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp.config import printable
 from fastmlp.models.model import Model
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         begin = "right: " if self.right else "not yet: "
-        return textwrap.fill(begin + self.says, 79, subsequent_indent=" " * len(begin))
+        said = printable(begin + self.says)
+        return textwrap.fill(said, 79, subsequent_indent=" " * len(begin))
 
 
 def not_yet(says: str) -> Verdict:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp._checks import real
+from fastmlp.config import printable
 from fastmlp.graph import reference
 from fastmlp.graph.feeds import check_mapping, listed
 from fastmlp.graph.gradients import depending_on, gradient
@@ -53,9 +54,11 @@ class GradientReport:
     method: Mapping[Node, str]
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{node.name or node.op}: relative error {error:.1e} ({self.method[node]})"
-            for node, error in self.errors.items()
+        return printable(
+            "\n".join(
+                f"{node.name or node.op}: relative error {error:.1e} ({self.method[node]})"
+                for node, error in self.errors.items()
+            )
         )
 
 

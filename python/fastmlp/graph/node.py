@@ -1,8 +1,6 @@
 """Nodes, and what an operation says of itself.
 
-A node is an operation, its parents and a shape. Everything is a matrix (rows, columns); rows is a
-number or the batch, whose size is known only at run time. An operation is declared once (see the
-files of `ops`): its shape rule, its NumPy value and its messages to its parents.
+Everything is a matrix (rows, columns); rows is a number or the batch, known only at run time.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from fastmlp._checks import flag, whole, writable
+from fastmlp.config import printable
 from fastmlp.graph.foreign import NoArray, refuse_truth
 from fastmlp.graph.shapes import BATCH as BATCH
 from fastmlp.graph.shapes import Shape as Shape
@@ -113,10 +112,11 @@ class Node(NoArray):
         return self
 
     def __repr__(self) -> str:
-        name = "" if self.name is None else f"{self.name} = "
+        told = "" if self.name is None else f"{self.name} = "
         arguments = [p.name or p.op for p in self.parents]
         arguments += [f"{key}={value!r}" for key, value in self.attrs.items()]
-        return f"<Node {name}{self.op}({', '.join(arguments)}), shape {describe(self.shape)}>"
+        told += f"{self.op}({', '.join(arguments)}), shape {describe(self.shape)}"
+        return printable(f"<Node {told}>")
 
     def __add__(self, other: Operand) -> Node:
         return apply("add", self, other)

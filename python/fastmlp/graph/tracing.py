@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastmlp.config import printable
 from fastmlp.graph import reference
 from fastmlp.graph.gradients import overbar
 from fastmlp.graph.node import Array, Node, input, topological_order
@@ -92,7 +93,7 @@ class Trace:
     backward: tuple[BackwardStep, ...]
 
     def __str__(self) -> str:
-        return f"{_forward(self).text()}\n\n{_backward(self).text()}"
+        return printable(f"{_forward(self).text()}\n\n{_backward(self).text()}")
 
     __repr__ = __str__
 

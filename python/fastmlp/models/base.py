@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, _core
 from fastmlp._checks import is_ours
+from fastmlp.config import printable
 from fastmlp.data import arrays
 from fastmlp.history import History
 from fastmlp.models import sharing, states
@@ -399,4 +400,4 @@ class Owner:
         if self._network is None:
             return f"<{kind}, not built yet, {self.dtype}>"
         count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
-        return f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>"
+        return printable(f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, optimizers
+from fastmlp.config import printable
 from fastmlp.data import arrays
 from fastmlp.models.habits import OF_SWEEP
 from fastmlp.models.model import Model
@@ -74,7 +75,7 @@ class LearningRates:
         return float(self.rates[int(np.argmin(slopes))])
 
     def __repr__(self) -> str:
-        return (
+        return printable(
             f"<LearningRates {self.rates[0]:.3g} … {self.rates[-1]:.3g}, {len(self.rates)} steps, "
             f"suggestion {self.suggestion:.3g}>"
         )

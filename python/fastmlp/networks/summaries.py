@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from fastmlp.config import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,7 +54,7 @@ class Summary:
                 table[-1].append("" if row.trainable else "frozen")
             if named:
                 table[-1].append(row.output)
-        return "\n".join([*_aligned(table, right={2, 4}), self._last])
+        return printable("\n".join([*_aligned(table, right={2, 4}), self._last]))
 
     __repr__ = __str__
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.config import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +137,7 @@ class Progress:
         for row in rows if self._lines else ():
             self._done += 1
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
-            print(f"epoch {self._done}/{self._epochs}: {numbers}", flush=True)
+            print(printable(f"epoch {self._done}/{self._epochs}: {numbers}"), flush=True)
 
     def __enter__(self) -> Progress:
         return self
