@@ -169,6 +169,22 @@ def test_operations_are_layers(name, tmp_path):
     np.testing.assert_allclose(fm.from_keras(tmp_path / "m.keras").predict(X)["h"], h, atol=1e-6)
 
 
+def test_an_average_is_a_sum_times_a_number(tmp_path):
+    x = fm.Input(5)
+    sum_ = fm.add([fm.Dense(4)(x), fm.Dense(4, "relu")(x), fm.Dense(4)(x)])
+    model = fm.Model(x, {"y": sum_, "z": fm.Dense(2)(sum_)}, seed=0)
+    model.export(tmp_path / "m.keras")
+
+    def change(described):
+        for part in described["config"]["layers"]:
+            if part["class_name"] == "Add":
+                part.update(class_name="Average", registered_name="Average")
+
+    rewritten(tmp_path / "m.keras", config=change)
+    found = fm.from_keras(tmp_path / "m.keras").predict(X)["y"]
+    np.testing.assert_allclose(found, model.predict(X)["y"] / 3, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -711,6 +727,9 @@ def made(keras, name):
     elif name == "Subtract":
         x = keras.Input((5,))
         model = keras.Model(x, layers.Subtract()([layers.Dense(4)(x), layers.Dense(4)(x)]))
+    elif name == "Average":
+        x = keras.Input((5,))
+        model = keras.Model(x, layers.Average()([layers.Dense(4)(x) for _ in range(3)]))
     elif name in OPERATIONS:
         x = keras.Input((5,))
         h = OPERATIONS[name](keras, layers.Dense(6)(x))
@@ -754,6 +773,7 @@ NAMES = [
     *("LayerNormalization bare", "RMSNormalization", "Flatten", "Reshape", "Embedding", "nested"),
     *("ELU of another alpha", "ReLU bounded", "relu6", "hard_silu", "hard_swish", "log_softmax"),
     *("celu", "log_sigmoid", "Subtract", "sloped by a layer", "a layer's layer", "Scale"),
+    "Average",
     *("Dropout joined", "Rescaling", "Rescaling each", "Normalization", "Normalization told"),
 ]
 

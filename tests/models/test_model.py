@@ -406,3 +406,15 @@ def test_the_graph_of_a_model_can_be_built_upon():
         nudge = h * (np.arange(4) == column)
         change = np.log(model.predict(X + nudge)) - np.log(model.predict(X - nudge))
         np.testing.assert_allclose(value[:, column], change.sum(axis=1) / (2 * h), rtol=1e-5)
+
+
+def test_a_row_without_weight_counts_for_nothing_in_scores_even_where_its_loss_is_infinite():
+    model = fm.MLP([2, 3, 1], seed=0)
+    X, t = np.random.default_rng(0).normal(size=(5, 2)), np.arange(5.0)
+    weight = [1, 2, 0, 1, 0]
+    expected = model.evaluate(X[[0, 1, 3]], t[[0, 1, 3]], sample_weight=[1, 2, 1])
+    X[2] *= 1e30  # whose square is too large for float32
+    t[4] = 1e30
+    found = model.evaluate(X, t, sample_weight=weight, metrics=["mae"])
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-6)
+    assert np.isfinite(found["mae"])

@@ -146,6 +146,7 @@ class _Tally:
             for column, node in zip(columns, values.values(), strict=True):
                 column[:] = computed[node].ravel()
             if weight is not None:
+                columns[:, weight[:, 0] == 0] = 0  # whatever it was, infinity too
                 columns *= weight[:, 0]
             self._sums[k] += columns.sum(axis=1)
             self._totals[k] += data.rows if weight is None else weight[:, 0].sum(dtype=np.float64)

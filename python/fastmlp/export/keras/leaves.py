@@ -311,4 +311,5 @@ JOINS: Final[dict[str, type[Layer]]] = {
     "Multiply": layers.Multiply,
     "Concatenate": layers.Concatenate,
     "Subtract": layers.Add,  # of the second times −1
+    "Average": layers.Add,  # times 1 / how many there are
 }

@@ -283,7 +283,8 @@ class _Reading:
         if item.kind == "Subtract":
             minuend, subtrahend = sources
             sources = [minuend, layers.Rescaling(-1)(subtrahend)]
-        return item.layers[0](sources)
+        joined: Symbol = item.layers[0](sources)
+        return layers.Rescaling(1 / len(sources))(joined) if item.kind == "Average" else joined
 
     def _looked_up(self, item: _Item, sources: list[Any]) -> Symbol:
         """Return what an embedding makes of all columns of a value."""
