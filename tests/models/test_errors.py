@@ -97,6 +97,7 @@ FIT = [
     ({"metrics": ["accuracy", "accuracy"]}, ValueError, "metrics must have different names"),
     ({"callbacks": fm.EarlyStopping()}, TypeError, "callbacks must be a list"),
     ({"callbacks": [3]}, TypeError, "callbacks must hold Callback objects or functions"),
+    ({"callbacks": [lambda model: None]}, TypeError, r"has to take \(model, epoch, logs\)"),
     ({"shuffle": 1}, TypeError, "shuffle must be True or False, got 1"),
     ({"seed": -1}, ValueError, "seed must be at least 0"),
     ({"seed": 10**400}, ValueError, "seed must be at most"),

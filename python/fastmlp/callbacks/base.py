@@ -283,6 +283,11 @@ def as_callbacks(callbacks: Iterable[Any] | None) -> list[Callback]:
                 raise ValueError(f"callbacks has one {kind} twice: it would count each epoch twice")
             result.append(callback)
         elif callable(callback) and not isinstance(callback, type):
+            if not takes(callback, 3):
+                raise TypeError(
+                    f"callbacks: {callback!r} has to take (model, epoch, logs), and cannot be "
+                    "called so"
+                )
             result.append(_Function(callback))
         else:
             raise TypeError(
