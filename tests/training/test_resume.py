@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -282,20 +283,61 @@ def test_every_says_after_how_many_epochs(tmp_path):
     assert seen == [False, False, False, True, True]
 
 
-def test_a_long_history_is_kept_as_numbers_and_read_as_text_too(tmp_path):
+@contextmanager
+def written_again(folder):
+    """Gives what is in a checkpoint, to be changed."""
     from safetensors import safe_open
     from safetensors.numpy import save_file
 
-    whole, expected = fit(None)
-    fit(tmp_path, killed=4)
-    path = tmp_path / "checkpoint.safetensors"
+    path = folder / "checkpoint.safetensors"
     with safe_open(path, "numpy") as file:
         numbers = json.loads(file.metadata()["fastmlp"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    assert "history" not in numbers  # whose length each epoch would write again
-    numbers["history"] = {"loss": arrays.pop("history.loss").tolist()}
+    yield numbers, arrays
+    save_file(arrays, path, metadata={"fastmlp": json.dumps(numbers)})
+
+
+def test_a_long_history_is_kept_as_numbers_and_read_as_text_too(tmp_path):
+    whole, expected = fit(None)
+    fit(tmp_path, killed=4)
+    with written_again(tmp_path) as (numbers, arrays):  # as older ones are
+        assert "history" not in numbers  # whose length each epoch would write again
+        numbers["history"] = {"loss": arrays.pop("history.loss").tolist()}
     assert len(numbers["history"]["loss"]) == 4
-    save_file(arrays, path, metadata={"fastmlp": json.dumps(numbers)})  # as older ones are
     model, history = fit(tmp_path)
     assert history == expected
     np.testing.assert_array_equal(model.parameters.flat, whole.parameters.flat)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda numbers, arrays: numbers.update(of=[]),
+        lambda numbers, arrays: numbers.update(steps="many"),
+        lambda numbers, arrays: numbers.update(noise=float("inf")),
+        lambda numbers, arrays: numbers.update(orders={}),
+        lambda numbers, arrays: numbers.update(listeners=3),
+        lambda numbers, arrays: numbers.update(settings="ab"),
+        lambda numbers, arrays: numbers["settings"][1].update(rate=7),
+        lambda numbers, arrays: numbers.pop("began"),
+        lambda numbers, arrays: arrays.pop("optimizer.1"),
+        lambda numbers, arrays: arrays.update(parameters=arrays["parameters"][:-1].copy()),
+        lambda numbers, arrays: arrays["parameters"].fill(np.nan),
+        lambda numbers, arrays: arrays.pop("history.loss"),
+    ],
+)
+def test_a_checkpoint_of_wrong_numbers_is_told_and_nothing_changes(tmp_path, change):
+    fit(tmp_path, killed=4)
+    model = fm.Sequential(
+        [fm.Input(6), fm.Dense(12, "tanh"), fm.Dropout(0.3), fm.Dense(3, "softmax")], seed=5
+    )
+    how = {"optimizer": fm.Adam(0.01), "batch_size": 32, "epochs": 9}
+    model.fit(X, LABELS, **how)
+    before, steps = model.parameters.flat.copy(), model._own_trainer().state.steps
+    with written_again(tmp_path) as (numbers, arrays):
+        change(numbers, arrays)
+    with pytest.raises(ValueError, match=r"checkpoint.safetensors' is no checkpoint of a fit: "):
+        model.fit(X, LABELS, callbacks=[fm.Checkpoint(tmp_path)], **how)
+    np.testing.assert_array_equal(model.parameters.flat, before)
+    assert model._own_trainer().state.steps == steps
+    assert model.layers[1].rate == 0.3

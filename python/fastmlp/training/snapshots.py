@@ -16,6 +16,7 @@ from fastmlp import losses, schedules
 from fastmlp.activations import Activation
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import files
+from fastmlp.data.arrays import check_finite
 from fastmlp.layers.activation import saved_name
 from fastmlp.networks.objectives import MeanObjective
 from fastmlp.training.request import Shuffled
@@ -142,24 +143,49 @@ def restore(
         If the file is no checkpoint, or one of another fit; nothing has changed then.
     """
     numbers, arrays = _read(path)
+    there = numbers["of"]
     for name, given in described.items():
-        found = numbers["of"].get(name)
+        found = there.get(name)
         if found != given and not (name == "layers" and found is None):  # older ones have none
             raise ValueError(
                 f"{str(path)!r} is the checkpoint of another fit, with {name}={_once(found)!r} and "
                 f"not {_once(given)!r}: give another folder, or resume=False to begin anew"
             )
+    trainer, layers = training.trainer, training.trainer.network.layers
+    before = trainer.parameters.flat.copy(), trainer.state, settings(training)
+    try:
+        _take(training, begun, numbers, arrays)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        trainer.parameters.flat[:], trainer.state, values = before
+        for layer, own in zip(layers, values, strict=True):
+            _assign(layer, own)
+        raise ValueError(f"{str(path)!r} is no checkpoint of a fit: {error}") from None
+
+
+def _assign(layer: Layer, named: dict[str, Any]) -> None:
+    for name, value in named.items():
+        setattr(layer, name, schedules.from_config(value))
+
+
+def _take(
+    training: Training,
+    begun: list[dict[str, Any]],
+    numbers: dict[str, Any],
+    arrays: dict[str, Any],
+) -> None:
+    """Let a fit be as a file says; what goes wrong on the way leaves half of it."""
     trainer, request = training.trainer, training.request
     assigned = numbers.get("settings") or [{}] * len(begun)
     for layer, changed, before in zip(trainer.network.layers, assigned, begun, strict=True):
-        for name, value in changed.items():
-            setattr(layer, name, schedules.from_config(value))
+        _assign(layer, changed)
+        for name in changed:
             before.pop(name, None)
     training.follow_settings()
     trainer.state = None
     state = trainer.state_of(request.optimizer)
     vectors = [arrays[f"optimizer.{i}"] for i in range(len(state.vectors))]
     parameters, nodes = trainer.parameters, trainer.network.parameter_nodes
+    check_finite(arrays["parameters"], "its parameters", parameters.dtype)
     for own, vector in zip(
         [parameters.flat, *state.vectors], [arrays["parameters"], *vectors], strict=True
     ):
@@ -179,8 +205,8 @@ def restore(
     if request.stream is not None:
         request.stream.begin_again(numbers["passes"])
     training.noise = int(numbers["noise"])
-    for name, values in numbers.get("history", _below("history.", arrays)).items():  # older: JSON
-        training.history[name][:] = map(float, values)
+    told = numbers.get("history", _below("history.", arrays))  # older ones have it as JSON
+    training.history.extend(told)  # one that is missing is an error
     training.history.stopped = numbers["stopped"]
     for i, (listener, kept) in enumerate(
         zip(_remembering(training), numbers["listeners"], strict=True)
@@ -238,6 +264,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if numbers["format"] != _FORMAT:
             raise KeyError(numbers["format"])
+        if not isinstance(numbers["of"], dict):
+            raise TypeError("it does not say of what")
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(path)!r} is no checkpoint of a fit: {error}") from None
     return numbers, arrays
