@@ -367,3 +367,27 @@ def test_an_interrupted_fit_of_an_estimator_counts_every_epoch_that_was_run(monk
     assert estimator.n_iter_ == len(estimator.loss_curve_) == 3
     assert estimator.t_ == 3 * len(X)
     assert estimator._trainer.state.steps == 3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: fm.EarlyStopping(),
+        lambda folder: fm.ReduceLROnPlateau(),
+        lambda folder: fm.CSVLogger(folder / "log.csv"),
+        lambda folder: fm.Checkpoint(folder),
+    ],
+)
+def test_a_callback_hears_of_one_fit_at_a_time_and_of_others_after_it(make, tmp_path):
+    X, t, one = np.ones((4, 2)), np.ones(4), make(tmp_path)
+    outer, inner = fm.MLP([2, 1], seed=0), fm.MLP([2, 1], seed=0)
+
+    def nested(model, epoch, logs):
+        inner.fit(X, t, epochs=1, callbacks=[one])
+
+    with pytest.raises(RuntimeError, match="would hear of two fits at once: give each its own"):
+        outer.fit(X, t, epochs=3, callbacks=[one, nested])
+    assert inner.history is None
+    with pytest.raises(RuntimeError, match="would hear of two fits at once"):
+        fm.Members(inner, 2).fit(X, t, epochs=1, callbacks=lambda i: [one])
+    inner.fit(X, t, epochs=1, callbacks=[one])

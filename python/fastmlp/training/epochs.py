@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmlp import callbacks
+from fastmlp.callbacks.base import Watching
 from fastmlp.history import History
-from fastmlp.training import progress, warned
+from fastmlp.training import progress, turns, warned
 from fastmlp.training.interrupts import DelayedInterrupt
 from fastmlp.training.updates import NumbersAhead
 
@@ -149,6 +150,9 @@ class Training:
 
     def announce(self) -> None:
         """Tell the listeners that the training begins."""
+        for listener in self.request.listeners:
+            if isinstance(listener, Watching) or listener.WRITES:
+                turns.hear(listener, self._model)
         for listener in self.request.listeners:
             listener.on_fit_begin(self._model, self.request.recorded)
         for listener in self.request.listeners:

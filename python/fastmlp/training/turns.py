@@ -30,7 +30,8 @@ import os
 import threading
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from weakref import ref
 
 from fastmlp import _core
 
@@ -217,10 +218,34 @@ def joining(model: Held, others: Sequence[Held], *, moving: bool) -> Iterator[No
                 one._turn = turn
 
 
+def hear(listener: Any, model: Held) -> None:
+    """Note that a callback, which counts epochs or writes a file, hears of a model's fit.
+
+    RuntimeError if it hears of another one that is not over: it would count the epochs of both.
+    """
+    with _guard:
+        for key, (known, turn) in list(_hearing.items()):
+            if known() is None or not _is_on(turn):
+                del _hearing[key]
+            elif known() is listener:
+                raise RuntimeError(
+                    f"callbacks: one {type(listener).__name__} would hear of two fits at once: "
+                    "give each its own"
+                )
+        holder = _holder(model)
+        if holder is not None:
+            _hearing[id(listener)] = ref(listener), holder
+
+
+def _is_on(turn: Turn) -> bool:
+    """Tell whether a turn is not over; one of a process before a fork is."""
+    return turn.live and turn.process == os.getpid()
+
+
 def _holder(model: Held) -> Turn | None:
-    """Return the live turn; None if there is none, or if it is that of a process before a fork."""
+    """Return the live turn; None if there is none."""
     turn: Turn | None = model._turn
-    return turn if turn is not None and turn.live and turn.process == os.getpid() else None
+    return turn if turn is not None and _is_on(turn) else None
 
 
 def _in_use(what: str, holder: Turn) -> str:
@@ -232,6 +257,8 @@ def _in_use(what: str, holder: Turn) -> str:
 
 # Held while a turn is looked at and taken.
 _guard = threading.Lock()
+# Callbacks of fits that go on, by their ids, each with the turn of its fit.
+_hearing: dict[int, tuple[ref[Any], Turn]] = {}
 # Held while one thread makes what the first use of a model needs; the others wait.
 building = threading.RLock()
 
