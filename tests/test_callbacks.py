@@ -409,6 +409,7 @@ def test_a_bar_is_wanted_in_terminals_and_notebooks(monkeypatch):
     assert progress.display("auto") == "bar"
     monkeypatch.setattr("sys.stderr", None)
     assert progress.display("auto") == "nothing"
+    assert progress.display(True) == "nothing"
 
 
 def test_a_notebook_without_widgets_has_a_bar_of_text_and_no_warning(monkeypatch, capsys, recwarn):

@@ -43,7 +43,8 @@ def display(verbose: bool | int | str) -> str:
         raise TypeError(f'verbose must be True, False, 0, 1, 2 or "auto", got {verbose!r}')
     if verbose not in (0, 1, 2):
         raise ValueError(f'verbose must be True, False, 0, 1, 2 or "auto", got {verbose!r}')
-    return ("nothing", "bar", "lines")[int(verbose)]
+    # A program without a console, as pythonw starts them, has nowhere to draw a bar.
+    return ("nothing", "bar" if sys.stderr is not None else "nothing", "lines")[int(verbose)]
 
 
 def _in_terminal() -> bool:
