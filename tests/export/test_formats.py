@@ -66,6 +66,21 @@ def test_what_is_no_name_of_a_file_is_refused(tmp_path, suffix):
             model().export(given)
     with pytest.raises(ValueError, match="path must not have a null character in it"):
         model().export(f"m\0{suffix}")
+    with pytest.raises(ValueError, match="path must be a name, got ''"):
+        model().export("")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_weights_that_are_no_numbers_are_written_in_no_format(tmp_path, suffix):
+    pytest.importorskip({".onnx": "onnx", ".keras": "h5py"}.get(suffix, "numpy"))
+    broken = model()
+    broken.layers[0].biases[0] = float("nan")
+    with pytest.raises(ValueError, match=r"dense_1.biases must hold finite .* got 1 NaN"):
+        broken.export(tmp_path / f"m{suffix}")
+    if suffix != ".keras":
+        with pytest.raises(ValueError, match=r"dense_1.biases must hold finite .* got 1 NaN"):
+            fm.Members([model(), broken]).export(tmp_path / f"m{suffix}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_module_is_loaded_by_its_name():

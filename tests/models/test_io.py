@@ -105,6 +105,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     other.metadata["no JSON"] = {1, 2}
     with pytest.raises(ValueError, match="metadata must hold JSON values only"):
         other.save(path)
+    deep = other.metadata = {}
+    for _ in range(100_000):
+        deep["deeper"] = deep = {}
+    with pytest.raises(ValueError, match="metadata must hold JSON values only"):
+        other.save(path)
     other.metadata = {}
 
     def full(*args):

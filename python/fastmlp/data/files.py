@@ -54,6 +54,8 @@ def path_of(path: Any, name: str = "path") -> Path:
     if not isinstance(found, str):
         given = type(path).__name__
         raise TypeError(f"{name} must be a str or a path, the name of a file, got {given}")
+    if not found:
+        raise ValueError(f"{name} must be a name, got ''")
     if "\0" in found:
         raise ValueError(f"{name} must not have a null character in it, got {found!r}")
     return Path(found)

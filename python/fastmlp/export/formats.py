@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks, _lazy
 from fastmlp.data import files
+from fastmlp.data.arrays import check_finite
+from fastmlp.models.members import Members
+from fastmlp.models.model import Model
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -64,4 +67,9 @@ def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
     if unknown := [name for name in settings if name not in taken]:
         can = f"takes {', '.join(taken)}" if taken else "takes none"
         raise TypeError(f"export to {what} has no setting {unknown[0]!r}: it {can}")
+    for one in model if isinstance(model, Members) else [model]:
+        if isinstance(one, Model):  # an estimator of tables has no weights to be written to
+            views = one.network.views(one.parameters.view)
+            for name, view in views.items():
+                check_finite(view, name, view.dtype)
     return write(model, path, **settings)

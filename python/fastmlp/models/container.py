@@ -111,6 +111,20 @@ def shortened(error: Exception) -> str:
     return said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]} …"
 
 
+def users_json(value: Any, name: str) -> str:
+    """Return the user's own values as JSON; ValueError for others than JSON has.
+
+    Examples
+    --------
+    >>> users_json({"note": "first"}, "metadata")
+    '{"note": "first"}'
+    """
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} must hold JSON values only: {error}") from None
+
+
 def _check_finite(name: str, values: NDArray[Any]) -> None:
     arrays.check_finite(values, f"tensor {name!r}", values.dtype)
 

@@ -80,10 +80,7 @@ def _common(state: ModelState) -> dict[str, str]:
 
 def _own(state: ModelState) -> dict[str, Any]:
     """Return what each member has of its own besides its weights: JSON values."""
-    try:
-        json.dumps(state.metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"metadata must hold JSON values only: {error}") from None
+    container.users_json(state.metadata, "metadata")
     return {
         "seed": state.seed,
         "fits": state.fits,

@@ -60,10 +60,7 @@ def save(estimator: Estimator, path: str | PathLike[str]) -> None:
             f"{name} is a class of your own, which a file cannot hold: it holds "
             f"{' or '.join(CLASSES)}"
         )
-    try:
-        user = json.dumps(estimator.metadata_, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"metadata_ must hold JSON values only: {error}") from None
+    user = container.users_json(estimator.metadata_, "metadata_")
     networks, arrays = estimator._fitted.to_arrays()
     described = {
         "class": name,
