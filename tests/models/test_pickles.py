@@ -9,7 +9,6 @@ from numpy.testing import assert_array_equal
 
 import fastmlp as fm
 from fastmlp import graph as g
-from fastmlp import plot
 from fastmlp.data.columns.words import Strange
 from fastmlp.planner.parameters import Parameters
 
@@ -127,11 +126,6 @@ def test_a_note_of_values_is_pickled_and_copied_as_its_text():
     note = Strange("odd a", 2, lambda n: f"{n} odd values")
     for again in (pickle.loads(pickle.dumps(note)), copy.deepcopy(note)):
         assert again == "2 odd values"
-
-
-def test_functions_are_pickled_by_their_public_names():
-    for name in plot.__all__:
-        assert pickle.loads(pickle.dumps(getattr(plot, name))) is getattr(plot, name)
 
 
 def test_functions_of_the_user_are_refused_by_skops_with_words():

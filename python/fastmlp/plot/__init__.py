@@ -43,4 +43,3 @@ for _name in __all__:
     _function = globals()[_name]
     if _name not in ("WeightPath", "descent"):  # which hands its settings on
         globals()[_name] = _checks.taught(_ARGUMENTS)(_function)
-        globals()[_name].__module__ = __name__  # where pickles find it
