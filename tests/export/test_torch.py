@@ -460,6 +460,9 @@ def test_code_that_cannot_be_converted_is_named():
         fm.from_torch(Dropping(), input_columns=3)
     with pytest.raises(ValueError, match="no layer tells how many columns it has"):
         fm.from_torch(nn.ReLU())
+    for unknown in (nn.Conv2d(1, 1, 1), nn.LSTM(3, 4), nn.Sequential(nn.ReLU(), nn.MaxPool1d(2))):
+        with pytest.raises(ValueError, match=r"module '[01]', \w+\(.*: it has no counterpart"):
+            fm.from_torch(unknown)
     hooked = nn.Sequential(nn.Linear(2, 1))
     hooked[0].register_forward_hook(lambda *_: None)
     with pytest.raises(ValueError, match="module '0' has hooks"):

@@ -52,12 +52,16 @@ def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> 
             raise ValueError(
                 f"module {path!r} has hooks, which are functions of yours: remove them"
             )
-    if type(module) in MODULES:  # alone it would be traced into
+    if _is_torchs(module) and not any(module.children()):  # alone it would be traced into
         module = nn.Sequential(module)
     graph = (
         tracing.of_network(module) if isinstance(module, own.Network) else tracing.traced(module)
     )
     return _Reading(module, graph, columns, dtype).model()
+
+
+def _is_torchs(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.")
 
 
 def _dtype(module: nn.Module) -> np.dtype[Any]:
@@ -104,6 +108,10 @@ class _Reading:
         self.fused: dict[fx.Node, fx.Node] = {}  # activation -> the Linear it is part of
 
     def model(self) -> Any:
+        for node in self.nodes:  # before what it leaves unknown is asked for
+            module = self.known.get(str(node.target)) if node.op == "call_module" else None
+            if module is not None and _is_torchs(module) and type(module) not in MODULES:
+                raise ValueError(f"{self._place(node)}: it has no counterpart in fastmlp")
         self._fuse()
         outputs: Any = None
         for node in self.nodes:
