@@ -158,12 +158,14 @@ class Trainer:
 
     def _first_numbers(self, request: FitRequest, plan: planner.TrainingPlan) -> NumbersAhead:
         """Return those of the first steps; raises what a schedule gets wrong there."""
+        updates, numbers = self.updates_of(request.optimizer), NumbersAhead()
+        if not (updates.is_scheduled or plan.schedules):  # as nearly always
+            return numbers
         kept = self._kept(request.optimizer) if request.minimiser is None else None
         first, known = (0, ()) if kept is None else (kept.steps, kept.starts)
         starts = [(each, start_of(each, known, first)) for each in plan.schedules]
-        numbers, count = NumbersAhead(), request.first_steps
+        count = request.first_steps
         numbers.of_graph(plan, first, count, starts)
-        updates = self.updates_of(request.optimizer)
         if updates.is_scheduled:
             began = 0 if kept is None else self._began(kept, request.optimizer)
             numbers(updates, first, count, began, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ class Updates:
         ]
         return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
 
-    @property
+    @cached_property
     def is_scheduled(self) -> bool:
         """Whether some of the numbers are functions of the step."""
         return any(callable(value) for rule in self.rules for value in vars(rule).values())
