@@ -498,6 +498,15 @@ def test_a_linear_output_fitted_to_0_and_1_decides_at_a_half(loss):
     assert scores["accuracy"] == 1
 
 
+@pytest.mark.parametrize("loss", [losses.GaussianNLL(), losses.GaussianNLL("softplus", 0.25)])
+def test_the_variances_that_are_told_are_those_of_the_loss(loss):
+    m, a = RNG.normal(size=(9, 1)), 3 * RNG.normal(size=(9, 1))
+    each, _, feeds = graph_of(loss, "identity", np.hstack([m, a]), m)  # at its mean: ½ log v
+    np.testing.assert_allclose(
+        np.exp(2 * g.run(each, feeds, "float64")), loss.variance_of(a), rtol=1e-12
+    )
+
+
 def test_a_list_of_weights_has_one_for_each_class():
     loss = losses.CrossEntropy(class_weight=[1, 2])
     y = g.softmax(g.input(3, "z"))

@@ -359,6 +359,15 @@ def test_an_output_that_does_not_suit_the_loss_is_an_error(spec, output, columns
         losses.get(spec)(getattr(g, output)(g.input(columns)), g.input(1))
 
 
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_every_loss_refuses_targets_of_another_width_than_its_outputs(name):
+    loss, y = losses.get(name), getattr(g, CASES[name][0][0])(g.input(4, "z"))
+    fitting = {1, 4} if loss.target == "class" else {loss.target_columns(4)}
+    for width in {1, 2, 3, 4, 5} - fitting:
+        with pytest.raises(ValueError, match=rf" (t has|not with) {width}\b"):
+            loss(y, g.input(width, "t"))
+
+
 def test_labels_in_any_form_become_one_column_of_int64():
     encode = losses.get("cross_entropy").encode_targets
     for t in (

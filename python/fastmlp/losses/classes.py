@@ -14,8 +14,17 @@ from fastmlp.losses.base import Configured, mean_columns, require_same_columns, 
 _BOUNDS = {"at_least": 0.0, "below": 1.0}  # of label smoothing
 
 
-def require_softmax(name: str, y: g.Node) -> None:
-    """Refuse outputs that are no probabilities of classes."""
+def require_classes(name: str, y: g.Node, t: g.Node) -> None:
+    """Refuse targets that are neither labels nor have a column for each class."""
+    if t.shape[1] not in (1, y.shape[1]):
+        raise ValueError(
+            f"{name} takes targets of one column, labels, or of {y.shape[1]}, one for each class: "
+            f"t has {t.shape[1]} columns"
+        )
+
+
+def require_softmax(name: str, y: g.Node, t: g.Node) -> None:
+    """Refuse outputs that are no probabilities of classes, and targets of another width."""
     if y.op != "softmax":
         raise ValueError(
             f"{name} needs probabilities of classes that sum to 1: an output of "
@@ -27,6 +36,7 @@ def require_softmax(name: str, y: g.Node) -> None:
             f"{name} needs two output columns at least, a softmax of one column is always 1; "
             f"set output='logistic' and loss={binary!r}"
         )
+    require_classes(name, y, t)
 
 
 def require_logistic(name: str, y: g.Node, t: g.Node) -> None:
@@ -85,6 +95,11 @@ def row_of(weights: Any, columns: int, name: str) -> list[float]:
         )
     named = dict(weights)
     return [named.get(label, 1.0) for label in range(columns)]
+
+
+def labels(t: g.Node) -> g.Node:
+    """Return targets as labels, (b, 1): rows of probabilities by their largest."""
+    return t if t.shape[1] == 1 else g.argmax(t)
 
 
 def one_hot(t: g.Node, columns: int, height: float | g.Node = 1.0) -> g.Node:
@@ -156,7 +171,7 @@ class CrossEntropy(
 
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
-        require_softmax(self.name, y)
+        require_softmax(self.name, y, t)
         z, columns, smoothing = y.parents[0], y.shape[1], self.smoothing()
         if smoothing == 0 and self.class_weight is None:
             return g.softmax_cross_entropy(z, t)
@@ -283,7 +298,8 @@ class Hinge(
         if columns == 1:
             require_same_columns(self.name, y, t)
             return g.relu(1.0 - (2.0 * t - 1.0) * y)
-        label = t if t.shape[1] == 1 else g.argmax(t)
+        require_classes(self.name, y, t)
+        label = labels(t)
         # max(0, 1 + max_{j≠t} yⱼ − yₜ) = maxⱼ (yⱼ + [j ≠ t]) − yₜ: at j = t the difference is 0.
         margins = y + 1.0 - one_hot(label, columns)
         return g.pick(margins, g.argmax(margins)) - g.pick(y, label)

@@ -107,7 +107,7 @@ class KLDivergence(
 
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
-        require_softmax(self.name, y)
+        require_softmax(self.name, y, t)
         z = y.parents[0]
         if t.shape[1] == 1:
             return g.softmax_cross_entropy(z, t)

@@ -11,6 +11,7 @@ from fastmlp._checks import listed, real
 from fastmlp.losses.base import Configured, mean_columns
 from fastmlp.losses.classes import (
     checked_weights,
+    labels,
     one_hot,
     require_logistic,
     require_softmax,
@@ -77,9 +78,9 @@ class Focal(
 
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
-        require_softmax(self.name, y)
+        require_softmax(self.name, y, t)
         z, columns = y.parents[0], y.shape[1]
-        label = t if t.shape[1] == 1 else g.argmax(t)
+        label = labels(t)
         # log Σ_{j≠t} e^zⱼ = z_r + the cross-entropy at r, where r is the largest of the others.
         far = 1e30  # more than any zⱼ, and finite in float32
         others = z - one_hot(label, columns, far)
