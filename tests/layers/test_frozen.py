@@ -8,7 +8,7 @@ import pytest
 
 import fastmlp as fm
 from fastmlp.graph.roles import ROLES
-from fastmlp.layers import LAYERS, ParameterSpec
+from fastmlp.layers import ParameterSpec
 from fastmlp.models import files
 from fastmlp.networks.signal import silent_layers
 from fastmlp.planner.parameters import Parameters
@@ -148,12 +148,6 @@ def test_layers_pickled_before_there_was_freezing_are_trainable():
     assert old.trainable
     old.trainable = False
     assert "trainable=False" in repr(old)
-
-
-def test_every_layer_takes_trainable():
-    for cls in LAYERS.values():
-        assert cls.trainable
-        assert "trainable" in cls.__init__.__annotations__, cls
 
 
 @pytest.mark.parametrize(

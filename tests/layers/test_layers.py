@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 import pickle
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import fastmlp as fm
 from fastmlp import graph as g
 from fastmlp import layers
-from fastmlp.initializers import Glorot, He, Normal
+from fastmlp.initializers import Constant, Glorot, He, Normal, Uniform, Zeros
 from fastmlp.layers import (
     LAYERS,
     Activation,
@@ -100,6 +101,14 @@ def test_a_copy_of_a_layer_has_its_settings_and_belongs_to_nobody(name, duplicat
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_takes_a_name_and_whether_it_is_trained(name):
+    arguments = {k: v for k, v in EXAMPLES[name].config().items() if k != "trainable"}
+    assert layers.from_config(arguments).trainable
+    layer = layers.from_config({**arguments, "name": "own", "trainable": False})
+    assert (layer.given_name, layer.trainable) == ("own", False)
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_the_columns_a_layer_promises_are_those_of_its_node(name):
     layer = EXAMPLES[name]
     inputs = 2 if name in ("Add", "Concatenate", "Multiply") else 1
@@ -119,6 +128,56 @@ def test_dense_without_biases_is_phi_of_x_wt():
     layer = Dense(2, use_bias=False)
     assert apply(layer, [[[2.0, 1.0]]], [W]).tolist() == [[0.0, 5.0]]
     assert [spec.name for spec in layer.parameter_specs((2,))] == ["weights"]
+
+
+# What parameters of layers begin with, two columns in; those of Dense and Embedding stand below.
+ONES, ZEROS, BINS = Constant(1.0), Zeros(), [[0, 1, 2, 3, 4], [0, 3]]
+BEGIN = [
+    (PReLU(), {"slopes": Constant(0.25)}),
+    (layers.LayerNorm(), {"scale": ONES, "offset": ZEROS}),
+    (layers.RMSNorm(), {"scale": ONES, "offset": ZEROS}),
+    (
+        layers.BatchNorm(),
+        {"scale": ONES, "offset": ZEROS, "running_mean": ZEROS, "running_var": ONES},
+    ),
+    (layers.Scale(), {"scale": ONES}),
+    (layers.ParametricActivation("mish"), {"share": ONES}),
+    (Embedding([2, 3], 4), dict.fromkeys(("weights_1", "weights_2"), Normal(1.0))),
+    (Dense(3), {"weights": Glorot(), "biases": ZEROS}),
+    (
+        NumericEmbedding(16, frequencies=8),
+        {
+            "coefficients": Normal(0.01),
+            "weights": Uniform(0.25),  # 1/√ of the 16 sines and cosines
+            "biases": Uniform(0.25),
+        },
+    ),
+    (
+        NumericEmbedding(9, frequencies=4, phases=True, scale=0.5),
+        {
+            "coefficients": Normal(0.5),
+            "shifts": Uniform(math.pi),
+            "weights": Uniform(0.5),
+            "biases": Uniform(0.5),
+        },
+    ),
+    (
+        NumericEmbedding(9, "piecewise", edges=BINS),
+        dict.fromkeys(("weights", "biases"), Uniform(0.5)),  # of at most four bins
+    ),
+    (
+        NumericEmbedding(16, "piecewise", edges=BINS, linear=True),
+        {"weights": ZEROS, "slopes": Uniform(0.25), "biases": Uniform(0.25)},
+    ),
+]
+
+
+def test_parameters_begin_as_the_layers_say():
+    for layer, drawn in BEGIN:
+        specs = layer.parameter_specs((2,))
+        assert {spec.name: spec.initializer for spec in specs} == drawn, layer
+    there = {name for name, layer in EXAMPLES.items() if layer.parameter_specs((5,))}
+    assert there == {type(layer).__name__ for layer, _ in BEGIN}
 
 
 def test_the_initializer_follows_the_activation_unless_it_is_given():
