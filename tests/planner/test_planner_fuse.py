@@ -24,11 +24,13 @@ X = np.random.default_rng(0).normal(size=(300, 5))
 T = np.abs(np.random.default_rng(1).normal(size=(300, 3)))
 
 
-def lowered(outputs: Sequence[Node]) -> Steps:
-    order = g.topological_order(outputs)
+def lowered(outputs: Sequence[Node], gradients: Sequence[Node] = ()) -> Steps:
+    """The steps of outputs, and of gradients of the scale and the shift in their order."""
+    order = g.topological_order([*outputs, *gradients])
     parameters = Parameters([v for v in order if v.op == "parameter"])
     fed = [v for v in order if v.op == "input"]
-    return lower(order, parameters=parameters, fed=fed, outputs=outputs)
+    bars = dict(zip((scale, shift), gradients, strict=False))
+    return lower(order, parameters=parameters, fed=fed, outputs=outputs, gradients=bars)
 
 
 def kinds(work: Steps) -> Counter[str]:
@@ -157,6 +159,17 @@ def test_gradients_of_a_normalization_are_one_pass_in_any_order(axis: int, order
 
 
 @pytest.mark.parametrize("axis", [0, 1])
+def test_a_trained_normalization_keeps_nothing_for_its_gradients_but_x(axis: int):
+    x_bar, *bars = scaled_and_moved(axis)
+    work = fuse.fuse(lowered([x_bar], bars))
+    found = kinds(work)
+    assert found["dot"] == found["sum"] == 0
+    assert found["sum_blocks"] + found["standard_sums"] == {1: 2, 0: 1}[axis]
+    forward = [s for s in work.steps if s.kind in ("normalize_rows", "standardize")]
+    assert [s.out2 for s in forward] == [None]  # h is not kept beside y
+
+
+@pytest.mark.parametrize("axis", [0, 1])
 def test_sums_of_a_normalization_that_is_told_apart_stay_apart(axis: int):
     h, other = g.normalize(x, axis, 0.5), g.normalize(x, axis, 0.25)
     loss = g.sum(g.exp(h * scale))
@@ -182,6 +195,14 @@ def test_z_is_kept_for_a_message_that_reads_it():
     assert product.kind == "gemm"
     assert product.numbers["activation"] == 0
     assert kinds(work)["unary"] == 2  # silu and exp
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATION) - {"identity", "threshold"}))
+def test_a_message_is_not_fused_into_the_product_that_it_reads(name: str):
+    message = g.gradient(g.sum(getattr(g, name)(y) * t), y)  # t·φ'(y), and nobody needs φ(y)
+    expected = g.reference.evaluate(message, {x: X, t: T})
+    found = plan([message], dtype="float64").run({x: X, t: T})[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
 
 
 def test_a_sum_over_the_batch_is_not_yet_whole_when_it_is_multiplied():
