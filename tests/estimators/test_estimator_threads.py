@@ -61,6 +61,30 @@ def test_a_fit_waits_for_what_is_asked_of_the_estimator_before(call, how, monkey
     assert set(estimator.predict(X)) <= set(labels)
 
 
+@pytest.mark.parametrize("how", ["fit", "partial_fit"])
+def test_the_model_that_a_fit_makes_is_read_by_nobody_else_before_it_ends(how):
+    said = []
+
+    def ask(*_):
+        model = estimator.model_
+        calls = [lambda: model.predict(X), lambda: model.predict(X[0]), model.get_weights]
+
+        def of_another_thread():
+            for call in calls:
+                with pytest.raises(RuntimeError, match=f"another thread is in {how} of the same"):
+                    call()
+                said.append(call)
+
+        thread = threading.Thread(target=of_another_thread)
+        thread.start()
+        thread.join(60)
+        assert np.isfinite(model.predict(X)).all()  # its own thread may
+
+    estimator = classifier(callbacks=[ask])
+    getattr(estimator, how)(X, LETTERS, **({} if how == "fit" else {"classes": ["a", "b"]}))
+    assert len(said) == 3 * estimator.n_iter_
+
+
 def test_a_partial_fit_with_wrong_labels_takes_nothing_from_the_fit_of_another_thread():
     estimator = classifier().fit(X, LETTERS)
     there, go = threading.Event(), threading.Event()

@@ -51,6 +51,72 @@ def test_estimators_and_models_share_the_state_of_optimizers_but_not_its_numbers
     assert getattr(estimator._trainer.state, "steps", None) == steps
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_second_fit_records_what_the_first_did(solver, early_stopping):
+    estimator = fm.MLPClassifier(
+        (3,), solver=solver, max_iter=4, random_state=0, early_stopping=early_stopping
+    )
+
+    def recorded():
+        names = [name for name in vars(estimator.fit(X, y)) if name.endswith("_")]
+        numbers = (int, float, list, type(None))
+        return {n: v for n in names if isinstance(v := getattr(estimator, n), numbers)}
+
+    first, second = recorded(), recorded()
+    assert {"n_iter_", "loss_", "coefs_"} <= set(first)
+    assert len(first.get("loss_curve_", range(4))) == 4
+    np.testing.assert_equal(second, first)
+
+
+@pytest.mark.parametrize("monitor", ["loss", "val_loss", "val_score"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_callbacks_know_which_way_each_number_of_an_estimator_is_up(monitor):
+    numbers = []
+    listen, stopping = lambda *told: numbers.append(told[2][monitor]), fm.EarlyStopping(monitor, 30)
+    estimator = fm.MLPClassifier(
+        (3,),
+        max_iter=30,
+        random_state=0,
+        tol=0,
+        callbacks=[listen, stopping],
+        learning_rate_init=0.1,
+    )
+    estimator.fit(X, y, X_val=X, y_val=y)
+    best = max if monitor == "val_score" else min
+    assert len(set(numbers)) > 1
+    assert stopping.best_value == best(numbers)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.ma.masked_greater(X, 1), "has masked values"),
+        (np.zeros(X.shape, "datetime64[s]"), "datetime64"),
+        (np.zeros(X.shape, "timedelta64[D]"), "timedelta64"),
+    ],
+)
+def test_what_numpy_would_take_for_numbers_is_refused_wherever_rows_are_given(wrong, words):
+    estimator = fm.MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, random_state=0)
+    fitted = fm.MLPClassifier((3,), solver="lbfgs", tol=1e9).fit(X, y)
+    calls = {
+        "fit": lambda: estimator.fit(wrong, y),
+        "partial_fit": lambda: estimator.partial_fit(wrong, y),
+        "X_val": lambda: estimator.fit(X, y, X_val=wrong, y_val=y),
+        "predict": lambda: fitted.predict(wrong),
+        "predict_proba": lambda: fitted.predict_proba(wrong),
+        "transform": lambda: fitted.transform(wrong),
+        "score": lambda: fitted.score(wrong, y),
+    }
+    for name, call in calls.items():
+        with pytest.raises(
+            (TypeError, ValueError), match=f"{'X_val' if name == 'X_val' else 'X'} .*{words}"
+        ):
+            call()
+    assert not hasattr(estimator, "coefs_")
+
+
 @pytest.mark.parametrize("index", ["int32", "int64"])
 def test_rows_taken_of_a_sparse_matrix_are_those_of_scipy(index):
     matrix = scipy.sparse.random_array((9, 5), density=0.4, rng=RNG, format="csr")

@@ -228,15 +228,16 @@ def test_classes_in_another_order_than_that_of_fit_are_refused_not_mixed_up(labe
     assert_array_equal(estimator.predict(X), fitted.predict(X))
 
 
-def test_weights_that_are_no_numbers_or_too_few_for_the_classes_are_refused():
+def test_weights_that_are_no_numbers_or_too_few_for_the_classes_are_refused(tmp_path):
     estimator = classifier().fit(X, y)
     estimator.coefs_[0] = np.ones((4, 8)) * 1j
     with pytest.raises(TypeError, match=r"coefs_\[0\] must hold numbers, got complex"):
         estimator.predict(X)
     estimator = classifier().fit(X, y)
     estimator.coefs_[1], estimator.intercepts_[1] = np.ones((8, 2)), np.ones(2)
-    with pytest.raises(ValueError, match="have 2 outputs, 3 classes need 3"):
-        estimator.predict(X)
+    for use in (lambda: estimator.predict(X), lambda: estimator.export(tmp_path / "e.onnx")):
+        with pytest.raises(ValueError, match="have 2 outputs, 3 classes need 3"):
+            use()
 
 
 def test_a_copy_of_weights_half_set_is_a_copy_of_just_that():
