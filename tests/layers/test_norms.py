@@ -240,6 +240,9 @@ def test_a_summary_tells_statistics_apart():
     lines = str(model(fm.BatchNorm()).summary()).splitlines()
     assert lines[-1] == "97 parameters (81 trainable, 16 statistics), float64"
     assert "trainable" not in lines[0]
+    frozen = model(fm.BatchNorm(trainable=False))
+    last = str(frozen.summary()).splitlines()[-1]
+    assert last == "97 parameters (65 trainable, 16 frozen, 16 statistics), float64"
 
 
 @pytest.mark.parametrize("kind", MAKE)

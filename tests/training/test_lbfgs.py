@@ -137,6 +137,18 @@ def test_a_loss_that_is_not_finite_ends_it():
         np.testing.assert_array_equal(now, w)
 
 
+def test_a_finite_loss_with_a_gradient_that_is_not_ends_it_too():
+    model = fm.MLP([1, 1], seed=0, dtype="float64")
+    model.set_weights([[[0.0]], [0.0]])
+    with pytest.warns(fm.NonFiniteLossWarning, match="in epoch 1"):
+        history = model.fit(
+            [[1e10], [2e10]], [0.0, 0.0], loss=lambda y, t: 1e300 * (y - t), optimizer="lbfgs",
+            **WHOLE,
+        )  # fmt: skip
+    assert history.epochs == 0
+    assert not model.parameters.flat.any()
+
+
 def test_it_takes_all_rows_unless_told_otherwise():
     one, other = network(), network()
     one.fit(X, T, optimizer="lbfgs", epochs=3)

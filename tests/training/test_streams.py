@@ -13,6 +13,8 @@ import scipy.sparse
 
 import fastmlp as fm
 from fastmlp import graph as g
+from fastmlp.networks.batches import Joining
+from fastmlp.training.streams import Reader
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 6)).astype(np.float32)
@@ -206,19 +208,40 @@ def test_loaders_sequences_and_lists_of_batches_are_streams(make):
     assert getattr(stream, "ended", 4) == 4
 
 
-def test_batches_may_change_their_type_and_their_size():
-    def stream():
-        yield X[:50], T[:50]
-        yield X[50:80].astype(np.float64), T[50:80].astype(np.uint8)
-        yield X[80:81], T[80:81]
-        yield X[81:300], T[81:300]
+SIZES = [20, 20, 20, 50, 50, 7, 7, 1, 1, 60, 64]
+# Rows of a batch, and all rows, where nobody waits: one that is shorter is the last of its chunk,
+# the third and the ninth are of other types.
+CHUNKS = [(20, 40), (20, 20), (50, 107), (7, 8), (1, 1), (60, 60), (64, 64)]
 
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_batches_may_change_their_type_and_their_size(waiting, monkeypatch):
+    stops = np.cumsum(SIZES)
+
+    def stream():
+        for i, (stop, rows) in enumerate(zip(stops, SIZES, strict=True)):
+            part, other = slice(stop - rows, stop), i in (2, 8)
+            yield (
+                X[part].astype(np.float64 if other else "f4"),
+                T[part].astype("u1" if other else int),
+            )
+
+    chunks, chunk = [], Joining.chunk
+
+    def told(joining, *, last):
+        made = chunk(joining, last=last)
+        chunks.append((made.batch_size, made.data.rows))
+        return made
+
+    monkeypatch.setattr(Joining, "chunk", told)
+    monkeypatch.setattr(Reader, "_wanted", lambda reader: waiting)
     by_hand, streamed = model(dropout=0), model(dropout=0)
     trainer = by_hand.trainer(optimizer="adam")
     for batch in stream():
         trainer.step(*batch)
     streamed.fit(stream, epochs=1)
     assert same_bits(by_hand, streamed)
+    assert waiting or chunks == CHUNKS
 
 
 def test_a_generator_may_fill_the_same_array_again():
@@ -278,6 +301,15 @@ def test_a_generator_that_ends_early_stops_the_fit_with_what_was_done():
     assert history.epochs == 2
     assert history.stopped == "the stream ended in epoch 3, after 2 of its 4 batches"
     assert trained._trainer.state.steps == 10
+
+
+def test_a_stream_that_is_gone_through_once_validates_one_epoch_by_means_of_batches():
+    trained = model()
+    history = trained.fit(X, T, validation_data=batches(X, T)(), epochs=1)
+    assert len(history["val_loss"]) == 1
+    for settings in ({"epochs": 2}, {"epochs": 1, "metrics": ["log_loss"]}):
+        with pytest.raises(ValueError, match=r"validation_data can be .* needed 2 times"):
+            trained.fit(X, T, validation_data=batches(X, T)(), **settings)
 
 
 def test_validation_data_may_be_a_stream():
