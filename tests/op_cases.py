@@ -271,7 +271,7 @@ CASES: dict[str, list[Case]] = {
     "dropout_at": [
         Case((away_from_zero(*shape), np.array([[rate]])), {"key": 3}, static=(1,), fixed=(1,))
         for shape in SHAPES
-        for rate in (0.25, 0.5)
+        for rate in ((0.25, 0.5) if shape != SHAPES[-1] else (0.25, 0.5, 1.0, -0.5, math.nan))
     ],
     "gaussian_noise": [
         Case((away_from_zero(*shape),), {"deviation": deviation, "key": 3})
@@ -439,7 +439,8 @@ VALUES: dict[str, Callable[..., np.ndarray]] = {
         np.eye(rows)[:, index[:, column].astype(int)] @ a[:, start : start + columns]
     ),
     "dropout": dropout_value,
-    "dropout_at": lambda a, rate, key: dropout_value(a, rate.item(), key),
+    # A rate that is none drops nothing.
+    "dropout_at": lambda a, rate, key: dropout_value(a, rate.item() if 0 <= rate < 1 else 0.0, key),
     "gaussian_noise": noise_value,
     "normalize_rows": normalized,
     "normalize_columns": lambda a, **attrs: normalized(a.T, **attrs).T,

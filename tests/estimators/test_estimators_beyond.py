@@ -377,8 +377,9 @@ def test_quantiles_hold_their_shares_and_make_an_interval():
     assert_allclose([(y < q).mean() for q in (low, middle, high)], [0.1, 0.5, 0.9], atol=0.07)
     with pytest.raises(ValueError, match="needs one target"):
         regressor(loss="quantile").fit(X, np.c_[y, y])
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        regressor(loss="quantile", quantile=[0.1, 1.0]).fit(X, y)
+    for loss in ("quantile", "squared_error"):  # as all settings, whether they count or not
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            regressor(loss=loss, quantile=[0.1, 1.0]).fit(X, y)
 
 
 def test_a_loss_of_one_s_own_is_trained_on():
