@@ -378,8 +378,11 @@ def test_quantiles_hold_their_shares_and_make_an_interval():
     with pytest.raises(ValueError, match="needs one target"):
         regressor(loss="quantile").fit(X, np.c_[y, y])
     for loss in ("quantile", "squared_error"):  # as all settings, whether they count or not
+        fitted = regressor(loss=loss, max_iter=1).partial_fit(X, y)
+        predicted = fitted.predict(X)
         with pytest.raises(ValueError, match="between 0 and 1"):
-            regressor(loss=loss, quantile=[0.1, 1.0]).fit(X, y)
+            fitted.set_params(quantile=[1.0]).fit(X, y)
+        assert_allclose(fitted.set_params(quantile=0.5).predict(X), predicted, rtol=0)
 
 
 def test_a_loss_of_one_s_own_is_trained_on():
