@@ -67,22 +67,33 @@ class Column:
             self._tell(note, Told, "missing", missing, lambda n: f"{count(n, 'value')} {said}")
 
     def tell_unknown(
-        self, values: Values, unknown: Array, taken: str, note: Note, *, usual: bool = False
+        self,
+        values: Values,
+        unknown: Array,
+        taken: str,
+        note: Note,
+        *,
+        usual: bool = False,
+        advice: str = "",
     ) -> None:
-        """Note values that training never saw; where that is usual, only if none is known."""
+        """Note values that training never saw; where that is usual, only if none is known.
+
+        With advice, they are hardly meant to be unknown.
+        """
         none_known = unknown.sum() >= MANY and bool(unknown[~values.missing].all())
         if not unknown.any() or (usual and not none_known):
             return
         codes, texts = values.coded()
         seen = examples(texts[code] if code >= 0 else "" for code in codes[unknown][:1000])
         if none_known:
-            said = f"was seen in training ({seen}); taken as {taken}"
+            said = f"was seen in training ({seen}); taken as {taken}{advice}"
             self._tell(
                 note, Strange, "unknown", unknown, lambda n: f"none of its {n:,} values {said}"
             )
         else:
-            said = f"not seen in training ({seen}), taken as {taken}"
-            self._tell(note, Told, "unknown", unknown, lambda n: f"{count(n, 'value')} {said}")
+            said = f"not seen in training ({seen}), taken as {taken}{advice}"
+            kind = Strange if advice else Told
+            self._tell(note, kind, "unknown", unknown, lambda n: f"{count(n, 'value')} {said}")
 
     def _tell(
         self, note: Note, kind: type[Told], what: str, where: Array, say: Callable[[int], str]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.matching import meanings, stripped
 from fastmlp.data.columns.values import Values, by_code
-from fastmlp.data.columns.words import Note
+from fastmlp.data.columns.words import Note, Told, count
 from fastmlp.data.texts import MISSING, Array, numbers_of
-
-Key = TypeVar("Key")
 
 #: Up to this many categories are flags, more are codes, which a network embeds.
 MAX_ONE_HOT = 9
@@ -88,7 +85,11 @@ class CategoryColumn(Column):
         taken = "another category" if self.others else "none of its categories"
         if not self.others:
             self.tell_missing(values.missing, taken, note)
-        self.tell_unknown(values, unknown & ~values.missing, taken, note, usual=self.others)
+        unknown_texts = unknown & ~values.missing
+        advice = self._advice(values, unknown_texts)
+        usual = self.others and not advice
+        self.tell_unknown(values, unknown_texts, taken, note, usual=usual, advice=advice)
+        self._tell_spelling(values, found, note)
         if self.codes:
             codes[:, 0] = found + 1
             return
@@ -98,6 +99,35 @@ class CategoryColumn(Column):
             flags[:, 0] = np.array([-1, 1, 0])[found]
         else:
             flags[:] = np.eye(self._slots + 1, self._slots)[found]  # -1 is the last row: zeros
+
+    def _tell_spelling(self, values: Values, found: Array, note: Note) -> None:
+        """Note texts that are categories as numbers only: 501 for 00501."""
+        if values.kind != "text":
+            return
+        texts = np.array([text.strip().removesuffix(".0") for text in values.texts], object)
+        known = np.array([text.strip().removesuffix(".0") for text in self.categories], object)
+        other = found >= 0
+        other[other] = texts[values.data[other]] != known[found[other]]
+        if other.any():
+            row = int(other.argmax())
+            seen = f"{values.texts[values.data[row]]!r} for {self.categories[found[row]]!r}"
+            said = f"written with other zeros than in training ({seen}), taken as the same"
+            self._tell(note, Told, "spelt", other, lambda n: f"{count(n, 'value')} {said}")
+
+    def _advice(self, values: Values, unknown: Array) -> str:
+        """Return what to do where a reader has taken zeros away and it is open which."""
+        if not unknown.any():
+            return ""
+        codes, texts = values.coded()
+        alike = {x: text for text, x in numbers_of(self.categories).items()}
+        numbers = numbers_of(texts[code] for code in np.unique(codes[unknown])).values()
+        code = next((alike[x] for x in numbers if x == x and x in alike), None)
+        if code is None:
+            return ""
+        return (
+            f"; training saw {code!r} and maybe others that are the same number: read the column "
+            "as text, with dtype=str in pandas.read_csv"
+        )
 
 
 @dataclass(frozen=True)
@@ -160,12 +190,13 @@ class FlagColumn(Column):
         meaning = self._meaning()
         meaning = {**stripped(meaning), **meaning}
 
-        def sign(text: str) -> int:
+        def sign(text: str, found: int | None) -> int:
             bare = text.strip().lower()
-            forms = (text, text.strip(), bare, bare.removesuffix(".0"))  # 1.0: others are missing
-            return next((meaning[form] for form in forms if form in meaning), 0)
+            forms = (bare, bare.removesuffix(".0"))  # 1.0: others are missing
+            spelt = (meaning[form] for form in forms if form in meaning)
+            return next(spelt, 0) if found is None else found
 
-        signs = [*map(sign, texts)]
+        signs = [*map(sign, texts, meanings(values, meaning))]
         flags[:, 0] = by_code(each, signs, 0)
         known = {text for found, text in zip(signs, texts, strict=True) if found or text in MISSING}
         values.check(known, f"{self.off!r} or {self.on!r}", note)
@@ -192,39 +223,6 @@ def truth_pair(values: Values) -> tuple[str, str] | None:
 
 
 def places(values: Values, categories: tuple[str, ...]) -> Array:
-    """Return the place of each value among the categories, -1 if it is none.
-
-    Texts must be equal, but for blanks around them, which some readers of files keep and others do
-    not; numbers need only be equal as numbers, also to codes such as 007, which readers of files
-    may take for numbers. The text 3.0 is also looked for as 3, for so integers are written once
-    some are missing.
-    """
-    codes, texts = values.coded()
-    number = {text: i for i, text in enumerate(categories)}
-    found = [number.get(text, number.get(text.removesuffix(".0"), -1)) for text in texts]
-    if values.kind == "text" and -1 in found:
-        bare = stripped(number)
-        found = [
-            bare.get(text.strip(), -1) if i < 0 else i for i, text in zip(found, texts, strict=True)
-        ]
-    if values.kind in ("number", "flag") and -1 in found:
-        by_value = _once((value, number[t]) for t, value in numbers_of(categories).items())
-        for i, (text, value) in enumerate(zip(texts, _as_numbers(texts), strict=True)):
-            found[i] = number.get(text, by_value.get(value, -1))
-    return by_code(codes, found, -1)
-
-
-def stripped(meaning: Mapping[str, int]) -> dict[str, int]:
-    """Return what texts without blanks around them mean, where that is one thing."""
-    return _once((text.strip(), value) for text, value in meaning.items() if text.strip())
-
-
-def _once(pairs: Iterable[tuple[Key, int]]) -> dict[Key, int]:
-    """Return the values of keys that come once."""
-    each = list(pairs)
-    count = Counter(key for key, _ in each)
-    return {key: value for key, value in each if count[key] == 1}
-
-
-def _as_numbers(texts: tuple[str, ...]) -> list[float]:
-    return [float(text == "True") if text in ("True", "False") else float(text) for text in texts]
+    """Return the place of each value among the categories, -1 if it is none; see `meanings`."""
+    found = meanings(values, {text: i for i, text in enumerate(categories)})
+    return by_code(values.coded()[0], (-1 if place is None else place for place in found), -1)

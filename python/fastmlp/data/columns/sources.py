@@ -135,10 +135,14 @@ def is_missing(value: Any) -> bool:
 def text_of(value: Any) -> str:
     """Write a value so that the same value of another type is written the same: 3.0 as 3.
 
+    Numbers of less than 64 bits have the digits that tell them from others of their type.
+
     Examples
     --------
     >>> text_of(3.0), text_of(0.5), text_of(True), text_of(np.datetime64("2026-01-31"))
     ('3', '0.5', 'True', '2026-01-31')
+    >>> text_of(np.float32(0.1)), text_of(0.1)
+    ('0.1', '0.1')
     """
     if isinstance(value, str):
         return str(value)
@@ -151,6 +155,8 @@ def text_of(value: Any) -> str:
         value = float(seconds_in(np.array([value], dtype="m8[us]"))[0])
     elif isinstance(value, datetime.time):
         value = float(seconds_in(np.array([_time_of_day(value)]))[0])
+    elif isinstance(value, (np.float16, np.float32)):
+        value = float(str(value))
     elif isinstance(value, (np.number, np.bool_)):
         value = value.item()
     if not isinstance(value, (bool, int)) and _is_real(type(value)):  # a decimal, too
@@ -169,7 +175,7 @@ def _of_pandas(column: Any) -> Any:
     match type(dtype).__name__:
         case "CategoricalDtype":
             held = column.array  # .cat makes a Series of the codes at each call
-            return Coded(np.asarray(held.codes), held.categories.tolist(), declared=True)
+            return Coded(np.asarray(held.codes), _listed(held.categories), declared=True)
         case "DatetimeTZDtype":
             return column.dt.tz_localize(None).to_numpy()
         case "PeriodDtype":
@@ -182,8 +188,20 @@ def _of_pandas(column: Any) -> Any:
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return column.to_numpy()
     if getattr(dtype, "kind", "O") in "iuf":  # those that may miss values
-        return column.to_numpy(np.float64, na_value=np.nan)
+        return column.to_numpy(_floats(dtype), na_value=np.nan)
     return column.to_numpy(dtype=object)
+
+
+def _floats(dtype: Any) -> Any:
+    """Return the type of NumPy for numbers of pandas that may be missing."""
+    return dtype.numpy_dtype if dtype.kind == "f" else np.float64
+
+
+def _listed(values: Any) -> list[Any]:
+    """Return an index of pandas as a list, floats as they are and not as those of Python."""
+    if getattr(values.dtype, "kind", "O") == "f":
+        return list(values.to_numpy())
+    return list(values.tolist())
 
 
 def _of_polars(column: Any) -> Any:

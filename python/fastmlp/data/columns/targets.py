@@ -95,7 +95,7 @@ class ClassTarget:
         """
         column = _labels(self.name, values)
         codes, texts = column.coded()
-        number = {text_of(label): i for i, label in enumerate(self.labels)}
+        number = {text_of(label): i for i, label in enumerate(self.classes)}
         wrong = np.array([text not in number for text in texts], dtype=bool)[codes]
         if wrong.any():
             raise ValueError(

@@ -53,6 +53,8 @@ class Values:
         The time zone of dates, "" if none is known.
     durations : bool
         Whether its numbers are seconds of what the table had as durations or times of day.
+    precision : {"f8", "f4", "f2"}
+        The type of the table's numbers: of 0.1 as float32 all digits of float64 say another number.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Values:
     whole: Kept | None = None
     zone: str = ""
     durations: bool = False
+    precision: str = "f8"
 
     def __len__(self) -> int:
         return len(self.data)
@@ -234,7 +237,8 @@ class Values:
         elif self.kind == "date":
             texts = [text_of(value) for value in distinct]
         else:
-            texts = [text_of(value) for value in distinct.tolist()]
+            own = distinct if self.precision == "f8" else distinct.astype(self.precision)
+            texts = [text_of(value) for value in own]
         return sorted_texts(codes, texts)
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
@@ -357,4 +361,6 @@ def read(name: str, column: Any) -> Values:
     if found.dtype.kind == "m":
         return Values(name, "number", seconds_in(found), source=column, durations=True)
     kind: Kind = "flag" if found.dtype.kind == "b" else "number"
-    return Values(name, kind, found.astype(np.float64), source=column)
+    narrow = found.dtype.kind == "f" and found.dtype.itemsize < 8
+    precision = f"f{found.dtype.itemsize}" if narrow else "f8"
+    return Values(name, kind, found.astype(np.float64), source=column, precision=precision)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fastmlp.data.columns.base import FARTHEST, shrinking
-from fastmlp.data.columns.category import CategoryColumn, FlagColumn, stripped
+from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import PARTS, DateColumn
+from fastmlp.data.columns.matching import stripped
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.texts import numbers_of
