@@ -13,6 +13,7 @@ from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.table import Preprocessing
 
+pd = pytest.importorskip("pandas")
 learn = Preprocessing.learn
 
 
@@ -71,6 +72,43 @@ def test_days_and_months_in_both_places_are_no_dates_and_new_rows_keep_the_order
     iso = learn({"d": [f"2024-01-{day:02}" for day in range(1, 31)]})
     with pytest.raises(ValueError, match="write dates as 2024-05-31"):
         iso.transform({"d": ["1/31/2024"] * 10})
+
+
+def test_months_quarters_and_weeks_are_the_days_they_begin_with():
+    months = np.arange("2014-03", "2017-09", dtype="datetime64[M]").tolist()
+    iso = learn({"d": [str(month) for month in months]})
+    assert iso.columns[0].parts == ("month",)  # the weekday of a first day says nothing
+    X = iso.transform({"d": [str(month) for month in months]})
+    for style in ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B-%Y"):
+        texts, notes = [month.strftime(style) for month in months], []
+        assert learn({"d": texts}, note=notes.append) == iso
+        assert notes[0].endswith("taken as dates")
+        assert_array_equal(iso.transform({"d": texts}), X)
+        assert_array_equal(iso.transform({"d": texts[5:6]}), X[5:6])
+    periods = pd.period_range("2014-03", "2017-08", freq="M")
+    for given in (pd.Series(periods), periods.astype(str).to_numpy(), periods.to_timestamp()):
+        assert learn({"d": given}) == iso
+        assert_array_equal(iso.transform({"d": given}), X)
+    begins = learn({"d": [str(day) for day in pd.date_range("2014-01-01", freq="QS", periods=9)]})
+    quarters = pd.period_range("2014Q1", freq="Q", periods=9)
+    for given in (quarters.astype(str).tolist(), [f"Q{q.quarter} {q.year}" for q in quarters]):
+        assert learn({"d": given}) == begins
+    mondays = pd.date_range("2014-12-29", freq="W-MON", periods=60)
+    weeks = [f"{day.year}-W{day.week:02}" for day in mondays.isocalendar().itertuples()]
+    assert learn({"d": weeks}) == learn({"d": mondays})
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [f"2015-{number:02}" for number in range(1, 14)],  # 13 is no month
+        [f"4711-{number:02}" for number in range(1, 13)],
+        [f"2015-W{week}" for week in range(50, 64)],
+        [f"2015-Q{number}" for number in range(1, 6)],
+    ],
+)
+def test_codes_of_the_form_of_months_are_categories(codes):
+    assert isinstance(learn({"d": codes * 2}).columns[0], CategoryColumn)
 
 
 SECONDS = np.arange(61, 86400, 5000)

@@ -27,7 +27,8 @@ class DateColumn(Column):
         As of `NumberColumn`, of the days since 1970.
     parts : tuple of str
         Those of month, weekday, day (of the month) and hour (with its minutes) that differ in
-        training; each is two flags.
+        training; each is two flags. Where all dates are the first of a month, as those of months
+        are, weekdays say nothing.
     indicator : bool
         Whether a last flag says where the date is missing.
     words : tuple of str
@@ -65,7 +66,10 @@ class DateColumn(Column):
         days = days_of(present)
         median, scale = robust(days)
         fill_value = float(clipped(days, median, scale).mean()) if scale > 0 else 0.0
-        parts = tuple(part for part in PARTS if len(np.unique(_part(present, part))) > 1)
+        told_apart = {part: np.unique(_part(present, part)) for part in PARTS}
+        if (told_apart["day"] == 0).all():
+            del told_apart["weekday"]
+        parts = tuple(part for part, found in told_apart.items() if len(found) > 1)
         indicator = bool(missing.any())
         told = words, values.zone, values.order
         return cls(name, median, scale, fill_value, parts, indicator, *told)

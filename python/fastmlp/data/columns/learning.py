@@ -11,6 +11,7 @@ import numpy as np
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.moments import is_numbered
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, by_code
 from fastmlp.data.columns.words import Note, examples, listed, remedy
@@ -122,6 +123,8 @@ def find_kind(values: Values, note: Note) -> str:
             note(f"column {name!r} holds texts that are {things} ({what}); taken as {taken}{front}")
             return kind
         if len(found) > MAX_ONE_HOT and _share(values, found) >= LEAST_READ:
+            if kind == "date" and any(is_numbered(text) for text in present):
+                continue  # not even months are dates then
             return kind
     if hint := remedy(present):
         meant = "dates" if "dates" in hint else "numbers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
@@ -36,8 +37,21 @@ _DAY_FIRST = _dated(rf"(?P<day>\d{{1,2}})(?P<sep>[ -])(?P<name>{_NAMED})(?P=sep)
 _POINTS = _dated(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})")
 #: 3/4/2024 may be either of two days.
 _STROKES = _dated(r"(?P<first>\d{1,2})(?P<sep>[/-])(?P<other>\d{1,2})(?P=sep)(?P<year>\d{4})")
+#: Years that a month, a quarter or a week may be of; others are rather codes.
+_YEAR = r"(?P<year>(?:1[89]|2[01])\d\d)"
+_MONTH = re.compile(rf"{_YEAR}[-/](?P<month>\d\d)")
+_QUARTER = re.compile(rf"{_YEAR}[- ]?Q(?P<quarter>[1-4])", re.IGNORECASE)
+_WEEK = re.compile(rf"{_YEAR}-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?")
+_NAMED_MONTH = re.compile(rf"(?P<name>{_NAMED})[ -]{_YEAR}", re.IGNORECASE)
+_MONTH_IN_FRONT = re.compile(rf"(?P<month>\d{{1,2}})/{_YEAR}")
+_QUARTER_IN_FRONT = re.compile(rf"Q(?P<quarter>[1-4])[- /]{_YEAR}", re.IGNORECASE)
 #: Of texts that begin with a number, by what follows it.
-_BY_SEPARATOR = {".": (_POINTS,), "/": (_STROKES,), "-": (_STROKES, _DAY_FIRST), " ": (_DAY_FIRST,)}
+_BY_SEPARATOR = {
+    ".": (_POINTS,),
+    "/": (_STROKES, _MONTH_IN_FRONT),
+    "-": (_STROKES, _DAY_FIRST),
+    " ": (_DAY_FIRST,),
+}
 _PLACES = ("first", "other")
 _UNITS = ("days", "hour", "minute", "second")
 _TIME = re.compile(_CLOCK, re.IGNORECASE)
@@ -72,7 +86,8 @@ def order_of(texts: Iterable[str]) -> Order:
 def dates_of(texts: Iterable[str], order: Order = "") -> dict[str, np.datetime64]:
     """Read every text that is a date, or stands for a missing one; others are left out.
 
-    What a text says of its time zone is not read: 18:30 is 18:30.
+    What a text says of its time zone is not read: 18:30 is 18:30. Months, quarters and weeks are
+    the day they begin with, as periods of pandas are.
 
     Examples
     --------
@@ -82,6 +97,8 @@ def dates_of(texts: Iterable[str], order: Order = "") -> dict[str, np.datetime64
     ['2026/01/31', '31.1.2026', '31-Jan-2026', 'Jan 31, 2026']
     >>> dates_of(["1/31/2026 6:30 PM"], "mdy")
     {'1/31/2026 6:30 PM': np.datetime64('2026-01-31T18:30:00.000000')}
+    >>> [str(day)[:10] for day in dates_of(["2026-02", "2026-Q2", "2026-W03", "Mar 2026"]).values()]
+    ['2026-02-01', '2026-04-01', '2026-01-12', '2026-03-01']
     """
     found: dict[str, np.datetime64] = {}
     for text in texts:
@@ -115,37 +132,65 @@ def seconds_of(texts: Iterable[str]) -> dict[str, float]:
     return found
 
 
+def is_numbered(text: str) -> bool:
+    """Tell 2026-13, which has the form of a month and is none, as numbers of orders have.
+
+    Examples
+    --------
+    >>> is_numbered("2026-13"), is_numbered("2026-12"), is_numbered("soon")
+    (True, False, False)
+    """
+    match = _MONTH.fullmatch(text.strip())
+    return match is not None and not 1 <= int(match["month"]) <= 12
+
+
 def _match(text: str) -> re.Match[str] | None:
     """Match the ways to write a date that its first characters leave."""
     head = text[:4]
+    ways: tuple[re.Pattern[str], ...] = ()
     if head.isdecimal():
-        return _YEAR_FIRST.fullmatch(text)
-    if head[:3].lower() in _MONTHS:
-        return _MONTH_NAME_FIRST.fullmatch(text)
-    if not head[:1].isdecimal():
-        return None
-    ways = _BY_SEPARATOR.get(head.lstrip("0123456789")[:1], ())
+        ways = (_YEAR_FIRST, _MONTH, _WEEK, _QUARTER)
+    elif head[:3].lower() in _MONTHS:
+        ways = (_MONTH_NAME_FIRST, _NAMED_MONTH)
+    elif head[:1].isdecimal():
+        ways = _BY_SEPARATOR.get(head.lstrip("0123456789")[:1], ())
+    elif head[:1] in ("Q", "q"):
+        ways = (_QUARTER_IN_FRONT,)
     return next((match for way in ways if (match := way.fullmatch(text))), None)
 
 
 def _date(text: str, order: Order) -> np.datetime64 | None:
     match = _match(text)
-    if match is None or (time := _time_of_day(match)) is None:
+    if match is None:
         return None
     given = match.groupdict()
+    time = _time_of_day(match) if "hour" in given else 0.0
+    if time is None:
+        return None
+    if "week" in given:
+        return _day_of_week(int(given["year"]), int(given["week"]), int(given["weekday"] or 1))
     if "first" in given:
         if not order:
             return None
         day, month = (given[place] for place in (_PLACES if order == "dmy" else _PLACES[::-1]))
-    elif "name" in given:
-        day, month = given["day"], str(_MONTHS.index(given["name"][:3].lower()) + 1)
+    elif "quarter" in given:
+        day, month = "1", str(3 * int(given["quarter"]) - 2)
     else:
-        day, month = given["day"], given["month"]
+        day, month = given.get("day", "1"), given.get("month", "")
+        if "name" in given:
+            month = str(_MONTHS.index(given["name"][:3].lower()) + 1)
     try:
         midnight = np.datetime64(f"{given['year']}-{month:>02}-{day:>02}", "us")
     except ValueError:  # the 30th of February
         return None
     return midnight + np.timedelta64(round(1e6 * time), "us")
+
+
+def _day_of_week(year: int, week: int, weekday: int) -> np.datetime64 | None:
+    try:
+        return np.datetime64(datetime.date.fromisocalendar(year, week, weekday), "us")
+    except ValueError:  # not every year has a week 53
+        return None
 
 
 def _seconds(text: str) -> float | None:
