@@ -150,7 +150,8 @@ def test_a_text_among_times_is_missing_with_a_note():
     notes = []
     prepare = learn({"t": [*(f"{hour}:30" for hour in range(24)), "noon"] * 2}, note=notes.append)
     assert notes == [
-        "column 't' holds texts that are no times, taken as missing: 'noon', the first in row 25"
+        "column 't' holds texts that are no times, taken as missing: 'noon', the first "
+        "in row 25 (index 24)"
     ]
     with pytest.raises(ValueError, match=r"'t' must hold times, but 11 of .*'25:30', .*row 2"):
         prepare.transform({"t": ["noon", *["25:30"] * 11]})

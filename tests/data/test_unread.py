@@ -47,7 +47,7 @@ def test_a_few_values_that_training_could_not_have_read_are_missing_with_one_war
         assert_array_equal(X, expected)
         return [str(note) for note in notes if isinstance(note, Strange)]
 
-    line = " (line 3)" if kind is list else ""
+    line = " (line 3)" if kind is list else " (iloc 1)" if kind is pd.Series else " (index 1)"
     said = f"column 'a' must hold {things}; 2 other values are taken as missing: {new!r}, "
     (found,) = told([known[0], new, new, known[1]])
     assert found.startswith(f"{said}the first in row 2{line}")
@@ -66,8 +66,8 @@ def test_notes_of_the_same_can_be_added_up():
         prepare.transform({"a": ["w"] * 10, "n": [new] * 2 + ["1"] * 8}, notes.append)
     a, n, b, m = notes[0], notes[2], notes[1].and_of(notes[3]), notes[2].and_of(notes[4])
     assert str(a.and_of(b)).startswith("column 'a': none of its 30 values was seen in training")
-    assert "; 2 other values are taken as missing: 'soon', the first in row 1" in n
-    assert "; 4 other values are taken as missing: 'soon', the first in row 1" in m
+    assert "; 2 other values are taken as missing: 'soon', the first in row 1 (index 0)" in n
+    assert "; 4 other values are taken as missing: 'soon', the first in row 1 (index 0)" in m
     assert type(m) is Strange
     prepare.transform({"a": ["v", "x"], "n": [1, 2]}, notes.append)
     few = notes[0].and_of(notes[-1])
@@ -87,14 +87,14 @@ def test_notes_of_the_same_can_be_added_up():
 def test_an_index_of_the_users_that_is_named_as_that_of_files_names_no_rows(index):
     prepare, notes = learn({"a": [1, 2, 3]}), []
     prepare.transform(pd.DataFrame({"a": ["1", "soon", "2"]}, index=index), notes.append)
-    assert "the first in row 2;" in notes[0]
+    assert "the first in row 2 (iloc 1);" in notes[0]
 
 
 def test_durations_are_no_plain_numbers_for_their_unit_is_not_known():
     minutes = learn({"a": [10, 20, 30]})
     durations = pd.to_timedelta([None, 20, 30], unit="min")
     with pytest.raises(
-        ValueError, match=r"'a' must hold numbers, but holds durations .* in row 2;"
+        ValueError, match=r"'a' must hold numbers, but holds durations .* in row 2 .*;"
     ):
         minutes.transform({"a": durations})
     with pytest.raises(ValueError, match="'a' must hold numbers, but holds durations"):

@@ -471,11 +471,28 @@ def test_errors_name_rows_as_they_were_before_those_of_weight_0_were_left_out(ma
     y = np.arange(80.0)
     for wrong in (y, np.column_stack([y, y])):
         wrong[60] = np.nan
-        with pytest.raises(ValueError, match="lacks 1 value, the first in row 61;"):
+        with pytest.raises(ValueError, match=r"lacks 1 value, the first in row 61 .*;"):
             fm.TabularRegressor().fit(made(X), wrong, sample_weight=keep)
     X.loc[50, "a"] = np.inf
-    with pytest.raises(ValueError, match="1 infinite value, the first in row 51;"):
+    with pytest.raises(ValueError, match=r"1 infinite value, the first in row 51 .*;"):
         fm.TabularRegressor().fit(made(X), np.arange(80.0), sample_weight=keep)
+
+
+@pytest.mark.parametrize("kind", [fm.TabularClassifier, fm.TabularRegressor])
+@pytest.mark.parametrize(("wrong", "message"), [(-1.0, "negative"), (np.nan, "(?i:nan)")])
+def test_errors_of_weights_count_rows_as_those_of_columns_do(kind, wrong, message):
+    X, y = np.arange(80.0)[:, None], (np.arange(80) > 40) + 0
+    weight = pd.Series(np.ones(80))
+    weight[3] = wrong
+    where = r" in row 4 \(iloc 3\)" if wrong < 0 else ""
+    for settings in (
+        {"sample_weight": weight},
+        {"eval_set": (X, y), "sample_weight_val": weight},
+    ):
+        with pytest.raises(ValueError, match=f"{message}.*{where}"):
+            kind().fit(X, y, **settings)
+    with pytest.raises(ValueError, match=f"{message}.*{where}"):
+        fast(kind).fit(X, y).score(X, y, weight)
 
 
 def unlabelled(kind):
@@ -650,7 +667,7 @@ def test_rows_to_validate_on_whose_class_has_no_weight_do_not_count():
         ({"eval_set": [([[1.0]], [0]), ([[1.0]], [0])]}, "a list of one pair, got list of 2"),
         ({"eval_set": ([[1.0]], [0], [1.0])}, "a list of one pair, got tuple of 3"),
         ({"eval_set": [None]}, "a list of one pair, got list of 1"),
-        ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1, which is none of the 2 classes"),
+        ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1 .*, which is none of the 2 classes"),
         (
             {"eval_set": ([[1.0]], [0])},
             "X_val has 1 features, but TabularClassifier is expecting 3",

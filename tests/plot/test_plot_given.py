@@ -32,7 +32,11 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
         "labels must be a",
     ),
     "labels as a number": (lambda: plot.calibration(T, T, labels=2), TypeError, "labels must be a"),
-    "rows of other lengths": (lambda: plot.confusion([[1], [2, 3]], T), ValueError, "y_true is no"),
+    "rows of other lengths": (
+        lambda: plot.confusion([[1], [2, 3]], T),
+        ValueError,
+        "y_true must have rows",
+    ),
     "masked labels": (lambda: plot.confusion(T, MASKED), ValueError, "y_pred has masked values"),
     "masked numbers": (lambda: plot.predicted(MASKED, T), ValueError, "y_true has masked values"),
     "texts as numbers": (lambda: plot.predicted(T, ["a"] * 12), ValueError, "y_pred must hold num"),

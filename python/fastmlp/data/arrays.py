@@ -6,7 +6,7 @@ its rows. Only what it cannot read in place is copied once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +54,7 @@ def array(data: Any, name: str) -> Array:
         )
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError(f"{name} has masked values; fill or drop them first")
-    try:
-        result = frames.as_array(data, name)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    result = frames.as_array(data, name)
     if result.dtype == bool:
         return result.view(np.uint8)
     if result.dtype.kind not in "iuf":
@@ -100,8 +97,12 @@ def is_named(data: Any) -> bool:
     return isinstance(data, Mapping) and not is_sparse(data)
 
 
-def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
+def check_finite(
+    data: Array, name: str, dtype: DTypeLike, place: Callable[[int], str] = "row {}".format
+) -> None:
     """Raise unless every value is finite, also after conversion to `dtype`.
+
+    `place` names a row by its index.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def check_finite(data: Array, name: str, dtype: DTypeLike) -> None:
     ]
     block = next(i for i, found in enumerate(wrong) if found.any())
     row, *column = np.argwhere(wrong[block])[0].tolist()
-    where = f"row {block * step + row}" + (f", column {column[0]}" if column else "")
+    where = place(block * step + row) + (f", column {column[0]}" if column else "")
     raise ValueError(
         f"{name} must hold finite numbers of {np.dtype(dtype)}, got {' and '.join(counts)} among "
         f"{data.size} values, the first in {where}"

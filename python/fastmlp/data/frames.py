@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastmlp.data.lengths import uneven
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -232,12 +234,8 @@ def _unnamed(data: Any, name: str) -> list[Any]:
 
 
 def _check_lengths(rows: Sequence[Any], name: str) -> None:
-    for i, row in enumerate(rows):
-        if len(row) != len(rows[0]):
-            raise ValueError(
-                f"{name} must have rows of one length: row 1 has {len(rows[0])} values, row "
-                f"{i + 1} has {len(row)}"
-            )
+    if wrong := uneven(rows):
+        raise ValueError(f"{name} must have {wrong}")
 
 
 def read(data: Any, name: str) -> Array:
@@ -254,6 +252,8 @@ def read(data: Any, name: str) -> Array:
     try:
         return np.asarray(data)
     except (TypeError, RuntimeError, ValueError) as error:
+        if wrong := uneven(data):
+            raise ValueError(f"{name} must have {wrong}") from None
         why = next(iter(str(error).splitlines()), type(error).__name__)
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(f"{name} (type {type(data).__name__}) is no array: {why}") from error

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import DTypeLike, NDArray
 
     Array = NDArray[Any]
@@ -51,8 +53,12 @@ def in_ordinary_unit(weights: Array, dtype: DTypeLike) -> tuple[Array, int]:
     return np.where(tiny, 0, weights) if tiny.any() else weights, exponent
 
 
-def check_not_negative(values: Array, name: str) -> None:
+def check_not_negative(
+    values: Array, name: str, place: Callable[[int], str] = "row {}".format
+) -> None:
     """Raise ValueError if a weight is less than 0, saying how many are and where the first is.
+
+    `place` names a row by its index.
 
     Examples
     --------
@@ -63,7 +69,7 @@ def check_not_negative(values: Array, name: str) -> None:
         first = int(np.flatnonzero(negative)[0])
         raise ValueError(
             f"{name} must not be negative, got {int(negative.sum())} negative values, the first "
-            f"in row {first}: {values.flat[first]}"
+            f"in {place(first)}: {values.flat[first]}"
         )
 
 

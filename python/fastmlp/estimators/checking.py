@@ -111,21 +111,27 @@ def is_unreadable(X: Any) -> bool:
     return False
 
 
-def checked_weight(weight: Any, X: Any, name: str = "sample_weight") -> tuple[Array | None, int]:
+def checked_weight(
+    weight: Any,
+    X: Any,
+    name: str = "sample_weight",
+    place: Callable[[int], str] = "row {}".format,
+) -> tuple[Array | None, int]:
     """Return the weights of the rows of X, or None, in units of 2^e, and e.
 
-    One below zero is an error, and so is zero for all of them.
+    One below zero is an error, and so is zero for all of them; `place` names a row by its index.
     """
     if weight is None:
         return None, 0
     frames.refuse_dates(weight, name)
     with naming(name):
-        given = np.asarray(weight)
+        given = frames.read(weight, name)
         if given.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
         if given.dtype.kind in "biuf" and given.size and not given.any():
             raise ValueError(f"{name} is zero for every row: nothing would count")
         checked = _check_sample_weight(weight, X)
-        check_finite(checked, name, np.float64)  # who gives all rows one number is not asked there
-        check_not_negative(checked, name)
+        # who gives all rows one number is not asked there
+        check_finite(checked, name, np.float64, place)
+        check_not_negative(checked, name, place)
         return in_ordinary_unit(checked, np.float64)

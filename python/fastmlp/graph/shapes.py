@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from fastmlp.data.lengths import uneven
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,11 +24,13 @@ def as_array(value: Any, name: str) -> NDArray[Any]:
     >>> as_array([[1, 2], [3]], "W")
     Traceback (most recent call last):
         ...
-    ValueError: W: expected numbers, a row or rows of one length, got a list of another form
+    ValueError: W must have rows of one length, got lengths 2 at index 0 and 1 at index 1
     """
     try:
         return np.asarray(value)
     except ValueError:
+        if wrong := uneven(value):
+            raise ValueError(f"{name} must have {wrong}") from None
         raise ValueError(
             f"{name}: expected numbers, a row or rows of one length, got a {type(value).__name__} "
             "of another form"

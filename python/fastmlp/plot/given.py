@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.data import frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,10 +25,7 @@ def labels(data: Any, name: str) -> Array:
     """
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError(f"{name} has masked values; leave them out first")
-    try:
-        return np.asarray(data)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise _of(error)(f"{name} is no array: {error}") from error
+    return frames.read(data, name)
 
 
 def numbers(data: Any, name: str) -> Array:

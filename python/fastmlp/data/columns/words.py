@@ -66,10 +66,13 @@ class Strange(Told):
 def place(values: Any, row: int) -> str:
     """Name a row: that of the table and its line in the file, where the values' index has them.
 
+    Rows of tables are counted from 1, as those of files are; for those in memory what is beside it
+    is where Python finds it. Rows of arrays that are no tables are counted from 0, as their index.
+
     Examples
     --------
     >>> place([1, 2], 0)
-    'row 1'
+    'row 1 (index 0)'
     """
     if isinstance(values, Kept):
         return place(values.whole, int(values.rows[row]))
@@ -79,7 +82,7 @@ def place(values: Any, row: int) -> str:
         found = index[row] if len(names) == 2 else (index[row],)
         if all(isinstance(number, (int, np.integer)) for number in found):  # as files have them
             return f"row {found[0]:,}" + "".join(f" (line {line:,})" for line in found[1:])
-    return f"row {row + 1}"
+    return f"row {row + 1} ({'iloc' if hasattr(values, 'iloc') else 'index'} {row})"
 
 
 def count(number: int, thing: str) -> str:

@@ -17,7 +17,6 @@ from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place
 from fastmlp.estimators import class_weights
-from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
@@ -323,7 +322,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             From 0 to 1.
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
-        weight, _ = checked_weight(sample_weight, np.empty((len(y), 1)))
+        weight, _ = tables.weights_of(sample_weight, len(y), "sample_weight")
         weight, y, said = tables.of_weight(weight, y, self.predict(X))
         labels = np.asarray(y)
         if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels.flat):

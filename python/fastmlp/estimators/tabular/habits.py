@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastmlp.estimators import habits
+
 _RECIPE = "leave it out: the recipe has no settings to tune"
 _FOUND = "leave it out: what a column holds is found out, or said by kinds="
 _LENGTH = (
@@ -86,10 +88,12 @@ OF_FIT = {
     **dict.fromkeys(("batch_size", "shuffle", "lr", "learning_rate"), _RECIPE),
     **dict.fromkeys(("patience", "monitor"), _STOPPING),
 }
-# Arguments of `predict` and its like, and of `score` elsewhere.
+# Arguments of `predict` and its like, and of `score` elsewhere: those of scikit-learn's networks,
+# and these.
 OF_ANSWERS = {
-    **dict.fromkeys(("x", "data"), "write X="),
-    **dict.fromkeys(("t", "target", "label", "labels"), "write y="),
+    **habits.OF_ANSWERS,
+    "data": "write X=",
+    "label": "write y=",
     **dict.fromkeys(
         ("prediction_type", "raw_score", "output_margin"),
         "leave it out: probabilities of classes are predict_proba(X)",
@@ -98,12 +102,7 @@ OF_ANSWERS = {
         ("num_iteration", "start_iteration", "iteration_range", "ntree_start", "ntree_end"),
         "leave it out: all networks are asked",
     ),
-    "batch_size": "leave it out: the result does not depend on it",
-    "verbose": "leave it out: nothing is shown",
-    **dict.fromkeys(
-        ("n_jobs", "num_threads", "thread_count"), f"{_THREADS} where the estimator is made"
-    ),
-    **dict.fromkeys(("weights", "sample_weights"), "write sample_weight="),
+    "num_threads": f"{_THREADS} where the estimator is made",
 }
 # Attributes and methods elsewhere.
 ATTRIBUTES = {

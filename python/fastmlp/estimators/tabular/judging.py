@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import (
     accuracy_score,
-    log_loss,
     mean_absolute_error,
     mean_pinball_loss,
-    roc_auc_score,
     root_mean_squared_error,
 )
+
+from fastmlp.estimators.tabular import measures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,12 +54,9 @@ def score(
     if metric == "accuracy":
         return float(accuracy_score(t, y.argmax(axis=1), sample_weight=weights))
     if metric == "log_loss":
-        classes = np.arange(y.shape[1])
-        sums = np.clip(y, np.finfo(np.float32).eps, 1).sum(axis=1, keepdims=True)
-        probable = np.clip(y, np.finfo(np.float32).eps, 1) / sums
-        return float(log_loss(t, probable, labels=classes, sample_weight=weights))
+        return measures.log_loss(t, y, weights)
     if metric == "auc":
-        return _auc(t, y, weights)
+        return measures.auc(t, y, weights)
     unit = unit_of(t)  # squares of numbers in units of their own are in range
     t, y = t.reshape(len(t), -1) / unit, y / unit
     if metric == "quantile":
@@ -82,13 +79,6 @@ def unit_of(t: Array) -> float:
     (8.0, 1.0)
     """
     return float(np.ldexp(1.0, min(int(np.frexp(np.abs(t).max())[1]), 1023)))
-
-
-def _auc(t: Array, y: Array, weights: Array | None) -> float:
-    classes = [1] if y.shape[1] == 2 else range(y.shape[1])
-    there = [c for c in classes if 0 < (t == c).sum() < len(t)]
-    areas = [roc_auc_score(t == c, y[:, c], sample_weight=weights) for c in there]
-    return float(np.mean(areas)) if areas else float("nan")
 
 
 def is_better(metric: str, one: float, other: float) -> bool:

@@ -41,11 +41,20 @@ def badness(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
     if recipe.task == "numbers":
         return _of_numbers(recipe, t, P, w)
     bad = log_loss(t, P, w)
-    return 1 - _auc(t, P, w) + TIE * bad if recipe.metric == "auc" else bad
+    if recipe.metric != "auc":
+        return bad
+    area = auc(t, P, w)
+    return 1 - (0.5 if math.isnan(area) else area) + TIE * bad
 
 
 def log_loss(t: Array, P: Array, w: Array | None) -> float:
-    """Return the mean of −log p of the right class."""
+    """Return the mean of −log p of the right class.
+
+    Examples
+    --------
+    >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.0, 1.0]]), None), 3)
+    0.347
+    """
     return float(np.average(_surprise(t, P), weights=w))
 
 
@@ -74,15 +83,21 @@ def _of_numbers(recipe: Recipe, t: Array, P: Array, w: Array | None) -> float:
     return math.sqrt(mean) if recipe.metric == "rmse" else mean
 
 
-def _auc(t: Array, P: Array, w: Array | None) -> float:
+def auc(t: Array, P: Array, w: Array | None) -> float:
     """Return the area under the ROC curve, of several classes the mean of each against the rest.
 
-    Classes that do not occur, or alone, count for nothing; ½ if there is no other.
+    Classes that do not occur, or alone, count for nothing; NaN if there is no other.
+
+    Examples
+    --------
+    >>> t, P = np.array([0, 1, 1]), np.array([[0.8, 0.2], [0.4, 0.6], [0.9, 0.1]])
+    >>> auc(t, P, None), auc(t[:1], P[:1], None)
+    (0.5, nan)
     """
     labels = range(P.shape[1]) if P.shape[1] > 2 else (1,)
     areas = [_area(t == label, P[:, label], w) for label in labels]
     known = [area for area in areas if area is not None]
-    return float(np.mean(known)) if known else 0.5
+    return float(np.mean(known)) if known else math.nan
 
 
 def _area(yes: Array, score: Array, w: Array | None) -> float | None:

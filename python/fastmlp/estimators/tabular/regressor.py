@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.targets import RealTargets
-from fastmlp.estimators.checking import checked_weight
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
@@ -217,7 +216,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
                 frames.refuse_dates(y[column], name)
             return y
         frames.refuse_dates(y, name)
-        given = np.asarray(y)
+        given = frames.read(y, name)
         if given.ndim not in (1, 2) or 0 in given.shape[1:]:
             raise ValueError(
                 f"{name} must have shape (rows,) or (rows, targets), got {given.shape}"
@@ -391,7 +390,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         check_is_fitted(self, "preprocessing_")
         columns = self._target.columns_of(self._check_targets(y, "y"))
         t = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-        weights, _ = checked_weight(sample_weight, t)
+        weights, _ = tables.weights_of(sample_weight, len(t), "sample_weight")
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
         check_consistent_length(t, said)
         weights, t, said = tables.of_weight(weights, t, said)

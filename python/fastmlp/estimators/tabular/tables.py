@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 
 from fastmlp.data import frames
-from fastmlp.data.columns.words import Strange
+from fastmlp.data.columns.words import Strange, place
 from fastmlp.estimators.checking import checked_weight, naming
 from fastmlp.training import warned
 
@@ -178,7 +178,7 @@ def rows_of(
     check_targets, check_labels = checks
     y = check_targets(y, f"y{suffix}")
     check_consistent_length(np.empty(table.rows), y)
-    weights, _ = checked_weight(weight, np.empty((table.rows, 1)), f"sample_weight{suffix}")
+    weights, _ = weights_of(weight, table.rows, f"sample_weight{suffix}")
     if weights is None or weights.all():
         return Rows(table, has_names, check_labels(y, f"y{suffix}"), target, weights)
     kept = np.flatnonzero(weights)
@@ -190,6 +190,17 @@ def rows_of(
     table = replace(table, columns=columns, rows=len(kept))
     y = check_labels(some(y), f"y{suffix}")
     return Rows(table, has_names, y, target, weights[kept])
+
+
+def weights_of(weight: Any, rows: int, name: str) -> tuple[Array | None, int]:
+    """Return the weights of so many rows, checked, in units of 2^e, and e.
+
+    Examples
+    --------
+    >>> weights_of([1, 2], 2, "sample_weight")
+    (array([1., 2.]), 0)
+    """
+    return checked_weight(weight, np.empty((rows, 1)), name, lambda row: place(weight, row))
 
 
 def of_weight(weights: Array | None, *arrays: Any) -> tuple[Any, ...]:
