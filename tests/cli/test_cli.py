@@ -23,6 +23,7 @@ import fastmlp as fm
 from fastmlp import datasets
 from fastmlp.cli import main
 from fastmlp.config import versions
+from fastmlp.data.table import Preprocessing
 
 pd = pytest.importorskip("pandas")
 
@@ -818,6 +819,36 @@ def test_a_few_values_that_are_no_numbers_or_flags_are_missing_and_told_of_once(
         "fastmlp: note: column 'garden' must hold 'False' or 'True'; 1 other value is taken as "
         "missing: 'maybe', the first in row 51 (line 52); correct them or leave them empty",
     ]
+
+
+def test_parts_of_a_table_are_prepared_once_and_judged_together(houses, capsys, monkeypatch):
+    monkeypatch.setattr("fastmlp.cli.delimited._CHUNK", 20)
+    monkeypatch.setattr("fastmlp.cli.predict.ROWS", 20)
+    prepared, transform = [], Preprocessing.transform
+
+    def counted(self, table, *note):
+        prepared.append(table.rows)
+        return transform(self, table, *note)
+
+    monkeypatch.setattr(Preprocessing, "transform", counted)
+
+    def predict(*bad):
+        prepared.clear()
+        areas = ["large" if i in bad else str(20 + i) for i in range(80)]
+        lines = [f"{area},Ulm,no,3" for area in areas]
+        (houses / "new.csv").write_text("\n".join(["area,city,garden,rooms", *lines]))
+        code = run(houses, "predict", "price.safetensors", "new.csv", "--intervals", "0.5")
+        return code, capsys.readouterr().err
+
+    code, error = predict(*range(24, 40))  # most of the second part
+    assert code == 0
+    assert "'area' must hold numbers; 16 other values are taken as missing: 'large'" in error
+    assert sum(prepared) == 80
+    assert len(prepared) > 2
+    code, error = predict(*range(24, 80))
+    assert code == 2
+    assert "'area' must hold numbers, but 3" in error
+    assert "'large', the first in row " in error
 
 
 def test_a_few_words_among_numbers_that_people_write_are_missing_values(tmp_path, capsys):

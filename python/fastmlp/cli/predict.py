@@ -21,7 +21,7 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
-from fastmlp.data.columns.words import Told, count
+from fastmlp.data.columns.words import Tally, Told, count
 
 #: Rows that are in memory at a time.
 ROWS = 100_000
@@ -106,10 +106,11 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
         raise ValueError(f"{options.table} has a header but no rows")
 
 
-class _Notes:
+class _Notes(Tally):
     """Tells each thing once, what is counted when all rows have been."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._told: set[str] = set()
         self._counted: dict[str, Told] = {}
 
@@ -127,33 +128,26 @@ class _Notes:
             warn(text)
 
 
-def _predicted(options: argparse.Namespace, estimator: Any, table: Any, note: Any) -> list[Any]:
+def _predicted(options: argparse.Namespace, estimator: Any, table: Any, notes: _Notes) -> list[Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        estimator._features(table, note)  # for what it tells of columns and new values
+        features = estimator._features(table, notes)
     for warning in caught:
-        note(str(warning.message))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return _rows(options, estimator, table)
-
-
-def _rows(options: argparse.Namespace, estimator: Any, table: Any) -> list[Any]:
-    if options.probabilities:
-        probabilities = estimator.predict_proba(table)
-        labels = estimator.classes_[probabilities.argmax(axis=1)]
+        notes(str(warning.message))
+    outputs = estimator._outputs_of(features)
+    if hasattr(estimator, "classes_"):
+        labels = estimator._target.decode(outputs).tolist()
+        if not options.probabilities:
+            return [[label] for label in labels]
         return [
             [label, *(f"{p:.6g}" for p in row)]
-            for label, row in zip(labels.tolist(), probabilities.tolist(), strict=True)
+            for label, row in zip(labels, outputs.tolist(), strict=True)
         ]
-    predicted = np.asarray(estimator.predict(table))
-    if hasattr(estimator, "classes_"):
-        return [[label] for label in predicted.tolist()]
-    found = predicted.reshape(len(table), -1)
+    found = outputs.reshape(len(table), -1)
     targets = estimator._target.targets
     digits = np.repeat([digits_of(target) for target in targets], found.shape[1] // len(targets))
     if options.intervals is not None:
-        ends = estimator.predict_interval(table, options.intervals).reshape(len(table), -1)
+        ends = estimator._around(outputs, options.intervals).reshape(len(table), -1)
         found = np.hstack([found, ends])
         digits = np.concatenate([digits, np.repeat([digits_of(t) for t in targets], 2)])
     each = digits.tolist()

@@ -23,7 +23,7 @@ from fastmlp.data.columns.sources import (
     text_of,
     zone_of,
 )
-from fastmlp.data.columns.words import MANY, Note, Strange, count, examples, place, remedy
+from fastmlp.data.columns.words import MANY, Note, Strange, Tally, count, examples, place, remedy
 from fastmlp.data.frames import Kept
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
@@ -177,6 +177,8 @@ class Values:
             things = "times" if seconds else "numbers"
             self.check(found, things, note)
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
+        else:
+            self._so_far(note, 0, int((~self.missing).sum()))
         infinite = np.isinf(numbers)
         if infinite.any():
             raise ValueError(
@@ -198,10 +200,10 @@ class Values:
         ValueError
             For numbers, and for texts that are no dates.
         """
-        if self.kind == "date":
-            return self.data
-        if self.missing.all():
-            return np.full(len(self), "NaT", dtype="M8[us]")
+        if self.kind == "date" or self.missing.all():
+            self._so_far(note, 0, int((~self.missing).sum()))
+            nothing = np.full(len(self), "NaT", dtype="M8[us]")
+            return self.data if self.kind == "date" else nothing
         advice = "; write them as 2026-01-31 or 2026-01-31T18:30, or leave them empty"
         if self.kind != "text":
             raise ValueError(
@@ -245,6 +247,11 @@ class Values:
         """Give each row the value of its text."""
         return by_code(self.data, values, missing)
 
+    def _so_far(self, note: Note | None, unread: int, there: int) -> Sequence[int]:
+        """Return how many were not read, are there, and there could be, of all parts of a table."""
+        numbers = unread, there, len(self)
+        return note.add(self.name, *numbers) if isinstance(note, Tally) else numbers
+
     def check(
         self,
         known: Collection[str],
@@ -256,7 +263,7 @@ class Values:
 
         A model at work does not stop for one of a million values. But if ten or more are none, and
         more than half of what is there, it is another column: training takes no more for words
-        among numbers, either.
+        among numbers, either. Of a table that comes part by part, all parts so far count.
 
         Parameters
         ----------
@@ -274,17 +281,20 @@ class Values:
         """
         codes, texts = self.coded()
         bad = [text not in known for text in texts]
-        if not any(bad):
+        if not any(bad) and not isinstance(note, Tally):
             return
         wrong = by_code(codes, bad, False)
+        number = int(wrong.sum())
+        there = int(by_code(codes, (text not in MISSING for text in texts), False).sum())
+        unread, present, rows = self._so_far(note, number, there)
+        if not number:
+            return
         culprits = [texts[code] for code in codes[wrong][:1000]]
         seen = f"{examples(culprits)}, the first in {self.where(wrong)}"
         advice = remedy(culprits) or advice
-        number = int(wrong.sum())
-        there = int(by_code(codes, (text not in MISSING for text in texts), False).sum())
-        if note is None or (number >= MANY and 2 * number > there):
+        if note is None or (unread >= MANY and 2 * unread > present):
             raise ValueError(
-                f"column {self.name!r} must hold {things}, but {number:,} of its {len(self):,} "
+                f"column {self.name!r} must hold {things}, but {unread:,} of its {rows:,} "
                 f"values do not: {seen}{advice}"
             )
         before = f"column {self.name!r} must hold {things};"

@@ -63,6 +63,30 @@ class Strange(Told):
     """A note of what is hardly meant: who asked for no notes is warned."""
 
 
+class Tally:
+    """A note that knows of the parts of a table what they held, so that all are judged together."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[int]] = {}
+
+    def __call__(self, text: str) -> None:
+        """Take a note."""
+        raise NotImplementedError
+
+    def add(self, column: str, *numbers: int) -> list[int]:
+        """Return what a column held until now, with these numbers of another part.
+
+        Examples
+        --------
+        >>> tally = Tally()
+        >>> tally.add("a", 1, 10), tally.add("a", 0, 5)
+        ([1, 10], [1, 15])
+        """
+        held = self._held.get(column, [0] * len(numbers))
+        self._held[column] = [old + new for old, new in zip(held, numbers, strict=True)]
+        return self._held[column]
+
+
 def place(values: Any, row: int) -> str:
     """Name a row: that of the table and its line in the file, where the values' index has them.
 

@@ -274,7 +274,10 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any) -> Array:
         """Return what the networks put out for a table, in the targets' units."""
-        features = self._features(X)
+        return self._outputs_of(self._features(X))
+
+    def _outputs_of(self, features: Array) -> Array:
+        """Return the same of the numbers that the networks read."""
         y = self._fitted.predict(features, n_threads=self.n_threads)
         return self._decode(y, vars(self))
 

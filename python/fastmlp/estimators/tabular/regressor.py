@@ -355,9 +355,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         """
         coverage = _checks.real(coverage, "coverage", above=0, below=1)
         check_is_fitted(self, "preprocessing_")
+        return self._around(self._outputs(X), coverage)
+
+    def _around(self, outputs: Array, coverage: float) -> Array:
+        """Return intervals around what the networks put out, if there can be any."""
         if not self._intervals:
             raise ValueError("there are no intervals: so few rows that none could be held out")
-        lower, upper = self._ends(self._outputs(X), self.n_outputs_)
+        lower, upper = self._ends(outputs, self.n_outputs_)
         found = np.stack(
             [
                 one.around(lower[:, i], upper[:, i], coverage)
