@@ -8,7 +8,7 @@ that a model file can predict from a new table without a pickle. One function,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from fastmlp.data.columns.saved import COLUMNS, describe, rebuild
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, listed
 from fastmlp.data.texts import Array
+from fastmlp.data.written import DECIMALS, decimal_of
 
 #: What `kinds` may say of a column.
 IGNORE = "ignore"
@@ -64,6 +65,8 @@ class Preprocessing:
         The names of all columns of the table that was learned from, in its order.
     named : bool
         Whether that table named its columns; else they are x0, x1 and so on.
+    decimal : {".", ","} or None
+        The decimal sign of numbers among its texts, where these leave no choice.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class Preprocessing:
     columns: tuple[Column, ...]
     seen: tuple[str, ...]
     named: bool = True
+    decimal: str | None = None
 
     @classmethod
     def learn(
@@ -118,10 +122,12 @@ class Preprocessing:
         columns: list[Column] = []
         left: list[LeftOut] = []
         found: dict[Any, str] = {}
-        for name, values in given.columns.items():
-            if kinds.get(name) == IGNORE:
-                continue
-            read_values = read(name, values)
+        used = {name: v for name, v in given.columns.items() if kinds.get(name) != IGNORE}
+        texts = dict(_texts_of(used))
+        decimal = decimal_of(values.texts for values in texts.values())
+        for name, values in used.items():
+            read_values = texts.pop(name) if name in texts else read(name, values)
+            read_values = replace(read_values, decimal=decimal)
             column = learn_column(read_values, kinds.get(name), note)
             if not isinstance(column, LeftOut):
                 twin = found.setdefault(_identity(column, read_values), name)
@@ -140,7 +146,7 @@ class Preprocessing:
                 f"no column is left to learn from, of the {len(given.columns)} there are"
                 f"{''.join(reasons)}{'; …' * (len(left) > 3)}; say with kinds what columns are"
             )
-        return cls(tuple(columns), tuple(given.columns), given.named)
+        return cls(tuple(columns), tuple(given.columns), given.named, decimal)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -170,12 +176,15 @@ class Preprocessing:
             places[column.name] = tuple(found)
         return places
 
-    def transform(self, table: Any, note: Note = lambda text: None) -> Array:
+    def transform(
+        self, table: Any, note: Note = lambda text: None, decimal: str | None = None
+    ) -> Array:
         """Turn rows of a table into numbers, float32 of shape (rows, layout.width).
 
         Columns are found by name, in any order; others are not looked at. Blanks around a name do
         not count where there is none of exactly that name. A matrix without names
-        must have the columns of training in their order.
+        must have the columns of training in their order. Where neither training nor the texts of a
+        column tell the decimal sign of numbers, it is `decimal`, or a point.
 
         Raises
         ------
@@ -194,10 +203,14 @@ class Preprocessing:
             numbers, flags, codes = (
                 part[:, a:b] for part, a, b in zip(parts, at, ends, strict=True)
             )
-            values = read(column.name, given.columns[column.name])
+            values = self.values_of(column.name, given, decimal)
             column.fill(values, numbers, flags, codes, note)
             at = ends
         return X
+
+    def values_of(self, name: str, table: frames.Table, decimal: str | None = None) -> Values:
+        """Return the values of a column of a table with the names of training."""
+        return replace(read(name, table.columns[name]), decimal=self.decimal or decimal)
 
     def _matched(self, table: frames.Table) -> frames.Table:
         """Return a table with the names of training."""
@@ -227,6 +240,7 @@ class Preprocessing:
             "columns": [describe(column) for column in self.columns],
             "seen": list(self.seen),
             "named": self.named,
+            **({"decimal": self.decimal} if self.decimal else {}),
         }
 
     @classmethod
@@ -239,6 +253,9 @@ class Preprocessing:
             columns = tuple(rebuild(part, COLUMNS) for part in data["columns"])
             names = [column.name for column in columns]
             seen, named = data.get("seen", names), data.get("named", True)
+            decimal = data.get("decimal")
+            if decimal not in (*DECIMALS, None):
+                raise ValueError(f"decimal is {decimal!r}")
             if not (isinstance(seen, list) and all(isinstance(name, str) for name in seen)):
                 raise ValueError(f"seen is {seen!r}")
             if not isinstance(named, bool):
@@ -247,7 +264,15 @@ class Preprocessing:
                 raise ValueError("it has no columns, or two of one name, or some it has not seen")
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError(f"not a description of preprocessing: {error}") from None
-        return cls(columns, tuple(seen), named)
+        return cls(columns, tuple(seen), named, decimal)
+
+
+def _texts_of(columns: Mapping[str, Any]) -> Iterator[tuple[str, Values]]:
+    """Read the columns of texts that may be numbers; others are too many to keep all at once."""
+    for name, column in columns.items():
+        values = read(name, column)
+        if values.kind == "text" and not values.declared:
+            yield name, values
 
 
 def _without_blanks(table: frames.Table, absent: list[str]) -> frames.Table:

@@ -50,6 +50,11 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     """Learn a column of a kind, or of the kind that is found, unless it cannot help."""
     if reason := _useless(values):
         return reason
+    as_programs = values.as_programs() if kind in (None, "number") else None
+    if as_programs and (kind or find_kind(as_programs[0], lambda text: None) == "number"):
+        values, style = as_programs
+        kind = "number"
+        note(f"column {values.name!r} is read as numbers with {style}")
     found = kind or find_kind(values, note)
     if found in ("number", "date") and values.kind == "text" and MISSING.issuperset(values.texts):
         return LeftOut(values.name, "it is empty", "empty")

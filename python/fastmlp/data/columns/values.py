@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from fastmlp.data import written
 from fastmlp.data.columns.moments import Order, dates_of, order_of, seconds_of
 from fastmlp.data.columns.sources import (
     Coded,
@@ -25,7 +26,7 @@ from fastmlp.data.columns.sources import (
 )
 from fastmlp.data.columns.words import MANY, Note, Strange, Tally, count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import MISSING, Array, numbers_of
+from fastmlp.data.texts import MISSING, Array, as_objects, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
 
@@ -55,6 +56,8 @@ class Values:
         Whether its numbers are seconds of what the table had as durations or times of day.
     precision : {"f8", "f4", "f2"}
         The type of the table's numbers: of 0.1 as float32 all digits of float64 say another number.
+    decimal : {".", ","} or None
+        The decimal sign of texts, where the table or that of training says it.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Values:
     zone: str = ""
     durations: bool = False
     precision: str = "f8"
+    decimal: str | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -242,6 +246,25 @@ class Values:
             own = distinct if self.precision == "f8" else distinct.astype(self.precision)
             texts = [text_of(value) for value in own]
         return sorted_texts(codes, texts)
+
+    def as_programs(self) -> tuple[Values, written.Style] | None:
+        """Return texts with numbers that people write, 1.234,50 €, as programs do, and how it was.
+
+        None if programs write so, or these are no texts; see `fastmlp.data.written`.
+
+        Examples
+        --------
+        >>> values, style = read("a", ["73.1 %", "5 %", "n.a."]).as_programs()
+        >>> values.texts, str(style)
+        (('5.0', '73.1', 'n.a.'), '%')
+        """
+        if self.kind != "text" or self.declared:
+            return None
+        found = written.as_programs(as_objects(self.texts), self.texts, self.decimal)
+        if found is None:
+            return None
+        codes, texts = sorted_texts(self.data, found[0].tolist())
+        return replace(self, data=codes, texts=texts), found[1]
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
         """Give each row the value of its text."""

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
+from fastmlp.data.written import DECIMALS
 from fastmlp.estimators.checking import check_reals
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
@@ -269,7 +270,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "preprocessing_")
         table, has_names = tables.read(X)
         table = self._matched(table, has_names, vars(self), "X")
-        features: Array = self.preprocessing_.transform(table, note)
+        known = self.metadata_.get("decimal")  # of the file that the command line has read
+        decimal = known if known in DECIMALS else None
+        features: Array = self.preprocessing_.transform(table, note, decimal)
         return features
 
     def _outputs(self, X: Any) -> Array:

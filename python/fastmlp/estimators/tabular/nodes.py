@@ -16,7 +16,6 @@ from fastmlp.data.columns.base import FARTHEST
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn, places
 from fastmlp.data.columns.date import DateColumn, days_of
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
-from fastmlp.data.columns.values import read
 from fastmlp.estimators.tabular.tables import warn_if_strange
 from fastmlp.graph.node import apply
 from fastmlp.networks.exported import ExportedNodes
@@ -98,7 +97,7 @@ def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
     given = preprocessing._matched(frames.named(table))
     found = np.empty((given.rows, len(preprocessing.columns)), np.float32)
     for i, column in enumerate(preprocessing.columns):
-        values = read(column.name, given.columns[column.name])
+        values = preprocessing.values_of(column.name, given)
         if isinstance(column, CategoryColumn):
             place = places(values, column.categories)
             found[:, i] = np.where(place < 0, np.nan, place)
