@@ -81,6 +81,8 @@ HELD = {
     "objects of float32": list(FLOATS.astype("f4")),
     "Float64": pd.array(FLOATS, dtype="Float64"),
     "Float32": pd.array(FLOATS.astype("f4"), dtype="Float32"),
+    "sparse float32": pd.Series(pd.arrays.SparseArray(FLOATS.astype("f4"))),
+    "sparse float64": pd.Series(pd.arrays.SparseArray(FLOATS)),
     "categories of float64": pd.Categorical(FLOATS),
     "categories of float32": pd.Categorical(FLOATS.astype("f4")),
     "texts": [*map(str, FLOATS.tolist())],

@@ -667,7 +667,10 @@ def test_rows_to_validate_on_whose_class_has_no_weight_do_not_count():
         ({"eval_set": [([[1.0]], [0]), ([[1.0]], [0])]}, "a list of one pair, got list of 2"),
         ({"eval_set": ([[1.0]], [0], [1.0])}, "a list of one pair, got tuple of 3"),
         ({"eval_set": [None]}, "a list of one pair, got list of 1"),
-        ({"eval_set": ([[1.0] * 3], ["new"])}, "'new' in row 1 .*, which is none of the 2 classes"),
+        (
+            {"eval_set": ([[1.0] * 3], ["new"])},
+            r"'y_val' holds 'new' in row 1 .*, which is none of the 2 classes",
+        ),
         (
             {"eval_set": ([[1.0]], [0])},
             "X_val has 1 features, but TabularClassifier is expecting 3",
@@ -678,6 +681,19 @@ def test_wrong_rows_to_validate_on_are_errors(arguments, message):
     X, t = two_blobs()
     with pytest.raises(ValueError, match=message):
         fm.TabularClassifier().fit(X, t, **arguments)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_errors_of_targets_to_validate_on_call_them_as_the_argument(targets):
+    X, y = np.arange(80.0)[:, None], np.arange(80.0)
+    t = y if targets == 1 else np.c_[y, -y]
+    wrong = t.copy()
+    wrong[5] = np.nan
+    with pytest.raises(ValueError, match=r"'y_val0?' lacks 1 value, the first in row 6"):
+        fm.TabularRegressor().fit(X, t, X_val=X, y_val=wrong)
+    table = pd.DataFrame({"a": y, "cost": wrong.reshape(80, -1)[:, 0]})
+    with pytest.raises(ValueError, match=r"'cost' lacks 1 value, the first in row 6"):
+        fm.TabularRegressor().fit(table.assign(cost=y), "cost", eval_set=(table, "cost"))
 
 
 def test_a_share_to_hold_out_beside_rows_to_validate_on_is_an_error():

@@ -193,8 +193,9 @@ def _of_pandas(column: Any) -> Any:
 
 
 def _floats(dtype: Any) -> Any:
-    """Return the type of NumPy for numbers of pandas that may be missing."""
-    return dtype.numpy_dtype if dtype.kind == "f" else np.float64
+    """Return the type of NumPy for numbers of pandas that may be missing, or that are sparse."""
+    own = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", None))
+    return own if dtype.kind == "f" and own is not None else np.float64
 
 
 def _listed(values: Any) -> list[Any]:

@@ -85,21 +85,22 @@ class ClassTarget:
         """The labels as an array of their own type."""
         return np.array(self.labels, dtype=self.dtype)
 
-    def encode(self, values: Any) -> Array:
-        """Give each label its number, int64.
+    def encode(self, values: Any, name: str | None = None) -> Array:
+        """Give each label its number, int64; errors call them `name`, or as in training.
 
         Raises
         ------
         ValueError
             A label is missing, or none of those learned.
         """
-        column = _labels(self.name, values)
+        name = name or self.name
+        column = _labels(name, values)
         codes, texts = column.coded()
         number = {text_of(label): i for i, label in enumerate(self.classes)}
         wrong = np.array([text not in number for text in texts], dtype=bool)[codes]
         if wrong.any():
             raise ValueError(
-                f"column {self.name!r} holds {texts[codes[wrong.argmax()]]!r} in "
+                f"column {name!r} holds {texts[codes[wrong.argmax()]]!r} in "
                 f"{column.where(wrong)}, which is none of the {len(number)} classes: "
                 f"{examples(self.labels)}; leave such rows out, or learn from them"
             )
@@ -156,22 +157,23 @@ class RealTarget:
         mean, scale = math.ldexp(unit.mean(), exponent), math.ldexp(unit.std(), exponent)
         return cls(name, mean, max(scale, np.finfo(np.float64).smallest_subnormal), low, high)
 
-    def encode(self, values: Any) -> Array:
-        """Standardize, float64 of shape (rows,).
+    def encode(self, values: Any, name: str | None = None) -> Array:
+        """Standardize, float64 of shape (rows,); errors call them `name`, or as in training.
 
         Raises
         ------
         ValueError
             A number is missing, infinite, a text, or farther from the mean than float32 can tell.
         """
-        column, numbers = _numbers(self.name, values)
+        name = name or self.name
+        column, numbers = _numbers(name, values)
         shrink = shrinking(self.scale)
         with np.errstate(over="ignore"):
             standard: Array = (numbers * shrink - self.mean * shrink) / (self.scale * shrink)
         beyond = np.abs(standard) > np.finfo(np.float32).max
         if beyond.any():
             raise ValueError(
-                f"column {self.name!r}: {numbers[beyond.argmax()]:g} in {column.where(beyond)} is "
+                f"column {name!r}: {numbers[beyond.argmax()]:g} in {column.where(beyond)} is "
                 f"too far from what training saw, {self.mean:g} ± {self.scale:g}"
             )
         return standard
@@ -217,16 +219,16 @@ class RealTargets:
         columns, one = _target_columns(values, name)
         return cls(tuple(RealTarget.learn(each, key) for key, each in columns.items()), one)
 
-    def encode(self, values: Any) -> Array:
-        """Standardize, float64 of shape (rows, targets).
+    def encode(self, values: Any, name: str = "y") -> Array:
+        """Standardize, float64 of shape (rows, targets); errors call them `name`.
 
         Raises
         ------
         ValueError
             As of `RealTarget.encode`; there are more or fewer targets than learned.
         """
-        pairs = zip(self.targets, self.columns_of(values), strict=True)
-        return np.column_stack([target.encode(each) for target, each in pairs])
+        pairs = zip(self.targets, self._columns_of(values, name).items(), strict=True)
+        return np.column_stack([target.encode(each, key) for target, (key, each) in pairs])
 
     def columns_of(self, values: Any) -> list[Any]:
         """Return targets column by column, in the order of training: by name if all are the same.
@@ -242,15 +244,17 @@ class RealTargets:
         >>> target.columns_of({"v": [3.0], "u": [4.0]})
         [[4.0], [3.0]]
         """
-        columns, _ = _target_columns(values, "y")
+        return [*self._columns_of(values, "y").values()]
+
+    def _columns_of(self, values: Any, name: str) -> dict[str, Any]:
+        columns, _ = _target_columns(values, name)
         names = [target.name for target in self.targets]
         if len(columns) != len(names):
             raise ValueError(
-                f"y must have {count(len(names), 'target')}, as in training, got {len(columns)}"
+                f"{name} must have {count(len(names), 'target')}, as in training, got "
+                f"{len(columns)}"
             )
-        return (
-            [columns[name] for name in names] if set(names) == set(columns) else [*columns.values()]
-        )
+        return {key: columns[key] for key in names} if set(names) == set(columns) else columns
 
     def decode(self, y: Array) -> Array:
         """Return outputs (rows, targets) to the targets' own units; a vector if it was one."""

@@ -88,8 +88,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return what is learned of targets, as attributes."""
         raise NotImplementedError
 
-    def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
-        """Return targets as networks are trained on them."""
+    def _encode(self, y: Any, found: Mapping[str, Any], name: str) -> Array:
+        """Return targets as networks are trained on them; errors call them by their name."""
         raise NotImplementedError
 
     def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
@@ -136,7 +136,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
             **self._learn_targets(rows.y, rows.target),
         }
-        X, t = prepare.transform(rows.table), self._encode(rows.y, found)
+        X, t = prepare.transform(rows.table), self._encode(rows.y, found, rows.target)
         weights = self._weigh(rows.y, rows.weights, found)
         held = None if given is None else self._held(given, found)
         classes = len(found.get("classes_", ()))
@@ -199,7 +199,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return rows that are not trained on, prepared as those that are."""
         rows = self._rows(*given, suffix)
         table = self._matched(rows.table, rows.has_names, found, f"X{suffix}")
-        t = self._encode(rows.y, found)
+        t = self._encode(rows.y, found, rows.target)
         X = found["preprocessing_"].transform(table, tables.warn_if_strange)
         return X, t, self._weigh(rows.y, rows.weights, found)
 

@@ -228,9 +228,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         target = ClassTarget.learn(y, name)
         return {"_target": target, "classes_": target.classes}
 
-    def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
+    def _encode(self, y: Any, found: Mapping[str, Any], name: str) -> Array:
         target: ClassTarget = found["_target"]
-        encoded: Array = target.encode(y)
+        encoded: Array = target.encode(y, name)
         return encoded
 
     def _units(self) -> None:
@@ -245,7 +245,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     def _weigh(self, y: Any, weights: Array | None, found: Mapping[str, Any]) -> Array | None:
         if self.class_weight is None:
             return weights
-        labels = found["classes_"][self._encode(y, found)]
+        labels = found["classes_"][self._encode(y, found, "y")]
         return class_weights.weighted(self.class_weight, labels, found["classes_"], weights)
 
     def _nothing(self, found: Mapping[str, Any]) -> str:

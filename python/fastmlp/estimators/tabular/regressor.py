@@ -234,9 +234,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
                 )
         return {"_target": target, "n_outputs_": len(target.targets)}
 
-    def _encode(self, y: Any, found: Mapping[str, Any]) -> Array:
+    def _encode(self, y: Any, found: Mapping[str, Any], name: str) -> Array:
         target: RealTargets = found["_target"]
-        return target.encode(y)
+        return target.encode(y, name)
 
     def _units(self) -> Array:
         count = max(1, len(self._fitted.recipe.quantiles))
