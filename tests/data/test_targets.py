@@ -74,6 +74,17 @@ def test_labels_that_are_none_are_errors(labels, error, message):
         ClassTarget.learn(labels)
 
 
+def test_labels_that_are_equal_numbers_are_one_label():
+    for learned in ([True, False], [1, 0], np.array([1.0, 0.0], "f4")):
+        target = ClassTarget.learn(learned)
+        for given in ([True, False], [1, 0], [1.0, 0.0], np.array([1, 0], "f2")):
+            assert_array_equal(target.encode(given), [1, 0])
+        with pytest.raises(ValueError, match="holds '3' in row 2"):
+            target.encode([1, 3])
+    with pytest.raises(ValueError, match="holds 'true' in row 1"):
+        ClassTarget.learn([1, 0]).encode(["true", "false"])
+
+
 def test_a_label_never_seen_is_an_error_that_names_the_row():
     with pytest.raises(
         ValueError, match=r"'y' holds 'c' in row 2 .*, which is none of the 2 classes: '"

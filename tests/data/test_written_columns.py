@@ -1,6 +1,7 @@
 """Numbers that people write, 1.234,50 €, are numbers in any table, as in files of the shell."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -39,6 +40,7 @@ def test_texts_of_numbers_as_people_write_them_are_those_numbers_with_a_note(sty
     for prepare in (learned, Preprocessing.from_json(learned.to_json())):
         assert_array_equal(prepare.transform({"a": texts}), X)
         assert_array_equal(prepare.transform({"a": numbers}), X)
+        assert_array_equal(prepare.transform({"a": pd.Categorical(texts)}), X)
     assert_array_equal(expected.transform({"a": texts}, told.append), X)
     assert told == notes
 

@@ -683,6 +683,18 @@ def test_wrong_rows_to_validate_on_are_errors(arguments, message):
         fm.TabularClassifier().fit(X, t, **arguments)
 
 
+def test_a_score_without_a_target_is_an_error_that_names_its_row_unless_it_weighs_nothing():
+    X, y = np.arange(80.0)[:, None], np.arange(80.0)
+    reg = fast(fm.TabularRegressor).fit(X, y)
+    wrong, weight = y.copy(), np.r_[0.0, np.ones(79)]
+    wrong[[0, 5]] = np.nan
+    for kind in (np.asarray, list, pd.Series):
+        with pytest.raises(ValueError, match=r"'y' lacks 1 value, the first in row 6"):
+            reg.score(X, kind(wrong), weight)
+    wrong[5] = 5.0
+    assert reg.score(X, wrong, weight) > 0.5
+
+
 @pytest.mark.parametrize("targets", [1, 2])
 def test_errors_of_targets_to_validate_on_call_them_as_the_argument(targets):
     X, y = np.arange(80.0)[:, None], np.arange(80.0)

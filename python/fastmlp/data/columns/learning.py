@@ -50,7 +50,8 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     """Learn a column of a kind, or of the kind that is found, unless it cannot help."""
     if reason := _useless(values):
         return reason
-    as_programs = values.as_programs() if kind in (None, "number") else None
+    may_be = kind == "number" or (kind is None and not values.declared)
+    as_programs = values.as_programs() if may_be else None
     if as_programs and (kind or find_kind(as_programs[0], lambda text: None) == "number"):
         values, style = as_programs
         kind = "number"

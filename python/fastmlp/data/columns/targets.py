@@ -11,6 +11,7 @@ import numpy as np
 
 from fastmlp.data import frames
 from fastmlp.data.columns.base import shrinking
+from fastmlp.data.columns.matching import meanings
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import count, examples
@@ -97,14 +98,17 @@ class ClassTarget:
         column = _labels(name, values)
         codes, texts = column.coded()
         number = {text_of(label): i for i, label in enumerate(self.classes)}
-        wrong = np.array([text not in number for text in texts], dtype=bool)[codes]
+        found = [number.get(text) for text in texts]
+        if column.kind != "text":  # 1 is True, and a float of any width the same number
+            found = meanings(column, number)
+        wrong = np.array([place is None for place in found], dtype=bool)[codes]
         if wrong.any():
             raise ValueError(
                 f"column {name!r} holds {texts[codes[wrong.argmax()]]!r} in "
                 f"{column.where(wrong)}, which is none of the {len(number)} classes: "
                 f"{examples(self.labels)}; leave such rows out, or learn from them"
             )
-        result: Array = np.array([number[text] for text in texts], dtype=np.int64)[codes]
+        result: Array = np.array(found, dtype=np.int64)[codes]
         return result
 
     def decode(self, y: Array) -> Array:
@@ -230,21 +234,22 @@ class RealTargets:
         pairs = zip(self.targets, self._columns_of(values, name).items(), strict=True)
         return np.column_stack([target.encode(each, key) for target, (key, each) in pairs])
 
-    def columns_of(self, values: Any) -> list[Any]:
-        """Return targets column by column, in the order of training: by name if all are the same.
+    def numbers(self, values: Any) -> Array:
+        """Return targets in the order of training, by name if all are the same: (rows, targets).
 
         Raises
         ------
         ValueError
-            If there are more or fewer targets than learned.
+            If there are more or fewer targets than learned, or a number is missing or infinite.
 
         Examples
         --------
         >>> target = RealTargets.learn({"u": [1.0, 2.0], "v": [8.0, 9.0]})
-        >>> target.columns_of({"v": [3.0], "u": [4.0]})
-        [[4.0], [3.0]]
+        >>> target.numbers({"v": [3.0], "u": [4.0]})
+        array([[4., 3.]])
         """
-        return [*self._columns_of(values, "y").values()]
+        columns = self._columns_of(values, "y")
+        return np.column_stack([_numbers(key, each)[1] for key, each in columns.items()])
 
     def _columns_of(self, values: Any, name: str) -> dict[str, Any]:
         columns, _ = _target_columns(values, name)

@@ -258,7 +258,7 @@ class Values:
         >>> values.texts, str(style)
         (('5.0', '73.1', 'n.a.'), '%')
         """
-        if self.kind != "text" or self.declared:
+        if self.kind != "text":
             return None
         found = written.as_programs(as_objects(self.texts), self.texts, self.decimal)
         if found is None:

@@ -392,12 +392,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
         check_is_fitted(self, "preprocessing_")
-        columns = self._target.columns_of(self._check_targets(y, "y"))
-        t = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-        weights, _ = tables.weights_of(sample_weight, len(t), "sample_weight")
+        y = self._check_targets(y, "y")
+        rows = len(np.asarray(y))
+        weights, _ = tables.weights_of(sample_weight, rows, "sample_weight")
         said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
-        check_consistent_length(t, said)
-        weights, t, said = tables.of_weight(weights, t, said)
+        check_consistent_length(np.empty(rows), said)
+        t = self._target.numbers(tables.counting(y, weights))
+        weights, said = tables.of_weight(weights, said)
         # Squares of numbers in units of their own are in range.
         units = np.array([unit_of(column) for column in t.T])
         t, said = t / units, said / np.repeat(units, max(1, len(quantiles)))

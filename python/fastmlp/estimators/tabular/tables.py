@@ -181,15 +181,25 @@ def rows_of(
     weights, _ = weights_of(weight, table.rows, f"sample_weight{suffix}")
     if weights is None or weights.all():
         return Rows(table, has_names, check_labels(y, f"y{suffix}"), target, weights)
+    columns = {key: counting(column, weights) for key, column in table.columns.items()}
+    weighed = weights[weights > 0]
+    table = replace(table, columns=columns, rows=len(weighed))
+    y = check_labels(counting(y, weights), f"y{suffix}")
+    return Rows(table, has_names, y, target, weighed)
+
+
+def counting(column: Any, weights: Array | None) -> Any:
+    """Return a column without the rows of weight 0; it knows where its rows stood.
+
+    Examples
+    --------
+    >>> counting([3, 5, 7], np.array([1.0, 0.0, 1.0])).values
+    [3, 7]
+    """
+    if weights is None or weights.all():
+        return column
     kept = np.flatnonzero(weights)
-
-    def some(column: Any) -> frames.Kept:
-        return frames.Kept(_safe_indexing(column, kept), column, kept)
-
-    columns = {key: some(column) for key, column in table.columns.items()}
-    table = replace(table, columns=columns, rows=len(kept))
-    y = check_labels(some(y), f"y{suffix}")
-    return Rows(table, has_names, y, target, weights[kept])
+    return frames.Kept(_safe_indexing(column, kept), column, kept)
 
 
 def weights_of(weight: Any, rows: int, name: str) -> tuple[Array | None, int]:
