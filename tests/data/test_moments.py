@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from fastmlp.data.columns.category import CategoryColumn
+from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.table import Preprocessing
 
@@ -102,6 +103,7 @@ def test_months_quarters_and_weeks_are_the_days_they_begin_with():
     "codes",
     [
         [f"2015-{number:02}" for number in range(1, 14)],  # 13 is no month
+        [f"20{year:02}-{year + 1:02}" for year in range(12)],  # seasons
         [f"4711-{number:02}" for number in range(1, 13)],
         [f"2015-W{week}" for week in range(50, 64)],
         [f"2015-Q{number}" for number in range(1, 6)],
@@ -109,6 +111,8 @@ def test_months_quarters_and_weeks_are_the_days_they_begin_with():
 )
 def test_codes_of_the_form_of_months_are_categories(codes):
     assert isinstance(learn({"d": codes * 2}).columns[0], CategoryColumn)
+    days = [f"2015-03-{day:02}" for day in range(1, 31)] * 9
+    assert isinstance(learn({"d": [*days, *codes]}).columns[0], DateColumn)
 
 
 SECONDS = np.arange(61, 86400, 5000)

@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
 from fastmlp.data.columns.date import DateColumn
-from fastmlp.data.columns.moments import is_numbered
+from fastmlp.data.columns.moments import are_no_months
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values, by_code
 from fastmlp.data.columns.words import Note, examples, listed, remedy
@@ -123,14 +123,14 @@ def find_kind(values: Values, note: Note) -> str:
     if numbers and not (_are_numbers(numbers) and np.isfinite([*numbers.values()]).any()):
         return "category"
     for kind, things, taken, read in READINGS:
+        if kind == "date" and are_no_months(present):
+            continue
         found = set(read(values)) - MISSING
         if len(found) == len(present):
             front = IN_FRONT[values.order] if kind == "date" else ""
             note(f"column {name!r} holds texts that are {things} ({what}); taken as {taken}{front}")
             return kind
         if len(found) > MAX_ONE_HOT and _share(values, found) >= LEAST_READ:
-            if kind == "date" and any(is_numbered(text) for text in present):
-                continue  # not even months are dates then
             return kind
     if hint := remedy(present):
         meant = "dates" if "dates" in hint else "numbers"

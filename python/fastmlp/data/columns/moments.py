@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -132,16 +132,23 @@ def seconds_of(texts: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def is_numbered(text: str) -> bool:
-    """Tell 2026-13, which has the form of a month and is none, as numbers of orders have.
+def are_no_months(texts: Sequence[str]) -> bool:
+    """Tell texts that mostly have the form of months and are none: numbers of a year, seasons.
 
     Examples
     --------
-    >>> is_numbered("2026-13"), is_numbered("2026-12"), is_numbered("soon")
-    (True, False, False)
+    >>> are_no_months(["2026-12", "2026-13"]), are_no_months(["2000-01", "2001-02", "2002-03"])
+    (True, True)
+    >>> are_no_months(["2026-12", "2027-01"])
+    False
     """
-    match = _MONTH.fullmatch(text.strip())
-    return match is not None and not 1 <= int(match["month"]) <= 12
+    found = [match for text in texts if (match := _MONTH.fullmatch(text.strip()))]
+    if 2 * len(found) <= len(texts):
+        return False
+    pairs = {(int(match["year"]), int(match["month"])) for match in found}
+    if any(not 1 <= month <= 12 for _, month in pairs):
+        return True
+    return len(pairs) > 1 and all(month == (year + 1) % 100 for year, month in pairs)
 
 
 def _match(text: str) -> re.Match[str] | None:
