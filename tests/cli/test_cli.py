@@ -871,6 +871,19 @@ def test_a_few_words_among_numbers_that_people_write_are_missing_values(tmp_path
     assert said["words predicted"] == said["gaps predicted"]
 
 
+def test_a_file_is_read_by_the_decimal_sign_of_the_frame_that_was_learned(tmp_path, capsys):
+    frame = pd.DataFrame({"a": [f"{i / 8:.3f} €".replace(".", ",") for i in range(81)]})
+    estimator = fm.TabularRegressor(quality="fast", epochs=3, n_members=1, random_state=0)
+    estimator.fit(frame, np.arange(81.0)).save(tmp_path / "m.safetensors")
+    new = pd.DataFrame({"a": ["1,125 €", "9,875 €"]})  # thousands, by themselves
+    new.to_csv(tmp_path / "new.csv", index=False)
+    new.to_parquet(tmp_path / "new.parquet")
+    for name in ("new.csv", "new.parquet"):
+        assert run(tmp_path, "predict", "m.safetensors", name) == 0
+        found = np.array(capsys.readouterr().out.split()[1:], float)
+        np.testing.assert_allclose(found, estimator.predict({"a": [1.125, 9.875]}), rtol=1e-5)
+
+
 @pytest.mark.parametrize("things", ["dates", "durations"])
 def test_targets_that_are_dates_or_durations_are_refused_in_a_line(things, tmp_path, capsys):
     days = pd.Series(pd.to_datetime("2026-01-31") + pd.to_timedelta(range(20), unit="D"))

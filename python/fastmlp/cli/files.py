@@ -253,6 +253,17 @@ TYPED = {
 }
 
 
+def is_typed(path: Path) -> bool:
+    """Tell whether the columns of a file have types, which those of delimited text have not.
+
+    Examples
+    --------
+    >>> is_typed(Path("sales.parquet")), is_typed(Path("sales.csv.gz"))
+    (True, False)
+    """
+    return _ending(path) in TYPED
+
+
 def _ending(path: Path) -> str:
     """Return the ending that says what a file is, of packed JSON that in front of the packing."""
     inner = path.with_suffix("").suffix.lower()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.cli.files import Format, load_trained, read_table, read_tables, warn
+from fastmlp.cli.files import Format, is_typed, load_trained, read_table, read_tables, warn
 from fastmlp.cli.outputs import check_output
 from fastmlp.cli.preparing import Prepared
 from fastmlp.data import files
@@ -79,7 +79,9 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     is_classifier = hasattr(estimator, "classes_")
     if options.probabilities and not is_classifier:
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
-    form = Format.of(options, estimator.metadata_.get("decimal"))
+    form = Format.of(options, estimator._decimal)
+    # Numbers in texts are there as programs write them already, but in files that have types.
+    decimal = None if is_typed(options.table) else "."
     columns = estimator.preprocessing_.columns
     # Texts are read by the rule of their column, however few rows are read at a time.
     texts = [c.name.strip() for c in columns if isinstance(c, (CategoryColumn, DateColumn))]
@@ -99,7 +101,7 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     try:
         for table, _ in parts:
             rows += len(table)
-            yield _predicted(options, estimator, table, notes)
+            yield _predicted(options, estimator, table, decimal, notes)
     finally:
         notes.tell()
     if not rows:
@@ -128,10 +130,12 @@ class _Notes(Tally):
             warn(text)
 
 
-def _predicted(options: argparse.Namespace, estimator: Any, table: Any, notes: _Notes) -> list[Any]:
+def _predicted(
+    options: argparse.Namespace, estimator: Any, table: Any, decimal: str | None, notes: _Notes
+) -> list[Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        features = estimator._features(table, notes)
+        features = estimator._features(table, notes, decimal)
     for warning in caught:
         notes(str(warning.message))
     outputs = estimator._outputs_of(features)

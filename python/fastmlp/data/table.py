@@ -183,8 +183,8 @@ class Preprocessing:
 
         Columns are found by name, in any order; others are not looked at. Blanks around a name do
         not count where there is none of exactly that name. A matrix without names
-        must have the columns of training in their order. Where neither training nor the texts of a
-        column tell the decimal sign of numbers, it is `decimal`, or a point.
+        must have the columns of training in their order. The decimal sign of numbers among texts is
+        `decimal`; without it that of training, what a column's texts leave open, or a point.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class Preprocessing:
 
     def values_of(self, name: str, table: frames.Table, decimal: str | None = None) -> Values:
         """Return the values of a column of a table with the names of training."""
-        return replace(read(name, table.columns[name]), decimal=self.decimal or decimal)
+        return replace(read(name, table.columns[name]), decimal=decimal or self.decimal)
 
     def _matched(self, table: frames.Table) -> frames.Table:
         """Return a table with the names of training."""

@@ -265,15 +265,25 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         had_names, kind = "feature_names_in_" in found, type(self).__name__
         return tables.matched(table, has_names, found["preprocessing_"], had_names, name, kind)
 
-    def _features(self, X: Any, note: Note = tables.warn_if_strange) -> Array:
-        """Return the numbers that the networks read."""
+    def _features(
+        self, X: Any, note: Note = tables.warn_if_strange, decimal: str | None = None
+    ) -> Array:
+        """Return the numbers that the networks read; texts have this decimal sign, if it is known.
+
+        That of the table of training holds otherwise.
+        """
         check_is_fitted(self, "preprocessing_")
         table, has_names = tables.read(X)
         table = self._matched(table, has_names, vars(self), "X")
-        known = self.metadata_.get("decimal")  # of the file that the command line has read
-        decimal = known if known in DECIMALS else None
-        features: Array = self.preprocessing_.transform(table, note, decimal)
+        features: Array = self.preprocessing_.transform(table, note, decimal or self._decimal)
         return features
+
+    @property
+    def _decimal(self) -> str | None:
+        """The decimal sign of the file that the command line read, or of the table of training."""
+        prepare: Preprocessing = self.preprocessing_
+        of_file = self.metadata_.get("decimal")
+        return of_file if of_file in DECIMALS else prepare.decimal
 
     def _outputs(self, X: Any) -> Array:
         """Return what the networks put out for a table, in the targets' units."""
