@@ -266,7 +266,7 @@ def is_typed(path: Path) -> bool:
 
 def _ending(path: Path) -> str:
     """Return the ending that says what a file is, of packed JSON that in front of the packing."""
-    inner = path.with_suffix("").suffix.lower()
+    inner = Path(path.stem).suffix.lower()
     packed = path.suffix.lower() in _PACKED and inner in _JSON
     return inner if packed else path.suffix.lower()
 
