@@ -256,17 +256,17 @@ BAD = {
     "rows of two lengths": (
         lambda: g.tanh([[1], [1, 2]]),
         ValueError,
-        "constant: expected numbers, a row or rows of one length, got a list of another form",
+        "constant must have rows of one length, got lengths 1 at index 0 and 2 at index 1",
     ),
     "a power of rows of two lengths": (
         lambda: x ** [[1], [1, 2]],
         ValueError,
-        "exponent: expected numbers, a row or rows of one length",
+        "exponent must have rows of one length, got lengths 1 at index 0 and 2 at index 1",
     ),
     "a feed of rows of two lengths": (
         lambda: g.run(x, {x: [[1], [1, 2]]}),
         ValueError,
-        "feeds: input 'x': expected numbers, a row or rows of one length",
+        "feeds: input 'x' must have rows of one length, got lengths 1 at index 0 and 2 at index 1",
     ),
     "an array for an axis": (lambda: g.sum(x, np.ones(2)), ValueError, "axis: expected None, 0 or"),
     "a number for an axis": (lambda: g.mean(x, np.array(0.5)), ValueError, "axis: expected None"),

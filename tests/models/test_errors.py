@@ -45,6 +45,7 @@ FIT = [
     ({"X": sparse.csr_array((0, 4))}, ValueError, r"X is empty: shape \(0, 4\)"),
     ({"X": sparse.csc_array(X[:9])}, ValueError, "X has 9, t has 10"),
     ({"X": [[1, 2, 3, 4], [1, 2]]}, ValueError, "X must have rows of one length"),
+    ({"X": [np.array(False), np.array([], bool)]}, ValueError, "X .* is no array"),
     ({"X": np.ma.masked_less(X, 0)}, ValueError, "X has masked values"),
     ({"X": None}, TypeError, "X must hold numbers, got objects"),
     # t

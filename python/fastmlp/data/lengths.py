@@ -13,9 +13,12 @@ def uneven(rows: Any) -> str:
     >>> uneven([[1, 2], [3]]), uneven([[1, 2], [3, 4]])
     ('rows of one length, got lengths 2 at index 0 and 1 at index 1', '')
     """
-    if not isinstance(rows, (list, tuple)) or not all(hasattr(row, "__len__") for row in rows):
+    if not isinstance(rows, (list, tuple)):
         return ""
-    lengths = [len(row) for row in rows]
+    try:
+        lengths = [len(row) for row in rows]
+    except TypeError:  # of a number, or of an array of one
+        return ""
     for i, length in enumerate(lengths):
         if length != lengths[0]:
             return (
