@@ -341,7 +341,7 @@ def _typed(
         if found is not None:
             table[name], style = found
             if form.decimal is None:  # else it is known
-                note(f"column {name!r} is read as numbers with {style}")
+                note(style.told_of(f"column {name!r}"))
     return table, replace(form, decimal=decimal)
 
 

@@ -210,7 +210,7 @@ def _written_numbers(
     if found is None:
         return None
     numbers, style = found
-    note(f"the target {target!r} is read as numbers with {style}")
+    note(style.told_of(f"the target {target!r}"))
     return numbers
 
 

@@ -58,6 +58,10 @@ class Style:
         said += [f"{between} between thousands" if between else "", self.unit]
         return ", ".join(filter(None, said)) or "a minus as (5) or −5"
 
+    def told_of(self, what: str) -> str:
+        """Return the note that numbers of a column or target are written so."""
+        return f"{what} is read as numbers with {self}"
+
 
 @dataclass(frozen=True)
 class _Written:

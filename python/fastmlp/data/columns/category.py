@@ -104,11 +104,14 @@ class CategoryColumn(Column):
         """Note texts that are categories as numbers only: 501 for 00501."""
         if values.kind != "text":
             return
-        texts = np.array([text.strip().removesuffix(".0") for text in values.texts], object)
-        known = np.array([text.strip().removesuffix(".0") for text in self.categories], object)
-        other = found >= 0
-        other[other] = texts[values.data[other]] != known[found[other]]
-        if other.any():
+        place = np.full(len(values.texts) + 1, -1)  # of each text; the last is that of none
+        place[values.data] = found
+        known = [_bare(category) for category in self.categories]
+        spelt = [
+            i >= 0 and _bare(t) != known[i] for t, i in zip(values.texts, place[:-1], strict=True)
+        ]
+        if any(spelt):
+            other = by_code(values.data, spelt, False)
             row = int(other.argmax())
             seen = f"{values.texts[values.data[row]]!r} for {self.categories[found[row]]!r}"
             said = f"written with other zeros than in training ({seen}), taken as the same"
@@ -220,6 +223,10 @@ def truth_pair(values: Values) -> tuple[str, str] | None:
             if set(words) == {off, on}:
                 return words[off], words[on]
     return None
+
+
+def _bare(text: str) -> str:
+    return text.strip().removesuffix(".0")
 
 
 def places(values: Values, categories: tuple[str, ...]) -> Array:

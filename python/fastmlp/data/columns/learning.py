@@ -55,7 +55,7 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if as_programs and (kind or find_kind(as_programs[0], lambda text: None) == "number"):
         values, style = as_programs
         kind = "number"
-        note(f"column {values.name!r} is read as numbers with {style}")
+        note(style.told_of(f"column {values.name!r}"))
     found = kind or find_kind(values, note)
     if found in ("number", "date") and values.kind == "text" and MISSING.issuperset(values.texts):
         return LeftOut(values.name, "it is empty", "empty")

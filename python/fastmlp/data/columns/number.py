@@ -90,7 +90,7 @@ class NumberColumn(Column):
         as_programs = values.as_programs()
         if as_programs is not None:
             values, style = as_programs
-            note(f"column {self.name!r} is read as numbers with {style}")
+            note(style.told_of(f"column {self.name!r}"))
         return values.numbers(self.words, self.seconds, note)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:

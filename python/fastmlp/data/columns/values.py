@@ -182,7 +182,7 @@ class Values:
             self.check(found, things, note)
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
         else:
-            self._so_far(note, 0, int((~self.missing).sum()))
+            self._tally(note)
         infinite = np.isinf(numbers)
         if infinite.any():
             raise ValueError(
@@ -205,9 +205,8 @@ class Values:
             For numbers, and for texts that are no dates.
         """
         if self.kind == "date" or self.missing.all():
-            self._so_far(note, 0, int((~self.missing).sum()))
-            nothing = np.full(len(self), "NaT", dtype="M8[us]")
-            return self.data if self.kind == "date" else nothing
+            self._tally(note)
+            return self.data if self.kind == "date" else np.full(len(self), "NaT", dtype="M8[us]")
         advice = "; write them as 2026-01-31 or 2026-01-31T18:30, or leave them empty"
         if self.kind != "text":
             raise ValueError(
@@ -270,10 +269,10 @@ class Values:
         """Give each row the value of its text."""
         return by_code(self.data, values, missing)
 
-    def _so_far(self, note: Note | None, unread: int, there: int) -> Sequence[int]:
-        """Return how many were not read, are there, and there could be, of all parts of a table."""
-        numbers = unread, there, len(self)
-        return note.add(self.name, *numbers) if isinstance(note, Tally) else numbers
+    def _tally(self, note: Note | None) -> None:
+        """Count values that need no reading, where a table comes part by part."""
+        if isinstance(note, Tally):
+            note.add(self.name, 0, int((~self.missing).sum()), len(self))
 
     def check(
         self,
@@ -309,7 +308,10 @@ class Values:
         wrong = by_code(codes, bad, False)
         number = int(wrong.sum())
         there = int(by_code(codes, (text not in MISSING for text in texts), False).sum())
-        unread, present, rows = self._so_far(note, number, there)
+        numbers = number, there, len(self)
+        unread, present, rows = (
+            note.add(self.name, *numbers) if isinstance(note, Tally) else numbers
+        )
         if not number:
             return
         culprits = [texts[code] for code in codes[wrong][:1000]]
