@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +23,8 @@ IN_OTHER_LETTERS = "fastmlp.other_letters"
 def _in_other_letters(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    import unicodedata  # hardly ever needed
+
     plain = ""
     for letter in error.object[error.start : error.end]:
         parts = unicodedata.normalize("NFD", letter)  # ȳ is a y with a bar

@@ -1,6 +1,7 @@
 """Nodes, and what an operation says of itself.
 
-Everything is a matrix (rows, columns); rows is a number or the batch, known only at run time.
+A node is an operation, its parents and a shape (rows, columns); rows may be the batch, known only
+at run time. An operation is declared once, in `ops`: shape, NumPy value, messages to its parents.
 """
 
 from __future__ import annotations
@@ -379,11 +380,10 @@ def unbroadcast(message: Node, shape: Shape) -> Node:
 
 
 def _check_name(name: object) -> None:
-    if name is None:
-        return
-    if not isinstance(name, str):
+    if not isinstance(name, str | None):
         raise TypeError(f"name: expected a str, got {type(name).__name__}")
-    writable(name, "name")
+    if name is not None:
+        writable(name, "name")
 
 
 def _positive(argument: str, value: object) -> int:
