@@ -62,6 +62,16 @@ void bind_config(py::module_& m) {
   m.def("set_patient", &set_patient, py::arg("patient"));
   m.def("work_alone", [](double seconds) { work_alone(nanoseconds(seconds)); }, py::arg("seconds"));
   m.def("teams_asked", &teams_asked);
+  py::class_<Pace>(m, "Pace")
+      .def(py::init<>())
+      .def_property_readonly("alone", &Pace::alone)
+      .def_property_readonly("left", [](const Pace& pace) { return seconds(pace.left()); })
+      .def(
+          "worked",
+          [](Pace& pace, double seconds, double batches) {
+            pace.worked(nanoseconds(seconds), batches);
+          },
+          py::arg("seconds"), py::arg("batches"));
   m.def("time_lost", &seconds_lost, py::arg("elapsed"), py::arg("waited"), py::arg("threads"));
   m.def("credit_after", &seconds_of_credit, py::arg("credit"), py::arg("lost"));
   m.def("time_alone", &seconds_alone, py::arg("lost"), py::arg("times"));

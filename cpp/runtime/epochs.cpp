@@ -47,7 +47,8 @@ class EpochLoop {
   TrainingResult run() {
     while (!ended_) {
       restart();
-      run_team(w_->threads, w_->time_alone, [this](const Worker& worker) { go_on(worker); });
+      run_team(w_->threads, w_->time_alone, w_->pace,
+               [this](const Worker& worker) { go_on(worker); });
     }
     return finish();
   }

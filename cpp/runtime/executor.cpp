@@ -60,8 +60,18 @@ void Executor<T>::give_back(std::unique_ptr<Workspace> workspace) {
 }
 
 template <class T>
-double Executor<T>::time_of(double flops, double steps) const {
-  return flops * steps / kernels_.flops_per_ns;
+double Executor<T>::busy_time(Index rows, double flops) const {
+  return operations(program_, rows, flops) / kernels_.flops_per_ns;
+}
+
+template <class T>
+double Executor<T>::batch_time(Index rows, double flops) const {
+  return std::max(busy_time(rows, flops), parameter_bytes() / kBytesPerNs);
+}
+
+template <class T>
+double Executor<T>::parameter_bytes() const {
+  return double(program_.parameter_size) * double(sizeof(T));
 }
 
 // Whether threads may take the lanes as they come: nothing is summed over them, before or after.
@@ -76,18 +86,16 @@ bool Executor<T>::deals_lanes(const Workspace& w) const {
 template <class T>
 int Executor<T>::threads_for(Workspace& w, double flops, const Batches& batches) const {
   const Index rows = std::min(batches.rows, batches.batch_rows);
-  const double bytes = double(program_.parameter_size) * double(sizeof(T));
-  const double busy = time_of(operations(program_, rows, flops), 1.0);
+  const double busy = busy_time(rows, flops);
   double shares = busy / (kMeetingTime * double(meetings_));
   if (deals_lanes(w))
     shares = busy / kDealtTime;
   else if (w.cut.lanes)
     shares = std::min(busy / kLaneTime, double(w.cut.lanes));
-  shares = std::max(shares, bytes / kShareBytes);
+  shares = std::max(shares, parameter_bytes() / kShareBytes);
   if (shares < 2.0) return 1;
   const Index count = parts_of(batches.rows, batches.batch_rows) * batches.epochs;
-  w.time_alone = Nanoseconds(
-      std::int64_t(std::min(std::max(busy, bytes / kBytesPerNs) * double(count), 1e18)));
+  w.time_alone = Nanoseconds(std::int64_t(std::min(batch_time(rows, flops) * double(count), 1e18)));
   return int(std::min<double>(max_threads(), shares));
 }
 
@@ -151,6 +159,7 @@ void Executor<T>::prepare(Workspace& w, const std::vector<Feed>& feeds, const Ba
   if (w.rows == rows && w.threads == threads && w.columns == columns) return;
   w.rows = rows;
   w.threads = threads;
+  w.pace = Pace();
   w.capacity = capacity;
   w.batch_each = capacity * w.columns;
   w.reduced_each = round_up(program_.reduced_size, kGrain);
@@ -242,6 +251,7 @@ void Executor<T>::place_outputs(Workspace& w, const Batch& batch, int thread) co
 template <class T>
 bool Executor<T>::run_batch(Workspace& w, const Batch& batch, const Worker& worker) const {
   place_outputs(w, batch, worker.thread);
+  worker.done += double(batch.rows) / double(w.rows);
   return w.cut.lanes ? run_lanes(w, batch, worker) : run_uncut(w, batch, worker);
 }
 
@@ -275,10 +285,10 @@ void Executor<T>::run_prepared(Workspace& w, const Batch& batch) const {
       const Worker worker{thread, w.threads, barrier};
       for (Index lane = next++; lane < lanes; lane = next++) run_lane(w, batch, lane, worker);
     };
-    run_pieces(w.threads, w.time_alone, std::ref(work));
+    run_pieces(w.threads, w.time_alone, w.pace, std::ref(work));
   } else {
     const auto work = [&](const Worker& worker) { run_batch(w, batch, worker); };
-    run_team(w.threads, w.time_alone, std::ref(work));
+    run_team(w.threads, w.time_alone, w.pace, std::ref(work));
   }
 }
 

@@ -90,7 +90,10 @@ class Executor {
   std::unique_ptr<Spares> take_spares();
   void give_back(std::unique_ptr<Spares> spares);
   Dealing deal(const std::vector<Feed>& feeds, const Batches& batches, Index jobs, double steps);
-  double time_of(double flops, double steps) const;
+  // What one thread takes for a batch, in ns: to compute it, and at least to read the parameters.
+  double busy_time(Index rows, double flops) const;
+  double batch_time(Index rows, double flops) const;
+  double parameter_bytes() const;
   int threads_for(Workspace& w, double flops, const Batches& batches) const;
   bool deals_lanes(const Workspace& w) const;
   void run_prepared(Workspace& w, const Batch& batch) const;

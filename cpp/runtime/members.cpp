@@ -93,7 +93,7 @@ Dealing Executor<T>::deal(const std::vector<Feed>& feeds, const Batches& batches
   std::unique_ptr<Workspace> w = take_workspace();
   prepare(*w, feeds, batches);
   const bool large = w->threads > 1 && w->time_alone >= kAloneTime;
-  const double time = time_of(w->flops, steps);
+  const double time = batch_time(w->rows, w->flops) * steps;
   const Index numbers = w->batch_each + w->reduced_each * std::max<Index>(w->cut.lanes, 1);
   give_back(std::move(w));
   if (time < double(kAloneTime.count())) return dealing;

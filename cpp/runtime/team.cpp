@@ -266,16 +266,34 @@ struct CallEnds {
   CallEnds& operator=(const CallEnds&) = delete;
 };
 
-void run_alone(Clock::time_point begin, const std::function<void(const Worker&)>& work) {
+// Returns how much it did before `most` was over.
+double run_alone(Clock::time_point begin, Nanoseconds most,
+                 const std::function<void(const Worker&)>& work) {
   Barrier barrier;
-  Watch watch(begin, std::max(backoff.left(), kLookAgain), kForEver);
-  work(Worker{0, 1, barrier, &watch});
+  Watch watch(begin, most, kForEver);
+  const Worker worker{0, 1, barrier, &watch};
+  work(worker);
+  return worker.done;
+}
+
+// Since nobody else came, or should.
+void run_alone(Clock::time_point begin, const std::function<void(const Worker&)>& work) {
+  run_alone(begin, std::max(backoff.left(), kLookAgain), work);
   backoff.worked_alone(Clock::now() - begin);
+}
+
+// Has threads that are awake stay so for a moment.
+void keep_awake(int n) {
+  PoolThread* const list = take_threads(n, false);
+  for (PoolThread* w = list; w; w = w->next)
+    if (w->awake()) w->call();
+  give_back(list);
 }
 
 }  // namespace
 
-void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work) {
+void run_team(int threads, Nanoseconds alone, Pace& pace,
+              const std::function<void(const Worker&)>& work) {
   const FlushSubnormals flush;
   Barrier barrier;
   if (threads == 1) return work(Worker{0, 1, barrier});
@@ -283,6 +301,11 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Wor
   const auto begin = Clock::now();
   const bool often = calls.often(begin, alone);
   if (!patient && backoff.left() > Nanoseconds(0)) return run_alone(begin, work);
+  if (!patient && pace.alone()) {
+    if (pace.trying()) keep_awake(threads - 1);
+    const double done = run_alone(begin, pace.left(), work);
+    return pace.worked(Clock::now() - begin, done);
+  }
   const bool waits = patient || alone >= kWorthWaiting;
   int team = 1;
   const auto part = [&](int number) { work(Worker{number, team, barrier}); };
@@ -302,15 +325,19 @@ void run_team(int threads, Nanoseconds alone, const std::function<void(const Wor
     return run_alone(begin, work);
   }
   crew.start();
-  Watch watch(begin, team < threads ? time_alone(waited, 0) : kForEver, backoff.credit());
+  const auto started = Clock::now();
+  Nanoseconds most = patient ? kForEver : pace.left();
+  if (team < threads) most = std::min(most, time_alone(waited, 0));
+  Watch watch(begin, most, backoff.credit());
   const Worker worker{0, team, barrier, &watch, waited};
   work(worker);
   const Nanoseconds joined = crew.finish();
   watch.look(worker.waited + joined, team);
+  pace.worked(Clock::now() - started, worker.done);
   if (!patient) backoff.worked_together(watch.lost());
 }
 
-void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& work) {
+void run_pieces(int threads, Nanoseconds alone, Pace& pace, const std::function<void(int)>& work) {
   const FlushSubnormals flush;
   const CallEnds ends;
   const auto begin = Clock::now();
@@ -319,6 +346,11 @@ void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& 
     work(0);
     return backoff.worked_alone(Clock::now() - begin);
   }
+  if (!patient && pace.alone()) {
+    if (pace.trying()) keep_awake(threads - 1);
+    work(0);
+    return pace.worked(Clock::now() - begin, 1.0);
+  }
   const bool wakes = patient || often || alone >= kAloneTime;
   Crew crew(threads - 1, work, wakes ? Sleepers::offered : Sleepers::left);
   if (patient) crew.gather(kForEver);
@@ -326,7 +358,11 @@ void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& 
   work(0);
   const Nanoseconds waited = crew.finish();
   const int team = 1 + crew.size();
-  if (!patient && team > 1) backoff.worked_together(lost(Clock::now() - begin, waited, team));
+  const Nanoseconds elapsed = Clock::now() - begin;
+  if (!patient && team > 1) {
+    backoff.worked_together(lost(elapsed, waited, team));
+    pace.worked(elapsed, 1.0);
+  }
 }
 
 void run_dealt(int threads, const std::function<void(int)>& work) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "runtime/pace.h"
 #include "runtime/word.h"
 
 namespace fastmlp {
@@ -54,7 +55,7 @@ class Watch {
 
  private:
   Clock::time_point last_;   // of the looks
-  Clock::time_point until_;  // then a team that is not complete ends
+  Clock::time_point until_;  // then it ends, whether it is worth them or not
   Nanoseconds waited_{0};    // until the last look
   Nanoseconds lost_{0};      // against one thread; less than 0: gained
   Nanoseconds credit_;       // what it may lose
@@ -68,7 +69,8 @@ struct Worker {
   Watch* watch = nullptr;  // of thread 0, if more than one was asked for
   mutable Nanoseconds waited{0};
   mutable std::int64_t passed =
-      0;  // barriers so far: the same for all threads between two barriers
+      0;                      // barriers so far: the same for all threads between two barriers
+  mutable double done = 0.0;  // batches so far
   void wait() const {
     waited += barrier.wait(threads);
     ++passed;
@@ -83,14 +85,15 @@ struct Worker {
 //
 // The team consists of the threads that come soon: in work of less than a millisecond only those
 // that are awake. If they come so late, or lose their processors for so long, that one thread would
-// have been faster, later calls use one thread for a while (backoff.h). Long work asks outlived()
-// now and then.
-void run_team(int threads, Nanoseconds alone, const std::function<void(const Worker&)>& work);
+// have been faster, later calls use one thread for a while (backoff.h); so does work that one
+// thread is measured to do faster, by its pace. Long work asks outlived() now and then.
+void run_team(int threads, Nanoseconds alone, Pace& pace,
+              const std::function<void(const Worker&)>& work);
 
-// The same for work that is dealt out in pieces, which any thread takes: it begins at once, and the
-// other threads join it when they come. The work is told the number of its thread, of which there
-// are two or more.
-void run_pieces(int threads, Nanoseconds alone, const std::function<void(int)>& work);
+// The same for work, of one batch, that is dealt out in pieces, which any thread takes: it begins
+// at once, and the other threads join it when they come. The work is told the number of its thread,
+// of which there are two or more.
+void run_pieces(int threads, Nanoseconds alone, Pace& pace, const std::function<void(int)>& work);
 
 // The same for work that waits at its end for pieces that others have begun, by itself, and goes on
 // with whoever comes also while calls work alone.

@@ -39,6 +39,7 @@ struct Executor<T>::Workspace {
   std::vector<View<T>> outputs;                  // threads × outputs
   std::vector<Feed> one_feed{1};                 // of run_one
   std::vector<T*> one_output{nullptr};
+  Pace pace;  // of batches like these
 
   T* batch_of(int thread) const { return batch.data() + (cut.lanes ? thread * batch_each : 0); }
   T* reduced_of(Index lane) const { return reduced.data() + lane * reduced_each; }
