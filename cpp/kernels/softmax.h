@@ -38,12 +38,20 @@ struct ExpSum {
     rest += least(top, e);
     top = greatest(top, e);
   }
-  // Of all lanes together: those whose top is 1 have one each of the largest.
+  // Of each lane.
+  FASTMLP_INLINE Vec<T> rest_of_each() const {
+    return top == splat(T(1)) ? rest : splat(T(__builtin_nan("")));
+  }
+  // Of all lanes together: those whose top is 1, `ones`, have one each of the largest; the sum of
+  // the others, and of what all have besides.
+  static FASTMLP_INLINE Vec<T> rest_of(Vec<T> ones, Vec<T> others) {
+    return ones > T(0) ? others + (ones - T(1)) : splat(T(__builtin_nan("")));
+  }
   FASTMLP_INLINE T rest_of_lanes() const {
     const Vec<T> one = splat(T(1));
     const T ones = sum_lanes<T>(top == one ? one : Vec<T>{});
     const T others = sum_lanes<T>(rest + (top == one ? Vec<T>{} : top));
-    return ones > T(0) ? others + (ones - T(1)) : T(__builtin_nan(""));
+    return rest_of(splat(ones), splat(others))[0];
   }
 };
 
@@ -93,6 +101,13 @@ FASTMLP_INLINE Vec<T> log_sum(Vec<T> s, Vec<T> low) {
   return log<T>(s) + low / s;
 }
 
+// log Σ exp(x − m) by the rest of the sum, see ExpSum.
+template <class T>
+FASTMLP_INLINE Vec<T> log_of_rest(Vec<T> rest) {
+  const Vec<T> one = splat(T(1)), s = one + rest;
+  return log_sum<T>(s, rest - (s - one));
+}
+
 // y_j = f(x_j, j, count) for whole vectors and the rest.
 template <class T, class F>
 FASTMLP_INLINE void map_row(Index n, const T* x, T* y, F f) {
@@ -100,24 +115,6 @@ FASTMLP_INLINE void map_row(Index n, const T* x, T* y, F f) {
   Index j = 0;
   for (; j + w <= n; j += w) store(y + j, f(load(x + j), j, Index(w)));
   if (j < n) store_first(y + j, f(load_first(x + j, n - j), j, n - j), n - j);
-}
-
-template <class T>
-void softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
-  for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
-    const T inverse = T(1) / sum_exp(columns, x, largest(columns, x), y);
-    map_row(columns, y, y, [=](Vec<T> e, Index, Index) { return e * inverse; });
-  }
-}
-
-template <class T>
-void log_softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
-  for (Index i = 0; i < rows; ++i, x += ldx, y += ldy) {
-    const T m = largest(columns, x);
-    const T rest = sum_exp_but_one(columns, x, m, static_cast<T*>(nullptr)), s = T(1) + rest;
-    const T log_s = log_sum<T>(splat(s), splat(rest - (s - T(1))))[0];
-    map_row(columns, x, y, [=](Vec<T> v, Index, Index) { return (v - m) - log_s; });
-  }
 }
 
 // Whether t names one of the columns; NaN does not.
@@ -155,6 +152,104 @@ FASTMLP_INLINE void store_columns(Index count, Index columns, const T* block, T*
       for (Index r = 0; r < count; ++r) y[r * ldy] = block[r];
     }
   }
+}
+
+// Fewer rows of a block are faster one by one.
+template <class T>
+constexpr Index least_of_block = width<T> < 6 ? width<T> : 6;
+
+// Σ of the vectors, added as sum_lanes adds the lanes of one: so that a row has the same bits in a
+// block as alone. They are changed.
+template <class T>
+FASTMLP_INLINE Vec<T> sum_as_lanes(Vec<T>* v) {
+  FASTMLP_UNROLL
+  for (int n = width<T> / 2; n > 0; n /= 2) {
+    FASTMLP_UNROLL
+    for (int i = 0; i < n; ++i) v[i] += v[i + n];
+  }
+  return v[0];
+}
+
+template <class T>
+FASTMLP_INLINE Vec<T> largest_column(Index columns, const T* block) {
+  Vec<T> m = load(block);
+  for (Index j = 1; j < columns; ++j) m = maximum(m, load(block + j * width<T>));
+  return m;
+}
+
+// softmax of the rows whose columns are in `block`.
+template <class T>
+FASTMLP_INLINE void narrow_softmax(Index columns, T* block) {
+  constexpr int w = width<T>;
+  const Vec<T> m = largest_column(columns, block);
+  Vec<T> sums[w] = {};
+  for (Index j = 0; j < columns; ++j) {
+    const Vec<T> e = exp<T>(load(block + j * w) - m);
+    store(block + j * w, e);
+    sums[j % w] += e;
+  }
+  const Vec<T> inverse = T(1) / sum_as_lanes<T>(sums);
+  for (Index j = 0; j < columns; ++j) store(block + j * w, load(block + j * w) * inverse);
+}
+
+template <class T>
+FASTMLP_INLINE void narrow_log_softmax(Index columns, T* block) {
+  constexpr int w = width<T>;
+  const Vec<T> one = splat(T(1)), m = largest_column(columns, block);
+  ExpSum<T> parts[w];
+  for (Index j = 0; j < columns; ++j) parts[j % w].add(exp<T>(load(block + j * w) - m));
+  Vec<T> ones[w], others[w];
+  for (int lane = 0; lane < w; ++lane) {
+    const ExpSum<T>& part = parts[lane];
+    ones[lane] = part.top == one ? one : Vec<T>{};
+    others[lane] = part.rest + (part.top == one ? Vec<T>{} : part.top);
+  }
+  const Vec<T> log_s =
+      log_of_rest<T>(ExpSum<T>::rest_of(sum_as_lanes<T>(ones), sum_as_lanes<T>(others)));
+  for (Index j = 0; j < columns; ++j) store(block + j * w, (load(block + j * w) - m) - log_s);
+}
+
+// Not inlined: single rows would pay for its room.
+template <class T, class Narrow>
+__attribute__((noinline)) void narrow_rows(Index count, Index columns, const T* x, Index ldx, T* y,
+                                           Index ldy, Narrow narrow) {
+  alignas(64) T block[narrow_columns * width<T>];
+  load_columns(count, columns, x, ldx, block);
+  narrow(columns, block);
+  store_columns(count, columns, block, y, ldy);
+}
+
+// Blocks of narrow rows by narrow(columns, block), others by row(x, y).
+template <class T, class Narrow, class Row>
+FASTMLP_INLINE void by_blocks(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy,
+                              Narrow narrow, Row row) {
+  constexpr int w = width<T>;
+  for (Index i = 0; i < rows; i += w, x += w * ldx, y += w * ldy) {
+    const Index count = rows - i < w ? rows - i : w;
+    if (columns <= narrow_columns && count >= least_of_block<T>) {
+      narrow_rows(count, columns, x, ldx, y, ldy, narrow);
+    } else {
+      for (Index r = 0; r < count; ++r) row(x + r * ldx, y + r * ldy);
+    }
+  }
+}
+
+template <class T>
+void softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  by_blocks(rows, columns, x, ldx, y, ldy, narrow_softmax<T>, [=](const T* from, T* to) {
+    const T inverse = T(1) / sum_exp(columns, from, largest(columns, from), to);
+    map_row(columns, to, to, [=](Vec<T> e, Index, Index) { return e * inverse; });
+  });
+}
+
+template <class T>
+void log_softmax(Index rows, Index columns, const T* x, Index ldx, T* y, Index ldy) {
+  by_blocks(rows, columns, x, ldx, y, ldy, narrow_log_softmax<T>, [=](const T* from, T* to) {
+    const T m = largest(columns, from);
+    const T rest = sum_exp_but_one(columns, from, m, static_cast<T*>(nullptr));
+    const T log_s = log_of_rest<T>(splat(rest))[0];
+    map_row(columns, from, to, [=](Vec<T> v, Index, Index) { return (v - m) - log_s; });
+  });
 }
 
 // The targets that name a class: 1 there, 0 elsewhere. Returns 1, or NaN in the lanes that name
@@ -199,13 +294,12 @@ void narrow_cross_entropy(Index rows, Index columns, const T* z, Index ldz, cons
       store(block + j * w, e);
       parts.add(e);
     }
-    const Vec<T> one = splat(T(1)), rest = parts.rest;
-    const Vec<T> s = parts.top == one ? one + rest : splat(T(__builtin_nan("")));
-    if (loss) store_first(loss + i, t_sum * log_sum<T>(s, rest - (s - one)) - t_z, count);
+    const Vec<T> rest = parts.rest_of_each();
+    if (loss) store_first(loss + i, t_sum * log_of_rest<T>(rest) - t_z, count);
     if (!z_bar) continue;
     if (loss_bar) load_columns(count, 1, loss_bar + i * loss_bar_rs, loss_bar_rs, column);
     const Vec<T> bar = loss_bar ? load(column) : splat(scale);
-    const Vec<T> ratio = t_sum / s;
+    const Vec<T> ratio = t_sum / (splat(T(1)) + rest);
     for (Index j = 0; j < columns; ++j)
       store(block + j * w,
             bar * residual<T>(load(block + j * w), load(targets + j * w), t_sum, ratio, rest));

@@ -505,6 +505,27 @@ def test_what_is_not_finite_makes_its_row_of_cross_entropy_nan(isa, dtype):
 
 
 @every_table
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_row_of_softmax_does_not_depend_on_the_others(isa, dtype, name):
+    rng, function = np.random.default_rng(11), getattr(kernels, name)
+    for columns in (1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 40):
+        z = (9 * rng.standard_normal((37, columns))).astype(dtype)
+        z[::5] = np.round(z[::5])  # with more than one of the largest
+        z[3, 0], z[4, -1], z[5, 0], z[6] = np.nan, np.inf, -np.inf, -np.inf
+        whole = np.zeros_like(z)
+        function(z, whole, isa=isa)
+        bad = [3, 4, 6] if columns > 1 else [3, 4, 5, 6]
+        np.testing.assert_array_equal(np.isnan(whole).any(axis=1), np.isin(np.arange(37), bad))
+        for start, stop in ((0, 1), (1, 20), (2, 10), (5, 37), (30, 35), (36, 37)):
+            part = np.zeros_like(z[start:stop])
+            function(z[start:stop], part, isa=isa)
+            np.testing.assert_array_equal(part, whole[start:stop])
+            np.copyto(part, z[start:stop])
+            function(part, part, isa=isa)
+            np.testing.assert_array_equal(part, whole[start:stop])
+
+
+@every_table
 def test_a_row_of_cross_entropy_does_not_depend_on_the_others(isa, dtype):
     rng = np.random.default_rng(11)
     for columns in (3, 10, 16, 17, 40):
