@@ -50,7 +50,7 @@ class Pace {
   static constexpr double kTrialBatches = 4.0;
   static constexpr int kUsual = 50;  // what is done in the usual way is longer than a trial by this
   static constexpr int kMostRest = 4;  // times as long again after trials that change nothing
-  static constexpr double kFaster = 0.95;
+  static constexpr double kFaster = 0.9;
 
   Nanoseconds needed_time() const { return trying_ ? kTrial : kUsual * rest_ * kTrial; }
   double needed_batches() const {
