@@ -259,3 +259,11 @@ def test_rows_are_split_by_one_number_each(monkeypatch):
     with pytest.warns(ConvergenceWarning):
         fm.MLPClassifier((3,), max_iter=3, early_stopping=True).fit(rows, rows[:, 0] > 30)
     assert [part.shape for part in given] == [(40,)]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+def test_the_only_class_is_always_right(loss):
+    estimator = stopping(fm.MLPClassifier, loss=loss, max_iter=3).fit(X, np.full(200, "only"))
+    assert estimator.validation_scores_ == [1.0] * 3
+    assert estimator.score(X, np.full(200, "only")) == 1.0

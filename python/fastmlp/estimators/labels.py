@@ -277,6 +277,8 @@ class LabelledMLP(BaseMLP):
         if self._is_multiclass():
             wanted = target[:, 0] if target.shape[1] == 1 else target.argmax(axis=1)
             right = output.argmax(axis=1) == wanted
+        elif len(self.classes_) == 1:  # which `predict` answers whatever the output
+            right = np.ones(len(output), bool)
         else:
             right = ((output > self._threshold) == target.astype(bool)).all(axis=1)
         return average(right, weight)
