@@ -16,8 +16,8 @@ import fastmlp as fm
 # %%
 # Six activations and their derivatives
 # -------------------------------------
-# All derivatives but that of the identity can be told from :math:`h` alone, so the backward pass
-# needs nothing but what the forward pass has left.
+# Every one of these derivatives can be told from :math:`h` alone, or is constant, so the backward
+# pass needs nothing but what the forward pass has left.
 
 names = ["identity", "relu", "softplus", "threshold", "logistic", "tanh"]
 for name in names:

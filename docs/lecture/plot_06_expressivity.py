@@ -44,10 +44,11 @@ plt.show()
 # %%
 # XOR learned, and not learned
 # ----------------------------
-# The same network with logistic units learns it (from about half of all starts; the others end at a
-# local minimum). A linear model cannot: adding up what it would have
-# to satisfy, :math:`b < 0`, :math:`w_1 + b > 0`, :math:`w_2 + b > 0` and :math:`w_1 + w_2 + b < 0`,
-# the middle two say :math:`w_1 + w_2 + b > -b > 0`. The best it does is to answer ½ every time.
+# The same network with logistic units learns it, from about half of all starts; the others get
+# stuck where two or three of the inputs have one answer between them, ½ or ⅓ or ⅔. A linear model
+# cannot. It would have to satisfy :math:`b < 0`, :math:`w_1 + b > 0`, :math:`w_2 + b > 0` and
+# :math:`w_1 + w_2 + b < 0`, but the middle two add up to :math:`w_1 + w_2 + b > -b > 0`. The best
+# it does is to answer ½ every time.
 
 learned = fm.MLP([2, 2, 1], activation="logistic", output="logistic", seed=1)
 learned.fit(X, t, epochs=3000, batch_size=None, optimizer=fm.Adam(0.05))

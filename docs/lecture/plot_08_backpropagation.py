@@ -100,9 +100,9 @@ g.draw(f, {})
 g.trace(f, {})
 
 # %%
-# There is a way to check a derivative that has no rounding error of a difference in it: take a step
-# of :math:`10^{-30}` in the *imaginary* direction, where
-# :math:`f(t + ih) = f(t) + ih f'(t) + O(h^2)`.
+# A derivative can be checked without the rounding error of a difference: by a step of
+# :math:`h = 10^{-30}` in the *imaginary* direction, where
+# :math:`f(t + ih) = f(t) + ih f'(t) + O(h^2)`: the imaginary part over :math:`h` is :math:`f'(t)`.
 
 
 def formula(t):

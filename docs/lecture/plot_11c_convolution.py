@@ -22,8 +22,9 @@ from fastmlp.layers import Layer, ParameterSpec
 # %%
 # Two layers of one's own
 # -----------------------
-# An image is a row, line by line. A patch is cut out of it as columns; the kernels of all channels
-# are the rows of one matrix, applied to every patch.
+# An image is a row, line by line. Patches are cut out of it, side by side, and ``g.group_rows``
+# reads them as rows of their own. The kernels of all channels are the rows of one matrix, so that
+# one product applies every kernel to every patch.
 
 
 class Convolution(Layer):
@@ -49,13 +50,11 @@ class Convolution(Layer):
     def apply(self, nodes, parameters, *, training, key):
         """Return the ReLU of the kernels' products with each patch."""
         (x,), (kernels, biases) = nodes, parameters
-        maps = []
-        for row in range(self.places):
-            for column in range(self.places):
-                starts = [(row + i) * self.side + column for i in range(self.size)]
-                patch = g.concatenate([x[:, start : start + self.size] for start in starts])
-                maps.append(g.affine(patch, kernels, biases))
-        return g.relu(g.concatenate(maps))
+        places, lines = range(self.places), range(self.size)
+        starts = [(r + i) * self.side + c for r in places for c in places for i in lines]
+        patches = g.concatenate([x[:, start : start + self.size] for start in starts])
+        z = g.affine(g.group_rows(patches, self.places**2), kernels, biases)
+        return g.ungroup_rows(g.relu(z), self.places**2)
 
 
 class MaxPool(Layer):
@@ -169,8 +168,9 @@ plt.show()
 # %%
 # What the package lacks for this
 # -------------------------------
-# Everything is a matrix, and there is no kernel for convolutions: the core runs 36 small products,
-# with a cut and a copy of columns for each, where a library of convolutions runs one large product.
-# For 8 × 8 images that is fast enough; for photographs it is not the package to take.
+# There is no kernel for convolutions. The graph has three cuts of columns for each of the 36
+# patches, and all patches are copied side by side before their product: a pixel in nine patches
+# stands in memory nine times. For 8 × 8 images that is fast enough; for photographs it is not the
+# package to take.
 
 # sphinx_gallery_thumbnail_number = 1

@@ -176,8 +176,9 @@ plt.show()
 # There are no tensors of three axes and no product of a matrix for each example: the scores are
 # :math:`n^2` products of columns, one node each, so the graph grows with the square of the length,
 # which is fixed when it is built. Five elements are fine; five hundred are not. A block of a
-# transformer has more around this layer: several heads, a sum with its input, a dense layer for
-# each element, outputs brought to mean 0 and deviation 1. All of that is made of the same
-# operations, but no such layers are provided.
+# transformer has more around this layer: several heads, a sum with its input (``fm.add``), a dense
+# layer for each element, outputs brought to mean 0 and deviation 1 for each element. All of that
+# can be made of the same operations, with ``g.group_rows`` to make rows of elements, but there is
+# no layer for it.
 
 # sphinx_gallery_thumbnail_number = 1

@@ -324,7 +324,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     @turns.reads("transform")
     @_checks.taught(OF_ANSWERS)
     def transform(self, X: Any, layer: int = -1) -> Array:
-        """Return what a hidden layer puts out: the features that the network has learnt.
+        """Return what a hidden layer puts out: the features that the network has learned.
 
         Parameters
         ----------

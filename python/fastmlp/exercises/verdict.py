@@ -104,11 +104,12 @@ def number(x: float, digits: int = 3) -> str:
 
 
 def point(values: Any) -> str:
-    """Return numbers as a point.
+    """Return numbers as a point; a single one stands for itself.
 
     Examples
     --------
-    >>> point([0.0, 1.0])
-    '(0, 1)'
+    >>> point([0.0, 1.0]), point([0.5])
+    ('(0, 1)', '0.5')
     """
-    return f"({', '.join(number(v) for v in values)})"
+    several = ", ".join(number(v) for v in values)
+    return several if len(values) == 1 else f"({several})"
