@@ -8,7 +8,7 @@ from typing import Any
 
 from fastmlp import activations, losses, optimizers
 from fastmlp import graph as g
-from fastmlp.estimators.objectives import PeerObjective
+from fastmlp.estimators.objectives import PeerObjective, output_of
 from fastmlp.losses import Loss
 from fastmlp.optimizers import LBFGS, Update
 
@@ -96,7 +96,14 @@ def check_loss(objective: PeerObjective, output: str, columns: int, targets: int
     columns, targets : int
         How many outputs and columns of targets there are.
     """
-    if isinstance(objective.loss, str):  # of the estimators' own, which fit their own outputs
+    if isinstance(objective.loss, str):  # of the estimators' own
+        needed = output_of(objective.loss, one_of_several=columns > targets) or output
+        if needed != output:  # of layers that are kept
+            raise ValueError(
+                f"loss={objective.loss!r} needs the output {needed!r}, these layers have "
+                f"{output!r}: partial_fit, and fit with warm_start=True, keep them; fit with "
+                "warm_start=False makes new ones"
+            )
         return
     y = activations.get(output)(g.input(columns, "y"))
     try:

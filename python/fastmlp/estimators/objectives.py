@@ -189,5 +189,20 @@ LOSSES: dict[str, Callable[[PeerObjective, Any, Any], tuple[Any, Any]]] = {
 }
 
 
+def output_of(loss: str, *, one_of_several: bool) -> str | None:
+    """Return the activation of the outputs that a loss of `LOSSES` judges, None for any.
+
+    `one_of_several` says whether there are more outputs than columns of targets.
+
+    Examples
+    --------
+    >>> output_of("log_loss", one_of_several=True), output_of("huber", one_of_several=False)
+    ('softmax', None)
+    """
+    if loss == "log_loss":
+        return "softmax" if one_of_several else "logistic"
+    return {"hinge": "identity", "poisson": "exp"}.get(loss)
+
+
 def _weight_matrices(network: Network) -> list[Node]:
     return [node for node, role in network.parameter_roles.items() if role == "weight"]
