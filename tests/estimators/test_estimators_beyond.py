@@ -135,7 +135,7 @@ def test_without_a_penalty_the_unit_of_the_weights_changes_no_bit(solver, balanc
     assert fits[1] == fits[0]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [np.dtype("float32"), "float64"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_the_penalty_of_weights_in_another_unit_is_that_of_scikit_learn(solver, dtype):
     weight = RNG.uniform(0.5, 1, 210)
@@ -224,7 +224,7 @@ def test_dropout_of_each_layer_and_a_wrong_number_of_rates():
         "dropout_1",
         "dense_3",
     ]
-    with pytest.raises(ValueError, match="dropout has 3 values for 1 hidden layers"):
+    with pytest.raises(ValueError, match="dropout has 3 values for 1 hidden layer:"):
         classifier(dropout=[0.1, 0.2, 0.3]).fit(X, LABELS)
 
 
@@ -260,6 +260,51 @@ def test_early_stopping_on_data_of_one_s_own_returns_to_the_best_weights():
 def test_half_of_validation_data_is_an_error(given):
     with pytest.raises(ValueError, match="go together"):
         regressor().fit(X, y, **given)
+
+
+@pytest.mark.parametrize(
+    ("X_val", "y_val", "words"),
+    [
+        (X[:9], LABELS[:8], r"X_val and y_val: Found .* numbers of samples: \[9, 8\]"),
+        (X[:9, 1:], LABELS[:9], r"X_val: X has 3 features, but MLPClassifier is expecting 4"),
+        (np.full((9, 4), np.nan), LABELS[:9], "X_val: Input X contains NaN"),
+    ],
+)
+def test_what_is_wrong_with_validation_data_is_said_of_the_right_argument(X_val, y_val, words):
+    with pytest.raises(ValueError, match=words):
+        classifier().fit(X, LABELS, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize(
+    ("settings", "given"), [({"callbacks": [print]}, {}), ({}, {"X_val": X, "y_val": LABELS})]
+)
+def test_what_needs_epochs_is_refused_by_a_solver_without(settings, given):
+    estimator = classifier(solver="lbfgs", **settings)
+    with pytest.raises(ValueError, match="for solvers with epochs, not for 'lbfgs'"):
+        estimator.fit(X, LABELS, **given)
+
+
+@pytest.mark.parametrize("how", ["warm fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("make", "target", "before", "now"),
+    [
+        (fm.MLPRegressor, y, "squared_error", "poisson"),
+        (fm.MLPClassifier, LABELS, "hinge", "log_loss"),
+        (fm.MLPClassifier, (y > 0).astype(int), "hinge", "log_loss"),
+        (fm.MLPClassifier, LABELS, "log_loss", "hinge"),
+    ],
+)
+def test_layers_that_are_kept_cannot_change_to_a_loss_of_other_outputs(
+    make, target, before, now, how
+):
+    # It would be computed from the layer below: "log_loss" fell below 0.
+    estimator = make(loss=before, max_iter=2, random_state=0).fit(X, np.abs(target))
+    weights = estimator.model_.parameters.flat.copy()
+    estimator.set_params(loss=now, warm_start=True)
+    with pytest.raises(ValueError, match=f"loss='{now}' needs the output"):
+        getattr(estimator, "fit" if how == "warm fit" else how)(X, np.abs(target))
+    assert_array_equal(estimator.model_.parameters.flat, weights)
+    estimator.set_params(warm_start=False).fit(X, np.abs(target))
 
 
 def test_the_validation_loss_is_there_for_rows_held_out_too():
@@ -323,7 +368,7 @@ def test_each_layer_can_have_an_activation_of_its_own():
 
 
 def test_hidden_activations_without_a_hidden_layer_are_an_error():
-    with pytest.raises(ValueError, match="layer must be"):
+    with pytest.raises(ValueError, match="hidden layer puts out, and there is none"):
         classifier(hidden_layer_sizes=()).fit(X, LABELS).transform(X)
 
 

@@ -236,6 +236,10 @@ def test_several_quantiles_are_scored_against_one_target_of_numbers():
     estimator = quantiles(max_iter=1).partial_fit(X, y)
     with pytest.raises(ValueError, match="needs one target, y has 2 columns"):
         estimator.score(X, X[:, :2])
+    estimator.set_params(quantile=[0.1, 0.2, 0.3, 0.4])
+    with pytest.raises(ValueError, match="is for 4 outputs, the network has"):
+        estimator.score(X, y)
+    estimator.set_params(quantile=quantiles().quantile)
     for rows in (50, 1):  # one row would broadcast
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             estimator.score(X, y[:rows])

@@ -89,7 +89,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "keep_optimizer": ["boolean"],
         "callbacks": [list, tuple, None],
-        "dtype": [StrOptions({"float32", "float64"}), type, None],
+        "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
         "n_threads": [Interval(Integral, 1, _core.format.most_threads, closed="both"), None],
     }
 
@@ -235,6 +235,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             raise ValueError("X_val and y_val go together, and sample_weight_val with them")
         if X is None:
             return None
+        if self.solver == "lbfgs":
+            raise ValueError("X_val is for solvers with epochs, not for 'lbfgs': leave it out")
         X, y = self._read(X, y, reset=False, suffix="_val")
         weight, _ = checked_weight(sample_weight, X, "sample_weight_val")
         target = self._encode(y, "y_val")
@@ -254,7 +256,11 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             if reset:
                 validate_data(self, X, y, reset=True, skip_check_array=True)  # learns the columns
             return X, y
-        with naming(f"X{suffix}", f"y{suffix}", first_wrong=lambda: is_unreadable(X)):
+        with naming(
+            *(f"X{suffix}", f"y{suffix}"),
+            first_wrong=lambda: is_unreadable(X, None if reset else self),
+            rows=suffix and f"X{suffix} and y{suffix}",
+        ):
             X, y = validate_data(
                 self,
                 X,
@@ -341,10 +347,12 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         Raises
         ------
         ValueError
-            If there is no such layer.
+            If there is no such layer, or no hidden one at all.
         """
         X = self._checked(X)
         count = self.n_layers_ - 2
+        if count == 0:
+            raise ValueError("transform returns what a hidden layer puts out, and there is none")
         if _checks.whole(layer) not in range(-count, count):
             raise ValueError(
                 f"layer must be an integer from {-count} to {count - 1}, got {layer!r}"

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastmlp import _checks
 from fastmlp.data import frames
@@ -82,11 +82,14 @@ def as_before_unless_right(estimator: Any) -> Iterator[None]:
 
 
 @contextmanager
-def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Iterator[None]:
+def naming(
+    *names: str, first_wrong: Callable[[], bool] = lambda: True, rows: str = ""
+) -> Iterator[None]:
     """Let scikit-learn's checks say which argument they mean, where their own words do not.
 
-    That is the first of the names, unless `first_wrong` denies it. A number too large for any float
-    is a ValueError.
+    That is the first of the names, unless `first_wrong` denies it. Numbers of rows that differ are
+    a matter of two arguments: `rows` names them, without it the words stay. A number too large for
+    any float is a ValueError.
     """
     try:
         with np.errstate(invalid="ignore"):  # ∞ − ∞, where sums are looked at
@@ -94,18 +97,22 @@ def naming(*names: str, first_wrong: Callable[[], bool] = lambda: True) -> Itera
     except (TypeError, ValueError, OverflowError) as error:
         kind = ValueError if isinstance(error, OverflowError) else type(error)
         said = str(error)
-        # Numbers of samples that differ are a matter of two arguments.
-        known = any(re.search(rf"\b{name}\b", said) for name in (*names, "samples"))
+        differ = "numbers of samples" in said
+        known = any(re.search(rf"\b{name}\b", said) for name in names) or (differ and not rows)
         if kind not in (TypeError, ValueError) or (known and kind is type(error)):
             raise
-        name = names[0] if first_wrong() else names[-1]
+        name = rows if differ and rows else names[0] if first_wrong() else names[-1]
         raise kind(f"{name}: {said}") from error
 
 
-def is_unreadable(X: Any) -> bool:
-    """Whether scikit-learn refuses X alone."""
+def is_unreadable(X: Any, fitted: Any = None) -> bool:
+    """Whether scikit-learn refuses X alone, or as the columns of a `fitted` estimator."""
+    how: Any = {"accept_sparse": ["csr", "csc"], "dtype": (np.float64, np.float32)}
     try:
-        check_array(X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32))
+        if fitted is None:
+            check_array(X, **how)
+        else:
+            validate_data(fitted, X, reset=False, **how)
     except (TypeError, ValueError, OverflowError):
         return True
     return False

@@ -15,6 +15,7 @@ from fastmlp.optimizers import LBFGS, Update
 # scikit-learn's own, which take their numbers from the parameters of the estimator.
 OWN_SOLVERS = ("lbfgs", "sgd", "adam")
 SOLVERS = {*OWN_SOLVERS, *optimizers.OPTIMIZERS}
+_OF_OWN = ("power_t", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon")
 
 
 class LossNames(set[str]):
@@ -47,8 +48,8 @@ class LossNames(set[str]):
 def check_solver(estimator: Any) -> None:
     """Raise ValueError for a solver that takes no steps, or has settings beside its own.
 
-    A solver that is an optimizer of `fastmlp.optimizers` has its own rate: what says another is
-    refused and not ignored.
+    A solver of `fastmlp.optimizers` has numbers of its own: what says others is refused and not
+    ignored.
     """
     solver = estimator.solver
     if isinstance(solver, LBFGS):
@@ -57,6 +58,10 @@ def check_solver(estimator: Any) -> None:
             f"{type(estimator).__name__}"
         )
     if isinstance(solver, str) and solver in OWN_SOLVERS:
+        if solver == "lbfgs" and estimator.callbacks:
+            raise ValueError(
+                "callbacks are for solvers with epochs, not for 'lbfgs': leave them out"
+            )
         return
     rate = f"{solver!r}" if isinstance(solver, str) else type(solver).__name__
     if estimator.learning_rate != "constant":
@@ -64,12 +69,13 @@ def check_solver(estimator: Any) -> None:
             f"learning_rate={estimator.learning_rate!r} is for solver='sgd', not for {rate}: give "
             "a schedule as its rate, as in solver=fm.AdamW(fm.CosineDecay(1e-3, steps=1000))"
         )
-    default = inspect.signature(type(estimator)).parameters["learning_rate_init"].default
-    if not isinstance(solver, str) and estimator.learning_rate_init != default:
-        raise ValueError(
-            f"learning_rate_init={estimator.learning_rate_init!r} has no effect beside "
-            f"solver={solver!r}, which has a rate of its own: leave it out"
-        )
+    defaults = inspect.signature(type(estimator)).parameters
+    for name in _OF_OWN if isinstance(solver, str) else ("learning_rate_init", *_OF_OWN):
+        if (given := getattr(estimator, name)) != defaults[name].default:
+            raise ValueError(
+                f"{name}={given!r} has no effect beside solver={solver!r}: leave it out, and give "
+                "an optimizer its own numbers, as in solver=fm.AdamW(1e-3, beta1=0.8)"
+            )
 
 
 def solver_of(estimator: Any) -> Update | None:

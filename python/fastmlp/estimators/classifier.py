@@ -98,7 +98,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
     callbacks : list or None, default=None
         `fastmlp.Callback` objects or functions (model, epoch, logs), told after each epoch with
         "loss", and "val_loss" and "val_score" where rows are held out. One that returns True ends
-        the training.
+        the training. "lbfgs" has no epochs, and takes neither callbacks nor `X_val`.
     dtype : {"float32", "float64"} or None, default=None
         Type of the weights and of the computation; None follows X.
     n_threads : int or None, default=None

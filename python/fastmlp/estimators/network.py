@@ -85,7 +85,8 @@ def each_layer(value: Any, count: int, name: str) -> list[Any]:
         return [value] * count
     values = list(np.atleast_1d(value)) if isinstance(value, np.ndarray) else list(value)
     if len(values) != count:
-        raise ValueError(f"{name} has {len(values)} values for {count} hidden layers: {values!r}")
+        layers = "1 hidden layer" if count == 1 else f"{count} hidden layers"
+        raise ValueError(f"{name} has {len(values)} values for {layers}: {values!r}")
     return values
 
 

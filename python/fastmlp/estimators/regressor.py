@@ -96,7 +96,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
     callbacks : list or None, default=None
         `fastmlp.Callback` objects or functions (model, epoch, logs), told after each epoch with
         "loss", and "val_loss" and "val_score" where rows are held out. One that returns True ends
-        the training.
+        the training. "lbfgs" has no epochs, and takes neither callbacks nor `X_val`.
     dtype : {"float32", "float64"} or None, default=None
         Type of the weights and of the computation; None follows X.
     n_threads : int or None, default=None
@@ -327,6 +327,11 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         if not self._several_quantiles:
             return float(super().score(X, y, sample_weight))
         output = self.predict(X)
+        if self.n_outputs_ != len(self._quantiles()):
+            raise ValueError(
+                f"quantile={self.quantile!r} is for {len(self._quantiles())} outputs, the network "
+                f"has {self.n_outputs_}: fit it again"
+            )
         self._check_targets(y, "y")
         with naming("y"):
             target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
