@@ -111,6 +111,7 @@ def test_wrong_k_are_told_why():
     says(exercises.steepness(-50), "falls from 1 to 0")
     says(exercises.steepness(0), "½ everywhere")
     says(exercises.steepness(1), "at x = 0.1", "0.525")
+    says(exercises.steepness(45.95), "is 0.989999, which is 0.010001 from")
     with pytest.raises(TypeError, match="k must be a number"):
         exercises.steepness("steep")
     with pytest.raises(ValueError, match="error must be"):
@@ -156,7 +157,9 @@ def test_right_messages_are_right(operation, derive, columns):
         (lambda v, z: 0 * v, "0 everywhere"),
         (lambda v, z: v[:3], "has the shape (3, 1)"),
         (lambda v, z: v / 0.0 * np.ones_like(z), "not a finite number"),
-        (lambda v, z: "tanh", "an array of numbers"),
+        (lambda v, z: "tanh", "an array of numbers, got str"),
+        (lambda v, z: None, "got NoneType; is a return missing?"),
+        (lambda v, z: v, "this is v̄ itself, without its factor"),
     ],
 )
 def test_a_wrong_message_is_told_what_is_wrong(derive, hint):
@@ -167,9 +170,8 @@ def test_a_wrong_message_is_told_what_is_wrong(derive, hint):
 def test_a_message_of_rows_that_forgets_the_others_is_told_so():
     diagonal = lambda v, z: v * softmax(z) * (1 - softmax(z))  # noqa: E731
     says(exercises.message(g.softmax, diagonal, columns=3), "changes by")
-    says(
-        exercises.message(lambda z: g.exp(z) * g.sum(z, axis=1), lambda v, z: v, columns=2), "at z"
-    )
+    both = lambda z: g.exp(z) * g.sum(z, axis=1)  # noqa: E731
+    says(exercises.message(both, lambda v, z: v + z, columns=2), "at z")
     ones = exercises.message(
         lambda z: z @ g.constant(np.ones((2, 2))), lambda v, z: 2 * v, columns=2
     )
@@ -184,6 +186,12 @@ def test_what_is_said_of_a_point_is_true():
     )
     assert answer == pytest.approx(v_bar * (1 - z**2), rel=1e-2)
     assert slope == pytest.approx(v_bar * (1 - np.tanh(z) ** 2), rel=1e-2)
+
+
+def test_numbers_that_differ_are_told_with_the_digits_in_which_they_do():
+    says = exercises.message(lambda z: z**2, lambda v, z: v * 2 * z + 1e-3).says
+    told, slope = re.search(r"the answer is (\S+), but v̄·v changes by (\S+)", says).groups()
+    assert told != slope
 
 
 def test_messages_need_functions():
@@ -202,8 +210,9 @@ def unit():
     w, b = g.parameter(0.5, "w"), g.parameter(-0.2, "b")
     z = (w * x + b).named("z")
     y = g.logistic(z).named("y")
-    J = (0.5 * (y - t) ** 2 + 0.1 * (0.5 * w**2).named("R")).named("J")
-    return {"x": x, "t": t, "w": w, "b": b, "z": z, "y": y, "J": J}
+    R = (0.5 * w**2).named("R")
+    J = (0.5 * (y - t) ** 2 + 0.1 * R).named("J")
+    return {"x": x, "t": t, "w": w, "b": b, "z": z, "y": y, "R": R, "J": J}
 
 
 def answer(n, **other):
@@ -230,6 +239,7 @@ def test_right_signals_are_right_as_formulas_and_as_numbers(unit):
     [
         (lambda n: {"y": n["t"] - n["y"]}, "ȳ: the sign is wrong"),
         (lambda n: {"z": n["y"] - n["t"]}, "ȳ right; z̄: this is ȳ itself; what y sends to z"),
+        (lambda n: {"J": 1.0, "R": 1.0}, "times ∂(0.1·R)/∂R"),
         (
             lambda n: {"w": answer(n)[n["z"]] * n["x"]},
             "w² and w·x send messages, and they are added: this is only that of w·x",
@@ -334,6 +344,7 @@ def test_each_slip_with_linear_layers_has_its_hint(deep):
     says(exercises.one_layer(deep, sum(matrices), b), "sum of the layers' matrices")
     says(exercises.one_layer(deep, W + 1, b), "another matrix")
     says(exercises.one_layer(deep, W, biases[-1]), "W is right", "go through W⁽³⁾ as well")
+    says(exercises.one_layer(deep, W, b - biases[-1]), "W is right; b lacks that of the last layer")
     says(exercises.one_layer(deep, W, sum(biases)), "sum of all biases")
     says(exercises.one_layer(deep, W, b + 1), "set x = 0")
     says(exercises.one_layer(deep, W, b[:2]), "b must have the shape (3,), got (2,)")
@@ -363,9 +374,9 @@ def test_signals_that_are_no_numbers_are_told():
     x, t, w = g.input(1, "x", rows=1), g.input(1, "t", rows=1), g.parameter(0.5, "w")
     y = (w * x).named("y")
     L, example = (0.5 * (y - t) ** 2).named("L"), {x: 2.0, t: 3.0}
-    for wrong in ("abc", b"1", {}, [[1], [1, 2]], object(), 1j, slice(2)):
+    for wrong in ("abc", b"1", {}, [[1], [1, 2]], object(), 1j, slice(2), None):
         says(exercises.signals(L, example, {y: wrong}), "a signal is numbers or a node")
-    for wrong in (np.nan, np.inf, None):
+    for wrong in (np.nan, np.inf):
         says(exercises.signals(L, example, {y: wrong}), "it is not a finite number")
     for wrong in ([y], 3, np.ones(2), None, ""):
         with pytest.raises(TypeError, match="given must be a dict of node to signal"):

@@ -71,7 +71,7 @@ def one_layer(deep: Model, W: ArrayLike, b: ArrayLike) -> Verdict:
     if not same(W_given, W_right, scale):
         return not_yet(_about_weights(deep, W_given, W_right, scale))
     if not same(b_given, b_right, scale):
-        return not_yet(f"W is right; {_about_biases(deep, b_given, scale)}")
+        return not_yet(f"W is right; {_about_biases(deep, b_given, b_right, scale)}")
     return Verdict(True, "the same for every input")
 
 
@@ -101,12 +101,14 @@ def _about_weights(deep: Model, given: Array, right: Array, scale: float) -> str
     )
 
 
-def _about_biases(deep: Model, given: Array, scale: float) -> str:
+def _about_biases(deep: Model, given: Array, right: Array, scale: float) -> str:
     biases = [b for _, b in _pairs(deep)]
     last = len(biases)
     above = f"W⁽{str(last).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}⁾"
     if same(given, biases[-1], scale):
         return f"b is that of the last layer alone, and those below go through {above} as well"
+    if same(given, right - biases[-1], scale):
+        return "b lacks that of the last layer"
     if all(b.shape == given.shape for b in biases) and same(given, np.sum(biases, axis=0), scale):
         return f"b is the sum of all biases, but those below go through {above} first"
     return "b is another vector: set x = 0 and follow what comes out of each layer"

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp import graph as g
-from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, point, same
+from fastmlp.exercises.verdict import Verdict, not_yet, number, numbers, point, same, told_apart
 from fastmlp.graph.called import called, takes
 from fastmlp.graph.node import Node
 
@@ -45,8 +45,8 @@ def message(
     Returns
     -------
     Verdict
-        It knows the usual slips: v̄ forgotten, a wrong sign or factor, f where f′ belongs, f′ at
-        f(z) instead of z; else it says where the answer differs, and by how much.
+        It knows the usual slips: v̄ or f′ forgotten, a wrong sign or factor, f where f′ belongs, f′
+        at f(z) instead of z; else it says where the answer differs, and by how much.
 
     Raises
     ------
@@ -97,7 +97,9 @@ def message(
     expected, given = right(Z, Vbar), derive(Vbar.copy(), Z.copy())
     answer = numbers(given)
     if answer is None:
-        return not_yet(f"the answer must be an array of numbers, got {type(given).__name__}")
+        forgotten = "; is a return missing?" if given is None else ""
+        kind = type(given).__name__
+        return not_yet(f"the answer must be an array of numbers, got {kind}{forgotten}")
     if answer.shape != expected.shape:
         return not_yet(f"the answer has the shape {answer.shape}, z̄ that of z: {expected.shape}")
     if not np.isfinite(answer).all():
@@ -113,6 +115,8 @@ def message(
     if known:
         return not_yet(known)
     if V.shape == Z.shape:
+        if same(answer, Vbar, CLOSE):
+            return not_yet("this is v̄ itself, without its factor, the derivative")
         if same(answer, Vbar * V, CLOSE):
             return not_yet("this is v̄·f(z), with f itself where its derivative belongs")
         if same(answer, right(V, Vbar), CLOSE):
@@ -121,9 +125,10 @@ def message(
     if columns > 1 and same(answer, diagonal, CLOSE):
         return not_yet("each vₖ depends on every zⱼ: add up the messages of all of them")
     row = int(np.abs(answer - expected).max(axis=1).argmax())
+    is_now, should_be = told_apart(answer[row], _differences(v, z, Z[row], Vbar[row]))
     return not_yet(
-        f"at z = {point(Z[row])} and v̄ = {point(Vbar[row])} the answer is {point(answer[row])}, "
-        f"but v̄·v changes by {point(_differences(v, z, Z[row], Vbar[row]))} for each unit of z"
+        f"at z = {point(Z[row])} and v̄ = {point(Vbar[row])} the answer is {is_now}, but v̄·v "
+        f"changes by {should_be} for each unit of z"
     )
 
 

@@ -120,9 +120,10 @@ def _wrong(
         child = known.get(message.child)
         if child is not None and child.node is not step.node and same(value, child.value, CLOSE):
             name, mine = called[message.child], called[step.node]
+            above, below = (part if part.isalnum() else f"({part})" for part in (name, mine))
             return (
                 f"this is {child.label} itself; what {name} sends to {mine} is {child.label} "
-                f"times ∂{name}/∂{mine}"
+                f"times ∂{above}/∂{below}"
             )
     if not value.any():
         return "it is 0"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.exercises.verdict import Verdict, check_model, not_yet, number, point
+from fastmlp.exercises.verdict import Verdict, check_model, not_yet, number, point, told_apart
 from fastmlp.layers.dense import Dense
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = (0, 1, 1, 0)
 # What other answers to the four inputs are called, and what is to be done about them.
 OTHERS = {
-    (0, 0, 0, 0): "the output is never on: its bias is too low",
-    (1, 1, 1, 1): "the output is always on: its bias is too high",
+    (0, 0, 0, 0): "the output is never on: its bias is too low, or a weight has the wrong sign",
+    (1, 1, 1, 1): "the output is always on: its bias is too high, or a weight has the wrong sign",
     (0, 1, 1, 1): "this is OR; (1, 1) must be off, so take away what is on there alone: AND",
     (0, 0, 0, 1): "this is AND; (0, 1) and (1, 0) must be on, and (1, 1) off",
     (1, 1, 1, 0): "this is NAND; (0, 0) must be off, so ask for OR as well",
@@ -166,9 +166,11 @@ def steepness(k: float, *, margin: float = 0.1, error: float = 0.01) -> Verdict:
     apart = 1 / (1 + math.exp(min(k * margin, 700.0)))
     told = f"σ({number(k, 4)}x)"
     if apart > error * (1 + 1e-9):
+        value, _ = told_apart([1 - apart], [1 - error], 4)
+        distance, _ = told_apart([apart], [error])
         return not_yet(
-            f"at x = {number(margin)}, {told} is {number(1 - apart, 4)}, which is {number(apart)} "
-            "from the threshold's 1: make it steeper"
+            f"at x = {number(margin)}, {told} is {value}, which is {distance} from the "
+            "threshold's 1: make it steeper"
         )
     return Verdict(
         True,

@@ -83,7 +83,7 @@ def numbers(answer: Any) -> Array | None:
     >>> numbers([1, 2]), numbers("one")
     (array([1., 2.]), None)
     """
-    if isinstance(answer, (str, bytes)):
+    if answer is None or isinstance(answer, (str, bytes)):
         return None
     try:
         found = np.asarray(answer)
@@ -103,7 +103,7 @@ def number(x: float, digits: int = 3) -> str:
     return f"{x:.{digits}g}".replace("-", "−")
 
 
-def point(values: Any) -> str:
+def point(values: Any, digits: int = 3) -> str:
     """Return numbers as a point; a single one stands for itself.
 
     Examples
@@ -111,5 +111,20 @@ def point(values: Any) -> str:
     >>> point([0.0, 1.0]), point([0.5])
     ('(0, 1)', '0.5')
     """
-    several = ", ".join(number(v) for v in values)
+    several = ", ".join(number(v, digits) for v in values)
     return several if len(values) == 1 else f"({several})"
+
+
+def told_apart(a: Any, b: Any, digits: int = 3) -> tuple[str, str]:
+    """Return two points with as many digits as tell them apart, `digits` at least.
+
+    Examples
+    --------
+    >>> told_apart([0.5], [0.25]), told_apart([1.0001], [1.0002])
+    (('0.5', '0.25'), ('1.0001', '1.0002'))
+    """
+    for more in range(digits, 17):
+        shown = point(a, more), point(b, more)
+        if shown[0] != shown[1]:
+            break
+    return shown
