@@ -259,6 +259,24 @@ def test_pages_do_not_read_the_sentence_of_an_attribute_as_its_type(api_pages, w
     assert ":type:" not in made
 
 
+def test_pages_keep_the_names_of_attributes_whole(api_pages):
+    pytest.importorskip("sphinx")
+    from docutils import nodes
+    from docutils.core import publish_doctree
+    from sphinx.ext import napoleon
+
+    docstring = ["What it is.", "", "Attributes", "----------", "coefs_, n_ : list", "    Two."]
+    config = napoleon.Config(napoleon_use_ivar=True)
+    lines = str(napoleon.NumpyDocstring(docstring, config, what="class")).splitlines()
+    api_pages._keep_names(None, "class", "Fitted", None, None, lines)
+    tree = publish_doctree("\n".join(lines))
+    fields = [node.astext() for node in tree.findall(nodes.field_name)]
+    assert [len(field.split()) for field in fields] == [2, 2]  # the kind, and the names as one word
+    api_pages._part_names(None, tree)
+    fields = [node.astext() for node in tree.findall(nodes.field_name)]
+    assert fields == ["ivar coefs_, n_", "vartype coefs_, n_"]
+
+
 def test_every_public_name_has_a_docstring(api_pages):
     for names in api_pages.pages().values():
         for name in names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -215,10 +216,35 @@ def _keep_sentences(
         lines[:0] = ["..", ""]
 
 
+# What napoleon makes of attributes: a field for the description and one for the type.
+_ATTRIBUTES = re.compile(r":(ivar|vartype) ([^:]+):(.*)")
+_BLANK = "\N{WORD JOINER}"  # between names: of two words Sphinx takes the first for a type
+
+
+def _keep_names(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Keep the names of attributes whole: as it is, ``coefs_`` is a reference to ``coefs``."""
+    for i, line in enumerate(lines):
+        if found := _ATTRIBUTES.fullmatch(line):
+            kind, names, said = found.groups()
+            whole = [re.sub("_$", r"\_", each) for each in names.split(", ")]
+            lines[i] = f":{kind} {f',{_BLANK}'.join(whole)}:{said}"
+
+
+def _part_names(app: Any, tree: Any) -> None:
+    """Write blanks between names, now that they have been read."""
+    from docutils import nodes
+
+    for text in list(tree.findall(nodes.Text)):
+        if _BLANK in text:
+            text.parent.replace(text, nodes.Text(text.replace(_BLANK, " ")))
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages before Sphinx (and autosummary) look for them."""
     write(Path(app.srcdir) / "api")
     app.connect("missing-reference", _link)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _keep_sentences, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", _keep_names, priority=600)
+    app.connect("doctree-read", _part_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
