@@ -277,6 +277,20 @@ def test_pages_keep_the_names_of_attributes_whole(api_pages):
     assert fields == ["ivar coefs_, n_", "vartype coefs_, n_"]
 
 
+def test_pages_link_classes_in_types_and_no_words(api_pages):
+    pytest.importorskip("sphinx")
+    from docutils import nodes
+    from sphinx.addnodes import pending_xref
+
+    targets = ["columns", "Loss", "fastmlp.graph.node.Node"]
+    told = [pending_xref("", nodes.Text(to), reftype="class", reftarget=to) for to in targets]
+    said = pending_xref("", nodes.Text("fit"), reftype="obj", reftarget="fit")
+    tree = nodes.paragraph("", "", *told, said)
+    api_pages._keep_words(None, tree)
+    assert [node["reftarget"] for node in tree.findall(pending_xref)] == [*targets[1:], "fit"]
+    assert tree.astext() == "columnsLossfastmlp.graph.node.Nodefit"
+
+
 def test_every_public_name_has_a_docstring(api_pages):
     for names in api_pages.pages().values():
         for name in names:

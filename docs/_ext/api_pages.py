@@ -230,6 +230,16 @@ def _keep_names(app: Any, what: str, name: str, value: Any, options: Any, lines:
             lines[i] = f":{kind} {f',{_BLANK}'.join(whole)}:{said}"
 
 
+def _keep_words(app: Any, tree: Any) -> None:
+    """Link no word of a type: of ``(rows, columns)`` Sphinx finds some attribute ``columns``."""
+    from sphinx.addnodes import pending_xref
+
+    for reference in list(tree.findall(pending_xref)):
+        target = reference.get("reftarget", "")
+        if reference.get("reftype") == "class" and target.islower() and "." not in target:
+            reference.parent.replace(reference, reference.children)
+
+
 def _part_names(app: Any, tree: Any) -> None:
     """Write blanks between names, now that they have been read."""
     from docutils import nodes
@@ -247,4 +257,5 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", _keep_sentences, priority=400)  # napoleon has 500
     app.connect("autodoc-process-docstring", _keep_names, priority=600)
     app.connect("doctree-read", _part_names)
+    app.connect("doctree-read", _keep_words)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

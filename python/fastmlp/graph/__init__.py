@@ -7,7 +7,7 @@
 >>> y = g.logistic(z)
 >>> L = 0.5 * (y - t) ** 2
 >>> w_bar, b_bar, z_bar = g.gradient(L, [w, b, z])
->>> [v.item().__round__(4) for v in g.reference.evaluate([L, w_bar], {x: 1.5, t: 1.0})]
+>>> [round(v.item(), 4) for v in g.reference.evaluate([L, w_bar], {x: 1.5, t: 1.0})]
 [0.0448, -0.0942]
 
 Everything is a matrix (rows, columns); rows is a number, the batch or a multiple of it; a scalar is

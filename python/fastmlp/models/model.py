@@ -165,7 +165,7 @@ class Model(Evaluated, Solvable):
         seed: int | None = None,
         verbose: bool | Literal[0, 1, 2, "auto"] = "auto",
     ) -> History:
-        """Train the model: minimise J = mean loss + l2·½‖W‖² + l1·Σ``|w|`` on batches.
+        """Train the model: minimise ``J = mean loss + l2·½‖W‖² + l1·Σ|w|`` on batches.
 
         A second call goes on from the present weights, and with an optimizer of the same class also
         with its moments and step count: settings may change. A new schedule begins with its step 0.
