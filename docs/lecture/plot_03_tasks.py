@@ -40,7 +40,8 @@ plt.show()
 # Two classes: cross-entropy or hinge
 # -----------------------------------
 # The cross-entropy makes :math:`y` a probability; the hinge loss only asks that
-# :math:`z` be beyond 1 on the right side. Both learn the moons.
+# :math:`z` be beyond 1 on the right side. Both learn the moons, with classes 0 and 1, which the
+# hinge loss takes for :math:`t = -1` and :math:`t = 1`.
 
 from sklearn.datasets import make_moons  # noqa: E402
 
