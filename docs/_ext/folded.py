@@ -1,13 +1,14 @@
-"""Sections called "Solution" are folded: their heading opens them."""
+"""Sections called "Solution: …" are folded: their heading opens them."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
-TITLE = "Solution"
+TITLE = "Solution: "
 
 
 class Folded(nodes.General, nodes.Element):
@@ -17,7 +18,7 @@ class Folded(nodes.General, nodes.Element):
 def _open(visitor: Any, node: Folded) -> None:
     visitor.body.append(
         f'<details class="sd-sphinx-override sd-dropdown sd-card sd-mb-3" id="{node["ids"][0]}">'
-        f'<summary class="sd-summary-title sd-card-header">{TITLE}</summary>'
+        f'<summary class="sd-summary-title sd-card-header">{escape(node["title"])}</summary>'
         '<div class="sd-summary-content sd-card-body docutils">\n'
     )
 
@@ -31,11 +32,11 @@ def _plain(visitor: Any, node: Folded) -> None:
 
 
 def fold(app: Sphinx, document: nodes.document) -> None:
-    """Fold each section of that title."""
+    """Fold each section whose title begins so."""
     for section in list(document.findall(nodes.section)):
         title = section.next_node(nodes.title)
-        if title is not None and title.parent is section and title.astext() == TITLE:
-            folded = Folded(ids=section["ids"])
+        if title is not None and title.parent is section and title.astext().startswith(TITLE):
+            folded = Folded(ids=section["ids"], title=title.astext())
             folded += [child for child in section.children if child is not title]
             section.replace_self(folded)
 

@@ -394,6 +394,7 @@ def test_functions_of_other_arguments_are_told():
 
 def test_the_page_counts_its_exercises():
     page = (Path(__file__).parents[2] / "docs/lecture/plot_12_exercises.py").read_text("utf-8")
-    sections = re.findall(r"^# (.+)\n# -+$", page, flags=re.MULTILINE)
+    *sections, last = re.findall(r"^# (.+)\n# -+$", page, flags=re.MULTILINE)
+    assert last == "Solutions"
     words = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
     assert f"{words[len(sections)]} exercises to do" in page

@@ -8,7 +8,7 @@ import re
 from pages import FOLDER, run
 
 
-def test_every_answer_before_its_solution_is_wrong_and_every_solution_ends_right(capfd):
+def test_every_first_answer_is_wrong_and_every_solution_ends_right(capfd):
     run.cache_clear()
     run("plot_12_exercises")
     lines = re.sub(r"\n {7,}", " ", capfd.readouterr().out)
@@ -23,15 +23,16 @@ def test_every_answer_before_its_solution_is_wrong_and_every_solution_ends_right
         "A threshold from logistics": "make it steeper",
     }
     page = (FOLDER / "plot_12_exercises.py").read_text(encoding="utf-8")
-    exercises = re.findall(r"^# ([^\n]+)\n# -+$(.*?)(?=^# [^\n]+\n# -+$|\Z)", page, re.M | re.S)
+    asked, _, solved = page.partition("# Solutions\n# ---------\n")
+    exercises = re.findall(r"^# ([^\n]+)\n# -+$(.*?)(?=^# [^\n]+\n# -+$|\Z)", asked, re.M | re.S)
     assert [title for title, _ in exercises] == list(hints)
-    for title, text in exercises:
-        attempt, found, _ = text.partition("# Solution\n# ~~~~~~~~\n")
-        assert found, title
+    for title, attempt in exercises:
         for _ in range(attempt.count("print(")):
             right, what = next(told)
             assert right == "not yet"
             assert hints[title] in what or title == "Overfit, then cure"
+    assert re.findall(r"^# Solution: (.+)\n# ~+$", solved, re.M) == list(hints)
+    for title in hints:
         *_, (right, _) = verdicts = [next(told) for _ in range(solutions(title))]
         assert right == "right", verdicts
     assert next(told, None) is None
