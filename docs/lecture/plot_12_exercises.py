@@ -136,8 +136,8 @@ print(exercises.steepness(k))
 #
 # Solution: XOR by hand
 # ~~~~~~~~~~~~~~~~~~~~~
-# The first hidden unit is OR, on from one 1 on; the second is AND, on from two 1s on. XOR is OR
-# without AND: the output takes the second away from the first.
+# The first hidden unit is OR, on if at least one input is 1; the second is AND, on if both are. XOR
+# is OR without AND: the output takes the second away from the first.
 
 net.layers[0].biases = [-0.5, -1.5]
 net.layers[1].weights = [[1, -1]]

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from fastmlp.estimators.base import BaseMLP, is_stochastic
-from fastmlp.estimators.checking import as_before_unless_right, checked_weight, naming, taught_if
+from fastmlp.estimators.checking import checked_weight, taught_if
 from fastmlp.estimators.chosen import LossNames
 from fastmlp.estimators.habits import OF_ANSWERS, OF_FIT
 from fastmlp.estimators.labels import LabelledMLP, gives_probabilities, gives_scores, in_numpys_type
@@ -72,8 +70,10 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         weight 0 are not held out.
     validation_fraction : float, default=0.1
         What share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of Adam's moments, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of Adam's first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's second moment, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of Adam's second moment.
     n_iter_no_change : int or inf, default=10
@@ -301,19 +301,6 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         validation = X_val, y_val, sample_weight_val
         self._fit(X, y, sample_weight, validation, True, lambda: self._know(y, classes))
         return self
-
-    def _know(self, y: Any, classes: Any) -> None:
-        """Take the classes that the first call of `partial_fit` names."""
-        with as_before_unless_right(self):
-            with naming("y"):
-                self._check_targets(y, "y")
-            with naming("classes"):
-                known = None if classes is None else self._check_targets(classes, "classes")
-                first = _check_partial_fit_first_call(self, known)
-            if first:
-                with naming("y"):
-                    multilabel = type_of_target(y).startswith("multilabel")
-                    self._label_binarizer = LabelBinarizer().fit(y if multilabel else known)
 
     @turns.reads("predict")
     def predict(self, X: Any) -> Array:

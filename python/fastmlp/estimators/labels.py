@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
 
 from fastmlp import losses
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import BaseMLP
+from fastmlp.estimators.checking import as_before_unless_right, naming
 from fastmlp.estimators.examples import average
 
 if TYPE_CHECKING:
@@ -134,6 +139,19 @@ class LabelledMLP(BaseMLP):
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
         return X, y
+
+    def _know(self, y: Any, classes: Any) -> None:
+        """Take the classes that the first call of `partial_fit` names."""
+        with as_before_unless_right(self):
+            with naming("y"):
+                self._check_targets(y, "y")
+            with naming("classes"):
+                known = None if classes is None else self._check_targets(classes, "classes")
+                first = _check_partial_fit_first_call(self, known)
+            if first:
+                with naming("y"):
+                    multilabel = type_of_target(y).startswith("multilabel")
+                    self._label_binarizer = LabelBinarizer().fit(y if multilabel else known)
 
     def _complete_labels(self) -> None:
         """Make `classes_` from the `LabelBinarizer`, or the reverse, where a user assigned one."""

@@ -76,8 +76,10 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         weight 0 are not held out.
     validation_fraction : float, default=0.1
         What share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay rates of Adam's moments, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of Adam's first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's second moment, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of Adam's second moment.
     n_iter_no_change : int or inf, default=10
