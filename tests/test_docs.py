@@ -277,6 +277,14 @@ def test_pages_keep_the_names_of_attributes_whole(api_pages):
     assert fields == ["ivar coefs_, n_", "vartype coefs_, n_"]
 
 
+def test_pages_name_as_bases_what_has_a_page_or_another_package(api_pages):
+    known = [api_pages.resolve(name) for names in api_pages.pages().values() for name in names]
+    assert api_pages._told(fm.losses.Huber.__bases__, known) == [fm.losses.Loss]
+    assert api_pages._told(fm.Model.__bases__, known) == []
+    names = [base.__name__ for base in api_pages._told(fm.MLPClassifier.__bases__, known)]
+    assert names == ["ClassifierMixin", "TransformerMixin", "BaseEstimator"]
+
+
 def test_pages_link_classes_in_types_and_no_words(api_pages):
     pytest.importorskip("sphinx")
     from docutils import nodes

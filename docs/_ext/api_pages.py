@@ -6,6 +6,7 @@ public themselves bring their own names along. Docstrings do the rest.
 
 from __future__ import annotations
 
+import abc
 import importlib
 import inspect
 import re
@@ -204,6 +205,24 @@ def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) 
     return True if routing or inside or name in ("get_metadata_routing", "set_output") else None
 
 
+def _told(bases: Any, known: list[Any]) -> list[Any]:
+    """Return the bases that readers can look up: public ones, and those of other packages."""
+    found: list[Any] = []
+    for base in bases:
+        ours = getattr(base, "__module__", "").startswith("fastmlp")
+        if any(base is one for one in known) or not ours:
+            found.append(base)
+        else:
+            found += _told(getattr(base, "__orig_bases__", base.__bases__), known)
+    plain = (object, abc.ABC)
+    return list(dict.fromkeys(base for base in found if base not in plain))
+
+
+def _bases(app: Any, name: str, value: Any, options: Any, bases: list[Any]) -> None:
+    """Name no class as a base that has no page."""
+    bases[:] = _told(bases, [resolve(known) for names in pages().values() for known in names])
+
+
 def _keep_sentences(
     app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]
 ) -> None:
@@ -240,6 +259,15 @@ def _keep_words(app: Any, tree: Any) -> None:
             reference.parent.replace(reference, reference.children)
 
 
+def _leave_out_empty(app: Any, tree: Any) -> None:
+    """Leave out the line of the bases where none is named."""
+    from docutils import nodes
+
+    for line in list(tree.findall(nodes.paragraph)):
+        if line.astext().strip() == "Bases:":
+            line.parent.remove(line)
+
+
 def _part_names(app: Any, tree: Any) -> None:
     """Write blanks between names, now that they have been read."""
     from docutils import nodes
@@ -256,6 +284,8 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _keep_sentences, priority=400)  # napoleon has 500
     app.connect("autodoc-process-docstring", _keep_names, priority=600)
+    app.connect("autodoc-process-bases", _bases)
+    app.connect("doctree-read", _leave_out_empty)
     app.connect("doctree-read", _part_names)
     app.connect("doctree-read", _keep_words)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
