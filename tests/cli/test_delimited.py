@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from fastmlp.cli.files import Format, read_table, read_tables
 from fastmlp.data.columns.words import place
+from fastmlp.data.frames import named
+from fastmlp.data.table import Preprocessing
 from fastmlp.data.texts import MISSING, labels, values
 
 pd = pytest.importorskip("pandas")
@@ -191,32 +194,49 @@ def test_what_is_not_utf_8_is_read_as_windows_1252_and_noted(read):
     assert (table["b"], notes) == (["ж"], [])
 
 
-def test_numbers_as_people_write_them_are_numbers_and_noted(read):
-    table, notes = read('a;b;c;d\n1,5;1.234;5 %;(1.234,50)\n2;7;12 %;"€"\n')
-    assert table["a"] == [1.5, 2.0]
-    assert table["b"] == [1234.0, 7.0]  # in a table of decimal commas
-    assert table["c"] == [5.0, 12.0]
-    assert table["d"] == ["(1.234,50)", "€"]
+def learned(folder, content, form=Format()):  # noqa: B008 - frozen
+    """Learn a file's table: what is noted, and the numbers that its columns become."""
+    (folder / "w.csv").write_text(content)
+    frame, form = read_table(folder / "w.csv", form)
+    table, notes = replace(named(frame), decimal=form.decimal), []
+    prepare = Preprocessing.learn(table, note=notes.append)
+    return {
+        name: prepare.values_of(name, table).numbers().tolist() for name in prepare.names
+    }, notes
+
+
+def test_numbers_as_people_write_them_are_texts_by_one_decimal_sign_to_who_learns(read, folder):
+    content = 'a;b;c;d\n1,5;1.234;5 %;(1.234,50)\n2;7;12 %;"€"\n'
+    table, notes = read(content)
+    assert table == {
+        "a": ["1,5", "2"],
+        "b": ["1.234", "7"],  # thousands, in a table of decimal commas
+        "c": ["5 %", "12 %"],
+        "d": ["(1.234,50)", "€"],
+    }
+    assert notes == []
+    table, notes = learned(folder, content.replace('"€"', "(8)"))
+    assert table == {"a": [1.5, 2], "b": [1234, 7], "c": [5, 12], "d": [-1234.5, -8]}
     assert [note.partition("numbers")[2] for note in notes] == [
         " with decimal commas", " with decimal commas, points between thousands",
-        " with decimal commas, %",
+        " with decimal commas, %", " with decimal commas, points between thousands",
     ]  # fmt: skip
-    table, notes = read('a,b,c\n"1,234",$5,007\n"2,345",$7.50,012\n')
-    assert table == {"a": [1234.0, 2345.0], "b": [5.0, 7.5], "c": ["007", "012"]}
-    table, notes = read("a\n1.234\n2.345\n", form=Format(decimal=","))
-    assert (table["a"], notes) == ([1234.0, 2345.0], [])
-    table, _ = read("a\n1.234\n2.345\n")
-    assert table["a"] == [1.234, 2.345]
+    content = 'a,b,c\n"1,234",$5,007\n"2,345",$7.50,012\n'
+    assert read(content)[0]["c"] == ["007", "012"]
+    table, _ = learned(folder, 'a,b\n"1,234",$5\n"2,345",$7.50\n')
+    assert table == {"a": [1234, 2345], "b": [5, 7.5]}
+    assert learned(folder, "a\n1.234\n2.345\n", Format(decimal=","))[0] == {"a": [1234, 2345]}
+    assert read("a\n1.234\n2.345\n")[0]["a"] == [1.234, 2.345]
 
 
-def test_no_thousands_begin_with_a_zero(read):
+def test_no_thousands_begin_with_a_zero(folder):
     """0,125 tells that the comma of 1,234 is a decimal one, too."""
-    table, notes = read("a;b\n1,234;-2,500\n-0,125;7,000\n")
+    table, notes = learned(folder, "a;b\n1,234;-2,500\n-0,125;7,000\n")
     assert table == {"a": [1.234, -0.125], "b": [-2.5, 7.0]}
     assert all(note.endswith("numbers with decimal commas") for note in notes)
-    table, _ = read("a;b\n1.234;5,5\n0.125;1,0\n")  # and a point that cannot be one of thousands
+    table, _ = learned(folder, "a;b\n1.234;5,5\n0.125;1,0\n")  # nor a point of thousands
     assert table["a"] == [1.234, 0.125]
-    assert read("a;b\n,125;1,234\n")[0] == {"a": [0.125], "b": [1.234]}
+    assert learned(folder, "a;b\n,125;1,234\n,5;2\n")[0] == {"a": [0.125, 0.5], "b": [1.234, 2]}
 
 
 def test_a_delimiter_that_is_given_is_taken(read):

@@ -1,5 +1,7 @@
 """Numbers that people write, 1.234,50 €, are numbers in any table, as in files of the shell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ from numpy.testing import assert_array_equal
 
 import fastmlp as fm
 from fastmlp.data.columns.category import CategoryColumn
+from fastmlp.data.columns.values import read
+from fastmlp.data.frames import named
 from fastmlp.data.table import Preprocessing
 
 learn = Preprocessing.learn
@@ -67,12 +71,108 @@ def test_a_few_words_among_written_numbers_are_missing_and_codes_stay_categories
     assert learn({"a": ["5 %", "7 %", "x"] * 6}, kinds={"a": "number"}).columns[0].words
 
 
-def test_an_estimator_reads_texts_by_the_decimal_sign_of_its_file():
-    X, y = {"a": np.arange(80) / 8}, np.arange(80.0)
-    estimator = fm.TabularRegressor(quality="fast", epochs=2, random_state=0).fit(X, y)
+def test_the_sign_that_a_table_says_itself_goes_before_that_of_training():
     rows = {"a": ["1,125", "9,875"]}
-    thousands = estimator.predict(rows)
-    estimator.metadata_ = {"decimal": ","}
-    assert_array_equal(estimator.predict(rows), estimator.predict({"a": [1.125, 9.875]}))
-    estimator.metadata_ = {"decimal": 7}
-    assert_array_equal(estimator.predict(rows), thousands)
+    learned = learn({"a": np.arange(80) / 8})
+    table = named(rows)
+    thousands = learned.transform({"a": [1125, 9875]})
+    assert_array_equal(learned.transform(rows), thousands)
+    assert_array_equal(learned.transform(replace(table, decimal=".")), thousands)
+    commas = learned.transform({"a": [1.125, 9.875]})
+    assert_array_equal(learned.transform(replace(table, decimal=",")), commas)
+    assert_array_equal(replace(learned, decimal=",").transform(rows), commas)
+    assert learn(replace(named({"a": ["1,125", "9,875"] * 9}), decimal=",")).decimal == ","
+
+
+def test_a_point_among_decimal_commas_that_cannot_be_one_of_thousands_is_a_decimal_one():
+    learned = learn({"a": [f"{i},5" for i in range(40)]})
+    for more in ([], ["n.v."]):
+        found = learned.values_of("a", named({"a": ["1.234", "1.5", *more]}))
+        assert_array_equal(found.numbers(more)[:2], [1.234, 1.5])
+
+
+def test_words_of_training_are_no_numbers_of_another_unit():
+    learned = learn({"a": [*(f"${i}" for i in range(80)), "€7"]})
+    (column,) = learned.columns
+    assert column.words == ("€7",)
+    assert_array_equal(learned.transform({"a": ["€7"]}), learned.transform({"a": [None]}))
+
+
+def test_each_column_of_a_table_is_read_once_to_be_learned(monkeypatch):
+    read_so = []
+
+    def counted(name, column):
+        read_so.append(name)
+        return read(name, column)
+
+    monkeypatch.setattr("fastmlp.data.table.read", counted)
+    learn({"a": NUMBERS, "b": [*map(str, NUMBERS)], "c": pd.Categorical([*map(str, NUMBERS)])})
+    assert read_so == ["a", "b", "c"]
+
+
+def test_notes_and_columns_keep_their_order_whatever_they_hold():
+    notes = []
+    table = {
+        "b": ["5 %", "7 %"] * 6,
+        "a": [1.0, 2.0] * 6,
+        "d": ["1,5", "2"] * 6,
+        "c": [1.0, 2.0] * 6,
+    }
+    learned = learn(table, note=notes.append)
+    assert learned.names == ("b", "a", "d")
+    assert [note[:10] for note in notes] == ["column 'b'", "column 'd'", "column 'c'"]
+
+
+# --- targets ---------------------------------------------------------------------------------
+
+FAST = {"quality": "fast", "epochs": 3, "n_members": 1, "random_state": 0}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("hold", [list, np.array, pd.Series, lambda y: pd.DataFrame({"t": y})])
+def test_targets_that_people_write_are_those_numbers_with_a_note(style, hold):
+    write, said = STYLES[style]
+    texts = [*map(write, NUMBERS)]
+    numbers = [(-1 if text[0] == "−" else 1) * x for text, x in zip(texts, NUMBERS, strict=True)]
+    X = {"a": NUMBERS}
+    expected = fm.TabularRegressor(**FAST).fit(X, hold(numbers), eval_set=(X, hold(numbers)))
+    found = fm.TabularRegressor(**FAST).fit(X, hold(texts), eval_set=(X, hold(texts)))
+    assert_array_equal(found.predict(X), expected.predict(X))
+    assert found.score(X, hold(texts)) == expected.score(X, hold(numbers))
+    (note,) = found.notes_
+    assert note.partition(" is ")[2] == f"read as numbers with {said}"
+    assert note.startswith("the target '")
+
+
+def test_the_decimal_sign_of_targets_is_that_of_training_or_of_the_table(tmp_path):
+    X = {"a": NUMBERS}
+    half = [f"{x / 4000:.3f}".replace(".", ",") for x in NUMBERS]
+    estimator = fm.TabularRegressor(**FAST).fit(X, half)  # some begin with a zero
+    estimator.save(tmp_path / "m.safetensors")
+    rows = {"a": NUMBERS[:2]}
+    for model in (estimator, fm.load(tmp_path / "m.safetensors")):
+        assert model.score(rows, ["1,234", "2,345"]) == estimator.score(rows, [1.234, 2.345])
+    table = {"a": [f"{x:.2f}".replace(".", ",") for x in NUMBERS]}
+    open_ = [f"{i},{100 + i}" for i in range(1, 61)]
+    found = fm.TabularRegressor(**FAST).fit(table, open_)
+    assert found.predict(table).max() < 61.2
+
+
+def test_targets_that_are_no_numbers_are_named_as_they_are_written():
+    texts = [f"{i},5 €" for i in range(40)]
+    with pytest.raises(
+        ValueError, match=r"'y' must hold numbers, but 1 of its 41 .* 'soon', the f"
+    ):
+        fm.TabularRegressor().fit({"a": range(41)}, [*texts, "soon"])
+    with pytest.raises(ValueError, match=r"they are in € and \$: write all in one unit"):
+        fm.TabularRegressor().fit({"a": range(80)}, [*texts, *(f"${i}" for i in range(40))])
+
+
+def test_the_decimal_sign_in_the_metadata_of_older_files_is_that_of_their_table(tmp_path):
+    X, y = {"a": np.arange(80) / 8}, np.arange(80.0)
+    estimator = fm.TabularRegressor(**FAST).fit(X, y)
+    for sign, number in ((",", 1.125), (7, 1125)):
+        estimator.metadata_ = {"decimal": sign}
+        estimator.save(tmp_path / "m.safetensors")
+        older = fm.load(tmp_path / "m.safetensors")
+        assert_array_equal(older.predict({"a": ["1,125"]}), estimator.predict({"a": [number]}))

@@ -15,14 +15,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fastmlp.data import written
 from fastmlp.data.columns.base import Column
-from fastmlp.data.columns.learning import find_kind
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
-from fastmlp.data.columns.values import read
 from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import Array, as_objects, values
+from fastmlp.data.written import decimal_of, style_of
 
 if TYPE_CHECKING:
     import argparse
@@ -97,9 +95,10 @@ def read_table(
 
     Of delimited text, blanks around names and values don't count. An empty field is a missing
     value; so are NA, None and the like in a column that holds numbers otherwise
-    (`fastmlp.data.texts.values`), however people write these (`fastmlp.data.written`). Columns are
-    bool, float64 or texts. The index says row and line of the file, for errors about a value. The
-    columns of Parquet, Feather and JSON have their own types.
+    (`fastmlp.data.texts.values`). Columns are bool, float64 or texts, as are numbers that people
+    write: who learns of the table reads these (`fastmlp.data.written`), by the decimal sign that is
+    returned. The index says row and line of the file, for errors about a value. The columns of
+    Parquet, Feather and JSON have their own types.
 
     Parameters
     ----------
@@ -130,16 +129,11 @@ def read_tables(
     form: Format,
     *,
     texts: Sequence[str] = (),
-    numbers: Sequence[str] = (),
     target: str | None = None,
     rows: int | None,
     note: Note = warn,
 ) -> Iterator[tuple[Any, Format]]:
-    """Read a table so many rows at a time; see `read_table`. A table without rows gives none.
-
-    Of the columns that are `numbers`, what people have written is read although a few values are
-    none.
-    """
+    """Read a table so many rows at a time; see `read_table`. A table without rows gives none."""
     try:
         import pandas as pd
     except ImportError:
@@ -156,9 +150,7 @@ def read_tables(
         raise ValueError(f"{path} is a spreadsheet; save the sheet as CSV, or write it as Parquet")
     try:
         if typed is None:
-            yield from _delimited(
-                pd, path, form, ({*texts, target}, {*numbers}), target, rows, note
-            )
+            yield from _delimited(pd, path, form, {*texts, target}, target, rows, note)
         else:
             first = 1
             for table in typed(pd, path, rows):
@@ -253,17 +245,6 @@ TYPED = {
 }
 
 
-def is_typed(path: Path) -> bool:
-    """Tell whether the columns of a file have types, which those of delimited text have not.
-
-    Examples
-    --------
-    >>> is_typed(Path("sales.parquet")), is_typed(Path("sales.csv.gz"))
-    (True, False)
-    """
-    return _ending(path) in TYPED
-
-
 def _ending(path: Path) -> str:
     """Return the ending that says what a file is, of packed JSON that in front of the packing."""
     inner = Path(path.stem).suffix.lower()
@@ -275,7 +256,7 @@ def _delimited(
     pd: Any,
     path: Path,
     form: Format,
-    kinds: tuple[set[str | None], set[str]],
+    texts: set[str | None],
     target: str | None,
     rows: int | None,
     note: Note,
@@ -301,7 +282,7 @@ def _delimited(
             continue
         columns = dict(zip(names, fields.columns, strict=True))
         fields.columns.clear()
-        table, form = _typed(columns, form, *kinds, note)
+        table, form = _typed(columns, form, texts)
         note = _quiet  # what is said of the first rows holds for all
         numbers = np.arange(first, first + len(fields.lines))
         first += len(numbers)
@@ -314,35 +295,28 @@ def _quiet(text: str) -> None:
 
 
 def _typed(
-    columns: dict[str, Array], form: Format, texts: set[str | None], numbers: set[str], note: Note
+    columns: dict[str, Array], form: Format, texts: set[str | None]
 ) -> tuple[dict[str, Array], Format]:
-    """Read columns as numbers, true and false, or texts."""
+    """Read columns as numbers that programs write, true and false, or texts."""
     table: dict[str, Array] = {}
-    kinds: dict[str, list[str]] = {}  # the different texts of columns that may be numbers
     for name in list(columns):
         column = columns[name]
-        if name in texts:
-            table[name] = as_objects(column)
-            continue
-        table[name] = plainly = values(column)
-        if plainly.dtype.kind == "O" or form.decimal == ",":
-            kinds[name] = np.unique(column).tolist()
-        elif plainly.dtype.kind == "b" or not (np.strings.find(column, ".") >= 0).any():
+        table[name] = as_objects(column) if name in texts else values(column)
+        kind = table[name].dtype.kind
+        if name in texts or kind == "b" or (kind == "f" and not _has_point(column)):
             del columns[name]  # few are there as texts and as numbers
-    decimal = form.decimal or written.decimal_of(kinds.values())
-    if decimal == "," and form.decimal is None:  # columns such as 1.234 are thousands then
-        kinds = {name: np.unique(columns[name]).tolist() for name in columns if name not in texts}
-    for name, different in kinds.items():
-        found = written.read(columns[name], different, table[name], decimal)
-        if found is None and table[name].dtype.kind == "O":
-            some = written.as_programs(columns[name], different, decimal)
-            if some and (name in numbers or find_kind(read(name, some[0]), _quiet) == "number"):
-                found = some
-        if found is not None:
-            table[name], style = found
-            if form.decimal is None:  # else it is known
-                note(style.told_of(f"column {name!r}"))
+    others = (name for name in columns if table[name].dtype.kind == "O")
+    decimal = form.decimal or decimal_of(np.unique(columns[name]).tolist() for name in others)
+    if decimal == ",":  # 1.234 are thousands then, which programs read otherwise
+        for name in (name for name in columns if table[name].dtype.kind == "f"):
+            style = style_of(np.unique(columns[name]).tolist(), decimal)
+            if style is not None and style.decimal == decimal:
+                table[name] = as_objects(columns[name])
     return table, replace(form, decimal=decimal)
+
+
+def _has_point(column: Array) -> bool:
+    return bool((np.strings.find(column, ".") >= 0).any())
 
 
 def _unique(names: list[str], note: Note) -> list[str]:

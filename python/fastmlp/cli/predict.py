@@ -7,18 +7,18 @@ import csv
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from fastmlp.cli.files import Format, is_typed, load_trained, read_table, read_tables, warn
+from fastmlp.cli.files import Format, load_trained, read_table, read_tables, warn
 from fastmlp.cli.outputs import check_output
 from fastmlp.cli.preparing import Prepared
-from fastmlp.data import files
+from fastmlp.data import files, frames
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.date import DateColumn
-from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
 from fastmlp.data.columns.words import Tally, Told, count
@@ -79,13 +79,11 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     is_classifier = hasattr(estimator, "classes_")
     if options.probabilities and not is_classifier:
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
-    form = Format.of(options, estimator._decimal)
-    # Numbers in texts are there as programs write them already, but in files that have types.
-    decimal = None if is_typed(options.table) else "."
-    columns = estimator.preprocessing_.columns
+    prepare = estimator.preprocessing_
+    form = Format.of(options, prepare.decimal)
     # Texts are read by the rule of their column, however few rows are read at a time.
-    texts = [c.name.strip() for c in columns if isinstance(c, (CategoryColumn, DateColumn))]
-    numbers = [c.name.strip() for c in columns if isinstance(c, NumberColumn)]
+    read_so = (CategoryColumn, DateColumn)
+    texts = [column.name.strip() for column in prepare.columns if isinstance(column, read_so)]
     names = names_of(estimator) or ["prediction"]
     quantiles = estimator._fitted.recipe.quantiles
     several = len(quantiles) > 1
@@ -97,11 +95,12 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     yield [header]
     notes = _Notes()
     rows = 0
-    parts = read_tables(options.table, form, texts=texts, numbers=numbers, rows=ROWS, note=notes)
+    parts = read_tables(options.table, form, texts=texts, rows=ROWS, note=notes)
     try:
-        for table, _ in parts:
-            rows += len(table)
-            yield _predicted(options, estimator, table, decimal, notes)
+        for part, read_by in parts:
+            rows += len(part)
+            table = replace(frames.named(part), decimal=read_by.decimal)
+            yield _predicted(options, estimator, table, notes)
     finally:
         notes.tell()
     if not rows:
@@ -131,11 +130,11 @@ class _Notes(Tally):
 
 
 def _predicted(
-    options: argparse.Namespace, estimator: Any, table: Any, decimal: str | None, notes: _Notes
+    options: argparse.Namespace, estimator: Any, table: frames.Table, notes: _Notes
 ) -> list[Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        features = estimator._features(table, notes, decimal)
+        features = estimator._features(table, notes)
     for warning in caught:
         notes(str(warning.message))
     outputs = estimator._outputs_of(features)
@@ -147,11 +146,11 @@ def _predicted(
             [label, *(f"{p:.6g}" for p in row)]
             for label, row in zip(labels, outputs.tolist(), strict=True)
         ]
-    found = outputs.reshape(len(table), -1)
+    found = outputs.reshape(table.rows, -1)
     targets = estimator._target.targets
     digits = np.repeat([digits_of(target) for target in targets], found.shape[1] // len(targets))
     if options.intervals is not None:
-        ends = estimator._around(outputs, options.intervals).reshape(len(table), -1)
+        ends = estimator._around(outputs, options.intervals).reshape(table.rows, -1)
         found = np.hstack([found, ends])
         digits = np.concatenate([digits, np.repeat([digits_of(t) for t in targets], 2)])
     each = digits.tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +13,10 @@ import numpy as np
 
 from fastmlp import _checks, datasets
 from fastmlp.cli.files import Format, read_table, table_name, warn
-from fastmlp.data import written
 from fastmlp.data.columns.targets import Label, infer_task
-from fastmlp.data.columns.values import read
+from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, count, examples, place
-from fastmlp.data.texts import MISSING, TEXT, Array, numbers_of, same_number, values
+from fastmlp.data.texts import MISSING, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
 
 Task = Literal["classification", "regression"]
@@ -110,10 +109,6 @@ def _of_file(options: argparse.Namespace, note: Note) -> Source:
     if len(table) < MIN_ROWS:
         rows = count(len(table), "row")
         raise ValueError(f"{path} has {rows} to learn from; {MIN_ROWS} are the least")
-    if (y == y[0]).all():
-        raise ValueError(
-            f"the target {target!r} is {y[0]!s} in every row: there is nothing to predict"
-        )
     if task == "classification":
         _check_labels(y, target, table[target])
     return Source(
@@ -170,9 +165,11 @@ def _read_target(
         empty, words = missing, np.zeros(len(table), bool)
     else:
         texts = np.array(["" if v is None or v != v else str(v) for v in column], dtype=object)
-        typed = _written_numbers(texts, target, task, form, note)
-        if typed is None:
-            typed = read(target, column).numbers() if task == "regression" else values(texts)
+        held = replace(read(target, column), decimal=form.decimal)
+        if task == "regression" or (task is None and _are_written(held)):
+            typed = held.numbers()
+        else:
+            typed = values(texts)
         empty = texts == ""
         missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
         words = ~empty & np.isin(texts, list(MISSING))
@@ -192,26 +189,19 @@ def _read_target(
     if not len(table):
         raise ValueError(f"the target {target!r} is missing in every row")
     found = task or infer_task(type(column)(typed, index=table.index), target)
-    if found == "regression" and typed.dtype.kind == "O":
-        typed = read(target, table[target]).numbers()
     if found == "classification" and len(texts):
         typed = read_labels(texts[~missing])
-    return table, typed, found
+    if (typed == typed[0]).all():
+        raise ValueError(
+            f"the target {target!r} is {typed[0]!s} in every row: there is nothing to predict"
+        )
+    return table, table[target] if found == "regression" else typed, found
 
 
-def _written_numbers(
-    texts: Array, target: str, task: Task | None, form: Format, note: Note
-) -> Array | None:
-    """Read targets as numbers that people write, 1.234,50 €; None if they are none, or labels."""
-    if task == "classification":
-        return None
-    different = np.unique(texts.astype(TEXT)).tolist()
-    found = written.read(texts, different, values(texts), form.decimal)
-    if found is None:
-        return None
-    numbers, style = found
-    note(style.told_of(f"the target {target!r}"))
-    return numbers
+def _are_written(column: Values) -> bool:
+    """Tell whether all targets are numbers as people write them, 1.234,50 €."""
+    found = column.as_programs()
+    return found is not None and len(found[0].read_as_numbers) == len(found[0].texts)
 
 
 def _check_labels(labels: Any, target: str, column: Any) -> None:

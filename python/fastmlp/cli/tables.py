@@ -6,6 +6,7 @@ import argparse
 import time
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from fastmlp.cli.files import warn
 from fastmlp.cli.saying import Say, amount, machine, took
 from fastmlp.cli.sources import Source, open_source
+from fastmlp.data import frames
 from fastmlp.data.columns.words import count
 from fastmlp.estimators.tabular.judging import score
 
@@ -44,7 +46,10 @@ def train(options: argparse.Namespace, output: Path, say: Say) -> None:
     begin = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        estimator.fit(source.X, source.y)
+        table = frames.named(source.X)
+        columns = {**table.columns, source.target: source.y}
+        # What is known of the file, the estimator does not have to find.
+        estimator.fit(replace(table, columns=columns, decimal=source.form.decimal), source.target)
     for note in estimator.notes_:
         say("note", note)
     for warning in caught:
@@ -58,7 +63,6 @@ def train(options: argparse.Namespace, output: Path, say: Say) -> None:
     scores, lines = judged(estimator, source, where, truth, outputs, say)
     estimator.metadata_ = {
         "target": source.target,
-        "decimal": source.form.decimal,
         "training": {
             "data": source.description,
             "rows": len(source.y),

@@ -81,12 +81,15 @@ class Table:
         Whether the table names its columns; else they are x0, x1 and so on.
     texts : bool
         Whether all names are texts; pandas numbers the columns of a frame made of a matrix.
+    decimal : {".", ","} or None
+        The decimal sign of numbers among its texts, where whoever read them knows it.
     """
 
     columns: dict[str, Any]
     rows: int
     named: bool
     texts: bool = True
+    decimal: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

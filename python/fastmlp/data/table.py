@@ -8,7 +8,7 @@ that a model file can predict from a new table without a pickle. One function,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,7 +66,8 @@ class Preprocessing:
     named : bool
         Whether that table named its columns; else they are x0, x1 and so on.
     decimal : {".", ","} or None
-        The decimal sign of numbers among its texts, where these leave no choice.
+        The decimal sign of numbers among its texts: what the table said itself, or its texts where
+        these leave no choice.
 
     Examples
     --------
@@ -119,22 +120,16 @@ class Preprocessing:
                 "of each"
             )
         kinds = _check_kinds(kinds, given)
+        learned, decimal = _learned(given, kinds)
         columns: list[Column] = []
         left: list[LeftOut] = []
         found: dict[Any, str] = {}
-        used = {name: v for name, v in given.columns.items() if kinds.get(name) != IGNORE}
-        texts = dict(_texts_of(used))
-        decimal = decimal_of(values.texts for values in texts.values())
-        for name, values in used.items():
-            read_values = texts.pop(name) if name in texts else read(name, values)
-            read_values = replace(read_values, decimal=decimal)
-            column = learn_column(read_values, kinds.get(name), note)
-            if not isinstance(column, LeftOut):
-                twin = found.setdefault(_identity(column, read_values), name)
-                if twin != name:
-                    column = LeftOut(
-                        name, f"it holds the values of column {twin!r}", "like another"
-                    )
+        for name, (column, identity, notes) in learned.items():
+            for text in notes:
+                note(text)
+            twin = name if isinstance(column, LeftOut) else found.setdefault(identity, name)
+            if twin != name:
+                column = LeftOut(name, f"it holds the values of column {twin!r}", "like another")
             if isinstance(column, LeftOut):
                 left.append(column)
             else:
@@ -176,15 +171,14 @@ class Preprocessing:
             places[column.name] = tuple(found)
         return places
 
-    def transform(
-        self, table: Any, note: Note = lambda text: None, decimal: str | None = None
-    ) -> Array:
+    def transform(self, table: Any, note: Note = lambda text: None) -> Array:
         """Turn rows of a table into numbers, float32 of shape (rows, layout.width).
 
         Columns are found by name, in any order; others are not looked at. Blanks around a name do
         not count where there is none of exactly that name. A matrix without names
         must have the columns of training in their order. The decimal sign of numbers among texts is
-        `decimal`; without it that of training, what a column's texts leave open, or a point.
+        that of the table, if it says one, or of training; what a column's texts leave open, or a
+        point, where neither is known.
 
         Raises
         ------
@@ -203,21 +197,21 @@ class Preprocessing:
             numbers, flags, codes = (
                 part[:, a:b] for part, a, b in zip(parts, at, ends, strict=True)
             )
-            values = self.values_of(column.name, given, decimal)
+            values = self.values_of(column.name, given)
             column.fill(values, numbers, flags, codes, note)
             at = ends
         return X
 
-    def values_of(self, name: str, table: frames.Table, decimal: str | None = None) -> Values:
+    def values_of(self, name: str, table: frames.Table) -> Values:
         """Return the values of a column of a table with the names of training."""
-        return replace(read(name, table.columns[name]), decimal=decimal or self.decimal)
+        return replace(read(name, table.columns[name]), decimal=table.decimal or self.decimal)
 
     def _matched(self, table: frames.Table) -> frames.Table:
         """Return a table with the names of training."""
         if not (table.named and self.named):
             if len(table.columns) == len(self.seen):
-                named = dict(zip(self.seen, table.columns.values(), strict=True))
-                return frames.Table(named, table.rows, self.named)
+                columns = dict(zip(self.seen, table.columns.values(), strict=True))
+                return replace(table, columns=columns, named=self.named)
             if not table.named:
                 raise ValueError(
                     f"X must have the {len(self.seen)} columns of training, in their order, or "
@@ -267,12 +261,36 @@ class Preprocessing:
         return cls(columns, tuple(seen), named, decimal)
 
 
-def _texts_of(columns: Mapping[str, Any]) -> Iterator[tuple[str, Values]]:
-    """Read the columns of texts that may be numbers; others are too many to keep all at once."""
-    for name, column in columns.items():
-        values = read(name, column)
-        if values.kind == "text" and not values.declared:
-            yield name, values
+def _learned(
+    table: frames.Table, kinds: Mapping[str, str]
+) -> tuple[dict[str, tuple[Column | LeftOut, Any, list[str]]], str | None]:
+    """Learn each column, with what only equal ones share and what is noted; and the decimal sign.
+
+    Columns of texts come last, since those whose numbers leave no choice tell the sign of all.
+    Others are read and learned one after the other: they are too many to be kept all at once.
+    """
+    learned: dict[str, Any] = dict.fromkeys(
+        name for name in table.columns if kinds.get(name) != IGNORE
+    )
+    texts: dict[str, Values] = {}
+
+    def learn(name: str, values: Values) -> None:
+        notes: list[str] = []
+        column = learn_column(values, kinds.get(name), notes.append)
+        identity = None if isinstance(column, LeftOut) else _identity(column, values)
+        learned[name] = column, identity, notes
+
+    for name in learned:
+        values = read(name, table.columns[name])
+        if values.kind == "text":
+            texts[name] = values
+        else:
+            learn(name, values)
+    open_ = (values.texts for values in texts.values() if not values.declared)
+    decimal = table.decimal or decimal_of(open_)
+    for name, values in texts.items():
+        learn(name, replace(values, decimal=decimal))
+    return learned, decimal
 
 
 def _without_blanks(table: frames.Table, absent: list[str]) -> frames.Table:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from fastmlp.data.texts import LEAST_READ, MISSING, Array, as_objects
+from fastmlp.data.texts import LEAST_READ, MISSING
 
 DECIMALS = (".", ",")
 #: What may stand in front of or behind all numbers of a column.
@@ -204,76 +202,46 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
     return found
 
 
-def _has_written_minus(texts: Collection[str]) -> bool:
-    """Whether numbers of plain style have a sign that programs do not read.
+def as_programs(texts: Sequence[str], decimal: str | None = None) -> tuple[list[str], Style] | None:
+    """Write the numbers among the different texts of a column as programs do.
 
-    If all stand in parentheses, these are no sign.
-    """
-    inside = {text.startswith("(") for text in texts if text not in MISSING}
-    return len(inside) == 2 or any(text.startswith("−") for text in texts)
-
-
-def read(
-    column: Array, different: Collection[str], plain: Array, decimal: str | None
-) -> tuple[Array, Style] | None:
-    """Read a column of numbers that people have written.
+    The way in which all are written counts, or else that in which most are; texts of another way,
+    and such as are no numbers, are left as they are.
 
     Parameters
     ----------
-    column : ndarray of texts
-    different : iterable of str
-        The different texts in it.
-    plain : ndarray
-        What `fastmlp.data.texts.values` makes of it.
-    decimal : str or None
+    texts : sequence of str
+        The different texts.
+    decimal : {".", ","} or None
         The decimal sign, where that is known.
 
     Returns
     -------
-    (ndarray of float64, Style) or None
-        None if these are no numbers, or `plain` has read them.
+    (list of str, Style) or None
+        A text for each, and how they were written; None if programs write so.
 
     Examples
     --------
-    >>> from fastmlp.data.texts import values
-    >>> euros = np.array(["1,50 €", "2 €"])
-    >>> read(euros, euros, values(euros), None)
-    (array([1.5, 2. ]), Style(decimal=',', thousands='', unit='€'))
-    >>> books = np.array(["12", "(7)"])
-    >>> read(books, books, values(books), None)[0]
-    array([12., -7.])
+    >>> as_programs(["1.234,50 €", "n.v.", "2 €", "2 £"])
+    (['1234.5', 'n.v.', '2.0', '2 £'], Style(decimal=',', thousands='.', unit='€'))
+    >>> as_programs(["12", "(7)"])[0], as_programs(["(1)", "(2)"]), as_programs(["1.5", "2"], ",")
+    (['12.0', '-7.0'], None, None)
     """
-    style = style_of(different, decimal)
-    if style is None or (plain.dtype.kind != "O" and not style.thousands):
-        return None
-    if style == Style() and not _has_written_minus(different):
-        return None  # codes, such as integers that float64 does not tell apart
-    found = numbers_in(different, style)
-    if any(text not in found for text in different):
-        return None
-    return np.array([found[text] for text in column.tolist()]), style
+    style = style_of(texts, decimal) or _most_usual(texts, decimal)
+    numbers = {text: x for text, x in numbers_in(texts, style).items() if x == x}
+    if all(_says(text, number) for text, number in numbers.items()):
+        return None  # also of codes, such as integers that float64 does not tell apart
+    if style == Style() and all(text.startswith("(") for text in numbers):
+        return None  # parentheses around all are no sign
+    return [repr(numbers[text]) if text in numbers else text for text in texts], style
 
 
-def as_programs(
-    column: Array, different: Collection[str], decimal: str | None
-) -> tuple[Array, Style] | None:
-    """Write the numbers of a column as programs do, and leave the few texts that are none.
-
-    The one way in which most are written is that of all. Arguments are those of `read`; None if
-    programs write so.
-
-    Examples
-    --------
-    >>> euros = np.array(["1.234,50 €", "n.v.", "2 €", "2 £"])
-    >>> as_programs(euros, euros, None)[0]
-    array(['1234.5', 'n.v.', '2.0', '2 £'], dtype=object)
-    """
-    style = _most_usual(different, decimal)
-    if style == Style() and not _has_written_minus(different):
-        return None
-    found = numbers_in(different, style)
-    texts = {text: repr(number) for text, number in found.items() if number == number}
-    return as_objects([texts.get(text, text) for text in column.tolist()]), style
+def _says(text: str, number: float) -> bool:
+    """Tell whether programs read a text as this number."""
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
 
 
 def _most_usual(texts: Iterable[str], decimal: str | None) -> Style:
@@ -281,7 +249,9 @@ def _most_usual(texts: Iterable[str], decimal: str | None) -> Style:
     parts = [part for text in texts if text not in MISSING and (part := _parse(text))]
     units = Counter(part.unit for part in parts).most_common(1)
     best, style = 0, Style()
-    for sign in (decimal,) if decimal else DECIMALS:
+    if units and 2 * units[0][1] <= len(parts):
+        return style  # of no unit are most
+    for sign in sorted(DECIMALS, key=lambda sign: sign != decimal):
         cuts = [cut for part in parts if (cut := _cut(part.body, sign))]
         if len(cuts) > best:
             between = Counter(cut[0] for cut in cuts if cut[0]).most_common(1)

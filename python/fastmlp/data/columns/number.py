@@ -87,10 +87,6 @@ class NumberColumn(Column):
                 f"column {self.name!r} must hold numbers, but holds durations or times of day, the "
                 f"first in {values.where(~values.missing)}; give numbers, in the unit of training"
             )
-        as_programs = values.as_programs()
-        if as_programs is not None:
-            values, style = as_programs
-            note(style.told_of(f"column {self.name!r}"))
         return values.numbers(self.words, self.seconds, note)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:

@@ -15,6 +15,7 @@ from fastmlp.data.columns.number import NumberColumn, TailedColumn
 from fastmlp.data.columns.older import OneHotColumn, StandardColumn
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget, RealTarget
+from fastmlp.data.written import DECIMALS
 
 #: What files call each. A kind keeps its name and its fields; another one gets another name.
 COLUMNS: dict[str, type[Any]] = {
@@ -107,5 +108,6 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "tailed.scale": lambda value: _is_finite(value) and value >= 0,
     "date.scale": lambda value: _is_finite(value) and value >= 0,
     "number.scale": lambda value: _is_finite(value) and value > 0,
+    "real.decimal": lambda value: value in (*DECIMALS, None),
     "real.scale": lambda value: _is_finite(value) and value > 0,
 }

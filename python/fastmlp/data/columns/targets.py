@@ -14,7 +14,7 @@ from fastmlp.data.columns.base import shrinking
 from fastmlp.data.columns.matching import meanings
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values, read
-from fastmlp.data.columns.words import count, examples
+from fastmlp.data.columns.words import Note, count, examples
 from fastmlp.data.texts import Array
 
 Label: TypeAlias = str | int | float | bool
@@ -128,6 +128,8 @@ class RealTarget:
         Mean and standard deviation in training.
     low, high : float or None
         The range in training, which predictions keep to.
+    decimal : {".", ","} or None
+        The decimal sign of texts in training, if these or the table said it.
 
     Examples
     --------
@@ -141,17 +143,31 @@ class RealTarget:
     scale: float
     low: float | None = None
     high: float | None = None
+    decimal: str | None = None
 
     @classmethod
-    def learn(cls, values: Any, name: str = "y") -> RealTarget:
+    def learn(
+        cls,
+        values: Any,
+        name: str = "y",
+        decimal: str | None = None,
+        note: Note = lambda text: None,
+    ) -> RealTarget:
         """Learn mean, standard deviation and range.
+
+        Texts may be numbers as people write them, 1.234,50 €, which is noted; where they leave open
+        what the decimal sign is, it is that of the table.
 
         Raises
         ------
         ValueError
             A number is missing, infinite or a text; all are equal.
         """
-        _, numbers = _numbers(name, values)
+        column = replace(read(name, values), decimal=decimal)
+        if as_programs := column.as_programs():
+            decimal = as_programs[1].decimal
+            note(as_programs[1].told_of(f"the target {name!r}"))
+        numbers = _numbers(column)
         low, high = float(numbers.min()), float(numbers.max())
         if low == high:
             raise ValueError(f"the target {name!r} is {low:g} in every row")
@@ -159,7 +175,8 @@ class RealTarget:
         exponent = math.frexp(max(-low, high))[1]
         unit = np.ldexp(numbers, -exponent)
         mean, scale = math.ldexp(unit.mean(), exponent), math.ldexp(unit.std(), exponent)
-        return cls(name, mean, max(scale, np.finfo(np.float64).smallest_subnormal), low, high)
+        scale = max(scale, np.finfo(np.float64).smallest_subnormal)
+        return cls(name, mean, scale, low, high, decimal)
 
     def encode(self, values: Any, name: str | None = None) -> Array:
         """Standardize, float64 of shape (rows,); errors call them `name`, or as in training.
@@ -170,7 +187,8 @@ class RealTarget:
             A number is missing, infinite, a text, or farther from the mean than float32 can tell.
         """
         name = name or self.name
-        column, numbers = _numbers(name, values)
+        column = self._read(values, name)
+        numbers = _numbers(column)
         shrink = shrinking(self.scale)
         with np.errstate(over="ignore"):
             standard: Array = (numbers * shrink - self.mean * shrink) / (self.scale * shrink)
@@ -181,6 +199,19 @@ class RealTarget:
                 f"too far from what training saw, {self.mean:g} ± {self.scale:g}"
             )
         return standard
+
+    def numbers(self, values: Any, name: str) -> Array:
+        """Return targets as numbers, float64; errors call them `name`.
+
+        Raises
+        ------
+        ValueError
+            A number is missing, infinite or a text.
+        """
+        return _numbers(self._read(values, name))
+
+    def _read(self, values: Any, name: str) -> Values:
+        return replace(read(name, values), decimal=self.decimal)
 
     def decode(self, y: Array) -> Array:
         """Return to the target's own units, float64 of the shape of `y`, within the range."""
@@ -212,8 +243,16 @@ class RealTargets:
     one: bool
 
     @classmethod
-    def learn(cls, values: Any, name: str = "y") -> RealTargets:
+    def learn(
+        cls,
+        values: Any,
+        name: str = "y",
+        decimal: str | None = None,
+        note: Note = lambda text: None,
+    ) -> RealTargets:
         """Learn each: of a vector, of the columns of a matrix or of a table.
+
+        Texts are read as of `RealTarget.learn`.
 
         Raises
         ------
@@ -221,7 +260,8 @@ class RealTargets:
             As of `RealTarget.learn`.
         """
         columns, one = _target_columns(values, name)
-        return cls(tuple(RealTarget.learn(each, key) for key, each in columns.items()), one)
+        learned = (RealTarget.learn(each, key, decimal, note) for key, each in columns.items())
+        return cls(tuple(learned), one)
 
     def encode(self, values: Any, name: str = "y") -> Array:
         """Standardize, float64 of shape (rows, targets); errors call them `name`.
@@ -248,8 +288,8 @@ class RealTargets:
         >>> target.numbers({"v": [3.0], "u": [4.0]})
         array([[4., 3.]])
         """
-        columns = self._columns_of(values, "y")
-        return np.column_stack([_numbers(key, each)[1] for key, each in columns.items()])
+        pairs = zip(self.targets, self._columns_of(values, "y").items(), strict=True)
+        return np.column_stack([target.numbers(each, key) for target, (key, each) in pairs])
 
     def _columns_of(self, values: Any, name: str) -> dict[str, Any]:
         columns, _ = _target_columns(values, name)
@@ -302,11 +342,10 @@ def _labels(name: str, values: Any) -> Values:
     return column
 
 
-def _numbers(name: str, values: Any) -> tuple[Values, Array]:
-    column = read(name, values)
+def _numbers(column: Values) -> Array:
     numbers = column.numbers()
     _refuse_missing(column, np.isnan(numbers))
-    return column, numbers
+    return numbers
 
 
 def _refuse_missing(column: Values, missing: Array) -> None:

@@ -26,7 +26,7 @@ from fastmlp.data.columns.sources import (
 )
 from fastmlp.data.columns.words import MANY, Note, Strange, Tally, count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import MISSING, Array, as_objects, numbers_of
+from fastmlp.data.texts import MISSING, Array, numbers_of
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
 
@@ -157,8 +157,10 @@ class Values:
     ) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
-        Where seconds are wanted, texts are times of day and durations, or numbers of these. Who
-        gives a note is told of a few other texts, which are missing then, see `check`.
+        Texts may be numbers as people write them, see `as_programs`. Where seconds are wanted, they
+        are times of day and durations, or numbers of these. Who gives a note is told of a few other
+        texts, which are missing then, see `check`, and how numbers are written, if that is another
+        way than the decimal sign says.
 
         Raises
         ------
@@ -172,6 +174,11 @@ class Values:
                 f"column {self.name!r} must hold numbers, but holds dates, the first in "
                 f"{self.where(~self.missing)}; give numbers, or learn it as a date"
             )
+        if found_written := self.as_programs(words):
+            values, style = found_written
+            if note is not None and style.decimal != self.decimal:
+                note(style.told_of(f"column {self.name!r}"))
+            return values.numbers(words, seconds, note)
         numbers = self.data
         if self.kind == "text":
             found = {**dict.fromkeys(words, np.nan), **self.read_as_numbers}
@@ -246,10 +253,11 @@ class Values:
             texts = [text_of(value) for value in own]
         return sorted_texts(codes, texts)
 
-    def as_programs(self) -> tuple[Values, written.Style] | None:
+    def as_programs(self, words: Sequence[str] = ()) -> tuple[Values, written.Style] | None:
         """Return texts with numbers that people write, 1.234,50 €, as programs do, and how it was.
 
-        None if programs write so, or these are no texts; see `fastmlp.data.written`.
+        None if programs write so, or these are no texts; see `fastmlp.data.written`. Words for what
+        is missing are left as they are, numbers or not.
 
         Examples
         --------
@@ -257,13 +265,19 @@ class Values:
         >>> values.texts, str(style)
         (('5.0', '73.1', 'n.a.'), '%')
         """
-        if self.kind != "text":
+        # With decimal points, what programs read as numbers they read right.
+        if self.kind != "text" or (
+            self.decimal != "," and len(self.read_as_numbers) == len(self.texts)
+        ):
             return None
-        found = written.as_programs(as_objects(self.texts), self.texts, self.decimal)
+        left = [text for text in self.texts if text not in words]
+        found = written.as_programs(left, self.decimal)
         if found is None:
             return None
-        codes, texts = sorted_texts(self.data, found[0].tolist())
-        return replace(self, data=codes, texts=texts), found[1]
+        written_as = dict(zip(left, found[0], strict=True))
+        each = [written_as.get(text, text) for text in self.texts]
+        codes, texts = sorted_texts(self.data, each)
+        return replace(self, data=codes, texts=texts, decimal="."), found[1]
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
         """Give each row the value of its text."""

@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
-from fastmlp.data.written import DECIMALS
 from fastmlp.estimators.checking import check_reals
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
@@ -84,8 +83,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return targets of the rows that count, or raise for one of them."""
         return y
 
-    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
-        """Return what is learned of targets, as attributes."""
+    def _learn_targets(self, y: Any, name: str, decimal: str | None, note: Note) -> dict[str, Any]:
+        """Return what is learned of targets, as attributes; the decimal sign is the table's."""
         raise NotImplementedError
 
     def _encode(self, y: Any, found: Mapping[str, Any], name: str) -> Array:
@@ -134,7 +133,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             "preprocessing_": prepare,
             "n_features_in_": len(names),
             **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
-            **self._learn_targets(rows.y, rows.target),
+            **self._learn_targets(rows.y, rows.target, prepare.decimal, notes.append),
         }
         X, t = prepare.transform(rows.table), self._encode(rows.y, found, rows.target)
         weights = self._weigh(rows.y, rows.weights, found)
@@ -265,25 +264,13 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         had_names, kind = "feature_names_in_" in found, type(self).__name__
         return tables.matched(table, has_names, found["preprocessing_"], had_names, name, kind)
 
-    def _features(
-        self, X: Any, note: Note = tables.warn_if_strange, decimal: str | None = None
-    ) -> Array:
-        """Return the numbers that the networks read; texts have this decimal sign, if it is known.
-
-        That of the table of training holds otherwise.
-        """
+    def _features(self, X: Any, note: Note = tables.warn_if_strange) -> Array:
+        """Return the numbers that the networks read."""
         check_is_fitted(self, "preprocessing_")
         table, has_names = tables.read(X)
         table = self._matched(table, has_names, vars(self), "X")
-        features: Array = self.preprocessing_.transform(table, note, decimal or self._decimal)
+        features: Array = self.preprocessing_.transform(table, note)
         return features
-
-    @property
-    def _decimal(self) -> str | None:
-        """The decimal sign of the file that the command line read, or of the table of training."""
-        prepare: Preprocessing = self.preprocessing_
-        of_file = self.metadata_.get("decimal")
-        return of_file if of_file in DECIMALS else prepare.decimal
 
     def _outputs(self, X: Any) -> Array:
         """Return what the networks put out for a table, in the targets' units."""

@@ -27,6 +27,8 @@ from fastmlp.estimators.tabular.recipe import METRICS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastmlp.data.columns.words import Note
+
     Array = NDArray[Any]
 
 
@@ -219,7 +221,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             check_classification_targets(given)
         return y
 
-    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
+    def _learn_targets(self, y: Any, name: str, decimal: str | None, note: Note) -> dict[str, Any]:
         labels = list(dict.fromkeys(np.asarray(y).tolist()))
         if len(labels) == 1:
             raise ValueError(

@@ -26,6 +26,7 @@ from fastmlp.data import files
 from fastmlp.data.columns import saved
 from fastmlp.data.columns.targets import RealTargets
 from fastmlp.data.table import Preprocessing
+from fastmlp.data.written import DECIMALS
 from fastmlp.estimators.tabular.classifier import TabularClassifier
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.intervals import Conformal
@@ -138,7 +139,7 @@ def _estimator(contents: Contents) -> Estimator:
     if not isinstance(metadata, dict):
         raise ValueError(f"its metadata must be a JSON object, not {type(metadata).__name__}")
     estimator = _unfitted(described)
-    prepare = Preprocessing.from_json(described["columns"])
+    prepare = Preprocessing.from_json({**_told_elsewhere(metadata), **described["columns"]})
     fitted = Fitted.from_arrays(contents.parsed("networks"), contents.tensors())
     found: dict[str, Any] = {
         "preprocessing_": prepare,
@@ -165,6 +166,12 @@ def _estimator(contents: Contents) -> Estimator:
         raise ValueError(f"it has {len(intervals)} intervals for other targets")
     estimator._adopt(found)
     return estimator
+
+
+def _told_elsewhere(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the decimal sign of a file's table where older files of the command line have it."""
+    decimal = metadata.get("decimal")
+    return {"decimal": decimal} if decimal in DECIMALS else {}
 
 
 def _unfitted(described: dict[str, Any]) -> Estimator:

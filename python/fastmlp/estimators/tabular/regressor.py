@@ -29,6 +29,8 @@ from fastmlp.estimators.tabular.recipe import METRICS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastmlp.data.columns.words import Note
+
     Array = NDArray[Any]
 
 # What metric="quantile" predicts if nothing else is said.
@@ -175,8 +177,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         X : table of shape (n_samples, n_features)
             A data frame of pandas or polars, an Arrow table, a dictionary of columns, or a matrix.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or str
-            Numbers, a column for each target, also in a table or dictionary, which later are found
-            by their names; or the name of their column in X.
+            Numbers, also such as 1.234,50 € in texts; a column for each target, also in a table or
+            dictionary, which later are found by their names; or the name of their column in X.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
         eval_set : pair (X, y) or list of one pair, optional
@@ -223,8 +225,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             )
         return y if given.ndim == 1 or frames.is_table(y) else given  # which names its columns
 
-    def _learn_targets(self, y: Any, name: str) -> dict[str, Any]:
-        target, rows = RealTargets.learn(y, name), len(np.asarray(y))
+    def _learn_targets(self, y: Any, name: str, decimal: str | None, note: Note) -> dict[str, Any]:
+        target, rows = RealTargets.learn(y, name, decimal, note), len(np.asarray(y))
         for one in target.targets:
             low, high = one.low or 0.0, one.high or 0.0
             if not np.isfinite((high - low) * rows):
