@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.date import DateColumn
+from fastmlp.data.columns.moments import dates_of
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.table import Preprocessing
 
@@ -61,6 +62,44 @@ def test_dates_as_people_write_them_are_those_of_iso(style, order, said):
     for day, expected in zip(others, X, strict=True):
         assert_array_equal(prepare.transform({"d": [day]}), expected[None])
     assert_array_equal(prepare.transform({"d": days}), X)
+
+
+ISO = ["T%H", " %H", "T%H%M", "T%H%M%S", "T%H:%M:%S,500", "T%H:%M:%S.500Z", "T%H+0100", "t%H:%Mz"]
+
+
+@pytest.mark.parametrize("time", ISO)
+@pytest.mark.parametrize("date", ["%Y-%m-%d", "%Y%m%d", "%G-W%V-%u", "%GW%V%u"])
+def test_dates_of_iso_8601_are_read_in_all_of_its_forms(date, time):
+    moments = [
+        datetime.datetime(2026, 1, 1, 5) + datetime.timedelta(hours=31 * i) for i in range(40)
+    ]
+    half = np.timedelta64(500, "ms") if "500" in time else np.timedelta64(0, "ms")
+    texts = [moment.strftime(date + time) for moment in moments]
+    known = dates_of(texts)
+    if time[0] == " " and date != "%Y-%m-%d" or time[0] == "t" and "W" in date:
+        assert known == {}
+        return
+    assert [known[text] for text in texts] == [np.datetime64(m, "us") + half for m in moments]
+    for text, date in known.items():  # as pandas reads them, but for what only ISO has
+        if "W" not in text:
+            expected = pd.Timestamp(text.replace(",", "."))
+            assert expected.tz_localize(None) == date
+    assert isinstance(learn({"d": texts}).columns[0], DateColumn)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31T",
+        "2026-01-31T24",
+        "2026-01-31T1",
+        "2026-0131T10",
+        "20260131T10:3",
+        "2026-01-31T10:3005",
+    ],
+)
+def test_what_only_looks_like_iso_8601_is_no_date(text):
+    assert dates_of([text]) == {}
 
 
 def test_days_and_months_in_both_places_are_no_dates_and_new_rows_keep_the_order():

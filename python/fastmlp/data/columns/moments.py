@@ -24,6 +24,11 @@ _NAMED = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
 )
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
+#: The time of ISO 8601, of two digits for each part with colons between them or without.
+_ISO_CLOCK = (
+    r"(?P<hour>\d\d)(?:(?P<colon>:?)(?P<minute>\d\d)"
+    r"(?:(?P=colon)(?P<second>\d\d(?:[.,]\d{1,9})?))?)?"
+)
 
 
 def _dated(date: str) -> re.Pattern[str]:
@@ -32,6 +37,11 @@ def _dated(date: str) -> re.Pattern[str]:
 
 
 _YEAR_FIRST = _dated(r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})")
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?P<sep>-?)(?P<month>\d\d)(?P=sep)(?P<day>\d\d)(?:T|(?<=-\d\d) )"
+    rf"{_ISO_CLOCK}{_ZONE}",
+    re.IGNORECASE,
+)
 _MONTH_NAME_FIRST = _dated(rf"(?P<name>{_NAMED}) (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})")
 _DAY_FIRST = _dated(rf"(?P<day>\d{{1,2}})(?P<sep>[ -])(?P<name>{_NAMED})(?P=sep)(?P<year>\d{{4}})")
 _POINTS = _dated(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})")
@@ -41,7 +51,7 @@ _STROKES = _dated(r"(?P<first>\d{1,2})(?P<sep>[/-])(?P<other>\d{1,2})(?P=sep)(?P
 _YEAR = r"(?P<year>(?:1[89]|2[01])\d\d)"
 _MONTH = re.compile(rf"{_YEAR}[-/](?P<month>\d\d)")
 _QUARTER = re.compile(rf"{_YEAR}[- ]?Q(?P<quarter>[1-4])", re.IGNORECASE)
-_WEEK = re.compile(rf"{_YEAR}-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?")
+_WEEK = re.compile(rf"{_YEAR}-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7])(?:T{_ISO_CLOCK}{_ZONE})?)?")
 _NAMED_MONTH = re.compile(rf"(?P<name>{_NAMED})[ -]{_YEAR}", re.IGNORECASE)
 _MONTH_IN_FRONT = re.compile(rf"(?P<month>\d{{1,2}})/{_YEAR}")
 _QUARTER_IN_FRONT = re.compile(rf"Q(?P<quarter>[1-4])[- /]{_YEAR}", re.IGNORECASE)
@@ -97,6 +107,8 @@ def dates_of(texts: Iterable[str], order: Order = "") -> dict[str, np.datetime64
     ['2026/01/31', '31.1.2026', '31-Jan-2026', 'Jan 31, 2026']
     >>> dates_of(["1/31/2026 6:30 PM"], "mdy")
     {'1/31/2026 6:30 PM': np.datetime64('2026-01-31T18:30:00.000000')}
+    >>> [str(date) for date in dates_of(["2026-01-31T18", "20260131T183005,5Z"]).values()]
+    ['2026-01-31T18:00:00.000000', '2026-01-31T18:30:05.500000']
     >>> [str(day)[:10] for day in dates_of(["2026-02", "2026-Q2", "2026-W03", "Mar 2026"]).values()]
     ['2026-02-01', '2026-04-01', '2026-01-12', '2026-03-01']
     """
@@ -156,7 +168,7 @@ def _match(text: str) -> re.Match[str] | None:
     head = text[:4]
     ways: tuple[re.Pattern[str], ...] = ()
     if head.isdecimal():
-        ways = (_YEAR_FIRST, _MONTH, _WEEK, _QUARTER)
+        ways = (_YEAR_FIRST, _ISO, _MONTH, _WEEK, _QUARTER)
     elif head[:3].lower() in _MONTHS:
         ways = (_MONTH_NAME_FIRST, _NAMED_MONTH)
     elif head[:1].isdecimal():
@@ -174,8 +186,6 @@ def _date(text: str, order: Order) -> np.datetime64 | None:
     time = _time_of_day(match) if "hour" in given else 0.0
     if time is None:
         return None
-    if "week" in given:
-        return _day_of_week(int(given["year"]), int(given["week"]), int(given["weekday"] or 1))
     if "first" in given:
         if not order:
             return None
@@ -187,17 +197,14 @@ def _date(text: str, order: Order) -> np.datetime64 | None:
         if "name" in given:
             month = str(_MONTHS.index(given["name"][:3].lower()) + 1)
     try:
-        midnight = np.datetime64(f"{given['year']}-{month:>02}-{day:>02}", "us")
-    except ValueError:  # the 30th of February
+        if "week" in given:
+            which = int(given["year"]), int(given["week"]), int(given["weekday"] or 1)
+            midnight = np.datetime64(datetime.date.fromisocalendar(*which), "us")
+        else:
+            midnight = np.datetime64(f"{given['year']}-{month:>02}-{day:>02}", "us")
+    except ValueError:  # the 30th of February, a week 53
         return None
     return midnight + np.timedelta64(round(1e6 * time), "us")
-
-
-def _day_of_week(year: int, week: int, weekday: int) -> np.datetime64 | None:
-    try:
-        return np.datetime64(datetime.date.fromisocalendar(year, week, weekday), "us")
-    except ValueError:  # not every year has a week 53
-        return None
 
 
 def _seconds(text: str) -> float | None:
@@ -217,10 +224,10 @@ def _seconds(text: str) -> float | None:
 
 def _time_of_day(match: re.Match[str]) -> float | None:
     """Return seconds since midnight, 0 where no time is given, None if there is no such time."""
-    hour, minute, second = (float(match[part] or 0) for part in _UNITS[1:])
+    hour, minute, second = (float((match[part] or "0").replace(",", ".")) for part in _UNITS[1:])
     if not max(minute, second) < 60 or hour > 23:
         return None
-    if half := match["half"]:
+    if half := match.groupdict().get("half"):
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (half.lower() == "p")
