@@ -6,6 +6,7 @@ import contextlib
 import csv
 import gzip
 import io
+import json
 import math
 from dataclasses import replace
 
@@ -292,6 +293,48 @@ def test_columns_of_lists_and_objects_are_left_out_with_a_note(folder, suffix):
             "column 'l' is left out: ",
             "column 'o' is left out: ",
         ]
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("form", ["columns", "records", "split", "index", "table", "list"])
+def test_tables_in_json_are_read_as_pandas_writes_them(folder, form, indent, packed):
+    frame = pd.DataFrame(
+        {"n": [0.1, None, 1 / 3], "s": ["x", "ü", "007"], "7": [True, False, True]}
+    )
+    path = folder / f"written.json{packed}"
+    if form == "list":
+        write = gzip.open if packed else open
+        with write(path, "wt", encoding="utf-8") as file:
+            columns = {name: frame[name].tolist() for name in frame}
+            json.dump({**columns, "n": [0.1, None, 1 / 3]}, file, indent=indent)
+    else:
+        frame.to_json(path, orient=form, indent=indent, double_precision=15)
+    for rows in (None, 2):
+        parts = [part for part, _ in read_tables(path, Format(), rows=rows)]
+        assert [len(part) for part in parts] == ([3] if rows is None else [2, 1])
+        table = pd.concat(parts)
+        assert list(table.columns) == ["n", "s", "7"]
+        np.testing.assert_array_equal(
+            table["n"], [0.1, np.nan, round(1 / 3, 15 + (form == "list"))]
+        )
+        assert table["s"].tolist() == ["x", "ü", "007"]
+        assert table["7"].tolist() == [True, False, True]
+        assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 3"
+
+
+def test_an_object_of_json_is_one_row_or_said_to_be_no_table(read):
+    assert read('{"a": 1, "b": "x"}', "t.json")[0] == {"a": [1], "b": ["x"]}
+    with pytest.raises(
+        ValueError, match=r"t\.json holds an object that is no table; write one a ro"
+    ):
+        read('{"rows": [{"a": 1}], "count": 1}', "t.json")
+    with pytest.raises(
+        ValueError, match="cannot be read as a table: All arrays must be of the same"
+    ):
+        read('{"a": [1, 2], "b": [1]}', "t.json")
+    with pytest.raises(ValueError, match=r"line 3 is no JSON: Expecting"):
+        read('{\n "a": 1,\n "b": ,\n}', "t.json")
 
 
 @pytest.mark.parametrize("lines", [True, False])

@@ -76,7 +76,7 @@ def test_dates_of_iso_8601_are_read_in_all_of_its_forms(date, time):
     half = np.timedelta64(500, "ms") if "500" in time else np.timedelta64(0, "ms")
     texts = [moment.strftime(date + time) for moment in moments]
     known = dates_of(texts)
-    if time[0] == " " and date != "%Y-%m-%d" or time[0] == "t" and "W" in date:
+    if time[0] == " " and date != "%Y-%m-%d":
         assert known == {}
         return
     assert [known[text] for text in texts] == [np.datetime64(m, "us") + half for m in moments]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from fastmlp.cli.typed import PACKED, TableError, reader_of
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
@@ -34,15 +34,8 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-#: The endings of packed files, in front of which stands that of what is in them.
-_PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
-
-
-#: The endings of JSON: lines of objects, or a list of them.
-_JSON = (".jsonl", ".ndjson", ".json")
 #: The endings of spreadsheets, which are not read.
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
-_UTF8 = "utf-8-sig"  # with a mark at the beginning or without
 
 
 def table_name(path: Path) -> str:
@@ -53,7 +46,7 @@ def table_name(path: Path) -> str:
     >>> table_name(Path("data/sales.2026.csv.gz"))
     'sales.2026'
     """
-    while path.suffix.lower() in _PACKED:
+    while path.suffix.lower() in PACKED:
         path = path.with_suffix("")
     return path.stem
 
@@ -145,7 +138,7 @@ def read_tables(
         raise ValueError(f"{path} is a pipe or a device: tables are read twice, write a file first")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    typed = TYPED.get(_ending(path))
+    typed = reader_of(path)
     if path.suffix.lower() in _SHEETS:
         raise ValueError(f"{path} is a spreadsheet; save the sheet as CSV, or write it as Parquet")
     try:
@@ -168,10 +161,6 @@ def read_tables(
         raise ValueError(f"{path} cannot be read as a table: {error}") from None
 
 
-class TableError(ValueError):
-    """A table can be read, but is not what it has to be."""
-
-
 def _flat(table: Any, note: Note) -> Any:
     """Leave out columns that hold lists or objects, which none of a table of text does."""
     nested = []
@@ -182,74 +171,6 @@ def _flat(table: Any, note: Note) -> Any:
             note(f"column {name!r} is left out: it holds {error}, no number, text or date")
             nested.append(name)
     return table.drop(columns=nested)
-
-
-def _parquet(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(path) as file:
-        if rows is None:
-            yield file.read().to_pandas()
-            return
-        for batch in file.iter_batches(rows):
-            yield batch.to_pandas()
-
-
-def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    yield pd.read_feather(path)
-
-
-def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    """Read objects, one a line, or a list of them, which is there as a whole."""
-    from pandas.io.common import get_handle
-
-    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
-        first = next((line for line in opened.handle if line.strip()), "")
-    lines = not first.lstrip().startswith("[")
-    try:
-        if rows is None or not lines:
-            table = pd.read_json(path, lines=lines, dtype=False, encoding=_UTF8)
-            if not all(isinstance(name, str) for name in table.columns):
-                raise TableError(f"{path} holds a list, but not of objects: columns need names")
-            for start in range(0, len(table), rows or max(1, len(table))):
-                yield table.iloc[start : start + (rows or len(table))]
-            return
-        with pd.read_json(path, lines=True, dtype=False, chunksize=rows, encoding=_UTF8) as tables:
-            yield from tables
-    except TableError:
-        raise
-    except ValueError as error:
-        raise TableError(_json_fault(path, str(error), lines)) from None
-
-
-def _json_fault(path: Path, found: str, lines: bool) -> str:
-    """Say in which line a file is no JSON; pandas does not."""
-    from pandas.io.common import get_handle
-
-    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
-        for before, text in enumerate(opened.handle if lines else [opened.handle.read()]):
-            try:
-                if text.strip():
-                    json.loads(text.rstrip())
-            except json.JSONDecodeError as error:
-                found = f"line {before + error.lineno} is no JSON: {error.msg}"
-                break
-    return f"{path} cannot be read as a table: {found}"
-
-
-#: Files whose columns have types, by their endings.
-TYPED = {
-    **dict.fromkeys((".parquet", ".pq"), _parquet),
-    **dict.fromkeys((".feather", ".arrow"), _feather),
-    **dict.fromkeys(_JSON, _json),
-}
-
-
-def _ending(path: Path) -> str:
-    """Return the ending that says what a file is, of packed JSON that in front of the packing."""
-    inner = Path(path.stem).suffix.lower()
-    packed = path.suffix.lower() in _PACKED and inner in _JSON
-    return inner if packed else path.suffix.lower()
 
 
 def _delimited(

@@ -51,7 +51,9 @@ _STROKES = _dated(r"(?P<first>\d{1,2})(?P<sep>[/-])(?P<other>\d{1,2})(?P=sep)(?P
 _YEAR = r"(?P<year>(?:1[89]|2[01])\d\d)"
 _MONTH = re.compile(rf"{_YEAR}[-/](?P<month>\d\d)")
 _QUARTER = re.compile(rf"{_YEAR}[- ]?Q(?P<quarter>[1-4])", re.IGNORECASE)
-_WEEK = re.compile(rf"{_YEAR}-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7])(?:T{_ISO_CLOCK}{_ZONE})?)?")
+_WEEK = re.compile(
+    rf"{_YEAR}-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7])(?:T{_ISO_CLOCK}{_ZONE})?)?", re.IGNORECASE
+)
 _NAMED_MONTH = re.compile(rf"(?P<name>{_NAMED})[ -]{_YEAR}", re.IGNORECASE)
 _MONTH_IN_FRONT = re.compile(rf"(?P<month>\d{{1,2}})/{_YEAR}")
 _QUARTER_IN_FRONT = re.compile(rf"Q(?P<quarter>[1-4])[- /]{_YEAR}", re.IGNORECASE)
