@@ -323,6 +323,48 @@ def test_tables_in_json_are_read_as_pandas_writes_them(folder, form, indent, pac
         assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 3"
 
 
+@pytest.mark.parametrize("rows", [None, 4])
+def test_arrow_is_read_as_a_file_or_a_stream_of_batches(folder, rows):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"n": np.arange(10) / 2, "c": pa.array([*"abcde"] * 2).dictionary_encode()})
+    for name, new in (("file", pa.ipc.new_file), ("stream", pa.ipc.new_stream)):
+        path = folder / f"{name}.arrow"
+        with new(path, table.schema) as writer:
+            writer.write_table(table, max_chunksize=6)
+        parts = [part for part, _ in read_tables(path, Format(), rows=rows)]
+        assert [len(part) for part in parts] == ([10] if rows is None else [4, 2, 4])
+        assert pd.concat(parts)["n"].tolist() == (np.arange(10) / 2).tolist()
+        assert pd.concat([part["c"].astype(str) for part in parts]).tolist() == [*"abcde"] * 2
+        assert place(parts[-1]["n"], len(parts[-1]) - 1) == "row 10"
+    (folder / "no.arrow").write_bytes(b"ARROW1 and nothing")
+    with pytest.raises(ValueError, match=r"no\.arrow cannot be read as a table"):
+        read_table(folder / "no.arrow")
+
+
+def test_an_index_with_a_name_is_left_out_with_a_note(folder):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"n": [1.5, 2.5], "who": ["x", "y"]})
+    for table, left in ((frame.set_index("who"), ["who"]), (frame.iloc[[1, 0]], [])):
+        table.to_parquet(folder / "indexed.parquet")
+        notes = []
+        assert "n" in read_table(folder / "indexed.parquet", note=notes.append)[0]
+        said = "is left out: it is the index of the table, whose rows it names"
+        assert notes == [f"column {name!r} {said}" for name in left]
+
+
+def test_true_and_false_of_which_some_are_missing_are_texts_for_flags(folder):
+    for words in ("True,1\nFalse,\n,3\n", "TRUE,1\nfalse,\nNA,3\n"):
+        (folder / "flags.csv").write_text("a,n\n" + words * 5)
+        learned = Preprocessing.learn(read_table(folder / "flags.csv")[0])
+        kinds = [type(column).__name__ for column in learned.columns]
+        assert kinds == ["FlagColumn", "NumberColumn"]
+        frame = pd.read_csv(folder / "flags.csv")
+        assert Preprocessing.learn(frame).layout == learned.layout
+        np.testing.assert_array_equal(
+            learned.transform(frame), learned.transform(read_table(folder / "flags.csv")[0])
+        )
+
+
 def test_an_object_of_json_is_one_row_or_said_to_be_no_table(read):
     assert read('{"a": 1, "b": "x"}', "t.json")[0] == {"a": [1], "b": ["x"]}
     with pytest.raises(

@@ -218,7 +218,10 @@ def test_what_is_no_table_is_an_error(table, message):
     [
         ({"a": np.array([1j, 2])}, "column 'a' must hold a number, text, date or .* complex128"),
         ({"a": np.zeros((2, 2))}, r"column 'a' must hold .* an array of shape \(2, 2\)"),
-        ({"a": [[1], [2]]}, "column 'a' must hold .* values of type list"),
+        (
+            {"a": [[1], [2]]},
+            "column 'a' must hold .* values of type list; leave it out, or say so wi",
+        ),
         ({"a": [{"b": 1}, None]}, "column 'a' must hold .* values of type dict"),
         ({"a": [{1}, {2}]}, "column 'a' must hold .* values of type set"),
         ({"a": ["b", 1j]}, "column 'a' must hold .* values of type complex"),

@@ -881,3 +881,51 @@ def test_a_pickle_does_not_grow_with_the_rows():
     X, t = two_blobs(2000)
     sizes = [len(pickle.dumps(fast(fm.TabularClassifier).fit(X[:n], t[:n]))) for n in (200, 2000)]
     assert sizes[1] < sizes[0] + 2000 * 3
+
+
+@pytest.mark.parametrize("cls", [fm.TabularRegressor, fm.TabularClassifier])
+def test_targets_may_be_records_a_dict_of_columns_or_a_lazy_frame(cls):
+    X, t = {"a": np.arange(80.0)}, np.repeat([0, 1], 40)
+    expected = cls(quality="fast", epochs=2, n_members=1, random_state=0).fit(X, t)
+    given = [{"t": t}, {"t": t.tolist()}, np.array([(v,) for v in t], [("t", "i8")])]
+    given.append(pytest.importorskip("polars").LazyFrame({"t": t}))
+    for y in given:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn's, of one column
+            found = clone(expected).fit(X, y, eval_set=(X, y))
+            assert found.score(X, y) == found.score(X, t)
+            found = np.ravel(clone(expected).fit(X, y).predict(X))
+        np.testing.assert_array_equal(found, expected.predict(X))
+    two = {"t": t, "u": t[::-1]}
+    if cls is fm.TabularClassifier:
+        with pytest.raises(ValueError, match="y has 2 columns of labels"):
+            cls().fit(X, two)
+    else:
+        assert clone(expected).fit(X, two).predict(X).shape == (80, 2)
+
+
+def test_errors_of_rows_to_validate_on_name_their_argument():
+    X, y = {"a": np.arange(80.0)}, np.arange(80.0)
+    for wrong, said in (
+        ({"b": y}, "X_val: the table lacks 1 of the 1 columns"),
+        ({"a": np.full(80, np.inf)}, "X_val: column 'a' holds 80 infinite values"),
+        (None, r"eval_set must be a pair \(X, y\), got None for X"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            fm.TabularRegressor().fit(X, y, eval_set=(wrong, y))
+    for pair in ((None, None), (X, None)):
+        with pytest.raises(ValueError, match=r"eval_set must be a pair \(X, y\), got None for"):
+            fm.TabularRegressor().fit(X, y, eval_set=pair)
+
+
+def test_a_dict_with_names_that_are_no_texts_names_its_columns_as_a_frame_does():
+    y = np.arange(80.0)
+    columns = {0: y, 1: y**2}
+    fast = fm.TabularRegressor(quality="fast", epochs=2, n_members=1, random_state=0)
+    frame = pd.DataFrame(columns)
+    assert not hasattr(fast.fit(columns, y), "feature_names_in_")
+    expected = fast.predict(columns)
+    for table in (frame, frame.rename(columns=str), frame.to_numpy(), {1: y**2, 0: y}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_array_equal(fast.predict(table), expected)

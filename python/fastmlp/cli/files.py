@@ -19,7 +19,7 @@ from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
 from fastmlp.data.columns.words import Note, examples
-from fastmlp.data.texts import Array, as_objects, values
+from fastmlp.data.texts import FALSE, TRUE, Array, as_objects, values
 from fastmlp.data.written import decimal_of, style_of
 
 if TYPE_CHECKING:
@@ -147,9 +147,10 @@ def read_tables(
         else:
             first = 1
             for table in typed(pd, path, rows):
+                index = [name for name in table.index.names if name is not None]
                 table.index = pd.RangeIndex(first, first + len(table), name="row")
                 if len(table):
-                    yield _flat(table, note if first == 1 else _quiet), form
+                    yield _flat(table, index, note if first == 1 else _quiet), form
                 first += len(table)
     except ImportError as error:
         raise ImportError(
@@ -161,8 +162,13 @@ def read_tables(
         raise ValueError(f"{path} cannot be read as a table: {error}") from None
 
 
-def _flat(table: Any, note: Note) -> Any:
-    """Leave out columns that hold lists or objects, which none of a table of text does."""
+def _flat(table: Any, index: Sequence[Any], note: Note) -> Any:
+    """Leave out columns that hold lists or objects, which none of a table of text does.
+
+    Columns that pandas takes for the rows' names, their index, are none of its frame, either.
+    """
+    for name in index:
+        note(f"column {name!r} is left out: it is the index of the table, whose rows it names")
     nested = []
     for name in table.columns[[dtype is np.dtype("O") for dtype in table.dtypes]]:
         try:
@@ -222,8 +228,11 @@ def _typed(
     table: dict[str, Array] = {}
     for name in list(columns):
         column = columns[name]
-        table[name] = as_objects(column) if name in texts else values(column)
-        kind = table[name].dtype.kind
+        plainly = as_objects(column) if name in texts else values(column)
+        kind = plainly.dtype.kind
+        table[name] = (
+            as_objects(column) if kind == "f" and _says_truth(column, plainly) else plainly
+        )
         if name in texts or kind == "b" or (kind == "f" and not _has_point(column)):
             del columns[name]  # few are there as texts and as numbers
     others = (name for name in columns if table[name].dtype.kind == "O")
@@ -234,6 +243,12 @@ def _typed(
             if style is not None and style.decimal == decimal:
                 table[name] = as_objects(columns[name])
     return table, replace(form, decimal=decimal)
+
+
+def _says_truth(column: Array, numbers: Array) -> bool:
+    """Tell whether numbers of a column are true and false, which stand beside no others."""
+    there = ~np.isnan(numbers)
+    return bool(there.any()) and str(column[there.argmax()]) in TRUE | FALSE
 
 
 def _has_point(column: Array) -> bool:

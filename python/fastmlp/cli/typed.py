@@ -43,7 +43,26 @@ def _parquet(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
 
 
 def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    yield pd.read_feather(path)
+    """Read a file of Arrow, one that was written as a stream, or Feather of before."""
+    from pyarrow import ipc
+
+    with path.open("rb") as file:
+        begin = file.read(6)
+        file.seek(0)
+        if begin[:4] == b"FEA1":
+            yield pd.read_feather(path)
+            return
+        if begin == b"ARROW1":
+            reader = ipc.open_file(file)
+            batches = map(reader.get_batch, range(reader.num_record_batches))
+        else:
+            batches = reader = ipc.open_stream(file)
+        if rows is None:
+            yield reader.read_all().to_pandas()
+            return
+        for batch in batches:
+            for start in range(0, len(batch), rows):
+                yield batch.slice(start, rows).to_pandas()
 
 
 def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:

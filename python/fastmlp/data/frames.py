@@ -80,7 +80,8 @@ class Table:
     named : bool
         Whether the table names its columns; else they are x0, x1 and so on.
     texts : bool
-        Whether all names are texts; pandas numbers the columns of a frame made of a matrix.
+        Whether all names are texts; pandas numbers the columns of a frame made of a matrix, and so
+        may a dict.
     decimal : {".", ","} or None
         The decimal sign of numbers among its texts, where whoever read them knows it.
     """
@@ -143,8 +144,7 @@ def named(data: Any, name: str = "X") -> Table:
         raise TypeError(
             f"{name} is a sparse matrix ({type(data).__name__}); expected a table: {name}.toarray()"
         )
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):  # a lazy frame of polars
-        data = data.collect()
+    data = _collected(data)
     pairs = _pairs(data)
     if pairs is None and hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns"):
         import pyarrow
@@ -175,9 +175,37 @@ def named(data: Any, name: str = "X") -> Table:
                 f"{name} must have columns of one length: {next(iter(lengths))!r} has {rows} rows, "
                 f"{key!r} has {length}"
             )
-    labels = data.columns if hasattr(data, "iloc") else ()
+    labels = data.columns if hasattr(data, "iloc") else data if isinstance(data, Mapping) else ()
     texts = all(isinstance(label, str) for label in labels)
     return Table(columns, next(iter(lengths.values()), 0), named=True, texts=texts)
+
+
+def _collected(data: Any) -> Any:
+    """Return a lazy frame of polars as a frame, anything else as it is."""
+    is_lazy = hasattr(data, "collect_schema") and hasattr(data, "collect")
+    return data.collect() if is_lazy else data
+
+
+def fields(data: Any) -> tuple[str, ...]:
+    """Return the names of an array's fields; of what has none, nothing.
+
+    Examples
+    --------
+    >>> fields(np.zeros(3, [("a", "f8")])), fields(np.zeros(3)), fields([1, 2])
+    (('a',), (), ())
+    """
+    return (data.dtype.names or ()) if isinstance(data, np.ndarray) else ()
+
+
+def targets(data: Any, name: str) -> Any:
+    """Return targets as they are, but a dict of columns as records, and a lazy frame as a frame.
+
+    Examples
+    --------
+    >>> fields(targets({"u": [1, 2]}, "y")), targets([1, 2], "y")
+    (('u',), [1, 2])
+    """
+    return as_records(data, name) if isinstance(data, Mapping) else _collected(data)
 
 
 def as_records(data: Mapping[str, Any], name: str) -> Array:
@@ -208,15 +236,15 @@ def _pairs_of_rows(data: Any, name: str) -> Iterable[tuple[Any, Any]] | None:
     """Return names and columns of a dict of columns, and of rows that have names."""
     if isinstance(data, Mapping):
         return data.items()
-    if isinstance(data, np.ndarray) and data.dtype.names:
-        return ((field, data[field]) for field in data.dtype.names)
+    if names := fields(data):
+        return ((field, data[field]) for field in names)
     if isinstance(data, (list, tuple)) and data:
         if all(isinstance(row, Mapping) for row in data):
             keys = dict.fromkeys(key for row in data for key in row)
             return ((key, [row.get(key) for row in data]) for key in keys)
-        if fields := getattr(data[0], "_fields", None):  # named tuples
+        if parts := getattr(data[0], "_fields", None):  # named tuples
             _check_lengths(data, name)
-            return zip(fields, map(list, zip(*data, strict=True)), strict=True)
+            return zip(parts, map(list, zip(*data, strict=True)), strict=True)
     return None
 
 

@@ -281,7 +281,12 @@ def _learned(
         learned[name] = column, identity, notes
 
     for name in learned:
-        values = read(name, table.columns[name])
+        try:
+            values = read(name, table.columns[name])
+        except TypeError as error:
+            raise TypeError(
+                f"{error}; leave it out, or say so with kinds={{{name!r}: {IGNORE!r}}}"
+            ) from None
         if values.kind == "text":
             texts[name] = values
         else:

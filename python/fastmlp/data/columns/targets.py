@@ -313,7 +313,7 @@ def _target_columns(values: Any, name: str) -> tuple[dict[str, Any], bool]:
         kept, one = _target_columns(values.values, name)
         whole, _ = _target_columns(values.whole, name)
         return {key: frames.Kept(kept[key], whole[key], values.rows) for key in kept}, one
-    has_fields = isinstance(values, np.ndarray) and values.dtype.names is not None
+    has_fields = bool(frames.fields(values))
     has_names = has_fields or isinstance(values, Mapping) or frames.is_table(values)
     if not (has_names or hasattr(values, "iloc")):
         if getattr(values, "ndim", None) != 1:

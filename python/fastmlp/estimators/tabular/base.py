@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
-from fastmlp.estimators.checking import check_reals
+from fastmlp.estimators.checking import check_reals, naming
 from fastmlp.estimators.tabular import judging, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable
@@ -199,7 +200,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         rows = self._rows(*given, suffix)
         table = self._matched(rows.table, rows.has_names, found, f"X{suffix}")
         t = self._encode(rows.y, found, rows.target)
-        X = found["preprocessing_"].transform(table, tables.warn_if_strange)
+        with naming(f"X{suffix}") if suffix else nullcontext():
+            X = found["preprocessing_"].transform(table, tables.warn_if_strange)
         return X, t, self._weigh(rows.y, rows.weights, found)
 
     def _seen(

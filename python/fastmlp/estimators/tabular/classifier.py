@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastmlp import _checks
+from fastmlp.data import frames
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place
@@ -194,6 +195,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return self
 
     def _check_targets(self, y: Any, name: str) -> Any:
+        if fields := frames.fields(y):
+            y = np.column_stack([y[field] for field in fields]) if len(fields) > 1 else y[fields[0]]
         if isinstance(y, (list, tuple)):  # which NumPy would make texts of one and all
             y = np.asarray(y, dtype=object)
             y = np.array(y.tolist()) if {type(v) for v in y.flat} <= {int, float, bool} else y
@@ -324,6 +327,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             From 0 to 1.
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
+        y = self._check_targets(y, "y") if frames.fields(y) else y
         weight, _ = tables.weights_of(sample_weight, len(y), "sample_weight")
         weight, y, said = tables.of_weight(weight, y, self.predict(X))
         labels = np.asarray(y)

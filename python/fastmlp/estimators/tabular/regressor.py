@@ -212,10 +212,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return found
 
     def _check_targets(self, y: Any, name: str) -> Any:
-        if isinstance(y, Mapping):
-            y = frames.as_records(y, name)
-            for column in y.dtype.names:
-                frames.refuse_dates(y[column], name)
+        if fields := frames.fields(y):
+            for field in fields:
+                frames.refuse_dates(y[field], name)
             return y
         frames.refuse_dates(y, name)
         given = frames.read(y, name)

@@ -77,8 +77,7 @@ def read(X: Any, name: str = "X") -> tuple[frames.Table, bool]:
         raise TypeError(f"{name} must be a table, got {str(X)!r}: read a file with pandas.read_csv")
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} has masked values; make them NaN with {name}.filled(np.nan)")
-    has_fields = isinstance(X, np.ndarray) and X.dtype.names is not None
-    if hasattr(X, "__array__") and not (has_fields or frames.is_table(X)):
+    if hasattr(X, "__array__") and not (frames.fields(X) or frames.is_table(X)):
         with naming(name):
             X = check_array(X, dtype=None, ensure_all_finite=False)
     table = frames.named(X, name)
@@ -231,6 +230,8 @@ def of_weight(weights: Array | None, *arrays: Any) -> tuple[Any, ...]:
 def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
     """Return a table and its targets; a text in their place is the name of a column in the table.
 
+    Targets in a dict of columns become records.
+
     Raises
     ------
     TypeError
@@ -250,7 +251,7 @@ def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
             "targets, or the name of their column in the table"
         )
     if not isinstance(y, str):
-        return X, y
+        return X, frames.targets(y, name)
     table = frames.named(X)
     if not table.named:
         raise TypeError(
@@ -290,6 +291,10 @@ def validation(
                 f"got {type(eval_set).__name__}{many}"
             )
         X, y = pair
+        if X is None or y is None:
+            raise ValueError(
+                f"eval_set must be a pair (X, y), got None for {'y' if X is not None else 'X'}"
+            )
     if (X is None) != (y is None) or (X is None and weight is not None):
         raise ValueError("X_val and y_val go together, and sample_weight_val with them")
     if X is None:
