@@ -9,12 +9,15 @@ from numpy.testing import assert_array_equal
 
 import fastmlp as fm
 from fastmlp.data.columns.category import CategoryColumn
+from fastmlp.data.columns.number import NumberColumn
+from fastmlp.data.columns.targets import RealTarget
 from fastmlp.data.columns.values import read
 from fastmlp.data.frames import named
 from fastmlp.data.table import Preprocessing
 
 learn = Preprocessing.learn
 NUMBERS = [round(1.25 * i - 20, 2) for i in range(1000, 4000, 50)]
+FAST = {"quality": "fast", "epochs": 3, "n_members": 1, "random_state": 0}
 
 
 def german(number):
@@ -38,7 +41,9 @@ def test_texts_of_numbers_as_people_write_them_are_those_numbers_with_a_note(sty
     numbers = np.array(NUMBERS) * sign
     expected = learn({"a": numbers})
     learned = learn({"a": texts}, note=notes.append)
-    assert learned.columns == expected.columns
+    (column,) = learned.columns
+    assert replace(column, unit="") == expected.columns[0]
+    assert column.unit == (said[-1] if style in "%€$" else "")
     assert notes == [f"column 'a' is read as numbers with {said}"]
     X = expected.transform({"a": numbers})
     for prepare in (learned, Preprocessing.from_json(learned.to_json())):
@@ -98,6 +103,47 @@ def test_words_of_training_are_no_numbers_of_another_unit():
     assert_array_equal(learned.transform({"a": ["€7"]}), learned.transform({"a": [None]}))
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["(5)", "7", "(12)", "−3"],
+        ["$5", "6", "$7.5"],
+        ["5 %", "6", "7,5 %"],
+        ["1,234.5", "2,345", "7"],
+        ["1.234,5", "2.345", "7"],
+    ],
+    ids=str,
+)
+def test_rows_are_read_alike_alone_and_among_others(texts):
+    """Of what was learned to be numbers, no text depends on those beside it."""
+    prepare = learn({"a": texts * 9})
+    (column,) = prepare.columns
+    assert isinstance(column, NumberColumn)
+    expected = prepare.transform({"a": texts})
+    assert not column.words
+    for same in (prepare, Preprocessing.from_json(prepare.to_json())):
+        alone = [same.transform({"a": [text]}) for text in texts]
+        assert_array_equal(np.concatenate(alone), expected)
+    target = RealTarget.learn(texts * 9)
+    assert_array_equal(
+        np.concatenate([target.encode([text]) for text in texts]), target.encode(texts)
+    )
+
+
+def test_another_unit_than_that_of_training_is_no_number():
+    prepare = learn({"a": [f"${i}" for i in range(40)]})
+    for texts in (["€7"], ["€7", "€8", "$9"]):
+        noted = []
+        found = prepare.transform({"a": texts}, noted.append)
+        assert_array_equal(found[0], prepare.transform({"a": [None]})[0])
+        assert any("taken as missing: '€7'" in note for note in noted)
+    estimator = fm.TabularRegressor(**FAST).fit({"a": range(40)}, [f"${i}" for i in range(40)])
+    with pytest.raises(
+        ValueError, match="'y' must hold numbers, but 1 of its 2 values do not: '€7'"
+    ):
+        estimator.score({"a": [1, 2]}, ["€7", "$8"])
+
+
 def test_each_column_of_a_table_is_read_once_to_be_learned(monkeypatch):
     read_so = []
 
@@ -124,8 +170,6 @@ def test_notes_and_columns_keep_their_order_whatever_they_hold():
 
 
 # --- targets ---------------------------------------------------------------------------------
-
-FAST = {"quality": "fast", "epochs": 3, "n_members": 1, "random_state": 0}
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastmlp.data.texts import LEAST_READ, MISSING
 
@@ -195,14 +195,32 @@ def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
         if part is None or part.unit not in ("", style.unit):
             continue
         cut = _cut(part.body, style.decimal)
-        if cut is None or cut[0] not in ("", style.thousands):
-            continue
-        number = float("".join(cut[1]) + "." + (cut[2] or "0"))
-        found[text] = -number if part.negative else number
+        if cut is not None and cut[0] in ("", style.thousands):
+            found[text] = _number(part, cut)
     return found
 
 
-def as_programs(texts: Sequence[str], decimal: str | None = None) -> tuple[list[str], Style] | None:
+def _number(part: _Written, cut: tuple[str, list[str], str]) -> float:
+    number = float("".join(cut[1]) + "." + (cut[2] or "0"))
+    return -number if part.negative else number
+
+
+def _each(texts: Iterable[str], decimal: str, unit: str) -> Mapping[str, float]:
+    """Read every text for itself, by the other decimal sign where it cannot be this one."""
+    signs = sorted(DECIMALS, key=lambda sign: sign != decimal)
+    found = {}
+    for text in texts:
+        part = None if text in MISSING else _parse(text)
+        if part is not None and part.unit in ("", unit):
+            cuts = (_cut(part.body, sign) for sign in signs)
+            if cut := next(filter(None, cuts), None):
+                found[text] = _number(part, cut)
+    return found
+
+
+def as_programs(
+    texts: Sequence[str], decimal: str | None = None, unit: str | None = None
+) -> tuple[list[str], Style] | None:
     """Write the numbers among the different texts of a column as programs do.
 
     The way in which all are written counts, or else that in which most are; texts of another way,
@@ -214,6 +232,9 @@ def as_programs(texts: Sequence[str], decimal: str | None = None) -> tuple[list[
         The different texts.
     decimal : {".", ","} or None
         The decimal sign, where that is known.
+    unit : str, optional
+        Of what is known to be numbers: what stands beside them, "" if that is not known. Then each
+        text is read for itself, whatever others there are, and parentheses are always a minus.
 
     Returns
     -------
@@ -226,12 +247,18 @@ def as_programs(texts: Sequence[str], decimal: str | None = None) -> tuple[list[
     (['1234.5', 'n.v.', '2.0', '2 £'], Style(decimal=',', thousands='.', unit='€'))
     >>> as_programs(["12", "(7)"])[0], as_programs(["(1)", "(2)"]), as_programs(["1.5", "2"], ",")
     (['12.0', '-7.0'], None, None)
+    >>> as_programs(["(1)", "5", "$7"], unit="$")[0]
+    ['-1.0', '5.0', '7.0']
     """
     style = style_of(texts, decimal) or _most_usual(texts, decimal)
-    numbers = {text: x for text, x in numbers_in(texts, style).items() if x == x}
+    if unit is None:
+        numbers = {text: x for text, x in numbers_in(texts, style).items() if x == x}
+    else:
+        style = replace(style, unit=unit or style.unit)
+        numbers = dict(_each(texts, decimal or style.decimal, style.unit))
     if all(_says(text, number) for text, number in numbers.items()):
         return None  # also of codes, such as integers that float64 does not tell apart
-    if style == Style() and all(text.startswith("(") for text in numbers):
+    if unit is None and style == Style() and all(text.startswith("(") for text in numbers):
         return None  # parentheses around all are no sign
     return [repr(numbers[text]) if text in numbers else text for text in texts], style
 

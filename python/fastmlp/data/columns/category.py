@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.codes import by_code
 from fastmlp.data.columns.matching import meanings, stripped
-from fastmlp.data.columns.values import Values, by_code
+from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note, Told, count
 from fastmlp.data.texts import MISSING, Array, numbers_of
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.category import MAX_ONE_HOT, CategoryColumn, FlagColumn, truth_pair
+from fastmlp.data.columns.codes import by_code
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.moments import are_no_months
 from fastmlp.data.columns.number import NumberColumn
-from fastmlp.data.columns.values import Values, by_code
+from fastmlp.data.columns.values import Values
 from fastmlp.data.columns.words import Note, examples, listed, remedy
 from fastmlp.data.texts import LEAST_READ, MISSING, Array
 from fastmlp.data.texts import values as parsed

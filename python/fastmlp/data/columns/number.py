@@ -23,7 +23,8 @@ class NumberColumn(Column):
     With `indicator`, a flag is 1 where the value was missing and 0 elsewhere. A scale of 0 says
     that training saw one value only: then the indicator alone remains. The `words` are texts that
     stood among the numbers in training, and count as missing. With `seconds`, the numbers are those
-    of durations and times of day, and so are texts.
+    of durations and times of day, and so are texts. The `unit` is what stood beside numbers in
+    texts, such as €.
 
     Examples
     --------
@@ -40,6 +41,7 @@ class NumberColumn(Column):
     indicator: bool
     words: tuple[str, ...] = ()
     seconds: bool = False
+    unit: str = ""
 
     @classmethod
     def learn(cls, name: str, values: Values, words: tuple[str, ...] = ()) -> NumberColumn:
@@ -51,7 +53,8 @@ class NumberColumn(Column):
         kind = TailedColumn if _is_tailed(present, median, scale) else NumberColumn
         fill_value = float(kind.squeezed(present, median, scale).mean()) if scale > 0 else 0.0
         indicator = bool(missing.any())
-        return kind(name, median, scale, fill_value, indicator, words, values.seconds)
+        read_so = words, values.seconds, values.unit
+        return kind(name, median, scale, fill_value, indicator, *read_so)
 
     @staticmethod
     def squeezed(numbers: Array, median: float, scale: float) -> Array:
@@ -87,7 +90,7 @@ class NumberColumn(Column):
                 f"column {self.name!r} must hold numbers, but holds durations or times of day, the "
                 f"first in {values.where(~values.missing)}; give numbers, in the unit of training"
             )
-        return values.numbers(self.words, self.seconds, note)
+        return values.numbers(self.words, self.seconds, note, self.unit)
 
     def fill(self, values: Values, numbers: Array, flags: Array, codes: Array, note: Note) -> None:
         """Write the number and the indicator."""

@@ -130,6 +130,8 @@ class RealTarget:
         The range in training, which predictions keep to.
     decimal : {".", ","} or None
         The decimal sign of texts in training, if these or the table said it.
+    unit : str
+        What stood beside numbers in texts, such as €.
 
     Examples
     --------
@@ -144,6 +146,7 @@ class RealTarget:
     low: float | None = None
     high: float | None = None
     decimal: str | None = None
+    unit: str = ""
 
     @classmethod
     def learn(
@@ -165,8 +168,9 @@ class RealTarget:
         """
         column = replace(read(name, values), decimal=decimal)
         if as_programs := column.as_programs():
-            decimal = as_programs[1].decimal
-            note(as_programs[1].told_of(f"the target {name!r}"))
+            column, style = as_programs
+            decimal = style.decimal
+            note(style.told_of(f"the target {name!r}"))
         numbers = _numbers(column)
         low, high = float(numbers.min()), float(numbers.max())
         if low == high:
@@ -176,7 +180,7 @@ class RealTarget:
         unit = np.ldexp(numbers, -exponent)
         mean, scale = math.ldexp(unit.mean(), exponent), math.ldexp(unit.std(), exponent)
         scale = max(scale, np.finfo(np.float64).smallest_subnormal)
-        return cls(name, mean, scale, low, high, decimal)
+        return cls(name, mean, scale, low, high, decimal, column.unit)
 
     def encode(self, values: Any, name: str | None = None) -> Array:
         """Standardize, float64 of shape (rows,); errors call them `name`, or as in training.
@@ -188,7 +192,7 @@ class RealTarget:
         """
         name = name or self.name
         column = self._read(values, name)
-        numbers = _numbers(column)
+        numbers = _numbers(column, self.unit)
         shrink = shrinking(self.scale)
         with np.errstate(over="ignore"):
             standard: Array = (numbers * shrink - self.mean * shrink) / (self.scale * shrink)
@@ -208,7 +212,7 @@ class RealTarget:
         ValueError
             A number is missing, infinite or a text.
         """
-        return _numbers(self._read(values, name))
+        return _numbers(self._read(values, name), self.unit)
 
     def _read(self, values: Any, name: str) -> Values:
         return replace(read(name, values), decimal=self.decimal)
@@ -342,8 +346,8 @@ def _labels(name: str, values: Any) -> Values:
     return column
 
 
-def _numbers(column: Values) -> Array:
-    numbers = column.numbers()
+def _numbers(column: Values, unit: str | None = None) -> Array:
+    numbers = column.numbers(unit=unit)
     _refuse_missing(column, np.isnan(numbers))
     return numbers
 

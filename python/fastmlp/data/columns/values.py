@@ -5,7 +5,7 @@ Nothing here knows what was learned; nothing but pandas' own columns needs panda
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from fastmlp.data import written
+from fastmlp.data.columns.codes import by_code, sorted_texts
 from fastmlp.data.columns.moments import Order, dates_of, order_of, seconds_of
 from fastmlp.data.columns.sources import (
     Coded,
@@ -58,6 +59,8 @@ class Values:
         The type of the table's numbers: of 0.1 as float32 all digits of float64 say another number.
     decimal : {".", ","} or None
         The decimal sign of texts, where the table or that of training says it.
+    unit : str
+        What stood beside its numbers as people had written them, see `as_programs`.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Values:
     durations: bool = False
     precision: str = "f8"
     decimal: str | None = None
+    unit: str = ""
 
     def __len__(self) -> int:
         return len(self.data)
@@ -153,7 +157,11 @@ class Values:
         return len(self.read_as_seconds) > len(self.read_as_numbers)
 
     def numbers(
-        self, words: Sequence[str] = (), seconds: bool = False, note: Note | None = None
+        self,
+        words: Sequence[str] = (),
+        seconds: bool = False,
+        note: Note | None = None,
+        unit: str | None = None,
     ) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
@@ -174,11 +182,15 @@ class Values:
                 f"column {self.name!r} must hold numbers, but holds dates, the first in "
                 f"{self.where(~self.missing)}; give numbers, or learn it as a date"
             )
-        if found_written := self.as_programs(words):
-            values, style = found_written
+        values = self
+        if as_programs := self.as_programs(words, unit):
+            values, style = as_programs
             if note is not None and style.decimal != self.decimal:
                 note(style.told_of(f"column {self.name!r}"))
-            return values.numbers(words, seconds, note)
+        return values._numbers(words, seconds, note)
+
+    def _numbers(self, words: Sequence[str], seconds: bool, note: Note | None) -> Array:
+        """Return numbers that are written as programs write them."""
         numbers = self.data
         if self.kind == "text":
             found = {**dict.fromkeys(words, np.nan), **self.read_as_numbers}
@@ -253,11 +265,13 @@ class Values:
             texts = [text_of(value) for value in own]
         return sorted_texts(codes, texts)
 
-    def as_programs(self, words: Sequence[str] = ()) -> tuple[Values, written.Style] | None:
+    def as_programs(
+        self, words: Sequence[str] = (), unit: str | None = None
+    ) -> tuple[Values, written.Style] | None:
         """Return texts with numbers that people write, 1.234,50 €, as programs do, and how it was.
 
         None if programs write so, or these are no texts; see `fastmlp.data.written`. Words for what
-        is missing are left as they are, numbers or not.
+        is missing are left as they are, numbers or not. A unit says that these are numbers.
 
         Examples
         --------
@@ -271,13 +285,14 @@ class Values:
         ):
             return None
         left = [text for text in self.texts if text not in words]
-        found = written.as_programs(left, self.decimal)
+        found = written.as_programs(left, self.decimal, unit)
         if found is None:
             return None
         written_as = dict(zip(left, found[0], strict=True))
         each = [written_as.get(text, text) for text in self.texts]
         codes, texts = sorted_texts(self.data, each)
-        return replace(self, data=codes, texts=texts, decimal="."), found[1]
+        style = found[1]
+        return replace(self, data=codes, texts=texts, decimal=".", unit=style.unit), style
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
         """Give each row the value of its text."""
@@ -343,28 +358,6 @@ class Values:
             return f"{before} {count(n, 'other value')} {'is' if n == 1 else 'are'} {after}"
 
         note(Strange(f"unread {self.name}", number, say))
-
-
-def sorted_texts(codes: Array, texts: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
-    """Sort the texts that occur and code them anew; blanks are missing, equal ones are one."""
-    used = np.zeros(len(texts) + 1, dtype=bool)
-    used[codes] = True
-    there = {text for text, is_used in zip(texts, used, strict=False) if is_used}
-    kept = sorted(text for text in there if text and not text.isspace())
-    number = {text: i for i, text in enumerate(kept)}
-    return by_code(codes, (number.get(text, -1) for text in texts), -1), tuple(kept)
-
-
-def by_code(codes: Array, values: Iterable[Any], missing: Any) -> Array:
-    """Return what each code stands for: a place among the values, or -1 for `missing`.
-
-    Examples
-    --------
-    >>> by_code(np.array([1, -1, 0]), [2.5, 7.0], 0.0).tolist()
-    [7.0, 0.0, 2.5]
-    """
-    found: Array = np.array([*values, missing])[codes]
-    return found
 
 
 def read(name: str, column: Any) -> Values:
