@@ -425,6 +425,13 @@ def test_numbers_are_learned_and_predicted_as_people_write_them(tmp_path, capsys
     assert "'a' is read as numbers with decimal commas, points between thousands, €" in output
     assert "the target 't' is read as numbers with decimal commas" in output
     assert np.corrcoef([float(p) for p in predicted], sizes)[0, 1] > 0.95
+    # a table that says another sign than what is known is told of
+    (tmp_path / "new.csv").write_text("a;t\n1.000,5;\n2.000,5;\n")
+    (tmp_path / "plain.csv").write_text("a,t\n" + "".join(f"{i}.5,{i}.5\n" for i in range(40)))
+    assert run(tmp_path, "train", "plain.csv", "--target", "t", *FAST) == 0
+    capsys.readouterr()
+    assert run(tmp_path, "predict", "plain.safetensors", "new.csv") == 0
+    assert "note: new.csv has decimal commas (see --decimal)" in capsys.readouterr().err
     # a table of new rows is read as that of training, also where it could be read in two ways
     (tmp_path / "new.csv").write_text("a\n5.000\n5000\n")
     assert run(tmp_path, "predict", "m.safetensors", "new.csv") == 0
@@ -1038,6 +1045,7 @@ WRONG = [
         ["train", "odd.csv", "--target", "b"],
         "the first in row 13 (line 14); correct them or",
     ),
+    (["train", "euro.csv", "--target", "b"], "1 value of 'b' among numbers is none: 'oops', the f"),
     (
         ["train", "endless.csv", "--target", "b"],
         "column 'b' holds 1 infinite value, the first in row 14 (line 15)",
@@ -1115,6 +1123,8 @@ def wrong(houses):
     (houses / "alone.csv").write_text("a\n" + "0\n1\n" * 20)
     numbers = [f"{i},{i + 0.5}\n" for i in range(20)]
     (houses / "odd.csv").write_text("".join(["a,b\n", *numbers[:12], "1,oops\n", *numbers]))
+    euros = [f"{i},{i + 0.5} €\n" for i in range(20)]
+    (houses / "euro.csv").write_text("".join(["a,b\n", "1,oops\n", *euros]), encoding="utf-8")
     (houses / "endless.csv").write_text("".join(["a,b\n3,\n", *numbers[:12], "1,inf\n", *numbers]))
     rows = (f"{i},{'$€'[i % 2]}{i + 0.5}\n" for i in range(20))
     (houses / "units.csv").write_text("a,b\n" + "".join(rows), encoding="utf-8")

@@ -98,6 +98,8 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     parts = read_tables(options.table, form, texts=texts, rows=ROWS, note=notes)
     try:
         for part, read_by in parts:
+            if read_by.decimal == "," != form.decimal:
+                notes(f"{options.table} has decimal commas (see --decimal)")
             rows += len(part)
             table = replace(frames.named(part), decimal=read_by.decimal)
             yield _predicted(options, estimator, table, notes)

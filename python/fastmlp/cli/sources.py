@@ -15,9 +15,10 @@ from fastmlp import _checks, datasets
 from fastmlp.cli.files import Format, read_table, table_name, warn
 from fastmlp.data.columns.targets import Label, infer_task
 from fastmlp.data.columns.values import Values, read
-from fastmlp.data.columns.words import Note, count, examples, place
+from fastmlp.data.columns.words import Note, count, examples
 from fastmlp.data.texts import MISSING, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
+from fastmlp.data.written import numbers_in
 
 Task = Literal["classification", "regression"]
 
@@ -110,7 +111,7 @@ def _of_file(options: argparse.Namespace, note: Note) -> Source:
         rows = count(len(table), "row")
         raise ValueError(f"{path} has {rows} to learn from; {MIN_ROWS} are the least")
     if task == "classification":
-        _check_labels(y, target, table[target])
+        _check_labels(y, target, replace(read(target, table[target]), decimal=form.decimal))
     return Source(
         table_name(path),
         f"{path}, predicting {target!r}: {task}" + ("" if options.task else " (see --task)"),
@@ -154,7 +155,7 @@ def _read_target(
     """
     column = table[target]
     if column.dtype.kind != "O":  # of a file whose columns have types
-        typed, texts = column.to_numpy(), np.empty(0, dtype=object)
+        typed, texts, by_people = column.to_numpy(), np.empty(0, dtype=object), False
         if typed.dtype.kind in "mM":
             things = "dates" if typed.dtype.kind == "M" else "durations"
             raise ValueError(
@@ -165,11 +166,13 @@ def _read_target(
         empty, words = missing, np.zeros(len(table), bool)
     else:
         texts = np.array(["" if v is None or v != v else str(v) for v in column], dtype=object)
-        held = replace(read(target, column), decimal=form.decimal)
-        if task == "regression" or (task is None and _are_written(held)):
-            typed = held.numbers()
-        else:
-            typed = values(texts)
+        typed = values(texts)
+        by_people = False
+        if task != "classification" and (typed.dtype.kind == "O" or form.decimal == ","):
+            held = replace(read(target, column), decimal=form.decimal)
+            by_people = _are_written(held)
+            if by_people or task == "regression":
+                typed = held.numbers()
         empty = texts == ""
         missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
         words = ~empty & np.isin(texts, list(MISSING))
@@ -195,7 +198,7 @@ def _read_target(
         raise ValueError(
             f"the target {target!r} is {typed[0]!s} in every row: there is nothing to predict"
         )
-    return table, table[target] if found == "regression" else typed, found
+    return table, table[target] if by_people and found == "regression" else typed, found
 
 
 def _are_written(column: Values) -> bool:
@@ -204,17 +207,26 @@ def _are_written(column: Values) -> bool:
     return found is not None and len(found[0].read_as_numbers) == len(found[0].texts)
 
 
-def _check_labels(labels: Any, target: str, column: Any) -> None:
+def _numbers_among(column: Values) -> set[str]:
+    """Return the texts of a column that are numbers, as programs or as people write them."""
+    found = {*column.read_as_numbers}
+    if as_programs := column.as_programs():
+        found |= {*numbers_in(column.texts, as_programs[1])}
+    return found
+
+
+def _check_labels(labels: Any, target: str, column: Values) -> None:
     """Refuse what can be no classes; tell of two that are written as one number."""
     found: set[Label] = set(labels.tolist())
     texts = {str(label) for label in found}
     if len(found) > len(labels) / 2:
-        odd = np.array([not numbers_of([str(label)]) for label in labels.tolist()])
+        numbers = _numbers_among(column)
+        odd = np.array([str(label) not in numbers for label in labels.tolist()])
         if 0 < odd.mean() < 0.5:  # numbers, but for a few
             raise ValueError(
                 f"{count(odd.sum(), 'value')} of {target!r} among numbers "
                 f"{'is' if odd.sum() == 1 else 'are'} none: {examples(labels[odd])}, the first in "
-                f"{place(column, int(odd.argmax()))}; correct them or leave them empty"
+                f"{column.where(odd)}; correct them or leave them empty"
             )
         raise ValueError(
             f"{target!r} has {len(found)} different values in {len(labels)} rows, too many for "
