@@ -891,16 +891,61 @@ def test_a_file_is_read_by_the_decimal_sign_of_the_frame_that_was_learned(tmp_pa
         np.testing.assert_allclose(found, estimator.predict({"a": [1.125, 9.875]}), rtol=1e-5)
 
 
-@pytest.mark.parametrize("things", ["dates", "durations"])
-def test_targets_that_are_dates_or_durations_are_refused_in_a_line(things, tmp_path, capsys):
-    days = pd.Series(pd.to_datetime("2026-01-31") + pd.to_timedelta(range(20), unit="D"))
-    targets = days if things == "dates" else days - days[0]
+@pytest.mark.parametrize("kind", ["dates", "durations", "days of Python", "times"])
+def test_targets_that_are_dates_or_durations_are_refused_in_a_line(kind, tmp_path, capsys):
+    days = pd.Series(pd.to_datetime("2026-01-31 07:30") + pd.to_timedelta(range(20), unit="D"))
+    targets = {
+        "dates": days,
+        "durations": days - days[0],
+        "days of Python": days.dt.date,
+        "times": days.dt.time,
+    }[kind]
+    things = "dates" if "da" in kind else "durations"
     pd.DataFrame({"a": range(20), "y": targets}).to_parquet(tmp_path / "t.parquet")
     for task in ((), ("--task", "regression"), ("--task", "classification")):
         assert run(tmp_path, "train", "t.parquet", "--target", "y", *task) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"fastmlp: error: the target 'y' holds {things}, which are neither")
         assert error.count("\n") == 1
+
+
+LABELS = {
+    "integers with gaps": ([0, None, 1], "Int64", ["0", "1"]),
+    "wide integers with gaps": ([2**60, None, 2**60 + 1], "Int64", [str(2**60), str(2**60 + 1)]),
+    "bytes": ([b"x", None, b"y"], object, ["x", "y"]),
+    "blanks": (["x", " ", "y"], object, ["x", "y"]),
+    "truth with gaps": ([True, None, False], "boolean", ["False", "True"]),
+}
+
+
+@pytest.mark.parametrize("what", LABELS)
+def test_labels_of_typed_files_are_what_they_are_though_some_are_missing(what, tmp_path, capsys):
+    values, dtype, classes = LABELS[what]
+    table = pd.DataFrame({"a": range(60), "y": pd.Series(values * 20, dtype=dtype)})
+    for name, write in (("t.parquet", table.to_parquet), ("t.feather", table.to_feather)):
+        write(tmp_path / name)
+        options = ("--target", "y", "--output", "m.safetensors", "--epochs", 2, *FAST)
+        assert run(tmp_path, "train", name, *options) == 0
+        assert "20 rows without 'y' left out" in capsys.readouterr().out
+        assert [*map(str, fm.load(tmp_path / "m.safetensors").classes_)] == classes
+        assert run(tmp_path, "predict", "m.safetensors", name) == 0
+        assert {row["y"] for row in read_predictions(capsys.readouterr().out)} <= {*classes}
+
+
+def test_wide_integers_of_typed_files_are_codes_though_some_are_missing(tmp_path):
+    codes = pd.Series([2**60, 2**60 + 1, None] * 20, dtype="Int64")
+    pd.DataFrame({"a": codes, "y": np.arange(60.0)}).to_parquet(tmp_path / "t.parquet")
+    options = ("--target", "y", "--output", "m.safetensors", "--epochs", 2, *FAST)
+    assert run(tmp_path, "train", "t.parquet", *options) == 0
+    (column,) = fm.load(tmp_path / "m.safetensors").preprocessing_.columns
+    assert column.categories == (str(2**60), str(2**60 + 1))
+
+
+def test_a_target_of_lists_is_named(tmp_path, capsys):
+    pd.DataFrame({"a": range(20), "y": [[1, 2]] * 20}).to_parquet(tmp_path / "t.parquet")
+    assert run(tmp_path, "train", "t.parquet", "--target", "y") == 2
+    error = capsys.readouterr().err
+    assert "error: the target 'y' holds values of type ndarray, no number or text" in error
 
 
 @pytest.mark.parametrize("task", ["price", "kind"])

@@ -47,6 +47,14 @@ def test_classes_are_sorted_labels_in_the_type_they_had(labels, classes):
     assert pickle.loads(pickle.dumps(target)) == copy.deepcopy(target) == target
 
 
+def test_wide_integers_among_objects_are_labels_of_their_own_type():
+    for wide, dtype in (([2**60, 2**60 + 1], "<i8"), ([2**63, 2**63 + 1], "<u8")):
+        target = ClassTarget.learn(np.array(wide * 3, dtype=object))
+        assert (target.labels, target.dtype) == (tuple(wide), dtype)
+        assert target.encode(wide).tolist() == [0, 1]
+        assert target.decode(np.eye(2)).tolist() == wide
+
+
 def test_labels_are_found_whatever_type_they_come_in():
     target = ClassTarget.learn([1, 2, 3])
     for labels in (["3", "1"], [3.0, 1.0], pd.Series([3, 1], dtype="category"), pa.array([3, 1])):

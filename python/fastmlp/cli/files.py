@@ -150,7 +150,7 @@ def read_tables(
                 index = [name for name in table.index.names if name is not None]
                 table.index = pd.RangeIndex(first, first + len(table), name="row")
                 if len(table):
-                    yield _flat(table, index, note if first == 1 else _quiet), form
+                    yield _flat(table, index, target, note if first == 1 else _quiet), form
                 first += len(table)
     except ImportError as error:
         raise ImportError(
@@ -162,7 +162,7 @@ def read_tables(
         raise ValueError(f"{path} cannot be read as a table: {error}") from None
 
 
-def _flat(table: Any, index: Sequence[Any], note: Note) -> Any:
+def _flat(table: Any, index: Sequence[Any], target: str | None, note: Note) -> Any:
     """Leave out columns that hold lists or objects, which none of a table of text does.
 
     Columns that pandas takes for the rows' names, their index, are none of its frame, either.
@@ -174,6 +174,8 @@ def _flat(table: Any, index: Sequence[Any], note: Note) -> Any:
         try:
             plain(table[name])
         except TypeError as error:
+            if name == target:
+                raise TableError(f"the target {name!r} holds {error}, no number or text") from None
             note(f"column {name!r} is left out: it holds {error}, no number, text or date")
             nested.append(name)
     return table.drop(columns=nested)

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp import _checks, datasets
 from fastmlp.cli.files import Format, read_table, table_name, warn
+from fastmlp.data.columns.sources import is_missing, text_of
 from fastmlp.data.columns.targets import Label, infer_task
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, count, examples
@@ -154,26 +155,27 @@ def _read_target(
     are lost to such a word are told of even with --quiet, for they may be a class.
     """
     column = table[target]
+    held = replace(read(target, column), decimal=form.decimal)
+    if held.kind == "date" or held.durations:
+        things = "dates" if held.kind == "date" else "durations"
+        raise ValueError(
+            f"the target {target!r} holds {things}, which are neither numbers nor classes; "
+            "write them as numbers, such as seconds or days"
+        )
     if column.dtype.kind != "O":  # of a file whose columns have types
-        typed, texts, by_people = column.to_numpy(), np.empty(0, dtype=object), False
-        if typed.dtype.kind in "mM":
-            things = "dates" if typed.dtype.kind == "M" else "durations"
-            raise ValueError(
-                f"the target {target!r} holds {things}, which are neither numbers nor classes; "
-                "write them as numbers, such as seconds or days"
-            )
+        texts, by_people = np.empty(0, dtype=object), False
         missing = column.isna().to_numpy()
+        typed = column.to_numpy(object if missing.any() else None)  # integers stay integers
         empty, words = missing, np.zeros(len(table), bool)
     else:
-        texts = np.array(["" if v is None or v != v else str(v) for v in column], dtype=object)
+        texts = np.array(["" if is_missing(v) else _written(v) for v in column], dtype=object)
         typed = values(texts)
         by_people = False
         if task != "classification" and (typed.dtype.kind == "O" or form.decimal == ","):
-            held = replace(read(target, column), decimal=form.decimal)
             by_people = _are_written(held)
             if by_people or task == "regression":
                 typed = held.numbers()
-        empty = texts == ""
+        empty = np.array([not text or text.isspace() for text in texts], dtype=bool)
         missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
         words = ~empty & np.isin(texts, list(MISSING))
     if (words & missing).any():
@@ -199,6 +201,10 @@ def _read_target(
             f"the target {target!r} is {typed[0]!s} in every row: there is nothing to predict"
         )
     return table, table[target] if by_people and found == "regression" else typed, found
+
+
+def _written(value: Any) -> str:
+    return text_of(value) if isinstance(value, bytes) else str(value)
 
 
 def _are_written(column: Values) -> bool:

@@ -31,15 +31,30 @@ def reader_of(path: Path) -> Callable[[Any, Path, int | None], Iterator[Any]] | 
     return _READERS.get(inner if packed else path.suffix.lower())
 
 
+def _to_frame(pd: Any, table: Any) -> Any:
+    """Return a table or batch of Arrow as a frame.
+
+    Integers stay such though some are missing: as floats of 64 bits they would lose digits.
+    """
+    import pyarrow as pa
+
+    kinds = {
+        pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(),
+        pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(),
+    }  # fmt: skip
+    return table.to_pandas(types_mapper=kinds.get)
+
+
 def _parquet(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
         if rows is None:
-            yield file.read().to_pandas()
+            yield _to_frame(pd, file.read())
             return
         for batch in file.iter_batches(rows):
-            yield batch.to_pandas()
+            yield _to_frame(pd, batch)
 
 
 def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
@@ -58,11 +73,11 @@ def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
         else:
             batches = reader = ipc.open_stream(file)
         if rows is None:
-            yield reader.read_all().to_pandas()
+            yield _to_frame(pd, reader.read_all())
             return
         for batch in batches:
             for start in range(0, len(batch), rows):
-                yield batch.slice(start, rows).to_pandas()
+                yield _to_frame(pd, batch.slice(start, rows))
 
 
 def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:

@@ -58,6 +58,8 @@ class ClassTarget:
             A label is missing, or there is only one.
         """
         column, given = _labels(name, values), np.asarray(values)
+        if given.dtype.kind == "O" and {*map(type, given.tolist())} == {int}:
+            given = np.array(given.tolist())  # of 64 bits, unless one is wider
         labels: tuple[Label, ...]
         if given.dtype.kind in "iuf":
             labels, kind = tuple(np.unique(given).tolist()), given.dtype.str
