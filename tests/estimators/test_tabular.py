@@ -180,6 +180,8 @@ def test_unknown_kinds_and_columns_are_errors(kinds):
     X, y = messy_tables.patients()
     with pytest.raises(ValueError, match=next(iter(kinds))):
         fast(fm.TabularRegressor, kinds=kinds).fit(X, y)
+    with pytest.raises(ValueError, match=r"'0'.*; without names, columns are x0, x1 and so on"):
+        fast(fm.TabularRegressor, kinds={0: "category"}).fit(np.c_[y, y], y)
 
 
 # --- targets ---------------------------------------------------------------------------------

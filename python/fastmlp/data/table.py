@@ -317,6 +317,7 @@ def _check_kinds(kinds: Mapping[Any, str] | None, table: frames.Table) -> dict[s
     for name, kind in found.items():
         if name not in table.columns:
             hint = _checks.hint(name, list(table.columns))
+            hint = hint if table.named else "; without names, columns are x0, x1 and so on"
             raise ValueError(f"kinds names {name!r}, but X has no such column{hint}")
         if kind not in (*KINDS, IGNORE):
             raise ValueError(
