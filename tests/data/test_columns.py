@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastmlp.data.columns.category import CategoryColumn, FlagColumn
 from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.number import NumberColumn, TailedColumn
+from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import Strange
 from fastmlp.data.table import Preprocessing
 
@@ -519,3 +520,21 @@ def test_columns_of_older_files_become_what_they_became_in_their_order():
         [[0, 1, 0, 1, 0, 0, 1], [1, 0, 0, 0.25, 1, 0, 0], [0, 0, 1, 0, 0, 1, 0]],
     )
     assert prepare.layout.flags == 0
+
+
+def test_of_long_texts_no_more_is_quoted_than_how_they_begin():
+    notes, long = [], "x" * 10_000
+    table = {
+        "free": [f"{long}{i}" for i in range(40)],
+        "one": [long] * 40,
+        "n": [*range(39), long],
+    }
+    prepare = Preprocessing.learn(table, note=notes.append)
+    prepare.transform({"n": [long, 1]}, notes.append)
+    flags = Preprocessing.learn({"a": [f"{long}a", f"{long}b"] * 9}, kinds={"a": "flag"})
+    flags.transform({"a": ["c"]}, notes.append)
+    assert len(notes) >= 4
+    assert max(map(len, notes)) < 500
+    with pytest.raises(ValueError, match="x…'") as error:
+        ClassTarget.learn(["a", "b"]).encode([long])
+    assert len(str(error.value)) < 300

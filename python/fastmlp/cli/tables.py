@@ -16,7 +16,7 @@ from fastmlp.cli.files import warn
 from fastmlp.cli.saying import Say, amount, machine, took
 from fastmlp.cli.sources import Source, open_source
 from fastmlp.data import frames
-from fastmlp.data.columns.words import count
+from fastmlp.data.columns.words import count, quoted
 from fastmlp.estimators.tabular.judging import score
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -152,7 +152,7 @@ def _judge_classes(
     say("", "\n".join(lines))
     accuracy, most = float(right.mean()), labels[order[0]]
     alone = float((truth == most).mean())
-    say("", f"always {str(most)!r}: accuracy {alone:.4f}")
+    say("", f"always {quoted(str(most))}: accuracy {alone:.4f}")
     scores = {f"{where} accuracy": accuracy, "accuracy of the most frequent class": alone}
     lines = [f"{where} accuracy {accuracy:.4f}"]
     if estimator.metric in ASKED:

@@ -79,7 +79,9 @@ def numbers_of(texts: Iterable[str]) -> dict[str, float]:
         found = {text: float(text in TRUE) for text in present}
     else:
         maybe = [text for text in present if (c := text.lstrip()[:1]) in _BEGINS or c.isdecimal()]
-        found = {text: value for text in maybe if (value := _number(text)) is not None}
+        whole = _as_floats(np.array(maybe, dtype=TEXT))  # at once, if all are
+        each = map(_number, maybe) if whole is None else whole.tolist()
+        found = {t: value for t, value in zip(maybe, each, strict=True) if value is not None}
     return {**dict.fromkeys(kinds & MISSING, math.nan), **found}
 
 

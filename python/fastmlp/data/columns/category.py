@@ -11,7 +11,7 @@ from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.codes import by_code
 from fastmlp.data.columns.matching import meanings, stripped
 from fastmlp.data.columns.values import Values
-from fastmlp.data.columns.words import Note, Told, count
+from fastmlp.data.columns.words import Note, Told, count, quoted
 from fastmlp.data.texts import MISSING, Array, numbers_of
 
 #: Up to this many categories are flags, more are codes, which a network embeds.
@@ -114,7 +114,8 @@ class CategoryColumn(Column):
         if any(spelt):
             other = by_code(values.data, spelt, False)
             row = int(other.argmax())
-            seen = f"{values.texts[values.data[row]]!r} for {self.categories[found[row]]!r}"
+            here, there = values.texts[values.data[row]], self.categories[found[row]]
+            seen = f"{quoted(here)} for {quoted(there)}"
             said = f"written with other zeros than in training ({seen}), taken as the same"
             self._tell(note, Told, "spelt", other, lambda n: f"{count(n, 'value')} {said}")
 
@@ -203,7 +204,7 @@ class FlagColumn(Column):
         signs = [*map(sign, texts, meanings(values, meaning))]
         flags[:, 0] = by_code(each, signs, 0)
         known = {text for found, text in zip(signs, texts, strict=True) if found or text in MISSING}
-        values.check(known, f"{self.off!r} or {self.on!r}", note)
+        values.check(known, f"{quoted(self.off)} or {quoted(self.on)}", note)
 
     def _meaning(self) -> Mapping[str, int]:
         exact = {self.off: -1, self.on: 1}

@@ -15,7 +15,7 @@ from fastmlp.data.columns.date import DateColumn
 from fastmlp.data.columns.moments import are_no_months
 from fastmlp.data.columns.number import NumberColumn
 from fastmlp.data.columns.values import Values
-from fastmlp.data.columns.words import Note, examples, listed, remedy
+from fastmlp.data.columns.words import Note, examples, listed, quoted, remedy
 from fastmlp.data.texts import LEAST_READ, MISSING, Array
 from fastmlp.data.texts import values as parsed
 
@@ -173,6 +173,6 @@ def _useless(values: Values) -> LeftOut | None:
     data = values.data if values.integers is None else values.integers
     if not missing.any() and (data == data[0]).all():
         (text,) = values.coded()[1]
-        shown = repr(text) if values.kind == "text" else text
+        shown = quoted(text) if values.kind == "text" else text
         return LeftOut(values.name, f"it is {shown} in every row", "of one value")
     return None

@@ -14,7 +14,7 @@ from fastmlp.data.columns.base import shrinking
 from fastmlp.data.columns.matching import meanings
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values, read
-from fastmlp.data.columns.words import Note, count, examples
+from fastmlp.data.columns.words import Note, count, examples, quoted
 from fastmlp.data.texts import Array
 
 Label: TypeAlias = str | int | float | bool
@@ -69,7 +69,7 @@ class ClassTarget:
             if odd:
                 raise TypeError(
                     f"the target {name!r} must hold labels of one kind, texts, numbers or "
-                    f"true/false; got {odd[0]!r} ({type(odd[0]).__name__}) among them"
+                    f"true/false; got {quoted(odd[0])} ({type(odd[0]).__name__}) among them"
                 )
             whole = tuple(np.array(labels).tolist()) == labels  # NumPy drops NUL at their ends
             kind = "<U" if given.dtype.kind == "U" and whole else "|O"
@@ -106,7 +106,7 @@ class ClassTarget:
         wrong = np.array([place is None for place in found], dtype=bool)[codes]
         if wrong.any():
             raise ValueError(
-                f"column {name!r} holds {texts[codes[wrong.argmax()]]!r} in "
+                f"column {name!r} holds {quoted(texts[codes[wrong.argmax()]])} in "
                 f"{column.where(wrong)}, which is none of the {len(number)} classes: "
                 f"{examples(self.labels)}; leave such rows out, or learn from them"
             )

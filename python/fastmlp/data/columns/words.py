@@ -17,6 +17,9 @@ _DATE = re.compile(r"\d{1,2}[/-]\d{1,2}[/-](\d\d|\d{4})")
 #: Of so many values in a column, none of which is what training saw, is told as something strange.
 MANY = 10
 
+#: So many characters of a text are quoted.
+LONGEST = 60
+
 Note: TypeAlias = Callable[[str], None]
 
 
@@ -120,6 +123,18 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def quoted(value: Any) -> str:
+    """Quote a value as Python writes it, of a long text how it begins.
+
+    Examples
+    --------
+    >>> quoted("a"), quoted("a" * 99)[-5:]
+    ("'a'", "aaa…'")
+    """
+    is_long = isinstance(value, str) and len(value) > LONGEST
+    return repr(f"{value[:LONGEST]}…" if is_long else value)
+
+
 def examples(texts: Any) -> str:
     """Quote the first three different texts.
 
@@ -129,7 +144,7 @@ def examples(texts: Any) -> str:
     "'b', 'a'"
     """
     distinct = list(dict.fromkeys(texts))
-    return ", ".join(map(repr, distinct[:3])) + (", …" if len(distinct) > 3 else "")
+    return ", ".join(map(quoted, distinct[:3])) + (", …" if len(distinct) > 3 else "")
 
 
 def listed(names: Iterable[str], most: int = 10) -> str:
@@ -141,7 +156,7 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     "'a', 'b', …"
     """
     names = list(names)
-    return ", ".join(map(repr, names[:most])) + (", …" if len(names) > most else "")
+    return ", ".join(map(quoted, names[:most])) + (", …" if len(names) > most else "")
 
 
 def remedy(texts: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
-from fastmlp.data.columns.words import count, place
+from fastmlp.data.columns.words import count, place, quoted
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
@@ -228,7 +228,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         labels = list(dict.fromkeys(np.asarray(y).tolist()))
         if len(labels) == 1:
             raise ValueError(
-                f"{name} has one class only, {labels[0]!r}: there is nothing to tell apart"
+                f"{name} has one class only, {quoted(labels[0])}: there is nothing to tell apart"
             )
         target = ClassTarget.learn(y, name)
         return {"_target": target, "classes_": target.classes}
