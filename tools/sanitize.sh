@@ -29,7 +29,7 @@ case $what in
     # NumPy and Python are not instrumented, so that their own locks are unknown; a forked child may
     # start threads; daemons are alive at the end on purpose.
     export TSAN_OPTIONS="ignore_noninstrumented_modules=1:history_size=7:die_after_fork=0:report_thread_leaks=0"
-    kernels=() runtime=(threads dealing fit training_plan sparse model readers sanitizers) models=()
+    kernels=() runtime=(threads dealing pace fit training_plan sparse model readers sanitizers) models=()
     ;;
   *)
     echo "usage: tools/sanitize.sh address|thread [arguments of pytest]" >&2
