@@ -217,8 +217,10 @@ def _add_format(add: Any) -> None:
     add("--sep", metavar="CHARACTER", type=_one, help="between fields (default: found out)")
     add(
         "--decimal",
+        metavar="SIGN",
         choices=(".", ","),
-        help="of numbers (default: found out; 1.234,50 €, 12 %% and (1,234) are numbers)",
+        help="point or comma of numbers (default: found out; 1.234,50 €, 12 %% and (1,234) are "
+        "numbers)",
     )
     add(
         "--encoding",

@@ -337,7 +337,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         ----------
         X : table
             Rows that were not trained on; of trained ones it would be what the networks have
-            learnt by heart.
+            learned by heart.
         y : array-like or str
             Their targets, or the name of their column in X.
         sample_weight : array-like of shape (rows,), optional
