@@ -216,6 +216,7 @@ def _draw_surface(ax: Any, found: Landscape) -> None:
     marks = levels[::6]
     bar.set_ticks(marks, labels=[f"{mark:.3g}" for mark in marks])
     bar.ax.minorticks_off()
+    ax.locator_params(axis="x", nbins=5)  # numbers of large letters would touch
     clear(ax, grid=False)
 
 
