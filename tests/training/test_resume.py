@@ -341,3 +341,55 @@ def test_a_checkpoint_of_wrong_numbers_is_told_and_nothing_changes(tmp_path, cha
     np.testing.assert_array_equal(model.parameters.flat, before)
     assert model._own_trainer().state.steps == steps
     assert model.layers[1].rate == 0.3
+
+class Asked:
+    """A rate of every step, which notes the first steps that it is asked for."""
+
+    def __init__(self, wrong=None):
+        self.wrong = wrong
+        self.firsts = []
+
+    def __call__(self, steps):
+        self.firsts.append(int(steps[0]))
+        return np.where(steps == self.wrong, np.nan, 0.01)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_schedules_are_asked_for_the_steps_to_come_alone(tmp_path, built):
+    def begin(schedule, killed=None):
+        input_columns = 6 if built else None
+        model = fm.Sequential(
+            [fm.Dense(3, "softmax")], input_columns=input_columns, seed=0, dtype="float64"
+        )
+        listeners = [fm.Checkpoint(tmp_path), KillAfter(killed)]
+        try:
+            model.fit(X, LABELS, optimizer=fm.SGD(schedule), epochs=5, callbacks=listeners)
+        except Killed:
+            pass
+        return model
+
+    begin(Asked(), killed=2)  # of three steps an epoch
+    with pytest.raises(ValueError, match=r"returned the learning rate nan for step 7"):
+        begin(Asked(wrong=7))
+    again = Asked(wrong=1)
+    begin(again)
+    assert again.firsts == [6, 9, 12]
+    complete = Asked(wrong=1)
+    begin(complete)
+    assert complete.firsts == []
+
+
+def test_a_schedule_that_is_wrong_where_a_fit_goes_on_changes_nothing(tmp_path):
+    fit(tmp_path, optimizer=fm.SGD(Asked()), killed=2)
+    layers = [fm.Dense(12, "tanh"), fm.Dropout(0.3), fm.Dense(3, "softmax")]
+    model = fm.Sequential([fm.Input(6), *layers], seed=4)
+    before = model.parameters.flat.copy()
+    with pytest.raises(ValueError, match="for step 7"):
+        model.fit(
+            *(X, LABELS),
+            optimizer=fm.SGD(Asked(wrong=7)),
+            epochs=9,
+            callbacks=[fm.Checkpoint(tmp_path), KillAfter(None)],
+        )
+    np.testing.assert_array_equal(model.parameters.flat, before)
+    assert model.history is None

@@ -120,6 +120,10 @@ class Callback:
 
     # For those that save a fit on its way, and for those that are saved with it.
 
+    def resumes(self) -> bool:
+        """Return whether `on_training` lets the fit go on from another step than its first."""
+        return False
+
     def on_training(self, training: Training) -> None:
         """Before the first epoch, when every callback has heard of the fit."""
 

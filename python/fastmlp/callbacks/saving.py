@@ -182,6 +182,10 @@ class Checkpoint(Callback):
         """The file in the folder."""
         return self.folder / "checkpoint.safetensors"
 
+    def resumes(self) -> bool:
+        """Return whether there is something to go on from."""
+        return self.resume and self.path.exists()
+
     def on_training(self, training: Training) -> None:
         """Make the folder, and go on from what is in it."""
         from fastmlp.training import snapshots
@@ -190,7 +194,7 @@ class Checkpoint(Callback):
         files.check_place(self.path)
         self._described = snapshots.describe(training)
         self._begun = snapshots.settings(training)
-        if self.resume and self.path.exists():
+        if self.resumes():
             snapshots.restore(training, self._described, self._begun, self.path)
 
     def after_epoch(self, training: Training) -> None:

@@ -225,6 +225,12 @@ class Training:
             how = request.objective, request.optimizer, request.data
             self._use(self.trainer.compiled(*how), NumbersAhead())
 
+    def look_ahead(self) -> None:
+        """Ask schedules for the next steps of a fit that goes on; raises what they get wrong."""
+        if not self.is_over:
+            request, done = self.request, self.history.epochs
+            self._ahead = self.trainer.first_numbers(request, self._plan, done)
+
     def most_epochs(self) -> int:
         """Return how many epochs one call of the core may run."""
         request = self.request

@@ -246,7 +246,9 @@ class FitRequest:
     def check_first_epoch(self, network: Network) -> None:
         """Raise what loss and schedules of a first fit get wrong, for a network not taken yet."""
         nodes = topological_order([self.graph(network).loss])
-        count = self.first_steps
+        if self.resumes:
+            return
+        count = self.first_steps()
         Updates.of(network, self.optimizer).step_values(0, count, began=0)
         values_of([node for node in nodes if node.op == "scheduled"], 0, count, np.float64)
 
@@ -256,13 +258,18 @@ class FitRequest:
         return -(-self.data.rows // self.batch_size)
 
     @property
-    def first_steps(self) -> int:
-        """Steps whose numbers are asked for beforehand: an epoch's, and two where there are.
+    def resumes(self) -> bool:
+        """Whether a callback lets the fit go on from steps that are not known yet."""
+        return any(listener.resumes() for listener in self.listeners)
 
-        What a function of one step makes of several is seen with two.
+    def first_steps(self, done: int = 0) -> int:
+        """Return of how many steps numbers are asked for beforehand, after some epochs.
+
+        An epoch's, and two where there are: what a function of one step makes of several is seen
+        with two.
         """
         steps = self.steps_per_epoch
-        return min(max(steps, 2), self.epochs * steps)
+        return min(max(steps, 2), (self.epochs - done) * steps)
 
     @property
     def reported(self) -> list[str]:

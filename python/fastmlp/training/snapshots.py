@@ -154,12 +154,16 @@ def restore(
     trainer, layers = training.trainer, training.trainer.network.layers
     before = trainer.parameters.flat.copy(), trainer.state, settings(training)
     try:
-        _take(training, begun, numbers, arrays)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        try:
+            _take(training, begun, numbers, arrays)
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{str(path)!r} is no checkpoint of a fit: {error}") from None
+        training.look_ahead()
+    except BaseException:
         trainer.parameters.flat[:], trainer.state, values = before
         for layer, own in zip(layers, values, strict=True):
             _assign(layer, own)
-        raise ValueError(f"{str(path)!r} is no checkpoint of a fit: {error}") from None
+        raise
 
 
 def _assign(layer: Layer, named: dict[str, Any]) -> None:

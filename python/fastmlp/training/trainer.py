@@ -153,18 +153,22 @@ class Trainer:
             request.measure(self)
             if request.evaluate is not None:
                 request.evaluate(self)
-        numbers = self._first_numbers(request, compiled.plan)
+        numbers = NumbersAhead()
+        if not request.resumes:
+            numbers = self.first_numbers(request, compiled.plan)
         return kind(self, request, compiled, model, compiled_anew=not known, numbers=numbers)
 
-    def _first_numbers(self, request: FitRequest, plan: planner.TrainingPlan) -> NumbersAhead:
-        """Return those of the first steps; raises what a schedule gets wrong there."""
+    def first_numbers(
+        self, request: FitRequest, plan: planner.TrainingPlan, done: int = 0
+    ) -> NumbersAhead:
+        """Return those of the first steps after some epochs; raises what a schedule gets wrong."""
         updates, numbers = self.updates_of(request.optimizer), NumbersAhead()
         if not (updates.is_scheduled or plan.schedules):  # as nearly always
             return numbers
         kept = self._kept(request.optimizer) if request.minimiser is None else None
         first, known = (0, ()) if kept is None else (kept.steps, kept.starts)
         starts = [(each, start_of(each, known, first)) for each in plan.schedules]
-        count = request.first_steps
+        count = request.first_steps(done)
         numbers.of_graph(plan, first, count, starts)
         if updates.is_scheduled:
             began = 0 if kept is None else self._began(kept, request.optimizer)
