@@ -6,6 +6,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import pickle
 import re
 import sys
 from pathlib import Path
@@ -47,6 +48,15 @@ def names_of_stub(path):
 
 def test_the_stub_has_the_public_names():
     assert names_of_stub(PACKAGE / "__init__.pyi") == set(fm.__all__)
+
+
+def test_public_classes_and_functions_are_pickled_by_their_names():
+    modules = [fm, *(getattr(fm, name) for name in MODULES)]
+    found = {f"{m.__name__}.{name}": getattr(m, name) for m in modules for name in m.__all__}
+    named = {name: value for name, value in found.items() if hasattr(value, "__qualname__")}
+    assert len(named) > 250
+    for name, value in named.items():
+        assert pickle.loads(pickle.dumps(value)) is value, name
 
 
 def test_the_stubs_of_faces_have_their_names():

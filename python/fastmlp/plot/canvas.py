@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fastmlp import _checks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -15,6 +17,18 @@ COLORS = (
 )  # fmt: skip
 INK = "#333333"
 FAINT = "#D9D9D9"
+
+# Lets a function that draws say what to write for what people bring from pictures elsewhere.
+picture = _checks.taught(
+    {
+        **dict.fromkeys(("figsize", "size"), "write ax=plt.subplots(figsize=...)[1]"),
+        **dict.fromkeys(("title", "xlabel", "ylabel"), "write ax.set_title and its like after it"),
+        **dict.fromkeys(("fig", "figure", "axis"), "write ax="),
+        "show": "leave it out: plt.show() shows what was drawn",
+        **dict.fromkeys(("path", "filename", "savefig"), "write ax.figure.savefig(path) after it"),
+        **dict.fromkeys(("cmap", "color", "colors", "alpha"), "change what is in the axes after it"),
+    }
+)
 
 
 def require_matplotlib() -> None:

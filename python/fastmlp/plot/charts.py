@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, metrics
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear
+from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear, picture
 from fastmlp.plot.names import LETTERS_OF_AN_AXIS, check_names, short
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TINT = 0.35
 
 
+@picture
 def history(
     history: Mapping[str, Sequence[float]] | Any,
     quantity: str = "loss",
@@ -101,6 +102,7 @@ def history(
     return ax
 
 
+@picture
 def features(
     model_or_weights: Any,
     image_shape: tuple[int, int] | None = None,
@@ -171,6 +173,7 @@ def features(
     return ax
 
 
+@picture
 def decision_boundary(
     model: Any,
     X: ArrayLike,

@@ -11,7 +11,7 @@ from fastmlp import _checks
 from fastmlp import activations as _activations
 from fastmlp import graph as g
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, INK, checked, clear, require_matplotlib
+from fastmlp.plot.canvas import COLORS, INK, checked, clear, picture, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ _JUMP = 0.25
 _POINTS = 1001
 
 
+@picture
 def activations(
     names: Sequence[Spec] | None = None,
     *,

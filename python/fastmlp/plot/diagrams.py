@@ -10,7 +10,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot import given
-from fastmlp.plot.canvas import INK, axes
+from fastmlp.plot.canvas import INK, axes, picture
 from fastmlp.plot.names import check_names, numbered, write_names
 from fastmlp.plot.wires import wires
 
@@ -64,6 +64,7 @@ class _Bundle:
     links: Array | None = None  # (units, sources), which there are; by default all, or i to i
 
 
+@picture
 def network(
     model: Model,
     x: ArrayLike | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
+from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear, picture
 from fastmlp.plot.given import has, listed, numbers
 from fastmlp.plot.names import short
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LETTERS = 32
 
 
+@picture
 def importance(
     model_or_values: Any | Mapping[str, float] | ArrayLike,
     names: Sequence[str] | None = None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear
+from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear, picture
 from fastmlp.plot.names import LETTERS_OF_AN_AXIS, short
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _WRITTEN = 20
 _LARGEST = 1e8
 
 
+@picture
 def confusion(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -112,6 +113,7 @@ def confusion(
     return ax
 
 
+@picture
 def calibration(
     y_true: ArrayLike,
     y_proba: ArrayLike,
@@ -214,6 +216,7 @@ def calibration(
     return ax
 
 
+@picture
 def predicted(
     y_true: ArrayLike,
     y_pred: ArrayLike,

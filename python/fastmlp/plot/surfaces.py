@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.plot.canvas import COLORS, INK, axes, clear, require_matplotlib
+from fastmlp.plot.canvas import COLORS, INK, axes, clear, picture, require_matplotlib
 from fastmlp.plot.landscape import landscape
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
+@picture
 def loss_surface(
     model: Model,
     X: Any,

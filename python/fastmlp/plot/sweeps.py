@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear
+from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastmlp.models.sweeps import LearningRates
 
 
+@picture
 def learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
     """Draw the loss of each step of a sweep over its learning rate, with the rate suggested.
 
