@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -342,6 +342,7 @@ def test_a_checkpoint_of_wrong_numbers_is_told_and_nothing_changes(tmp_path, cha
     assert model._own_trainer().state.steps == steps
     assert model.layers[1].rate == 0.3
 
+
 class Asked:
     """A rate of every step, which notes the first steps that it is asked for."""
 
@@ -362,11 +363,8 @@ def test_schedules_are_asked_for_the_steps_to_come_alone(tmp_path, built):
             [fm.Dense(3, "softmax")], input_columns=input_columns, seed=0, dtype="float64"
         )
         listeners = [fm.Checkpoint(tmp_path), KillAfter(killed)]
-        try:
+        with suppress(Killed):
             model.fit(X, LABELS, optimizer=fm.SGD(schedule), epochs=5, callbacks=listeners)
-        except Killed:
-            pass
-        return model
 
     begin(Asked(), killed=2)  # of three steps an epoch
     with pytest.raises(ValueError, match=r"returned the learning rate nan for step 7"):

@@ -26,7 +26,9 @@ picture = _checks.taught(
         **dict.fromkeys(("fig", "figure", "axis"), "write ax="),
         "show": "leave it out: plt.show() shows what was drawn",
         **dict.fromkeys(("path", "filename", "savefig"), "write ax.figure.savefig(path) after it"),
-        **dict.fromkeys(("cmap", "color", "colors", "alpha"), "change what is in the axes after it"),
+        **dict.fromkeys(
+            ("cmap", "color", "colors", "alpha"), "change what is in the axes after it"
+        ),
     }
 )
 
