@@ -1,6 +1,7 @@
 """Callbacks that write numbers down, or change the learning rate; the sweep of learning rates."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,19 @@ def scalars(folder):
             for value in event.summary.value:
                 found.setdefault(value.tag, []).append((event.step, value.simple_value))
     return found
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_text("")])
+def test_a_log_that_is_lost_on_the_way_begins_again_with_its_names(tmp_path, lose):
+    path = tmp_path / "log.csv"
+
+    def lose_it(model, epoch, logs):
+        if epoch == 2:
+            lose(path)
+
+    history = model().fit(X, T, epochs=4, callbacks=[fm.CSVLogger(path), lose_it])
+    rows = list(csv.reader(path.read_text().splitlines()))
+    assert rows == [["epoch", "loss"], *([str(e), repr(history["loss"][e - 1])] for e in (3, 4))]
 
 
 def test_tensorboard_gets_the_numbers_of_each_epoch(tmp_path):

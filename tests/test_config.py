@@ -1,7 +1,10 @@
 """Threads, versions, and what an import costs."""
 
 import ast
+import importlib
+import inspect
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +149,27 @@ except ImportError as error:
     assert "works in the main interpreter alone" in done.stdout
 
 
+# What says numbers and names of fastmlp alone.
+SAYING_NO_NAMES = {"Network", "Alike", "Int8Error", "Parquet", "Style", "Dataset"}
+
+
+def test_what_classes_say_of_themselves_is_readable_in_any_encoding():
+    found = []
+    for module in pkgutil.walk_packages(fm.__path__, "fastmlp."):
+        if module.name != "fastmlp.__main__":
+            classes = filter(inspect.isclass, vars(importlib.import_module(module.name)).values())
+            found += [c for c in classes if c.__module__ == module.name]
+    saying = [
+        (c.__name__, vars(c)[how])
+        for c in found
+        for how in {"__repr__", "__str__"} & vars(c).keys()
+        if "fastmlp" in vars(c)[how].__code__.co_filename  # which those of dataclasses have not
+    ]
+    assert len(saying) > 25
+    mute = {name for name, method in saying if "printable" not in method.__code__.co_names}
+    assert mute == SAYING_NO_NAMES  # others are @readable
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_what_people_read_is_printed_in_any_encoding(encoding):
     script = """
@@ -165,6 +189,14 @@ column = fm.Input(2, "größe")
 print(model, fm.Members(model, 2), history, g.trace(y, {x: 1.0}), g.gradient(y, [w]))
 print(fm.Model(column, fm.Dense(1)(column)).summary(), fm.check_gradients(y, {x: 1.0}))
 print(Verdict(False, "the sum of x\u0304 is −1"))
+layer = fm.Dense(1, name="höhe")
+deep = fm.Model(column, layer(column))
+print(column, layer, layer(column), deep.layers, deep.network.summary(), deep.parameters)
+print(deep.trainer(loss=größe, optimizer=fm.Adam(groups={"höhe": {"learning_rate": 0.1}})))
+print(*(g.draw(y, format=one) for one in ("svg", "dot", "mermaid")), g.draw(y).boxes)
+print(g.trace(y, {x: 1.0}).forward, g.trace(y, {x: 1.0}).backward)
+print([fm.CSVLogger("größe"), fm.Checkpoint("größe"), fm.EarlyStopping("größe")])
+print(fm.activations.ACTIVATIONS, fm.metrics.METRICS, fm.losses.get(größe), fm.metrics.get("r2"))
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=60, check=False,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import _lazy
 from fastmlp import graph as g
 from fastmlp._checks import choice, flag, real
+from fastmlp.config import readable
 from fastmlp.graph.called import called
 from fastmlp.graph.ops.activations.declaration import DECLARED, Declaration
 from fastmlp.initializers import INITIALIZERS
@@ -26,6 +27,7 @@ if not TYPE_CHECKING:  # which knows the names there are
     __getattr__ = _lazy.elsewhere(__name__, __all__)
 
 
+@readable
 @dataclass(frozen=True)
 class Activation:
     """An activation h = φ(z), applied to a node of the graph by calling it.
@@ -90,6 +92,7 @@ class Activation:
         return found if found is not None and found.function is self.function else None
 
 
+@readable
 @dataclass(frozen=True)
 class Adjusted:
     """The function of an activation that is declared, with settings of one's own."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from fastmlp import _checks
+
+T = TypeVar("T")
 
 # What stands for a sign where an encoding lacks it; other letters are escaped.
 _SIGNS = {
@@ -56,6 +59,24 @@ def printable(text: str) -> str:
         return text.encode(encoding, IN_OTHER_LETTERS).decode(encoding)
     except (LookupError, UnicodeError):  # of an encoding that nobody knows
         return text
+
+
+def readable(cls: type[T]) -> type[T]:
+    """Let what a class says of itself be printed in any encoding: its repr and str.
+
+    Names in it are the user's, formulas are written as in books; see `printable`.
+    """
+    for name in {"__repr__", "__str__"} & vars(cls).keys():
+        setattr(cls, name, _printable_of(vars(cls)[name]))
+    return cls
+
+
+def _printable_of(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    @wraps(say)
+    def printed(self: Any) -> str:
+        return printable(say(self))
+
+    return printed
 
 
 def set_num_threads(count: int) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp._checks import listed
-from fastmlp.config import printable
+from fastmlp.config import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@readable
 class History(dict[str, list[float]]):
     """The record `fit` returns: for each quantity a list of its values, one an epoch.
 
@@ -166,8 +167,7 @@ class History(dict[str, list[float]]):
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
         plural = "" if self.epochs == 1 else "s"
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
-        said = f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"
-        return printable(said)
+        return f"<History of {self.epochs} epoch{plural}{': ' if last else ''}{last}{stopped}>"
 
 
 def _higher_is_better(name: str) -> bool:

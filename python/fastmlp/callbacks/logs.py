@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO, cast
 
 from fastmlp.callbacks.base import Callback
+from fastmlp.config import readable
 from fastmlp.data import files
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fastmlp.history import History
 
 
+@readable
 class CSVLogger(Callback):
     """Write a row of numbers after each epoch: its number, loss, metrics, those of validation.
 
@@ -51,10 +53,13 @@ class CSVLogger(Callback):
         self._names, self._rows = ["epoch", *names], 0
 
     def on_epoch_end(self, model: Any, epoch: int, logs: Mapping[str, float]) -> None:
-        """Add a row."""
-        if self._rows == 0:
-            self._write("w", [self._names])
-        self._write("a", [[epoch, *(repr(float(logs[name])) for name in self._names[1:])]])
+        """Add a row, below names: also where the file was taken away or emptied meanwhile."""
+        row = [epoch, *(repr(float(logs[name])) for name in self._names[1:])]
+        with self._open("a" if self._rows else "w") as file:
+            if file.tell() == 0:
+                csv.writer(file).writerow(self._names)
+                self._rows = 0
+            csv.writer(file).writerow(row)
         self._rows += 1
 
     def state(self) -> dict[str, Any]:
@@ -65,20 +70,21 @@ class CSVLogger(Callback):
         """Keep these rows; what came after them is done again."""
         rows: list[list[str]] = []
         if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
+            with self._open("r") as file:
                 rows = list(csv.reader(file))[: 1 + int(state["rows"])]
         if rows and rows[0] == self._names:
-            self._write("w", rows)
+            with self._open("w") as file:
+                csv.writer(file).writerows(rows)
             self._rows = len(rows) - 1
 
-    def _write(self, mode: str, rows: list[Any]) -> None:
-        with self.path.open(mode, newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+    def _open(self, mode: str) -> TextIO:
+        return cast("TextIO", self.path.open(mode, newline="", encoding="utf-8"))
 
     def __repr__(self) -> str:
         return f"CSVLogger({str(self.path)!r})"
 
 
+@readable
 class TensorBoard(Callback):
     """Write the numbers of each epoch for TensorBoard, ``tensorboard --logdir folder``.
 

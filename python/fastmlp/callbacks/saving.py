@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastmlp import _checks
 from fastmlp.callbacks.base import Callback, Watching
+from fastmlp.config import readable
 from fastmlp.data import files
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fastmlp.training.epochs import Training
 
 
+@readable
 class ModelCheckpoint(Watching):
     """Save the model after epochs, by default only when it is the best so far.
 
@@ -115,6 +117,7 @@ class ModelCheckpoint(Watching):
         )
 
 
+@readable
 class Checkpoint(Callback):
     """Keep a fit on its way in a folder, so that it goes on from there after it was killed.
 

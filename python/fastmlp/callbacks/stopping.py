@@ -8,6 +8,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.callbacks.base import Watching
+from fastmlp.config import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ def _patience(value: Any) -> int:
     return _checks.integer(value, "patience", at_least=1)
 
 
+@readable
 class EarlyStopping(Watching):
     """Stop when a quantity has not improved for `patience` epochs; go back to the best weights.
 
@@ -141,6 +143,7 @@ class EarlyStopping(Watching):
         )
 
 
+@readable
 class ReduceLROnPlateau(Watching):
     """Lower the learning rate when a quantity has not improved for `patience` epochs.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp._checks import real
-from fastmlp.config import printable
+from fastmlp.config import readable
 from fastmlp.graph import reference
 from fastmlp.graph.feeds import check_mapping, listed
 from fastmlp.graph.gradients import depending_on, gradient
@@ -36,6 +36,7 @@ class GradientError(ValueError):
     """
 
 
+@readable
 @dataclass(frozen=True)
 class GradientReport:
     """What `check_gradients` found: for each node, the largest relative error and the method.
@@ -54,11 +55,9 @@ class GradientReport:
     method: Mapping[Node, str]
 
     def __str__(self) -> str:
-        return printable(
-            "\n".join(
-                f"{node.name or node.op}: relative error {error:.1e} ({self.method[node]})"
-                for node, error in self.errors.items()
-            )
+        return "\n".join(
+            f"{node.name or node.op}: relative error {error:.1e} ({self.method[node]})"
+            for node, error in self.errors.items()
         )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastmlp.config import readable
 from fastmlp.graph import reference
 from fastmlp.graph.feeds import listed
 from fastmlp.graph.gradients import overbar
@@ -42,6 +43,7 @@ MOST = 4  # elements of a matrix that is written out; of a larger one the norm i
 LONGEST = 44  # characters of a formula; the whole of it stands in the box's tooltip
 
 
+@readable
 @dataclass(frozen=True)
 class Box:
     """What is written on a node."""
@@ -62,6 +64,7 @@ class Box:
         return width + 24, 36 + 15 * bool(self.shape) + 17 * len(numbers)
 
 
+@readable
 class Drawing:
     """A picture of a graph: shown by notebooks, printed as text, saved to a file.
 

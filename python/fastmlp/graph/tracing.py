@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastmlp.config import printable
+from fastmlp.config import readable
 from fastmlp.graph import reference
 from fastmlp.graph.gradients import overbar
 from fastmlp.graph.node import Array, Node, input, topological_order
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@readable
 @dataclass(frozen=True)
 class ForwardStep:
     """One line of the forward pass: v_i = formula = value.
@@ -40,6 +41,7 @@ class ForwardStep:
     value: Array
 
 
+@readable
 @dataclass(frozen=True)
 class Message:
     """What a child j sends to a parent i: v̄_j · ∂v_j/∂v_i.
@@ -58,6 +60,7 @@ class Message:
     value: Array
 
 
+@readable
 @dataclass(frozen=True)
 class BackwardStep:
     """One line of the backward pass: v̄_i, the sum of the messages of v_i's children.
@@ -77,6 +80,7 @@ class BackwardStep:
     value: Array
 
 
+@readable
 @dataclass(frozen=True)
 class Trace:
     """The forward and the backward pass, as data; printed, as two tables.
@@ -93,7 +97,7 @@ class Trace:
     backward: tuple[BackwardStep, ...]
 
     def __str__(self) -> str:
-        return printable(f"{_forward(self).text()}\n\n{_backward(self).text()}")
+        return f"{_forward(self).text()}\n\n{_backward(self).text()}"
 
     __repr__ = __str__
 

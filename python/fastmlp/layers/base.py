@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from fastmlp import _checks, activations, initializers
 from fastmlp import graph as g
+from fastmlp.config import readable
 from fastmlp.graph.roles import ROLES, is_vector
 from fastmlp.layers.arrays import HasArrays
 from fastmlp.layers.habits import ARGUMENTS, ATTRIBUTES
@@ -93,6 +94,7 @@ class ParameterSpec:
 _PLACE = frozenset({"_owners", "_nodes", "_vectors", "_parameters"})
 
 
+@readable
 @_checks.has_not(ATTRIBUTES)
 class Layer(HasArrays):
     """Base of the layers. Called with a symbol, or a list of them, it returns a new symbol.

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import _checks
+from fastmlp.config import readable
 from fastmlp.layers.habits import OF_INPUT
 
 if TYPE_CHECKING:
     from fastmlp.layers.base import Layer
 
 
+@readable
 class Symbol:
     """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
 
@@ -50,6 +52,7 @@ class Symbol:
         return f"<{self.columns} columns from {self.layer!r}>"
 
 
+@readable
 class Input(Symbol):
     """Where data enters a network: a matrix with a row for each example.
 

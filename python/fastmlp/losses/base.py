@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp import graph as g
 from fastmlp._checks import choice, is_ours
+from fastmlp.config import readable
 from fastmlp.data.targets import ENCODERS, as_matrix, limits
 from fastmlp.graph.called import called, check_node
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@readable
 @dataclass(frozen=True)
 class Loss:
     """A loss L(y, t), applied to nodes of the graph by calling it.
@@ -166,6 +168,7 @@ def _by_name(name: str) -> Loss:
 LOSSES: dict[str, Loss] = {}
 
 
+@readable
 @dataclass(frozen=True, repr=False)
 class Configured(Loss):
     """A loss of fastmlp's own: a frozen dataclass whose arguments are its settings.

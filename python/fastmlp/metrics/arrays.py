@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp._checks import choice, flag
+from fastmlp.config import readable
 from fastmlp.losses.base import check_described
 from fastmlp.metrics.nodes import decision
 
@@ -31,6 +32,7 @@ __all__ = ["ArrayMetric", "Outcome", "of", "takes_arrays"]
 NEEDS = ("output", "score", "proba", "label", "prediction")
 
 
+@readable
 @dataclass(frozen=True)
 class ArrayMetric:
     """A metric of all rows at once, m(y_true, y_pred), for arrays.
@@ -113,6 +115,7 @@ def _described(value: Any) -> str:
     return f"{type(value).__name__}{shape}"
 
 
+@readable
 @dataclass(frozen=True)
 class Outcome:
     """Targets and outputs of some rows.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fastmlp import activations
 from fastmlp import graph as g
 from fastmlp._checks import flag
+from fastmlp.config import readable
 from fastmlp.graph.called import called, check_node
 from fastmlp.losses import Loss, one_number_per_row
 from fastmlp.losses.base import Configured, check_described
@@ -24,6 +25,7 @@ _ARRAYS = (
 )
 
 
+@readable
 @dataclass(frozen=True)
 class Metric:
     """A metric m(y, t), applied to nodes of the graph by calling it.

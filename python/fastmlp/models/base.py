@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, _core
 from fastmlp._checks import is_ours
-from fastmlp.config import printable
+from fastmlp.config import readable
 from fastmlp.data import arrays
 from fastmlp.history import History
 from fastmlp.models import sharing, states
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _ASSIGNABLE = ("seed", "metadata", "history")
 
 
+@readable
 @_checks.has_not(ATTRIBUTES)
 class Owner:
     """Owns a network and one flat vector with all its parameters; the base of `Model`.
@@ -400,4 +401,4 @@ class Owner:
         if self._network is None:
             return f"<{kind}, not built yet, {self.dtype}>"
         count = f"{self.n_parameters:,} parameter{'' if self.n_parameters == 1 else 's'}"
-        return printable(f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>")
+        return f"<{kind} {summaries.chain(self._network)}; {count}, {self.dtype}>"

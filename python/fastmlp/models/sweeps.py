@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks, optimizers
-from fastmlp.config import printable
+from fastmlp.config import readable
 from fastmlp.data import arrays
 from fastmlp.models.habits import OF_SWEEP
 from fastmlp.models.model import Model
@@ -27,6 +27,7 @@ _SMOOTH = 4.0  # steps on either side within which two thirds of the weight of a
 _WORSE = 4.0  # times the least loss: then the sweep ends
 
 
+@readable
 @dataclass(frozen=True)
 class LearningRates:
     """What `find_learning_rate` found.
@@ -75,7 +76,7 @@ class LearningRates:
         return float(self.rates[int(np.argmin(slopes))])
 
     def __repr__(self) -> str:
-        return printable(
+        return (
             f"<LearningRates {self.rates[0]:.3g} … {self.rates[-1]:.3g}, {len(self.rates)} steps, "
             f"suggestion {self.suggestion:.3g}>"
         )

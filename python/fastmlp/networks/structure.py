@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastmlp import _checks, activations, layers
+from fastmlp.config import readable
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.layers.base import Input, Layer, ParameterSpec, Symbol
 from fastmlp.networks.outputs import ONE, Outputs, from_described
@@ -32,6 +33,7 @@ __all__ = [
 MOST_JOINS = 1 << 17
 
 
+@readable
 class SummaryRow(NamedTuple):
     """One line of a summary: an input, or a call of a layer.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from fastmlp.config import printable
+from fastmlp.config import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastmlp.networks.structure import SummaryRow
 
 
+@readable
 class Summary:
     """The layers of a network as a table; printing it or ending a notebook's cell with it shows it.
 
@@ -54,7 +55,7 @@ class Summary:
                 table[-1].append("" if row.trainable else "frozen")
             if named:
                 table[-1].append(row.output)
-        return printable("\n".join([*_aligned(table, right={2, 4}), self._last]))
+        return "\n".join([*_aligned(table, right={2, 4}), self._last])
 
     __repr__ = __str__
 

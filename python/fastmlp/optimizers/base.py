@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from fastmlp import _checks, _core, schedules
+from fastmlp.config import readable
 from fastmlp.optimizers.groups import checked
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
+@readable
 @dataclass(frozen=True, repr=False)
 class Update(ABC):
     """What every optimizer has in common: a learning rate and a rule of the C++ core.

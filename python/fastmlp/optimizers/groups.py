@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastmlp.config import readable
+
 if TYPE_CHECKING:
     from fastmlp.optimizers.base import Update
 
 
+@readable
 class Fixed(Mapping[Any, Any]):
     """A mapping that cannot be changed, and can be hashed if its values can.
 

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from fastmlp import _checks, _core
+from fastmlp.config import readable
 from fastmlp.data import arrays
 from fastmlp.graph.feeds import label
 from fastmlp.graph.node import Array, Node
@@ -78,6 +79,7 @@ def layout_of(nodes: Iterable[Node]) -> tuple[dict[Node, int], int]:
     return offsets, end
 
 
+@readable
 class Parameters:
     """Parameter nodes in one flat vector, matrices stored so that the core reads them in order.
 

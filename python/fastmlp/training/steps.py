@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fastmlp import _checks, optimizers
+from fastmlp.config import readable
 from fastmlp.data import arrays
 from fastmlp.networks import examples
 from fastmlp.training import turns
@@ -48,6 +49,7 @@ _ATTRIBUTES = {
 _ONCE = ("network", "parameters", "plans")  # what it is made with
 
 
+@readable
 @_checks.has_not(_ATTRIBUTES)
 class StepTrainer(Trainer):
     """Trains a model one step at a time; made by `Model.trainer`.
