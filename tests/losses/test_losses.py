@@ -364,8 +364,14 @@ def test_every_loss_refuses_targets_of_another_width_than_its_outputs(name):
     loss, y = losses.get(name), getattr(g, CASES[name][0][0])(g.input(4, "z"))
     fitting = {1, 4} if loss.target == "class" else {loss.target_columns(4)}
     for width in {1, 2, 3, 4, 5} - fitting:
-        with pytest.raises(ValueError, match=rf" (t has|not with) {width}\b"):
+        with pytest.raises(ValueError, match=rf"^{name} .* (t has|not with) {width}\b"):
             loss(y, g.input(width, "t"))
+
+
+def test_log_loss_is_called_by_its_name_where_it_does_what_others_do():
+    for output, columns, width in (("softmax", 1, 1), ("softmax", 3, 2), ("logistic", 1, 2)):
+        with pytest.raises(ValueError, match=r"^log_loss"):
+            losses.get("log_loss")(getattr(g, output)(g.input(columns)), g.input(width))
 
 
 def test_labels_in_any_form_become_one_column_of_int64():

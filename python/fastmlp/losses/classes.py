@@ -262,6 +262,7 @@ class LogLoss(
     def each(self, y: g.Node, t: g.Node) -> g.Node:
         """Return L of each example."""
         if y.op == "logistic" and y.shape[1] == 1:
+            require_logistic(self.name, y, t)
             return BinaryCrossEntropy().each(y, t)
         if y.op != "softmax":
             raise ValueError(
@@ -269,6 +270,7 @@ class LogLoss(
                 f"column, not {y.op!r} with {y.shape[1]}; for several questions of yes and no set "
                 "loss='binary_cross_entropy'"
             )
+        require_softmax(self.name, y, t)
         return CrossEntropy().each(y, t)
 
 
