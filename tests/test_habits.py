@@ -258,6 +258,10 @@ MADE = {
     "load": lambda **how: fm.load("model.safetensors", **how),
     "save": lambda **how: fm.MLP([2, 1]).save("model.safetensors", **how),
     "trainer": lambda **how: fm.MLP([2, 1]).trainer(**how),
+    "model": lambda **how: fm.MLP([2, 1])([[0.0, 1.0]], **how),
+    "Activation": fm.Activation,
+    "BatchNorm": fm.BatchNorm,
+    "Embedding": fm.Embedding,
     "fit": lambda **how: fm.MLPRegressor().fit([[1.0]], [1.0], **how),
 }
 ELSEWHERE = [
@@ -274,8 +278,12 @@ ELSEWHERE = [
         for name in ("optimizer", "epochs", "lr", "weight_decay", "seed", "n_jobs", "patience")
     ],
     *[("load", name) for name in ("custom_objects", "compile", "weights_only")],
-    *[("save", name) for name in ("overwrite", "save_format")],
-    *[("trainer", name) for name in ("lr", "learning_rate", "criterion")],
+    *[("save", name) for name in ("overwrite", "save_format", "filepath")],
+    *[("trainer", name) for name in ("lr", "learning_rate", "criterion", "momentum", "clipnorm")],
+    *[("model", name) for name in ("batch_size", "mask", "verbose", "samples")],
+    *[("Activation", name) for name in ("alpha", "negative_slope")],
+    *[("BatchNorm", name) for name in ("scale", "gamma_initializer", "moving_mean_initializer")],
+    *[("Embedding", name) for name in ("mask_zero", "padding_idx", "embeddings_initializer")],
     *[("fit", name) for name in ("epochs", "validation_data", "batch_size", "optimizer")],
 ]
 
@@ -409,6 +417,10 @@ def test_pictures_tell_where_sizes_and_titles_go(picture):
         (lambda m: fm.EarlyStopping(*"abcdef"), "EarlyStopping takes monitor, .* by place, got 6$"),
         (lambda m: fm.LBFGS(lr=1), "LBFGS has no argument 'lr'; there are: history_size"),
         (lambda m: fm.Dropout(kernel_initializer=1), "no argument 'kernel_initializer'; there are"),
+        (
+            lambda m: m.fit([[0.0] * 4], [0.0], callbacks=[fm.EarlyStopping]),
+            r"got the class: write EarlyStopping\(\)",
+        ),
         (lambda m: fm.Dense(3, 4), "not int; a layer finds out what it is called with"),
     ],
 )
@@ -431,6 +443,9 @@ def test_what_is_given_by_place_is_told(wrong, message):
         (lambda: fm.schedules.StepLR, "write StepDecay"),
         (lambda: fm.losses.SparseCategoricalCrossentropy, "write loss='cross_entropy'"),
         (lambda: fm.Dense(3).in_features, "write weights.shape"),
+        (lambda: fm.Dense(3).get_config, r"write config\(\)"),
+        (lambda: fm.MLP([4, 1]).trainable, "write trainable of each of its layers"),
+        (lambda: fm.MLP([4, 1]).train_step, r"write a loop over step\(X, t\)"),
         (lambda: fm.MLP([4, 1]).inputs, "write network.inputs"),
     ],
 )

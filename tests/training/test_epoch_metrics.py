@@ -161,7 +161,7 @@ def test_validation_split_holds_out_the_last_rows(fraction):
             ValueError,
             "zero for every one of the last 60 rows",
         ),
-        ({"class_weight": [1, 2]}, TypeError, 'class_weight must be a dict or "balanced"'),
+        ({"class_weight": [1, 2]}, TypeError, r"write dict\(enumerate\(...\)\) around"),
         ({"class_weight": "even"}, TypeError, 'class_weight must be a dict or "balanced"'),
         ({"class_weight": {2: 1.0}}, ValueError, "has the key 2, expected classes 0 … 1"),
         ({"class_weight": {"0": 1.0}}, TypeError, "keys of class_weight must be an integer"),

@@ -294,8 +294,9 @@ def as_callbacks(callbacks: Iterable[Any] | None) -> list[Callback]:
                 )
             result.append(_Function(callback))
         else:
+            is_class = isinstance(callback, type) and issubclass(callback, Callback)
+            got = f"the class: write {callback.__name__}()" if is_class else repr(callback)
             raise TypeError(
-                f"callbacks must hold Callback objects or functions (model, epoch, logs), got "
-                f"{callback!r}"
+                f"callbacks must hold Callback objects or functions (model, epoch, logs), got {got}"
             )
     return result

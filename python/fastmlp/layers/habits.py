@@ -20,7 +20,14 @@ ATTRIBUTES = {
     "kernel_regularizer": "write l1 or l2",
     "kernel_constraint": "write max_norm",
     "weight_decay": "write l2, or give it to the optimizer",
-    **dict.fromkeys(("input", "output"), "write activations(X) of the model"),
+    **dict.fromkeys(
+        ("input", "output", "forward", "call"),
+        "write activations(X) of the model; called with a symbol a layer gives another",
+    ),
+    "get_config": "write config()",
+    "count_params": "write summary() of the model",
+    "build": "leave it out: a layer is built with its model",
+    "dtype": "write dtype of the model",
     **dict.fromkeys(
         ("input_shape", "output_shape", "in_features", "out_features"),
         "write weights.shape, (outputs, inputs), or summary() of the model",
@@ -58,6 +65,35 @@ ARGUMENTS = {
     "num_parameters": "write shared=",
     "shared_axes": "write shared=",
     **dict.fromkeys(("init", "alpha_initializer"), "write slopes_initializer="),
+    **dict.fromkeys(
+        ("negative_slope", "alpha"),
+        "write it with the activation's name: 'leaky_relu(slope=0.2)', 'elu(alpha=0.5)'",
+    ),
+    "approximate": "write 'gelu_tanh' for the approximation",
+    "scale": "write use_scale=",
+    "rms_scaling": "write RMSNorm()",
+    **dict.fromkeys(
+        ("beta_initializer", "gamma_initializer"), "leave it out: they begin as 0 and 1"
+    ),
+    **dict.fromkeys(
+        ("moving_mean_initializer", "moving_variance_initializer"),
+        "leave it out: they begin as 0 and 1",
+    ),
+    "embeddings_initializer": "write initializer=",
+    "embeddings_constraint": "write max_norm= for the norm of each row",
+    **dict.fromkeys(
+        ("embeddings_regularizer", "beta_regularizer", "gamma_regularizer"),
+        "leave it out: weights of products alone are penalised",
+    ),
+    "activity_regularizer": "leave it out; a loss of the user's own can add a penalty",
+    **dict.fromkeys(
+        ("bias_constraint", "beta_constraint", "gamma_constraint"),
+        "leave it out: weights alone are bounded, by max_norm=",
+    ),
+    **dict.fromkeys(("mask_zero", "padding_idx"), "leave it out: every category has its row"),
+    "input_length": "leave it out: a layer finds out what it is called with",
+    "noise_shape": "leave it out: every number is dropped on its own",
+    "weights": "build the model, then assign to the layer's arrays, or call set_weights",
 }
 # Arguments of `Input` elsewhere.
 OF_INPUT = {

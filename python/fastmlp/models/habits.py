@@ -33,7 +33,7 @@ ATTRIBUTES = {
     "predict_on_batch": "write predict(X)",
     "predict_proba": "write predict(X): probabilities of a softmax or logistic output",
     "score": "write evaluate(X, t), or use an estimator such as MLPClassifier",
-    "count_params": "write n_parameters",
+    **dict.fromkeys(("count_params", "num_parameters", "n_params"), "write n_parameters"),
     "get_config": "write network.config()",
     "to_json": "write save(path), which holds the architecture too",
     "save_weights": "write save(path), or get_weights()",
@@ -54,8 +54,11 @@ ATTRIBUTES = {
     "forward": "write predict(X), or network.forward() for the graph",
     "partial_fit": "write fit(X, t, epochs=1), which goes on, or trainer.step(X, t)",
     "apply": "write set_weights(weights), or give layers their initializers",
-    "trainable_weights": "write get_weights(); a layer says whether it is trainable",
-    "trainable_variables": "write get_weights(); a layer says whether it is trainable",
+    **dict.fromkeys(
+        ("trainable_weights", "trainable_variables"),
+        "write get_weights(); a layer says whether it is trainable",
+    ),
+    **dict.fromkeys(("trainable", "requires_grad"), "write trainable of each of its layers"),
     "variables": "write get_weights()",
     "optimizer": "it is an argument of fit",
     "loss": "it is an argument of fit",
@@ -66,6 +69,18 @@ ATTRIBUTES = {
     "coefs_": "write weights of one of the layers",
     "get_layer": "write network.layer(name)",
     "predict_classes": "write predict(X).argmax(axis=1)",
+    "predict_log_proba": "write numpy.log(predict(X)), or end with 'log_softmax'",
+    "intercepts_": "write biases of one of the layers",
+    **dict.fromkeys(("history_", "loss_curve_"), "write history, or history['loss']"),
+    **dict.fromkeys(
+        ("train_step", "training_step"), "write a loop over step(X, t) of model.trainer(...)"
+    ),
+    **dict.fromkeys(
+        ("non_trainable_weights", "buffers", "named_buffers"),
+        "write running_mean and running_variance of a layer that normalizes",
+    ),
+    "to_onnx": "write export('model.onnx')",
+    "metrics": "it is an argument of fit; what fit returns has their names",
     "fit_generator": "write fit(batches)",
     "evaluate_generator": "write evaluate(X, t) of each batch",
     "pop": "make a new model of its layers",
@@ -91,6 +106,7 @@ _DATA = {
 }
 _ON_CPU = "leave it out: fastmlp computes on the CPU"
 _THREADS = "leave it out; fastmlp.set_num_threads sets the number of threads"
+_STOPPING = "write callbacks=[fastmlp.EarlyStopping()]"
 OF_FIT = _DATA | {
     "patience": "write callbacks=[fastmlp.EarlyStopping(patience=...)]",
     "validation_freq": "leave it out: each epoch is validated",
@@ -111,9 +127,31 @@ OF_FIT = _DATA | {
     "generator": "write X=, without t",
     **dict.fromkeys(("workers", "use_multiprocessing", "n_jobs"), _THREADS),
     "max_queue_size": "leave it out: a thread reads ahead by itself",
+    "num_workers": "leave it out: a thread reads ahead by itself",
     "criterion": "write loss=",
-    "early_stopping": "write callbacks=[fastmlp.EarlyStopping()]",
+    **dict.fromkeys(("early_stopping", "tol", "n_iter_no_change"), _STOPPING),
     "random_state": "write seed=",
+    **dict.fromkeys(("val_data", "validation"), "write validation_data=(X, t)"),
+    **dict.fromkeys(("val_split", "validation_fraction"), "write validation_split="),
+    **dict.fromkeys(
+        ("momentum", "nesterov", "betas", "beta_1", "beta_2"),
+        "give it to the optimizer: optimizer=fastmlp.SGD(0.01, momentum=0.9), or Adam",
+    ),
+    **dict.fromkeys(("clipnorm", "clip_norm", "gradient_clip_val"), "write Adam(clip_norm=...)"),
+    **dict.fromkeys(("clipvalue", "clip_value"), "write Adam(clip_value=...)"),
+    **dict.fromkeys(
+        ("scheduler", "lr_scheduler", "schedule"),
+        "write the schedule in the place of the rate: Adam(fastmlp.CosineDecay(...))",
+    ),
+    **dict.fromkeys(("resume", "checkpoint"), "write callbacks=[fastmlp.Checkpoint(folder)]"),
+    "solver": "write optimizer=",
+    "alpha": "write l2=",
+    "warm_start": "leave it out: a second fit goes on where the first ended",
+    "weighted_metrics": "write metrics=, which follow sample_weight",
+    "dtype": "a model has its type from the beginning",
+    **dict.fromkeys(
+        ("run_eagerly", "jit_compile", "steps_per_execution"), "leave it out: a fit is compiled"
+    ),
 }
 # Arguments of constructors.
 _OF_ALL = {
@@ -146,10 +184,13 @@ OF_LOAD = {
     "weights_only": "leave it out: no code of a file is ever run",
     "safe_mode": "leave it out: no code of a file is ever run",
     "map_location": _ON_CPU,
+    "filepath": "write path=",
 }
 OF_SAVE = {
     "overwrite": "leave it out: a file that is there is replaced",
     "save_format": "write export(path), whose ending says the format",
+    "zipped": "leave it out: a file is one of safetensors",
+    "filepath": "write path=",
     "include_optimizer": "leave it out: the state of the optimizer is not written",
 }
 _OF_ANSWERS = {
@@ -172,6 +213,10 @@ OF_PREDICT = _OF_ANSWERS | {
     "x": "write X=",
     "inputs": "write X=",
     "steps": "leave it out: X is predicted as a whole",
+}
+OF_CALL = OF_PREDICT | {
+    "mask": "leave it out: there are no masks",
+    **{name: f"write predict(X, {name}=...)" for name in ("out", "samples", "seed")},
 }
 # Those of Keras' `predict`. It has them as parameters, which are refused: to wrap it, as `taught`
 # does, or to collect what it does not have, would make a call for one row slower by a fifth.

@@ -15,7 +15,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.layers.base import Symbol
 from fastmlp.models.evaluations import Evaluated
-from fastmlp.models.habits import OF_FIT, OF_MODEL
+from fastmlp.models.habits import OF_CALL, OF_FIT, OF_MODEL
 from fastmlp.models.solutions import Solvable
 from fastmlp.networks.network import Network
 from fastmlp.training import turns
@@ -132,8 +132,13 @@ class Model(Evaluated, Solvable):
         super()._begin(seed, dtype)
         self.history: History | None = None
 
-    def __call__(self, X: Any, training: bool = False) -> Any:
-        """Return `predict` of X: dropout is left out unless `training` is True."""
+    def __call__(self, X: Any, training: bool = False, **others: Any) -> Any:
+        """Return `predict` of X: dropout is left out unless `training` is True.
+
+        There are no other arguments: a TypeError says what to write for one.
+        """
+        if others:
+            raise _checks.no_argument("model", next(iter(others)), ("X", "training"), OF_CALL)
         if isinstance(X, Symbol):
             raise TypeError(
                 "a model is not called with symbols: call its layers, which then share their "

@@ -305,7 +305,8 @@ def _weights_of_rows(
     elif isinstance(given, Mapping):
         by_row = _class_weights(given, name, classes)[labels]
     else:
-        raise TypeError(f'{name} must be a dict or "balanced", got {given!r}')
+        pairs = "" if _checks.listed(given) is None else ": write dict(enumerate(...)) around it"
+        raise TypeError(f'{name} must be a dict or "balanced", got {given!r}{pairs}')
     return by_row if rows is None else by_row * rows
 
 
