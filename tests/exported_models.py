@@ -113,6 +113,8 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
     "Lambda of a number": layered(fm.layers.Lambda(lambda x: x + g.spread(1.0, x.shape))),
     "Add": joined(fm.layers.Add()),
     "Multiply": joined(fm.layers.Multiply()),
+    "Maximum": joined(fm.layers.Maximum()),
+    "Minimum": joined(fm.layers.Minimum()),
     "Concatenate": joined(fm.layers.Concatenate()),
     "Embedding": first(fm.layers.Embedding([3, 4, 2, 9, 5], [2, 5, 1, 1, 3])),
     "NumericEmbedding": first(

@@ -46,9 +46,9 @@ __getattr__, __dir__, _HOME = _lazy.attach(
         "graph.check": "check_gradients",
         "layers": (
             "Activation Add BatchNorm Concatenate Dense Dropout Embedding GaussianNoise Input "
-            "Lambda LayerNorm Multiply NumericEmbedding PReLU ParametricActivation RMSNorm "
-            "Rescaling Scale "
-            "Tile add concat layers multiply"
+            "Lambda LayerNorm Maximum Minimum Multiply NumericEmbedding PReLU ParametricActivation "
+            "RMSNorm Rescaling Scale "
+            "Tile add concat layers maximum minimum multiply"
         ),
         "models.direct": "least_squares",
         "models.loading": "load",

@@ -46,6 +46,8 @@ from fastmlp.layers import GaussianNoise as GaussianNoise
 from fastmlp.layers import Input as Input
 from fastmlp.layers import Lambda as Lambda
 from fastmlp.layers import LayerNorm as LayerNorm
+from fastmlp.layers import Maximum as Maximum
+from fastmlp.layers import Minimum as Minimum
 from fastmlp.layers import Multiply as Multiply
 from fastmlp.layers import NumericEmbedding as NumericEmbedding
 from fastmlp.layers import ParametricActivation as ParametricActivation
@@ -56,6 +58,8 @@ from fastmlp.layers import Scale as Scale
 from fastmlp.layers import Tile as Tile
 from fastmlp.layers import add as add
 from fastmlp.layers import concat as concat
+from fastmlp.layers import maximum as maximum
+from fastmlp.layers import minimum as minimum
 from fastmlp.layers import multiply as multiply
 from fastmlp.models.direct import least_squares as least_squares
 from fastmlp.models.loading import load as load

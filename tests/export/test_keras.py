@@ -795,6 +795,7 @@ def test_functional_models_have_their_inputs_and_outputs(keras, tmp_path):
     a, b = keras.Input((5,), name="a"), keras.Input((5,), name="b")
     shared = layers.Dense(5, "relu")
     h = layers.Add()([shared(a), shared(b)])
+    h = layers.Minimum()([h, b, layers.Maximum()([a, b])])
     wide = layers.Concatenate()([layers.Multiply()([h, a]), h])
     theirs = keras.Model([a, b], {"y": layers.Dense(2)(wide), "c": layers.Dense(1)(shared(h))})
     theirs.save(tmp_path / "m.keras")

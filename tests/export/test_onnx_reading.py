@@ -27,7 +27,7 @@ WITHOUT_CONFIG = {
 PLAIN = {name for name in MODELS if name.startswith("activation")}
 PLAIN |= {"Dense", "Dense without biases", "Activation", "PReLU", "Dropout", "GaussianNoise"}
 PLAIN |= {"BatchNorm", "BatchNorm bare", "ParametricActivation", "Tile", "Scale", "Lambda tied"}
-PLAIN |= {"Add", "Multiply", "Concatenate", "several", "wide"}
+PLAIN |= {"Add", "Multiply", "Maximum", "Concatenate", "several", "wide"}
 rng = np.random.default_rng(3)
 
 
@@ -298,6 +298,12 @@ AFTER = {
         ["Dense", "Add"],
     ),
     "a product": ([node("Mul", "z", "x", "y")], Z * X4, ["Dense", "Multiply"]),
+    "the larger": ([node("Max", "z", "x", "y")], np.maximum(Z, X4), ["Dense", "Maximum"]),
+    "the smallest": (
+        [node("Tanh", "x", "t"), node("Min", "z", "x", "t", "y")],
+        np.minimum(np.minimum(Z, X4), np.tanh(X4)),
+        ["Dense", "Activation", "Minimum"],
+    ),
     "a difference": ([node("Sub", "x", "z", "y")], X4 - Z, ["Dense", "Add"]),
     "both side by side": (
         [node("Neg", "x", "m"), node("Concat", "z", "m", "x", "y", axis=-1)],
@@ -510,10 +516,6 @@ OPERATORS = {
     "labels as a value": (
         [node("ArgMax", "z", "l"), node("Gemm", "l", "W", "b", "y")],
         "reads labels where values",
-    ),
-    "the larger of two values": (
-        [node("Tanh", "z", "t"), node("Max", "z", "t", "y")],
-        "Max here is part of no activation",
     ),
     "rows of a table": ([node("Gather", "W", "z", "y")], "rows of a table: an Embedding is read"),
     "a column": ([node("Gather", "z", "last", "y", axis=1)], "it takes single columns or rows"),

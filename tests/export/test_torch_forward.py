@@ -109,6 +109,9 @@ NUMBERS = {
     "the other sign": lambda m, x: -m.a(x) + torch.neg(m.b(x)),
     "by methods": lambda m, x: m.a(x).sub(2).mul(0.25).add(1).div(2).neg(),
     "by functions": lambda m, x: torch.sub(torch.div(m.a(x), 2), torch.mul(m.b(x), 3)),
+    "the larger, the smaller": lambda m, x: (
+        torch.maximum(m.a(x), m.b(x)) + torch.max(m.b(x), m.a(x)) * m.a(x).minimum(m.b(x))
+    ),
     "in place": scaled_in_place,
     "of rows": lambda m, x: m.a(x / 255 - 0.5),
     "bounds": lambda m, x: torch.clamp(m.a(x), -0.5, 0.25) + m.b(x).clamp(min=0.1),
@@ -171,6 +174,7 @@ REFUSED = {
     "a tensor of bounds": (lambda m, x: m.a(x).clamp(x), 4, "must be a number"),
     "a quotient": (lambda m, x: m.a(x) / x, 4, "division by a tensor"),
     "a quotient of a number": (lambda m, x: 1 / m.a(x), 4, "no counterpart|division"),
+    "the largest of a row": (lambda m, x: torch.max(m.a(x), 1), 4, "takes 1, which is no tensor"),
     "a division by 0": (lambda m, x: m.a(x) / 0, 4, "divides by 0"),
     "a factor": (lambda m, x: torch.add(m.a(x), x, alpha=2), 4, "and no settings"),
 }

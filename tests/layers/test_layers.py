@@ -53,6 +53,8 @@ EXAMPLES = {
     "Rescaling": layers.Rescaling(0.5, -2),
     "Scale": layers.Scale(0.5),
     "Multiply": layers.Multiply(trainable=False),
+    "Maximum": layers.Maximum(),
+    "Minimum": layers.Minimum(name="least"),
     "Tile": layers.Tile(3),
     "ParametricActivation": layers.ParametricActivation("mish", share_initializer=0.5),
     "GaussianNoise": layers.GaussianNoise(0.125),
@@ -111,7 +113,7 @@ def test_every_layer_takes_a_name_and_whether_it_is_trained(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_columns_a_layer_promises_are_those_of_its_node(name):
     layer = EXAMPLES[name]
-    inputs = 2 if name in ("Add", "Concatenate", "Multiply") else 1
+    inputs = 2 if name in ("Add", "Concatenate", "Multiply", "Maximum", "Minimum") else 1
     symbol = layer([Input(5) for _ in range(inputs)])
     parameters = [np.zeros(spec.shape) for spec in layer.parameter_specs((5,) * inputs)]
     assert apply(layer, [np.ones((7, 5))] * inputs, parameters).shape == (7, symbol.columns)

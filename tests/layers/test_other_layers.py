@@ -72,6 +72,27 @@ def test_multiply_is_the_product_of_its_inputs(tmp_path):
         fm.multiply([x])
 
 
+@pytest.mark.parametrize(("join", "function"), [(fm.maximum, np.maximum), (fm.minimum, np.minimum)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_largest_and_the_smallest_of_inputs_are_exact(tmp_path, join, function, dtype):
+    x = fm.Input(5)
+    h = [fm.Dense(3)(x), fm.Dense(3, "tanh")(x), fm.Dense(3)(x)]
+    model = fm.Model(x, fm.Dense(1)(join(h, name="extreme")), seed=0, dtype=dtype)
+    h = model.activations(X)
+    expected = function(function(h["dense_1"], h["dense_2"]), h["dense_3"])
+    np.testing.assert_array_equal(h["extreme"], expected)
+    if dtype == "float64":
+        loss = g.mean(model.graph**2)
+        fm.check_gradients(loss, {model.network.input_nodes[0]: X})
+    before = model.evaluate(X, T)["loss"]
+    model.fit(X, T, epochs=20, verbose=False)
+    assert model.evaluate(X, T)["loss"] < before
+    for twin in again(model, tmp_path):
+        np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="takes two inputs at least, all of the same"):
+        join([x, fm.Dense(3)(x)])
+
+
 def test_noise_is_added_in_training_alone_and_is_normal():
     model = fm.Sequential([fm.GaussianNoise(0.5), fm.Dense(1)], input_columns=5, seed=0)
     np.testing.assert_array_equal(model.activations(X)["gaussiannoise_1"], X)

@@ -29,7 +29,7 @@ GOOD = {
 ARGUMENTS = {
     kind: {**good_arguments(cls, GOOD), "name": "a"} for kind, cls in sorted(LAYERS.items())
 }
-JOINS = ("Add", "Concatenate", "Multiply")
+JOINS = ("Add", "Concatenate", "Multiply", "Maximum", "Minimum")
 MODELS = {
     "MLP": {"columns": [2, 3, 1], "activation": "relu", "output": "identity", **SEED},
     "Sequential": {"layers": [fm.Dense(2)], "input_columns": 2, **SEED},

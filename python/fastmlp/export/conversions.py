@@ -163,12 +163,12 @@ def from_keras(source: Any) -> Model:
     -----
     It takes InputLayer, Dense, Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax, Dropout,
     GaussianNoise, BatchNormalization, LayerNormalization, RMSNormalization, Embedding of one
-    column, Add, Subtract, Multiply, Average, Concatenate, Flatten, Rescaling, Normalization, and
-    models within models; activations also as layers or functions of `keras.ops`, and sums and
-    products of a value and a number. Embeddings of several columns are those that `Model.export`
-    writes. The hard_sigmoid of Keras 2 was another function than today's, and is refused. In
-    training a BatchNormalization of Keras divides the variance that it keeps by n, ours as PyTorch
-    by n − 1.
+    column, Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate, Flatten, Rescaling,
+    Normalization, and models within models; activations also as layers or functions of `keras.ops`,
+    and sums and products of a value and a number. Embeddings of several columns are those that
+    `Model.export` writes. The hard_sigmoid of Keras 2 was another function than today's, and is
+    refused. In training a BatchNormalization of Keras divides the variance that it keeps by n, ours
+    as PyTorch by n − 1.
 
     Examples
     --------

@@ -15,7 +15,18 @@ from fastmlp.layers.dense import Dense
 from fastmlp.layers.dropout import Dropout
 from fastmlp.layers.embedding import Embedding
 from fastmlp.layers.function import Lambda, register
-from fastmlp.layers.join import Add, Concatenate, Multiply, add, concat, multiply
+from fastmlp.layers.join import (
+    Add,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    add,
+    concat,
+    maximum,
+    minimum,
+    multiply,
+)
 from fastmlp.layers.noise import GaussianNoise
 from fastmlp.layers.norm import BatchNorm, LayerNorm, RMSNorm
 from fastmlp.layers.numeric import NumericEmbedding
@@ -39,6 +50,8 @@ __all__ = [
     "Lambda",
     "Layer",
     "LayerNorm",
+    "Maximum",
+    "Minimum",
     "Multiply",
     "NumericEmbedding",
     "PReLU",
@@ -52,6 +65,8 @@ __all__ = [
     "add",
     "concat",
     "from_config",
+    "maximum",
+    "minimum",
     "multiply",
     "register",
 ]
@@ -71,6 +86,8 @@ _ALL: tuple[type[Layer], ...] = (
     BatchNorm,
     Scale,
     Multiply,
+    Maximum,
+    Minimum,
     GaussianNoise,
     Lambda,
     Embedding,

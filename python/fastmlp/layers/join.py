@@ -54,6 +54,53 @@ class Multiply(Layer):
         return reduce(g.multiply, nodes)
 
 
+class Maximum(Layer):
+    """The largest of several inputs of equal width, element by element.
+
+    Of linear units it is a maxout unit (Goodfellow et al., "Maxout networks", ICML 2013). Where two
+    tie, the later one gets the message.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, Maximum
+    >>> x = Input(8)
+    >>> Maximum()([Dense(4)(x), Dense(4)(x)]).columns
+    4
+    """
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the number of columns that all inputs have."""
+        return equal_columns(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the largest of the inputs."""
+        return reduce(g.maximum, nodes)
+
+
+class Minimum(Layer):
+    """The smallest of several inputs of equal width, element by element; see `Maximum`.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, Minimum
+    >>> x = Input(8)
+    >>> Minimum()([Dense(4)(x), Dense(4)(x)]).columns
+    4
+    """
+
+    def output_columns(self, input_columns: tuple[int, ...]) -> int:
+        """Return the number of columns that all inputs have."""
+        return equal_columns(self, input_columns)
+
+    def apply(
+        self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
+    ) -> g.Node:
+        """Return the smallest of the inputs, minus the largest of their negatives."""
+        return -reduce(g.maximum, [-node for node in nodes])
+
+
 def equal_columns(layer: Layer, input_columns: tuple[int, ...]) -> int:
     """Return the columns of inputs that all have as many; ValueError if they have not."""
     if len(input_columns) < 2 or len(set(input_columns)) > 1:
@@ -112,6 +159,32 @@ def multiply(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     8
     """
     return Multiply(name=name)(symbols)
+
+
+def maximum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
+    """Return the largest of symbols of equal width, element by element; see `Maximum`.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, maximum
+    >>> x = Input(8)
+    >>> maximum([Dense(4)(x), Dense(4)(x)]).columns
+    4
+    """
+    return Maximum(name=name)(symbols)
+
+
+def minimum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
+    """Return the smallest of symbols of equal width, element by element; see `Minimum`.
+
+    Examples
+    --------
+    >>> from fastmlp.layers import Dense, Input, minimum
+    >>> x = Input(8)
+    >>> minimum([Dense(4)(x), Dense(4)(x)]).columns
+    4
+    """
+    return Minimum(name=name)(symbols)
 
 
 def concat(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:

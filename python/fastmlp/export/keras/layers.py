@@ -274,5 +274,7 @@ _LAYERS: Final[dict[type[Layer], Callable[[Writer, list[Value]], Value]]] = {
     layers.Embedding: _embedding,
     layers.Add: _join,
     layers.Multiply: _join,
+    layers.Maximum: _join,
+    layers.Minimum: _join,
     layers.Concatenate: _join,
 }

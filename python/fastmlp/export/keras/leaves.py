@@ -309,6 +309,8 @@ LEAVES: Final[dict[str, Callable[[Config, int], Found]]] = {
 JOINS: Final[dict[str, type[Layer]]] = {
     "Add": layers.Add,
     "Multiply": layers.Multiply,
+    "Maximum": layers.Maximum,
+    "Minimum": layers.Minimum,
     "Concatenate": layers.Concatenate,
     "Subtract": layers.Add,  # of the second times −1
     "Average": layers.Add,  # times 1 / how many there are

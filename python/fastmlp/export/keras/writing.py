@@ -13,6 +13,7 @@ import numpy as np
 from fastmlp.data import files
 from fastmlp.export.keras.graph import Part, Parts, Value, ordered
 from fastmlp.export.keras.layers import Writer
+from fastmlp.export.keras.leaves import JOINS
 from fastmlp.export.keras.names import CONFIG, METADATA, WEIGHTS, Groups, h5py
 from fastmlp.networks.outputs import DICT, ONE
 from fastmlp.training import turns
@@ -116,7 +117,7 @@ def _functional(
         }
 
     def node(part: Part, sources: list[Value]) -> dict[str, Any]:
-        joins = part.kind in ("Add", "Subtract", "Multiply", "Concatenate")
+        joins = part.kind in JOINS
         tensors = [tensor(source) for source in sources]
         return {"args": [tensors] if joins else tensors, "kwargs": {}}
 

@@ -40,6 +40,9 @@ MOST_COLUMNS: Final = 1 << 20
 # Numbers that layers may have beyond those of the file: factors that one number was repeated for.
 SPARE: Final = 1 << 22
 # Operators that are an activation of ours whatever stands around them.
+_JOINS: Final[dict[str, type[layers.Layer]]] = {
+    **{"Add": layers.Add, "Mul": layers.Multiply, "Max": layers.Maximum, "Min": layers.Minimum}
+}
 _SINGLE: Final = {
     "Relu": "relu",
     "Sigmoid": "logistic",
@@ -258,9 +261,9 @@ class Graph:
         z, *rest = value.arguments
         if not isinstance(z, Value):
             raise ValueError(f"{operator} of a number and a value is no activation")
-        if operator in ("Add", "Mul") and isinstance(rest[0], Value):
-            join: Any = layers.Add() if operator == "Add" else layers.Multiply()
-            return join([self.symbol(z), self.symbol(rest[0])])
+        values = [one for one in value.arguments if isinstance(one, Value)]
+        if operator in _JOINS and rest and len(values) == len(value.arguments):
+            return _JOINS[operator]()([self.symbol(one) for one in values])
         if operator == "Where":
             found = _of_softplus(value)
             if found is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -164,7 +165,14 @@ class GaussianNoise(nn.Module):
 
 
 class Join(nn.Module):
-    """Several values made one: their sum, their product, or side by side."""
+    """Several values made one: their sum, product, largest or smallest, or side by side."""
+
+    TWO: ClassVar[dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
+        "Add": torch.add,
+        "Multiply": torch.mul,
+        "Maximum": torch.maximum,
+        "Minimum": torch.minimum,
+    }
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -174,10 +182,7 @@ class Join(nn.Module):
         """Return them joined, from the first to the last."""
         if self.kind == "Concatenate":
             return torch.cat(values, 1)
-        result = values[0]
-        for value in values[1:]:
-            result = result + value if self.kind == "Add" else result * value
-        return result
+        return reduce(self.TWO[self.kind], values)
 
     def extra_repr(self) -> str:
         """Return which of them."""

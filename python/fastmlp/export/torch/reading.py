@@ -27,7 +27,10 @@ _ARITHMETIC: Final[dict[Any, str]] = {
     **dict.fromkeys((operator.truediv, operator.itruediv, torch.div, torch.divide), "div"),
     **dict.fromkeys((torch.true_divide, "div", "div_", "divide", "true_divide"), "div"),
     **dict.fromkeys((torch.rsub, "rsub"), "rsub"),
+    **dict.fromkeys((torch.maximum, torch.max, "maximum", "max"), "max"),
+    **dict.fromkeys((torch.minimum, torch.min, "minimum", "min"), "min"),
 }
+_JOINS: Final = {"mul": layers.Multiply, "max": layers.Maximum, "min": layers.Minimum}
 _ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
 _SHAPE: Final = "shape"  # what x.shape is, and x.size()
 _SQUEEZES: Final = (torch.squeeze, "squeeze")
@@ -375,9 +378,9 @@ class _Reading:
         return self._computed("sub" if kind == "rsub" else kind, a, b)
 
     def _computed(self, kind: str, a: Any, b: Any) -> Symbol:
-        """Return a + b, a − b, a·b or a/b of tensors and numbers."""
+        """Return a + b, a − b, a·b, a/b of tensors and numbers, or the larger or smaller tensor."""
         for value, number, first in ((a, b, False), (b, a, True)):
-            if _is_number(number):
+            if _is_number(number) and kind not in ("max", "min"):
                 numbers = wrapped.with_number(kind, number, first=first)
                 return layers.Rescaling(*numbers)(self._symbol(value))
         if kind == "div":
@@ -385,7 +388,7 @@ class _Reading:
         y = self._symbol(b)
         if kind == "sub":
             y = layers.Rescaling(-1)(y)
-        join: Any = layers.Multiply() if kind == "mul" else layers.Add()
+        join: Any = _JOINS.get(kind, layers.Add)()
         return join([self._symbol(a), y])  # type: ignore[no-any-return]
 
 

@@ -142,7 +142,7 @@ class _Writing:
             if callable(layer.std):
                 raise ValueError("its std follows the step of a training: assign a number")
             yield "", GaussianNoise(layer.std)
-        elif kind in (layers.Add, layers.Multiply, layers.Concatenate):
+        elif kind is layers.Concatenate or kind.__name__ in Join.TWO:
             yield "", Join(kind.__name__)
         elif kind is layers.Embedding:
             yield "", Embedding(list(own.values()))
