@@ -90,6 +90,50 @@ def test_two_models_and_their_union_have_one_vector():
     np.testing.assert_array_equal(third.get_weights()[0], last.get_weights()[0])
 
 
+def test_parameters_of_models_that_are_gone_are_let_go_when_the_vector_moves():
+    a = Autoencoder()
+    fit(a.model)
+    before, size = weights(a.model), a.model.parameters.size
+    kept = fm.Dense(3)  # outlives its model
+    expected = None
+    for i, layer in enumerate([fm.Dense(3), kept, *(fm.Dense(3) for _ in range(20))]):
+        head = fm.Model(a.x, layer(a.values[1]), seed=i, dtype="float64")
+        if layer is kept:
+            fit(head)
+            before, expected = weights(a.model), head.predict(X)
+        head.predict(X)
+        del head, layer
+        gc.collect()
+    fresh = fm.Model(a.x, fm.Dense(3)(a.values[1]), seed=99, dtype="float64")
+    alike = fresh.parameters.size - size  # of the layer that is kept, and of the new one
+    assert 0 < alike < 100
+    assert same(weights(a.model), before)
+    again = fm.Model(a.x, kept(a.values[1]), dtype="float64")
+    np.testing.assert_array_equal(again.predict(X), expected)
+    assert again.parameters is a.model.parameters
+    fit(a.model)  # whose optimizer goes on in the new layout
+    fit(fresh)
+    np.testing.assert_array_equal(kept.weights, again.get_weights()[-2])
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_graph_of_a_model_that_is_gone_keeps_its_values(planned):
+    a = Autoencoder()
+    head = fm.Model(a.x, fm.Dense(3)(a.values[1]), seed=0, dtype="float64")
+    graph, expected, (x,) = head.graph, head.predict(X), head.network.input_nodes
+    plan = planner.plan([graph], dtype="float64")
+    if planned:
+        plan.run({x: X})
+    del head
+    gc.collect()
+    other = fm.Model(a.x, fm.Dense(2)(a.values[1]), seed=0, dtype="float64")
+    np.testing.assert_array_equal(plan.run({x: X})[0], expected)
+    np.testing.assert_array_equal(fm.graph.run(graph, {x: X}, dtype="float64"), expected)
+    before = plan.run({x: X})[0]
+    fit(other)  # of which the graph has layers
+    assert not np.array_equal(plan.run({x: X})[0], before)
+
+
 def test_a_union_of_unions_reaches_all():
     chains = [fm.MLP([2, 2, 2], seed=i) for i in range(4)]
     x = fm.Input(2)

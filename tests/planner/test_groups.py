@@ -11,8 +11,9 @@ import optimizer_formulas as formulas
 from fastmlp import graph as g
 from fastmlp.graph import Node, reference
 from fastmlp.planner import plan_training
-from fastmlp.planner.parameters import Parameters, Treatment
+from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.training_plans import TrainingPlan
+from fastmlp.planner.treatments import Treatment
 from optimizer_formulas import CASES
 
 ROWS, BATCH, EPOCHS = 23, 5, 3

@@ -18,7 +18,8 @@ from fastmlp import graph as g
 from fastmlp.planner import plan
 from fastmlp.planner.build import plan_program
 from fastmlp.planner.kernels import OPTIMIZERS
-from fastmlp.planner.parameters import Group, Parameters
+from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.treatments import Group
 
 x, t = g.input(3, "x"), g.input(1, "t")
 W, b = g.parameter(np.ones((4, 3)), "W"), g.parameter(np.zeros(4), "b")

@@ -3,7 +3,8 @@
 A parameter has one home, since what trains it reads and writes one vector. A model of layers of
 others therefore lives in their vector, which grows by what only the new model has. What is compiled
 of the models knows places in the vector and is forgotten then; their optimizers' states follow (see
-`Trainer`). A fit of one model leaves the parameters that are of others alone.
+`Trainer`). What only networks and layers had that are gone is left behind. A fit of one model
+leaves the parameters that are of others alone.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from fastmlp.planner.parameters import Parameters, owner_of
 from fastmlp.training import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from fastmlp.graph.node import Node
     from fastmlp.networks.network import Network
 
 
@@ -55,11 +57,21 @@ def one_vector(model: Any, network: Network) -> Iterator[Parameters]:
         first = homes[0]
         if moving:
             users = [user for home in homes for user in home.users]
-            first.absorb(*homes[1:], Parameters(own, dtype, network.parameter_roles))
+            new = Parameters(own, dtype, network.parameter_roles)
+            first.absorb(*homes[1:], new, leaving=_left(homes, network))
             for user in users:
                 user.bind(first)
                 user.changed()
         yield first
+
+
+def _left(homes: Sequence[Parameters], network: Network) -> set[Node]:
+    """Return the parameters whose networks and layers are gone, and which a new one has not."""
+    had = set(network.parameter_nodes)
+    for home in homes:
+        had.update(*(user.parameter_nodes for user in home.users))
+        had.update(*((layer.parameter_nodes or {}).values() for layer in home.layers))
+    return {node for home in homes for node in home.nodes} - had
 
 
 def models_of(parameters: Parameters) -> list[Any]:

@@ -282,7 +282,7 @@ class Network(Portable):
     def bind(self, parameters: Any) -> None:
         """Let the layers' arrays and the values of the nodes be views of `parameters`."""
         parameters.own()
-        parameters.add_user(self)
+        parameters.add_user(self, self.layers)
         self.parameters = parameters
         for layer in self.layers:
             layer.bind(parameters)

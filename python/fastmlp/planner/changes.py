@@ -12,7 +12,8 @@ from fastmlp.graph.ops.reductions import spread
 from fastmlp.graph.roles import STATISTIC
 from fastmlp.graph.shapes import describe
 from fastmlp.planner.directions import Direction
-from fastmlp.planner.parameters import Bound, Group, Parameters, Treatment
+from fastmlp.planner.parameters import Parameters
+from fastmlp.planner.treatments import Bound, Group, Treatment
 
 
 class UpdateRule(Protocol):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastmlp.graph.feeds import label
 from fastmlp.graph.node import Array, Node
 from fastmlp.graph.roles import ROLES
 from fastmlp.graph.shapes import describe
+from fastmlp.planner.treatments import Bound, Group, Treatment
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -31,43 +32,6 @@ _OWNERS: WeakKeyDictionary[Node, ref[Parameters]] = WeakKeyDictionary()
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
     """Return a vector of zeros that begins on a 64-byte boundary, in huge pages if it is long."""
     return _core.aligned_zeros(size, np.dtype(dtype))
-
-
-class Treatment(NamedTuple):
-    """How a parameter is updated: by which rule of `_core.format.optimizers`, with which numbers.
-
-    Attributes
-    ----------
-    rule : str
-    column : int
-        Where the rule's numbers begin in those of a step.
-    decays : bool
-        Whether the rule's decay, if it has one, applies.
-    """
-
-    rule: str
-    column: int = 0
-    decays: bool = True
-
-
-class Group(NamedTuple):
-    """Neighbours in the flat vector that are updated alike, as the core takes them."""
-
-    begin: int
-    end: int
-    rule: str
-    column: int
-    decays: bool
-
-
-class Bound(NamedTuple):
-    """A matrix whose rows a step keeps at a norm of at most a limit, as the core takes it."""
-
-    offset: int
-    inputs: int
-    units: int
-    limit: float
-    by_rows: bool
 
 
 def layout_of(nodes: Iterable[Node]) -> tuple[dict[Node, int], int]:
@@ -152,6 +116,7 @@ class Parameters:
         self.access = _core.Access()
         self.pinned = ""
         self._users: list[ref[Any]] = []
+        self._layers: list[ref[Any]] = []
         for node in self.nodes:
             try:
                 with np.errstate(over="raise"):
@@ -292,10 +257,10 @@ class Parameters:
             object.__setattr__(node, "value", value)  # a node is immutable to everybody else
             _OWNERS[node] = ref(self)
 
-    def add_user(self, user: Any) -> None:
-        """Remember, weakly, a network that computes with them."""
-        if user not in self.users:
-            self._users = [*(known for known in self._users if known() is not None), ref(user)]
+    def add_user(self, user: Any, layers: Iterable[Any] = ()) -> None:
+        """Remember, weakly, a network that computes with them, and layers that have them."""
+        self._users = _remembered(self._users, [user])
+        self._layers = _remembered(self._layers, layers)
 
     @property
     def users(self) -> list[Any]:
@@ -303,15 +268,27 @@ class Parameters:
         return [user for known in self._users if (user := known()) is not None]
 
     @property
+    def layers(self) -> list[Any]:
+        """The layers that have them and still are there; their networks may be gone."""
+        return [layer for known in self._layers if (layer := known()) is not None]
+
+    @property
     def shared(self) -> bool:
         """Whether several networks have computed with them."""
         return len(self._users) > 1
 
-    def absorb(self, *others: Parameters) -> None:
-        """Own the parameters of others too: they follow the present ones, which keep their places.
+    def absorb(self, *others: Parameters, leaving: Collection[Node] = ()) -> None:
+        """Own the parameters of others too: they follow the present ones, in their order.
 
         `flat` is a new vector then, and `offsets` a new dict. The others are these from now on:
         whoever holds one of them has all there is here.
+
+        Parameters
+        ----------
+        *others : Parameters
+            Those of the same dtype.
+        leaving : collection of Node
+            Parameters that are nobody's from now on: whoever has the node has its value.
 
         Raises
         ------
@@ -327,22 +304,27 @@ class Parameters:
         >>> first.nodes == (v, w) and other.flat is first.flat
         True
         """
-        offsets, size = dict(self.offsets), self.size
         for other in others:
             if other.dtype != self.dtype:
                 raise ValueError(f"others: expected parameters of {self.dtype}, got {other.dtype}")
-            offsets |= {node: size + start for node, start in other.offsets.items()}
-            size += other.size
+        every = (self, *others)
+        offsets, size = layout_of(n for one in every for n in one.nodes if n not in leaving)
         flat = aligned_zeros(size, self.dtype)
-        np.concatenate([self.flat, *(other.flat for other in others)], out=flat)
-        roles, users = dict(self.roles), list(self._users)
-        for other in others:
-            roles |= other.roles
-            users += other._users
+        for one in every:
+            for node, start in one.offsets.items():
+                count = math.prod(map(int, node.shape))
+                if node in leaving:
+                    _let_go(node)
+                else:
+                    flat[offsets[node] : offsets[node] + count] = one.flat[start : start + count]
+        roles = {node: one.roles[node] for one in every for node in one.nodes if node in offsets}
+        users = [known for one in every for known in one._users]
+        layers = [known for one in every for known in one._layers]
         # In one step: other threads may be planning.
         vars(self).update(
-            nodes=tuple(offsets), offsets=offsets, size=size, flat=flat, roles=roles, _users=users
-        )
+            nodes=tuple(offsets), offsets=offsets, size=size, flat=flat, roles=roles,
+            _users=users, _layers=layers,
+        )  # fmt: skip
         self.own()
         for other in others:
             other._successor = self
@@ -409,6 +391,20 @@ class Parameters:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n.name or 'parameter'} {describe(n.shape)}" for n in self.nodes)
         return f"<Parameters {self.dtype}, {self.size} numbers: {shapes}>"
+
+
+def _remembered(known: Iterable[ref[Any]], more: Iterable[Any]) -> list[ref[Any]]:
+    """Return weak references to what still is there, and to more, each once."""
+    there = {id(one): reference for reference in known if (one := reference()) is not None}
+    return list((there | {id(one): ref(one) for one in more}).values())
+
+
+def _let_go(node: Node) -> None:
+    """Let a parameter have its present value for itself: nobody owns it any more."""
+    value = np.array(node.value)
+    value.flags.writeable = False
+    object.__setattr__(node, "value", value)
+    _OWNERS.pop(node, None)
 
 
 def owner_of(nodes: Iterable[Node]) -> Parameters | None:

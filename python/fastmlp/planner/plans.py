@@ -89,13 +89,10 @@ class Plan:
             check_parameters(parameters)
         self.outputs = tuple(outputs)
         self._followed: tuple[Node, ...] = ()
+        self._used: tuple[Node, ...] = ()  # whose owner the plan has to find
         if parameters is None:
-            used = [v for v in topological_order(self.outputs) if v.op == "parameter"]
-            parameters = owner_of(used)
-            if parameters is None or parameters.dtype != real_dtype(dtype):
-                # Copies; `_follow` brings them up to the values that other owners give the nodes.
-                parameters = Parameters(used, dtype)
-                self._followed = tuple(v for v in used if owner_of([v]) is not None)
+            self._used = tuple(v for v in topological_order(self.outputs) if v.op == "parameter")
+            parameters = self._owner(dtype)
         self.parameters = parameters
         self._programs: dict[tuple[Node, ...], tuple[Array, Any]] = {}
         self._orders: dict[frozenset[Node], list[Node]] = {}
@@ -105,6 +102,15 @@ class Plan:
         if fed not in self._orders:
             self._orders[fed] = topological_order(self.outputs, known=set(fed))
         return self._orders[fed]
+
+    def _owner(self, dtype: DTypeLike) -> Parameters:
+        """Return the owner of all parameters, else copies of them."""
+        owner = owner_of(self._used)
+        if owner is None or owner.dtype != real_dtype(dtype):
+            # `_follow` brings them up to the values that other owners give the nodes.
+            owner = Parameters(self._used, dtype)
+            self._followed = tuple(v for v in self._used if owner_of([v]) is not None)
+        return owner
 
     def _follow(self) -> None:
         """Copy the present values of parameters that belong to others."""
@@ -122,6 +128,8 @@ class Plan:
         """Return the program for these fed nodes, and the vector whose layout it knows."""
         known = self._programs.get(fed)
         while known is None or known[0] is not self.parameters.flat:
+            if any(node not in self.parameters.offsets for node in self._used):
+                self.parameters = self._owner(self.parameters.dtype)  # as it let some go
             flat = self.parameters.flat  # another thread may let it move while this one plans
             arguments, _ = plan_program(self.outputs, parameters=self.parameters, fed=fed)
             known = flat, make_program(arguments, self.parameters)

@@ -15,10 +15,11 @@ from fastmlp.planner.build import plan_program
 from fastmlp.planner.changes import Changes, UpdateRule
 from fastmlp.planner.directions import Direction, Directions
 from fastmlp.planner.kernels import OPTIMIZERS
-from fastmlp.planner.parameters import Parameters, Treatment
+from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.plans import WORD, CoreFeeds, Feeds, check_parameters, make_program
 from fastmlp.planner.results import Average, EpochsResult
 from fastmlp.planner.steppers import Fed, FollowedAverage, Stepper
+from fastmlp.planner.treatments import Treatment
 
 
 def plan_training(

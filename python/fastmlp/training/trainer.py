@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from fastmlp import planner
 from fastmlp.graph.ops.scheduled import start_of
 from fastmlp.networks import signal
-from fastmlp.planner.parameters import Parameters, Treatment
+from fastmlp.planner.parameters import Parameters
 from fastmlp.planner.results import Average
+from fastmlp.planner.treatments import Treatment
 from fastmlp.training.averages import WeightAverage
 from fastmlp.training.epochs import Training
 from fastmlp.training.evaluation import Evaluation, Measurement

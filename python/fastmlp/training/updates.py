@@ -12,7 +12,7 @@ from fastmlp import _core, schedules
 from fastmlp._checks import hint
 from fastmlp.graph.roles import ROLES, STATISTIC
 from fastmlp.optimizers.groups import Place, rules_of, selectors
-from fastmlp.planner.parameters import Treatment
+from fastmlp.planner.treatments import Treatment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
