@@ -186,6 +186,22 @@ def test_a_sweep_takes_several_outputs(form):
     assert found.losses[0] < alone.losses[0]
 
 
+@pytest.mark.parametrize("batch_size", [1, 4, 7])
+def test_batches_of_few_rows_whose_losses_differ_do_not_end_a_sweep(batch_size):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(size=60)
+        found = fm.find_learning_rate(
+            fm.MLP([4, 5, 1], seed=seed),
+            *(rng.normal(size=(60, 4)), noise),
+            optimizer="sgd",
+            batch_size=batch_size,
+            seed=seed,
+        )
+        assert len(found.losses) > 60  # until the rates are too large
+        assert found.losses[-1] <= 10 * found.smoothed.min()
+
+
 def test_a_sweep_that_cannot_be_made_is_told():
     with pytest.raises(ValueError, match="t must have as many rows as X"):
         fm.find_learning_rate(model(), X, T[:-1])

@@ -161,7 +161,8 @@ class Layer(HasArrays):
         if setting is not None:
             value = setting.check(value)
             if owners and setting.fixed:
-                raise AttributeError(f"{name} of {self!r} cannot change any more: {setting.fixed}")
+                said = name.removeprefix("given_")  # which `name` sets
+                raise AttributeError(f"{said} of {self!r} cannot change any more: {setting.fixed}")
         elif _checks.is_ours(type(self)):
             raise _checks.refusal(self, name, self._assignable(), ATTRIBUTES)
         before = self.__dict__.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from fastmlp.optimizers import Update
 
 _SMOOTH = 4.0  # steps on either side within which two thirds of the weight of a mean lie
-_WORSE = 4.0  # times the least loss: then the sweep ends
+_WORSE = 4.0  # times the least mean of losses: then the sweep ends
+_STEPS, _ROWS = 9, 64  # of such a mean, at least: of a batch of few rows the loss may be anything
 
 
 @readable
@@ -99,9 +101,10 @@ def find_learning_rate(
 ) -> LearningRates:
     """Try learning rates on a copy of the model, each larger than the last, a step with each.
 
-    The rates grow by the same factor from step to step; the sweep ends when the loss is four times
-    the least one until then, or no number. Smith, "Cyclical learning rates for training neural
-    networks" (WACV 2017), section 3.3. `fastmlp.plot.learning_rates` draws it.
+    The rates grow by the same factor from step to step; the sweep ends when the loss, as a mean of
+    nine steps and 64 rows at least, is four times the least one until then, or no number. Smith,
+    "Cyclical learning rates for training neural networks" (WACV 2017), section 3.3.
+    `fastmlp.plot.learning_rates` draws it.
 
     Parameters
     ----------
@@ -151,15 +154,26 @@ def find_learning_rate(
     rows = np.concatenate(
         [random.permutation(count) for _ in range(-(-steps * batch_size // count))]
     )
+
+    def data(first: int, count: int) -> tuple[Any, Any]:
+        batch = rows[first * batch_size : (first + count) * batch_size]
+        return _rows(X, batch), outputs.arrange([target[batch] for target in targets])
+
     losses: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteLossWarning)
+        many = max(_STEPS, -(-_ROWS // batch_size))
+        least = trainer.loss_and_gradient(*data(0, many))[0]
+        recent = deque([least] * many, many)
         for i in range(steps):
-            batch = rows[i * batch_size : (i + 1) * batch_size]
-            parts = [target[batch] for target in targets]
-            found = trainer.step(_rows(X, batch), outputs.arrange(parts))
-            if not np.isfinite(found) or (losses and found > _WORSE * max(min(losses), 1e-12)):
+            found = trainer.step(*data(i, 1))
+            recent.append(found)
+            mean = sum(recent) / many
+            if not np.isfinite(found) or mean > _WORSE * max(least, 1e-12):
+                while losses and not losses[-1] <= _WORSE * max(least, 1e-12):
+                    losses.pop()  # the mean comes to know of it some steps later
                 break
+            least = min(least, mean)
             losses.append(found)
     if len(losses) < 3:
         raise ValueError(
