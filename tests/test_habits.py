@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
 import fastmlp as fm
 from fastmlp import initializers, losses, metrics, optimizers, plot, schedules
@@ -480,6 +481,53 @@ def test_names_of_metrics_in_keras_are_names_of_the_history_too(name):
 @pytest.mark.parametrize(("theirs", "ours"), initializers.ALIASES.items())
 def test_names_of_initializers_in_pytorch_are_the_same_here(theirs, ours):
     assert initializers.get(theirs) == initializers.get(ours)
+
+
+def _torch():
+    return pytest.importorskip("torch")
+
+
+def fit(**how):
+    fm.MLP([4, 1], seed=0).fit([[0.0] * 4], [0.0], **how)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: fit(loss=_torch().nn.MSELoss()), "loss: another library's .*write loss='MSELoss'"),
+        (lambda: fit(loss=_torch().nn.functional.huber_loss), "write loss='huber_loss'"),
+        (lambda: fit(loss=sklearn.metrics.mean_squared_error), "write loss='mean_squared_error'"),
+        (lambda: fit(optimizer=_torch().optim.AdamW), r"write fastmlp.AdamW\(learning_rate\)"),
+        (lambda: fm.Dense(3, _torch().nn.ReLU()), "activation: another library's .*write 'relu'"),
+        (lambda: fm.Dense(3, _torch().nn.LeakyReLU(0.2)), r"or 'leaky_relu\(slope=0.2\)'"),
+        (lambda: fm.Dense(3, np.tanh), "write 'tanh'"),
+        (
+            lambda: fm.Dense(3, weights_initializer=_torch().nn.init.kaiming_normal_),
+            "weights_initializer: .*write 'kaiming_normal'",
+        ),
+        (lambda: fm.Dense(3, weights_initializer=fm.initializers.He), r"the class: write He\(\)"),
+        (lambda: fm.Sequential([_torch().nn.Linear(4, 3)]), r"write Dense\(units\)"),
+        (lambda: fm.Sequential([fm.Dense]), r"the class: write Dense\(...\)"),
+        (lambda: fm.Sequential([fm.Dense(3), "relu"]), r"write Activation\('relu'\), a layer"),
+        (lambda: fm.Sequential([fm.MLP([4, 1])]), r"write \*model.layers"),
+        (lambda: fm.Sequential([[fm.Dense(3)]]), r"a list: write its layers one by one"),
+        (lambda: fm.Sequential([lambda z: 2 * z]), r"write Lambda\(function\)"),
+    ],
+)
+def test_objects_of_other_libraries_and_kinds_are_answered_with_ours(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        wrong()
+
+
+def test_functions_of_the_users_may_be_called_as_those_of_others():
+    def mse(y, t):
+        return (y - t) ** 2
+
+    def relu(z):
+        return fm.graph.relu(z)
+
+    fit(loss=mse)
+    fm.Sequential([fm.Dense(3, relu)], input_columns=2).predict([[0.0, 1.0]])
 
 
 @pytest.mark.parametrize("kind", [fm.Adam, fm.Dense, fm.MLP, fm.Sequential, fm.EarlyStopping])

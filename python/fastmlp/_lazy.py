@@ -191,6 +191,29 @@ def _missing(
     )
 
 
+# Packages whose objects people give where one of ours is asked for.
+_LIBRARIES = frozenset(
+    {"flax", "jax", "keras", "numpy", "optax", "sklearn", "tensorflow", "tf_keras", "torch"}
+)
+
+
+def theirs(value: Any) -> str:
+    """Return what another library calls a class, a function or an object of a class of its own.
+
+    Nothing for whatever else, as functions of the user's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> theirs(np.tanh), theirs(np.ndarray), theirs(len)
+    ('tanh', 'ndarray', '')
+    """
+    named = value if hasattr(value, "__name__") else type(value)
+    module = getattr(named, "__module__", None)
+    known = isinstance(module, str) and module.partition(".")[0] in _LIBRARIES
+    return str(named.__name__) if known else ""
+
+
 def load(module: str) -> Any:
     """Return the module of this whole name, which a table has, loading it if it is not."""
     return import_module(module)

@@ -281,6 +281,12 @@ _WITH_SETTINGS = re.compile(rf"(\w+)\(\s*(\w+\s*=\s*{_NUMBER}(?:\s*,\s*\w+\s*=\s
 
 
 # What to say of values that are no activation.
+# Names elsewhere of what has settings here, with one.
+_SETTINGS = {
+    **dict.fromkeys(("leakyrelu", "leaky_relu"), "leaky_relu(slope=0.2)"),
+    "elu": "elu(alpha=0.5)",
+    **dict.fromkeys(("hardtanh", "hard_tanh"), "hard_tanh(low=0, high=6)"),
+}
 _ADVICE: dict[type, str] = {
     type(None): "; write 'identity' for none",
     int: "; a layer finds out what it is called with: write Dense(8), its units alone",
@@ -333,6 +339,10 @@ def get(
 
     if issubclass(spec if isinstance(spec, type) else type(spec), Layer):
         raise TypeError(f"{name}: {spec!r} is a layer: put it after this one, as the next layer")
+    theirs = _lazy.theirs(spec).lower()
+    if theirs in (*ACTIVATIONS, *ALIASES):
+        more = f", or {_SETTINGS[theirs]!r}" if theirs in _SETTINGS else ""
+        raise TypeError(f"{name}: another library's computes no nodes; write {theirs!r}{more}")
     if callable(spec):
         for known in _REGISTERED.values():
             if known.function == spec:

@@ -324,6 +324,12 @@ def get(spec: str | Initializer | float, name: str = "initializer") -> Initializ
         return spec
     if isinstance(spec, str):
         return INITIALIZERS[choice(ALIASES.get(spec, spec), name, INITIALIZERS)]
+    given: Any = spec
+    if isinstance(given, type) and issubclass(given, Initializer):
+        raise TypeError(f"{name} must be an object, got the class: write {given.__name__}()")
+    theirs = _lazy.theirs(spec).rstrip("_")
+    if theirs in (*INITIALIZERS, *ALIASES):
+        raise TypeError(f"{name}: another library's fills no array here; write {theirs!r}")
     return Constant(real(spec, f"{name}, where it is neither a name nor an Initializer,"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastmlp import _checks, schedules
+from fastmlp import _checks, _lazy, schedules
 from fastmlp import graph as g
 from fastmlp._checks import choice
 from fastmlp.losses.base import LOSSES, Configured, Loss
@@ -97,6 +97,8 @@ def get(spec: str | Loss | Callable[[g.Node, g.Node], g.Node]) -> Loss:
                 f"metrics=[{spec!r}] to watch it"
             )
         return named(spec) or LOSSES[choice(spec, "loss", LOSSES)]
+    if named(theirs := _lazy.theirs(spec)) is not None:
+        raise TypeError(f"loss: another library's computes no nodes; write loss={theirs!r}")
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
         if spec in OWN.values():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from fastmlp import _checks
+from fastmlp import _checks, _lazy
+from fastmlp.activations import NAMES, Activation
 from fastmlp.data import arrays
 from fastmlp.layers import Input, Layer
 from fastmlp.models.habits import OF_BUILD, OF_MLP, OF_SEQUENTIAL
@@ -223,5 +224,22 @@ def _checked_layers(layers: Any) -> list[Layer | Input]:
 
 def _checked_layer(layer: Any, i: int) -> Layer | Input:
     if not isinstance(layer, Layer) and not (i == 0 and isinstance(layer, Input)):
-        raise TypeError(f"layers[{i}] must be a layer such as Dense(10), got {layer!r}")
+        raise TypeError(f"layers[{i}] must be a layer such as Dense(10), got {_instead(layer)}")
     return layer
+
+
+def _instead(given: Any) -> str:
+    """Return what stands where a layer should, with what to write for what people put there."""
+    if isinstance(given, type) and issubclass(given, Layer):
+        return f"the class: write {given.__name__}(...)"
+    if isinstance(given, Activation) or (isinstance(given, str) and given in NAMES):
+        name = getattr(given, "name", given)
+        return f"the activation {name!r}: write Activation({name!r}), a layer"
+    if isinstance(given, Model):
+        return f"{given!r}: write *model.layers, which are shared then, or *model.copy().layers"
+    if isinstance(given, (list, tuple)):
+        return f"a {type(given).__name__}: write its layers one by one, as in *layers"
+    advice = _lazy.ELSEWHERE.get(_lazy.theirs(given), "")
+    if callable(given) and not advice and not isinstance(given, type):
+        advice = "write Lambda(function) for a function of nodes"
+    return f"{given!r}{'; ' if advice else ''}{advice}"

@@ -136,6 +136,11 @@ def get(spec: Any, name: str = "optimizer") -> Update:
         return OPTIMIZERS[_checks.choice(spec, name, [*OPTIMIZERS, "lbfgs"])]()
     if isinstance(spec, type) and issubclass(spec, Update | LBFGS):
         raise TypeError(f"{name} must be an object, got the class: write {spec.__name__}()")
+    if (ours := OPTIMIZERS.get(_lazy.theirs(spec).lower())) is not None:
+        raise TypeError(
+            f"{name}: another library's knows nothing of this model; write fastmlp."
+            f"{ours.__name__}(learning_rate)"
+        )
     raise TypeError(
         f"{name} must be a name in {[*OPTIMIZERS, 'lbfgs']} or an optimizer such as Adam(1e-3), "
         f"got {spec!r} ({type(spec).__name__})"
