@@ -120,3 +120,14 @@ def test_what_a_record_cannot_hold_is_told(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong(history)
     assert history == {"loss": [], "mae": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("loss", r"write history\['loss'\]"), ("epoch", "write range"), ("best", "best_epoch")],
+)
+def test_a_history_says_what_to_write_for_attributes_of_others(name, instead):
+    history = History(["loss"])
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; .*{instead}"):
+        getattr(history, name)
+    assert name not in dir(history)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp._checks import listed
+from fastmlp._checks import has_not, listed
 from fastmlp.config import readable
 
 if TYPE_CHECKING:
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 
 @readable
+@has_not(
+    {
+        **{name: f"write history[{name!r}]" for name in ("loss", "val_loss", "accuracy")},
+        "epoch": "write range(1, history.epochs + 1)",
+        "params": "write epochs, or len of one of its lists",
+        "best": "write best_epoch, the number of an epoch, counted from 1",
+    }
+)
 class History(dict[str, list[float]]):
     """The record `fit` returns: for each quantity a list of its values, one an epoch.
 

@@ -361,3 +361,9 @@ def test_named_metrics_are_found_again_after_a_pickle(name):
 def test_names_that_are_none_are_errors(name):
     with pytest.raises(ValueError, match="metric must be one of"):
         metrics.get(name)
+
+
+@pytest.mark.parametrize("given", [([0, 1], [0.2, 0.8]), ([0, 1],), (np.ones(2), np.ones(2))])
+def test_a_metric_that_is_called_with_arrays_says_who_tells_it_of_them(given):
+    with pytest.raises(TypeError, match=r"metric 'auc' takes an Outcome, got .*evaluate"):
+        metrics.get("auc")(*given)

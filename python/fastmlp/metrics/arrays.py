@@ -84,14 +84,20 @@ class ArrayMetric:
         for name in self.takes:
             choice(name, "takes", ("sample_weight", "classes"))
 
-    def __call__(self, outcome: Outcome) -> float:
+    def __call__(self, outcome: Outcome, *others: Any) -> float:
         """Return the metric of these rows; NaN where it is undefined or an output is not finite.
 
         Raises
         ------
         TypeError, ValueError
-            If the function takes no such targets and outputs, or returns no number.
+            If it is given something else, as arrays; if the function takes no such targets and
+            outputs, or returns no number.
         """
+        if others or not isinstance(outcome, Outcome):
+            raise TypeError(
+                f"metric {self.name!r} takes an Outcome, got {type(outcome).__name__}; of arrays, "
+                "model.evaluate(X, t, metrics=[...]) or scikit-learn tell it"
+            )
         if not outcome.is_finite:
             return float("nan")
         try:
