@@ -71,9 +71,9 @@ class Model(Evaluated, Solvable):
 
     Models over the same layers share their weights: whichever is fitted, the others follow. A fit
     leaves alone what only other models have. They have one `dtype` and one flat vector of
-    parameters, which moves when a model with further layers joins and those of models and layers
-    that are gone are dropped; while a thread fits one of them,
-    other threads can use none. Copies and files are of one model and share nothing;
+    parameters, which moves when a model with further layers joins, and leaves behind those of
+    models and layers that are gone; while a thread fits one of them, other threads can use none.
+    Copies and files are of one model and share nothing;
     models in one pickle share what they shared.
 
     Raises
