@@ -80,7 +80,8 @@ class RandomNetwork:
         """Return what a layer makes of two or three values, of one width where it wants that."""
         rng = self.rng
         some = [values[i] for i in rng.integers(len(values), size=rng.integers(2, 4))]
-        kind = (fm.layers.Add, fm.layers.Multiply, fm.layers.Concatenate)[rng.integers(3)]
+        names = ("Add", "Multiply", "Maximum", "Minimum", "Concatenate")
+        kind = getattr(fm.layers, names[rng.integers(len(names))])
         if kind is fm.layers.Concatenate:
             return kind()(some)
         n = int(rng.integers(1, 6))
