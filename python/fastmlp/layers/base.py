@@ -344,10 +344,6 @@ class Layer(HasArrays):
         self._owners = tuple(known for known in self._owners if known[0]() is not owner)
 
 
-def _no_owner() -> None:
-    """Be there for pickles of earlier versions, which name it."""
-
-
 # The settings of every layer.
 _OF_ALL = {
     "given_name": Setting(

@@ -39,10 +39,13 @@ if TYPE_CHECKING:
 MOST_COLUMNS: Final = 1 << 20
 # Numbers that layers may have beyond those of the file: factors that one number was repeated for.
 SPARE: Final = 1 << 22
-# Operators that are an activation of ours whatever stands around them.
 _JOINS: Final[dict[str, type[layers.Layer]]] = {
-    **{"Add": layers.Add, "Mul": layers.Multiply, "Max": layers.Maximum, "Min": layers.Minimum}
+    "Add": layers.Add,
+    "Mul": layers.Multiply,
+    "Max": layers.Maximum,
+    "Min": layers.Minimum,
 }
+# Operators that are an activation of ours whatever stands around them.
 _SINGLE: Final = {
     "Relu": "relu",
     "Sigmoid": "logistic",
