@@ -39,12 +39,8 @@ if TYPE_CHECKING:
 MOST_COLUMNS: Final = 1 << 20
 # Numbers that layers may have beyond those of the file: factors that one number was repeated for.
 SPARE: Final = 1 << 22
-_JOINS: Final[dict[str, type[layers.Layer]]] = {
-    "Add": layers.Add,
-    "Mul": layers.Multiply,
-    "Max": layers.Maximum,
-    "Min": layers.Minimum,
-}
+_LAYERS: Final = (layers.Add, layers.Multiply, layers.Maximum, layers.Minimum)
+_JOINS: Final = dict(zip(("Add", "Mul", "Max", "Min"), _LAYERS, strict=True))
 # Operators that are an activation of ours whatever stands around them.
 _SINGLE: Final = {
     "Relu": "relu",
