@@ -29,15 +29,16 @@ class Pace {
   void worked(Nanoseconds time, double batches) {
     time_ += time;
     batches_ += batches;
-    if (time_ < needed_time() || batches_ < needed_batches()) return;
     const double found = double(time_.count()) / batches_;
+    const bool clear = trying_ && batches_ >= 1.0 && found > kClear * usual_;
+    if (!clear && (time_ < needed_time() || batches_ < needed_batches())) return;
     if (!trying_) {
       usual_ = found;
     } else if (found < kFaster * usual_) {
       alone_ = !alone_;
       rest_ = 1;
     } else {
-      rest_ = std::min(2 * rest_, kMostRest);
+      rest_ = std::min(2 * rest_, alone_ ? kMostRestAlone : kMostRest);
     }
     trying_ = !trying_;
     time_ = Nanoseconds(0);
@@ -48,9 +49,11 @@ class Pace {
   // Of a trial. The first batch finds its data in the caches of other processors.
   static constexpr Nanoseconds kTrial = std::chrono::milliseconds(1);
   static constexpr double kTrialBatches = 4.0;
-  static constexpr int kUsual = 50;  // what is done in the usual way is longer than a trial by this
-  static constexpr int kMostRest = 4;  // times as long again after trials that change nothing
+  // What is done in the usual way is so many times as long, and longer after trials that change
+  // nothing: of many threads, one that tries costs all others' time.
+  static constexpr int kUsual = 50, kMostRest = 16, kMostRestAlone = 4;
   static constexpr double kFaster = 0.9;
+  static constexpr double kClear = 1.5;  // slower by that, a trial is over after a batch
 
   Nanoseconds needed_time() const { return trying_ ? kTrial : kUsual * rest_ * kTrial; }
   double needed_batches() const {
