@@ -61,6 +61,8 @@ def array(data: Any, name: str) -> Array:
         kind = result.dtype.kind
         held = f"values of type {result.dtype}" if kind in "MmV" else frames.KINDS[kind]
         advice = f"; {frames.DATES_ADVICE}" if frames.holds_dates(result) else ""
+        if not advice and isinstance(data, np.ndarray) and kind == "O":
+            advice = f"; if all are numbers, write {name}.astype(float)"
         raise TypeError(
             f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
             f"{type(data).__name__}){advice}"
