@@ -155,10 +155,16 @@ SAYING_NO_NAMES = {"Network", "Alike", "Int8Error", "Parquet", "Style", "Dataset
 
 def test_what_classes_say_of_themselves_is_readable_in_any_encoding():
     found = []
-    for module in pkgutil.walk_packages(fm.__path__, "fastmlp."):
-        if module.name != "fastmlp.__main__":
-            classes = filter(inspect.isclass, vars(importlib.import_module(module.name)).values())
-            found += [c for c in classes if c.__module__ == module.name]
+    for module in pkgutil.walk_packages(fm.__path__, "fastmlp.", onerror=lambda name: None):
+        if module.name == "fastmlp.__main__":
+            continue
+        try:
+            values = vars(importlib.import_module(module.name)).values()
+        except ImportError as error:
+            if (error.name or "").startswith("fastmlp"):
+                raise
+            continue  # of a package that is not there
+        found += [c for c in values if inspect.isclass(c) and c.__module__ == module.name]
     saying = [
         (c.__name__, vars(c)[how])
         for c in found
@@ -167,7 +173,7 @@ def test_what_classes_say_of_themselves_is_readable_in_any_encoding():
     ]
     assert len(saying) > 25
     mute = {name for name, method in saying if "printable" not in method.__code__.co_names}
-    assert mute == SAYING_NO_NAMES  # others are @readable
+    assert mute == SAYING_NO_NAMES & {name for name, _ in saying}  # others are @readable
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
