@@ -10,8 +10,8 @@
 namespace fastmlp {
 
 // The work is done in batches. Most of it is done in the usual way; now and then the other way is
-// tried, and becomes the usual one if it is faster. Trials take at most a fiftieth of the time, and
-// less and less of it as long as they change nothing.
+// tried, and becomes the usual one if it is faster: one of fifty batches at most, and fewer and
+// fewer as long as trials change nothing.
 class Pace {
  public:
   // Whether one thread is to do what comes next.

@@ -282,12 +282,16 @@ void run_alone(Clock::time_point begin, const std::function<void(const Worker&)>
   backoff.worked_alone(Clock::now() - begin);
 }
 
-// Has threads that are awake stay so for a moment.
-void keep_awake(int n) {
-  PoolThread* const list = take_threads(n, false);
+// Whether one thread is to do what comes next, as measured. If that is a trial, the others, who are
+// awake, stay so for a moment.
+bool goes_alone(const Pace& pace, int threads) {
+  if (patient || !pace.alone()) return false;
+  if (!pace.trying()) return true;
+  PoolThread* const list = take_threads(threads - 1, false);
   for (PoolThread* w = list; w; w = w->next)
     if (w->awake()) w->call();
   give_back(list);
+  return true;
 }
 
 }  // namespace
@@ -301,8 +305,7 @@ void run_team(int threads, Nanoseconds alone, Pace& pace,
   const auto begin = Clock::now();
   const bool often = calls.often(begin, alone);
   if (!patient && backoff.left() > Nanoseconds(0)) return run_alone(begin, work);
-  if (!patient && pace.alone()) {
-    if (pace.trying()) keep_awake(threads - 1);
+  if (goes_alone(pace, threads)) {
     const double done = run_alone(begin, pace.left(), work);
     return pace.worked(Clock::now() - begin, done);
   }
@@ -346,8 +349,7 @@ void run_pieces(int threads, Nanoseconds alone, Pace& pace, const std::function<
     work(0);
     return backoff.worked_alone(Clock::now() - begin);
   }
-  if (!patient && pace.alone()) {
-    if (pace.trying()) keep_awake(threads - 1);
+  if (goes_alone(pace, threads)) {
     work(0);
     return pace.worked(Clock::now() - begin, 1.0);
   }
