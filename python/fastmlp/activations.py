@@ -280,13 +280,13 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _WITH_SETTINGS = re.compile(rf"(\w+)\(\s*(\w+\s*=\s*{_NUMBER}(?:\s*,\s*\w+\s*=\s*{_NUMBER})*)\s*\)")
 
 
-# What to say of values that are no activation.
 # Names elsewhere of what has settings here, with one.
 _SETTINGS = {
     **dict.fromkeys(("leakyrelu", "leaky_relu"), "leaky_relu(slope=0.2)"),
     "elu": "elu(alpha=0.5)",
     **dict.fromkeys(("hardtanh", "hard_tanh"), "hard_tanh(low=0, high=6)"),
 }
+# What to say of values that are no activation.
 _ADVICE: dict[type, str] = {
     type(None): "; write 'identity' for none",
     int: "; a layer finds out what it is called with: write Dense(8), its units alone",

@@ -172,9 +172,10 @@ def _read_target(
         typed = values(texts)
         by_people = False
         if task != "classification" and (typed.dtype.kind == "O" or form.decimal == ","):
-            by_people = _are_written(held)
+            as_programs = _all_written(held)
+            by_people = as_programs is not None
             if by_people or task == "regression":
-                typed = held.numbers()
+                typed = (held if as_programs is None else as_programs).numbers()
         empty = np.array([not text or text.isspace() for text in texts], dtype=bool)
         missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
         words = ~empty & np.isin(texts, list(MISSING))
@@ -207,10 +208,12 @@ def _written(value: Any) -> str:
     return text_of(value) if isinstance(value, bytes) else str(value)
 
 
-def _are_written(column: Values) -> bool:
-    """Tell whether all targets are numbers as people write them, 1.234,50 €."""
+def _all_written(column: Values) -> Values | None:
+    """Return targets as programs write them, if people wrote all as numbers, 1.234,50 €."""
     found = column.as_programs()
-    return found is not None and len(found[0].read_as_numbers) == len(found[0].texts)
+    if found is None or len(found[0].read_as_numbers) < len(found[0].texts):
+        return None
+    return found[0]
 
 
 def _numbers_among(column: Values) -> set[str]:
