@@ -8,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_names_for_type_checkers_are_those_of_the_running_program():
     assert told.pop("_core") == "_core"
     assert told | {"__version__": "config"} == fm._HOME
     assert set(fm.__all__) == set(fm._HOME)
+
+
+def test_public_modules_are_there_whatever_was_used_before():
+    modules = [name for name in fm.__all__ if isinstance(getattr(fm, name), ModuleType)]
+    assert {"callbacks", "estimators", "layers"} < set(modules)
+    rooms = {path.stem for path in Path(fm.__file__).parent.iterdir() if path.suffix != ".so"}
+    hidden = {name for name in rooms if name.startswith("_")} | {"py"}
+    behind = {"cli", "config", "history", "models", "networks", "training"}  # fm has their names
+    assert set(modules) == rooms - hidden - behind
+    for name in modules:
+        code = f"import fastmlp as fm\nprint(fm.{name}.__name__)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stdout.strip() == f"fastmlp.{name}", done.stderr
 
 
 def test_an_unknown_name_is_an_attribute_error():

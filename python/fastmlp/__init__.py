@@ -38,10 +38,10 @@ __getattr__, __dir__, _HOME = _lazy.attach(
             )
         },
         "callbacks": "CSVLogger Callback Checkpoint EarlyStopping ModelCheckpoint "
-        "ReduceLROnPlateau TensorBoard",
+        "ReduceLROnPlateau TensorBoard callbacks",
         "config": "__version__ get_num_threads set_num_threads show_versions",
-        "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor from_sklearn "
-        "to_sklearn",
+        "estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor estimators "
+        "from_sklearn to_sklearn",
         "export.conversions": "from_keras from_onnx from_torch to_torch",
         "graph.check": "check_gradients",
         "layers": (

@@ -1,7 +1,9 @@
 from fastmlp import _core as _core
 from fastmlp import activations as activations
+from fastmlp import callbacks as callbacks
 from fastmlp import data as data
 from fastmlp import datasets as datasets
+from fastmlp import estimators as estimators
 from fastmlp import exercises as exercises
 from fastmlp import export as export
 from fastmlp import graph as graph
