@@ -271,7 +271,7 @@ double run_alone(Clock::time_point begin, Nanoseconds most,
                  const std::function<void(const Worker&)>& work) {
   Barrier barrier;
   Watch watch(begin, most, kForEver);
-  const Worker worker{0, 1, barrier, &watch};
+  Worker worker{0, 1, barrier, &watch};
   work(worker);
   return worker.done;
 }
