@@ -27,13 +27,13 @@ def plan_program(
     scalars: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
-    directions: Mapping[Node, Node] | None = None,
+    matrices: Sequence[Node] = (),
+    directions: Sequence[Node] = (),
 ) -> tuple[dict[str, Any], Steps]:
-    """Return the arguments of `_core.Program` and the steps they came from."""
-    gradients, directions = gradients or {}, directions or {}
+    """Return the arguments of `_core.Program` and the steps they came from; see `lower`."""
+    gradients = gradients or {}
     weights = () if weight is None else (weight,)
-    wanted = [*scalars, *weights, *gradients.values(), *outputs, *directions.values()]
-    fed = [*fed, *directions]
+    wanted = [*scalars, *weights, *gradients.values(), *outputs, *directions]
     order = topological_order([*wanted, *fed], known=set(fed))
     work = lower(
         order,
@@ -43,6 +43,7 @@ def plan_program(
         scalars=scalars,
         weight=weight,
         gradients=gradients,
+        matrices=matrices,
         directions=directions,
     )
     fuse(work)

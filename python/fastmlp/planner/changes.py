@@ -35,6 +35,7 @@ class Changes:
     treatments: Mapping[Node, Treatment]
     directions: Mapping[Node, Direction]
     max_norms: Mapping[Node, float]
+    matrices: frozenset[Node]
 
     @property
     def given(self) -> list[Node]:

@@ -21,7 +21,8 @@ def is_matrix(node: Node) -> bool:
     return not isinstance(node.shape[0], str) and node.shape[0] != 1 and node.shape[1] != 1
 
 
-def _is_turned_parameter(node: Node) -> bool:
+def is_turned_parameter(node: Node) -> bool:
+    """Tell whether a parameter, or what stands for one, is stored transposed."""
     return node.op == "parameter" and is_matrix(node) and not node.attrs.get("by_rows")
 
 
@@ -33,7 +34,7 @@ def transposed(
     Parameters and their gradients are; and what is computed element by element from them or into
     them, so that it needs no copy.
     """
-    turned = {v for v in order if _is_turned_parameter(v) and v not in fed}
+    turned = {v for v in order if is_turned_parameter(v) and v not in fed}
     turned |= {v for v in gradients if is_matrix(v) and v.op in _EITHER_WAY}
     children: dict[Node, list[Node]] = {}
     for v in order:

@@ -24,7 +24,8 @@ def lower(
     scalars: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
-    directions: Mapping[Node, Node] | None = None,
+    matrices: Sequence[Node] = (),
+    directions: Sequence[Node] = (),
 ) -> Steps:
     """Return the steps that compute the outputs.
 
@@ -44,13 +45,15 @@ def lower(
         (1, 1), what a batch counts in these averages; by default its number of rows.
     gradients : mapping of Node to Node
         From a parameter to the node whose value goes to its place in the gradient.
-    directions : mapping of Node to Node
-        From a fed matrix that is stored as parameters are to an output that is, too.
+    matrices : sequence of Node
+        Those of `fed` that are stored as parameters are.
+    directions : sequence of Node
+        Further outputs, stored so too.
     """
-    gradients, directions = gradients or {}, directions or {}
-    others = [node for node in fed if node not in directions]
+    gradients = gradients or {}
+    others = [node for node in fed if node not in matrices]
     by_columns = [v for p, v in gradients.items() if not p.attrs.get("by_rows")]
-    turned = transposed(order, [*by_columns, *directions.values()], others)
+    turned = transposed([*gradients, *order], [*by_columns, *directions], others)
     work = _Lowering(parameters, fed, turned)
     for node in order:
         work.visit(node)
@@ -61,7 +64,7 @@ def lower(
     if weight is not None:
         work.deliver(weight, Buffer(1, 1, "scalar"))
         work.result.weight = work.result.scalars.pop()
-    for number, node in enumerate([*outputs, *directions.values()]):
+    for number, node in enumerate([*outputs, *directions]):
         place, given = Place(ir.OUTPUT_SPACE, number), number < len(outputs)
         rows, columns = node.shape if given else (node.shape[1], int(node.shape[0]))
         if isinstance(rows, str):  # several rows of an example side by side

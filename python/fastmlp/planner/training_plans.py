@@ -30,6 +30,7 @@ def plan_training(
     metrics: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
+    matrices: Collection[Node] = (),
     statistics: Mapping[Node, Node] | None = None,
     frozen: Collection[Node] = (),
     undecayed: Collection[Node] = (),
@@ -55,6 +56,8 @@ def plan_training(
     gradients : mapping of parameter to Node, optional
         What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
         its own, as two networks against each other do. Parameters left out get a gradient of zero.
+    matrices : collection of Node, optional
+        Those of `gradients` that are fed, as `directions.Matrices` has them.
     statistics : mapping of parameter to Node, optional
         New values, as of a mean over batches: after each step these parameters, whose role is
         "statistic", have the value that the node had in it. The loss's gradient is not asked for
@@ -88,6 +91,7 @@ def plan_training(
         treatments or {},
         directions or {},
         max_norms or {},
+        frozenset(matrices),
     )
     return TrainingPlan(loss, parameters, update, metrics, weight, changes)
 
@@ -136,8 +140,9 @@ class TrainingPlan:
         self.parameters = parameters
         self._layout = parameters.offsets
         changes.check(parameters)
-        self._order = topological_order([loss, *metrics, *weights, *changes.given])
-        self.inputs = tuple(v for v in self._order if v.op == "input")
+        wanted, matrices = [loss, *metrics, *weights, *changes.given], changes.matrices
+        self._order = topological_order(wanted, known=matrices)
+        self.inputs = tuple(v for v in self._order if v.op == "input" or v in matrices)
         self._scheduled = tuple(v for v in self._order if v.op == "scheduled")
         followed = changes.followed(loss, parameters)
         self.groups = changes.groups(parameters, followed, update.kernel)
@@ -147,10 +152,12 @@ class TrainingPlan:
         self._assigned = [node for node in changes.statistics if node in followed]
         self._max_norms = changes.bounds(parameters, followed)
         self._directions = Directions(changes.directions, followed, parameters)
+        means = self._directions.means.nodes.values()
         arguments, self.steps = plan_program(
             (),
             parameters=parameters,
-            fed=(*self.inputs, *self._scheduled),
+            fed=(*self.inputs, *self._scheduled, *means),
+            matrices=(*matrices, *means),
             directions=self._directions.nodes,
             scalars=(loss, *metrics),
             weight=weight,
@@ -172,12 +179,7 @@ class TrainingPlan:
         return np.zeros(self._scalars + 1)
 
     def run_epochs(
-        self,
-        feeds: Feeds,
-        *,
-        epochs: int,
-        result: EpochsResult | None = None,
-        **how: Any,
+        self, feeds: Feeds, *, epochs: int, result: EpochsResult | None = None, **how: Any
     ) -> EpochsResult:
         """Train for some epochs without returning in between.
 
@@ -375,12 +377,7 @@ class TrainingPlan:
         return self.loss_function(feeds, seed=seed, step=step)()
 
     def loss_function(
-        self,
-        feeds: Feeds,
-        *,
-        seed: int = 0,
-        step: int = 0,
-        starts: Starts = (),
+        self, feeds: Feeds, *, seed: int = 0, step: int = 0, starts: Starts = ()
     ) -> Callable[[], tuple[float, Array]]:
         """Return `loss_and_gradient` of these rows as a function without arguments.
 

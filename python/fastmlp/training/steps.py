@@ -10,15 +10,16 @@ import numpy as np
 
 from fastmlp import _checks, optimizers
 from fastmlp.config import readable
-from fastmlp.data import arrays
 from fastmlp.networks import examples
 from fastmlp.training import turns
 from fastmlp.training.ahead import made_ahead
+from fastmlp.training.gradients import follower_of, gradient_of, vector_of
+from fastmlp.training.habits import ATTRIBUTES
 from fastmlp.training.trainer import Trainer
 from fastmlp.training.warned import REMEDY, NonFiniteLossWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,27 +31,11 @@ if TYPE_CHECKING:
     from fastmlp.training.ahead import StepsAhead
     from fastmlp.training.trainer import Compiled
 
-# What to say of attributes of optimizers and trainers elsewhere.
-_ATTRIBUTES = {
-    "zero_grad": "leave it out: a step begins with a gradient of zero",
-    "backward": "write loss_and_gradient(X, t); step(X, t) follows it",
-    "fit": "write model.fit, or call step(X, t) in a loop",
-    "train": "leave it out: steps drop out, predict does not",
-    "eval": "leave it out: predict and evaluate never drop out",
-    "predict": "write model.predict(X)",
-    "evaluate": "write model.evaluate(X, t)",
-    "param_groups": "write optimizer = fastmlp.Adam(..., groups=...)",
-    "state_dict": "write model.get_weights(); state has what the optimizer remembers",
-    "lr": "write optimizer = fastmlp.Adam(learning_rate)",
-    "learning_rate": "write optimizer = fastmlp.Adam(learning_rate)",
-}
-
-
 _ONCE = ("network", "parameters", "plans")  # what it is made with
 
 
 @readable
-@_checks.has_not(_ATTRIBUTES)
+@_checks.has_not(ATTRIBUTES)
 class StepTrainer(Trainer):
     """Trains a model one step at a time; made by `Model.trainer`.
 
@@ -59,16 +44,9 @@ class StepTrainer(Trainer):
 
     Parameters
     ----------
-    network, parameters
-        What is trained.
-    objective : MeanObjective
-        Loss and penalty.
-    optimizer : Update
-        The rule of a step.
-    noise : int
-        Where dropout comes from.
-    model
-        Whose turn a step is.
+    network, parameters, objective, optimizer, noise, model
+        What is trained, for which loss and penalty, by which rule, where dropout comes from, and
+        whose turn a step is.
 
     Examples
     --------
@@ -104,11 +82,12 @@ class StepTrainer(Trainer):
         self._noise = noise
         self._model = model
         self._ahead: StepsAhead | None = None
+        self._schedules: Sequence[Any] = ()  # of the loss and the layers, as last planned
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or name in ("optimizer", "state")
         if _checks.is_ours(type(self)) and not known and (name not in _ONCE or name in vars(self)):
-            raise _checks.refusal(self, name, ("optimizer",), _ATTRIBUTES)
+            raise _checks.refusal(self, name, ("optimizer",), ATTRIBUTES)
         object.__setattr__(self, name, value)
 
     def __reduce__(self) -> NoReturn:
@@ -168,12 +147,11 @@ class StepTrainer(Trainer):
         that are functions or classes of your own.
         """
         ahead = self._ahead
+        loss: Any = NotImplemented
         if ahead is not None and self._holds(ahead):
             loss = ahead.step(X, t, sample_weight, False)
-            if loss is NotImplemented:
-                loss = self._step_in_turn(X, t, sample_weight, ahead)
-        else:
-            loss = self._step_in_turn(X, t, sample_weight, None)
+        if loss is NotImplemented:
+            loss = self._step_in_turn(X, t, sample_weight, ahead)
         if loss is None:
             self.state = None  # its vectors are no longer those of the weights
             warnings.warn(
@@ -197,32 +175,62 @@ class StepTrainer(Trainer):
                 if loss is not NotImplemented:
                     return loss
             data = self._examples(X, t, sample_weight)
-            compiled = self.compiled(self._objective, self.optimizer, data)
-            state = self.state_of(self.optimizer)
-            first, result = state.steps, compiled.plan.new_result(1)
-            try:
-                compiled.plan.run_epochs(
-                    compiled.feeds(data),
-                    **self.steps_ahead(compiled.plan, 1),
-                    order=None,
-                    batch_size=data.rows,
-                    epochs=1,
-                    seed=self._noise,
-                    result=result,
-                )
-                self.settle(first, result)
-            except BaseException:
-                self.settle(first, result)  # again if an interrupt came before it had begun
-                raise
-            finally:
-                if result.non_finite:
-                    self.state = None  # its vectors are no longer those of the weights
+            compiled = self._planned_for(data)
+            result = self.follow(compiled.plan, compiled.feeds(data), data.rows, *self._how)
             if result.non_finite:
                 return None
             self._look_ahead(compiled, data)
         finally:
             turn.live = False
         return float(result.scalars[0, 0])
+
+    def apply_gradient(self, gradient: Any) -> None:
+        """Take one step of the optimizer along a gradient of your own.
+
+        Gradients of several batches added up, those of a simulation, or estimates without any
+        derivative. Clipping, weight decay, groups and averages are as in `step`. Penalties are
+        parts of what `loss_and_gradient` returns. Frozen weights and running statistics stay.
+
+        Parameters
+        ----------
+        gradient : array of shape (model.parameters.size,), list or dict of arrays
+            As `loss_and_gradient` returns it, or an array for each parameter, by the names of
+            `views` or in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it has other shapes or is not finite, before anything changes.
+        FloatingPointError
+            If the weights would become NaN or infinite: they stay, the optimizer begins anew.
+        RuntimeError
+            If another thread trains the model meanwhile.
+
+        Examples
+        --------
+        One step of Adam for two batches:
+
+        >>> import fastmlp as fm
+        >>> trainer = fm.MLP([1, 8, 1], seed=0).trainer(loss="squared_error")
+        >>> batches = [([[0.0], [0.5]], [0.0, 0.25]), ([[1.0], [2.0]], [1.0, 4.0])]
+        >>> found = [trainer.loss_and_gradient(X, t) for X, t in batches]
+        >>> trainer.apply_gradient(sum(gradient for _, gradient in found) / 2)
+        >>> trainer.steps
+        1
+        """
+        turn = turns.Turn("apply_gradient")
+        try:
+            turn.take(self._model, nested=True)
+            vector = gradient_of(self, gradient)
+            follower = follower_of(self, self.optimizer)
+            result = self.follow(follower.plan, follower.feeds(vector), 1, *self._how)
+        finally:
+            turn.live = False
+        if result.non_finite:
+            raise FloatingPointError(
+                "along this gradient the weights become NaN or infinite; they are as they were "
+                f"before the step: {REMEDY}"
+            )
 
     def _look_ahead(self, compiled: Compiled, data: Examples) -> None:
         """Prepare the next steps on data of this kind, unless they are prepared."""
@@ -242,8 +250,7 @@ class StepTrainer(Trainer):
     ) -> tuple[float, NDArray[Any]]:
         """Return J and its gradient by the weights, for all these rows as one batch.
 
-        It is what the next `step` on them would follow: with the same dropout, penalty included.
-        Nothing changes.
+        What the next `step` on them would follow, dropout and penalty included. Nothing changes.
 
         Parameters
         ----------
@@ -303,7 +310,7 @@ class StepTrainer(Trainer):
             finally:
                 turn.live = False
         if state is None or state.optimizer is self.optimizer:  # else the next step decides
-            self._look_ahead(self.compiled(self._objective, self.optimizer, data), data)
+            self._look_ahead(self._planned_for(data), data)
         return found
 
     def views(self, vector: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -374,7 +381,7 @@ class StepTrainer(Trainer):
                 turn.take(self._model, nested=True)
                 if known != self.network.version:  # a setting of a layer has changed
                     known, evaluate = self.network.version, self._loss_function(data)
-                self._write(w)
+                self.parameters.flat[:] = vector_of(self.parameters, w, "w")
                 loss, gradient = evaluate()
             finally:
                 turn.live = False
@@ -382,19 +389,9 @@ class StepTrainer(Trainer):
 
         return loss_and_gradient
 
-    def _write(self, w: NDArray[Any]) -> None:
-        """Let the parameters be those of a vector of the same layout."""
-        flat = self.parameters.flat
-        w = arrays.array(w, "w")
-        if w.shape != flat.shape:
-            raise ValueError(
-                f"w must have shape {flat.shape}, as model.parameters.flat, got {w.shape}"
-            )
-        flat[:] = w
-
     def _loss_function(self, data: Examples) -> Callable[[], tuple[float, NDArray[Any]]]:
         """Return J and its gradient of some rows, as a function of the present parameters."""
-        compiled = self.compiled(self._objective, self.optimizer, data)
+        compiled = self._planned_for(data)
         plan = compiled.plan
         return plan.loss_function(
             compiled.feeds(data),
@@ -402,6 +399,17 @@ class StepTrainer(Trainer):
             step=self.steps,
             starts=self.starts(plan.schedules),
         )
+
+    @property
+    def _how(self) -> tuple[Update, int, Sequence[Any]]:
+        """How a step is taken; see `Trainer.follow`."""
+        return self.optimizer, self._noise, self._schedules
+
+    def _planned_for(self, data: Examples) -> Compiled:
+        """Return the plan for such rows."""
+        compiled = self.compiled(self._objective, self.optimizer, data)
+        self._schedules = compiled.plan.schedules
+        return compiled
 
     def _examples(self, X: Any, t: Any, sample_weight: Any) -> Examples:
         network, dtype = self.network, self.parameters.dtype

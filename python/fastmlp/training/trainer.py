@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastmlp.networks.network import Network
     from fastmlp.networks.objectives import MeanObjective, Objective
     from fastmlp.optimizers import Update
+    from fastmlp.planner.plans import Feeds
     from fastmlp.planner.results import EpochsResult
     from fastmlp.training.request import FitRequest
     from fastmlp.training.streams import Reader
@@ -191,24 +192,32 @@ class Trainer:
         updates = self.updates_of(optimizer)
 
         def make() -> Compiled:
-            signal.check_trainable(self.network)
             graph = objective.training_graph(self.network, data.target_columns, data.weighted)
-            plan = planner.plan_training(
+            plan = self.planned(
+                updates,
                 graph.loss,
-                self.parameters,
-                optimizer,
                 metrics=graph.metrics,
                 weight=graph.batch_weight,
                 gradients=graph.gradients,
                 statistics=graph.statistics,
-                frozen=self.left_alone,
-                treatments=dict(updates.treatments),
-                directions=dict(updates.directions),
-                max_norms=self.network.max_norms,
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
         return self.plans.get("training", _kind(objective, updates, data), make)
+
+    def planned(self, updates: Updates, loss: Node, **what: Any) -> planner.TrainingPlan:
+        """Return a plan whose steps are those of an optimizer, of what `plan_training` is told."""
+        signal.check_trainable(self.network)
+        return planner.plan_training(
+            loss,
+            self.parameters,
+            updates.optimizer,
+            frozen=self.left_alone,
+            treatments=dict(updates.treatments),
+            directions=dict(updates.directions),
+            max_norms=self.network.max_norms,
+            **what,
+        )
 
     @property
     def left_alone(self) -> frozenset[Node]:
@@ -323,10 +332,12 @@ class Trainer:
         count: int,
         rate_factor: float = 1.0,
         numbers: NumbersAhead | None = None,
+        schedules: Sequence[Any] | None = None,
     ) -> dict[str, Any]:
         """Return what `TrainingPlan.run_epochs` needs to know of the next steps.
 
-        Learning rates are multiplied by `rate_factor`. A fit keeps `numbers` from call to call.
+        Learning rates are multiplied by `rate_factor`. A fit keeps `numbers` from call to call. The
+        counts of `schedules` go on, by default of those of the plan.
 
         The parameters have the weights that are trained until `settle` is called.
         """
@@ -335,7 +346,7 @@ class Trainer:
         optimizer, average = state.optimizer, state.average
         updates, numbers = self.updates_of(optimizer), numbers or NumbersAhead()
         values = numbers(updates, state.steps, count, state.began, rate_factor)
-        state.starts = self.starts(plan.schedules)
+        state.starts = self.starts(plan.schedules if schedules is None else schedules)
         mean = None
         if average is not None and optimizer.ema is not None:
             average.begin(state.steps, self.untouched())
@@ -350,6 +361,37 @@ class Trainer:
             "clip_norm": optimizer.clip_norm,
             "clip_value": optimizer.clip_value,
         }
+
+    def follow(
+        self,
+        plan: planner.TrainingPlan,
+        feeds: Feeds,
+        rows: int,
+        optimizer: Update,
+        noise: int,
+        schedules: Sequence[Any],
+    ) -> EpochsResult:
+        """Take one step of a plan, of all these rows, and write down what it did."""
+        state = self.state_of(optimizer)
+        first, result = state.steps, plan.new_result(1)
+        try:
+            plan.run_epochs(
+                feeds,
+                **self.steps_ahead(plan, 1, schedules=schedules),
+                order=None,
+                batch_size=rows,
+                epochs=1,
+                seed=noise,
+                result=result,
+            )
+            self.settle(first, result)
+        except BaseException:
+            self.settle(first, result)  # again if an interrupt came before it had begun
+            raise
+        finally:
+            if result.non_finite:
+                self.state = None  # its vectors are no longer those of the weights
+        return result
 
     def settle(self, first_step: int, result: EpochsResult) -> None:
         """Write down what steps from this one on have done; once more does no harm."""
