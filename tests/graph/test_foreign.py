@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,23 @@ def test_a_function_of_arrays_says_what_to_write_for_nodes(name):
     assert str(error.value).startswith(f"{name} ")
     short = name.rpartition(".")[2]
     assert ("write" in str(error.value)) == (short in INSTEAD)
+
+
+@pytest.mark.parametrize(
+    "name", ["exp2", "log2", "log10", "reciprocal", "square", "tan", "sinh", "cosh", "sign"]
+)
+def test_what_is_said_instead_computes_it(name):
+    a = np.array([[0.3, 1.2, 2.5]])
+    found = eval(INSTEAD[name], {"g": g, "math": math, "a": g.constant(a)})
+    np.testing.assert_allclose(g.reference.evaluate(found, {}), getattr(np, name)(a), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["max", "min", "argmin"])
+def test_what_is_said_instead_takes_each_row(name):
+    a = np.array([[0.3, -1.2, 2.5], [4.0, 5.0, 6.0]])
+    told = INSTEAD[name].partition(" for ")[0]
+    found = g.reference.evaluate(eval(told, {"g": g, "a": g.constant(a)}), {})
+    np.testing.assert_array_equal(found, getattr(np, name)(a, axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("name", [n for n in INSTEAD.values() if n.endswith("(…)")])

@@ -144,6 +144,24 @@ def test_a_large_shared_offset_does_not_change_the_softmax(op: str, offset: floa
     np.testing.assert_array_equal(value(build, a + offset), value(build, a))
 
 
+@pytest.mark.parametrize("offset", [-1e4, 0.0, 1e4])
+def test_the_logarithm_of_a_sum_of_exponentials_holds_for_numbers_of_any_size(offset: float):
+    a = np.array([[0.0, 1.0, -2.0], [3.0, 3.0, 3.0], [0.0, -50.0, -1e3]]) + offset
+    truth = scipy.special.logsumexp(a, axis=1, keepdims=True)
+    np.testing.assert_allclose(value(g.logsumexp, a), truth, rtol=1e-15)
+    x = g.parameter(a)
+    slopes = g.gradient(g.sum(g.logsumexp(x)), x)
+    softmax = scipy.special.softmax(a, axis=1)
+    np.testing.assert_allclose(g.reference.evaluate(slopes, {}), softmax, rtol=1e-12, atol=1e-16)
+    rows = g.input(3)
+    for found, wanted in (
+        (g.logsumexp(rows), truth),
+        (g.gradient(g.logsumexp(rows), rows), softmax),
+    ):
+        got = g.run(found, {rows: a}, dtype="float64")
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
+
+
 def test_ties_of_maximum_send_the_message_to_the_second_argument():
     a, b = g.parameter([1.0, 2.0, 3.0], "a"), g.parameter([2.0, 2.0, 2.0], "b")
     a_bar, b_bar = g.reference.evaluate(g.gradient(g.sum(g.maximum(a, b)), [a, b]), {})

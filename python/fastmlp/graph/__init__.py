@@ -61,6 +61,7 @@ from fastmlp.graph.ops.rows import (
     dropout,
     gaussian_noise,
     log_softmax,
+    logsumexp,
     softmax,
     softmax_cross_entropy,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "log_cosh",
     "log_softmax",
     "logistic_cross_entropy",
+    "logsumexp",
     "matmul",
     "maximum",
     "mean",

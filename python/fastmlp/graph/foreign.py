@@ -11,6 +11,7 @@ INSTEAD: Final = {
         for name in (
             *("exp", "log", "sqrt", "sin", "cos", "tanh", "abs", "maximum", "negative", "power"),
             *("sum", "mean", "argmax", "concatenate", "matmul", "softmax", "log_softmax"),
+            "logsumexp",
         )
     },
     "absolute": "g.abs(…)",
@@ -21,13 +22,25 @@ INSTEAD: Final = {
     "expm1": "g.exp(a) - 1",
     "expit": "g.logistic(…)",
     "logaddexp": "g.softplus(b - a) + a",
+    "exp2": "g.exp(a * math.log(2))",
+    "log2": "g.log(a) / math.log(2)",
+    "log10": "g.log(a) / math.log(10)",
+    "rsqrt": "g.power(a, -0.5)",
+    "tan": "g.sin(a) / g.cos(a)",
+    "sinh": "(g.exp(a) - g.exp(-a)) / 2",
+    "cosh": "(g.exp(a) + g.exp(-a)) / 2",
+    "sign": "g.threshold(a) - g.threshold(-a)",
+    "heaviside": "g.threshold(a)",
+    **dict.fromkeys(("max", "amax"), "g.pick(a, g.argmax(a)) for the largest of each row"),
+    **dict.fromkeys(("min", "amin"), "-g.pick(-a, g.argmax(-a)) for the smallest of each row"),
+    "argmin": "g.argmax(-a)",
     "var": "g.variance(…)",
     "std": "g.sqrt(g.variance(…))",
     "average": "g.mean(…)",
     "nanmean": "g.mean(…)",
     "nansum": "g.sum(…)",
     "norm": "g.sqrt(g.sum(a**2))",
-    "dot": "g.matmul(…) or a @ b",
+    **dict.fromkeys(("dot", "mm", "outer"), "g.matmul(…) or a @ b"),
     **dict.fromkeys(("T", "transpose"), "g.matmul(a, b, transpose_b=True) for a @ b.T"),
     "hstack": "g.concatenate(…)",
     "column_stack": "g.concatenate(…)",
@@ -38,7 +51,6 @@ INSTEAD: Final = {
     "sigmoid": "g.logistic(…)",
     "relu": "g.relu(…)",
     "cat": "g.concatenate(…)",
-    "mm": "g.matmul(…) or a @ b",
 }
 # Python's operators between an array and a node, which NumPy is asked for first.
 _OPERATORS: Final = {

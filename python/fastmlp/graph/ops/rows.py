@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp._checks import MOST, integer, real
 from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, constant, declare
-from fastmlp.graph.ops.columns import class_index, scatter
+from fastmlp.graph.ops.columns import class_index, pick, scatter
 from fastmlp.graph.ops.elementwise import exp
 from fastmlp.graph.ops.reductions import spread, sum
 from fastmlp.graph.shapes import describe
@@ -88,6 +88,24 @@ declare(
     formula="argmax({0})",
     analytic=False,
 )
+
+
+def logsumexp(a: Operand) -> Node:
+    """Return log Σ_k e^a_k of each row, of numbers of any size: (b, 1).
+
+    Examples
+    --------
+    The log density of a mixture of two normal numbers, as losses of such networks need it:
+
+    >>> import numpy as np
+    >>> from fastmlp import graph as g
+    >>> shares, z = np.log([[0.75, 0.25]]), np.array([[30.0, 40.0]])
+    >>> density = g.logsumexp(shares - 0.5 * z**2) - 0.5 * np.log(2 * np.pi)
+    >>> g.reference.evaluate(density, {}).round(3)
+    array([[-451.207]])
+    """
+    a = as_node(a)
+    return pick(a - log_softmax(a), argmax(a))
 
 
 def softmax_cross_entropy(z: Operand, t: Operand) -> Node:
