@@ -136,16 +136,33 @@ class Model(Evaluated, Solvable):
     def __call__(self, X: Any, training: bool = False, **others: Any) -> Any:
         """Return `predict` of X: dropout is left out unless `training` is True.
 
+        Of symbols, an Input or what a layer returned, one or a list, it returns those of its
+        outputs, made by its own layers: models that are made of them share the weights.
+
         There are no other arguments: a TypeError says what to write for one.
+
+        Examples
+        --------
+        How far apart two rows are, for one encoder:
+
+        >>> import fastmlp as fm
+        >>> encoder = fm.Sequential([fm.Dense(8, "relu"), fm.Dense(2)], seed=0)
+        >>> a, b = fm.Input(4), fm.Input(4)
+        >>> distance = fm.Lambda(lambda u, v: fm.graph.sum((u - v) ** 2, axis=1), columns=1)
+        >>> fm.Model([a, b], distance([encoder(a), encoder(b)])).n_parameters
+        58
         """
         if others:
             raise _checks.no_argument("model", next(iter(others)), ("X", "training"), OF_CALL)
-        if isinstance(X, Symbol):
-            raise TypeError(
-                "a model is not called with symbols: call its layers, which then share their "
-                "weights, or copies of them"
-            )
+        if any(isinstance(one, Symbol) for one in (X if isinstance(X, (list, tuple)) else [X])):
+            if training:
+                raise ValueError("training=True is for rows: in a fit all layers drop out")
+            return self._joined(X)
         return self.predict(X, training=training)
+
+    def _joined(self, symbols: Symbol | Sequence[Symbol]) -> Any:
+        """Return the symbols of the outputs for these inputs."""
+        return self.network.joined(symbols)
 
     @_checks.taught(OF_FIT)
     def fit(

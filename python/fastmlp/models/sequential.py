@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from fastmlp import _checks, _lazy
 from fastmlp.activations import NAMES, Activation
 from fastmlp.data import arrays
-from fastmlp.layers import Input, Layer
+from fastmlp.layers import Input, Layer, Symbol
 from fastmlp.models.habits import OF_BUILD, OF_MLP, OF_SEQUENTIAL
 from fastmlp.models.listing import Listing
 from fastmlp.models.model import Model
@@ -147,6 +147,13 @@ class Sequential(Model):
         built = self.network.input_columns[0]
         if built != columns:
             raise ValueError(f"columns={columns}: the model is built for {built} input columns")
+
+    def _joined(self, symbols: Symbol | Sequence[Symbol]) -> Symbol:
+        first = symbols if isinstance(symbols, Symbol) else symbols[0]
+        if self._network is None and isinstance(first, Symbol):
+            self.build(first.columns)
+        joined: Symbol = super()._joined(symbols)
+        return joined
 
     def _network_for(self, X: Any) -> Network:
         if self._network is not None:

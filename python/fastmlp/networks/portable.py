@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _core
+from fastmlp.layers.base import Symbol
 from fastmlp.networks.structure import Structure, replay, symbols
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastmlp.layers.base import Input, Layer, ParameterSpec
     from fastmlp.networks.initial import Seed, Weights
+    from fastmlp.networks.outputs import Given
 
 
 class Portable:
@@ -103,6 +105,36 @@ class Portable:
         layers = tuple(memo[id(layer)] for layer in self.layers)
         made: Self = _unpickled(*self._parts(layers, self.values()))
         return made
+
+    def joined(self, symbols: Symbol | Sequence[Symbol]) -> Given:
+        """Return the symbols of the outputs if the same layers are called with other inputs.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not as many symbols as there are inputs, of as many columns.
+
+        Examples
+        --------
+        >>> from fastmlp.layers import Dense, Input
+        >>> from fastmlp.networks.network import Network
+        >>> Network.sequential([Dense(8), Dense(3)], 2).joined(Input(2)).columns
+        3
+        """
+        sources: list[Any] = [symbols] if isinstance(symbols, Symbol) else list(symbols)
+        for source in sources:
+            if not isinstance(source, Symbol):
+                raise TypeError(
+                    "a model is called with rows, or with symbols alone, an Input or what a layer "
+                    f"returned; got {type(source).__name__} among them"
+                )
+        columns, wanted = ([x.columns for x in each] for each in (sources, self.inputs))
+        if columns != wanted:
+            raise ValueError(
+                f"a model whose inputs have {wanted} columns was called with symbols of {columns}"
+            )
+        structure = self._structure
+        return replay(sources, self.layers, structure.steps(), structure.outputs.described())[1]
 
     def difference(self, other: Portable) -> str:
         """Return in what another network differs from this one, values of parameters aside.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastmlp import _checks, activations, layers
 from fastmlp.config import readable
@@ -16,6 +16,8 @@ from fastmlp.networks.outputs import checked as outputs_of
 
 if TYPE_CHECKING:
     from fastmlp.networks.outputs import Given
+
+    AnySymbol = TypeVar("AnySymbol", bound=Symbol)
 
 __all__ = [
     "Call",
@@ -284,11 +286,11 @@ def unique_names(found: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def replay(
-    inputs: Sequence[Input],
+    inputs: Sequence[AnySymbol],
     used: Sequence[Layer],
     calls: Sequence[tuple[int, Sequence[int]]],
     outputs: Any = None,
-) -> tuple[tuple[Input, ...], Given]:
+) -> tuple[tuple[AnySymbol, ...], Given]:
     """Call layers again as `calls` (layer, sources) tell; return the inputs and the outputs.
 
     `outputs` is what `Outputs.described` says of them.
