@@ -1,5 +1,8 @@
 """What is accepted as data, what it becomes, and when it is not copied."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,3 +119,18 @@ def test_weights_in_another_unit_keep_their_ratios(weights):
 def test_weights_become_a_column():
     assert arrays.sample_weights(np.ones(3), 3, np.float32).shape == (3, 1)
     assert arrays.sample_weights(np.ones((3, 1)), 3, np.float32).shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("X", "told"),
+    [
+        ([[Fraction(1, 2), 1]], r"write np.array\(X, dtype=float\)"),
+        ([[Decimal("1.5"), Decimal(2)]], r"write np.array\(X, dtype=float\)"),
+        (np.array([[Decimal("1.5"), "2"]], dtype=object), r"write X.astype\(float\)"),
+        ([[None, 1.0]], "got objects"),
+    ],
+)
+def test_numbers_of_other_types_are_told_how_to_become_some(X, told):
+    with pytest.raises(TypeError, match=f"X must hold numbers, .*{told}") as error:
+        arrays.matrix(X, "X", np.float32)
+    assert ("write" in str(error.value)) == ("write" in told)

@@ -61,8 +61,10 @@ def array(data: Any, name: str) -> Array:
         kind = result.dtype.kind
         held = f"values of type {result.dtype}" if kind in "MmV" else frames.KINDS[kind]
         advice = f"; {frames.DATES_ADVICE}" if frames.holds_dates(result) else ""
-        if not advice and isinstance(data, np.ndarray) and kind == "O":
+        if not advice and kind == "O" and isinstance(data, np.ndarray):
             advice = f"; if all are numbers, write {name}.astype(float)"
+        elif not advice and all(hasattr(one, "__float__") for one in result.flat):
+            advice = f"; write np.array({name}, dtype=float)"  # as of fractions and decimals
         raise TypeError(
             f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
             f"{type(data).__name__}){advice}"
