@@ -35,7 +35,7 @@ class Changes:
     treatments: Mapping[Node, Treatment]
     directions: Mapping[Node, Direction]
     max_norms: Mapping[Node, float]
-    matrices: frozenset[Node]
+    matrices: frozenset[Node] = frozenset()  # those of `gradients` that are fed; see `following`
 
     @property
     def given(self) -> list[Node]:

@@ -30,7 +30,6 @@ def plan_training(
     metrics: Sequence[Node] = (),
     weight: Node | None = None,
     gradients: Mapping[Node, Node] | None = None,
-    matrices: Collection[Node] = (),
     statistics: Mapping[Node, Node] | None = None,
     frozen: Collection[Node] = (),
     undecayed: Collection[Node] = (),
@@ -56,8 +55,6 @@ def plan_training(
     gradients : mapping of parameter to Node, optional
         What to descend along instead of the gradient of `loss`: each parameter may follow a loss of
         its own, as two networks against each other do. Parameters left out get a gradient of zero.
-    matrices : collection of Node, optional
-        Those of `gradients` that are fed, as `directions.Matrices` has them.
     statistics : mapping of parameter to Node, optional
         New values, as of a mean over batches: after each step these parameters, whose role is
         "statistic", have the value that the node had in it. The loss's gradient is not asked for
@@ -91,7 +88,6 @@ def plan_training(
         treatments or {},
         directions or {},
         max_norms or {},
-        frozenset(matrices),
     )
     return TrainingPlan(loss, parameters, update, metrics, weight, changes)
 

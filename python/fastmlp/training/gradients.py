@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.data import arrays
-from fastmlp.graph.node import constant
-from fastmlp.graph.roles import STATISTIC
-from fastmlp.planner.directions import Matrices
-from fastmlp.planner.plans import CoreFeeds
+from fastmlp.planner.following import Follower, plan_following
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp import planner
     from fastmlp.optimizers import Update
     from fastmlp.planner.parameters import Parameters
     from fastmlp.training.trainer import Trainer
 
 
-@dataclass(frozen=True)
-class Follower:
-    """A plan whose steps follow what they are given.
-
-    Attributes
-    ----------
-    plan : TrainingPlan
-        It is fed nothing else.
-    along : Matrices
-        The parts of a gradient.
-    """
-
-    plan: planner.TrainingPlan
-    along: Matrices
-
-    def feeds(self, gradient: NDArray[Any]) -> CoreFeeds:
-        """Return what to feed of a gradient in the layout of the parameters."""
-        return CoreFeeds(tuple(self.along.arrays(gradient)), rows=1)
-
-
 def follower_of(trainer: Trainer, optimizer: Update) -> Follower:
     """Return what follows gradients by the rule of an optimizer."""
-    updates, parameters = trainer.updates_of(optimizer), trainer.parameters
+    updates = trainer.updates_of(optimizer)
 
     def make() -> Follower:
-        stay = {node for node, role in parameters.roles.items() if role == STATISTIC}
-        stay |= trainer.left_alone
-        trained = (node for node in parameters.nodes if node not in stay)
-        along = Matrices(trained, parameters, "gradient")
-        nodes = along.nodes
-        loss = constant(0.0)
-        plan = trainer.planned(updates, loss, gradients=nodes, matrices=nodes.values())
-        return Follower(plan, along)
+        return plan_following(trainer.parameters, optimizer, **trainer.changes(updates))
 
     return trainer.plans.get("following", updates.plan, make)
 

@@ -192,32 +192,31 @@ class Trainer:
         updates = self.updates_of(optimizer)
 
         def make() -> Compiled:
+            changes = self.changes(updates)
             graph = objective.training_graph(self.network, data.target_columns, data.weighted)
-            plan = self.planned(
-                updates,
+            plan = planner.plan_training(
                 graph.loss,
+                self.parameters,
+                optimizer,
                 metrics=graph.metrics,
                 weight=graph.batch_weight,
                 gradients=graph.gradients,
                 statistics=graph.statistics,
+                **changes,
             )
             return Compiled(graph, plan, self.network.input_nodes)
 
         return self.plans.get("training", _kind(objective, updates, data), make)
 
-    def planned(self, updates: Updates, loss: Node, **what: Any) -> planner.TrainingPlan:
-        """Return a plan whose steps are those of an optimizer, of what `plan_training` is told."""
+    def changes(self, updates: Updates) -> dict[str, Any]:
+        """Return what a plan is told of the parameters; ValueError if none would be trained."""
         signal.check_trainable(self.network)
-        return planner.plan_training(
-            loss,
-            self.parameters,
-            updates.optimizer,
-            frozen=self.left_alone,
-            treatments=dict(updates.treatments),
-            directions=dict(updates.directions),
-            max_norms=self.network.max_norms,
-            **what,
-        )
+        return {
+            "frozen": self.left_alone,
+            "treatments": dict(updates.treatments),
+            "directions": dict(updates.directions),
+            "max_norms": self.network.max_norms,
+        }
 
     @property
     def left_alone(self) -> frozenset[Node]:
