@@ -107,6 +107,7 @@ def test_the_guide_to_small_networks_solves_its_equations(tmp_path, monkeypatch)
     assert names["error_of_wave"] < 0.05
     assert abs(names["both"].view(names["k"]).item() - 1.7) < 0.01
     assert names["error_of_data"] < 2e-3
+    np.testing.assert_allclose(np.sort(names["means"]), [0.23, 0.5, 0.77], atol=0.05)
     X = np.random.default_rng(1).normal(size=(500, 4))
     assert ((names["policy"].predict(X).argmax(axis=1) == 1) == (X[:, 0] > 0)).mean() > 0.9
 
