@@ -117,6 +117,7 @@ MODELS: dict[str, Callable[[str], fm.Model]] = {
     "Minimum": joined(fm.layers.Minimum()),
     "Concatenate": joined(fm.layers.Concatenate()),
     "Embedding": first(fm.layers.Embedding([3, 4, 2, 9, 5], [2, 5, 1, 1, 3])),
+    "Embedding of one table": first(fm.layers.Embedding(9, 3)),
     "NumericEmbedding": first(
         fm.layers.NumericEmbedding(3, frequencies=6, activation="relu", phases=True, keep=True)
     ),

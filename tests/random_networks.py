@@ -40,7 +40,13 @@ class RandomNetwork:
             inputs.append(fm.Input(2))
             rows = self.rng.integers(0, [3, 5], size=(ROWS, 2))
             self.rows.append(rows.astype(self.dtype))
-            values.append(fm.layers.Embedding([3, 5], [2, 1])(inputs[-1]))
+            one = fm.layers.Embedding(5, 2)  # for both columns, or of another input, too
+            layer = one if self.rng.random() < 0.5 else fm.layers.Embedding([3, 5], [2, 1])
+            values.append(layer(inputs[-1]))
+            if layer is one:
+                inputs.append(fm.Input(1))
+                self.rows.append(self.rng.integers(0, 5, size=(ROWS, 1)).astype(self.dtype))
+                values.append(one(inputs[-1]))
         self.used: list[tuple[fm.Layer, int]] = []
         for _ in range(size):
             values.append(self.next(values))

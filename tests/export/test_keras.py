@@ -479,6 +479,22 @@ def test_an_embedding_of_several_columns_is_one_layer_again(tmp_path):
     assert (back.predict(rows) == model.predict(rows)).all()
 
 
+@pytest.mark.parametrize("unflat", [{"output_layers": ["embedding_1", 0, 0]}, {}])
+def test_inputs_share_a_table_whatever_their_columns(unflat, tmp_path):
+    x, y, one = fm.Input(3), fm.Input(1), fm.Embedding(7, 4)
+    model = fm.Model([x, y], fm.Dense(2)(fm.concat([one(x), one(y)])), seed=0)
+    path = tmp_path / "m.keras"
+    model.export(path)
+    back = fm.from_keras(path)
+    assert [repr(layer) for layer in back.layers[:1]] == ["Embedding(7, 4, name='embedding_1')"]
+    rows = [RNG.integers(7, size=(9, 3)), RNG.integers(7, size=(9, 1))]
+    assert (back.predict(rows) == model.predict(rows)).all()
+    if unflat:
+        rewritten(path, config=lambda described: described["config"].update(unflat))
+        with pytest.raises(ValueError, match="several columns must be made flat before all else"):
+            fm.from_keras(path)
+
+
 def test_an_array_is_not_read_again_and_again_for_many_layers(tmp_path):
     path, many = tmp_path / "m.keras", 30
     fm.MLP([64] * (many + 1), seed=0).export(path)
@@ -740,9 +756,10 @@ def made(keras, name):
     elif name == "Dropout joined":  # of which Keras notes how it was called
         x = layers.Input((5,))
         model = keras.Model(x, layers.Dense(3)(layers.Dropout(0.5)(layers.Dense(4)(x))))
-    elif name == "Embedding":
-        parts = [layers.Input((1,)), layers.Embedding(7, 4), layers.Flatten(), layers.Dense(2)]
-        model = keras.Sequential(parts)
+    elif name.startswith("Embedding"):
+        columns = 3 if name.endswith("columns") else 1
+        parts = [layers.Input((columns,)), layers.Embedding(7, 4), layers.Flatten()]
+        model = keras.Sequential([*parts, layers.Dense(2)])
     else:
         model = keras.Sequential(
             [layers.Input((5,)), layers.Dense(6), one[name](), layers.Dense(3)]
@@ -773,7 +790,7 @@ NAMES = [
     *("LayerNormalization bare", "RMSNormalization", "Flatten", "Reshape", "Embedding", "nested"),
     *("ELU of another alpha", "ReLU bounded", "relu6", "hard_silu", "hard_swish", "log_softmax"),
     *("celu", "log_sigmoid", "Subtract", "sloped by a layer", "a layer's layer", "Scale"),
-    "Average",
+    *("Average", "Embedding of columns"),
     *("Dropout joined", "Rescaling", "Rescaling each", "Normalization", "Normalization told"),
 ]
 
@@ -781,7 +798,8 @@ NAMES = [
 @pytest.mark.parametrize("name", dict.fromkeys([*NAMES, *OPERATIONS]))
 def test_models_of_keras_are_taken_from_files_and_from_memory(keras, name, tmp_path):
     theirs = made(keras, name)
-    rows = np.arange(7)[:, None] if name == "Embedding" else X
+    rows = X if not name.startswith("Embedding") else np.arange(7)[:, None]
+    rows = np.hstack([rows, rows[::-1], rows]) if name == "Embedding of columns" else rows
     wanted = called(theirs, rows)
     theirs.save(tmp_path / "m.keras")
     theirs.save(tmp_path / "m.h5")

@@ -25,7 +25,7 @@ def check(net, outputs, wanted):
 
 def test_the_networks_have_every_layer_and_activation_among_them():
     layers, activations, again = set(), set(), 0
-    for seed in range(80):
+    for seed in range(100):
         net = RandomNetwork(seed)
         layers |= {type(layer).__name__ for layer in net.model.layers}
         phis = [getattr(layer, "activation", None) for layer in net.model.layers]

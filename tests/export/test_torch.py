@@ -389,12 +389,58 @@ def test_a_batch_norm_tells_its_statistics_as_pytorch_does():
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
-def test_an_embedding_of_a_column_is_taken():
-    module = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(4, 2))
+class Letters(nn.Module):
+    """Letters in a row, whose rows of one table are made flat by some function."""
+
+    def __init__(self, flat):
+        super().__init__()
+        self.table, self.last, self.flat = nn.Embedding(7, 4), nn.Linear(12, 2), flat
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.flat(self.table(x))))
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_an_embedding_is_taken(columns):
+    module = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(4 * columns, 2))
     model = fm.from_torch(module)
-    index = np.arange(7)[:, None]
+    assert model.network.input_columns == (columns,)
+    index = RNG.integers(7, size=(9, columns))
     wanted = module(torch.tensor(index)).detach().numpy()
     compare(model.predict(index), wanted, "float32", "embedding")
+
+
+FLAT = {
+    "flatten": lambda e: e.flatten(1),
+    "function": lambda e: torch.flatten(e, start_dim=1, end_dim=2),
+    "view": lambda e: e.view(-1, 12),
+    "reshape": lambda e: e.reshape(e.shape[0], -1),
+    "size": lambda e: e.view(e.size(0), 12),
+    "changed": lambda e: e.flatten(1).add_(1.0) * e.flatten(1),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_what_an_embedding_makes_of_several_columns_is_made_flat(name):
+    module = Letters(FLAT[name])
+    index = RNG.integers(7, size=(9, 3))
+    wanted = module(torch.tensor(index)).detach().numpy()
+    compare(fm.from_torch(module).predict(index), wanted, "float32", name)
+
+
+UNFLAT = {
+    "nothing": lambda e: e,
+    "the rows": lambda e: e.flatten(1, 1),
+    "an activation": lambda e: torch.relu(e).flatten(1),
+}
+
+
+@pytest.mark.parametrize("name", UNFLAT)
+def test_what_an_embedding_makes_of_several_columns_is_nothing_else(name):
+    with pytest.raises(ValueError, match="several columns must be made flat before all else"):
+        fm.from_torch(Letters(UNFLAT[name]), input_columns=3)
+    with pytest.raises(ValueError, match="several columns must be made flat before all else"):
+        fm.from_torch(nn.Sequential(nn.Embedding(7, 4)), input_columns=3)
 
 
 REFUSED = {

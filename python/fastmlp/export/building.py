@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,15 @@ from fastmlp.networks.structure import Structure
 
 if TYPE_CHECKING:
     from fastmlp.networks.outputs import Given
+
+
+UNFLAT: Final = "what an embedding makes of several columns must be made flat before all else"
+
+
+class Stacked(NamedTuple):
+    """What others make of an embedding of several columns, (rows, columns, n), until it is flat."""
+
+    flat: Symbol
 
 
 def structure_of(inputs: Sequence[Input], outputs: Given) -> Structure:

@@ -104,9 +104,9 @@ def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) ->
 
     Notes
     -----
-    It takes Linear, BatchNorm1d, LayerNorm, RMSNorm, Embedding of one column, Dropout, Identity,
-    Flatten, activations and PReLU, as modules, functions and methods, sums, differences and
-    products, also of a tensor and a number, bounds as of `clamp`, `clone`, and `cat`.
+    It takes Linear, BatchNorm1d, LayerNorm, RMSNorm, Embedding (of several columns made flat next),
+    Dropout, Identity, Flatten, activations and PReLU, as modules, functions and methods, sums,
+    differences and products, also of a tensor and a number, bounds as of `clamp`, `clone`, `cat`.
     What writes into a tensor (``inplace=True``, ``x += y``) is read as PyTorch runs it; a parameter
     that two modules share is refused. A BatchNorm1d without `requires_grad` becomes one that is
     frozen, which uses its running statistics in training, too.
@@ -162,13 +162,13 @@ def from_keras(source: Any) -> Model:
     Notes
     -----
     It takes InputLayer, Dense, Activation, ReLU, LeakyReLU, PReLU, ELU, Softmax, Dropout,
-    GaussianNoise, BatchNormalization, LayerNormalization, RMSNormalization, Embedding of one
-    column, Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate, Flatten, Rescaling,
-    Normalization, and models within models; activations also as layers or functions of `keras.ops`,
-    and sums and products of a value and a number. Embeddings of several columns are those that
-    `Model.export` writes. The hard_sigmoid of Keras 2 was another function than today's, and is
-    refused. In training a BatchNormalization of Keras divides the variance that it keeps by n, ours
-    as PyTorch by n − 1.
+    GaussianNoise, BatchNormalization, LayerNormalization, RMSNormalization, Embedding (of several
+    columns made flat next), Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate,
+    Flatten, Rescaling, Normalization, and models within models; activations also as layers or
+    functions of `keras.ops`, and sums and products of a value and a number. Embeddings of several
+    tables are those that `Model.export` writes. The hard_sigmoid of Keras 2 was another function
+    than today's, and is refused. In training a BatchNormalization of Keras divides the variance
+    that it keeps by n, ours as PyTorch by n − 1.
 
     Examples
     --------

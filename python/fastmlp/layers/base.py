@@ -197,11 +197,6 @@ class Layer(HasArrays):
     def name(self, name: str | None) -> None:
         self.given_name = name
 
-    @property
-    def index_limits(self) -> tuple[int, ...] | None:
-        """How many categories each column of its input has, None if these are no indices."""
-        return None
-
     # What a layer must say.
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
@@ -229,6 +224,10 @@ class Layer(HasArrays):
             A number that no other call of a layer in the network has, for random numbers.
         """
         raise NotImplementedError(f"{type(self).__name__} has to define apply")
+
+    def index_limits(self, input_columns: int) -> tuple[int, ...] | None:
+        """Return how many categories each column of its input has, None if these are no indices."""
+        return None
 
     def statistics(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node]

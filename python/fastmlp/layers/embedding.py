@@ -29,8 +29,9 @@ class Embedding(Layer):
     Parameters
     ----------
     categories
-        How many categories there are, or a sequence of such for several columns of indices, each
-        with a table of its own. At most 16,777,216.
+        How many categories there are: one table, in which all columns of indices are looked up, as
+        words in a row are. Or a sequence of such, for columns with a table each. At most
+        16,777,216.
     columns
         How many numbers stand for a category: the columns of its table, or a sequence of such.
     initializer
@@ -52,9 +53,13 @@ class Embedding(Layer):
 
     Notes
     -----
+    What it makes of a row are the rows of the tables side by side, in the order of the indices:
+    what PyTorch and Keras make of several columns, made flat.
+
     The parameters are ``weights`` (categories, columns), or ``weights_1``, ``weights_2``, … where
     `categories` is a sequence. Their role is ``"embedding"``: an l2 penalty leaves them alone. The
-    derivative by the indices is 0.
+    derivative by the indices is 0. Called with several inputs, one after the other, it shares its
+    tables between them, as any layer its parameters.
 
     The gradient of a table is dense: a step goes through all of its rows, those that no index of
     the batch names too, as PyTorch's does without ``sparse=True``. So a step costs time by the size
@@ -68,6 +73,14 @@ class Embedding(Layer):
     (2, 1)
     >>> fm.Embedding([7, 3, 10], [4, 2, 4])(fm.Input(3)).columns
     10
+
+    One table for three letters in a row, which tell the fourth:
+
+    >>> letters = fm.Embedding(27, 10)
+    >>> letters(fm.Input(3)).columns
+    30
+    >>> fm.Sequential([letters, fm.Dense(27, "softmax")], input_columns=3, seed=0)
+    <Sequential 3 → Embedding → 27 softmax; 1,107 parameters, float32>
     """
 
     SETTINGS: ClassVar[dict[str, Setting]] = {
@@ -124,14 +137,18 @@ class Embedding(Layer):
             )
         return result
 
-    @property
-    def index_limits(self) -> tuple[int, ...]:
-        """How many categories each column of the input has."""
-        return tuple(rows for rows, _ in self._tables())
+    def _looked_up(self, input_columns: int) -> list[tuple[int, int]]:
+        """Return the shape of the table of each column of the input."""
+        tables = self._tables()
+        return tables * input_columns if isinstance(self.categories, int) else tables
+
+    def index_limits(self, input_columns: int) -> tuple[int, ...]:
+        """Return how many categories each column of the input has."""
+        return tuple(rows for rows, _ in self._looked_up(input_columns))
 
     def spans(self, input_columns: int) -> list[int]:
         """Return how many columns of the result come of each column of the input."""
-        return [width for _, width in self._tables()]
+        return [width for _, width in self._looked_up(input_columns)]
 
     @property
     def weights(self) -> Any:
@@ -156,16 +173,15 @@ class Embedding(Layer):
         return [f"weights_{i}" for i in range(1, len(self.categories) + 1)]
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
-        """Return the columns of all tables."""
-        given, tables = only_input(self, input_columns), self._tables()
-        if given != len(tables):
-            one = isinstance(self.categories, int)
-            advice = f": write Embedding([{self.categories}] * {given}, …)" if one else ""
+        """Return the columns of the tables, for each column of the input."""
+        given = only_input(self, input_columns)
+        spans = self.spans(given)
+        if given != len(spans):
             raise ValueError(
-                f"{self!r} takes {len(tables)} columns of indices, one for each number of "
-                f"categories, not {given}{advice}"
+                f"{self!r} takes {len(spans)} columns of indices, one for each number of "
+                f"categories, not {given}"
             )
-        return sum(self.spans(given))
+        return sum(spans)
 
     def parameter_specs(self, input_columns: tuple[int, ...]) -> tuple[ParameterSpec, ...]:
         """Return those of the tables, (categories, columns) each."""
@@ -182,7 +198,11 @@ class Embedding(Layer):
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return the rows that the indices name, side by side."""
-        return g.take_rows(list(parameters), nodes[0])
+        (index,) = nodes
+        if isinstance(self.categories, int):  # as rows of one index, of which one sum is learned
+            count = index.shape[1]
+            return g.ungroup_rows(g.take_rows(parameters[0], g.group_rows(index, count)), count)
+        return g.take_rows(list(parameters), index)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments but the name, JSON values only."""

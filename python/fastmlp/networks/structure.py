@@ -112,7 +112,8 @@ class Structure:
     def _index_limits(self, number: int) -> tuple[int, ...] | None:
         """Return how many categories each column of an input has, if it holds indices."""
         readers = [self.layers[call.layer] for call in self.calls if number in call.sources]
-        limits = [layer.index_limits for layer in readers if layer.index_limits is not None]
+        asked = [layer.index_limits(self.columns[number]) for layer in readers]
+        limits = [found for found in asked if found is not None]
         return tuple(map(min, zip(*limits, strict=True))) if limits else None
 
     def _parameter_specs(self) -> tuple[tuple[ParameterSpec, ...], ...]:

@@ -1,7 +1,7 @@
 """Embeddings of several columns, for which Keras takes a layer for each step.
 
-The columns are cut from one another, each is looked up in a table of its own, and the rows that are
-found are joined.
+One table looks up all columns, and what it finds is made flat. For tables of their own the columns
+are cut from one another, each is looked up, and the rows that are found are joined.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from fastmlp import layers
+from fastmlp.export.building import UNFLAT, Stacked
 from fastmlp.export.keras.leaves import LEAVES, Config
 from fastmlp.layers.base import Symbol
 
@@ -49,13 +50,17 @@ class Row(NamedTuple):
 def whole(value: Any) -> Symbol:
     """Return a value that is no part of one."""
     if not isinstance(value, Symbol):
-        raise ValueError(_ONLY)
+        raise ValueError(UNFLAT if isinstance(value, Stacked) else _ONLY)
     return value
 
 
-def part_of(item: Any, source: Any) -> Columns | Row | None:
-    """Return what a layer makes of a value or a part of one, None if that is a value again."""
+def part_of(item: Any, source: Any) -> Columns | Row | Symbol | None:
+    """Return what a layer makes of a value or a part of one, None if a layer of ours makes it."""
     shape = item.config.get("target_shape") if item.kind == "Reshape" else None
+    if isinstance(source, Stacked):
+        if item.kind == "Flatten" or shape in ([source.flat.columns], [-1]):
+            return source.flat
+        raise ValueError(UNFLAT)
     if isinstance(source, Symbol):
         if source.columns > 1 and shape == [source.columns, 1]:
             return Columns(source, range(source.columns), False)

@@ -217,8 +217,9 @@ def _embedding(w: Writer, sources: list[Value]) -> Value:
     (x,) = sources
     tables = list(w.own.values())
     (columns,) = x.shape
-    if len(tables) == 1:
-        return _looked_up(w, x, tables[0], "")
+    if len(tables) == 1:  # which looks up all columns, of inputs of any number of them
+        several = _looked_up(w, x, tables[0], "")
+        return w.add("Flatten", [several], shape=(math.prod(several.shape),), suffix="_row")
     cut = w.add("Reshape", [x], shape=(columns, 1), suffix="_columns", target_shape=[columns, 1])
     found = []
     for i, table in enumerate(tables):
@@ -226,24 +227,25 @@ def _embedding(w: Writer, sources: list[Value]) -> Value:
             "Cropping1D", [cut], shape=(1, 1), suffix=f"_{i}", cropping=[i, columns - 1 - i]
         )
         index = w.add("Reshape", [one], shape=(1,), suffix=f"_{i}_index", target_shape=[1])
-        found.append(_looked_up(w, index, table, f"_{i}_table"))
+        suffix, width = f"_{i}_table", table.shape[1]
+        row = _looked_up(w, index, table, suffix)
+        found.append(
+            w.add("Reshape", [row], shape=(width,), suffix=f"{suffix}_row", target_shape=[width])
+        )
     return _joined("Concatenate", w, found)
 
 
 def _looked_up(w: Writer, x: Value, table: Array, suffix: str) -> Value:
     rows, columns = table.shape
-    three = w.add(
+    return w.add(
         "Embedding",
         [x],
         [table],
-        shape=(1, columns),
+        shape=(*x.shape, columns),
         suffix=suffix,
         input_dim=rows,
         output_dim=columns,
         mask_zero=False,
-    )
-    return w.add(
-        "Reshape", [three], shape=(columns,), suffix=f"{suffix}_row", target_shape=[columns]
     )
 
 

@@ -163,8 +163,6 @@ def _rms_norm(config: Config, columns: int) -> Found:
 def _embedding(config: Config, columns: int) -> Found:
     config.need("mask_zero", False)
     config.need("quantization_config", None)
-    if columns != 1:
-        raise ValueError(f"it shares one table between {columns} columns, which has no counterpart")
     return Found([layers.Embedding(config["input_dim"], config["output_dim"])], ["weights"])
 
 

@@ -265,7 +265,9 @@ class _Reading:
                 return part
             if item.layers is None:
                 item.layers = self._converted(item, source.columns)
-            return building.chain(source, item.layers)
+            made = building.chain(source, item.layers)
+            several = item.kind == "Embedding" and source.columns > 1
+            return building.Stacked(made) if several else made
         except (TypeError, ValueError) as error:
             if str(error).startswith("layer "):
                 raise

@@ -22,12 +22,14 @@ from fastmlp.layers.base import Layer
 class Found(NamedTuple):
     """Layers one after the other: none for what does nothing, and the weights of the first.
 
-    `free` are parameters of the module that stay as they are and stand in no layer.
+    `free` are parameters of the module that stay as they are and stand in no layer. What
+    `flattens` makes rows of several rows, as those of an embedding of several columns.
     """
 
     layers: list[Layer]
     weights: Mapping[str, Any] = {}
     free: frozenset[str] = frozenset()
+    flattens: bool = False
 
 
 def refused(why: str) -> ValueError:
@@ -118,6 +120,8 @@ def _embedding(module: nn.Embedding) -> Found:
 
 def _embeddings(module: own.Embedding) -> Found:
     tables = [_numbers(table.weight) for table in module.tables]
+    if len(tables) == 1:
+        return Found([layers.Embedding(*tables[0].shape)], {"weights": tables[0]})
     layer = layers.Embedding([len(t) for t in tables], [t.shape[1] for t in tables])
     return Found([layer], {f"weights_{i}": table for i, table in enumerate(tables, start=1)})
 
@@ -230,7 +234,7 @@ def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> Fo
 
 def _flatten(start_dim: int = 0, end_dim: int = -1) -> Found:
     _need(start_dim == 1, f"start_dim={start_dim} must be 1: rows are examples")
-    return Found([])
+    return Found([], flattens=end_dim in (-1, 2))
 
 
 def _nothing(*_: Any, **settings: Any) -> Found:
@@ -350,3 +354,27 @@ FUNCTIONS: Final[dict[Any, Callable[..., Found]]] = {
     for name, convert in _BY_NAME.items()
     if callable(getattr(place, name, None))
 } | {operator.neg: _BY_NAME["neg"]}
+
+
+def only_table(module: nn.Module) -> nn.Embedding | None:
+    """Return the one table of an embedding of any number of columns."""
+    if isinstance(module, own.Embedding) and len(module.tables) == 1:
+        module = module.tables[0]
+    return module if isinstance(module, nn.Embedding) else None
+
+
+def wanted(module: nn.Module) -> int | None:
+    """Return how many columns a module takes, if it says so."""
+    if isinstance(module, nn.Linear):
+        return int(module.in_features)
+    if isinstance(module, nn.BatchNorm1d):
+        return int(module.num_features)
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return int(module.normalized_shape[-1])
+    if isinstance(module, own.Embedding):
+        return len(module.tables)
+    if isinstance(module, own.Function) and len(module.columns) == 1:
+        return module.columns[0]
+    if isinstance(module, nn.PReLU) and module.num_parameters > 1:
+        return int(module.num_parameters)
+    return None

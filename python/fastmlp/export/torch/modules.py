@@ -134,7 +134,7 @@ class Function(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Columns of indices, each with a table of its own; numbers of any type."""
+    """Columns of indices, all in one table or each in its own; numbers of any type."""
 
     def __init__(self, tables: Sequence[Tensor]) -> None:
         super().__init__()
@@ -144,6 +144,8 @@ class Embedding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the rows that the indices name, side by side: (b, columns of all tables)."""
         index = x.long()
+        if len(self.tables) == 1:
+            return self.tables[0](index).flatten(1)
         found = [table(index[:, j]) for j, table in enumerate(self.tables)]
         return torch.cat(found, 1)
 

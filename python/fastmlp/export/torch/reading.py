@@ -12,9 +12,19 @@ from torch import fx, nn
 
 from fastmlp import _checks, layers
 from fastmlp.export import building, wrapped
+from fastmlp.export.building import UNFLAT, Stacked
 from fastmlp.export.torch import modules as own
 from fastmlp.export.torch import tracing
-from fastmlp.export.torch.leaves import FUNCTIONS, METHODS, MODULES, Found, refused, rms_norm
+from fastmlp.export.torch.leaves import (
+    FUNCTIONS,
+    METHODS,
+    MODULES,
+    Found,
+    only_table,
+    refused,
+    rms_norm,
+    wanted,
+)
 from fastmlp.layers.base import Input, Layer, Symbol
 
 # What is done with two tensors, or with a tensor and a number.
@@ -145,11 +155,10 @@ class _Reading:
     def _is_view(self, node: fx.Node) -> bool:
         """Tell whether a node returns the tensor that it is given, or another look at it."""
         source = node.args[0] if node.args else None
-        return (
-            isinstance(source, fx.Node)
-            and node.target not in _COPIES
-            and self.values[node] is self.values.get(source)
-        )
+        if not isinstance(source, fx.Node) or node.target in _COPIES:
+            return False
+        given = self.values.get(source)
+        return self.values[node] is (given.flat if isinstance(given, Stacked) else given)
 
     def _whose(self, node: Any) -> fx.Node:
         """Return the node whose numbers a tensor's are."""
@@ -161,7 +170,8 @@ class _Reading:
         self.memory[written] = memory
         for node in self.values:
             if self._whose(node) is memory:
-                self.values[node] = result
+                stacked = isinstance(self.values[node], Stacked)
+                self.values[node] = Stacked(result) if stacked else result
 
     def _place(self, node: fx.Node) -> str:
         """Return what errors call a node."""
@@ -179,6 +189,8 @@ class _Reading:
                 found = self.values[value]
                 if isinstance(found, Input):  # a model's output is made by a layer
                     found = layers.Activation("identity")(found)
+                if isinstance(found, Stacked):
+                    raise refused(UNFLAT)
                 if isinstance(found, Symbol):
                     return found
             raise ValueError(f"an output must be a tensor, not {value!r}")
@@ -214,7 +226,9 @@ class _Reading:
             seen.add(user)
             if user.op == "call_module":
                 module = self.known[str(user.target)]
-                found = _wanted(module)
+                if (table := only_table(module)) is not None:  # of all columns, and of one
+                    return (self._columns_read(user) or 0) // table.embedding_dim or 1
+                found = wanted(module)
                 if found is not None:
                     return found
                 if isinstance(module, own.Join) and module.kind == "Concatenate":
@@ -295,11 +309,11 @@ class _Reading:
         found = self._found(node)
         if found is None:
             return self._joined(node)
-        return building.chain(self._symbol(node.args[0]), found.layers)
+        return building.chain(self._symbol(node.args[0], found.flattens), found.layers)
 
     def _reshaped(self, node: fx.Node) -> Symbol:
         """Return the tensor of a reshape that changes nothing, as its rows are examples."""
-        symbol = self._symbol(node.args[0])
+        symbol = self._symbol(node.args[0], flattens=True)
         sizes = [self.values.get(n) if isinstance(n, fx.Node) else n for n in node.args[1:]]
         if sizes not in ([_ROWS, -1], [_ROWS, symbol.columns], [-1, symbol.columns]):
             raise refused("a reshape must leave rows and columns as they are")
@@ -315,12 +329,14 @@ class _Reading:
             raise refused("a squeeze must come last: who reads a vector may see rows as columns")
         return symbol
 
-    def _called(self, node: fx.Node) -> Symbol:
+    def _called(self, node: fx.Node) -> Symbol | Stacked:
         path = str(node.target)
         module = self.known[path]
         if node.kwargs:
             raise refused(f"it is called with {', '.join(node.kwargs)}")
-        sources = [self._symbol(arg) for arg in node.args]
+        found = self._found(node) if type(module) is nn.Flatten else None
+        flattens = found is not None and found.flattens
+        sources = [self._symbol(arg, flattens) for arg in node.args]
         if path not in self.layers:
             found = self._found(node)
             assert found is not None
@@ -331,7 +347,9 @@ class _Reading:
             return layer(sources)
         if len(sources) != 1:
             raise refused(f"it is called with {len(sources)} tensors")
-        return building.chain(sources[0], self.layers[path])
+        made = building.chain(sources[0], self.layers[path])
+        several = type(module) is nn.Embedding and sources[0].columns > 1
+        return Stacked(made) if several else made
 
     def _own(self, found: Found, module: nn.Module, path: str) -> None:
         """Enter the weights of a module's layers, and let them have its name."""
@@ -353,8 +371,12 @@ class _Reading:
         for layer in found.layers if frozen else ():
             layer.trainable = frozen != {True}
 
-    def _symbol(self, value: Any) -> Symbol:
+    def _symbol(self, value: Any, flattens: bool = False) -> Symbol:
         found = self.values.get(value) if isinstance(value, fx.Node) else None
+        if isinstance(found, Stacked):
+            if not flattens:
+                raise refused(UNFLAT)
+            return found.flat
         if not isinstance(found, Symbol):
             raise refused(f"it takes {value!r}, which is no tensor made by a layer")
         return found
@@ -394,22 +416,3 @@ class _Reading:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _wanted(module: nn.Module) -> int | None:
-    """Return how many columns a module takes, if it says so."""
-    if isinstance(module, nn.Linear):
-        return int(module.in_features)
-    if isinstance(module, nn.BatchNorm1d):
-        return int(module.num_features)
-    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
-        return int(module.normalized_shape[-1])
-    if isinstance(module, nn.Embedding):
-        return 1
-    if isinstance(module, own.Embedding):
-        return len(module.tables)
-    if isinstance(module, own.Function) and len(module.columns) == 1:
-        return module.columns[0]
-    if isinstance(module, nn.PReLU) and module.num_parameters > 1:
-        return int(module.num_parameters)
-    return None
