@@ -111,15 +111,21 @@ FIT = [
     ({"sample_weight": np.full(10, np.inf)}, ValueError, "sample_weight must hold finite numbers"),
     ({"sample_weight": "balanced"}, TypeError, "sample_weight must hold numbers, got text"),
     ({"validation_data": X}, TypeError, r"validation_data must be \(X, t\)"),
+    ({"validation_data": 0}, TypeError, r"validation_data must be \(X, t\).* got int$"),
     ({"validation_data": (X,)}, TypeError, "got 1 part$"),
     (
         {"validation_data": [(X, LABELS)] * 4},
         TypeError,
         "got 4 parts; of a list of batches make a stream",
     ),
+    *(
+        ({"validation_data": kind([(X, LABELS)] * n)}, ValueError, "make a stream, lambda: iter")
+        for kind in (list, tuple)
+        for n in (2, 3)
+    ),
     ({"validation_data": (X[:, 1:], LABELS)}, ValueError, r"validation_data\[0\] must have shape"),
     ({"validation_data": (X, LABELS + 9)}, ValueError, r"validation_data\[1\]"),
-    ({"validation_data": (X, LABELS[1:])}, ValueError, r"validation_data\[1\] has 9"),
+    ({"validation_data": (X, LABELS[1:])}, ValueError, r"validation_data\[1\] has 9$"),
 ]
 
 

@@ -228,7 +228,8 @@ class Model(Evaluated, Solvable):
             begins again where it ends. By default all of them.
         validation_data : tuple (X, t) or (X, t, sample_weight), or stream, optional
             Evaluated after each epoch, without dropout, its loss and metrics weighted by these
-            weights.
+            weights. A list is such a tuple, too; of a list of batches make a stream,
+            ``lambda: iter(batches)``.
         validation_split : float, default 0
             Instead: the share of the rows, from 0 to less than 1, that is held out and evaluated.
             These are the last rows as they stand, before any shuffling: shuffle sorted data first.

@@ -189,21 +189,24 @@ def check_validation(
     """
     if data is None:
         return None
-    X, t, weight = validation_parts(data)
-    return check(network, dtype, losses, X, t, weight, VALIDATION_NAMES)
+    try:
+        X, t, weight = validation_parts(data)
+        return check(network, dtype, losses, X, t, weight, VALIDATION_NAMES)
+    except (TypeError, ValueError) as error:
+        batches = is_sequence_of_batches(data)
+        if batches and not (len(data) in (2, 3) and len(data[0]) == len(network.input_columns)):
+            advice = "of a list of batches make a stream, lambda: iter(batches)"
+            error.args = (f"{error}; {advice}",)
+        raise
 
 
 def validation_parts(data: Any) -> tuple[Any, Any, Any]:
     """Return inputs, targets and weights, or None, of `validation_data`; else raise TypeError."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        got, advice = type(data).__name__, ""
+        got = type(data).__name__
         if isinstance(data, (tuple, list)):
             got = f"{len(data)} part{'s' * (len(data) != 1)}"
-            if is_sequence_of_batches(data):
-                advice = "; of a list of batches make a stream, lambda: iter(batches)"
-        raise TypeError(
-            f"validation_data must be (X, t) or (X, t, sample_weight), got {got}{advice}"
-        )
+        raise TypeError(f"validation_data must be (X, t) or (X, t, sample_weight), got {got}")
     X, t, weight = (*data, None)[:3]
     return X, t, weight
 
