@@ -11,6 +11,7 @@ import pytest
 import sklearn.metrics
 
 import fastmlp as fm
+from fastmlp import graph as g
 from fastmlp import initializers, losses, metrics, optimizers, plot, schedules
 from fastmlp.estimators.tabular import habits
 from fastmlp.models.habits import DECLINED
@@ -263,6 +264,16 @@ MADE = {
     "Activation": fm.Activation,
     "BatchNorm": fm.BatchNorm,
     "Embedding": fm.Embedding,
+    "concat": lambda **how: fm.concat([fm.Input(2), fm.Input(2)], **how),
+    "sum": lambda **how: g.sum(g.input(2), **how),
+    "softmax": lambda **how: g.softmax(g.input(2), **how),
+    "concatenate": lambda **how: g.concatenate([g.input(2), g.input(2)], **how),
+    "from_keras": lambda **how: fm.from_keras("model.keras", **how),
+    "from_torch": lambda **how: fm.from_torch(None, **how),
+    "to_torch": lambda **how: fm.to_torch(None, **how),
+    "solve_output_layer": lambda **how: fm.MLP([2, 1]).solve_output_layer([[0, 1]], [1], **how),
+    "least_squares": lambda **how: fm.least_squares([[0.0, 1.0]], [1.0], **how),
+    "evaluate": lambda **how: fm.MLP([2, 1]).evaluate([[0.0, 1.0]], [1.0], **how),
     "fit": lambda **how: fm.MLPRegressor().fit([[1.0]], [1.0], **how),
 }
 ELSEWHERE = [
@@ -285,6 +296,14 @@ ELSEWHERE = [
     *[("Activation", name) for name in ("alpha", "negative_slope")],
     *[("BatchNorm", name) for name in ("scale", "gamma_initializer", "moving_mean_initializer")],
     *[("Embedding", name) for name in ("mask_zero", "padding_idx", "embeddings_initializer")],
+    *[("concat", name) for name in ("axis", "dim")],
+    *[("sum", name) for name in ("dim", "keepdims", "keepdim")],
+    *[(kind, name) for kind in ("softmax", "concatenate") for name in ("axis", "dim")],
+    *[("from_keras", name) for name in ("custom_objects", "compile", "path")],
+    *[("from_torch", name) for name in ("input_size", "device", "example_inputs")],
+    *[("to_torch", name) for name in ("device", "dtype")],
+    *[(kind, "alpha") for kind in ("solve_output_layer", "least_squares")],
+    *[("evaluate", name) for name in ("device", "batch_size", "y", "steps")],
     *[("fit", name) for name in ("epochs", "validation_data", "batch_size", "optimizer")],
 ]
 
@@ -300,6 +319,12 @@ def test_an_argument_of_elsewhere_is_answered_with_what_to_write(made, name):
 def test_an_argument_that_is_nowhere_is_answered_with_those_there_are(made):
     with pytest.raises(TypeError, match=f"^{made} has no argument 'zzzz'; there are: "):
         MADE[made](zzzz=1)
+
+
+@pytest.mark.parametrize("name", ["add", "multiply", "maximum", "minimum", "concat"])
+def test_two_values_that_are_no_list_are_answered_with_the_list(name):
+    with pytest.raises(TypeError, match=rf"{name} takes a list: write {name}\(\[a, b\]\)"):
+        getattr(fm, name)(fm.Input(2), fm.Input(2))
 
 
 def test_a_shape_of_one_number_is_answered_with_the_number():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from fastmlp import _checks
 from fastmlp.data.files import path_of
+from fastmlp.models import habits
 from fastmlp.models.base import Owner
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from fastmlp.models.model import Model
 
 
+@_checks.taught(habits.OF_TO_TORCH)
 def to_torch(model: Any) -> Any:
     """Return a module of PyTorch that computes what a model computes, in `eval` and in `train`.
 
@@ -75,6 +78,7 @@ def to_torch(model: Any) -> Any:
     return writing.to_torch(model)
 
 
+@_checks.taught(habits.OF_FROM_TORCH)
 def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) -> Model:
     """Return the model that computes what a module of PyTorch computes.
 
@@ -130,6 +134,7 @@ def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) ->
     return model
 
 
+@_checks.taught(habits.OF_FROM_KERAS)
 def from_keras(source: Any) -> Model:
     """Return the model that computes what a model of Keras computes.
 

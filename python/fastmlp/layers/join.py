@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import reduce
 
 from fastmlp import graph as g
-from fastmlp._checks import columns
+from fastmlp._checks import columns, taught
 from fastmlp.layers.base import Layer, Symbol
+from fastmlp.layers.habits import ARGUMENTS
 
 
 class Add(Layer):
@@ -135,6 +136,7 @@ class Concatenate(Layer):
         return g.concatenate(*nodes)
 
 
+@taught(ARGUMENTS)
 def add(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     """Return the sum of symbols of equal width; see `Add`.
 
@@ -145,9 +147,10 @@ def add(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     >>> add([Dense(8, "relu")(x), x]).columns
     8
     """
-    return Add(name=name)(symbols)
+    return Add(name=_name(name, "add"))(symbols)
 
 
+@taught(ARGUMENTS)
 def multiply(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     """Return the product of symbols of equal width; see `Multiply`.
 
@@ -158,9 +161,10 @@ def multiply(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     >>> multiply([Dense(8, "logistic")(x), x]).columns
     8
     """
-    return Multiply(name=name)(symbols)
+    return Multiply(name=_name(name, "multiply"))(symbols)
 
 
+@taught(ARGUMENTS)
 def maximum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     """Return the largest of symbols of equal width, element by element; see `Maximum`.
 
@@ -171,9 +175,10 @@ def maximum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     >>> maximum([Dense(4)(x), Dense(4)(x)]).columns
     4
     """
-    return Maximum(name=name)(symbols)
+    return Maximum(name=_name(name, "maximum"))(symbols)
 
 
+@taught(ARGUMENTS)
 def minimum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     """Return the smallest of symbols of equal width, element by element; see `Minimum`.
 
@@ -184,9 +189,10 @@ def minimum(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     >>> minimum([Dense(4)(x), Dense(4)(x)]).columns
     4
     """
-    return Minimum(name=name)(symbols)
+    return Minimum(name=_name(name, "minimum"))(symbols)
 
 
+@taught(ARGUMENTS)
 def concat(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     """Return symbols side by side; see `Concatenate`.
 
@@ -197,4 +203,11 @@ def concat(symbols: Sequence[Symbol], name: str | None = None) -> Symbol:
     >>> concat([Dense(16, "relu")(x), x]).columns
     24
     """
-    return Concatenate(name=name)(symbols)
+    return Concatenate(name=_name(name, "concat"))(symbols)
+
+
+def _name(name: str | None, called: str) -> str | None:
+    """Return a name; TypeError if it is another symbol, which belongs into the list."""
+    if isinstance(name, Symbol):
+        raise TypeError(f"{called} takes a list: write {called}([a, b])")
+    return name

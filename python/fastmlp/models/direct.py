@@ -16,6 +16,7 @@ from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.layers import Activation, Dense, Dropout
+from fastmlp.models.habits import OF_LEAST_SQUARES
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -32,6 +33,7 @@ __all__ = ["collapsed", "last_layer", "least_squares", "solve"]
 _BLOCK_ROWS = 4096
 
 
+@_checks.taught(OF_LEAST_SQUARES)
 def least_squares(
     X: ArrayLike, t: ArrayLike, *, l2: float = 0.0, use_bias: bool = True
 ) -> tuple[Array, Array]:

@@ -186,6 +186,18 @@ OF_LOAD = {
     "map_location": _ON_CPU,
     "filepath": "write path=",
 }
+# Of what comes from other libraries and goes there.
+OF_FROM_KERAS = {
+    **OF_LOAD,
+    **dict.fromkeys(("path", "filepath", "model"), "write from_keras(source)"),
+}
+OF_FROM_TORCH = {
+    **dict.fromkeys(("input_size", "input_shape", "input_dim"), "write input_columns="),
+    **dict.fromkeys(("args", "example_inputs"), "leave it out: a module is read without numbers"),
+    "device": _ON_CPU,
+    "model": "write from_torch(module)",
+}
+OF_TO_TORCH = {"device": "write to(device) of the module", "dtype": "write to(dtype) of the module"}
 OF_SAVE = {
     "overwrite": "leave it out: a file that is there is replaced",
     "save_format": "write export(path), whose ending says the format",
@@ -197,6 +209,7 @@ _OF_ANSWERS = {
     "batch_size": "leave it out: the result does not depend on it",
     "verbose": "leave it out: nothing is shown",
     "callbacks": "leave it out: they hear of the epochs of fit",
+    "device": _ON_CPU,
     **dict.fromkeys(("workers", "use_multiprocessing", "n_jobs"), _THREADS),
     "max_queue_size": "leave it out: a thread reads ahead by itself",
 }
@@ -208,6 +221,12 @@ OF_EVALUATE = (
         "X_val": "write X=",
         "t_val": "write t=",
     }
+)
+OF_SOLUTIONS = OF_EVALUATE | dict.fromkeys(
+    ("alpha", "ridge", "regularization", "weight_decay"), "write l2="
+)
+OF_LEAST_SQUARES = OF_SOLUTIONS | dict.fromkeys(
+    ("fit_intercept", "bias", "intercept"), "write use_bias="
 )
 OF_PREDICT = _OF_ANSWERS | {
     "x": "write X=",

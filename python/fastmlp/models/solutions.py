@@ -8,7 +8,7 @@ import numpy as np
 
 from fastmlp import _checks, losses
 from fastmlp.data import arrays
-from fastmlp.models.habits import OF_EVALUATE
+from fastmlp.models.habits import OF_SOLUTIONS
 from fastmlp.models.predictions import Predicting
 from fastmlp.networks import examples
 from fastmlp.training import turns
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Solvable(Predicting):
     """A model that can be solved, in part or as a whole; a base of `Model`."""
 
-    @_checks.taught(OF_EVALUATE)
+    @_checks.taught(OF_SOLUTIONS)
     def solve_output_layer(self, X: Any, t: ArrayLike, *, l2: float = 0.0) -> float:
         """Set the last layer to the least squares solution on what the layers below it put out.
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from fastmlp import _checks
+from fastmlp.graph.habits import OF_ROWS
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.shapes import describe
 
 
+@_checks.taught(OF_ROWS)
 def concatenate(*nodes: Operand | Sequence[Operand]) -> Node:
     """Return the nodes' columns side by side: (b, m), (b, n) → (b, m + n).
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import flag, real, whole
+from fastmlp._checks import flag, real, taught, whole
+from fastmlp.graph.habits import OF_SUMS
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
 from fastmlp.graph.ops.elementwise import power
 from fastmlp.graph.ops.reductions import mean, spread
@@ -50,6 +51,7 @@ def normalize(a: Operand, axis: int, epsilon: float, centered: bool = True) -> N
     return apply(op, a, epsilon=epsilon, centered=flag(centered, "centered"))
 
 
+@taught(OF_SUMS)
 def variance(a: Operand, axis: int | None = None) -> Node:
     """Return the mean of (a − mean a)², over rows (axis 0), columns (axis 1) or everything (None).
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import flag, whole
+from fastmlp._checks import flag, taught, whole
+from fastmlp.graph.habits import OF_SUMS
 from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, declare
 from fastmlp.graph.shapes import broadcast, describe, number_of_rows
 
 
+@taught(OF_SUMS)
 def sum(a: Operand, axis: int | None = None) -> Node:
     """Return Σ a over the rows (axis 0), the columns (axis 1) or all elements (None).
 
@@ -27,6 +29,7 @@ def sum(a: Operand, axis: int | None = None) -> Node:
     return apply("sum", a, axis=_axis(axis))
 
 
+@taught(OF_SUMS)
 def mean(a: Operand, axis: int | None = None) -> Node:
     """Return the mean of a over the rows (axis 0), the columns (axis 1) or all elements (None)."""
     return apply("mean", a, axis=_axis(axis))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp._checks import MOST, integer, real
+from fastmlp._checks import MOST, integer, real, taught
+from fastmlp.graph.habits import OF_ROWS
 from fastmlp.graph.node import Array, Node, Operand, Run, Shape, apply, as_node, constant, declare
 from fastmlp.graph.ops.columns import class_index, pick, scatter
 from fastmlp.graph.ops.elementwise import exp
@@ -23,6 +24,7 @@ def _column(shape: Shape) -> Shape:
     return shape[0], 1
 
 
+@taught(OF_ROWS)
 def softmax(a: Operand) -> Node:
     """Return e^a_j / Σ_k e^a_k along each row: positive, summing to 1."""
     return apply("softmax", a)
@@ -43,6 +45,7 @@ declare(
 )
 
 
+@taught(OF_ROWS)
 def log_softmax(a: Operand) -> Node:
     """Return a_j − log Σ_k e^a_k along each row."""
     return apply("log_softmax", a)
@@ -75,6 +78,7 @@ declare(
 )
 
 
+@taught(OF_ROWS)
 def argmax(a: Operand) -> Node:
     """Return the column of each row's largest element (the first of equals) as a number: (b, 1)."""
     return apply("argmax", a)
