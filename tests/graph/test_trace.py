@@ -26,6 +26,17 @@ def network() -> tuple[g.Node, dict[g.Node, np.ndarray]]:
     return loss, {x: rng.normal(size=(5, 3)), t: rng.integers(6, size=5)}
 
 
+def grouped() -> tuple[g.Node, dict[g.Node, np.ndarray]]:
+    """Columns as rows of their own: a table for several indices, and a softmax of each group."""
+    rng = np.random.default_rng(0)
+    index, x = g.input(3, "index"), g.input(4, "x")
+    E, W = g.parameter(rng.normal(size=(5, 2)), "E"), g.parameter(rng.normal(size=(4, 2)), "W")
+    h = g.ungroup_rows(g.take_rows(E, g.group_rows(index, 3)), 3)
+    y = g.ungroup_rows(g.softmax(g.group_rows(g.affine(x, W, g.constant([0.1, 0, 2, 1]), 2), 2)), 2)
+    z = g.dropout(g.group_rows(g.concatenate([h, y]), 2), 0.3, key=1)
+    return g.mean(z**2), {index: rng.integers(5, size=(6, 3)), x: rng.normal(size=(6, 4))}
+
+
 def test_the_tables_of_two_paths_are_those_of_the_lecture():
     f, _ = two_paths()
     assert str(g.trace(f, {})) == "\n".join(
@@ -53,7 +64,7 @@ def test_the_tables_of_two_paths_are_those_of_the_lecture():
     )
 
 
-@pytest.mark.parametrize("build", [network, lambda: (two_paths()[0], {})])
+@pytest.mark.parametrize("build", [network, grouped, lambda: (two_paths()[0], {})])
 def test_the_error_signals_are_those_of_the_gradient(build):
     loss, feeds = build()
     passes = g.trace(loss, feeds, seed=5)

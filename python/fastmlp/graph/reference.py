@@ -15,6 +15,7 @@ from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.cross_entropy import without_cancellation
 from fastmlp.graph.ops.scheduled import values_of
+from fastmlp.graph.shapes import per_example
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -82,15 +83,40 @@ def evaluate(
     check_mapping(feeds)
     order = topological_order(wanted, known=feeds)
     matrices, rows = check_feeds(feeds, order, "biufc" if kind == np.complex128 else "biuf")
-    run = Run(rows, seed, step)
-    values: dict[Node, Array] = {node: fed.astype(kind) for node, fed in matrices.items()}
-    with np.errstate(all="ignore"):
-        for node in order:
-            if node not in values:
-                values[node] = _value(node, values, matrices, run, kind)
+    known = {node: fed.astype(kind) for node, fed in matrices.items()}
+    values = _computed(order, known, Run(rows, seed, step), kind)
     # Copies: a value may be a view of another or of what was fed.
     result = [values[node].copy() for node in wanted]
     return result[0] if isinstance(outputs, Node) else result
+
+
+def from_values(output: Node, known: Mapping[Node, Array], seed: int = 0) -> Array:
+    """Return the value of a node from values of `evaluate`, those of grouped rows among them.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> x = g.input(2, "x")
+    >>> halves = g.group_rows(x, 2)
+    >>> from_values(g.ungroup_rows(-halves, 2), {halves: np.array([[1.0], [2.0]])})
+    array([[-1., -2.]])
+    """
+    order = topological_order([output], known=known)
+    of_batch = [v for v in known if isinstance(v.shape[0], str)]
+    rows = len(known[of_batch[0]]) // per_example(of_batch[0].shape[0]) if of_batch else None
+    return _computed(order, known, Run(rows, seed, 0), np.dtype(np.float64))[output].copy()
+
+
+def _computed(
+    order: Iterable[Node], known: Mapping[Node, Array], run: Run, dtype: np.dtype[np.generic]
+) -> dict[Node, Array]:
+    """Return the values of nodes in topological order, with those that are known."""
+    values = dict(known)
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node not in values:
+                values[node] = _value(node, values, known, run, dtype)
+    return values
 
 
 def _value(

@@ -14,7 +14,7 @@ import numpy as np
 from fastmlp.config import readable
 from fastmlp.graph import reference
 from fastmlp.graph.gradients import overbar
-from fastmlp.graph.node import Array, Node, input, topological_order
+from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops import LEAVES, OPS
 
 if TYPE_CHECKING:
@@ -177,13 +177,13 @@ def _messages(
         yield v, messages, total
         if v.op in LEAVES or not messages:
             continue
-        bar = input(v.shape[1], rows=v.shape[0])
+        bar = Node("input", (), {}, v.shape)  # whose rows may be a multiple of the batch's
         symbols[bar] = overbar(names[v])
         sent = OPS[v.op].messages(v, bar)
         known = {bar: total, v: values[v], **{p: values[p] for p in v.parents}}
         for parent, message in zip(v.parents, sent, strict=True):
             if message is not None:
-                value = reference.evaluate(message, known, seed=seed)
+                value = reference.from_values(message, known, seed)
                 text = expression(message, symbols)
                 received[parent].append(Message(v, names[v], text, value))
 
