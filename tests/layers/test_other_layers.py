@@ -25,6 +25,10 @@ def squares(x):
     return g.concatenate(x, x * x)
 
 
+def distance(a, b):
+    return g.sqrt(g.sum((a - b[:, 1:6]) ** 2, axis=1))
+
+
 def again(model, path):
     """Yield the model saved and loaded, copied, and pickled."""
     model.save(path / "m.safetensors")
@@ -175,8 +179,19 @@ def test_a_function_of_several_inputs_takes_them_as_arguments():
     x, z = fm.Input(5), fm.Input(5)
     model = fm.Model([x, z], fm.Lambda(lambda a, b: a - b)([x, z]), seed=0)
     np.testing.assert_array_equal(model.predict([X, X]), np.zeros((80, 5)))
-    with pytest.raises(ValueError, match="say how many columns it returns"):
-        fm.Lambda(lambda a, b: a)([fm.Input(5), fm.Input(4)])
+
+
+@pytest.mark.usefixtures("names")
+def test_a_function_is_asked_how_many_columns_it_returns(tmp_path):
+    layers.register("distance", distance)
+    x, z = fm.Input(5), fm.Input(7)
+    model = fm.Model([x, z], fm.Lambda("distance")([x, z]), seed=0)
+    Z = np.random.default_rng(1).normal(size=(80, 7))
+    expected = np.linalg.norm(X - Z[:, 1:6], axis=1, keepdims=True)
+    for twin in again(model, tmp_path):
+        np.testing.assert_allclose(twin.predict([X, Z]), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="do not broadcast"):
+        fm.Lambda("distance")([fm.Input(4), fm.Input(7)])
 
 
 @pytest.mark.usefixtures("names")
@@ -215,9 +230,14 @@ def test_another_function_takes_a_name_only_if_it_is_told_to():
         (lambda: layers.register(3, squares), TypeError, "name must be a str"),
         (lambda: layers.register("x", 3), TypeError, "function must be a function of nodes"),
         (
-            lambda: fm.Sequential([fm.Lambda(squares), fm.Dense(1)], input_columns=5),
+            lambda: fm.Sequential([fm.Lambda(squares, 5), fm.Dense(1)], input_columns=5),
             ValueError,
             "promised the shape .* and returned",
+        ),
+        (
+            lambda: fm.Sequential([fm.Lambda(g.mean), fm.Dense(1)], input_columns=5),
+            ValueError,
+            r"promised the shape \('batch', 1\) and returned \(1, 1\)",
         ),
         (
             lambda: fm.Sequential([fm.Lambda(lambda x: 3), fm.Dense(1)], input_columns=5),

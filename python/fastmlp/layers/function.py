@@ -90,7 +90,7 @@ class Lambda(Layer):
         Python's operators and the functions of `fastmlp.graph`; so it has a gradient. Or the name
         of a function that is registered, see `register`: models with others cannot be saved.
     columns
-        How many columns it returns; by default as many as its input has.
+        How many columns it returns; by default it is called to see, when the layer is.
     name
         What summaries and files call it; lambda_1, lambda_2, … by default.
     trainable
@@ -99,14 +99,16 @@ class Lambda(Layer):
     Raises
     ------
     TypeError, ValueError
-        If it is no function, no such name, or `columns` is not an integer of at least 1; when the
-        network is made, if it returns something else than it should.
+        If it is no function, no such name, or `columns` is not an integer of at least 1; when it is
+        called, if it returns something else than it should.
 
     Examples
     --------
     >>> import fastmlp as fm
     >>> x = fm.Input(3)
-    >>> h = fm.Lambda(lambda x: fm.graph.concatenate(x, x * x), columns=6)(x)
+    >>> h = fm.Lambda(lambda x: fm.graph.concatenate(x, x * x))(x)
+    >>> h.columns
+    6
     >>> fm.Model(x, fm.Dense(1)(h), seed=0)
     <Model 3 → Lambda → 1; 7 parameters, float32>
     """
@@ -132,20 +134,18 @@ class Lambda(Layer):
         self.columns = columns
 
     def output_columns(self, input_columns: tuple[int, ...]) -> int:
-        """Return the number of columns it was given, or that all inputs have."""
+        """Return the number of columns it was given, or those of what the function returns."""
         if self.columns is not None:
             return self.columns
-        if len(set(input_columns)) > 1:
-            raise ValueError(
-                f"{self!r} has inputs of {input_columns} columns: say how many columns it returns, "
-                "as in Lambda(function, columns=3)"
-            )
-        return input_columns[0]
+        return self._of([g.input(columns) for columns in input_columns]).shape[1]
 
     def apply(
         self, nodes: Sequence[g.Node], parameters: Sequence[g.Node], *, training: bool, key: int
     ) -> g.Node:
         """Return what the function makes of the inputs."""
+        return self._of(nodes)
+
+    def _of(self, nodes: Sequence[g.Node]) -> g.Node:
         return called(self.function, *nodes, what=repr(self), nodes="of its inputs")
 
     def settings(self) -> dict[str, Any]:
