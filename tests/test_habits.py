@@ -321,6 +321,31 @@ def test_an_argument_that_is_nowhere_is_answered_with_those_there_are(made):
         MADE[made](zzzz=1)
 
 
+A, B = fm.Input(3), fm.Dense(3)(fm.Input(3))
+OPERATORS = {
+    "+": (lambda: A + B, lambda: fm.add([A, B])),
+    "a number +": (lambda: 0.5 + A, lambda: fm.Rescaling(1, 0.5)(A)),
+    "-": (lambda: A - B, lambda: fm.add([A, fm.Rescaling(-1)(B)])),
+    "*": (lambda: A * B, lambda: fm.multiply([A, B])),
+    "an array *": (lambda: np.ones(3) * A, lambda: fm.Rescaling(0.5)(A)),
+    "/": (lambda: A / B, lambda: fm.Lambda(lambda a, b: a / b)([A, B])),
+    "-a": (lambda: -A, lambda: fm.Rescaling(-1)(A)),
+    "**": (lambda: A**2, lambda: fm.Lambda(lambda a: a**2)(A)),
+    "@": (lambda: A @ B, lambda: fm.Lambda(lambda a, b: g.sum(a * b, axis=1))([A, B])),
+    "[]": (lambda: B[:, :2], lambda: fm.Lambda(lambda a: a[:, 0:2])(B)),
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_an_operator_between_values_is_answered_with_the_layer_for_it(operator):
+    wrong, right = OPERATORS[operator]
+    with pytest.raises(TypeError, match="has no numbers yet, but for a layer: write "):
+        wrong()
+    assert right().layer is not None
+    assert A == A
+    assert A in {A: 1}
+
+
 @pytest.mark.parametrize("name", ["add", "multiply", "maximum", "minimum", "concat"])
 def test_two_values_that_are_no_list_are_answered_with_the_list(name):
     with pytest.raises(TypeError, match=rf"{name} takes a list: write {name}\(\[a, b\]\)"):

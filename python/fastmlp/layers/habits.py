@@ -102,3 +102,21 @@ OF_INPUT = {
     "dtype": "the model has a dtype, its inputs have not",
     "sparse": "leave it out: sparse matrices are taken as they are",
 }
+# What layers there are for operators between values: a and b are what layers have returned.
+OPERATORS = {
+    "+": "write add([a, b]), or Rescaling(1, 0.5)(a) for a + 0.5",
+    "-": "write add([a, Rescaling(-1)(b)]), or Rescaling(1, -0.5)(a) for a - 0.5",
+    "*": "write multiply([a, b]), or Rescaling(0.5)(a) for 0.5 * a",
+    "/": "write Rescaling(1 / 3)(a) for a / 3, or Lambda(lambda a, b: a / b)([a, b])",
+    "-a": "write Rescaling(-1)(a)",
+    "**": "write Lambda(lambda a: a**2)(a)",
+    "@": "write Dense(units)(a), or Lambda(lambda a, b: fastmlp.graph.sum(a * b, axis=1))([a, b])",
+    "[]": "write Lambda(lambda a: a[:, 0:2])(a)",
+}
+# Attributes of such values elsewhere.
+OF_SYMBOLS = {
+    **dict.fromkeys(("shape", "output_shape", "size"), "write columns; rows are any number"),
+    "dtype": "write dtype of the model",
+    **dict.fromkeys(("numpy", "detach", "values"), "write activations(X) of the model"),
+    "T": "rows are examples, and stay so",
+}

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastmlp import _checks
 from fastmlp.config import readable
-from fastmlp.layers.habits import OF_INPUT
+from fastmlp.layers.habits import OF_INPUT, OF_SYMBOLS, OPERATORS
 
 if TYPE_CHECKING:
     from fastmlp.layers.base import Layer
 
 
+def _refused(operator: str) -> Callable[..., NoReturn]:
+    """Return the method of an operator, which says which layer there is for it."""
+
+    def method(self: Symbol, *_: object) -> NoReturn:
+        raise TypeError(f"{self!r} has no numbers yet, but for a layer: {OPERATORS[operator]}")
+
+    return method
+
+
 @readable
+@_checks.has_not(OF_SYMBOLS)
 class Symbol:
     """What a layer returns before there are numbers: a matrix of `columns` columns; immutable.
 
@@ -44,6 +55,15 @@ class Symbol:
         if hasattr(self, name):
             raise AttributeError(f"{self!r} is immutable: cannot set {name!r}; make a new one")
         object.__setattr__(self, name, value)
+
+    __add__ = __radd__ = _refused("+")
+    __sub__ = __rsub__ = _refused("-")
+    __mul__ = __rmul__ = _refused("*")
+    __truediv__ = __rtruediv__ = _refused("/")
+    __neg__ = _refused("-a")
+    __pow__ = _refused("**")
+    __matmul__ = __rmatmul__ = _refused("@")
+    __getitem__ = _refused("[]")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.columns, self.layer, self.sources)
