@@ -27,6 +27,7 @@ ELSEWHERE: dict[str, str] = {
     "BCEWithLogitsLoss": "write loss='bce' and output='logistic'",
     "MSELoss": "write loss='mse'",
     "DataLoader": "fit takes arrays and batch_size=, or PyTorch's DataLoader",
+    "train_test_split": "write validation_split= of fit, or take scikit-learn's",
     "Tensor": "leave it out: data are NumPy arrays",
     "tensor": "leave it out: data are NumPy arrays",
     "from_numpy": "leave it out: data are NumPy arrays",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         **{name: f"write history[{name!r}]" for name in ("loss", "val_loss", "accuracy")},
         "epoch": "write range(1, history.epochs + 1)",
         "params": "write epochs, or len of one of its lists",
+        "plot": "write fastmlp.plot.history(history)",
         "best": "write best_epoch, the number of an epoch, counted from 1",
     }
 )

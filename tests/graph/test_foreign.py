@@ -88,7 +88,7 @@ def test_operators_between_arrays_and_nodes_are_nodes(compute):
 
 
 def test_what_people_write_of_arrays_says_what_to_write_of_nodes():
-    for method in ("sum", "mean", "exp", "square"):
+    for method in ("sum", "mean", "exp", "square", "grad", "backward", "numpy", "item"):
         with pytest.raises(AttributeError, match=f"'Node' object has no attribute '{method}'; wr"):
             getattr(x, method)
     with pytest.raises(AttributeError, match=r"has no attribute 'foo'$"):

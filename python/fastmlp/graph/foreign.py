@@ -51,6 +51,8 @@ INSTEAD: Final = {
     "sigmoid": "g.logistic(…)",
     "relu": "g.relu(…)",
     "cat": "g.concatenate(…)",
+    **dict.fromkeys(("grad", "backward"), "g.gradient(loss, node)"),
+    **dict.fromkeys(("numpy", "item", "tolist"), "g.run(node, feeds)"),
 }
 # Python's operators between an array and a node, which NumPy is asked for first.
 _OPERATORS: Final = {

@@ -38,6 +38,7 @@ ATTRIBUTES = {
     "to_json": "write save(path), which holds the architecture too",
     "save_weights": "write save(path), or get_weights()",
     "load_weights": "write fastmlp.load(path), or set_weights(weights)",
+    "load": "write fastmlp.load(path)",
     "state_dict": "write get_weights(), or save(path) and fastmlp.load(path)",
     "load_state_dict": "write set_weights(weights), or fastmlp.load(path)",
     "named_parameters": "write zip(model.network.parameter_names, model.get_weights())",
