@@ -443,6 +443,120 @@ def test_what_an_embedding_makes_of_several_columns_is_nothing_else(name):
         fm.from_torch(nn.Sequential(nn.Embedding(7, 4)), input_columns=3)
 
 
+class Table(nn.Module):
+    """Columns of codes, each in a table of its own, and numbers: as networks for tables are."""
+
+    def __init__(self, joined, last=9, sizes=((5, 2), (3, 3))):
+        super().__init__()
+        self.tables = nn.ModuleList([nn.Embedding(*size) for size in sizes])
+        self.norm, self.hidden, self.last = nn.BatchNorm1d(4), nn.Linear(last, 6), nn.Linear(6, 2)
+        self.joined = joined
+
+    def forward(self, codes, numbers):
+        h = self.joined(self.tables, codes, self.norm(numbers))
+        return self.last(torch.relu(self.hidden(h)))
+
+
+def rows_of(tables, codes):
+    return [table(codes[:, i]) for i, table in enumerate(tables)]
+
+
+COLUMNS = {
+    "joined first": lambda e, c, x: torch.cat([torch.cat(rows_of(e, c), 1), x], 1),
+    "joined with numbers": lambda e, c, x: torch.cat([x, *rows_of(e, c)], dim=-1),
+    "whole numbers": lambda e, c, x: torch.cat([*rows_of(e, c.long()), x], 1),
+    "each whole": lambda e, c, x: torch.cat([e[0](c[:, 0].long()), e[1](c[..., 1].int()), x], 1),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_that_are_looked_up_one_by_one_are_an_embedding(name):
+    module = settled(Table(COLUMNS[name]), "float32")
+    codes = RNG.integers([5, 3], size=(16, 2))
+    model = fm.from_torch(module)
+    assert model.network.input_columns == (2, 4)
+    assert [repr(layer) for layer in model.layers if "Embedding" in repr(layer)] == [
+        "Embedding([5, 3], [2, 3])"
+    ]
+    numbers = X[:, :4].astype("float32")
+    with torch.no_grad():
+        wanted = module.eval()(torch.tensor(codes), torch.tensor(numbers)).numpy()
+    compare(model.predict([codes, numbers]), wanted, "float32", name)
+
+
+def test_one_table_may_look_up_columns_one_by_one():
+    def joined(tables, codes, x):
+        return torch.cat([*rows_of([tables[0], tables[0]], codes), x], 1)
+
+    module = settled(Table(joined, last=8), "float32")
+    model = fm.from_torch(module)
+    assert repr(model.layers[0]) == "Embedding(5, 2)"
+    codes, numbers = RNG.integers(5, size=(16, 2)), X[:, :4].astype("float32")
+    with torch.no_grad():
+        wanted = module.eval()(torch.tensor(codes), torch.tensor(numbers)).numpy()
+    compare(model.predict([codes, numbers]), wanted, "float32", "one table")
+
+
+def test_a_vector_of_codes_is_looked_up():
+    class Pairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.last = nn.Embedding(5, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.last(self.table(x[:, 0]))
+
+    module, codes = Pairs(), RNG.integers(5, size=(16, 1))
+    wanted = module(torch.tensor(codes)).detach().numpy()
+    compare(fm.from_torch(module).predict(codes), wanted, "float32", "a vector")
+
+
+def reversed_rows(tables, codes, x):
+    return torch.cat([*rows_of(tables, codes)[::-1], x], 1)
+
+
+SOME_COLUMNS = {
+    "one of them": (lambda e, c, x: torch.cat([e[0](c[:, 0]), x], 1), "a column of several is"),
+    "their order": (reversed_rows, "a column of several is taken alone"),
+    "a sum": (lambda e, c, x: e[0](c[:, 0]) + x, "a column of several is taken alone"),
+    "a number": (lambda e, c, x: torch.cat([x, c[:, 0]], 1), "a column of several is taken"),
+    "between": (
+        lambda e, c, x: torch.cat([e[0](c[:, 0]), x, e[1](c[:, 1])], 1),
+        "a column of several is taken alone",
+    ),
+    "rounded": (
+        lambda e, c, x: torch.cat([*rows_of(e, c), x.long()], 1),
+        "long has no counterpart",
+    ),
+    "beyond": (lambda e, c, x: torch.cat([e[0](c[:, 2]), x], 1), "takes column 2 of 2"),
+    "some shared": (
+        lambda e, c, x: torch.cat([*rows_of([e[0], e[0], e[1]], c), x], 1),
+        "some of its columns share a table",
+    ),
+    "also elsewhere": (
+        lambda e, c, x: torch.cat([*rows_of(e, c), e[0](x[:, :1].long())], 1),
+        "no counterpart",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOME_COLUMNS)
+def test_columns_that_are_not_all_looked_up_are_refused(name):
+    joined, message = SOME_COLUMNS[name]
+    columns = 3 if name == "some shared" else 2
+    with pytest.raises(ValueError, match=message):
+        fm.from_torch(Table(joined), input_columns=[columns, 4])
+
+
+def test_tables_of_one_embedding_are_all_trainable_or_none():
+    module = Table(COLUMNS["joined first"])
+    module.tables[1].requires_grad_(False)
+    with pytest.raises(ValueError, match="some of its tables have requires_grad and some not"):
+        fm.from_torch(module)
+    module.tables[0].requires_grad_(False)
+    assert not fm.from_torch(module).layers[0].trainable
+
+
 REFUSED = {
     "conv": (nn.Conv1d(1, 2, 3), "module 'part.1', Conv1d.*no counterpart"),
     "alpha dropout": (nn.AlphaDropout(), "module 'part.1', AlphaDropout"),

@@ -108,9 +108,10 @@ def from_torch(module: Any, input_columns: int | Sequence[int] | None = None) ->
 
     Notes
     -----
-    It takes Linear, BatchNorm1d, LayerNorm, RMSNorm, Embedding (of several columns made flat next),
-    Dropout, Identity, Flatten, activations and PReLU, as modules, functions and methods, sums,
-    differences and products, also of a tensor and a number, bounds as of `clamp`, `clone`, `cat`.
+    It takes Linear, BatchNorm1d, LayerNorm, RMSNorm, Embedding (of several columns made flat next,
+    or of each column, ``x[:, i]``, where all that they look up is joined in order), Dropout,
+    Identity, Flatten, activations and PReLU, as modules, functions and methods, sums, differences
+    and products, also of a tensor and a number, bounds as of `clamp`, `clone`, and `cat`.
     What writes into a tensor (``inplace=True``, ``x += y``) is read as PyTorch runs it; a parameter
     that two modules share is refused. A BatchNorm1d without `requires_grad` becomes one that is
     frozen, which uses its running statistics in training, too.

@@ -378,3 +378,21 @@ def wanted(module: nn.Module) -> int | None:
     if isinstance(module, nn.PReLU) and module.num_parameters > 1:
         return int(module.num_parameters)
     return None
+
+
+def dtype_of(module: nn.Module) -> np.dtype[Any]:
+    """Return the type of all parameters and statistics."""
+    found: dict[torch.dtype, str] = {}
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
+            raise ValueError(f"{name} has no numbers yet: run the module once, then convert it")
+        if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+            found.setdefault(tensor.dtype, name)
+    if not found:
+        return np.dtype(str(torch.get_default_dtype()).removeprefix("torch."))
+    if len(found) > 1 or not set(found) <= {torch.float32, torch.float64}:
+        said = " and ".join(f"{name} is {kind}" for kind, name in found.items())
+        raise ValueError(
+            f"parameters must be all float32 or all float64, but {said}: call module.float() first"
+        )
+    return np.dtype(str(next(iter(found))).removeprefix("torch."))

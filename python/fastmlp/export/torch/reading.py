@@ -13,17 +13,18 @@ from torch import fx, nn
 from fastmlp import _checks, layers
 from fastmlp.export import building, wrapped
 from fastmlp.export.building import UNFLAT, Stacked
+from fastmlp.export.torch import columns as picked
 from fastmlp.export.torch import modules as own
 from fastmlp.export.torch import tracing
+from fastmlp.export.torch.columns import Column, Row
 from fastmlp.export.torch.leaves import (
     FUNCTIONS,
     METHODS,
     MODULES,
     Found,
-    only_table,
+    dtype_of,
     refused,
     rms_norm,
-    wanted,
 )
 from fastmlp.layers.base import Input, Layer, Symbol
 
@@ -47,7 +48,6 @@ _SQUEEZES: Final = (torch.squeeze, "squeeze")
 _CHANGING: Final = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 _COPIES: Final = (torch.clone, "clone")
 _TYPES: Final = {"float": "float32", "double": "float64"}  # methods that say a type
-_CATS: Final = (torch.cat, torch.concat, torch.concatenate)
 
 
 def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> Any:
@@ -59,7 +59,7 @@ def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> 
     if input_columns is not None:
         each = input_columns if isinstance(input_columns, Sequence) else [input_columns]
         columns = [_checks.columns(n, "input_columns") for n in each]
-    dtype = _dtype(module)
+    dtype = dtype_of(module)
     for path, part in module.named_modules():
         if part._forward_hooks or part._forward_pre_hooks:
             raise ValueError(
@@ -75,24 +75,6 @@ def from_torch(module: nn.Module, input_columns: int | Sequence[int] | None) -> 
 
 def _is_torchs(module: nn.Module) -> bool:
     return type(module).__module__.startswith("torch.nn.")
-
-
-def _dtype(module: nn.Module) -> np.dtype[Any]:
-    """Return the type of all parameters and statistics."""
-    found: dict[torch.dtype, str] = {}
-    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
-            raise ValueError(f"{name} has no numbers yet: run the module once, then convert it")
-        if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
-            found.setdefault(tensor.dtype, name)
-    if not found:
-        return np.dtype(str(torch.get_default_dtype()).removeprefix("torch."))
-    if len(found) > 1 or not set(found) <= {torch.float32, torch.float64}:
-        said = " and ".join(f"{name} is {kind}" for kind, name in found.items())
-        raise ValueError(
-            f"parameters must be all float32 or all float64, but {said}: call module.float() first"
-        )
-    return np.dtype(str(next(iter(found))).removeprefix("torch."))
 
 
 class _Reading:
@@ -209,34 +191,12 @@ class _Reading:
         if self.columns is not None:
             columns: int | None = self.columns[self.placeholders.index(node)]
         else:
-            columns = self._columns_read(node)
+            columns = picked.read(node, self.known)
         if columns is None:
             raise ValueError("no layer tells how many columns it has: give input_columns")
         name = str(node.target).lstrip("*") if len(self.placeholders) > 1 else None
         self.inputs.append(Input(columns, name))
         return self.inputs[-1]
-
-    def _columns_read(self, node: fx.Node) -> int | None:
-        """Return how many columns a layer wants that reads a value, or what an activation makes."""
-        todo, seen = list(node.users), set()
-        while todo:
-            user = todo.pop(0)
-            if user in seen:
-                continue
-            seen.add(user)
-            if user.op == "call_module":
-                module = self.known[str(user.target)]
-                if (table := only_table(module)) is not None:  # of all columns, and of one
-                    return (self._columns_read(user) or 0) // table.embedding_dim or 1
-                found = wanted(module)
-                if found is not None:
-                    return found
-                if isinstance(module, own.Join) and module.kind == "Concatenate":
-                    continue
-            elif user.op == "output" or user.target in _CATS:
-                continue
-            todo += user.users
-        return None
 
     # --------------------------------------------------------------------------------- layers
 
@@ -302,6 +262,11 @@ class _Reading:
             return self._reshaped(node)
         if node.target in _SQUEEZES:
             return self._squeezed(node)
+        column = picked.taken(self.values.get(node.args[0]), node) if node.args else None
+        if column is not None:
+            return column
+        if node.target in picked.WHOLE and picked.feeds_tables(node, self.known):
+            return self.values[node.args[0]]
         if node.target in _TYPES:
             if self.dtype != _TYPES[node.target]:
                 raise refused(f"all is computed in the type of the parameters, {self.dtype}")
@@ -329,19 +294,24 @@ class _Reading:
             raise refused("a squeeze must come last: who reads a vector may see rows as columns")
         return symbol
 
-    def _called(self, node: fx.Node) -> Symbol | Stacked:
+    def _called(self, node: fx.Node) -> Symbol | Stacked | Row:
         path = str(node.target)
         module = self.known[path]
         if node.kwargs:
             raise refused(f"it is called with {', '.join(node.kwargs)}")
         found = self._found(node) if type(module) is nn.Flatten else None
         flattens = found is not None and found.flattens
-        sources = [self._symbol(arg, flattens) for arg in node.args]
+        column = self.values.get(node.args[0]) if node.args else None
+        if isinstance(column, Column) and type(module) is nn.Embedding:
+            if column.value.columns > 1:
+                return Row(*column, path)
+            sources: list[Symbol] = [column.value]
+        else:
+            sources = [self._symbol(arg, flattens) for arg in node.args]
         if path not in self.layers:
             found = self._found(node)
             assert found is not None
-            self._own(found, module, path)
-            self.layers[path] = found.layers
+            self._own(found, [module], path)
         if isinstance(module, (own.Join, own.Function)):
             (layer,) = self.layers[path]
             return layer(sources)
@@ -351,20 +321,31 @@ class _Reading:
         several = type(module) is nn.Embedding and sources[0].columns > 1
         return Stacked(made) if several else made
 
-    def _own(self, found: Found, module: nn.Module, path: str) -> None:
-        """Enter the weights of a module's layers, and let them have its name."""
-        if len(found.layers) == 1 and not any(part.isdigit() for part in path.split(".")):
+    def _looked_up(self, rows: list[Row]) -> Symbol:
+        """Return what tables make of all columns of an input."""
+        title, found = picked.tables(rows, self.known)
+        if title not in self.layers:
+            self._own(found, [self.known[path] for path in title.split()], title)
+        (layer,) = self.layers[title]
+        return layer(rows[0].value)
+
+    def _own(self, found: Found, modules: Sequence[nn.Module], path: str) -> None:
+        """Enter the layers of modules and their weights, and let one have its module's name."""
+        self.layers[path] = found.layers
+        named = len(found.layers) == 1 and len(modules) == 1
+        if named and not any(part.isdigit() for part in path.split(".")):
             found.layers[0].name = path
         if found.layers:
             self.weights[found.layers[0]] = found.weights
-        for name, parameter in module.named_parameters():
+        several = [pair for module in modules for pair in module.named_parameters()]
+        for name, parameter in several:
             owner = self.owners.setdefault(id(parameter), path)
             if owner != path:
                 raise refused(
                     f"its {name} is that of module {owner!r} too: call one module twice, or give "
                     "each a copy"
                 )
-        parameters = [p for n, p in module.named_parameters() if n not in found.free]
+        parameters = [p for n, p in several if n not in found.free]
         frozen = {not p.requires_grad for p in parameters}
         if len(frozen) > 1:
             raise refused("some of its parameters have requires_grad and some not")
@@ -377,18 +358,24 @@ class _Reading:
             if not flattens:
                 raise refused(UNFLAT)
             return found.flat
+        if isinstance(found, (Column, Row)):
+            raise refused(picked.ALONE)
         if not isinstance(found, Symbol):
             raise refused(f"it takes {value!r}, which is no tensor made by a layer")
         return found
 
     def _joined(self, node: fx.Node) -> Symbol:
-        if node.target in _CATS:
+        if node.target in picked.CATS:
             arguments = dict(zip(("tensors", "dim"), node.args, strict=False)) | node.kwargs
             dim = arguments.pop("dim", arguments.pop("axis", 0))
             tensors = arguments.pop("tensors", None)
             if dim not in (1, -1) or arguments or not isinstance(tensors, (list, tuple)):
                 raise refused("cat must be of a list of tensors along dim=1")
-            sources = [self._symbol(value) for value in tensors]
+            values = [self.values.get(v) if isinstance(v, fx.Node) else v for v in tensors]
+            sources = [
+                self._looked_up(part) if isinstance(part, list) else self._symbol(tensor)
+                for part, tensor in picked.runs(values, tensors)
+            ]
             return layers.Concatenate()(sources) if len(sources) > 1 else sources[0]
         kind = _ARITHMETIC.get(node.target)
         if kind is None:
