@@ -99,18 +99,27 @@ void bind_program_of(py::module_& m, const char* name) {
            py::arg("access") = py::none())
       .def("train_each", &PyProgram<T>::train_each, py::arg("jobs"))
       .def("job", &PyProgram<T>::job, py::arg("feeds"), py::arg("order").none(true),
-           py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("parameters"),
-           py::arg("state"), py::arg("groups"), py::arg("step_values"), py::arg("seed"),
-           py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none(),
-           py::arg("clip_norm") = kUnbounded, py::arg("clip_value") = kUnbounded,
+           py::arg("rows"), py::arg("batch_rows"), py::arg("epochs"), py::arg("updating"),
+           py::arg("seed"), py::arg("first_step"), py::arg("scalars"), py::arg("done") = py::none(),
            py::arg("average") = py::none(), py::arg("parts") = py::none(),
-           py::arg("outputs") = std::vector<py::array>(), py::arg("sums") = py::none(),
-           py::arg("max_norms") = std::vector<BoundTuple>());
+           py::arg("sums") = py::none());
 }
 
 }  // namespace
 
 void bind_program(py::module_& m) {
+  py::class_<Updating>(m, "Updating")
+      .def(py::init([](py::array parameters, std::vector<py::array> state,
+                       std::vector<GroupTuple> groups, py::array step_values, double clip_norm,
+                       double clip_value, std::vector<BoundTuple> max_norms,
+                       std::vector<py::array> outputs) {
+             return Updating{parameters, state,      groups,    step_values,
+                             clip_norm,  clip_value, max_norms, outputs};
+           }),
+           py::kw_only(), py::arg("parameters"), py::arg("state"), py::arg("groups"),
+           py::arg("step_values"), py::arg("clip_norm") = kUnbounded,
+           py::arg("clip_value") = kUnbounded, py::arg("max_norms") = std::vector<BoundTuple>(),
+           py::arg("outputs") = std::vector<py::array>());
   bind_program_of<float>(m, "ProgramF32");
   bind_program_of<double>(m, "ProgramF64");
 }

@@ -25,6 +25,17 @@ using GroupTuple = std::tuple<Index, Index, std::string, Index, bool>;
 // offset, inputs, units, limit, by_rows
 using BoundTuple = std::tuple<Index, Index, Index, double, bool>;
 
+// What steps change, and by which numbers: of epochs in one call, and of single steps.
+struct Updating {
+  py::array parameters;
+  std::vector<py::array> state;
+  std::vector<GroupTuple> groups;
+  py::array step_values;
+  double clip_norm, clip_value;
+  std::vector<BoundTuple> max_norms;
+  std::vector<py::array> outputs;  // the nodes that an update goes along
+};
+
 // A training of one member, with what it refers to.
 template <class T>
 struct Job {
@@ -32,6 +43,7 @@ struct Job {
   TrainingCall<T> call;
   std::vector<std::int64_t> order;  // a copy, where one is needed
   std::int64_t* counts = nullptr;   // out: epochs, steps, whether the loss was not finite
+  Updating updating;
   py::object kept;
 };
 
@@ -68,14 +80,10 @@ class PyProgram {
   // What `train_each` does for one member, every argument of it checked. What it refers to lives as
   // long as it does.
   std::unique_ptr<Job<T>> job(const std::vector<py::object>& feeds, std::optional<py::array> order,
-                              Index rows, Index batch_rows, Index epochs, py::array parameters,
-                              std::vector<py::array> state, const std::vector<GroupTuple>& groups,
-                              py::array step_values, std::uint64_t seed, std::uint64_t first_step,
-                              py::array scalars, std::optional<py::array> done, double clip_norm,
-                              double clip_value, std::optional<py::array> average,
-                              std::optional<py::array> parts, std::vector<py::array> outputs,
-                              std::optional<py::array> sums,
-                              const std::vector<BoundTuple>& max_norms) const {
+                              Index rows, Index batch_rows, Index epochs, const Updating& updating,
+                              std::uint64_t seed, std::uint64_t first_step, py::array scalars,
+                              std::optional<py::array> done, std::optional<py::array> average,
+                              std::optional<py::array> parts, std::optional<py::array> sums) const {
     const Program& p = executor_.program();
     check_rows(rows);
     if (batch_rows < 1) fail("batch_rows: expected at least 1");
@@ -90,8 +98,7 @@ class PyProgram {
     call.rows = rows;
     call.batch_rows = batch_rows;
     call.epochs = epochs;
-    prepare(call, parameters, state, groups, step_values, steps, clip_norm, clip_value, max_norms,
-            outputs);
+    prepare(call, updating, steps);
     if (average.has_value() != parts.has_value()) fail("average: expected it and its parts");
     if (average) {
       call.updates.average = to_vector<T>(*average, p.parameter_size, "average");
@@ -104,8 +111,8 @@ class PyProgram {
     if (done) made->counts = to_vector<std::int64_t>(*done, 3, "done");
     call.seed = seed;
     call.first_step = first_step;
-    made->kept = py::make_tuple(py::cast(this), feeds, order, parameters, state, step_values,
-                                scalars, done, average, parts, outputs, sums);
+    made->updating = updating;
+    made->kept = py::make_tuple(py::cast(this), feeds, order, scalars, done, average, parts, sums);
     return made;
   }
 
@@ -167,26 +174,24 @@ class PyProgram {
     if (!whole) throw py::error_already_set();
   }
 
-  // What steps change, and by which numbers: what a training call needs apart from its rows.
-  void prepare(TrainingCall<T>& call, const py::array& parameters,
-               const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
-               const py::array& step_values, Index steps, double clip_norm, double clip_value,
-               const std::vector<BoundTuple>& max_norms,
-               const std::vector<py::array>& outputs) const {
+  // What a training call needs apart from its rows.
+  void prepare(TrainingCall<T>& call, const Updating& given, Index steps) const {
     const Program& p = executor_.program();
     if (p.scalars.empty()) fail("this program computes no loss");
-    call.parameters = to_vector<T>(parameters, p.parameter_size, "parameters");
-    call.updates = to_updates(groups, state);
-    call.updates.numbers = to_doubles(step_values, steps, call.updates.columns, "step_values");
-    if (!(clip_norm > 0 && clip_value > 0)) fail("clip_norm, clip_value: expected more than 0");
-    call.updates.clip_norm = clip_norm;
-    call.updates.clip_value = clip_value;
-    call.updates.bounds = to_bounds(max_norms);
-    if (outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      T* const out = p.output_rows[i] == kBatch
-                         ? nullptr
-                         : to_result<T>(proxy(outputs[i]), p.output_rows[i], p.output_columns[i]);
+    call.parameters = to_vector<T>(given.parameters, p.parameter_size, "parameters");
+    call.updates = to_updates(given.groups, given.state);
+    call.updates.numbers =
+        to_doubles(given.step_values, steps, call.updates.columns, "step_values");
+    if (!(given.clip_norm > 0 && given.clip_value > 0))
+      fail("clip_norm, clip_value: expected more than 0");
+    call.updates.clip_norm = given.clip_norm;
+    call.updates.clip_value = given.clip_value;
+    call.updates.bounds = to_bounds(given.max_norms);
+    if (given.outputs.size() != p.output_columns.size()) fail("outputs: wrong number of arrays");
+    for (std::size_t i = 0; i < given.outputs.size(); ++i) {
+      const Index rows = p.output_rows[i], columns = p.output_columns[i];
+      T* const out =
+          rows == kBatch ? nullptr : to_result<T>(proxy(given.outputs[i]), rows, columns);
       if (!out) fail("outputs: array " + std::to_string(i) + " does not fit a training");
       call.outputs.push_back(out);
     }

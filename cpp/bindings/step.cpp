@@ -30,14 +30,12 @@ template <class T>
 class Stepper {
  public:
   Stepper(py::object program, const std::vector<py::object>& feeds, std::vector<int> sources,
-          Inputs inputs, Targets targets, Weights weights, py::array parameters,
-          const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
-          py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
-          double clip_value, const std::vector<BoundTuple>& max_norms,
-          const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
+          Inputs inputs, Targets targets, Weights weights, const Updating& updating,
+          Index first_step, std::uint64_t seed, const std::optional<AverageTuple>& average,
           const std::vector<std::pair<Index, Index>>& assigned, py::object counter,
           std::shared_ptr<Access> access)
       : access_(std::move(access)),
+        updating_(updating),
         sources_(std::move(sources)),
         inputs_(std::move(inputs)),
         targets_(std::move(targets)),
@@ -50,11 +48,11 @@ class Stepper {
     executor_ = &held.executor();
     most_rows_ = held.most_rows();
     const Program& p = executor_->program();
-    if (step_values.ndim() != 2 || step_values.shape(0) < 2)
+    const py::array& values = updating.step_values;
+    if (values.ndim() != 2 || values.shape(0) < 2)
       fail("step_values: expected those of at least two steps");
-    steps_ = step_values.shape(0);
-    held.prepare(call_, parameters, state, groups, step_values, steps_, clip_norm, clip_value,
-                 max_norms, outputs);
+    steps_ = values.shape(0);
+    held.prepare(call_, updating, steps_);
     call_.feeds = held.to_feeds(feeds, 0, steps_);
     template_ = call_.feeds;
     numbers_ = call_.updates.numbers;
@@ -68,9 +66,7 @@ class Stepper {
     call_.epochs = 1;
     call_.seed = seed;
     for (const py::object& one : feeds) kept_.push_back(one);
-    for (const py::array& one : state) kept_.push_back(one);
-    for (const py::array& one : outputs) kept_.push_back(one);
-    kept_.insert(kept_.end(), {std::move(program), std::move(parameters), std::move(step_values)});
+    kept_.push_back(std::move(program));
   }
 
   // A new reference, or null with an exception set: the loss, None if it or the parameters became
@@ -260,6 +256,7 @@ class Stepper {
   }
 
   std::shared_ptr<Access> access_;
+  Updating updating_;
   std::vector<py::object> kept_;  // alive
   Executor<T>* executor_ = nullptr;
   TrainingCall<T> call_;
@@ -329,18 +326,16 @@ void bind_step(py::module_& m) {
       "make_stepper",
       [](py::object program, const std::vector<py::object>& feeds, std::vector<int> sources,
          const std::vector<InputTuple>& inputs, const std::vector<TargetTuple>& targets,
-         bool several, const std::vector<std::string>& weights, bool common, py::array parameters,
-         const std::vector<py::array>& state, const std::vector<GroupTuple>& groups,
-         py::array step_values, Index first_step, std::uint64_t seed, double clip_norm,
-         double clip_value, const std::vector<BoundTuple>& max_norms,
-         const std::vector<py::array>& outputs, const std::optional<AverageTuple>& average,
+         bool several, const std::vector<std::string>& weights, bool common,
+         const Updating& updating, Index first_step, std::uint64_t seed,
+         const std::optional<AverageTuple>& average,
          const std::vector<std::pair<Index, Index>>& assigned, py::object counter,
          std::shared_ptr<Access> access) {
         const auto make = [&](auto zero) {
           return functions_of(new Stepper<decltype(zero)>(
               program, feeds, sources, Inputs(inputs), Targets(targets, several),
-              Weights(weights, common), parameters, state, groups, step_values, first_step, seed,
-              clip_norm, clip_value, max_norms, outputs, average, assigned, counter, access));
+              Weights(weights, common), updating, first_step, seed, average, assigned, counter,
+              access));
         };
         if (py::isinstance<PyProgram<float>>(program)) return make(float{});
         if (py::isinstance<PyProgram<double>>(program)) return make(double{});
@@ -348,10 +343,8 @@ void bind_step(py::module_& m) {
       },
       py::kw_only(), py::arg("program"), py::arg("feeds"), py::arg("sources"), py::arg("inputs"),
       py::arg("targets"), py::arg("several"), py::arg("weights"), py::arg("common"),
-      py::arg("parameters"), py::arg("state"), py::arg("groups"), py::arg("step_values"),
-      py::arg("first_step"), py::arg("seed"), py::arg("clip_norm"), py::arg("clip_value"),
-      py::arg("max_norms"), py::arg("outputs"), py::arg("average"), py::arg("assigned"),
-      py::arg("counter"), py::arg("access").none(false));
+      py::arg("updating"), py::arg("first_step"), py::arg("seed"), py::arg("average"),
+      py::arg("assigned"), py::arg("counter"), py::arg("access").none(false));
 }
 
 }  // namespace fastmlp

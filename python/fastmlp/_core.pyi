@@ -58,21 +58,14 @@ class _Program:
         rows: int,
         batch_rows: int,
         epochs: int,
-        parameters: _Array,
-        state: Sequence[_Array],
-        groups: Sequence[tuple[int, int, str, int, bool]],  # begin, end, rule, column, decays
-        step_values: NDArray[np.float64],
+        updating: Updating,
         seed: int,
         first_step: int,
         scalars: NDArray[np.float64],
         done: NDArray[np.int64] | None = None,
-        clip_norm: float = ...,
-        clip_value: float = ...,
         average: _Array | None = None,
         parts: NDArray[np.float64] | None = None,
-        outputs: Sequence[_Array] = (),
         sums: NDArray[np.float64] | None = None,
-        max_norms: Sequence[tuple[int, int, int, float, bool]] = (),  # …, units, limit, by_rows
     ) -> JobF32 | JobF64: ...
     def train_each(self, jobs: Sequence[JobF32 | JobF64]) -> list[tuple[int, int, bool]]: ...
     # Of each: epochs and steps done, whether the loss was not finite; after Ctrl-C in its `done`.
@@ -88,6 +81,20 @@ class _Program:
     ) -> None: ...
 
 class _Type(type): ...  # pybind11's
+
+class Updating(metaclass=_Type):  # what steps change, and by which numbers
+    def __init__(
+        self,
+        *,
+        parameters: _Array,
+        state: Sequence[_Array],
+        groups: Sequence[tuple[int, int, str, int, bool]],  # begin, end, rule, column, decays
+        step_values: NDArray[np.float64],
+        clip_norm: float = ...,
+        clip_value: float = ...,
+        max_norms: Sequence[tuple[int, int, int, float, bool]] = (),  # …, units, limit, by_rows
+        outputs: Sequence[_Array] = (),
+    ) -> None: ...
 
 class _Job:  # a training of one member, checked; made by programs
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -138,16 +145,9 @@ def make_stepper(
     several: bool,
     weights: Sequence[str],
     common: bool,
-    parameters: _Array,
-    state: Sequence[_Array],
-    groups: Sequence[tuple[int, int, str, int, bool]],
-    step_values: NDArray[np.float64],
+    updating: Updating,
     first_step: int,
     seed: int,
-    clip_norm: float,
-    clip_value: float,
-    max_norms: Sequence[tuple[int, int, int, float, bool]],
-    outputs: Sequence[_Array],
     average: tuple[_Array, _Array, NDArray[np.float64]] | None,  # it, what is trained, parts
     assigned: Sequence[tuple[int, int]],  # parts of the gradient that are none: begin, size
     counter: Any,

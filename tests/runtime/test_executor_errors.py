@@ -79,6 +79,12 @@ def run(**changes: Any) -> Any:
     return PREDICT.run(**{**call, **changes})
 
 
+UPDATING = (
+    *("parameters", "state", "groups", "step_values", "clip_norm", "clip_value", "max_norms"),
+    "outputs",
+)
+
+
 def train(**changes: Any) -> Any:
     call: dict[str, Any] = {
         "feeds": [X, T],
@@ -94,7 +100,9 @@ def train(**changes: Any) -> Any:
         "first_step": 0,
         "scalars": np.zeros((2, 1)),
     }
-    return TRAIN.train_each([TRAIN.job(**{**call, **changes})])[0]
+    call |= changes
+    updating = {name: call.pop(name) for name in list(call) if name in UPDATING}
+    return TRAIN.train_each([TRAIN.job(updating=_core.Updating(**updating), **call)])[0]
 
 
 def test_the_calls_that_are_then_spoilt_work():
@@ -208,8 +216,10 @@ def test_a_bad_argument_of_train_raises_before_anything_is_written(what: str):
 
 
 def test_a_program_without_a_loss_cannot_train():
+    values = np.zeros((1, 0))
+    nothing = _core.Updating(parameters=vector(), state=[], groups=[], step_values=values)
     with pytest.raises(ValueError, match="computes no loss"):
-        PREDICT.job([X], None, 5, 5, 1, vector(), [], [], np.zeros((1, 0)), 0, 0, np.zeros((1, 0)))
+        PREDICT.job([X], None, 5, 5, 1, nothing, 0, 0, np.zeros((1, 0)))
 
 
 @pytest.mark.parametrize("place", [-2, 10**6])
@@ -353,14 +363,16 @@ def train_two_batches(
         rows,
         batch,
         1,
-        np.ones(n, dtype),
-        [np.zeros(n, dtype) for _ in range(vectors)],
-        groups,
-        np.full((-(-rows // batch), max(columns, 1)), 0.1),
+        _core.Updating(
+            parameters=np.ones(n, dtype),
+            state=[np.zeros(n, dtype) for _ in range(vectors)],
+            groups=groups,
+            step_values=np.full((-(-rows // batch), max(columns, 1)), 0.1),
+            max_norms=max_norms,
+        ),
         0,
         0,
         np.zeros((1, scalars)),
-        max_norms=max_norms,
     )
     program.train_each([job])
 

@@ -253,12 +253,11 @@ class TrainingPlan:
         means, outputs = self._directions.arrays(state)
         return self._program.job(
             feeds=[*arrays, *values, *means],
-            outputs=outputs,
             order=order,
             rows=rows,
             batch_rows=batch_size,
             epochs=epochs,
-            **self._updates(state, step_values, clip_norm, clip_value, parameters),
+            updating=self._updating(state, outputs, step_values, clip_norm, clip_value, parameters),
             seed=seed % WORD,
             first_step=first_step % WORD,
             scalars=result.numbers,
@@ -281,25 +280,27 @@ class TrainingPlan:
         """
         self._program.train_each(jobs)
 
-    def _updates(
+    def _updating(
         self,
         state: Sequence[Array],
+        outputs: Sequence[Array],
         step_values: Array,
         clip_norm: float | None,
         clip_value: float | None,
         parameters: Parameters | None = None,
-    ) -> dict[str, Any]:
+    ) -> _core.Updating:
         """Return what the core needs to know of the optimizer."""
         own = self._flat
-        return {
-            "parameters": own if parameters is None else parameters.flat,
-            "state": list(state),
-            "groups": self.groups,
-            "step_values": np.ascontiguousarray(step_values, dtype=np.float64),
-            "clip_norm": math.inf if clip_norm is None else clip_norm,
-            "clip_value": math.inf if clip_value is None else clip_value,
-            "max_norms": self._max_norms,
-        }
+        return _core.Updating(
+            parameters=own if parameters is None else parameters.flat,
+            state=list(state),
+            groups=self.groups,
+            step_values=np.ascontiguousarray(step_values, dtype=np.float64),
+            clip_norm=math.inf if clip_norm is None else clip_norm,
+            clip_value=math.inf if clip_value is None else clip_value,
+            max_norms=self._max_norms,
+            outputs=outputs,
+        )
 
     @property
     def schedules(self) -> list[Any]:
@@ -352,10 +353,9 @@ class TrainingPlan:
             feeds=[*(None for _ in self.inputs), *fixed],
             sources=[*(places[node] for node in self.inputs), *(-1 for _ in fixed)],
             **fed.described(),
-            **self._updates(state, step_values, clip_norm, clip_value),
+            updating=self._updating(state, outputs, step_values, clip_norm, clip_value),
             first_step=first_step,
             seed=seed % WORD,
-            outputs=outputs,
             average=average,
             assigned=[self.parameters.place(node) for node in self._assigned],
             counter=counter,
