@@ -137,9 +137,8 @@ class Model(Evaluated, Solvable):
         """Return `predict` of X: dropout is left out unless `training` is True.
 
         Of symbols, an Input or what a layer returned, one or a list, it returns those of its
-        outputs, made by its own layers: models that are made of them share the weights.
-
-        There are no other arguments: a TypeError says what to write for one.
+        outputs, made by its own layers: models that are made of them share the weights. There are
+        no other arguments: a TypeError says what to write for one.
 
         Examples
         --------
@@ -148,7 +147,7 @@ class Model(Evaluated, Solvable):
         >>> import fastmlp as fm
         >>> encoder = fm.Sequential([fm.Dense(8, "relu"), fm.Dense(2)], seed=0)
         >>> a, b = fm.Input(4), fm.Input(4)
-        >>> distance = fm.Lambda(lambda u, v: fm.graph.sum((u - v) ** 2, axis=1), columns=1)
+        >>> distance = fm.Lambda(lambda u, v: fm.graph.sum((u - v) ** 2, axis=1))
         >>> fm.Model([a, b], distance([encoder(a), encoder(b)])).n_parameters
         58
         """
