@@ -14,6 +14,7 @@ from fastmlp.data.columns.targets import RealTarget
 from fastmlp.data.columns.values import read
 from fastmlp.data.frames import named
 from fastmlp.data.table import Preprocessing
+from fastmlp.data.written import Reading
 
 learn = Preprocessing.learn
 NUMBERS = [round(1.25 * i - 20, 2) for i in range(1000, 4000, 50)]
@@ -154,6 +155,39 @@ def test_each_column_of_a_table_is_read_once_to_be_learned(monkeypatch):
     monkeypatch.setattr("fastmlp.data.table.read", counted)
     learn({"a": NUMBERS, "b": [*map(str, NUMBERS)], "c": pd.Categorical([*map(str, NUMBERS)])})
     assert read_so == ["a", "b", "c"]
+
+
+def test_texts_of_a_column_or_target_are_looked_at_once_in_a_fit(monkeypatch):
+    looked_at = []
+
+    class Counted(Reading):
+        def __init__(self, texts):
+            looked_at.append(texts)
+            super().__init__(texts)
+
+    monkeypatch.setattr("fastmlp.data.columns.codes.Reading", Counted)
+    table = {"a": [*map(german, NUMBERS)], "b": [f"{x} %" for x in NUMBERS], "c": NUMBERS}
+    fm.TabularRegressor(**FAST).fit(table, [f"${x}" for x in NUMBERS])
+    assert [len(texts) for texts in looked_at] == 3 * [len(NUMBERS)]
+
+
+def test_numbers_of_one_form_are_those_of_their_digits():
+    rng = np.random.default_rng(0)
+    numbers = [*rng.integers(0, 10**12, 300), *np.exp(rng.uniform(-5, 40, 300)), 0, 0.5, 1e-300]
+    for decimals in (0, 2, 20):
+        plain = [f"{x:.{decimals}f}" for x in numbers]
+        texts = [f"({x:,.{decimals}f})".replace(",", "’") for x in numbers]
+        found, style = Reading(texts).numbers()
+        assert found == {text: -float(x) for text, x in zip(texts, plain, strict=True)}
+        assert style.thousands == "’"
+
+
+def test_what_is_no_number_changes_no_other_wherever_it_stands():
+    odd = ["", "-", "1.#IND", "0", "00", "red", "\ud800", "5\ud800", "٣", "x" * 40_000, "9" * 400]
+    texts = [*odd, *(f"{i},5" for i in range(20_000)), *(text + "!" for text in odd)]
+    found, _ = Reading(texts).numbers()
+    expected = {f"{i},5": i + 0.5 for i in range(20_000)}
+    assert found == {**expected, "0": 0.0, "9" * 400: np.inf}
 
 
 def test_notes_and_columns_keep_their_order_whatever_they_hold():

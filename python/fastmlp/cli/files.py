@@ -20,7 +20,7 @@ from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
 from fastmlp.data.columns.words import Note, examples
 from fastmlp.data.texts import FALSE, TRUE, Array, as_objects, values
-from fastmlp.data.written import decimal_of, style_of
+from fastmlp.data.written import Reading, decimal_of
 
 if TYPE_CHECKING:
     import argparse
@@ -238,13 +238,17 @@ def _typed(
         if name in texts or kind == "b" or (kind == "f" and not _has_point(column)):
             del columns[name]  # few are there as texts and as numbers
     others = (name for name in columns if table[name].dtype.kind == "O")
-    decimal = form.decimal or decimal_of(np.unique(columns[name]).tolist() for name in others)
+    decimal = form.decimal or decimal_of(_reading(columns[name]) for name in others)
     if decimal == ",":  # 1.234 are thousands then, which programs read otherwise
         for name in (name for name in columns if table[name].dtype.kind == "f"):
-            style = style_of(np.unique(columns[name]).tolist(), decimal)
+            style = _reading(columns[name]).style(decimal)
             if style is not None and style.decimal == decimal:
                 table[name] = as_objects(columns[name])
     return table, replace(form, decimal=decimal)
+
+
+def _reading(column: Array) -> Reading:
+    return Reading(np.unique(column).tolist())
 
 
 def _says_truth(column: Array, numbers: Array) -> bool:

@@ -19,7 +19,6 @@ from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, count, examples
 from fastmlp.data.texts import MISSING, numbers_of, same_number, values
 from fastmlp.data.texts import labels as read_labels
-from fastmlp.data.written import numbers_in
 
 Task = Literal["classification", "regression"]
 
@@ -172,10 +171,10 @@ def _read_target(
         typed = values(texts)
         by_people = False
         if task != "classification" and (typed.dtype.kind == "O" or form.decimal == ","):
-            as_programs = _all_written(held)
-            by_people = as_programs is not None
+            as_written = _all_written(held)
+            by_people = as_written is not None
             if by_people or task == "regression":
-                typed = (held if as_programs is None else as_programs).numbers()
+                typed = (held if as_written is None else as_written).numbers()
         empty = np.array([not text or text.isspace() for text in texts], dtype=bool)
         missing = np.isnan(typed) if typed.dtype.kind == "f" else empty
         words = ~empty & np.isin(texts, list(MISSING))
@@ -209,8 +208,8 @@ def _written(value: Any) -> str:
 
 
 def _all_written(column: Values) -> Values | None:
-    """Return targets as programs write them, if people wrote all as numbers, 1.234,50 €."""
-    found = column.as_programs()
+    """Return targets that count as numbers, if people wrote all as such, 1.234,50 €."""
+    found = column.as_written()
     if found is None or len(found[0].read_as_numbers) < len(found[0].texts):
         return None
     return found[0]
@@ -218,10 +217,8 @@ def _all_written(column: Values) -> Values | None:
 
 def _numbers_among(column: Values) -> set[str]:
     """Return the texts of a column that are numbers, as programs or as people write them."""
-    found = {*column.read_as_numbers}
-    if as_programs := column.as_programs():
-        found |= {*numbers_in(column.texts, as_programs[1])}
-    return found
+    as_written = column.as_written()
+    return {*column.read_as_numbers, *(as_written[0].written if as_written else ())}
 
 
 def _check_labels(labels: Any, target: str, column: Values) -> None:

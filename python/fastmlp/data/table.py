@@ -113,14 +113,35 @@ class Preprocessing:
             `kinds` names no column or kind; a column holds infinities or is not of the kind it is
             said to be; no column is left.
         """
+        return cls._learn(table, kinds, note)[0]
+
+    @classmethod
+    def learn_and_transform(
+        cls,
+        table: Any,
+        *,
+        kinds: Mapping[Any, str] | None = None,
+        note: Note = lambda text: None,
+    ) -> tuple[Preprocessing, Array]:
+        """Do the same, and return also what `transform` makes of the table.
+
+        Its texts are read once for both.
+        """
+        prepare, read_table = cls._learn(table, kinds, note)
+        return prepare, prepare.transform(read_table)
+
+    @classmethod
+    def _learn(
+        cls, table: Any, kinds: Mapping[Any, str] | None, note: Note
+    ) -> tuple[Preprocessing, frames.Table]:
+        """Return what was learned, and the table with its columns of texts as they were read."""
         given = frames.named(table)
         if not given.columns or not given.rows:
             raise ValueError(
                 f"X has {len(given.columns)} columns and {given.rows} rows; expected at least one "
                 "of each"
             )
-        kinds = _check_kinds(kinds, given)
-        learned, decimal = _learned(given, kinds)
+        learned, texts, decimal = _learned(given, _check_kinds(kinds, given))
         columns: list[Column] = []
         left: list[LeftOut] = []
         found: dict[Any, str] = {}
@@ -141,7 +162,8 @@ class Preprocessing:
                 f"no column is left to learn from, of the {len(given.columns)} there are"
                 f"{''.join(reasons)}{'; …' * (len(left) > 3)}; say with kinds what columns are"
             )
-        return cls(tuple(columns), tuple(given.columns), given.named, decimal)
+        prepare = cls(tuple(columns), tuple(given.columns), given.named, decimal)
+        return prepare, replace(given, columns={**given.columns, **texts})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -263,11 +285,12 @@ class Preprocessing:
 
 def _learned(
     table: frames.Table, kinds: Mapping[str, str]
-) -> tuple[dict[str, tuple[Column | LeftOut, Any, list[str]]], str | None]:
-    """Learn each column, with what only equal ones share and what is noted; and the decimal sign.
+) -> tuple[dict[str, tuple[Column | LeftOut, Any, list[str]]], dict[str, Values], str | None]:
+    """Learn each column, with what only equal ones share and what is noted.
 
-    Columns of texts come last, since those whose numbers leave no choice tell the sign of all.
-    Others are read and learned one after the other: they are too many to be kept all at once.
+    Also return the columns of texts as they were read, and the decimal sign. They come last, since
+    those whose numbers leave no choice tell the sign of all. Others are read and learned one after
+    the other: they are too many to be kept all at once.
     """
     learned: dict[str, Any] = dict.fromkeys(
         name for name in table.columns if kinds.get(name) != IGNORE
@@ -291,11 +314,11 @@ def _learned(
             texts[name] = values
         else:
             learn(name, values)
-    open_ = (values.texts for values in texts.values() if not values.declared)
+    open_ = (values.texts.written for values in texts.values() if not values.declared)
     decimal = table.decimal or decimal_of(open_)
     for name, values in texts.items():
         learn(name, replace(values, decimal=decimal))
-    return learned, decimal
+    return learned, texts, decimal
 
 
 def _without_blanks(table: frames.Table, absent: list[str]) -> frames.Table:

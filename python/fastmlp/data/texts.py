@@ -136,8 +136,11 @@ def _as_floats(column: Array) -> Array | None:
 
 
 def _number(text: str) -> float | None:
-    numbers = _as_floats(np.array([text], dtype=TEXT))
-    return None if numbers is None else float(numbers[0])
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) or "_" in text else number
 
 
 def _lose_digits(column: Array, numbers: Array) -> bool:

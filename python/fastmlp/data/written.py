@@ -5,13 +5,16 @@ Nothing here knows of files; `fastmlp.data.texts` reads numbers as programs writ
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from fastmlp.data.texts import LEAST_READ, MISSING
+import numpy as np
+
+from fastmlp.data.texts import LEAST_READ, MISSING, Array
 
 DECIMALS = (".", ",")
 #: What may stand in front of or behind all numbers of a column.
@@ -23,6 +26,10 @@ _VALUE = re.compile(
     rf"(?P<open>\()?(?P<sign>{_SIGN})?(?:(?P<before>{_UNIT})\s*)?(?P<inner>{_SIGN})?"
     rf"(?P<body>[0-9.,{_SPACES}]*[0-9])\s*(?P<after>{_UNIT})?(?P<close>\))?"
 )
+#: Forms of texts that are no numbers, and of those that stand for a missing value.
+_NONE, _MISSING = -1, -2
+#: So many texts are looked at together, each with four bytes for a character.
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -62,24 +69,91 @@ class Style:
 
 
 @dataclass(frozen=True)
-class _Written:
-    """A text as a number: its sign, digits with what is between them, unit."""
+class _Cut:
+    """Where the digits of a number are in its text, with one of the decimal signs.
 
+    Attributes
+    ----------
+    between : str
+        What is between groups of three digits, "" for nothing.
+    whole, behind : list of int
+        Places in the text of the digits in front of the decimal sign, and of those behind it.
+    """
+
+    between: str
+    whole: list[int]
+    behind: list[int]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What numbers have in common whose texts differ in their digits alone, but for a first 0.
+
+    Attributes
+    ----------
+    text : str
+        One of the texts.
+    negative : bool
+    unit : str
+    cuts : dict of str to _Cut
+        By decimal sign, of those that it may have.
+    """
+
+    text: str
     negative: bool
-    body: str
     unit: str
+    cuts: dict[str, _Cut]
+
+    def is_said(self, cut: _Cut) -> bool:
+        """Tell whether programs read such a text as the same number."""
+        try:
+            return bool(float(self.text) == _numbers([self.text], self, cut)[0])
+        except ValueError:
+            return False
 
 
-def _parse(text: str) -> _Written | None:
+def _form(text: str) -> _Form | None:
+    """Return the form of a text, None if it is no number."""
     found = _VALUE.fullmatch(text)
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     signs = [sign for sign in (found["open"], found["sign"], found["inner"]) if sign]
     if len(signs) > 1 or (found["before"] and found["after"]):
         return None
-    return _Written(
-        signs not in ([], ["+"]), found["body"], found["before"] or found["after"] or ""
+    cuts = {sign: _cut(found["body"], found.start("body"), sign) for sign in DECIMALS}
+    return _Form(
+        text,
+        signs not in ([], ["+"]),
+        found["before"] or found["after"] or "",
+        {sign: cut for sign, cut in cuts.items() if cut is not None},
     )
+
+
+def _cut(body: str, begin: int, decimal: str) -> _Cut | None:
+    """Find the digits of a number, which begins at a place of its text."""
+    whole, _, behind = body.partition(decimal)
+    between = sorted(set(whole) - set("0123456789"))
+    if len(between) > 1 or (behind and not behind.isdecimal()) or body.endswith(decimal):
+        return None
+    groups = whole.split(between[0]) if between else [whole]
+    if between and (not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:])):
+        return None
+    if groups[0][:1] == "0" and (len(groups[0]) > 1 or between):
+        return None  # a code; no thousands begin with 0, as 0,125 does
+    end = begin + len(body)
+    places = [begin + i for i, sign in enumerate(whole) if sign.isdecimal()]
+    return _Cut("".join(between), places, [*range(end - len(behind), end)])
+
+
+def _numbers(texts: Sequence[str], form: _Form, cut: _Cut) -> Array:
+    """Return the numbers that texts of a form are, float64."""
+    signs = np.frombuffer("".join(texts).encode("utf-32-le"), "<u4").reshape(len(texts), -1)
+    point = len(cut.whole)
+    written = np.full((len(texts), point + 1 + len(cut.behind)), ord("."), np.uint8)
+    written[:, :point] = signs[:, cut.whole]
+    written[:, point + 1 :] = signs[:, cut.behind]
+    numbers: Array = written.view(f"S{written.shape[1]}")[:, 0].astype(np.float64)
+    return -numbers if form.negative else numbers
 
 
 def unit_of(text: str) -> str:
@@ -90,67 +164,195 @@ def unit_of(text: str) -> str:
     >>> unit_of("12 €"), unit_of("7"), unit_of("red")
     ('€', '', '')
     """
-    part = _parse(text)
-    return part.unit if part else ""
+    form = _form(text)
+    return form.unit if form else ""
 
 
-def _cut(body: str, decimal: str) -> tuple[str, list[str], str] | None:
-    """Return what is between groups of digits, these groups, and the digits behind the decimal."""
-    whole, _, behind = body.partition(decimal)
-    between = sorted(set(whole) - set("0123456789"))
-    if len(between) > 1 or (behind and not behind.isdecimal()) or body.endswith(decimal):
-        return None
-    groups = whole.split(between[0]) if between else [whole]
-    if between and (not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:])):
-        return None
-    if groups[0][:1] == "0" and (len(groups[0]) > 1 or between):
-        return None  # a code; no thousands begin with 0, as 0,125 does
-    return "".join(between), groups, behind
+class Reading:
+    """Which of a column's texts may be numbers as people write them, each looked at once.
 
+    How a number is written does not depend on its digits, but for a 0 in front: texts that differ
+    in nothing else have one form, and there are few of these.
 
-def _styles(texts: Iterable[str]) -> list[Style]:
-    """Return the ways in which all of a column's numbers may be written, one for each decimal."""
-    found = []
-    for text in texts:
-        if text in MISSING:
-            continue
-        part = _parse(text)
-        if part is None:
-            return []  # as nearly always, at the first text
-        found.append(part)
-    units = {part.unit for part in found}
-    if len(units) != 1:
-        return []
-    styles = []
-    for decimal in DECIMALS:
-        cuts = [_cut(part.body, decimal) for part in found]
-        between = {cut[0] for cut in cuts if cut is not None and cut[0]}
-        if None not in cuts and len(between) <= 1:
-            styles.append(Style(decimal, "".join(between), *units))
-    return styles
-
-
-def style_of(texts: Iterable[str], decimal: str | None = None) -> Style | None:
-    """Find how all numbers among the texts of a column are written; None if there is no one way.
-
-    Missing values don't count. Where commas or points may be either, as in 1,234, the decimal sign
-    is `decimal`, a point if that is not given.
+    Parameters
+    ----------
+    texts : sequence of str
+        The different texts.
 
     Examples
     --------
-    >>> style_of(["1.234,50 €", "7 €"])
+    >>> Reading(["1.234,50 €", "7 €", "8 €"]).style()
     Style(decimal=',', thousands='.', unit='€')
-    >>> style_of(["1,234", "7"]), style_of(["1,234", "7"], decimal=",")
-    (Style(decimal='.', thousands=',', unit=''), Style(decimal=',', thousands='', unit=''))
-    >>> style_of(["1,5", "1.5"]), style_of(["5 %", "$5"]), style_of(["red"])
-    (None, None, None)
     """
-    styles = _styles(texts)
-    wanted = [style for style in styles if style.decimal == (decimal or ".")]
-    return next(iter(wanted or styles), None)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self._forms: list[_Form] = []
+        self._form_of = np.array([_MISSING if text in MISSING else _NONE for text in texts], int)
+        known: dict[str, int] = {}
+        for begin in range(0, len(texts), _BLOCK):
+            outlines = _outlines(texts[begin : begin + _BLOCK])
+            for outline in dict.fromkeys(outlines):
+                if outline not in known and (form := _form(outline)):
+                    known[outline] = len(self._forms)
+                    self._forms.append(form)
+            found = np.array([known.get(outline, _NONE) for outline in outlines])
+            part = self._form_of[begin : begin + _BLOCK]
+            part[part == _NONE] = found[part == _NONE]
+
+    def without(self, words: Collection[str]) -> Reading:
+        """Return the same of a column in which these texts say nothing, as what is missing."""
+        if not words:
+            return self
+        other = copy(self)
+        said = np.array([text in words for text in self.texts], bool)
+        other._form_of = np.where(said, _MISSING, self._form_of)
+        return other
+
+    def _present(self) -> dict[int, int]:
+        """Return how many texts each form has, in the order of the first."""
+        found = self._form_of[self._form_of >= 0]
+        _, first = np.unique(found, return_index=True)
+        counts = np.bincount(found)
+        return {int(i): int(counts[i]) for i in found[np.sort(first)]}
+
+    def _styles(self, least: float = 1.0) -> list[Style]:
+        """Return the ways in which all numbers may be written, one for each decimal.
+
+        There are none if fewer of the texts are numbers than this share.
+        """
+        present = self._present()
+        if sum(present.values()) < least * int((self._form_of != _MISSING).sum()):
+            return []
+        forms = [self._forms[i] for i in present]
+        units = {form.unit for form in forms}
+        if len(units) != 1:
+            return []
+        styles = []
+        for decimal in DECIMALS:
+            cuts = [form.cuts.get(decimal) for form in forms]
+            between = {cut.between for cut in cuts if cut is not None and cut.between}
+            if None not in cuts and len(between) <= 1:
+                styles.append(Style(decimal, "".join(between), *units))
+        return styles
+
+    def style(self, decimal: str | None = None) -> Style | None:
+        """Find how all numbers of the column are written; None if there is no one way.
+
+        Missing values don't count. Where commas or points may be either, as in 1,234, the decimal
+        sign is `decimal`, a point if that is not given.
+
+        Examples
+        --------
+        >>> Reading(["1,234", "7"]).style(), Reading(["1,234", "7"]).style(decimal=",")
+        (Style(decimal='.', thousands=',', unit=''), Style(decimal=',', thousands='', unit=''))
+        >>> [Reading(texts).style() for texts in (["1,5", "1.5"], ["5 %", "$5"], ["red"])]
+        [None, None, None]
+        """
+        styles = self._styles()
+        wanted = [style for style in styles if style.decimal == (decimal or ".")]
+        return next(iter(wanted or styles), None)
+
+    def numbers(
+        self, decimal: str | None = None, unit: str | None = None
+    ) -> tuple[dict[str, float], Style] | None:
+        """Return those of the texts that are numbers as people write them.
+
+        The way in which all are written counts, or else that in which most are; texts of another
+        way, and such as are no numbers, are left out.
+
+        Parameters
+        ----------
+        decimal : {".", ","} or None
+            The decimal sign, where that is known.
+        unit : str, optional
+            Of what is known to be numbers: what stands beside them, "" if that is not known. Then
+            each text is read for itself, whatever others there are, and parentheses are always a
+            minus.
+
+        Returns
+        -------
+        (dict of str to float, Style) or None
+            The numbers, and how they were written; None if programs write so.
+
+        Examples
+        --------
+        >>> Reading(["1.234,50 €", "n.v.", "2 €", "2 £"]).numbers()
+        ({'1.234,50 €': 1234.5, '2 €': 2.0}, Style(decimal=',', thousands='.', unit='€'))
+        >>> Reading(["12", "(7)"]).numbers()[0], Reading(["(1)", "(2)"]).numbers()
+        ({'12': 12.0, '(7)': -7.0}, None)
+        >>> Reading(["(1)", "5", "$7"]).numbers(unit="$")[0], Reading(["1.5", "2"]).numbers(",")
+        ({'(1)': -1.0, '5': 5.0, '$7': 7.0}, None)
+        """
+        style = self.style(decimal) or self._most_usual(decimal)
+        if unit is None:
+            signs = [style.decimal]
+        else:
+            style = replace(style, unit=unit or style.unit)
+            first = decimal or style.decimal
+            signs = sorted(DECIMALS, key=lambda sign: sign != first)
+        cuts: dict[int, _Cut] = {}
+        for i in self._present():
+            form = self._forms[i]
+            found = [form.cuts[sign] for sign in signs if sign in form.cuts]
+            if not found or form.unit not in ("", style.unit):
+                continue
+            if unit is not None or found[0].between in ("", style.thousands):
+                cuts[i] = found[0]
+        if all(self._forms[i].is_said(cut) for i, cut in cuts.items()):
+            return None  # also of codes, such as integers that float64 does not tell apart
+        if unit is None and style == Style() and all(self._forms[i].text[0] == "(" for i in cuts):
+            return None  # parentheses around all are no sign
+        return self._read(cuts), style
+
+    def _read(self, cuts: Mapping[int, _Cut]) -> dict[str, float]:
+        """Return the numbers of the forms that are cut."""
+        order = np.argsort(self._form_of, kind="stable")
+        numbers = np.empty(len(self.texts))
+        for i, cut in cuts.items():
+            begin, end = np.searchsorted(self._form_of, [i, i + 1], sorter=order)
+            own = order[begin:end]
+            numbers[own] = _numbers([self.texts[at] for at in own], self._forms[i], cut)
+        found = np.isin(self._form_of, [*cuts])
+        pairs = zip(self.texts, found.tolist(), numbers.tolist(), strict=True)
+        return {text: number for text, is_number, number in pairs if is_number}
+
+    def _most_usual(self, decimal: str | None) -> Style:
+        """Return how most of the numbers among the texts are written."""
+        present = [(self._forms[i], n) for i, n in self._present().items()]
+        units: Counter[str] = Counter()
+        for form, n in present:
+            units[form.unit] += n
+        best, style = 0, Style()
+        if units and 2 * max(units.values()) <= units.total():
+            return style  # of no unit are most
+        for sign in sorted(DECIMALS, key=lambda sign: sign != decimal):
+            between: Counter[str] = Counter()
+            for form, n in present:
+                if cut := form.cuts.get(sign):
+                    between[cut.between] += n
+            if between.total() > best:
+                best = between.total()
+                usual = [*filter(None, (each for each, _ in between.most_common()))]
+                style = Style(sign, "".join(usual[:1]), units.most_common(1)[0][0])
+        return style
 
 
-def decimal_of(columns: Iterable[Iterable[str]]) -> str | None:
+def _outlines(texts: Sequence[str]) -> list[str]:
+    """Write 1 for each digit of texts, but for a 0 that is the first."""
+    signs = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "<u4").copy()
+    ends = np.cumsum([*map(len, texts)])
+    digits = np.flatnonzero((signs >= ord("0")) & (signs <= ord("9")))
+    first = np.searchsorted(digits, np.concatenate([[0], ends[:-1]]))
+    leading = digits[np.unique(first[first < len(digits)])]
+    zeros = leading[signs[leading] == ord("0")]
+    signs[digits] = ord("1")
+    signs[zeros] = ord("0")
+    whole = signs.tobytes().decode("utf-32-le", "surrogatepass")
+    return [whole[begin:end] for begin, end in pairwise([0, *ends.tolist()])]
+
+
+def decimal_of(columns: Iterable[Reading]) -> str | None:
     """Find the decimal sign of a table: what the columns say that leave no choice.
 
     None if no column says it, or they say different things. A few texts that are no numbers don't
@@ -158,129 +360,16 @@ def decimal_of(columns: Iterable[Iterable[str]]) -> str | None:
 
     Examples
     --------
-    >>> decimal_of([["1,5", "2"], ["1.234"], ["red"]]), decimal_of([["1,234"], ["5"]])
+    >>> def found(*columns):
+    ...     return decimal_of(map(Reading, columns))
+    >>> found(["1,5", "2"], ["1.234"], ["red"]), found(["1,234"], ["5"])
     (',', None)
-    >>> decimal_of([["1,234", "0,125"]]), decimal_of([[*(f"{i},5" for i in range(9)), "n.v."]])
+    >>> found(["1,234", "0,125"]), found([*(f"{i},5" for i in range(9)), "n.v."])
     (',', ',')
     """
     said = set()
-    for texts in columns:
-        styles = _styles(texts) or _styles(_alike(texts))
+    for column in columns:
+        styles = column._styles(LEAST_READ)
         if len(styles) == 1:
             said.add(styles[0].decimal)
     return said.pop() if len(said) == 1 else None
-
-
-def _alike(texts: Iterable[str]) -> list[str]:
-    """Return the texts that are numbers, if nearly all are."""
-    present = [text for text in texts if text not in MISSING]
-    found = [text for text in present if _parse(text)]
-    return found if len(found) >= LEAST_READ * len(present) else []
-
-
-def numbers_in(texts: Iterable[str], style: Style) -> Mapping[str, float]:
-    """Read every text that is a number of this style, or stands for a missing one.
-
-    Examples
-    --------
-    >>> numbers_in(["(1.234,5)", "NA", "−7 ", "red"], Style(",", "."))
-    {'(1.234,5)': -1234.5, 'NA': nan, '−7 ': -7.0}
-    """
-    found = {}
-    for text in dict.fromkeys(texts):
-        if text in MISSING:
-            found[text] = math.nan
-            continue
-        part = _parse(text)
-        if part is None or part.unit not in ("", style.unit):
-            continue
-        cut = _cut(part.body, style.decimal)
-        if cut is not None and cut[0] in ("", style.thousands):
-            found[text] = _number(part, cut)
-    return found
-
-
-def _number(part: _Written, cut: tuple[str, list[str], str]) -> float:
-    number = float("".join(cut[1]) + "." + (cut[2] or "0"))
-    return -number if part.negative else number
-
-
-def _each(texts: Iterable[str], decimal: str, unit: str) -> Mapping[str, float]:
-    """Read every text for itself, by the other decimal sign where it cannot be this one."""
-    signs = sorted(DECIMALS, key=lambda sign: sign != decimal)
-    found = {}
-    for text in texts:
-        part = None if text in MISSING else _parse(text)
-        if part is not None and part.unit in ("", unit):
-            cuts = (_cut(part.body, sign) for sign in signs)
-            if cut := next(filter(None, cuts), None):
-                found[text] = _number(part, cut)
-    return found
-
-
-def as_programs(
-    texts: Sequence[str], decimal: str | None = None, unit: str | None = None
-) -> tuple[list[str], Style] | None:
-    """Write the numbers among the different texts of a column as programs do.
-
-    The way in which all are written counts, or else that in which most are; texts of another way,
-    and such as are no numbers, are left as they are.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        The different texts.
-    decimal : {".", ","} or None
-        The decimal sign, where that is known.
-    unit : str, optional
-        Of what is known to be numbers: what stands beside them, "" if that is not known. Then each
-        text is read for itself, whatever others there are, and parentheses are always a minus.
-
-    Returns
-    -------
-    (list of str, Style) or None
-        A text for each, and how they were written; None if programs write so.
-
-    Examples
-    --------
-    >>> as_programs(["1.234,50 €", "n.v.", "2 €", "2 £"])
-    (['1234.5', 'n.v.', '2.0', '2 £'], Style(decimal=',', thousands='.', unit='€'))
-    >>> as_programs(["12", "(7)"])[0], as_programs(["(1)", "(2)"]), as_programs(["1.5", "2"], ",")
-    (['12.0', '-7.0'], None, None)
-    >>> as_programs(["(1)", "5", "$7"], unit="$")[0]
-    ['-1.0', '5.0', '7.0']
-    """
-    style = style_of(texts, decimal) or _most_usual(texts, decimal)
-    if unit is None:
-        numbers = {text: x for text, x in numbers_in(texts, style).items() if x == x}
-    else:
-        style = replace(style, unit=unit or style.unit)
-        numbers = dict(_each(texts, decimal or style.decimal, style.unit))
-    if all(_says(text, number) for text, number in numbers.items()):
-        return None  # also of codes, such as integers that float64 does not tell apart
-    if unit is None and style == Style() and all(text.startswith("(") for text in numbers):
-        return None  # parentheses around all are no sign
-    return [repr(numbers[text]) if text in numbers else text for text in texts], style
-
-
-def _says(text: str, number: float) -> bool:
-    """Tell whether programs read a text as this number."""
-    try:
-        return float(text) == number
-    except ValueError:
-        return False
-
-
-def _most_usual(texts: Iterable[str], decimal: str | None) -> Style:
-    """Return how most of the numbers among texts are written."""
-    parts = [part for text in texts if text not in MISSING and (part := _parse(text))]
-    units = Counter(part.unit for part in parts).most_common(1)
-    best, style = 0, Style()
-    if units and 2 * units[0][1] <= len(parts):
-        return style  # of no unit are most
-    for sign in sorted(DECIMALS, key=lambda sign: sign != decimal):
-        cuts = [cut for part in parts if (cut := _cut(part.body, sign))]
-        if len(cuts) > best:
-            between = Counter(cut[0] for cut in cuts if cut[0]).most_common(1)
-            best, style = len(cuts), Style(sign, between[0][0] if between else "", units[0][0])
-    return style

@@ -71,7 +71,7 @@ class DateColumn(Column):
             del told_apart["weekday"]
         parts = tuple(part for part, found in told_apart.items() if len(found) > 1)
         indicator = bool(missing.any())
-        told = words, values.zone, values.order
+        told = words, values.zone, values.texts.order
         return cls(name, median, scale, fill_value, parts, indicator, *told)
 
     @property

@@ -30,8 +30,8 @@ KINDS: dict[str, type[Any]] = {
 #: and what returns those of a column that are such, or missing.
 READINGS: tuple[tuple[str, str, str, Callable[[Values], Collection[str]]], ...] = (
     ("number", "numbers", "numbers", lambda values: values.read_as_numbers),
-    ("date", "dates", "dates", lambda values: values.read_as_dates),
-    ("number", "times", "numbers of seconds", lambda values: values.read_as_seconds),
+    ("date", "dates", "dates", lambda values: values.texts.dates),
+    ("number", "times", "numbers of seconds", lambda values: values.texts.seconds),
 )
 IN_FRONT = {"dmy": ", the day in front", "mdy": ", the month in front", "": ""}
 #: More columns than these that are left out are told of in one note.
@@ -52,9 +52,9 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     if reason := _useless(values):
         return reason
     may_be = kind == "number" or (kind is None and not values.declared)
-    as_programs = values.as_programs() if may_be else None
-    if as_programs and (kind or find_kind(as_programs[0], lambda text: None) == "number"):
-        values, style = as_programs
+    as_written = values.as_written() if may_be else None
+    if as_written and (kind or find_kind(as_written[0], lambda text: None) == "number"):
+        values, style = as_written
         kind = "number"
         note(style.told_of(f"column {values.name!r}"))
     found = kind or find_kind(values, note)
@@ -121,14 +121,15 @@ def find_kind(values: Values, note: Note) -> str:
         return "category"
     what, name = examples(present), values.name
     numbers = {t: x for t, x in values.read_as_numbers.items() if t not in MISSING}
-    if numbers and not (_are_numbers(numbers) and np.isfinite([*numbers.values()]).any()):
+    programs = [text for text in numbers if text not in values.written]
+    if numbers and not (_are_numbers(programs) and np.isfinite([*numbers.values()]).any()):
         return "category"
     for kind, things, taken, read in READINGS:
         if kind == "date" and are_no_months(present):
             continue
         found = set(read(values)) - MISSING
         if len(found) == len(present):
-            front = IN_FRONT[values.order] if kind == "date" else ""
+            front = IN_FRONT[values.texts.order] if kind == "date" else ""
             note(f"column {name!r} holds texts that are {things} ({what}); taken as {taken}{front}")
             return kind
         if len(found) > MAX_ONE_HOT and _share(values, found) >= LEAST_READ:

@@ -151,27 +151,20 @@ class RealTarget:
     unit: str = ""
 
     @classmethod
-    def learn(
-        cls,
-        values: Any,
-        name: str = "y",
-        decimal: str | None = None,
-        note: Note = lambda text: None,
-    ) -> RealTarget:
+    def learn(cls, values: Any, name: str = "y", note: Note = lambda text: None) -> RealTarget:
         """Learn mean, standard deviation and range.
 
         Texts may be numbers as people write them, 1.234,50 €, which is noted; where they leave open
-        what the decimal sign is, it is that of the table.
+        what the decimal sign is, it is that of the table, if the values were read and know it.
 
         Raises
         ------
         ValueError
             A number is missing, infinite or a text; all are equal.
         """
-        column = replace(read(name, values), decimal=decimal)
-        if as_programs := column.as_programs():
-            column, style = as_programs
-            decimal = style.decimal
+        column = read(name, values)
+        if as_written := column.as_written():
+            column, style = as_written
             note(style.told_of(f"the target {name!r}"))
         numbers = _numbers(column)
         low, high = float(numbers.min()), float(numbers.max())
@@ -182,7 +175,7 @@ class RealTarget:
         unit = np.ldexp(numbers, -exponent)
         mean, scale = math.ldexp(unit.mean(), exponent), math.ldexp(unit.std(), exponent)
         scale = max(scale, np.finfo(np.float64).smallest_subnormal)
-        return cls(name, mean, scale, low, high, decimal, column.unit)
+        return cls(name, mean, scale, low, high, column.decimal, column.unit)
 
     def encode(self, values: Any, name: str | None = None) -> Array:
         """Standardize, float64 of shape (rows,); errors call them `name`, or as in training.
@@ -223,7 +216,13 @@ class RealTarget:
         """Return to the target's own units, float64 of the shape of `y`, within the range."""
         with np.errstate(over="ignore"):
             numbers: Array = y.astype(np.float64) * self.scale + self.mean
-        return numbers if self.low is None else np.clip(numbers, self.low, self.high)
+        return np.clip(numbers, *self.limits)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Between which numbers predictions stay, infinite where training told of none."""
+        low = -math.inf if self.low is None else self.low
+        return low, math.inf if self.high is None else self.high
 
 
 @dataclass(frozen=True)
@@ -258,16 +257,19 @@ class RealTargets:
     ) -> RealTargets:
         """Learn each: of a vector, of the columns of a matrix or of a table.
 
-        Texts are read as of `RealTarget.learn`.
+        Texts are read as of `RealTarget.learn`, by the decimal sign of the table.
 
         Raises
         ------
         ValueError
             As of `RealTarget.learn`.
         """
-        columns, one = _target_columns(values, name)
-        learned = (RealTarget.learn(each, key, decimal, note) for key, each in columns.items())
-        return cls(tuple(learned), one)
+        given = ReadTargets.of(values, name)
+        learned = (
+            RealTarget.learn(replace(column, decimal=decimal), key, note)
+            for key, column in given.columns.items()
+        )
+        return cls(tuple(learned), given.one)
 
     def encode(self, values: Any, name: str = "y") -> Array:
         """Standardize, float64 of shape (rows, targets); errors call them `name`.
@@ -298,7 +300,7 @@ class RealTargets:
         return np.column_stack([target.numbers(each, key) for target, (key, each) in pairs])
 
     def _columns_of(self, values: Any, name: str) -> dict[str, Any]:
-        columns, _ = _target_columns(values, name)
+        columns = ReadTargets.of(values, name).columns
         names = [target.name for target in self.targets]
         if len(columns) != len(names):
             raise ValueError(
@@ -312,6 +314,38 @@ class RealTargets:
         pairs = zip(self.targets, y.T, strict=True)
         numbers = np.column_stack([target.decode(each) for target, each in pairs])
         return numbers[:, 0] if self.one else numbers
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTargets:
+    """Targets of any form as columns, read once for all that is asked of them.
+
+    Attributes
+    ----------
+    columns : dict of str to Values
+    one : bool
+        Whether they came as a vector.
+
+    Examples
+    --------
+    >>> targets = ReadTargets.of([1.0, 3.0], "y")
+    >>> list(targets.columns), len(targets), ReadTargets.of(targets, "y") is targets
+    (['y'], 2, True)
+    """
+
+    columns: dict[str, Values]
+    one: bool
+
+    @classmethod
+    def of(cls, values: Any, name: str) -> ReadTargets:
+        """Read targets, unless they are; columns without names are called after all."""
+        if isinstance(values, cls):
+            return values
+        columns, one = _target_columns(values, name)
+        return cls({key: read(key, column) for key, column in columns.items()}, one)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
 
 
 def _target_columns(values: Any, name: str) -> tuple[dict[str, Any], bool]:

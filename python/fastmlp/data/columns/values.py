@@ -5,16 +5,15 @@ Nothing here knows what was learned; nothing but pandas' own columns needs panda
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from fastmlp.data import written
-from fastmlp.data.columns.codes import by_code, sorted_texts
-from fastmlp.data.columns.moments import Order, dates_of, order_of, seconds_of
+from fastmlp.data.columns.codes import Texts, by_code, sorted_texts
+from fastmlp.data.columns.moments import Order, dates_of
 from fastmlp.data.columns.sources import (
     Coded,
     in_zone,
@@ -27,7 +26,8 @@ from fastmlp.data.columns.sources import (
 )
 from fastmlp.data.columns.words import MANY, Note, Strange, Tally, count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import MISSING, Array, numbers_of
+from fastmlp.data.texts import FALSE, MISSING, TRUE, Array, numbers_of
+from fastmlp.data.written import Style
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
 
@@ -43,8 +43,8 @@ class Values:
     data : array of shape (rows,)
         Numbers and flags (0, 1): float64, NaN where missing. Dates: datetime64[us], NaT where
         missing. Texts: int64, the place in `texts`, -1 where missing.
-    texts : tuple of str
-        The different texts, sorted.
+    texts : Texts
+        The different texts, sorted, which keep how they are read.
     declared : bool
         Whether the table itself says that it holds categories.
     source
@@ -59,14 +59,16 @@ class Values:
         The type of the table's numbers: of 0.1 as float32 all digits of float64 say another number.
     decimal : {".", ","} or None
         The decimal sign of texts, where the table or that of training says it.
+    written : mapping of str to float
+        Texts that are numbers as people write them, where these count as such, see `as_written`.
     unit : str
-        What stood beside its numbers as people had written them, see `as_programs`.
+        What stands beside these.
     """
 
     name: str
     kind: Kind
     data: Array
-    texts: tuple[str, ...] = ()
+    texts: Texts = field(default_factory=Texts)
     declared: bool = False
     source: Any = None
     whole: Kept | None = None
@@ -74,6 +76,7 @@ class Values:
     durations: bool = False
     precision: str = "f8"
     decimal: str | None = None
+    written: Mapping[str, float] = field(default_factory=dict)
     unit: str = ""
 
     def __len__(self) -> int:
@@ -130,31 +133,20 @@ class Values:
         return place(self.whole.whole, int(self.whole.rows[row]))
 
     @cached_property
-    def order(self) -> Order:
-        """What is in front in its texts that are dates with strokes, see `order_of`."""
-        return order_of(self.texts)
-
-    @cached_property
-    def read_as_numbers(self) -> dict[str, float]:
+    def read_as_numbers(self) -> Mapping[str, float]:
         """Those of its texts that are numbers, or missing."""
-        return numbers_of(self.texts)
-
-    @cached_property
-    def read_as_dates(self) -> dict[str, np.datetime64]:
-        """Those of its texts that are dates, or missing."""
-        return dates_of(self.texts, self.order)
-
-    @cached_property
-    def read_as_seconds(self) -> dict[str, float]:
-        """Those of its texts that are times of day or durations, or missing."""
-        return seconds_of(self.texts)
+        if not self.written:
+            return self.texts.numbers
+        others = numbers_of(text for text in self.texts if text not in self.written)
+        # True and false are none beside numbers.
+        return {**{t: x for t, x in others.items() if t not in TRUE | FALSE}, **self.written}
 
     @cached_property
     def seconds(self) -> bool:
         """Whether it holds durations or times of day, or more texts of such than of numbers."""
         if self.kind != "text":
             return self.durations
-        return len(self.read_as_seconds) > len(self.read_as_numbers)
+        return len(self.texts.seconds) > len(self.read_as_numbers)
 
     def numbers(
         self,
@@ -165,7 +157,7 @@ class Values:
     ) -> Array:
         """Return float64, NaN where missing; texts must be numbers, or words for what is missing.
 
-        Texts may be numbers as people write them, see `as_programs`. Where seconds are wanted, they
+        Texts may be numbers as people write them, see `as_written`. Where seconds are wanted, they
         are times of day and durations, or numbers of these. Who gives a note is told of a few other
         texts, which are missing then, see `check`, and how numbers are written, if that is another
         way than the decimal sign says.
@@ -183,20 +175,20 @@ class Values:
                 f"{self.where(~self.missing)}; give numbers, or learn it as a date"
             )
         values = self
-        if as_programs := self.as_programs(words, unit):
-            values, style = as_programs
+        if not self.written and (as_written := self.as_written(words, unit)):
+            values, style = as_written
             if note is not None and style.decimal != self.decimal:
                 note(style.told_of(f"column {self.name!r}"))
         return values._numbers(words, seconds, note)
 
     def _numbers(self, words: Sequence[str], seconds: bool, note: Note | None) -> Array:
-        """Return numbers that are written as programs write them."""
+        """Return numbers, in which texts are those that `read_as_numbers` has."""
         numbers = self.data
         if self.kind == "text":
             found = {**dict.fromkeys(words, np.nan), **self.read_as_numbers}
             if seconds:  # numbers are such, too, but for those that training took for words
                 found = {**self.read_as_numbers, **dict.fromkeys(words, np.nan)}
-                found |= self.read_as_seconds
+                found |= self.texts.seconds
             things = "times" if seconds else "numbers"
             self.check(found, things, note)
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
@@ -233,7 +225,7 @@ class Values:
                 f"{self.where(~self.missing)}{advice}"
             )
         nat = np.datetime64("NaT", "us")
-        read = self.read_as_dates if order is None else dates_of(self.texts, order)
+        read = self.texts.dates if order is None else dates_of(self.texts, order)
         found = {**dict.fromkeys(words, nat), **read}
         self.check(found, "dates", note, advice)
         return self._spread([found.get(text, nat) for text in self.texts], nat)
@@ -265,34 +257,31 @@ class Values:
             texts = [text_of(value) for value in own]
         return sorted_texts(codes, texts)
 
-    def as_programs(
+    def as_written(
         self, words: Sequence[str] = (), unit: str | None = None
-    ) -> tuple[Values, written.Style] | None:
-        """Return texts with numbers that people write, 1.234,50 €, as programs do, and how it was.
+    ) -> tuple[Values, Style] | None:
+        """Return the same, in which texts count as numbers as people write them, 1.234,50 €.
 
-        None if programs write so, or these are no texts; see `fastmlp.data.written`. Words for what
-        is missing are left as they are, numbers or not. A unit says that these are numbers.
+        None if programs write so, or these are no texts; see `fastmlp.data.written`, which also
+        says how they are written. Words for what is missing are no numbers. A unit says that these
+        are numbers.
 
         Examples
         --------
-        >>> values, style = read("a", ["73.1 %", "5 %", "n.a."]).as_programs()
-        >>> values.texts, str(style)
-        (('5.0', '73.1', 'n.a.'), '%')
+        >>> values, style = read("a", ["73.1 %", "5 %", "n.a."]).as_written()
+        >>> values.written, str(style)
+        ({'5 %': 5.0, '73.1 %': 73.1}, '%')
         """
         # With decimal points, what programs read as numbers they read right.
         if self.kind != "text" or (
-            self.decimal != "," and len(self.read_as_numbers) == len(self.texts)
+            self.decimal != "," and len(self.texts.numbers) == len(self.texts)
         ):
             return None
-        left = [text for text in self.texts if text not in words]
-        found = written.as_programs(left, self.decimal, unit)
+        found = self.texts.written.without(words).numbers(self.decimal, unit)
         if found is None:
             return None
-        written_as = dict(zip(left, found[0], strict=True))
-        each = [written_as.get(text, text) for text in self.texts]
-        codes, texts = sorted_texts(self.data, each)
-        style = found[1]
-        return replace(self, data=codes, texts=texts, decimal=".", unit=style.unit), style
+        numbers, style = found
+        return replace(self, written=numbers, decimal=style.decimal, unit=style.unit), style
 
     def _spread(self, values: Sequence[Any], missing: Any) -> Array:
         """Give each row the value of its text."""
@@ -361,7 +350,7 @@ class Values:
 
 
 def read(name: str, column: Any) -> Values:
-    """Read a column of pandas, polars, Arrow, NumPy, or a list of values.
+    """Read a column of pandas, polars, Arrow, NumPy, or a list of values; once: read ones stay.
 
     Dates say what a clock on the wall said, in their time zone if they have one. Durations and
     times of day become seconds.
@@ -376,6 +365,8 @@ def read(name: str, column: Any) -> Values:
     >>> read("a", [True, None]).kind, read("a", ["x", "y"]).texts
     ('flag', ('x', 'y'))
     """
+    if isinstance(column, Values):
+        return column if column.name == name else replace(column, name=name)
     if isinstance(column, Kept):
         return replace(read(name, column.values), whole=column)
     try:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,10 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         """Return targets of the rows that count, or raise for one of them."""
         return y
 
+    def _read_targets(self, y: Any, name: str) -> Any:
+        """Return checked targets in the form that what follows asks for them."""
+        return y
+
     def _learn_targets(self, y: Any, name: str, decimal: str | None, note: Note) -> dict[str, Any]:
         """Return what is learned of targets, as attributes; the decimal sign is the table's."""
         raise NotImplementedError
@@ -128,7 +133,9 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         if rows.table.rows < 2:
             raise ValueError("X has 1 sample, of weight above 0; at least 2 rows are needed")
         notes: list[str] = []
-        prepare = Preprocessing.learn(rows.table, kinds=self.kinds, note=notes.append)
+        prepare, X = Preprocessing.learn_and_transform(
+            rows.table, kinds=self.kinds, note=notes.append
+        )
         names = list(rows.table.columns)
         found: dict[str, Any] = {
             "preprocessing_": prepare,
@@ -136,7 +143,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
             **self._learn_targets(rows.y, rows.target, prepare.decimal, notes.append),
         }
-        X, t = prepare.transform(rows.table), self._encode(rows.y, found, rows.target)
+        t = self._encode(rows.y, found, rows.target)
         weights = self._weigh(rows.y, rows.weights, found)
         held = None if given is None else self._held(given, found)
         classes = len(found.get("classes_", ()))
@@ -191,7 +198,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     def _rows(self, X: Any, y: Any, weight: Any, suffix: str) -> tables.Rows:
         owner = type(self).__name__
         checks = self._check_targets, self._check_labels
-        return tables.rows_of(X, y, weight, suffix, checks, owner)
+        rows = tables.rows_of(X, y, weight, suffix, checks, owner)
+        return replace(rows, y=self._read_targets(rows.y, rows.target))
 
     def _held(
         self, given: tuple[Any, Any, Any], found: Mapping[str, Any], suffix: str = "_val"

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks
 from fastmlp.data import frames
-from fastmlp.data.columns.targets import RealTargets
+from fastmlp.data.columns.targets import ReadTargets, RealTargets
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
@@ -224,8 +224,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             )
         return y if given.ndim == 1 or frames.is_table(y) else given  # which names its columns
 
+    def _read_targets(self, y: Any, name: str) -> ReadTargets:
+        return ReadTargets.of(y, name)
+
     def _learn_targets(self, y: Any, name: str, decimal: str | None, note: Note) -> dict[str, Any]:
-        target, rows = RealTargets.learn(y, name, decimal, note), len(np.asarray(y))
+        target, rows = RealTargets.learn(y, name, decimal, note), len(y)
         for one in target.targets:
             low, high = one.low or 0.0, one.high or 0.0
             if not np.isfinite((high - low) * rows):
@@ -241,15 +244,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     def _units(self) -> Array:
         count = max(1, len(self._fitted.recipe.quantiles))
-        units = [
-            (
-                target.scale,
-                target.mean,
-                -np.inf if target.low is None else target.low,
-                np.inf if target.high is None else target.high,
-            )
-            for target in self._target.targets
-        ]
+        units = [(target.scale, target.mean, *target.limits) for target in self._target.targets]
         return np.repeat(np.array(units).T, count, axis=1)
 
     def _said(self) -> list[str]:
