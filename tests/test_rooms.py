@@ -165,3 +165,14 @@ def test_no_file_is_too_long_to_be_read_at_once():
     files = [*FILES, *STUBS, *CORE, *REPOSITORY.glob("bench/**/*.py")]
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert {str(file): count for file, count in lines.items() if count > 420} == {}
+
+
+def test_the_command_line_asks_others_by_public_names_alone():
+    odd = [
+        f"{file.name}:{node.lineno} {node.attr}"
+        for file in PACKAGE.glob("cli/*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr)
+        if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    ]
+    assert odd == []

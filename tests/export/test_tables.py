@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 import fastmlp as fm
 from compiled import COMPILERS, Header, run
 from fastmlp.data.table import Preprocessing
+from fastmlp.estimators.tabular.answers import answers_of
 from fastmlp.estimators.tabular.nodes import _meaning, raw_numbers
 
 RNG = np.random.default_rng(0)
@@ -100,7 +101,11 @@ def test_a_module_of_numpy_predicts_as_the_estimator(fitted, name, tmp_path):
     assert est.export(tmp_path / "table.py") is None
     module = module_of(tmp_path / "table.py")
     for table in (TABLE, ODD):
-        compare(module.predict(raw_numbers(est.preprocessing_, table)), est._outputs(table), name)
+        compare(
+            module.predict(raw_numbers(est.preprocessing_, table)),
+            answers_of(est, table).outputs,
+            name,
+        )
     assert "constant" not in module.__doc__
     for line in (
         "is 'size', NaN if it is missing",
@@ -131,7 +136,7 @@ def test_headers_predict_as_the_estimators(fitted, tmp_path):
         est = fitted(name)
         assert est.export(tmp_path / f"t{i}.h") is None
         text = (tmp_path / f"t{i}.h").read_text(encoding="utf-8")
-        wanted.append(est._outputs(ODD))
+        wanted.append(answers_of(est, ODD).outputs)
         rows = raw_numbers(est.preprocessing_, ODD)
         headers.append(Header(text, f"t{i}", [rows], [wanted[-1].shape[1]]))
     outputs = run(headers, tmp_path, COMPILERS[0], "-std=c99", "-O0")
@@ -149,7 +154,7 @@ def test_a_module_of_javascript_predicts_as_the_estimator(fitted, tmp_path):
     main += "console.log(JSON.stringify(Array.from(y)));\n"
     (tmp_path / "main.mjs").write_text(main, encoding="utf-8")
     done = subprocess.run(["node", "main.mjs"], cwd=tmp_path, capture_output=True, check=True)
-    compare(np.reshape(json.loads(done.stdout), (12, 3)), est._outputs(ODD), "classes")
+    compare(np.reshape(json.loads(done.stdout), (12, 3)), answers_of(est, ODD).outputs, "classes")
 
 
 @pytest.mark.skipif(not COMPILERS, reason="there is no gcc or clang")
@@ -164,15 +169,15 @@ def test_numbers_that_are_names_are_written(tmp_path, classes):
     new = {"shop": [-5.0, 0.0, 13.0, 20.0, 20 * 13.0, 69 * 13.0, 1e4, None], "size": np.zeros(8)}
     est.save(tmp_path / "shops.safetensors")
     again = fm.load(tmp_path / "shops.safetensors")
-    np.testing.assert_array_equal(again._outputs(new), est._outputs(new))
+    np.testing.assert_array_equal(answers_of(again, new).outputs, answers_of(est, new).outputs)
     rows = raw_numbers(est.preprocessing_, new)
     again.export(tmp_path / "shops.py")
-    compare(module_of(tmp_path / "shops.py").predict(rows), est._outputs(new), "NumPy")
+    compare(module_of(tmp_path / "shops.py").predict(rows), answers_of(est, new).outputs, "NumPy")
     again.export(tmp_path / "shops.h")
     text = (tmp_path / "shops.h").read_text(encoding="utf-8")
-    header = Header(text, "shops", [rows], [est._outputs(new).shape[1]])
+    header = Header(text, "shops", [rows], [answers_of(est, new).outputs.shape[1]])
     (found,) = run([header], tmp_path, COMPILERS[0], "-std=c99", "-O0")
-    compare(found, est._outputs(new), "C")
+    compare(found, answers_of(est, new).outputs, "C")
 
 
 def test_int8_weights_say_their_error_on_a_table(fitted, tmp_path):
@@ -233,7 +238,7 @@ def test_dates_whose_calendar_counts_are_refused_and_others_are_days(tmp_path):
     table = {"when": days[:9], "size": np.arange(9.0)}
     rows = raw_numbers(est.preprocessing_, table)
     assert rows[1, 0] == days[1].astype(int)
-    compare(module.predict(rows), est._outputs(table), "dates")
+    compare(module.predict(rows), answers_of(est, table).outputs, "dates")
 
 
 def test_a_date_is_by_the_clock_that_training_saw_and_the_file_says_so(tmp_path):

@@ -30,11 +30,13 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"--json describes the installation alone, got {options.model} too")
     model = fm.load(options.model)
     if isinstance(model, (fm.TabularClassifier, fm.TabularRegressor)):
-        recipe = model._fitted.recipe
+        from fastmlp.estimators.tabular.answers import Subject
+
+        subject = Subject.of(model)
         networks = count(model.n_members_, "network")
-        print(f"{type(model).__name__}, {networks}, metric {recipe.metric}")
+        print(f"{type(model).__name__}, {networks}, metric {subject.metric}")
         labels = model.classes_.tolist() if hasattr(model, "classes_") else None
-        _print_columns(names_of(model), labels, model.preprocessing_.columns, recipe.quantiles)
+        _print_columns(names_of(model), labels, model.preprocessing_.columns, subject.quantiles)
         _print_training(model.metadata_.get("training"))
         return
     if not isinstance(model, fm.Model):

@@ -76,6 +76,8 @@ class _Count:
 
 def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[Any]]:
     """Give the header, then the rows of each part of the table."""
+    from fastmlp.estimators.tabular.answers import Subject
+
     is_classifier = hasattr(estimator, "classes_")
     if options.probabilities and not is_classifier:
         raise ValueError(f"--probabilities is for classes; {options.model} predicts a number")
@@ -85,7 +87,7 @@ def _of_estimator(options: argparse.Namespace, estimator: Any) -> Iterator[list[
     read_so = (CategoryColumn, DateColumn)
     texts = [column.name.strip() for column in prepare.columns if isinstance(column, read_so)]
     names = names_of(estimator) or ["prediction"]
-    quantiles = estimator._fitted.recipe.quantiles
+    quantiles = Subject.of(estimator).quantiles
     several = len(quantiles) > 1
     header = [f"{name}_q{q:g}" for name in names for q in quantiles] if several else list(names)
     if options.probabilities:
@@ -134,25 +136,25 @@ class _Notes(Tally):
 def _predicted(
     options: argparse.Namespace, estimator: Any, table: frames.Table, notes: _Notes
 ) -> list[Any]:
+    from fastmlp.estimators.tabular.answers import answers_of
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        features = estimator._features(table, notes)
+        answers = answers_of(estimator, table, notes)
     for warning in caught:
         notes(str(warning.message))
-    outputs = estimator._outputs_of(features)
-    if hasattr(estimator, "classes_"):
-        labels = estimator._target.decode(outputs).tolist()
+    found, targets = answers.outputs, answers.subject.numbers
+    if not targets:
+        labels = answers.labels.tolist()
         if not options.probabilities:
             return [[label] for label in labels]
         return [
             [label, *(f"{p:.6g}" for p in row)]
-            for label, row in zip(labels, outputs.tolist(), strict=True)
+            for label, row in zip(labels, found.tolist(), strict=True)
         ]
-    found = outputs.reshape(table.rows, -1)
-    targets = estimator._target.targets
     digits = np.repeat([digits_of(target) for target in targets], found.shape[1] // len(targets))
     if options.intervals is not None:
-        ends = estimator._around(outputs, options.intervals).reshape(table.rows, -1)
+        ends = answers.around(options.intervals).reshape(table.rows, -1)
         found = np.hstack([found, ends])
         digits = np.concatenate([digits, np.repeat([digits_of(t) for t in targets], 2)])
     each = digits.tolist()
@@ -161,10 +163,11 @@ def _predicted(
 
 def names_of(estimator: Any) -> list[str]:
     """Return what an estimator's targets are called; nothing where nobody named the only one."""
+    from fastmlp.estimators.tabular.answers import Subject
+
     if about := estimator.metadata_.get("target"):
         return [str(about)]
-    names = [target.name for target in getattr(estimator._target, "targets", [estimator._target])]
-    return [] if names == ["y"] else names  # y is the name of an argument
+    return Subject.of(estimator).names
 
 
 def digits_of(target: RealTarget) -> int:

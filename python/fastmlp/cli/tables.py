@@ -17,6 +17,7 @@ from fastmlp.cli.saying import Say, amount, machine, took
 from fastmlp.cli.sources import Source, open_source
 from fastmlp.data import frames
 from fastmlp.data.columns.words import count, quoted
+from fastmlp.estimators.tabular.answers import Subject
 from fastmlp.estimators.tabular.judging import score
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -157,7 +158,8 @@ def _judge_classes(
     lines = [f"{where} accuracy {accuracy:.4f}"]
     if estimator.metric in ASKED:
         name = f"{where} {ASKED[estimator.metric]}"
-        found = score(estimator.metric, estimator._target.encode(truth), probabilities)
+        places = Subject.of(estimator).target.encode(truth)
+        found = score(estimator.metric, places, probabilities)
         if not np.isnan(found):  # an AUC of rows of one class is none
             scores[name] = found
             lines.insert(0, f"{name} {found:#.4g}")

@@ -208,7 +208,7 @@ class Preprocessing:
             A column is missing, or holds what cannot be read as learned: infinities, dates for
             numbers, mostly texts among numbers; a few are missing values, and noted.
         """
-        given = self._matched(frames.named(table))
+        given = self.matched(frames.named(table))
         layout = self.layout
         X = np.zeros((given.rows, layout.width), dtype=np.float32)
         parts = np.split(X, [layout.numbers, layout.numbers + layout.flags], axis=1)
@@ -228,7 +228,7 @@ class Preprocessing:
         """Return the values of a column of a table with the names of training."""
         return replace(read(name, table.columns[name]), decimal=table.decimal or self.decimal)
 
-    def _matched(self, table: frames.Table) -> frames.Table:
+    def matched(self, table: frames.Table) -> frames.Table:
         """Return a table with the names of training."""
         if not (table.named and self.named):
             if len(table.columns) == len(self.seen):

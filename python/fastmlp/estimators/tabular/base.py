@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastmlp.data.columns.words import Note
-    from fastmlp.data.frames import Table
 
     Array = NDArray[Any]
 
@@ -206,10 +205,12 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Array, Array, Array | None]:
         """Return rows that are not trained on, prepared as those that are."""
         rows = self._rows(*given, suffix)
-        table = self._matched(rows.table, rows.has_names, found, f"X{suffix}")
+        prepare, had_names = found["preprocessing_"], "feature_names_in_" in found
+        names = f"X{suffix}", type(self).__name__
+        table = tables.matched(rows.table, rows.has_names, prepare, had_names, *names)
         t = self._encode(rows.y, found, rows.target)
         with naming(f"X{suffix}") if suffix else nullcontext():
-            X = found["preprocessing_"].transform(table, tables.warn_if_strange)
+            X = prepare.transform(table, tables.warn_if_strange)
         return X, t, self._weigh(rows.y, rows.weights, found)
 
     def _seen(
@@ -267,31 +268,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         recipe = found["_fitted"].recipe  # parameters may have been set anew since
         return Judge(recipe.metric, recipe.quantiles, lambda y: self._decode(y, found))
 
-    # Predicting.
-
-    def _matched(self, table: Table, has_names: bool, found: Mapping[str, Any], name: str) -> Table:
-        """Return a table whose columns are found by name, or else by their position."""
-        had_names, kind = "feature_names_in_" in found, type(self).__name__
-        return tables.matched(table, has_names, found["preprocessing_"], had_names, name, kind)
-
-    def _features(self, X: Any, note: Note = tables.warn_if_strange) -> Array:
-        """Return the numbers that the networks read."""
-        check_is_fitted(self, "preprocessing_")
-        table, has_names = tables.read(X)
-        table = self._matched(table, has_names, vars(self), "X")
-        features: Array = self.preprocessing_.transform(table, note)
-        return features
-
-    def _outputs(self, X: Any) -> Array:
-        """Return what the networks put out for a table, in the targets' units."""
-        return self._outputs_of(self._features(X))
-
-    def _outputs_of(self, features: Array) -> Array:
-        """Return the same of the numbers that the networks read."""
-        y = self._fitted.predict(features, n_threads=self.n_threads)
-        return self._decode(y, vars(self))
-
-    # What the predictions rest on.
+    # What predictions rest on.
 
     @property
     def held_out_(self) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ from fastmlp.data.columns.words import count, place, quoted
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
+from fastmlp.estimators.tabular.answers import answers_of
 from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
 from fastmlp.estimators.tabular.one_fit import of_one_fit
@@ -238,12 +239,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         encoded: Array = target.encode(y, name)
         return encoded
 
-    def _units(self) -> None:
-        return None
-
-    def _said(self) -> list[str]:
-        return [f"the probability of {label!r}" for label in self.classes_.tolist()]
-
     def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
         return y
 
@@ -272,7 +267,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return self._outputs(X)
+        return answers_of(self, X).outputs
 
     @_checks.taught(OF_ANSWERS)
     def predict_log_proba(self, X: Any) -> Array:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from fastmlp.estimators.tabular.answers import Subject
 from fastmlp.estimators.tabular.nodes import network_nodes, nodes_of
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ class ExportedTable:
     # Of the estimator.
     preprocessing_: Preprocessing
     _fitted: Fitted
-
-    def _units(self) -> Array | None:
-        """Return scale, mean, lowest and highest of each output, (4, outputs); None of classes."""
-        raise NotImplementedError
-
-    def _said(self) -> list[str]:
-        """Say what each output is."""
-        raise NotImplementedError
 
     def export(self, path: str | PathLike[str], **settings: Any) -> Any:
         """Write the estimator: the preparation of columns, all networks, their mean.
@@ -88,7 +81,8 @@ class ExportedTable:
         return formats.export(self, path, **settings)
 
     def _export_nodes(self) -> ExportedNodes:
-        return nodes_of(self.preprocessing_, self._fitted, self._units(), self._said())
+        subject = Subject.of(self)
+        return nodes_of(self.preprocessing_, self._fitted, subject.units, subject.outputs)
 
     def _as_onnx(self) -> Any:
         """Return the estimator as ONNX has it."""
@@ -99,4 +93,4 @@ class ExportedTable:
         classes = getattr(self, "classes_", None)
         labels = None if classes is None else Labels(classes)
         columns = self.preprocessing_.columns
-        return tables.written(columns, parts, y, names, self._units(), labels)
+        return tables.written(columns, parts, y, names, Subject.of(self).units, labels)

@@ -94,7 +94,7 @@ def network_nodes(fitted: Fitted) -> tuple[list[Node], Node, dict[Node, str]]:
 
 def raw_numbers(preprocessing: Preprocessing, table: Any) -> Array:
     """Return the rows of a table as what is exported takes them: (rows, columns used), float32."""
-    given = preprocessing._matched(frames.named(table))
+    given = preprocessing.matched(frames.named(table))
     found = np.empty((given.rows, len(preprocessing.columns)), np.float32)
     for i, column in enumerate(preprocessing.columns):
         values = preprocessing.values_of(column.name, given)

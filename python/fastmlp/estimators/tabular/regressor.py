@@ -18,6 +18,7 @@ from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.targets import ReadTargets, RealTargets
 from fastmlp.estimators.tabular import tables
+from fastmlp.estimators.tabular.answers import answers_of, ends
 from fastmlp.estimators.tabular.base import BaseTabular
 from fastmlp.estimators.tabular.habits import ARGUMENTS, ATTRIBUTES, OF_ANSWERS, OF_FIT
 from fastmlp.estimators.tabular.importances import HeldOut
@@ -242,15 +243,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         target: RealTargets = found["_target"]
         return target.encode(y, name)
 
-    def _units(self) -> Array:
-        count = max(1, len(self._fitted.recipe.quantiles))
-        units = [(target.scale, target.mean, *target.limits) for target in self._target.targets]
-        return np.repeat(np.array(units).T, count, axis=1)
-
-    def _said(self) -> list[str]:
-        quantiles = [f", its quantile {q:g}" for q in self._fitted.recipe.quantiles] or [""]
-        return [f"{target.name}{q}" for target in self._target.targets for q in quantiles]
-
     def _decode(self, y: Array, found: Mapping[str, Any]) -> Array:
         targets = found["_target"].targets
         pairs = zip(targets, np.split(y, len(targets), axis=1), strict=True)
@@ -269,18 +261,13 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         rows = rows.at(rows.known)
         if not len(rows):
             return {"_intervals": ()}
-        lower, upper = self._ends(self._decode(rows.unchosen, found), found["n_outputs_"])
+        lower, upper = ends(self._decode(rows.unchosen, found), found["n_outputs_"])
         t = rows.t.reshape(len(rows), -1)
         each = (
             Conformal.learn(lower[:, i], upper[:, i], t[:, i], rows.weights)
             for i in range(t.shape[1])
         )
         return {"_intervals": tuple(each)}
-
-    def _ends(self, y: Array, targets: int) -> tuple[Array, Array]:
-        """Return the lowest and the highest number predicted of each target."""
-        by_target = y.reshape(len(y), targets, -1)
-        return by_target[:, :, 0], by_target[:, :, -1]
 
     @of_one_fit
     @_checks.taught(OF_ANSWERS)
@@ -299,10 +286,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             (n_samples, n_outputs) of several targets; with metric="quantile" a last axis for the
             quantiles, ascending, if there are several.
         """
-        y = self._outputs(X)
-        axes = () if self._target.one else (self.n_outputs_,)
-        count = len(self._fitted.recipe.quantiles)
-        return y.reshape(len(y), *axes, *((count,) if count > 1 else ()))
+        return answers_of(self, X).numbers
 
     @of_one_fit
     @_checks.taught(OF_ANSWERS)
@@ -350,22 +334,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         (3, 2)
         """
         coverage = _checks.real(coverage, "coverage", above=0, below=1)
-        check_is_fitted(self, "preprocessing_")
-        return self._around(self._outputs(X), coverage)
-
-    def _around(self, outputs: Array, coverage: float) -> Array:
-        """Return intervals around what the networks put out, if there can be any."""
-        if not self._intervals:
-            raise ValueError("there are no intervals: so few rows that none could be held out")
-        lower, upper = self._ends(outputs, self.n_outputs_)
-        found = np.stack(
-            [
-                one.around(lower[:, i], upper[:, i], coverage)
-                for i, one in enumerate(self._intervals)
-            ],
-            axis=1,
-        )
-        return found[:, 0] if self._target.one else found
+        return answers_of(self, X).around(coverage)
 
     @of_one_fit
     @_checks.taught(OF_ANSWERS)
@@ -391,7 +360,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         y = self._check_targets(y, "y")
         rows = len(np.asarray(y))
         weights, _ = tables.weights_of(sample_weight, rows, "sample_weight")
-        said, quantiles = self._outputs(X), self._fitted.recipe.quantiles
+        answers = answers_of(self, X)
+        said, quantiles = answers.outputs, answers.subject.quantiles
         check_consistent_length(np.empty(rows), said)
         t = self._target.numbers(tables.counting(y, weights))
         weights, said = tables.of_weight(weights, said)
