@@ -11,9 +11,10 @@ import fastmlp as fm
 from fastmlp.data.table import Layout
 from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.choosing import telling
-from fastmlp.estimators.tabular.member import Member, Predictor, Rows
+from fastmlp.estimators.tabular.member import Member, Predictor
 from fastmlp.estimators.tabular.network import Shape, inputs_of
 from fastmlp.estimators.tabular.recipe import CHOSEN, DESIGNS, Recipe, choose
+from fastmlp.estimators.tabular.splits import Rows
 
 
 def rows_of(t, *inputs):

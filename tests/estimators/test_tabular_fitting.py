@@ -19,7 +19,7 @@ from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.course import Course
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.fitting import fit_tables
-from fastmlp.estimators.tabular.member import Member, Rows
+from fastmlp.estimators.tabular.member import Member
 from fastmlp.estimators.tabular.network import (
     Shape,
     build,
@@ -28,6 +28,7 @@ from fastmlp.estimators.tabular.network import (
     loss_of,
 )
 from fastmlp.estimators.tabular.recipe import METRICS, choose
+from fastmlp.estimators.tabular.splits import Rows
 from fastmlp.planner.training_plans import TrainingPlan
 
 LAYOUT = Layout(3, 2, (4, 11))

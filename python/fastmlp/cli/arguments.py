@@ -112,15 +112,18 @@ def _command(
 
 
 def _add_train(commands: Any) -> None:
-    from fastmlp.activations import ALIASES
-    from fastmlp.datasets import NAMES
-    from fastmlp.graph.ops.activations.declaration import DECLARED
-    from fastmlp.optimizers import OPTIMIZERS
-
     train = _command(
         commands, "train", "train a network on a dataset or a table", _TRAIN_EXAMPLES, "train"
     )
-    add = train.add_argument_group("data").add_argument
+    _add_data(train.add_argument_group("data").add_argument)
+    _add_table_training(train.add_argument_group("training on a table").add_argument)
+    _add_image_training(train.add_argument_group("training on images").add_argument)
+
+
+def _add_data(add: Any) -> None:
+    """Add what is trained on, and what holds of any training."""
+    from fastmlp.datasets import NAMES
+
     kinds = ".csv, .tsv, .parquet, .feather, .jsonl, …"
     add("data", help=f"a table with a header ({kinds}), or one of: {', '.join(NAMES)}")
     add("--target", metavar="COLUMN", help="the column of the table to predict")
@@ -137,7 +140,8 @@ def _add_train(commands: Any) -> None:
     add("--threads", metavar="N", type=_threads, help="default: all the process may use")
     add("--quiet", action="store_true", help="print the result only")
 
-    add = train.add_argument_group("training on a table").add_argument
+
+def _add_table_training(add: Any) -> None:
     add(
         "--quality",
         choices=("best", "fast"),
@@ -158,7 +162,12 @@ def _add_train(commands: Any) -> None:
         help="stop by then, with the best there is",
     )
 
-    add = train.add_argument_group("training on images").add_argument
+
+def _add_image_training(add: Any) -> None:
+    from fastmlp.activations import ALIASES
+    from fastmlp.graph.ops.activations.declaration import DECLARED
+    from fastmlp.optimizers import OPTIMIZERS
+
     add(
         "--hidden",
         metavar="UNITS",

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
 from fastmlp.estimators.checking import check_reals, naming
-from fastmlp.estimators.tabular import judging, tables
+from fastmlp.estimators.tabular import judging, saving, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable
 from fastmlp.estimators.tabular.fitted import Fitted
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from fastmlp.data.columns.words import Note
 
     Array = NDArray[Any]
+    # Rows as networks read them, their targets, and their weights.
+    Data = tuple[Array, Array, Array | None]
 
 
 class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
@@ -126,9 +128,25 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         begin = time.monotonic()
         quantiles = self._quantiles()
-        fraction = self.validation_fraction
-        given = tables.validation(eval_set, X_val, y_val, weight_val, fraction)
-        rows = self._rows(X, y, weight, "")
+        given = tables.validation(eval_set, X_val, y_val, weight_val, self.validation_fraction)
+        data, found = self._prepared(self._rows(X, y, weight, ""))
+        held = None if given is None else self._held(given, found)
+        found["_seed"] = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        fitted = self._trained(data, held, found, quantiles, begin)
+        found |= {
+            "n_members_": fitted.members,
+            "stopped_": fitted.stopped,
+            "metadata_": {},
+            "_fitted": fitted,
+            "_importances": None,
+        }
+        seen = self._seen(fitted, held or data, found, given=held is not None)
+        found |= self._judged(seen, data[1], data[2], found)
+        fitted.folds = fitted.unchosen = None  # as long as the table
+        self._adopt(found)
+
+    def _prepared(self, rows: tables.Rows) -> tuple[Data, dict[str, Any]]:
+        """Return rows as networks read them, and what was learned of columns, as attributes."""
         if rows.table.rows < 2:
             raise ValueError("X has 1 sample, of weight above 0; at least 2 rows are needed")
         notes: list[str] = []
@@ -141,12 +159,23 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             "n_features_in_": len(names),
             **({"feature_names_in_": np.array(names, object)} if rows.has_names else {}),
             **self._learn_targets(rows.y, rows.target, prepare.decimal, notes.append),
+            "notes_": tuple(notes),
         }
         t = self._encode(rows.y, found, rows.target)
-        weights = self._weigh(rows.y, rows.weights, found)
-        held = None if given is None else self._held(given, found)
+        return (X, t, self._weigh(rows.y, rows.weights, found)), found
+
+    def _trained(
+        self,
+        data: Data,
+        held: Data | None,
+        found: Mapping[str, Any],
+        quantiles: tuple[float, ...],
+        begin: float,
+    ) -> Fitted:
+        """Return networks that have learned from the data since `begin`."""
+        X, t, weights = data
+        layout = found["preprocessing_"].layout
         classes = len(found.get("classes_", ()))
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         recipe = choose(
             len(t),
             self._task,
@@ -155,38 +184,24 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             n_members=self.n_members,
             epochs=self.epochs,
             quantiles=quantiles,
-            validation_fraction=fraction,
+            validation_fraction=self.validation_fraction,
             classes=classes,
-            columns=prepare.layout.numbers + prepare.layout.flags,
+            columns=layout.numbers + layout.flags,
         )
         with Watch(self.verbose) as watch:
-            fitted = fit_tables(
+            return fit_tables(
                 X,
-                prepare.layout,
+                layout,
                 t,
                 weights,
                 recipe,
-                seed,
+                found["_seed"],
                 classes=classes,
                 eval=held,
                 deadline=None if self.time_limit is None else begin + self.time_limit,
                 n_threads=self.n_threads,
                 progress=watch if watch.shows else None,
             )
-        found |= {
-            "n_members_": fitted.members,
-            "stopped_": fitted.stopped,
-            "notes_": tuple(notes),
-            "metadata_": {},
-            "_fitted": fitted,
-            "_seed": seed,
-            "_importances": None,
-        }
-        data = (X, t, weights) if held is None else held
-        seen = self._seen(fitted, data, found, given=held is not None)
-        found |= self._judged(seen, t, weights, found)
-        fitted.folds = fitted.unchosen = None  # as long as the table
-        self._adopt(found)
 
     def _adopt(self, found: dict[str, Any]) -> None:
         """Take attributes in the place of those of an earlier fit."""
@@ -202,7 +217,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     def _held(
         self, given: tuple[Any, Any, Any], found: Mapping[str, Any], suffix: str = "_val"
-    ) -> tuple[Array, Array, Array | None]:
+    ) -> Data:
         """Return rows that are not trained on, prepared as those that are."""
         rows = self._rows(*given, suffix)
         prepare, had_names = found["preprocessing_"], "feature_names_in_" in found
@@ -213,9 +228,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             X = prepare.transform(table, tables.warn_if_strange)
         return X, t, self._weigh(rows.y, rows.weights, found)
 
-    def _seen(
-        self, fitted: Fitted, rows: tuple[Any, Any, Any], found: dict[str, Any], *, given: bool
-    ) -> HeldOut:
+    def _seen(self, fitted: Fitted, rows: Data, found: dict[str, Any], *, given: bool) -> HeldOut:
         """Return the rows that were held out."""
         X, t, weights = rows
         unchosen = np.asarray(fitted.unchosen)
@@ -377,10 +390,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         OSError
             If the file cannot be written; then what was there is as before.
         """
-        from fastmlp.estimators.tabular import files
-
         check_is_fitted(self, "preprocessing_")
-        files.save(self, path)
+        saving.save(self, path)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

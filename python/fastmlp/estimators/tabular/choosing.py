@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.tabular.member import Rows
+    from fastmlp.estimators.tabular.splits import Rows
 
     Array = NDArray[Any]
 

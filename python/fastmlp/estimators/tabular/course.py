@@ -21,9 +21,10 @@ from fastmlp.training.updates import Updates
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastmlp.estimators.tabular.member import Member, Rows
+    from fastmlp.estimators.tabular.member import Member
     from fastmlp.estimators.tabular.network import Shape
     from fastmlp.estimators.tabular.recipe import Design, Recipe
+    from fastmlp.estimators.tabular.splits import Rows
     from fastmlp.graph.node import Node
 
     Array = NDArray[Any]

@@ -1,17 +1,4 @@
-"""Estimators of tables in files: one safetensors file, without a pickle and without training data.
-
-The header's metadata has, as text:
-
-==============  ==================================================================================
-fastmlp         version of this format, "1"
-kind            "tabular"
-estimator       JSON: class and parameters, columns, target, scores, notes, importances, intervals
-networks        JSON: the recipe, and what the networks are (`Fitted.to_arrays`)
-metadata        JSON: the user's own
-==============  ==================================================================================
-
-and the arrays of the networks. What a file claims is looked at before it is used.
-"""
+"""Estimators of tables read from files, see `saving`: what one claims is looked at before use."""
 
 from __future__ import annotations
 
@@ -22,99 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.data import files
 from fastmlp.data.columns import saved
 from fastmlp.data.columns.targets import RealTargets
 from fastmlp.data.table import Preprocessing
 from fastmlp.data.written import DECIMALS
+from fastmlp.estimators.tabular import saving
 from fastmlp.estimators.tabular.classifier import TabularClassifier
 from fastmlp.estimators.tabular.fitted import Fitted
 from fastmlp.estimators.tabular.intervals import Conformal
 from fastmlp.estimators.tabular.regressor import TabularRegressor
-from fastmlp.models import container
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from fastmlp.models.container import Contents
 
     Estimator = TabularClassifier | TabularRegressor
 
-KIND = "tabular"
-CLASSES: dict[str, type[Any]] = {
-    "TabularClassifier": TabularClassifier,
-    "TabularRegressor": TabularRegressor,
-}
+CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in (TabularClassifier, TabularRegressor)}
+#: What is said of an estimator.
 KEYS = {
     "class", "parameters", "has_names", "columns", "target", "validation_score", "baseline_score",
     "stopped", "notes", "seed", "importances", "intervals",
 }  # fmt: skip
-
-
-def save(estimator: Estimator, path: str | PathLike[str]) -> None:
-    """Write a fitted estimator to a file; see `TabularClassifier.save`."""
-    files.check_model_name(path)
-    files.check_place(path)
-    name = type(estimator).__name__
-    if CLASSES.get(name) is not type(estimator):
-        raise TypeError(
-            f"{name} is a class of your own, which a file cannot hold: it holds "
-            f"{' or '.join(CLASSES)}"
-        )
-    user = container.users_json(estimator.metadata_, "metadata_")
-    networks, arrays = estimator._fitted.to_arrays()
-    described = {
-        "class": name,
-        "parameters": _parameters(estimator),
-        "has_names": hasattr(estimator, "feature_names_in_"),
-        "columns": estimator.preprocessing_.to_json(),
-        "target": _target(estimator._target),
-        "validation_score": _finite(estimator.validation_score_),
-        "baseline_score": _finite(estimator.baseline_score_),
-        "stopped": estimator.stopped_,
-        "notes": list(estimator.notes_),
-        "seed": estimator._seed,
-        "importances": [_finite(value) for value in estimator.feature_importances_.tolist()],
-        "intervals": [one.to_json() for one in getattr(estimator, "_intervals", ())],
-    }
-    header = {
-        "kind": KIND,
-        "estimator": json.dumps(described, allow_nan=False),
-        "networks": json.dumps(networks, allow_nan=False),
-        "metadata": user,
-    }
-    container.write(path, header, arrays)
-
-
-def _finite(score: float) -> float | None:
-    """Return a score; None of one that is not defined, which JSON cannot say otherwise."""
-    return score if math.isfinite(score) else None
-
-
-def _parameters(estimator: Estimator) -> dict[str, Any]:
-    """Return the constructor's arguments as JSON values."""
-    found: dict[str, Any] = estimator.get_params(deep=False)
-    if not isinstance(found["random_state"], (int, np.integer)):
-        found["random_state"] = None  # a generator has moved on anyway
-    for name, value in found.items():
-        if isinstance(value, np.generic):
-            found[name] = value.item()
-    if found["kinds"] is not None:
-        found["kinds"] = {str(name): kind for name, kind in found["kinds"].items()}
-    if found.get("quantiles") is not None:
-        found["quantiles"] = np.ravel(found["quantiles"]).astype(float).tolist()
-    if isinstance(weights := found.get("class_weight"), dict):
-        found["class_weight"] = [
-            [label.item() if isinstance(label, np.generic) else label, float(weight)]
-            for label, weight in weights.items()
-        ]
-    return found
-
-
-def _target(target: Any) -> dict[str, Any]:
-    if isinstance(target, RealTargets):
-        return {"targets": [saved.describe(one) for one in target.targets], "one": target.one}
-    return saved.describe(target)
 
 
 def estimator_of(contents: Contents) -> Estimator:
@@ -184,7 +99,7 @@ def _unfitted(described: dict[str, Any]) -> Estimator:
         parameters["class_weight"] = dict(pairs)
     estimator: Estimator = cls(**parameters)
     estimator._validate_params()
-    json.dumps(_parameters(estimator), allow_nan=False)  # what cannot be saved was not saved
+    json.dumps(saving.parameters(estimator), allow_nan=False)  # what cannot be saved was not saved
     return estimator
 
 

@@ -20,9 +20,9 @@ from fastmlp.estimators.tabular import doubting, judging, weighing
 from fastmlp.estimators.tabular.bins import bins_for
 from fastmlp.estimators.tabular.course import Clock, Course
 from fastmlp.estimators.tabular.fitted import Fitted, shape_of
-from fastmlp.estimators.tabular.member import Member, Rows
+from fastmlp.estimators.tabular.member import Member
 from fastmlp.estimators.tabular.network import Shape, inputs_of
-from fastmlp.estimators.tabular.splits import NEVER, deal, originals_of
+from fastmlp.estimators.tabular.splits import NEVER, Rows, deal, originals_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

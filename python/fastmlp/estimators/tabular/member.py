@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from fastmlp.estimators.tabular.network import Bins
     from fastmlp.estimators.tabular.recipe import Design
+    from fastmlp.estimators.tabular.splits import Rows
     from fastmlp.graph.node import Node
     from fastmlp.models.model import Model
     from fastmlp.planner.results import EpochsResult
@@ -30,30 +30,6 @@ if TYPE_CHECKING:
 CHUNK = 2048
 #: How often a training whose loss became NaN begins again, each time at a tenth of the rate.
 RETRIES = 2
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from, or to judge by.
-
-    Attributes
-    ----------
-    inputs : list of ndarray (rows, columns)
-        What each input of a network is given, from `inputs_of`.
-    t : ndarray
-        Classes (rows,), or numbers (rows, targets).
-    w : ndarray (rows,) or None
-        Their weights.
-    """
-
-    inputs: list[Array]
-    t: Array
-    w: Array | None
-
-    def __getitem__(self, index: Any) -> Rows:
-        """Return some of the rows: views of a slice."""
-        w = None if self.w is None else self.w[index]
-        return Rows([part[index] for part in self.inputs], self.t[index], w)
 
 
 class Member:

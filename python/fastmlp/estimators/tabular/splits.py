@@ -1,7 +1,8 @@
-"""Which rows each member of an average holds out to find its best epoch."""
+"""Rows, and which of them each member of an average holds out to find its best epoch."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,30 @@ NEVER = -1
 #: Equal rows are copies of one only if so few of them, as a share, have equals with another target:
 #: else the columns just have few values.
 MOST_AT_ODDS = 0.1
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from, or to judge by.
+
+    Attributes
+    ----------
+    inputs : list of ndarray (rows, columns)
+        What each input of a network is given, from `inputs_of`.
+    t : ndarray
+        Classes (rows,), or numbers (rows, targets).
+    w : ndarray (rows,) or None
+        Their weights.
+    """
+
+    inputs: list[Array]
+    t: Array
+    w: Array | None
+
+    def __getitem__(self, index: Any) -> Rows:
+        """Return some of the rows: views of a slice."""
+        w = None if self.w is None else self.w[index]
+        return Rows([part[index] for part in self.inputs], self.t[index], w)
 
 
 def deal(
