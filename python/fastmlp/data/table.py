@@ -113,28 +113,13 @@ class Preprocessing:
             `kinds` names no column or kind; a column holds infinities or is not of the kind it is
             said to be; no column is left.
         """
-        return cls._learn(table, kinds, note)[0]
+        return cls.learn_and_read(table, kinds, note)[0]
 
     @classmethod
-    def learn_and_transform(
-        cls,
-        table: Any,
-        *,
-        kinds: Mapping[Any, str] | None = None,
-        note: Note = lambda text: None,
-    ) -> tuple[Preprocessing, Array]:
-        """Do the same, and return also what `transform` makes of the table.
-
-        Its texts are read once for both.
-        """
-        prepare, read_table = cls._learn(table, kinds, note)
-        return prepare, prepare.transform(read_table)
-
-    @classmethod
-    def _learn(
+    def learn_and_read(
         cls, table: Any, kinds: Mapping[Any, str] | None, note: Note
     ) -> tuple[Preprocessing, frames.Table]:
-        """Return what was learned, and the table with its columns of texts as they were read."""
+        """Do the same, and return also the table, whose texts `transform` need not read again."""
         given = frames.named(table)
         if not given.columns or not given.rows:
             raise ValueError(

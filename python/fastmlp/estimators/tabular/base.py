@@ -150,9 +150,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
         if rows.table.rows < 2:
             raise ValueError("X has 1 sample, of weight above 0; at least 2 rows are needed")
         notes: list[str] = []
-        prepare, X = Preprocessing.learn_and_transform(
-            rows.table, kinds=self.kinds, note=notes.append
-        )
+        prepare, table = Preprocessing.learn_and_read(rows.table, self.kinds, notes.append)
         names = list(rows.table.columns)
         found: dict[str, Any] = {
             "preprocessing_": prepare,
@@ -161,7 +159,7 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
             **self._learn_targets(rows.y, rows.target, prepare.decimal, notes.append),
             "notes_": tuple(notes),
         }
-        t = self._encode(rows.y, found, rows.target)
+        X, t = prepare.transform(table), self._encode(rows.y, found, rows.target)
         return (X, t, self._weigh(rows.y, rows.weights, found)), found
 
     def _trained(
