@@ -379,6 +379,43 @@ def test_an_object_of_json_is_one_row_or_said_to_be_no_table(read):
         read('{\n "a": 1,\n "b": ,\n}', "t.json")
 
 
+@pytest.mark.parametrize("form", ["lines", "records", "columns", "split", "index"])
+def test_whole_numbers_of_json_keep_their_digits_though_some_are_missing(folder, form):
+    ids = [None if i % 7 == 0 else 2**53 + 1 + i // 4 for i in range(40)]
+    huge = [10**25 + i // 4 for i in range(40)]
+    rows = [
+        {"id": one, "h": other, "n": i}
+        for i, (one, other) in enumerate(zip(ids, huge, strict=True))
+    ]
+    columns = {name: {f"r{i}": row[name] for i, row in enumerate(rows)} for name in rows[0]}
+    held = {
+        "records": rows,
+        "columns": columns,
+        "split": {"columns": [*rows[0]], "data": [[*row.values()] for row in rows]},
+        "index": {str(i): row for i, row in enumerate(rows)},
+    }
+    texts = [*map(json.dumps, rows)] if form == "lines" else [json.dumps(held[form])]
+    (folder / "ids.json").write_text("\n".join(texts))
+    table, _ = read_table(folder / "ids.json")
+    assert [None if pd.isna(one) else int(one) for one in table["id"]] == ids
+    assert table["h"].tolist() == huge
+    kinds = [type(column).__name__ for column in Preprocessing.learn(table).columns]
+    assert kinds == ["CategoryColumn", "CategoryColumn", "NumberColumn"]
+
+
+def test_what_is_no_table_of_json_is_said_with_its_line(read):
+    for text, said in (
+        ('{"a": 1}\n\n{"a": }\n', "line 3 is no JSON: Expecting value"),
+        ('{"a": 1}\n[2]\n', "line 2 is no object"),
+        ('{"columns": ["a", "b"], "data": [[1, 2], [3]]}', "rows are not as its columns"),
+        ('{"schema": 1, "data": 2}', "cannot be read as a table"),
+        ("[1, 2]", "holds a list, but not of objects"),
+        ("5", "holds an object that is no table"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read(text, "t.json")
+
+
 @pytest.mark.parametrize("lines", [True, False])
 def test_json_may_begin_with_a_mark(folder, lines):
     path = folder / "marked.json"

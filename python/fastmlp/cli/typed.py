@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from fastmlp.data.texts import EXACT
 
 #: The endings of packed files, in front of which stands that of what is in them.
 PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
@@ -81,87 +84,124 @@ def _feather(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
 
 
 def _json(pd: Any, path: Path, rows: int | None) -> Iterator[Any]:
-    """Read objects, one a line; or a list of them or columns, which are there as a whole."""
-    form = _form_of(path)
-    options = {"dtype": False, "precise_float": True, "convert_axes": False, "encoding": _UTF8}
-    if form == "table":
-        del options["dtype"], options["convert_axes"]  # the file says which
-    try:
-        if form == "lines" and rows is not None:
-            with pd.read_json(path, lines=True, chunksize=rows, **options) as tables:
-                yield from tables
-            return
-        orient = {"lines": True} if form == "lines" else {"orient": form}
-        table = pd.read_json(path, **orient, **options)
-        if not all(isinstance(name, str) for name in table.columns):
-            raise TableError(f"{path} holds a list, but not of objects: columns need names")
-        for start in range(0, len(table), rows or max(1, len(table))):
-            yield table.iloc[start : start + (rows or len(table))]
-    except TableError:
-        raise
-    except (ValueError, AttributeError, TypeError, KeyError) as error:  # all of pandas
-        raise TableError(_fault(path, str(error), lines=form == "lines")) from None
+    """Read objects, one a line; or a list of them or columns, which are there as a whole.
+
+    By Python's own reader: that of pandas makes floats of whole numbers where some are missing, and
+    takes none beyond 64 bits.
+    """
+    if _has_lines(path):
+        records = _records(path)
+        while part := [*islice(records, rows)]:
+            yield _of_records(pd, part)
+        return
+    table = _table(pd, path)
+    for start in range(0, len(table), rows or max(1, len(table))):
+        yield table.iloc[start : start + (rows or len(table))]
 
 
-def _form_of(path: Path) -> str:
-    """Return how a table is written: "lines", or what pandas calls the orientation of its JSON."""
+def _text_of(path: Path) -> Any:
     from pandas.io.common import get_handle
 
-    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
-        texts = (line for line in opened.handle if line.strip())
+    return get_handle(path, "r", encoding=_UTF8, compression="infer")
+
+
+def _has_lines(path: Path) -> bool:
+    """Tell a file with an object a line from one that is one list or object."""
+    with _text_of(path) as opened:
+        texts = (line.strip() for line in opened.handle if line.strip())
         first, second = next(texts, ""), next(texts, "")
-        if first.lstrip().startswith("["):
-            return "records"
-        if _parsed(first) is not None and second.strip():
-            return "lines"
-        held = _parsed("".join([first, second, *texts]))
-    if held is None and first.strip() == "{":
-        return "columns"  # not lines, and no JSON either
-    if not isinstance(held, dict) or not held:
-        return "lines"
-    if {"columns", "data"} <= held.keys() <= {"columns", "data", "index"}:
-        return "split"
-    if {*held} == {"schema", "data"}:
-        return "table"
-    if all(isinstance(value, dict) for value in held.values()):
-        rows = {key for value in held.values() for key in value}
-        numbered = _are_numbers(held) and not _are_numbers(rows)
-        return "index" if numbered else "columns"
-    if all(isinstance(value, list) for value in held.values()):
-        return "columns"
-    if not any(isinstance(value, (dict, list)) for value in held.values()):
-        return "lines"  # the only row
+    if not second or first.startswith("["):
+        return False
+    try:
+        json.loads(first)
+    except ValueError:
+        return not first.startswith("{")
+    return True
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    with _text_of(path) as opened:
+        for line, text in enumerate(opened.handle, 1):
+            if not text.strip():
+                continue
+            record = _parsed(path, text.rstrip(), line)
+            if not isinstance(record, dict):
+                raise TableError(f"{path} cannot be read as a table: line {line} is no object")
+            yield record
+
+
+def _parsed(path: Path, text: str, line: int = 1) -> Any:
+    """Return what JSON says that begins in a line."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TableError(
+            f"{path} cannot be read as a table: line {line + error.lineno - 1} is no JSON: "
+            f"{error.msg}"
+        ) from None
+
+
+def _table(pd: Any, path: Path) -> Any:
+    """Return the table that a list or an object is, in any of the ways of pandas."""
+    with _text_of(path) as opened:
+        held = _parsed(path, opened.handle.read())
+    if isinstance(held, list):
+        if not all(isinstance(record, dict) for record in held):
+            raise TableError(f"{path} holds a list, but not of objects: columns need names")
+        return _of_records(pd, held)
+    values = [*held.values()] if isinstance(held, dict) else []
+    if values and {*held} == {"schema", "data"}:
+        return _typed(pd, path)
+    if values and {"columns", "data"} <= held.keys() <= {"columns", "data", "index"}:
+        names, rows = held["columns"], held["data"]
+        if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            raise TableError(f"{path} cannot be read as a table: its rows are not as its columns")
+        return _of_records(pd, [dict(zip(names, row, strict=True)) for row in rows])
+    if values and all(isinstance(value, dict) for value in values):
+        keys = dict.fromkeys(key for value in values for key in value)
+        if _are_numbers(held) and not _are_numbers(keys):
+            return _of_records(pd, values)
+        return _frame(
+            pd, {name: [column.get(key) for key in keys] for name, column in held.items()}
+        )
+    if values and all(isinstance(value, list) for value in values):
+        return _frame(pd, held)
+    if values and not any(isinstance(value, (dict, list)) for value in values):
+        return _of_records(pd, [held])  # the only row
     raise TableError(
         f"{path} holds an object that is no table; write one a row, as "
         "df.to_json(path, orient='records', lines=True) does"
     )
 
 
-def _parsed(text: str) -> Any:
-    """Return what a text of JSON says, None if it is none."""
+def _typed(pd: Any, path: Path) -> Any:
+    """Return a table that says itself of which types its columns are."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
+        return pd.read_json(path, orient="table", precise_float=True, encoding=_UTF8)
+    except (ValueError, AttributeError, TypeError, KeyError) as error:  # all of pandas
+        raise TableError(f"{path} cannot be read as a table: {error}") from None
 
 
 def _are_numbers(keys: Any) -> bool:
     return all(key.isdecimal() for key in keys)
 
 
-def _fault(path: Path, found: str, *, lines: bool) -> str:
-    """Say in which line a file is no JSON; pandas does not."""
-    from pandas.io.common import get_handle
+def _of_records(pd: Any, records: list[dict[str, Any]]) -> Any:
+    names = dict.fromkeys(name for record in records for name in record)
+    return _frame(pd, {name: [record.get(name) for record in records] for name in names})
 
-    with get_handle(path, "r", encoding=_UTF8, compression="infer") as opened:
-        for before, text in enumerate(opened.handle if lines else [opened.handle.read()]):
-            try:
-                if text.strip():
-                    json.loads(text.rstrip())
-            except json.JSONDecodeError as error:
-                found = f"line {before + error.lineno} is no JSON: {error.msg}"
-                break
-    return f"{path} cannot be read as a table: {found}"
+
+def _frame(pd: Any, columns: dict[str, list[Any]]) -> Any:
+    return pd.DataFrame({str(name): _column(pd, values) for name, values in columns.items()})
+
+
+def _column(pd: Any, values: list[Any]) -> Any:
+    """Return a column for pandas: of whole numbers that float64 skips also if some are missing."""
+    if {*map(type, values)} == {int, type(None)}:
+        sizes = [abs(value) for value in values if value is not None]
+        if max(sizes) >= EXACT:
+            return pd.array(values, dtype="Int64" if max(sizes) < 2**63 else object)
+    return values
 
 
 _READERS = {

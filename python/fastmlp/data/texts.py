@@ -26,7 +26,7 @@ TEXT = np.dtypes.StringDType()
 #: How the text of a number may begin, infinity and NaN among them.
 _BEGINS = frozenset("+-.0123456789iInN")
 #: From here on float64 skips whole numbers.
-_EXACT = 2**53
+EXACT = 2**53
 
 
 def values(texts: Sequence[str] | Array) -> Array:
@@ -115,7 +115,7 @@ def same_number(texts: Iterable[str]) -> tuple[str, str] | None:
     seen: dict[float, str] = {}
     for text in sorted(texts):
         number = _number(text)
-        if number is None or abs(number) >= _EXACT:
+        if number is None or abs(number) >= EXACT:
             continue
         if seen.setdefault(number, text) != text:
             return seen[number], text
@@ -149,7 +149,7 @@ def _lose_digits(column: Array, numbers: Array) -> bool:
     whole = [text.removeprefix("+") for text in texts if text.lstrip("+-").isdecimal()]
     if any(len(digits := text.removeprefix("-")) > 1 and digits[0] == "0" for text in whole):
         return True
-    large = {text for text in whole if abs(float(text)) >= _EXACT}
+    large = {text for text in whole if abs(float(text)) >= EXACT}
     return len(set(map(float, large))) < len(large)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values
-from fastmlp.data.texts import FALSE, MISSING, TRUE, numbers_of
+from fastmlp.data.texts import EXACT, FALSE, MISSING, TRUE, numbers_of
 
 Key = TypeVar("Key")
 #: Says what a text means, None if it is not known.
@@ -116,7 +116,7 @@ def _is_whole(text: str) -> bool:
 
 def _value(text: str, number: float) -> int | float:
     """Return the number that a text is, with all digits of a whole one."""
-    whole = abs(number) >= 2**53 and _is_whole(text.removeprefix("-")) and len(text) < _LONGEST
+    whole = abs(number) >= EXACT and _is_whole(text.removeprefix("-")) and len(text) < _LONGEST
     return int(text) if whole else number
 
 

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.data.texts import Array
+from fastmlp.data.texts import EXACT, Array
 
-#: From here on float64 skips whole numbers.
-_EXACT = 2**53
 _TIMES = (np.datetime64, np.timedelta64)
 _NOTHING = ("NoneType", "NAType", "NaTType")
 
@@ -161,7 +159,7 @@ def text_of(value: Any) -> str:
         value = value.item()
     if not isinstance(value, (bool, int)) and _is_real(type(value)):  # a decimal, too
         number = _float(value)
-        return str(int(number)) if number % 1 == 0 and abs(number) < _EXACT else repr(number)
+        return str(int(number)) if number % 1 == 0 and abs(number) < EXACT else repr(number)
     return str(value)
 
 

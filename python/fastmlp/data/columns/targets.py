@@ -15,7 +15,7 @@ from fastmlp.data.columns.matching import meanings
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.values import Values, read
 from fastmlp.data.columns.words import Note, count, examples, quoted
-from fastmlp.data.texts import Array
+from fastmlp.data.texts import EXACT, Array
 
 Label: TypeAlias = str | int | float | bool
 #: Whole numbers as a target are classes if there are at most this many, with this many rows each on
@@ -375,7 +375,7 @@ def _labels(name: str, values: Any) -> Values:
         raise TypeError(f"the target {name!r} must hold labels, got dates; make them texts")
     if column.durations:
         raise TypeError(f"the target {name!r} must hold labels, got durations; make them texts")
-    if column.kind == "number" and (np.abs(column.data) >= 2**53).any():
+    if column.kind == "number" and (np.abs(column.data) >= EXACT).any():
         # float64 skips some of such integers
         column = replace(read(name, list(map(text_of, np.asarray(values).tolist()))), source=values)
     _refuse_missing(column, column.missing)

@@ -26,7 +26,7 @@ from fastmlp.data.columns.sources import (
 )
 from fastmlp.data.columns.words import MANY, Note, Strange, Tally, count, examples, place, remedy
 from fastmlp.data.frames import Kept
-from fastmlp.data.texts import FALSE, MISSING, TRUE, Array, numbers_of
+from fastmlp.data.texts import EXACT, FALSE, MISSING, TRUE, Array, numbers_of
 from fastmlp.data.written import Style
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
@@ -95,7 +95,7 @@ class Values:
 
         float64 skips some of them.
         """
-        if self.kind != "number" or not (np.abs(self.data) >= 2**53).any():
+        if self.kind != "number" or not (np.abs(self.data) >= EXACT).any():
             return None
         return integers_of(self.source)
 
