@@ -187,6 +187,34 @@ def test_a_file_that_cannot_be_unpacked_says_why(read, name):
         read(gzip.compress(b"a,b\n1,2\n" * 99)[:-20], name=name)
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", "SEP=;\n", '"sep=;"\n'])
+def test_a_first_line_for_spreadsheets_tells_the_delimiter(read, folder, line):
+    found, _ = read(line + "a;b,c\n1,5;x\n2,5;y\n")
+    assert found == {"a": ["1,5", "2,5"], "b,c": ["x", "y"]}
+    assert place(read_table(folder / "t.csv")[0]["a"], 1) == "row 2 (line 4)"
+    assert read("sep=\t\na\tb\n1\t2\n")[0] == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_encoding_that_the_first_bytes_tell_is_found(read, encoding):
+    assert read("a,b\n1,ü\n".encode(encoding))[0] == {"a": [1], "b": ["ü"]}
+
+
+def test_files_of_other_formats_are_told_apart_from_texts(folder, read):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": [1, 2]})
+    frame.to_parquet(folder / "t.parquet")
+    frame.to_feather(folder / "t.feather")
+    for content, said in (
+        ((folder / "t.parquet").read_bytes(), "Parquet: its name must end in .parquet"),
+        ((folder / "t.feather").read_bytes(), "Arrow: its name must end in .feather"),
+        (gzip.compress(b"a,b\n1,2\n"), "packed by gzip: its name must end in .gz"),
+        (b"PK\x03\x04" + bytes(30), "a spreadsheet or packed by zip: save the sheet as CSV"),
+    ):
+        with pytest.raises(ValueError, match=rf"it is no text, but {said}"):
+            read(content)
+
+
 def test_what_is_not_utf_8_is_read_as_windows_1252_and_noted(read):
     table, notes = read("a,b\n1,é\n2,€\n".encode("cp1252"))
     assert table == {"a": [1.0, 2.0], "b": ["é", "€"]}

@@ -19,6 +19,21 @@ from fastmlp.data.texts import MISSING, TEXT, Array
 DELIMITERS = "\t;|,"
 #: Of what is neither UTF-8 nor UTF-16.
 OTHER = "cp1252"
+#: How files begin that are no text, and what they are.
+_FORMATS = {
+    b"PAR1": "Parquet: its name must end in .parquet",
+    b"ARROW1": "Arrow: its name must end in .feather",
+    b"FEA1": "Feather: its name must end in .feather",
+    b"\x1f\x8b": "packed by gzip: its name must end in .gz",
+    b"\xfd7zXZ": "packed by xz: its name must end in .xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: its name must end in .zst",
+    b"PK\x03\x04": "a spreadsheet or packed by zip: save the sheet as CSV, or end its name in .zip",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet: save the sheet as CSV",
+    b"SQLite format 3": "a database: write the table as CSV",
+    b"%PDF": "a PDF: write the table as CSV",
+}
+#: A first line by which spreadsheets are told the delimiter.
+_TOLD = re.compile(r'"?sep=(?P<sep>[^\r\n"])"?\s*', re.IGNORECASE)
 #: How many lines are looked at to find the delimiter.
 _SAMPLE = 20
 #: Rows that are lists of str at a time; as arrays their texts need a quarter of the memory.
@@ -69,9 +84,11 @@ def read_fields(
     ----------
     path : Path
     sep : str, optional
-        The delimiter; by default the one of ``, ; tab |`` that splits the header.
+        The delimiter; by default that of a first line ``sep=;``, as spreadsheets read it, or the
+        one of ``, ; tab |`` that splits the header.
     encoding : str, optional
-        By default UTF-8, UTF-16 if the first bytes say so, and Windows-1252 for what is neither.
+        By default UTF-8, UTF-16 or UTF-32 if the first bytes say so, and Windows-1252 for what is
+        none of them.
     rows : int, optional
         How many come at a time, about; all by default.
     note : function of a str
@@ -88,6 +105,7 @@ def read_fields(
 
     with get_handle(path, "rb", is_text=False, compression="infer") as opened:
         binary: Any = opened.handle
+        _check_is_text(binary)
         found = encoding or _encoding(binary)
         if found == OTHER and encoding is None:
             note(f"{path} is not UTF-8 and is read as {OTHER} (see --encoding)")
@@ -104,9 +122,21 @@ def read_fields(
             text.detach()  # whoever opened the file closes it
 
 
+def _check_is_text(binary: Any) -> None:
+    """Raise if the first bytes say that a file is of a format which is no text."""
+    first = binary.read(16)
+    binary.seek(0)
+    what = next((what for begin, what in _FORMATS.items() if first.startswith(begin)), "")
+    if what:
+        raise ValueError(f"it is no text, but {what}")
+
+
 def _encoding(binary: Any) -> str:
     """Find the encoding of a file that does not say it."""
-    if binary.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+    first = binary.read(4)
+    if first in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "utf-32"
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     binary.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -121,6 +151,8 @@ def _encoding(binary: Any) -> str:
 
 def _read(text: io.TextIOWrapper, sep: str | None, rows: int | None) -> Iterator[Fields]:
     sample = [line for _, line in zip(range(_SAMPLE), text, strict=False)]
+    if sample and (told := _TOLD.fullmatch(sample[0])):
+        sep, sample[0] = sep or told["sep"], "\n"
     quoted = bytearray()
     lines = _lines(sample, text, quoted)
     reader = csv.reader(lines, delimiter=sep or _delimiter(sample), skipinitialspace=True)
