@@ -909,6 +909,28 @@ def test_targets_that_are_dates_or_durations_are_refused_in_a_line(kind, tmp_pat
         assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("task", [(), ("--task", "regression")], ids=str)
+def test_dates_and_times_in_texts_are_refused_as_targets_alike(task, tmp_path, capsys):
+    for things, texts in (
+        ("dates", [f"2026-01-{day:02}" for day in range(1, 21)]),
+        ("durations", [f"{hour:02}:15" for hour in range(20)]),
+    ):
+        pd.DataFrame({"a": range(20), "y": texts}).to_csv(tmp_path / "t.csv", index=False)
+        assert run(tmp_path, "train", "t.csv", "--target", "y", *task) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"fastmlp: error: the target 'y' holds {things}, which are neither")
+    pd.DataFrame({"a": range(20), "y": [""] * 20}).to_csv(tmp_path / "t.csv", index=False)
+    assert run(tmp_path, "train", "t.csv", "--target", "y", *task) == 2
+    assert "missing in every row" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["p.parquet", "p.csv.gz", "p.xlsx", "p.tsv", "p.JSONL"])
+def test_predictions_are_not_written_under_the_name_of_another_format(name, houses, capsys):
+    assert run(houses, "predict", "houses.safetensors", "houses.csv", "--output", name) == 2
+    assert f"--output {name}: predictions are written as CSV, not" in capsys.readouterr().err
+    assert not (houses / name).exists()
+
+
 LABELS = {
     "integers with gaps": ([0, None, 1], "Int64", ["0", "1"]),
     "wide integers with gaps": ([2**60, None, 2**60 + 1], "Int64", [str(2**60), str(2**60 + 1)]),

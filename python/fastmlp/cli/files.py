@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fastmlp.cli.typed import PACKED, TableError, reader_of
+from fastmlp.cli.typed import PACKED, SHEETS, TableError, reader_of
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
 from fastmlp.data.columns.sources import plain
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 _UNREADABLE = (
     ValueError, OSError, EOFError, RuntimeError, zlib.error, LZMAError, BadZipFile, TarError,
 )  # fmt: skip
-
-
-#: The endings of spreadsheets, which are not read.
-_SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 
 
 def table_name(path: Path) -> str:
@@ -139,7 +135,7 @@ def read_tables(
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     typed = reader_of(path)
-    if path.suffix.lower() in _SHEETS:
+    if path.suffix.lower() in SHEETS:
         raise ValueError(f"{path} is a spreadsheet; save the sheet as CSV, or write it as Parquet")
     try:
         if typed is None:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastmlp.cli.typed import PACKED, SHEETS, TYPED
+
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
     """Find out before any work whether a result can be written, and overwrites no input."""
@@ -19,6 +21,18 @@ def check_output(output: Path, inputs: Sequence[Path]) -> None:
     for given in inputs:
         if output.exists() and given.exists() and output.samefile(given):
             raise ValueError(f"--output {output} would overwrite what is read")
+
+
+def check_is_csv(output: Path) -> None:
+    """Raise if the name of a file promises another format than CSV, which is what is written."""
+    ending = output.suffix.lower()
+    if ending in (*PACKED, *TYPED, *SHEETS, ".tsv", ".safetensors"):
+        what = "packed" if ending in PACKED else ending.removeprefix(".")
+        name = output.with_suffix("") if ending in PACKED else output
+        raise ValueError(
+            f"--output {output}: predictions are written as CSV, not {what}: name it "
+            f"{name.with_suffix('.csv')}"
+        )
 
 
 def _takes_files(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.cli.files import Format, load_trained, read_table, read_tables, warn
-from fastmlp.cli.outputs import check_output
+from fastmlp.cli.outputs import check_is_csv, check_output
 from fastmlp.cli.preparing import Prepared
 from fastmlp.data import files, frames
 from fastmlp.data.columns.category import CategoryColumn
@@ -29,6 +29,8 @@ ROWS = 100_000
 
 def run(options: argparse.Namespace) -> None:
     """Predict the rows of a table and write them as CSV."""
+    if options.output is not None:
+        check_is_csv(options.output)
     model, prepare = load_trained(options.model)
     if options.output is not None:
         check_output(options.output, inputs=[options.model, options.table])

@@ -155,12 +155,9 @@ def _read_target(
     """
     column = table[target]
     held = replace(read(target, column), decimal=form.decimal)
-    if held.kind == "date" or held.durations:
-        things = "dates" if held.kind == "date" else "durations"
-        raise ValueError(
-            f"the target {target!r} holds {things}, which are neither numbers nor classes; "
-            "write them as numbers, such as seconds or days"
-        )
+    things = _things(held)
+    if things and (held.kind != "text" or task == "regression"):
+        raise ValueError(_no_target_of(target, things))
     if column.dtype.kind != "O":  # of a file whose columns have types
         texts, by_people = np.empty(0, dtype=object), False
         missing = column.isna().to_numpy()
@@ -203,6 +200,23 @@ def _read_target(
     return table, table[target] if by_people and found == "regression" else typed, found
 
 
+def _things(column: Values) -> str:
+    """Return what a target holds that is neither numbers nor classes, "" for none such."""
+    if column.kind != "text":
+        return "dates" if column.kind == "date" else "durations" if column.durations else ""
+    there = {*column.texts} - MISSING
+    if there and there <= column.texts.dates.keys():
+        return "dates"
+    return "durations" if there and there <= column.texts.seconds.keys() else ""
+
+
+def _no_target_of(target: str, things: str) -> str:
+    return (
+        f"the target {target!r} holds {things}, which are neither numbers nor classes; "
+        "write them as numbers, such as seconds or days"
+    )
+
+
 def _written(value: Any) -> str:
     return text_of(value) if isinstance(value, bytes) else str(value)
 
@@ -234,6 +248,8 @@ def _check_labels(labels: Any, target: str, column: Values) -> None:
                 f"{'is' if odd.sum() == 1 else 'are'} none: {examples(labels[odd])}, the first in "
                 f"{column.where(odd)}; correct them or leave them empty"
             )
+        if things := _things(column):
+            raise ValueError(_no_target_of(target, things))
         raise ValueError(
             f"{target!r} has {len(found)} different values in {len(labels)} rows, too many for "
             "classes; if it is a number, use --task regression"

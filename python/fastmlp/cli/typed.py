@@ -12,6 +12,8 @@ from fastmlp.data.texts import EXACT
 
 #: The endings of packed files, in front of which stands that of what is in them.
 PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
+#: The endings of spreadsheets, which are not read.
+SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 #: The endings of JSON: lines of objects, a list of them, or what pandas writes.
 _JSON = (".jsonl", ".ndjson", ".json")
 _UTF8 = "utf-8-sig"  # with a mark at the beginning or without
@@ -204,8 +206,10 @@ def _column(pd: Any, values: list[Any]) -> Any:
     return values
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any, Path, int | None], Iterator[Any]]] = {
     **dict.fromkeys((".parquet", ".pq"), _parquet),
     **dict.fromkeys((".feather", ".arrow"), _feather),
     **dict.fromkeys(_JSON, _json),
 }
+#: The endings of all that have types.
+TYPED = tuple(_READERS)
