@@ -110,6 +110,36 @@ def test_texts_that_are_numbers_are_numbers_with_a_note_unless_they_are_codes():
     )
 
 
+@pytest.mark.parametrize(
+    ("texts", "unit"),
+    [
+        (["7 kg", "12.5 kg", "3 kg"], "kg"),
+        (["20.5°C", "3.0°C"], "°C"),
+        (["1.5k", "20.0k"], "k"),
+        (["R$ 4.20", "R$ 17.00"], "R$"),
+        (["5a", "6a"], ""),
+        (["1st", "2nd"], ""),
+        (["Room 3", "Room 4"], ""),
+        (["3 kg", "3 m"], ""),
+        (["3 kg", "red"], ""),
+    ],
+)
+def test_numbers_with_a_unit_that_is_not_known_are_texts_with_a_note(texts, unit):
+    notes = []
+    (column,) = learn({"a": texts * 9}, note=notes.append).columns
+    assert isinstance(column, CategoryColumn)
+    said = [note.partition("; ")[2] for note in notes]
+    assert said == ([f"they are numbers if written without {unit!r}"] if unit else [])
+
+
+def test_numbers_that_may_be_milliseconds_say_so_where_dates_are_wanted():
+    prepare = learn({"a": np.arange("2026-01-01", "2026-01-31", dtype="M8[D]")})
+    with pytest.raises(ValueError, match=r"holds numbers, .*; milliseconds since 1970.*unit='ms'"):
+        prepare.transform({"a": [1767225600000, 1767312000000]})
+    with pytest.raises(ValueError, match=r"holds numbers, .*; write them as 2026-01-31 or"):
+        prepare.transform({"a": [1, 2]})
+
+
 def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note():
     notes = []
     days = [f"2026-01-{day:02}" for day in range(1, 29)]
@@ -117,7 +147,7 @@ def test_a_few_texts_among_many_numbers_or_dates_are_missing_values_with_a_note(
     prepare = learn(table, note=notes.append)
     assert notes == [
         "column 'n' holds texts that are no numbers, taken as missing: 'soon', the first "
-        "in row 28 (index 27)",
+        "in row 28 (index 27); it is the last row: leave it out if it sums up the others",
         "column 'd' holds texts that are no dates, taken as missing: 'soon', the first "
         "in row 27 (index 26)",
     ]

@@ -170,3 +170,15 @@ def test_a_column_that_holds_no_numbers_is_called_by_its_name(values):
         model().fit(PLAIN.assign(b=values), PLAIN["a"], verbose=False)
     with pytest.raises(ValueError, match=r"could not convert string|Complex data"):
         regressor().fit(PLAIN.assign(b=values), PLAIN["a"])
+
+
+@pytest.mark.parametrize("kind", [iter, set, lambda rows: (row for row in rows)])
+def test_what_is_read_once_or_has_no_order_is_to_be_a_list(kind):
+    targets = PLAIN["a"].tolist()
+    for fit in (
+        lambda: model().fit(NUMBERS, kind(targets), verbose=False),
+        lambda: fm.TabularRegressor().fit(PLAIN, kind(targets)),
+        lambda: fm.TabularRegressor().fit(kind(targets), targets),
+    ):
+        with pytest.raises(TypeError, match=r"(t|y|X) \(type \w+\) is no array: write list\("):
+            fit()

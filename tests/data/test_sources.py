@@ -262,3 +262,8 @@ def test_a_place_for_what_is_missing_in_a_dictionary_of_arrow_is_no_category():
     column = pa.DictionaryArray.from_arrays(places, pa.array(["u", None, "v"]))
     codes, texts = read("a", column).coded()
     assert (codes.tolist(), texts) == ([0, -1, 1, -1], ("u", "v"))
+
+
+def test_a_nan_of_decimal_that_signals_is_missing_too():
+    values = read("a", [Decimal("sNaN"), Decimal("1.5"), Decimal("NaN")])
+    assert_array_equal(values.data, [math.nan, 1.5, math.nan])

@@ -168,3 +168,11 @@ def test_a_vector_of_targets_comes_back_as_one(given):
 def test_numbers_that_are_none_are_errors_that_name_the_row(numbers, message):
     with pytest.raises(ValueError, match=message):
         RealTargets.learn(numbers)
+
+
+def test_whole_numbers_that_float64_does_not_tell_apart_say_how_they_become_numbers():
+    wide = np.arange(50) + 2**60
+    with pytest.raises(ValueError, match=rf"all 1\.15292e\+18 in float64: subtract {2**60} from"):
+        RealTarget.learn(wide)
+    with pytest.raises(ValueError, match=r"is 1\.15292e\+18 in every row"):
+        RealTarget.learn([2**60] * 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -273,13 +273,15 @@ def read(data: Any, name: str) -> Array:
     """Return what NumPy makes of it; an error that names it where that fails by its own fault.
 
     A TypeError for tensors that require grad, lie on another device or are of a type that NumPy has
-    not, and what JAX traces; a ValueError for rows of different lengths.
+    not, for generators and sets, and what JAX traces; a ValueError for rows of different lengths.
 
     Examples
     --------
     >>> read([1, 2], "X")
     array([1, 2])
     """
+    if isinstance(data, (Iterator, Set)):
+        raise TypeError(f"{name} (type {type(data).__name__}) is no array: write list({name})")
     try:
         return np.asarray(data)
     except (TypeError, RuntimeError, ValueError) as error:

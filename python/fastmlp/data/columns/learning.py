@@ -64,9 +64,11 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
     odd = _words(values, found)
     if odd:
         things = "times" if found == "number" and values.seconds else f"{found}s"
+        holds = _holds(values, odd)
         note(
             f"column {values.name!r} holds texts that are no {things}, taken as missing: "
-            f"{examples(odd)}, the first in {values.where(_holds(values, odd))}{remedy(odd)}"
+            f"{examples(odd)}, the first in {values.where(holds)}"
+            f"{_of_last_row(holds) or remedy(odd)}"
         )
         column = KINDS[found].learn(values.name, values, odd)
     else:
@@ -80,6 +82,13 @@ def learn_column(values: Values, kind: str | None, note: Note) -> Column | LeftO
             words = f"{len(texts)} different texts in {len(values)} rows ({examples(seen)})"
             return LeftOut(values.name, words + remedy(seen), "of texts that hardly repeat")
     return column
+
+
+def _of_last_row(holds: Array) -> str:
+    """Say what to do if the last row alone is odd, as the sums below a table are."""
+    if holds[-1] and holds.sum() == 1 and len(holds) > 2:
+        return "; it is the last row: leave it out if it sums up the others"
+    return ""
 
 
 def tell_left_out(left: list[LeftOut], note: Note) -> None:

@@ -126,7 +126,10 @@ def is_missing(value: Any) -> bool:
     """Tell None, NaN, NaT and pandas' NA from values."""
     if type(value).__name__ in _NOTHING:
         return True
-    same = value == value
+    try:
+        same = value == value
+    except ArithmeticError:  # a NaN of decimal that signals
+        return True
     return isinstance(same, (bool, np.bool_)) and not same
 
 

@@ -220,6 +220,12 @@ class Values:
             return self.data if self.kind == "date" else np.full(len(self), "NaT", dtype="M8[us]")
         advice = "; write them as 2026-01-31 or 2026-01-31T18:30, or leave them empty"
         if self.kind != "text":
+            present = self.data[~self.missing]
+            if self.kind == "number" and ((present > 1e11) & (present < 4e12)).all():  # 1973–2096
+                advice = (
+                    "; milliseconds since 1970, as pandas writes dates in JSON, become dates by "
+                    "pandas.to_datetime(…, unit='ms')"
+                )
             raise ValueError(
                 f"column {self.name!r} must hold dates, but holds numbers, the first in "
                 f"{self.where(~self.missing)}{advice}"

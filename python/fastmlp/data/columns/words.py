@@ -14,6 +14,12 @@ from fastmlp.data.written import unit_of
 #: What may be a date, with the month or the day in front.
 _DATE = re.compile(r"\d{1,2}[/-]\d{1,2}[/-](\d\d|\d{4})")
 
+#: A number with something beside it, in which a unit stands behind it, or in front of a fraction.
+_MEASURED = re.compile(
+    r"[+-]?\d[\d,]*(?:\.\d+)?(?P<gap> ?)(?P<behind>[^\W\d_/]{1,6}|[°\"'][^\W\d]?)"
+    r"|(?P<before>[^\d\s.,+-]{1,4}) [+-]?\d+[.,]\d{1,2}"
+)
+
 #: Of so many values in a column, none of which is what training saw, is told as something strange.
 MANY = 10
 
@@ -170,6 +176,8 @@ def remedy(texts: Iterable[str]) -> str:
     '; they are in $ and €: write all in one unit'
     >>> remedy(["1/31/2026"])
     '; write dates as 2024-05-31, for 3/4/2024 may be either of two days'
+    >>> remedy(["7 kg", "12.5 kg"]), remedy(["2nd", "3rd"]), remedy(["5a", "6a"])
+    ("; they are numbers if written without 'kg'", '', '')
     """
     texts = list(texts)
     for text in texts:
@@ -178,6 +186,19 @@ def remedy(texts: Iterable[str]) -> str:
     units = dict.fromkeys(unit for text in texts if (unit := unit_of(text)))
     if len(units) > 1:
         return f"; they are in {' and '.join(units)}: write all in one unit"
+    if unit := _unknown_unit(texts):
+        return f"; they are numbers if written without {unit!r}"
     if any(_DATE.fullmatch(text) for text in texts):
         return "; write dates as 2024-05-31, for 3/4/2024 may be either of two days"
     return ""
+
+
+def _unknown_unit(texts: Iterable[str]) -> str:
+    """Return what stands beside the number in every text, if that is one unit: kg, °C, R$."""
+    found = [_MEASURED.fullmatch(text) for text in texts]
+    units = {match and (match["behind"] or match["before"]) for match in found}
+    if len(units) != 1 or None in units:
+        return ""
+    # 5a may be the name of a thing; 5 kg and 0.5k are numbers.
+    sure = any(match and (match["gap"] or re.search(r"\d[.,]\d", match[0])) for match in found)
+    return str(units.pop()) if sure else ""

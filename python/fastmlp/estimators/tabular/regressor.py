@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks
 from fastmlp.data import frames
-from fastmlp.data.columns.targets import ReadTargets, RealTargets
+from fastmlp.data.columns.read_targets import ReadTargets
+from fastmlp.data.columns.targets import RealTargets
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.answers import answers_of, ends
 from fastmlp.estimators.tabular.base import BaseTabular
