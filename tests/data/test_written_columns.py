@@ -131,6 +131,15 @@ def test_rows_are_read_alike_alone_and_among_others(texts):
     )
 
 
+def test_units_that_training_never_saw_are_read_alike_alone_and_among_others():
+    prepare = learn({"a": range(40)})
+    texts = ["€7", "8", "9", "$10", "11 %"]
+    expected = prepare.transform({"a": [7, 8, 9, 10, 11]})
+    assert_array_equal(prepare.transform({"a": texts}), expected)
+    alone = [prepare.transform({"a": [text]}) for text in texts]
+    assert_array_equal(np.concatenate(alone), expected)
+
+
 def test_another_unit_than_that_of_training_is_no_number():
     prepare = learn({"a": [f"${i}" for i in range(40)]})
     for texts in (["€7"], ["€7", "€8", "$9"]):

@@ -266,9 +266,9 @@ class Reading:
         decimal : {".", ","} or None
             The decimal sign, where that is known.
         unit : str, optional
-            Of what is known to be numbers: what stands beside them, "" if that is not known. Then
-            each text is read for itself, whatever others there are, and parentheses are always a
-            minus.
+            Of what is known to be numbers: what stands beside them, "" if that is not known and
+            may be anything. Then each text is read for itself, whatever others there are, and
+            parentheses are always a minus.
 
         Returns
         -------
@@ -295,7 +295,7 @@ class Reading:
         for i in self._present():
             form = self._forms[i]
             found = [form.cuts[sign] for sign in signs if sign in form.cuts]
-            if not found or form.unit not in ("", style.unit):
+            if not found or (unit != "" and form.unit not in ("", style.unit)):
                 continue
             if unit is not None or found[0].between in ("", style.thousands):
                 cuts[i] = found[0]
