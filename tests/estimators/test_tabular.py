@@ -931,3 +931,14 @@ def test_a_dict_with_names_that_are_no_texts_names_its_columns_as_a_frame_does()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             np.testing.assert_array_equal(fast.predict(table), expected)
+
+
+def test_a_list_of_labels_scores_as_they_are_with_zero_bytes_at_their_ends():
+    x = np.linspace(-1, 1, 60)
+    labels = ["a\0" if value > 0 else "a" for value in x]
+    clf = fm.TabularClassifier(quality="fast", epochs=3, random_state=0).fit({"x": x}, labels)
+    expected = np.mean(
+        [said == label for said, label in zip(clf.predict({"x": x}), labels, strict=True)]
+    )
+    assert clf.score({"x": x}, labels) == expected > 0.9
+    assert clf.score({"x": x, "y": labels}, "y") == expected

@@ -303,7 +303,8 @@ class Reading:
             return None  # also of codes, such as integers that float64 does not tell apart
         if unit is None and style == Style() and all(self._forms[i].text[0] == "(" for i in cuts):
             return None  # parentheses around all are no sign
-        return self._read(cuts), style
+        beside = (self._forms[i].unit for i in cuts)
+        return self._read(cuts), replace(style, unit=style.unit or next(filter(None, beside), ""))
 
     def _read(self, cuts: Mapping[int, _Cut]) -> dict[str, float]:
         """Return the numbers of the forms that are cut."""

@@ -322,7 +322,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             From 0 to 1.
         """
         X, y = tables.split(X, y, "y", type(self).__name__)
-        y = self._check_targets(y, "y") if frames.fields(y) else y
+        if frames.fields(y) or isinstance(y, (list, tuple)):  # of which NumPy may cut texts
+            y = self._check_targets(y, "y")
         weight, _ = tables.weights_of(sample_weight, len(y), "sample_weight")
         weight, y, said = tables.of_weight(weight, y, self.predict(X))
         labels = np.asarray(y)
