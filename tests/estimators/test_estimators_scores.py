@@ -141,7 +141,7 @@ def test_a_training_that_diverges_stops_and_keeps_the_best_weights(kind, target,
     estimator = stopping(
         kind, solver=solver, dtype=dtype, activation="identity", callbacks=[explode], tol=0
     )
-    with pytest.warns(ConvergenceWarning, match="loss became NaN or infinite in epoch 3"):
+    with pytest.warns(ConvergenceWarning, match="in epoch 3: .* weights of the best validation"):
         estimator.fit(X, target)
     assert estimator.stopped_
     assert estimator.n_iter_ == 3 == len(estimator.loss_curve_)
@@ -156,6 +156,19 @@ def test_a_training_that_diverges_stops_and_keeps_the_best_weights(kind, target,
     if estimator.best_validation_score_ == seen[0] > estimator.validation_scores_[0]:
         assert_array_equal(estimator.model_.parameters.flat, seen[1])
     assert np.isfinite(estimator.score(X, target))
+
+
+def test_a_training_that_diverges_before_any_score_says_in_one_warning_which_weights_stay():
+    estimator = stopping(solver="sgd", activation="identity", learning_rate_init=1e3)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        estimator.fit(1e100 * X, y)
+    (warning,) = said
+    assert str(warning.message) == (
+        "The loss became NaN or infinite in epoch 2: the training has stopped, with the last "
+        "finite weights, as no epoch before has a finite validation score."
+    )
+    assert np.isfinite(estimator.model_.parameters.flat).all()
 
 
 def test_a_training_that_diverges_over_calls_of_partial_fit_stops_too():

@@ -202,7 +202,7 @@ class StoppingRule:
             return
         if estimator._best_flat is not None:
             self.trainer.parameters.flat[:] = estimator._best_flat
-        else:
+        elif not non_finite:
             warn(
                 "The validation score was NaN or infinite after every epoch: none is the best, the "
                 "weights are the last finite ones."
@@ -227,9 +227,12 @@ class StoppingRule:
             "stopped_": True,
         }
         vars(estimator).update(noted)
+        weights = "the weights of the best validation score before"
+        if estimator._best_flat is None:
+            weights = "the last finite weights, as no epoch before has a finite validation score"
         warn(
-            f"The loss became NaN or infinite in epoch {estimator.n_iter_}: the training has "
-            "stopped, with the weights of the best validation score before."
+            f"The loss became NaN or infinite in epoch {epochs}: the training has stopped, with "
+            f"{weights}."
         )
 
 
