@@ -134,6 +134,26 @@ def test_without_axes_one_new_figure_is_made_and_no_setting_is_changed(draw):
     ax.figure.canvas.draw()
 
 
+def brightness(color):
+    return sum(matplotlib.colors.to_rgb(color)) / 3
+
+
+@pytest.mark.parametrize("draw", DRAW)
+def test_on_a_dark_ground_nothing_is_written_or_ruled_in_dark(draw):
+    with plt.style.context("dark_background"):
+        ax = draw()
+        ax.figure.canvas.draw()
+    texts = [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label]
+    texts += [*ax.get_xticklabels(), *ax.get_yticklabels()]
+    if draw not in (draw_confusion, draw_surface):  # they write on a ground of their own
+        texts += [text for text in ax.texts if text.get_bbox_patch() is None]
+    assert all(brightness(text.get_color()) > 0.35 for text in texts)
+    if draw not in (draw_network, draw_surface):
+        assert all(brightness(line.get_color()) > 0.25 for line in ax.lines)
+    spines = [spine for spine in ax.spines.values() if spine.get_visible()]
+    assert not ax.axison or all(brightness(spine.get_edgecolor()) < 0.5 for spine in spines)
+
+
 @pytest.mark.parametrize("draw", DRAW)
 def test_without_matplotlib_the_error_says_what_to_install(draw, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -162,6 +182,22 @@ def test_a_quantity_without_validation_is_one_line():
 def test_a_history_of_one_epoch_or_of_nan_can_be_drawn(values):
     ax = plot.history({"loss": values, "val_loss": values})
     ax.figure.canvas.draw()
+
+
+def test_values_that_no_line_leads_to_are_dots():
+    ax = plot.history({"loss": [0.3, np.nan, 0.2, np.inf, 0.4, 0.5]})
+    (line,) = ax.lines
+    assert line.get_marker() == "o"
+    assert list(line.get_markevery()) == [True, False, True, False, False, False]
+    assert plot.history({"loss": [0.3, 0.2]}).lines[0].get_marker() == "None"
+
+
+def test_names_alike_in_front_are_cut_in_the_middle():
+    names = [f"the kind of cell that is called number {i}" for i in (1, 2)]
+    model = fm.MLP([2, 1], output="logistic", seed=0)
+    ax = plot.decision_boundary(model, *XOR, class_names=names, resolution=9)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()][:2]
+    assert texts == ["the kind of …ed number 1", "the kind of …ed number 2"]
 
 
 def test_history_errors_name_what_there_is():

@@ -115,6 +115,14 @@ def test_names_stand_beside_inputs_and_outputs():
     assert places["left"] == places["right"] < 0 < max(x for x, _ in centres(ax)) < places["either"]
 
 
+def test_long_names_leave_room_for_the_network():
+    names = ["a" * 60, "b" * 60]
+    ax = network(xor(), feature_names=names, class_names=["c" * 60])
+    assert {t for t in texts(ax) if t[0] in "abc" and t[:2] != "b "} == {
+        f"{letter * 23}…" for letter in "abc"
+    }
+
+
 def test_skip_connections_pass_above_what_lies_between():
     x = fm.Input(3)
     h = fm.Dense(9, "relu")(x)

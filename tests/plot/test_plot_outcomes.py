@@ -82,6 +82,23 @@ def test_long_labels_are_cut_and_turned():
     assert ax.xaxis.get_ticklabels()[0].get_rotation() == 45
 
 
+@pytest.mark.parametrize(("name", "turned"), [("a class of its own", 45), ("a class", 0)])
+def test_labels_of_two_classes_are_turned_where_they_would_touch(name, turned):
+    ax = plot.confusion([f"{name} 1", f"{name} 2"], [f"{name} 1", f"{name} 2"])
+    ax.figure.canvas.draw()
+    first, second = ax.xaxis.get_ticklabels()
+    assert first.get_rotation() == second.get_rotation() == turned
+    assert turned or not first.get_window_extent().overlaps(second.get_window_extent())
+
+
+def test_numbers_of_small_cells_are_small_or_left_out():
+    classes = np.arange(12)
+    for inches, largest in ((2.0, 0), (4.0, 6), (9.0, 8)):
+        ax = plot.confusion(classes, classes, ax=plt.subplots(figsize=(inches, inches))[1])
+        sizes = {text.get_fontsize() for text in ax.texts}
+        assert max(sizes, default=0) <= largest <= max(sizes, default=0) + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -194,6 +211,11 @@ def test_predicted_counts_the_truths_in_their_intervals():
     low, high = ax.get_ylim()
     assert low < 0
     assert high > 9
+
+
+def test_a_very_bad_r2_is_short():
+    ax = plot.predicted([0.0, 1.0], [0.0, 12345.0])
+    assert ax.get_title(loc="left") == "RMSE 8,729, R² -3.05e+08"
 
 
 def test_predicted_of_many_rows_is_a_density():

@@ -9,7 +9,8 @@ from fastmlp.plot.curves import activations
 from fastmlp.plot.diagrams import network
 from fastmlp.plot.importances import importance
 from fastmlp.plot.landscape import WeightPath
-from fastmlp.plot.outcomes import calibration, confusion, predicted
+from fastmlp.plot.numeric import predicted
+from fastmlp.plot.outcomes import calibration, confusion
 from fastmlp.plot.surfaces import descent, loss_surface
 from fastmlp.plot.sweeps import learning_rates
 

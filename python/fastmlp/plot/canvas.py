@@ -17,6 +17,9 @@ COLORS = (
 )  # fmt: skip
 INK = "#333333"
 FAINT = "#D9D9D9"
+# The same on a dark ground.
+_INK_ON_DARK = "#CCCCCC"
+_FAINT_ON_DARK = "#4D4D4D"
 
 # Lets a function that draws say what to write for what people bring from pictures elsewhere.
 picture = _checks.taught(
@@ -64,16 +67,41 @@ def checked(ax: Any, name: str) -> Axes:
     return ax
 
 
+def ink_of(ax: Axes) -> str:
+    """Return the colour of what is written on the ground of the axes."""
+    return _INK_ON_DARK if _is_dark(ax) else INK
+
+
+def faint_of(ax: Axes) -> str:
+    """Return the colour of lines that carry no data."""
+    return _FAINT_ON_DARK if _is_dark(ax) else FAINT
+
+
+def _is_dark(ax: Axes) -> bool:
+    """Tell by the colour of labels, which a style such as matplotlib's "dark_background" chooses.
+
+    The ground itself may be transparent, and show that of a page.
+    """
+    from matplotlib.colors import to_rgb
+
+    return sum(to_rgb(ax.xaxis.label.get_color())) > 1.5
+
+
+def write_title(ax: Axes, title: str) -> None:
+    """Write the title above the left end of the axes."""
+    ax.set_title(title, loc="left", color=ink_of(ax))
+
+
 def clear(ax: Axes, *, grid: bool = True) -> None:
     """Take away the lines that carry no data."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        ax.spines[side].set_color(FAINT)
-    ax.tick_params(color=FAINT, labelcolor=INK)
+        ax.spines[side].set_color(faint_of(ax))
+    ax.tick_params(color=faint_of(ax), labelcolor=ink_of(ax))
     ax.grid(visible=False)  # also one that matplotlib's settings ask for
     if grid:
-        ax.grid(axis="y", color=FAINT, linewidth=0.6)
+        ax.grid(axis="y", color=faint_of(ax), linewidth=0.6)
         ax.set_axisbelow(True)
 
 

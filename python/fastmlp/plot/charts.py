@@ -9,8 +9,8 @@ import numpy as np
 
 from fastmlp import _checks, metrics
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, INK, axes, beside, clear, picture
-from fastmlp.plot.names import LETTERS_OF_AN_AXIS, check_names, short
+from fastmlp.plot.canvas import COLORS, axes, beside, clear, picture, write_title
+from fastmlp.plot.names import LETTERS_OF_AN_AXIS, check_names, short, shorts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,16 +84,17 @@ def history(
     curves = [curve for curve in curves if curve[1] in history]
     epochs, is_empty = np.arange(1, len(history[quantity]) + 1), not ax.lines
     for name, key, color in curves:
-        marker = "o" if len(epochs) == 1 else None
-        (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, marker=marker, label=name)
+        (line,) = ax.plot(epochs, history[key], color=color, linewidth=2, label=name)
+        if (alone := _alone(history[key])).any():
+            line.set(marker="o", markevery=alone)
     if len(curves) == 2:
         # What is no History, or one of an older pickle, does not say which way is up.
         rising = getattr(history, "higher_is_better", {}).get(quantity, "accuracy" in quantity)
         _mark_best(ax, line, rising=rising)
-        ax.legend(frameon=False, labelcolor="linecolor")
+        ax.legend(edgecolor="none", framealpha=0.85, labelcolor="linecolor")
     ax.set_xlabel("epoch")
     title = quantity.replace("_", " ") if label is None else str(label)
-    ax.set_title(title, loc="left", color=INK)
+    write_title(ax, title)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if len(epochs) == 1 and is_empty:  # no fractions of an epoch around it
         ax.set_xlim(0.5, 1.5)
@@ -169,7 +170,7 @@ def features(
     ax.set_axis_off()
     plural = "unit" if units == 1 else "units"
     some = f"the {shown} strongest of {units}" if shown < units else f"{units}"
-    ax.set_title(f"{some} {plural}, {height}×{width} weights each", loc="left", color=INK)
+    write_title(ax, f"{some} {plural}, {height}×{width} weights each")
     return ax
 
 
@@ -256,7 +257,7 @@ def decision_boundary(
 
     ax = axes(ax, (6.4, 5.2))
     _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))
-    names = [short(name) for name in (classes if class_names is None else class_names)]
+    names = shorts(classes.tolist() if class_names is None else class_names)
     wrong = classes[shares[len(grid) :].argmax(axis=1)] != t
     for label, color, name in zip(classes, COLORS, names, strict=False):
         for mistaken in (False, True):
@@ -289,6 +290,12 @@ def _ring(label: str) -> Line2D:
 
 
 # --- curves ----------------------------------------------------------------------------------
+
+
+def _alone(values: Sequence[float]) -> Array:
+    """Return which values no line leads to, as those beside them are missing or no numbers."""
+    there = np.pad(np.isfinite(np.asarray(values, dtype=float)), 1)
+    return there[1:-1] & ~there[:-2] & ~there[2:]  # type: ignore[no-any-return]
 
 
 def _mark_best(ax: Axes, line: Line2D, *, rising: bool) -> None:

@@ -11,7 +11,15 @@ from fastmlp import _checks
 from fastmlp import activations as _activations
 from fastmlp import graph as g
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, INK, checked, clear, picture, require_matplotlib
+from fastmlp.plot.canvas import (
+    COLORS,
+    checked,
+    clear,
+    ink_of,
+    picture,
+    require_matplotlib,
+    write_title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,8 +94,8 @@ def activations(
     for ax, activation, (z, h, slope) in zip(panels, chosen, curves, strict=True):
         ax.plot(*_torn(z, h), color=COLORS[0], linewidth=2.4, label="φ(z)")
         ax.plot(*_torn(z, slope), color=COLORS[1], linewidth=1.8, linestyle="--", label="φ′(z)")
-        ax.axvline(0, color=INK, linewidth=0.5, zorder=0)
-        ax.set_title(activation.name, loc="left", color=INK)
+        ax.axvline(0, color=ink_of(ax), linewidth=0.5, zorder=0)
+        write_title(ax, activation.name)
         ax.set_ylim(-1.35, 2.35)
         clear(ax)
     panels[0].legend(frameon=False, labelcolor="linecolor", loc="lower right")

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot import given
-from fastmlp.plot.canvas import INK, axes, picture
+from fastmlp.plot.canvas import INK, axes, ink_of, picture
 from fastmlp.plot.names import check_names, numbered, write_names
 from fastmlp.plot.wires import wires
 
@@ -367,7 +367,7 @@ def _draw_units(
             ys = [y for _, y in column.positions.values()]
             gap = ys[(len(ys) + 1) // 2 - 1] - 1
             x = next(iter(column.positions.values()))[0]
-            ax.plot([x] * 3, [gap - 0.22, gap, gap + 0.22], ".", color=INK, markersize=4, zorder=4)
+            ax.plot([x] * 3, [gap - 0.22, gap, gap + 0.22], ".", color=ink_of(ax), ms=4, zorder=4)
 
 
 def _outputs(
@@ -401,7 +401,7 @@ def _captions(ax: Axes, columns: Sequence[_Column], height: float) -> None:
         alone = stacks.count(column.depth) == 1
         bottom = lowest if alone else min(ys)
         text = "\n".join([str(column.units), *column.notes])
-        ax.text(xs[0], bottom - 0.55, text, ha="center", va="top", size=10, color=INK)
+        ax.text(xs[0], bottom - 0.55, text, ha="center", va="top", size=10, color=ink_of(ax))
 
 
 def _number(value: float) -> str:

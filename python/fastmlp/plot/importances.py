@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear, picture
+from fastmlp.plot.canvas import COLORS, axes, clear, faint_of, ink_of, picture, write_title
 from fastmlp.plot.given import has, listed, numbers
-from fastmlp.plot.names import short
+from fastmlp.plot.names import shorts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,17 +79,23 @@ def importance(
     ax.barh(at, means[shown], height=0.66, color=tint, zorder=2)
     if spread is not None:
         ax.errorbar(
-            means[shown], at, xerr=spread[shown], fmt="none", ecolor=INK, elinewidth=1.2, zorder=3
+            means[shown],
+            at,
+            xerr=spread[shown],
+            fmt="none",
+            ecolor=ink_of(ax),
+            elinewidth=1.2,
+            zorder=3,
         )
-    ax.set_yticks(at, [short(names[i], _LETTERS) for i in shown])
+    ax.set_yticks(at, shorts([names[i] for i in shown], _LETTERS))
     ax.set_ylim(len(shown) - 0.4, -0.6)
-    ax.axvline(0, color=INK, linewidth=0.8, zorder=4)
+    ax.axvline(0, color=ink_of(ax), linewidth=0.8, zorder=4)
     ax.set_xlabel("importance" if label is None else label)
     some = f"the {len(shown)} columns of {len(means)} that matter most"
     title = some if len(shown) < len(means) else "what the predictions rest on"
-    ax.set_title(title, loc="left", color=INK)
+    write_title(ax, title)
     clear(ax, grid=False)
-    ax.grid(axis="x", linewidth=0.6, color=FAINT)
+    ax.grid(axis="x", linewidth=0.6, color=faint_of(ax))
     ax.set_axisbelow(True)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

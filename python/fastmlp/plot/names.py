@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastmlp.plot import given
-from fastmlp.plot.canvas import INK
+from fastmlp.plot.canvas import ink_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,23 @@ def short(name: Any, letters: int = 24) -> str:
     """Return a name as a text of at most so many letters."""
     text = str(name)
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def shorts(names: Sequence[Any], letters: int = 24) -> list[str]:
+    """Return names as texts of at most so many letters, different ones as different texts.
+
+    Their ends are left out, or their middles where two would be alike otherwise.
+    """
+    texts = [str(name) for name in names]
+    cut = [short(text, letters) for text in texts]
+    meant: dict[str, set[str]] = {}
+    for text, shown in zip(texts, cut, strict=True):
+        meant.setdefault(shown, set()).add(text)
+    front = letters // 2
+    return [
+        shown if len(meant[shown]) == 1 else f"{text[:front]}…{text[len(text) - front + 1 :]}"
+        for text, shown in zip(texts, cut, strict=True)
+    ]
 
 
 class Column(Protocol):
@@ -57,8 +74,8 @@ def write_names(
     ax: Axes, units: Sequence[tuple[Column, int]], names: Sequence[str], side: str
 ) -> None:
     """Write names beside the units that are drawn, on this side of the text."""
-    for (column, unit), name in zip(units, names, strict=True):
+    for (column, unit), name in zip(units, shorts(names), strict=True):
         if unit in column.positions:
             x, y = column.positions[unit]
             beside = x + (0.5 if side == "left" else -0.5)
-            ax.text(beside, y, str(name), ha=side, va="center", size=10, color=INK)
+            ax.text(beside, y, name, ha=side, va="center", size=10, color=ink_of(ax))

@@ -1,4 +1,4 @@
-"""Predictions beside the truth: classes mixed up, probabilities kept, numbers met."""
+"""Predicted classes beside the true ones: how they are mixed up, what probabilities are worth."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ import numpy as np
 
 from fastmlp import _checks
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, beside, clear, picture
-from fastmlp.plot.names import LETTERS_OF_AN_AXIS, short
+from fastmlp.plot.canvas import (
+    COLORS,
+    INK,
+    axes,
+    clear,
+    faint_of,
+    ink_of,
+    picture,
+    write_title,
+)
+from fastmlp.plot.names import short, shorts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +28,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-# More rows than this are drawn as a density, since dots would hide one another.
-_MANY = 2000
 # The most classes whose counts are written into their cells.
 _WRITTEN = 20
-# The largest numbers that are written out beside each other along an axis.
-_LARGEST = 1e8
+# The width of a letter beside an axis, in inches.
+_LETTER = 0.09
 
 
 @picture
@@ -90,9 +97,9 @@ def confusion(
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     if len(classes) <= _WRITTEN:
         _write_cells(ax, counts, shares, normalize)
-    names = [short(label) for label in classes]
+    names = shorts(classes)
     if len(classes) <= 2 * _WRITTEN:
-        long = max(map(len, names)) > 3 and len(classes) > 3
+        long = max(map(len, names)) * _LETTER > _cell(ax, len(classes))
         turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if long else {}
         ax.set_xticks(range(len(classes)), names, **turned)
         ax.set_yticks(range(len(classes)), names)
@@ -100,7 +107,7 @@ def confusion(
     ax.set_ylabel("true")
     right = int(np.trace(counts))
     percent = 100 * right / len(truth)
-    ax.set_title(f"{right:,} of {len(truth):,} right ({percent:.1f} %)", loc="left", color=INK)
+    write_title(ax, f"{right:,} of {len(truth):,} right ({percent:.1f} %)")
     clear(ax, grid=False)
     ax.tick_params(length=0)
     for side_of in ("left", "bottom"):
@@ -200,7 +207,7 @@ def calibration(
 
     ax = axes(ax, (5.6, 5.2))
     _draw_hills(ax, confidence)
-    ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    ax.plot([0, 1], [0, 1], color=ink_of(ax), linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     low, high = _wilson(shares, sizes)
     spread = np.maximum(np.stack([shares - low, high - shares]), 0)
     ax.errorbar(
@@ -211,106 +218,9 @@ def calibration(
     ax.set_ylim(-0.02, 1.02)
     ax.set_xlabel(what)
     ax.set_ylabel(share)
-    ax.set_title(f"expected calibration error {error:.3g}", loc="left", color=INK)
+    write_title(ax, f"expected calibration error {error:.3g}")
     clear(ax)
     return ax
-
-
-@picture
-def predicted(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    *,
-    interval: ArrayLike | None = None,
-    name: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw predicted numbers over the true ones: a good model lies on the diagonal.
-
-    Few rows are dots, many a density. The title has the root of the mean squared error and R².
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like, shape (rows,)
-        The true numbers and ``predict(X)``.
-    interval : array-like, shape (rows, 2), optional
-        Lower and upper ends, as of ``predict_interval(X)``: drawn as a line for each row, in
-        another colour where the truth lies outside; the title says how many contain it.
-    name : str, optional
-        What is predicted, with its unit, for the axes.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ImportError
-        matplotlib is missing.
-    ValueError
-        The numbers are not as many, not finite, or there are none; a lower end is above the upper.
-
-    Examples
-    --------
-    >>> import fastmlp as fm
-    >>> ax = fm.plot.predicted([1.0, 2.0, 3.0], [1.1, 1.9, 3.0], name="price [€]")
-    >>> ax.get_title(loc="left")
-    'RMSE 0.0816, R² 0.990'
-    """
-    truth, said = (given.column(v, n) for v, n in ((y_true, "y_true"), (y_pred, "y_pred")))
-    if truth.shape != said.shape or not len(truth):
-        raise ValueError(
-            f"y_true and y_pred must have one number for each row, got {len(truth)} and {len(said)}"
-        )
-    ends = None if interval is None else given.numbers(interval, "interval")
-    if ends is not None and (ends.shape != (len(truth), 2) or not np.isfinite(ends).all()):
-        raise ValueError(
-            f"interval must hold finite numbers of shape ({len(truth)}, 2), got {ends.shape}"
-        )
-    if ends is not None and (turned := ends[:, 0] > ends[:, 1]).any():
-        raise ValueError(f"interval: the lower end is above the upper in row {turned.argmax()}")
-    title = _quality(truth, said)
-
-    ax = axes(ax, (5.6, 5.4))
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-    low, high = _span(truth, said)
-    if len(truth) > _MANY:
-        _draw_density(ax, truth, said, (low, high))
-    else:
-        if ends is not None:
-            _draw_intervals(ax, truth, ends)
-        size = 26 if len(truth) <= 300 else 12
-        ax.scatter(
-            truth, said, s=size, color=COLORS[0], alpha=0.75, linewidths=0.4, edgecolors="white",
-            zorder=3,
-        )  # fmt: skip
-    if ends is not None:
-        inside = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
-        title += f", {100 * inside:.1f} % in their interval"
-    ax.plot([low, high], [low, high], color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=4)
-    ax.set_xlim(low, high)
-    if ends is None or len(truth) > _MANY:
-        ax.set_ylim(low, high)
-        ax.set_aspect("equal")
-    else:
-        ax.set_ylim(_span(truth, said, ends))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(5))
-        if high - low >= 1e4 and max(-low, high) < _LARGEST:  # 1,000,000, not 1.0 and 1e6 somewhere
-            axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    name = "" if name is None else f" {short(name, LETTERS_OF_AN_AXIS)}"
-    ax.set_xlabel(f"true{name}")
-    ax.set_ylabel(f"predicted{name}")
-    ax.set_title(title, loc="left", color=INK)
-    clear(ax)
-    ax.grid(axis="x", color=FAINT, linewidth=0.6)
-    return ax
-
-
-# --- classes ---------------------------------------------------------------------------------
 
 
 def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
@@ -332,8 +242,16 @@ def _sorted_labels(values: Any) -> list[Any]:
         return sorted(distinct, key=str)
 
 
+def _cell(ax: Axes, count: int) -> float:
+    """Return about how wide each of so many cells beside each other is, in inches."""
+    box = ax.get_window_extent()
+    return float(min(box.width, box.height)) / ax.figure.dpi / count
+
+
 def _write_cells(ax: Axes, counts: Array, shares: Array, normalize: bool) -> None:
-    size = 11 if len(counts) <= 8 else 8
+    size = min(11 if len(counts) <= 8 else 8, 20 * _cell(ax, len(counts)))
+    if size < 4:
+        return  # nobody could read them
     for row, column in np.ndindex(*counts.shape):
         if not counts[row, column]:
             continue  # an empty cell says it better than a zero
@@ -370,46 +288,4 @@ def _draw_hills(ax: Axes, confidence: Array) -> None:
     """Draw how many rows have which probability, along the lower edge."""
     heights, edges = np.histogram(confidence, bins=40, range=(0, 1))
     heights = 0.14 * heights / heights.max()
-    ax.bar(edges[:-1], heights, width=1 / 40, align="edge", color=FAINT, zorder=0)
-
-
-# --- numbers ---------------------------------------------------------------------------------
-
-
-def _quality(truth: Array, said: Array) -> str:
-    """Return the root of the mean squared error and R², in words."""
-    unit = float(np.abs(truth).max()) or 1.0  # squares of very large numbers would overflow
-    error = float(np.sqrt(np.mean((said / unit - truth / unit) ** 2)))
-    rmse, variance = error * unit, float((truth / unit).var())
-    told = f"RMSE {rmse:,.0f}" if 1000 <= rmse < 1e15 else f"RMSE {rmse:.3g}"
-    return told if variance == 0 else f"{told}, R² {1 - error**2 / variance:.3f}"
-
-
-def _span(*numbers: Array) -> tuple[float, float]:
-    """Return from where to where an axis goes that shows all of them."""
-    low, high = float(min(n.min() for n in numbers)), float(max(n.max() for n in numbers))
-    margin = 0.04 * (high - low) or 1.0
-    return low - margin, high + margin
-
-
-def _draw_intervals(ax: Axes, truth: Array, ends: Array) -> None:
-    inside = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
-    for rows, color, words in ((inside, COLORS[5], "inside"), (~inside, COLORS[1], "outside")):
-        if rows.any():
-            ax.vlines(
-                truth[rows], ends[rows, 0], ends[rows, 1], color=color, linewidth=1, alpha=0.5,
-                label=f"the truth is {words}", zorder=2,
-            )  # fmt: skip
-    beside(ax)
-
-
-def _draw_density(ax: Axes, truth: Array, said: Array, span: tuple[float, float]) -> None:
-    from matplotlib.colors import LogNorm
-
-    drawn = ax.hexbin(
-        truth, said, gridsize=60, extent=(*span, *span), cmap="Blues", mincnt=1, norm=LogNorm(),
-        linewidths=0.1, zorder=2,
-    )  # fmt: skip
-    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.6, pad=0.02)
-    bar.set_label("rows")
-    bar.outline.set_visible(False)
+    ax.bar(edges[:-1], heights, width=1 / 40, align="edge", color=faint_of(ax), zorder=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.plot.canvas import COLORS, INK, axes, clear, picture, require_matplotlib
+from fastmlp.plot.canvas import COLORS, INK, axes, clear, picture, require_matplotlib, write_title
 from fastmlp.plot.landscape import landscape
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def descent(
             artist.set_data(*part[:2])
             if len(part) == 3:
                 artist.set_3d_properties(part[2])
-        ax.set_title(f"epoch {stop}: loss {found.path_loss[stop]:.4g}", loc="left", color=INK)
+        write_title(ax, f"epoch {stop}: loss {found.path_loss[stop]:.4g}")
         return line, head
 
     figure = ax.get_figure(root=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastmlp.plot import given
-from fastmlp.plot.canvas import COLORS, FAINT, INK, axes, clear, picture
+from fastmlp.plot.canvas import COLORS, axes, clear, faint_of, picture, write_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
     ax = axes(ax, (6.4, 4.0))
     smoothed, suggestion = found.smoothed, found.suggestion
     at = float(np.interp(np.log(suggestion), np.log(found.rates), smoothed))
-    ax.plot(found.rates, found.losses, color=FAINT, linewidth=1)
+    ax.plot(found.rates, found.losses, color=faint_of(ax), linewidth=1)
     ax.plot(found.rates, smoothed, color=COLORS[0], linewidth=2)
     ax.plot([suggestion], [at], "o", color=COLORS[1])
     ax.annotate(
@@ -59,6 +59,6 @@ def learning_rates(found: LearningRates, *, ax: Axes | None = None) -> Axes:
     )
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
-    ax.set_title("loss of each step, and its mean", loc="left", color=INK)
+    write_title(ax, "loss of each step, and its mean")
     clear(ax)
     return ax
