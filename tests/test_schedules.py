@@ -120,6 +120,30 @@ def test_no_setting_of_a_schedule_is_below_nought_or_text(schedule, name):
             dataclasses.replace(schedule, **{name: -1})
 
 
+# The smallest and largest settings that there are.
+AT_THE_EDGE = [
+    (ExponentialDecay(0.3, factor=1, every=1), [0.3, 0.3, 0.3]),
+    (StepDecay(0.3, factor=0.5, every=1), [0.3, 0.15, 0.075]),
+    (InverseScaling(0.3, power=0), [0.3, 0.3, 0.3]),
+    (CosineDecay(0.3, steps=1), [0.3, 0, 0]),
+    (PolynomialDecay(0.3, steps=1, power=0.5), [0.3, 0, 0]),
+    (PolynomialDecay(0.4, steps=4, power=0.5), [0.4, 0.4 * 0.75**0.5, 0.4 * 0.5**0.5]),
+    (FlatCosine(0.3, steps=1, flat=0), [0.3, 0, 0]),
+    (OneCycle(0.3, steps=2, rise=0.5, divide=1, final_divide=1), [0.3, 0.3, 0.3]),
+    (OneCycle(0.3, steps=2, rise=0.5, divide=2, final_divide=3), [0.3, 0.05, 0.05]),
+    (CosineRestarts(0.3, period=1, factor=1), [0.3, 0.3, 0.3]),
+    (Coslog4(0.3, steps=1), [0, 0, 0]),
+    (Warmup(1, after=0.3), [0.3, 0.3, 0.3]),
+    (0 * Warmup(1, after=0.3), [0, 0, 0]),
+]
+
+
+@pytest.mark.parametrize(("schedule", "expected"), AT_THE_EDGE, ids=lambda given: repr(given)[:60])
+def test_settings_at_the_edge_of_what_may_be_are_taken(schedule, expected):
+    np.testing.assert_allclose(schedule(np.arange(3)), expected, atol=1e-15)
+    assert schedule(np.arange(0)).shape == (0,)
+
+
 def test_every_schedule_of_the_module_is_tested_here():
     assert {type(schedule) for schedule, _ in FORMULAS} == {type(each) for each in SCHEDULES}
     assert set(schedules.SCHEDULES.values()) == {type(schedule) for schedule in SCHEDULES}
@@ -162,6 +186,8 @@ def test_a_number_times_a_schedule_is_a_schedule():
         schedules.Scaled(decay, "twice")
     with pytest.raises(TypeError, match=r"of must be a schedule, got 0.1"):
         schedules.Scaled(0.1, 2)
+    with pytest.raises(TypeError, match=r"of must be .* got the class CosineDecay"):
+        schedules.Scaled(CosineDecay, 2)
     with pytest.raises(TypeError):
         decay * decay
 
