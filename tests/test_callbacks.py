@@ -2,7 +2,6 @@
 
 import copy
 import math
-import pickle
 import types
 import warnings
 
@@ -365,21 +364,6 @@ def test_what_a_listener_lacks_is_said_before_training(callback, error, words):
     np.testing.assert_array_equal(network.parameters.flat, before)
 
 
-def test_a_history_reads_like_a_dict():
-    history = History(["loss", "val_loss"])
-    assert (history.epochs, history.best_epoch, history.stopped) == (0, None, None)
-    assert repr(history) == "<History of 0 epochs>"
-    for loss, val_loss in ((3, 2), (2, 1), (1, 3)):
-        history.append({"loss": loss, "val_loss": val_loss})
-    assert dict(history) == history.history == {"loss": [3, 2, 1], "val_loss": [2, 1, 3]}
-    assert (history.epochs, history.best_epoch, len(history)) == (3, 2, 2)
-    assert "loss" in history
-    assert "accuracy" not in history
-    assert repr(history) == "<History of 3 epochs: loss 1, val_loss 3>"
-    with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
-        history["acc"]
-
-
 def test_a_progress_bar_counts_every_epoch_and_shows_the_numbers(capsys):
     X, t = data()
     model().fit(X, t, epochs=37, verbose=True)
@@ -451,23 +435,6 @@ def test_another_verbose_is_refused(wrong, error):
     X, t = data()
     with pytest.raises(error, match='verbose must be True, False, 0, 1, 2 or "auto", got'):
         model().fit(X, t, verbose=wrong)
-
-
-def test_a_history_is_a_dict_with_a_row_an_epoch_in_pandas():
-    pd = pytest.importorskip("pandas")
-    X, t = data()
-    history = model().fit(X, t, epochs=3, validation_data=(X, t))
-    frame = pd.DataFrame(history)
-    assert list(frame.columns) == list(history)
-    assert len(frame) == 3
-    assert frame["val_loss"].tolist() == history["val_loss"]
-    assert history.history is history
-    for twin in (copy.deepcopy(history), pickle.loads(pickle.dumps(history))):
-        assert twin == history
-        assert twin.epochs == 3
-        assert twin.stopped is None
-    with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
-        history["acc"]
 
 
 @pytest.mark.parametrize(

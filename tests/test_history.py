@@ -26,6 +26,52 @@ def model():
     return made
 
 
+def test_a_history_reads_like_a_dict():
+    history = History(["loss", "val_loss"])
+    assert (history.epochs, history.best_epoch, history.stopped) == (0, None, None)
+    assert repr(history) == "<History of 0 epochs>"
+    for loss, val_loss in ((3, 2), (2, 1), (1, 3)):
+        history.append({"loss": loss, "val_loss": val_loss})
+    assert dict(history) == history.history == {"loss": [3, 2, 1], "val_loss": [2, 1, 3]}
+    assert (history.epochs, history.best_epoch, len(history)) == (3, 2, 2)
+    assert "loss" in history
+    assert "accuracy" not in history
+    assert repr(history) == "<History of 3 epochs: loss 1, val_loss 3>"
+    with pytest.raises(KeyError, match=r"no 'acc' in this history; it has \['loss', 'val_loss'\]"):
+        history["acc"]
+
+
+def test_a_history_says_why_it_is_short_and_counts_one_epoch_as_one():
+    history = History(["loss"])
+    history.append({"loss": 0.25})
+    history.stopped = "enough"
+    assert repr(history) == "<History of 1 epoch: loss 0.25; stopped: enough>"
+
+
+def test_the_best_epoch_is_never_one_without_a_number():
+    history = History(["loss"])
+    history.extend({"loss": [np.nan, np.inf, 0.5, 0.25, -np.inf, 0.25]})
+    assert history.best_epoch == 4
+    assert History({"loss": False}).best_epoch is None
+
+
+def test_what_is_better_stays_what_was_said_of_it():
+    history = History({"accuracy": False, "mine": True})
+    history["accuracy"] = [0.5]
+    history["auc"] = [0.5]
+    assert history.higher_is_better == {"accuracy": False, "mine": True, "auc": True}
+    assert History(["accuracy"]).higher_is_better == {"accuracy": False}
+
+
+def test_a_history_has_a_row_an_epoch_in_pandas():
+    pd = pytest.importorskip("pandas")
+    history = fm.MLP([3, 2], output="softmax", seed=0).fit(X, T, epochs=3, validation_data=(X, T))
+    frame = pd.DataFrame(history)
+    assert list(frame.columns) == list(history) == ["loss", "val_loss"]
+    assert len(frame) == 3
+    assert frame["val_loss"].tolist() == history["val_loss"]
+
+
 def through_joblib(thing, path):
     joblib = pytest.importorskip("joblib")
     joblib.dump(thing, path)
