@@ -190,6 +190,23 @@ def test_what_classes_say_of_themselves_is_readable_in_any_encoding():
     assert mute == SAYING_NO_NAMES & {name for name, _ in saying}  # others are @readable
 
 
+def test_each_sign_that_an_encoding_lacks_is_written_in_other_letters():
+    plain = {"→−×·…½ᵀ²": b"->-x*...1/2^T^2", "ȳ ŷ λ é": b"y_bar y_hat \\u03bb \\xe9"}
+    plain |= {f"x{chr(ord('₀') + digit)}": b"x_%d" % digit for digit in range(10)}
+    for text, letters in plain.items():
+        assert text.encode("ascii", config.IN_OTHER_LETTERS) == letters
+    with pytest.raises(UnicodeDecodeError):  # other letters are of what is written, not read
+        b"\xff".decode("ascii", config.IN_OTHER_LETTERS)
+
+
+@pytest.mark.parametrize("encoding", [None, "no such", object()])
+def test_a_text_stays_where_nobody_knows_how_it_is_written(encoding, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", type("Somewhere", (), {"encoding": encoding}))
+    assert config.printable("3 → 4") == "3 → 4"
+    monkeypatch.setattr(sys, "stdout", None)  # as of a program without a console
+    assert config.printable("3 → 4") == "3 → 4"
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_what_people_read_is_printed_in_any_encoding(encoding):
     script = """
