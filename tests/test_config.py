@@ -7,6 +7,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -36,6 +37,40 @@ def test_a_wrong_number_of_threads_changes_nothing(threads, count, error):
     with pytest.raises(error, match="count must be"):
         fm.set_num_threads(count)
     assert fm.get_num_threads() == threads
+
+
+def test_a_number_of_threads_of_ones_own_lasts_as_long_as_its_context(threads):
+    fm.set_num_threads(2)
+    with config.own_threads(None):
+        assert fm.get_num_threads() == 2
+    with config.own_threads(1):
+        assert fm.get_num_threads() == 1
+        with config.own_threads(2):
+            assert fm.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(fm.get_num_threads).result() == 2
+        assert fm.get_num_threads() == 1
+    with pytest.raises(RuntimeError, match="enough"), config.own_threads(1):
+        raise RuntimeError("enough")
+    assert fm.get_num_threads() == 2
+    for wrong in (0, 10**9):
+        with (
+            pytest.raises(ValueError, match=f"n_threads must be .*got {wrong}"),
+            config.own_threads(wrong),
+        ):
+            pass
+
+
+def test_what_is_not_installed_and_a_build_without_openmp_are_said(monkeypatch, capsys):
+    monkeypatch.setattr(config, "_installed", lambda package: None)
+    monkeypatch.setattr("fastmlp._core.has_openmp", lambda: False)
+    assert config.version() == fm.__version__ == "unknown"
+    fm.show_versions()
+    said = capsys.readouterr().out
+    assert "OpenMP           no: OMP_NUM_THREADS does not count\n" in said
+    assert "scikit-learn     not installed\n" in said
+    monkeypatch.setattr("fastmlp._core.has_openmp", lambda: True)
+    assert config.versions()["OpenMP"] == "yes"
 
 
 def test_versions_are_printed_a_line_each(capsys):
