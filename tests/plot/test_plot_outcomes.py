@@ -213,6 +213,48 @@ def test_predicted_counts_the_truths_in_their_intervals():
     assert high > 9
 
 
+def test_intervals_are_lines_whose_colour_says_whether_they_hold_the_truth():
+    ends = [[1, 1.5], [0.0, 1.0], [2.0, 3.0], [4.5, 9.0]]  # an end that is met holds it
+    ax = plot.predicted([1, 2, 3, 4], [1, 1, 3, 5], interval=ends)
+    lines = {c.get_label(): c for c in ax.collections if len(c.get_paths()) == 2}
+    inside, outside = lines["the truth is inside"], lines["the truth is outside"]
+    assert [s[:, 0].tolist() for s in inside.get_segments()] == [[1, 1], [3, 3]]
+    assert [s[:, 1].tolist() for s in inside.get_segments()] == [[1, 1.5], [2, 3]]
+    assert [s[:, 1].tolist() for s in outside.get_segments()] == [[0, 1], [4.5, 9]]
+    assert not np.array_equal(inside.get_color(), outside.get_color())
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert shown == ["the truth is inside", "the truth is outside"]
+
+
+@pytest.mark.parametrize("rows", [300, 301, 2000, 2001])
+def test_predicted_has_a_diagonal_through_a_square_of_all_numbers(rows):
+    truth = np.linspace(1.0, 11.0, rows)
+    ax = plot.predicted(truth, truth + 2.0)
+    (diagonal,) = ax.lines
+    assert ax.get_xlim() == ax.get_ylim() == (0.52, 13.48)  # 4 % of 12 beyond either end
+    np.testing.assert_allclose(diagonal.get_xydata(), [[0.52, 0.52], [13.48, 13.48]])
+    assert ax.get_aspect() == 1.0
+    dots = ax.collections[0]
+    assert (dots.get_array() is None) == (rows <= 2000)  # of a density they are counts
+    if rows <= 2000:
+        assert (dots.get_sizes()[0] > 20) == (rows <= 300)
+
+
+def test_intervals_have_all_the_height_that_they_need():
+    ax = plot.predicted([0.0, 1.0], [0.0, 1.0], interval=[[-9.0, 1.0], [0.0, 41.0]])
+    assert ax.get_xlim() == (-0.04, 1.04)
+    assert ax.get_ylim() == (-11.0, 43.0)
+    assert ax.get_aspect() == "auto"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(999.0, "999"), (1000.0, "1,000"), (9e14, "900,000,000,000,000")]
+)
+def test_a_large_error_has_its_thousands_apart(error, said):
+    ax = plot.predicted([0.0, 0.0], [error, -error])
+    assert ax.get_title(loc="left") == f"RMSE {said}"
+
+
 def test_a_very_bad_r2_is_short():
     ax = plot.predicted([0.0, 1.0], [0.0, 12345.0])
     assert ax.get_title(loc="left") == "RMSE 8,729, R² -3.05e+08"
