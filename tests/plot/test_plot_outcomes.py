@@ -22,6 +22,10 @@ def cells(ax):
     return {tuple(map(int, t.get_position()[::-1])): t.get_text() for t in ax.texts}
 
 
+def brightness(color):
+    return sum(matplotlib.colors.to_rgb(color)) / 3
+
+
 def ticks(axis):
     return [t.get_text() for t in axis.get_ticklabels()]
 
@@ -99,6 +103,30 @@ def test_numbers_of_small_cells_are_small_or_left_out():
         assert max(sizes, default=0) <= largest <= max(sizes, default=0) + 1
 
 
+def test_numbers_in_cells_stand_out_and_white_lines_lie_between_the_cells():
+    ax = plot.confusion([0, 0, 0, 1, 1], [0, 0, 1, 1, 1])
+    colors = {cell.get_text(): cell.get_color() for cell in ax.texts if cell.get_text() != "2"}
+    assert brightness(colors["1"]) < 0.3  # on pale blue: one in three
+    dark = [cell for cell in ax.texts if cell.get_text() == "2"]
+    assert [brightness(cell.get_color()) for cell in dark] == [1.0, 1.0]
+    for axis in (ax.xaxis, ax.yaxis):
+        np.testing.assert_array_equal(axis.get_minorticklocs(), [-0.5, 0.5, 1.5])
+        assert {tick.gridline.get_color() for tick in axis.get_minor_ticks()} == {"white"}
+        assert {tick.tick1line.get_markersize() for tick in axis.get_minor_ticks()} == {0}
+    assert not any(spine.get_visible() for spine in ax.spines.values())
+
+
+@pytest.mark.parametrize("count", [20, 21, 40, 41])
+def test_lines_get_thin_then_numbers_and_names_are_left_out_as_classes_get_many(count):
+    ax = plot.confusion(np.arange(count), np.arange(count))
+    assert len(ax.texts) == (count if count <= 20 else 0)
+    (width,) = {tick.gridline.get_linewidth() for tick in ax.xaxis.get_minor_ticks()}
+    assert (width > 1) == (count <= 20)
+    ax.figure.canvas.draw()
+    assert (ticks(ax.yaxis) == [str(i) for i in range(count)]) == (count <= 40)
+    assert ax.figure.get_size_inches().max() < 12
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -155,6 +183,19 @@ def test_calibration_of_several_classes_is_that_of_the_class_predicted():
     p = np.array([[0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
     ax = plot.calibration(["a", "c"], p, labels=["a", "b", "c"], bins=2)
     np.testing.assert_allclose(curve(ax), [[0.6, 1], [0.8, 0]])
+
+
+def test_calibration_has_a_diagonal_and_hills_that_say_how_often_a_probability_occurs():
+    ax = plot.calibration([0, 1, 1, 1], [0.0, 0.51, 0.51, 1.0], bins=2)
+    diagonal = ax.lines[0]
+    np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+    assert diagonal.get_linestyle() == "--"
+    hills = {round(hill.get_x(), 3): hill for hill in ax.patches if hill.get_height()}
+    assert list(hills) == [0.0, 0.5, 0.975]
+    assert [hill.get_height() for hill in hills.values()] == [0.07, 0.14, 0.07]
+    assert {round(hill.get_width(), 6) for hill in hills.values()} == {0.025}
+    assert ax.get_xlim() == ax.get_ylim() == (-0.02, 1.02)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("probability of 1", "share of 1")
 
 
 def test_the_bars_of_calibration_are_wilsons_intervals():
