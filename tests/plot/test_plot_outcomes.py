@@ -354,6 +354,25 @@ def test_importance_takes_mappings_arrays_and_repeats():
     assert [bar.get_width() for bar in ax.patches] == [5.0, 2.0]
 
 
+def test_importance_tells_what_matters_from_what_does_not_and_says_what_it_is():
+    ax = plot.importance({"a": 0.5, "b": 0.0, "c": -0.25}, label="rise of the error")
+    assert ax.get_xlabel() == "rise of the error"
+    assert plot.importance([0.5]).get_xlabel() == "importance"
+    (zero,) = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+    assert zero.get_xdata()[0] == 0
+    a, b, c = (bar.get_facecolor() for bar in ax.patches)
+    assert b == c != a
+    assert all(line.get_visible() for line in ax.get_xgridlines())
+    assert ax.get_axisbelow() is True
+    low, high = ax.get_ylim()
+    assert low > 2.33 > -0.33 > high  # the bars are whole, the first on top
+
+
+def test_importance_draws_twenty_columns_unless_told():
+    assert len(plot.importance(np.arange(1.0, 31.0)).patches) == 20
+    assert len(plot.importance(np.arange(1.0, 31.0), count=30).patches) == 30
+
+
 def test_importance_takes_the_names_of_a_series():
     pd = pytest.importorskip("pandas")
     named = pd.Series([1.0, 2.0], index=["tax", "age"])
