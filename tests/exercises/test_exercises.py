@@ -350,6 +350,26 @@ def test_each_slip_with_linear_layers_has_its_hint(deep):
     says(exercises.one_layer(deep, W, b[:2]), "b must have the shape (3,), got (2,)")
 
 
+def test_linear_layers_are_compared_as_closely_as_their_type_allows(deep):
+    W, b = composed(deep)
+    exact = deep.dtype == np.float64
+    for slip, right in ((1e-11, True), (1e-6, not exact), (1e-2, False)):
+        slips = slip * np.abs(W).max()
+        verdict = exercises.one_layer(deep, W + slips, b)
+        assert verdict.right == right
+    large = deep.copy()
+    large.layers[-1].weights = 1000 * large.layers[-1].weights
+    W, b = composed(large)
+    assert exercises.one_layer(large, W + 1e-6 * np.abs(W).max(), b).right == (not exact)
+
+
+def test_one_linear_layer_is_its_own_composition():
+    model = fm.MLP([2, 3], seed=0)
+    W, b = model.layers[0].weights, model.layers[0].biases
+    is_right(exercises.one_layer(model, W, b))
+    says(exercises.one_layer(model, W + 1, b), "another matrix")
+
+
 def test_shapes_and_kinds_of_linear_networks_are_checked():
     deep = fm.MLP([4, 3, 2], activation="identity", seed=0)
     says(exercises.one_layer(deep, np.ones((4, 2)), [0, 0]), "(2, 4)", "its transpose has it")
@@ -398,3 +418,18 @@ def test_the_page_counts_its_exercises():
     assert last == "Solutions"
     words = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
     assert f"{words[len(sections)]} exercises to do" in page
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ((1.0, 1.0), "does not even follow the sine"),
+        ((0.2, 1.0), "not learned the noise"),
+        ((0.0, 0.1), "does well on new points, too; was it trained on others?"),
+        ((0.0, 9.0), None),
+    ],
+)
+def test_what_overfits_has_learned_the_noise_and_nothing_of_new_points(errors, words, monkeypatch):
+    monkeypatch.setattr("fastmlp.exercises.generalising._errors", lambda model: errors)
+    verdict = exercises.overfits(fm.MLP([1, 1]))
+    is_right(verdict) if words is None else says(verdict, words)

@@ -184,6 +184,16 @@ def test_a_history_of_one_epoch_or_of_nan_can_be_drawn(values):
     ax.figure.canvas.draw()
 
 
+def test_training_is_blue_and_validation_vermilion_as_the_legend_says():
+    ax = plot.history(HISTORY)
+    said = {text.get_text(): text.get_color() for text in ax.get_legend().get_texts()}
+    training, validation, best = ax.lines
+    assert list(said) == ["training", "validation, best 0.5 after epoch 2"]
+    assert list(said.values()) == [training.get_color(), validation.get_color()]
+    assert best.get_color() == validation.get_color() != training.get_color()
+    assert plot.history({"loss": [0.5, 0.25]}).get_legend() is None
+
+
 def test_values_that_no_line_leads_to_are_dots():
     ax = plot.history({"loss": [0.3, np.nan, 0.2, np.inf, 0.4, 0.5]})
     (line,) = ax.lines
@@ -209,7 +219,9 @@ def test_history_errors_name_what_there_is():
 
 def test_features_puts_each_row_in_its_tile_scaled_by_its_largest_weight():
     weights = np.array([[1.0, -2, 0, 0], [0, 0, 0, 0], [8, 4, 2, 1]])
-    mosaic = plot.features(weights).images[0].get_array().filled(np.nan)
+    (image,) = plot.features(weights).images
+    assert image.get_clim() == (-1, 1)
+    mosaic = image.get_array().filled(np.nan)
     # two tiles of 2×2 in a row, one pixel between; the fourth tile is empty
     np.testing.assert_array_equal(
         mosaic,
@@ -284,6 +296,43 @@ def test_decision_boundary_shows_the_two_halves_and_the_two_mistakes(model, t):
     points = [part for part in ax.collections if type(part).__name__ == "PathCollection"]
     assert [len(part.get_offsets()) for part in points] == [1, 1, 1, 1]
     assert [text.get_text() for text in ax.get_legend().get_texts()][2:] == ["mistaken"]
+
+
+class Doubtful:
+    """Says 0, ½ and 1 as the probability of the second class, from left to right."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def predict_proba(self, X):
+        second = (np.sign(X[:, 0].round(9)) + 1) / 2
+        return np.stack([1 - second, second], axis=1)
+
+
+def test_the_ground_mixes_colours_by_probability_and_a_line_lies_where_the_decision_changes():
+    # No row is a "no": which class a column is of says the model.
+    X, t = [[-1.0, -2.0], [1.0, 2.0]], ["yes", "yes"]
+    ax = plot.decision_boundary(Doubtful(), X, t, resolution=5, feature_names=["a", "b"])
+    (ground,) = ax.images
+    left, middle, right = (ground.get_array()[0, i] for i in (0, 2, 4))
+    np.testing.assert_allclose(middle, (left + right) / 2)
+    assert left[2] > right[2], "the first class is blue, the second vermilion"
+    assert ground.get_extent() == pytest.approx((-1.3, 1.3, -2.6, 2.6))
+    lines = [part for part in ax.collections if type(part).__name__ == "QuadContourSet"]
+    assert len(lines) == 2  # one for each of the two, on each other
+    assert all(np.abs(line.get_paths()[0].vertices[:, 0]).max() < 0.01 for line in lines)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    assert not any(line.get_visible() for line in ax.get_ygridlines())
+
+
+@pytest.mark.parametrize(("activation", "mixed"), [("softmax", True), ("identity", False)])
+def test_only_probabilities_are_mixed(activation, mixed):
+    layers = [type("Part", (), {"activation": type("A", (), {"name": activation})})]
+    model = type("Model", (), {"layers": layers, "predict": lambda self, X: X * 0 + [0.25, 0.75]})()
+    ground = plot.decision_boundary(model, *XOR, resolution=2).images[0].get_array()[0, 0]
+    sure = plot.decision_boundary(Halves(2, "identity"), *XOR, resolution=2).images[0].get_array()
+    first, second = sure[0, 0], sure[0, 1]
+    expected = 0.25 * first + 0.75 * second if mixed else second
+    np.testing.assert_allclose(ground, expected)
 
 
 @pytest.mark.parametrize(
