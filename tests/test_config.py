@@ -64,7 +64,7 @@ def test_a_number_of_threads_of_ones_own_lasts_as_long_as_its_context(threads):
 def test_what_is_not_installed_and_a_build_without_openmp_are_said(monkeypatch, capsys):
     monkeypatch.setattr(config, "_installed", lambda package: None)
     monkeypatch.setattr("fastmlp._core.has_openmp", lambda: False)
-    assert config.version() == fm.__version__ == "unknown"
+    assert config.version() == config.__version__ == "unknown"
     fm.show_versions()
     said = capsys.readouterr().out
     assert "OpenMP           no: OMP_NUM_THREADS does not count\n" in said
