@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fastmlp as fm
 from fastmlp import losses
 from fastmlp.data import arrays
 from fastmlp.networks import examples
@@ -58,6 +59,20 @@ def test_booleans_are_read_in_place_as_zeros_and_ones():
     result = arrays.matrix(X, "X", np.float32)
     assert np.shares_memory(result, X)
     np.testing.assert_array_equal(result, [[1, 0]])
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.array, np.rec.array])
+def test_other_kinds_of_arrays_are_read_as_plain_ones(kind):
+    X = np.arange(6.0).reshape(3, 2)
+    result = arrays.matrix(kind(X), "X", np.float64)
+    assert type(result) is np.ndarray
+    np.testing.assert_array_equal(result, X)
+    column = kind(X)[:, 1:]
+    assert arrays.sample_weights(column, 3, np.float32).tolist() == [[1], [3], [5]]
+    W, b = fm.least_squares(kind(X), column)
+    assert type(b) is np.ndarray
+    np.testing.assert_allclose(X @ W.T + b, X[:, 1:], atol=1e-12)
 
 
 @pytest.mark.parametrize("X", [[[1, 2], [3, 4]], pd.DataFrame({"a": [1, 3], "b": [2, 4]})])
@@ -143,6 +158,9 @@ def test_weights_become_a_column():
         ([[Decimal("1.5"), Decimal(2)]], r"write np.array\(X, dtype=float\)"),
         (np.array([[Decimal("1.5"), "2"]], dtype=object), r"write X.astype\(float\)"),
         ([[None, 1.0]], "got objects"),
+        (np.array([["1.5", "2"]]), r"got text .* write np.array\(X, dtype=float\)"),
+        (np.array([[1j]]), r"got complex numbers \(dtype complex128, type ndarray\)$"),
+        (np.zeros(2, [("a", float)]), r"write numpy.*structured_to_unstructured\(X\)"),
     ],
 )
 def test_numbers_of_other_types_are_told_how_to_become_some(X, told):

@@ -158,8 +158,15 @@ def test_masked_values_and_records_are_not_read_as_numbers():
             make().fit(masked, PLAIN["a"])
         with pytest.raises(TypeError, match="X must hold numbers"):
             make().fit(records, [0, 1])
-    with pytest.raises(ValueError, match="y has masked values"):
-        regressor().fit(NUMBERS, np.ma.array(NUMBERS[:, 0], mask=NUMBERS[:, 0] > 0))
+    numbers = np.ma.array(NUMBERS[:, 0], mask=NUMBERS[:, 0] > 0)
+    labels = np.ma.array(numbers.mask.astype(int), mask=numbers.mask)
+    kinds = (fm.MLPRegressor, numbers), (fm.MLPClassifier, labels)
+    kinds += (fm.TabularRegressor, numbers), (fm.TabularClassifier, labels)
+    for kind, y in kinds:
+        with pytest.raises(ValueError, match="y has masked values"):
+            kind().fit(NUMBERS, y)
+        with pytest.raises(ValueError, match="y has masked values"):
+            kind().fit(NUMBERS, y.data).score(NUMBERS, y)
     full = np.ma.array(NUMBERS, mask=False)
     assert_array_equal(model().predict(full), model().predict(NUMBERS))
 

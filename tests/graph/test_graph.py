@@ -268,6 +268,16 @@ BAD = {
         ValueError,
         "feeds: input 'x' must have rows of one length, got lengths 1 at index 0 and 2 at index 1",
     ),
+    "a masked feed": (
+        lambda: g.run(x, {x: np.ma.masked_equal([[1.0]], 1)}),
+        ValueError,
+        "feeds: input 'x' has masked values; fill or drop them first",
+    ),
+    "a masked parameter": (
+        lambda: g.parameter(np.ma.masked_equal([1.0, 2.0], 1)),
+        ValueError,
+        "parameter has masked values; fill or drop them first",
+    ),
     "an array for an axis": (lambda: g.sum(x, np.ones(2)), ValueError, "axis: expected None, 0 or"),
     "a number for an axis": (lambda: g.mean(x, np.array(0.5)), ValueError, "axis: expected None"),
     "a yes for an axis": (lambda: g.sum(x, True), ValueError, "axis: expected None, 0 or 1, got T"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastmlp.data import frames
 from fastmlp.data.indices import check_indices
+from fastmlp.data.lengths import refuse_masked
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 
@@ -52,8 +53,7 @@ def array(data: Any, name: str) -> Array:
             f"{name} is a sparse matrix ({type(data).__name__}); expected a dense array: "
             f"{name}.toarray()"
         )
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError(f"{name} has masked values; fill or drop them first")
+    refuse_masked(data, name)
     result = frames.as_array(data, name)
     if result.dtype == bool:
         return result.view(np.uint8)
@@ -63,7 +63,9 @@ def array(data: Any, name: str) -> Array:
         advice = f"; {frames.DATES_ADVICE}" if frames.holds_dates(result) else ""
         if not advice and kind == "O" and isinstance(data, np.ndarray):
             advice = f"; if all are numbers, write {name}.astype(float)"
-        elif not advice and all(hasattr(one, "__float__") for one in result.flat):
+        elif not advice and result.dtype.names:
+            advice = f"; write numpy.lib.recfunctions.structured_to_unstructured({name})"
+        elif not advice and kind in "OSU" and all(hasattr(v, "__float__") for v in result.flat):
             advice = f"; write np.array({name}, dtype=float)"  # as of fractions and decimals
         raise TypeError(
             f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "

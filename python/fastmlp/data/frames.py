@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.data.lengths import uneven
+from fastmlp.data.lengths import refuse_masked, uneven
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -310,7 +310,7 @@ def as_array(data: Any, name: str) -> Array:
            [1.5, nan]])
     """
     if isinstance(data, np.ndarray):
-        return data
+        return np.asarray(data)  # a kind of array of its own, as np.matrix, computes otherwise
     is_series = getattr(data, "ndim", 0) == 1 and hasattr(data, "to_numpy")
     result = read(data, name)
     if is_series and result.dtype.kind == "O":
@@ -392,8 +392,7 @@ def refuse_dates(data: Any, name: str) -> None:
     --------
     >>> refuse_dates([[1, 2.5]], "X")
     """
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError(f"{name} has masked values; fill or drop them first")
+    refuse_masked(data, name)
     if hasattr(data, "nnz"):
         return
     if isinstance(getattr(data, "dtype", None), np.dtype) and data.dtype.kind in "biufc":

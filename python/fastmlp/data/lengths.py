@@ -1,8 +1,24 @@
-"""Rows of different lengths, which are no array, told alike of data and of graphs."""
+"""Rows of different lengths and masked values, which are no array: told alike everywhere."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
+
+
+def refuse_masked(data: Any, name: str) -> None:
+    """Raise ValueError for masked values: NumPy would compute with what lies below the mask.
+
+    Examples
+    --------
+    >>> refuse_masked(np.ma.masked_greater([1.0, 2.0], 1), "X")
+    Traceback (most recent call last):
+        ...
+    ValueError: X has masked values; fill or drop them first
+    """
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(f"{name} has masked values; fill or drop them first")
 
 
 def uneven(rows: Any) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
+from fastmlp.data.lengths import refuse_masked
 from fastmlp.estimators.base import BaseMLP, is_stochastic
 from fastmlp.estimators.checking import checked_weight, taught_if
 from fastmlp.estimators.chosen import LossNames
@@ -398,6 +399,7 @@ class MLPClassifier(ClassifierMixin, LabelledMLP):  # type: ignore[misc]
         0.5
         """
         weight, _ = checked_weight(sample_weight, X)
+        refuse_masked(y, "y")
         return float(super().score(X, in_numpys_type(y), weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import (
 )
 
 from fastmlp import losses
+from fastmlp.data.lengths import refuse_masked
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.checking import as_before_unless_right, naming
@@ -56,12 +57,13 @@ def check_kinds_of_labels(y: Any, name: str, place: Callable[[int], str] = "row 
     TypeError
         If they are of two kinds.
     ValueError
-        If one is missing.
+        If one is missing, or masked.
 
     Examples
     --------
     >>> check_kinds_of_labels(["yes", "no"], "y")
     """
+    refuse_masked(y, name)
     if hasattr(y, "nnz") or (kind := np.asarray(y).dtype.kind) not in "OmM":
         return
     flat = np.asarray(y).ravel()

@@ -326,6 +326,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         True
         """
         sample_weight, _ = checked_weight(sample_weight, X)
+        self._check_targets(y, "y")
         if not self._several_quantiles:
             return float(super().score(X, y, sample_weight))
         output = self.predict(X)
@@ -334,7 +335,6 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
                 f"quantile={self.quantile!r} is for {len(self._quantiles())} outputs, the network "
                 f"has {self.n_outputs_}: fit it again"
             )
-        self._check_targets(y, "y")
         with naming("y"):
             target = self._encode(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
         check_consistent_length(output, target)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from fastmlp.data.lengths import uneven
+from fastmlp.data.lengths import refuse_masked, uneven
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,9 @@ BATCH: Final = "batch"
 
 
 def as_array(value: Any, name: str) -> NDArray[Any]:
-    """Return a number, a row or rows as an array; ValueError if rows differ in length.
+    """Return a number, a row or rows as an array.
+
+    ValueError if rows differ in length, or values are masked.
 
     Examples
     --------
@@ -26,6 +28,7 @@ def as_array(value: Any, name: str) -> NDArray[Any]:
         ...
     ValueError: W must have rows of one length, got lengths 2 at index 0 and 1 at index 1
     """
+    refuse_masked(value, name)
     try:
         return np.asarray(value)
     except ValueError:

@@ -172,8 +172,6 @@ def rows_of(
     target = y if isinstance(y, str) else f"y{suffix}"
     X, y = split(X, y, f"y{suffix}", owner)
     table, has_names = read(X, f"X{suffix}")
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        raise ValueError(f"y{suffix} has masked values; leave these rows out")
     check_targets, check_labels = checks
     y = check_targets(y, f"y{suffix}")
     check_consistent_length(np.empty(table.rows), y)
@@ -237,7 +235,7 @@ def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
     TypeError
         If there is a name, but X has none.
     ValueError
-        If there are no targets, or no column of that name.
+        If there are no targets, masked ones, or no column of that name.
 
     Examples
     --------
@@ -250,6 +248,8 @@ def split(X: Any, y: Any, name: str, owner: str) -> tuple[Any, Any]:
             f"{owner} requires {name} to be passed, but the target {name} is None; give the "
             "targets, or the name of their column in the table"
         )
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise ValueError(f"{name} has masked values; leave these rows out")
     if not isinstance(y, str):
         return X, frames.targets(y, name)
     table = frames.named(X)
