@@ -350,6 +350,7 @@ def test_a_model_in_a_file_or_a_pickle_keeps_its_loss(loss, tmp_path):
         (lambda: losses.Quantile(()), ValueError, "several different ones"),
         (lambda: losses.Quantile((0.1, "a")), TypeError, r"quantiles\[1\] must be a number"),
         (lambda: losses.CrossEntropy(1.0), ValueError, "label_smoothing must be .* less than 1"),
+        (lambda: losses.CrossEntropy(class_weight={0.5: 1}), TypeError, "a class of class_weight"),
         (lambda: losses.CrossEntropy(class_weight="balanced"), TypeError, r"np\.bincount"),
         (lambda: losses.CrossEntropy(class_weight={0: -1}), ValueError, r"class_weight\[0\] must"),
         (lambda: losses.CrossEntropy(class_weight={"a": 1}), TypeError, "a class of class_weight"),
@@ -515,3 +516,12 @@ def test_a_list_of_weights_has_one_for_each_class():
     assert loss(g.softmax(g.input(2, "z")), g.input(1, "t")).shape == ("batch", 1)
     assert losses.CrossEntropy(class_weight={0: 1, 1: 2})(y, g.input(1, "t")).shape[1] == 1
     assert losses.from_config(losses.config(loss)) == loss
+
+
+@pytest.mark.parametrize("kind", [losses.CrossEntropy, losses.BinaryCrossEntropy])
+def test_keys_of_class_weights_are_the_classes_that_they_equal(kind):
+    known = kind(class_weight={0: 1, 1: 3})
+    for keys in ((False, True), (np.False_, np.True_), (0.0, 1.0), (np.int8(0), np.float32(1))):
+        assert kind(class_weight=dict(zip(keys, (1, 3), strict=True))) == known
+    # as of len(t) / t.value_counts(), whose first class is the most frequent
+    assert kind(class_weight=pd.Series([3, 1], index=[1, 0])) == known

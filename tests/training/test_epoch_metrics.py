@@ -183,7 +183,7 @@ def test_too_small_a_share_is_an_error():
         model().fit(X[:5], T[:5], validation_split=1e-17)
 
 
-@pytest.mark.parametrize("targets", ["labels", "one-hot", "signed", "binary"])
+@pytest.mark.parametrize("targets", ["labels", "one-hot", "signed", "binary", "true"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_class_weights_multiply_those_of_the_rows(targets, weighted):
     weight = RNG.uniform(0.1, 1, size=120) if weighted else np.ones(120)
@@ -193,8 +193,9 @@ def test_class_weights_multiply_those_of_the_rows(targets, weighted):
         "one-hot": (np.eye(2)[T], "cross_entropy", 2, "softmax"),
         "signed": (2 * T - 1, "hinge", 1, "identity"),
         "binary": (T, "binary_cross_entropy", 1, "logistic"),
+        "true": (T.astype(bool), "binary_cross_entropy", 1, "logistic"),
     }[targets]
-    keys = (-1, 1) if targets == "signed" else (0, 1)
+    keys = {"signed": (-1, 1), "true": (False, True), "binary": (0.0, 1.0)}.get(targets, (0, 1))
     a, b = (model(outputs=outputs, output=output) for _ in range(2))
     given = {"sample_weight": weight} if weighted else {}
     common = {"loss": loss, "epochs": 2, "seed": 0}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from fastmlp import graph as g
 from fastmlp import schedules
 from fastmlp._checks import choice, integer, listed, real, says
@@ -53,11 +55,25 @@ def require_logistic(name: str, y: g.Node, t: g.Node) -> None:
 _Weights: TypeAlias = "tuple[float, ...] | tuple[tuple[int, float], ...]"
 
 
+def class_of(key: Any, name: str, *, at_least: int) -> int:
+    """Return the class that a key of weights names: True and 1.0 are 1, as they are among targets.
+
+    Examples
+    --------
+    >>> class_of(True, "a class", at_least=0)
+    1
+    """
+    equal = isinstance(key, bool | np.bool_ | float | np.floating) and float(key).is_integer()
+    return integer(int(key) if equal else key, name, at_least=at_least)
+
+
 def checked_weights(given: Any, name: str) -> _Weights | None:
     """Return weights of all classes as numbers, and of some as pairs in the classes' order."""
     if given is None:
         return None
-    pairs = list(given.items()) if isinstance(given, Mapping) else listed(given)
+    # a series of pandas has keys, too, which need not stand in the order of the classes
+    has_keys = isinstance(given, Mapping) or (hasattr(given, "items") and hasattr(given, "index"))
+    pairs = list(given.items()) if has_keys else listed(given)
     if pairs is None:
         advice = ""
         if says(given, "balanced"):
@@ -70,7 +86,7 @@ def checked_weights(given: Any, name: str) -> _Weights | None:
     if of_all:
         pairs = list(enumerate(pairs))
     checked = {
-        integer(label, f"a class of {name}", at_least=0): real(
+        class_of(label, f"a class of {name}", at_least=0): real(
             weight, f"{name}[{label}]", at_least=0
         )
         for label, weight in pairs

@@ -14,6 +14,7 @@ from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.data.stream import is_sequence_of_batches
 from fastmlp.data.weights import balanced
+from fastmlp.losses.classes import class_of
 from fastmlp.networks.outputs import ONE
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def _class_weights(given: Mapping[Any, Any], name: str, classes: int) -> Array:
     """Return the weight of each class, 1 for those that are not named."""
     result = np.ones(classes)
     for key, number in given.items():
-        label = _checks.integer(key, f"the keys of {name}", at_least=-1)
+        label = class_of(key, f"the keys of {name}", at_least=-1)
         if label == -1 and classes == 2 and 0 not in given:  # targets of −1 and 1
             label = 0
         if not 0 <= label < classes:
