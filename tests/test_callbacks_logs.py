@@ -85,6 +85,15 @@ def test_without_tensorboardx_it_is_told_what_to_install(tmp_path, monkeypatch):
         model().fit(X, T, callbacks=[fm.TensorBoard(tmp_path)])
 
 
+def test_a_folder_that_cannot_be_is_an_error_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    network = model()
+    before = network.parameters.flat.copy()
+    with pytest.raises(OSError, match="file"):
+        network.fit(X, T, callbacks=[fm.TensorBoard(tmp_path / "file")])
+    assert network.parameters.flat.tobytes() == before.tobytes()
+
+
 # ------------------------------------------------------------------------------ ReduceLROnPlateau
 
 

@@ -97,8 +97,8 @@ class TensorBoard(Callback):
 
     Raises
     ------
-    ImportError
-        If tensorboardX is missing.
+    ImportError, OSError
+        In `fit`, before training, if tensorboardX is missing or the folder cannot be made.
 
     Examples
     --------
@@ -118,8 +118,9 @@ class TensorBoard(Callback):
         self._last = 0  # epoch that was written
 
     def on_fit_begin(self, model: Any, names: Mapping[str, bool]) -> None:
-        """Check that tensorboardX is there."""
+        """Check that tensorboardX is there, and that there is or can be such a folder."""
         _writer_class()
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._close()
         self._last = 0
 
