@@ -14,6 +14,10 @@ RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(60, 4)), np.arange(60) % 3
 
 
+def classes(kind):
+    return {"classes": [0, 1, 2]} if kind is fm.MLPClassifier else {}
+
+
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_warning_names_the_line_that_called(call, early_stopping):
@@ -115,6 +119,38 @@ def test_what_numpy_would_take_for_numbers_is_refused_wherever_rows_are_given(wr
         ):
             call()
     assert not hasattr(estimator, "coefs_")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [fm.MLPClassifier, fm.MLPRegressor])
+@pytest.mark.parametrize("follows", [False, True])
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_array])
+def test_numbers_beyond_the_type_that_is_computed_in_are_refused_as_infinite_ones(
+    kind, follows, form
+):
+    settings = {"hidden_layer_sizes": (3,), "max_iter": 1, "tol": 1e9, "random_state": 0}
+    make = lambda: kind(**settings, dtype=None if follows else "float32")  # noqa: E731
+    fitted, large = make().partial_fit(X.astype("f4"), y, **classes(kind)), form(X * 1e300)
+    calls = {
+        "X_val": lambda: make().fit(X.astype("f4"), y, X_val=large, y_val=y),
+        "predict": lambda: fitted.predict(large),
+        "transform": lambda: fitted.transform(large),
+        "score": lambda: fitted.score(large, y),
+        "partial_fit": lambda: fitted.partial_fit(large, y),
+    }
+    if not follows:
+        calls["fit"] = lambda: make().fit(large, y)
+    if kind is fm.MLPRegressor:
+        calls["y_val"] = lambda: make().fit(X.astype("f4"), y, X_val=X, y_val=y * 1e300)
+        calls["y"] = lambda: fitted.partial_fit(X, y * 1e300)
+    before = fitted.model_.parameters.flat.copy()
+    for name, call in calls.items():
+        argument = name if name[0] in "Xy" else "X"
+        with pytest.raises(ValueError, match=f"^{argument} must hold finite .* float32, got .*38"):
+            call()
+    np.testing.assert_array_equal(fitted.model_.parameters.flat, before)
+    if follows:
+        make().fit(large / 1e298, y)  # float64, as X is
 
 
 @pytest.mark.parametrize("index", ["int32", "int64"])

@@ -21,6 +21,7 @@ from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.checking import (
     are_plain,
     as_before_unless_right,
+    check_range,
     check_reals,
     checked_weight,
     is_plain,
@@ -189,14 +190,18 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
                     X, y = self._validate_input(X, y, incremental, reset=first_pass)
                     weight, exponent = checked_weight(sample_weight, X)
                     weight = self._weighted_classes(y, weight, incremental)
-                    data = examples(X, self._encode(y), weight, self.dtype or X.dtype, exponent)
+                    known = None if first_pass else getattr(vars(self).get("_model"), "dtype", None)
+                    dtype = np.dtype(self.dtype or known or X.dtype)
+                    data = examples(X, self._encode(y), weight, dtype, exponent)
+                    check_range(X, "X", dtype)
+                    check_range(data.target, "y", dtype)
                     columns = data.target.shape[1]
                     output = vars(self).get("out_activation_") if not first_pass else None
                     outputs = self._count_outputs(data.target)
                     check_loss(
                         self._objective(), output or self._out_activation(), outputs, columns
                     )
-                    held_out = self._check_validation(*validation, columns=columns)
+                    held_out = self._check_validation(*validation, columns, dtype)
                 self._random_state = check_random_state(self.random_state)
                 self.n_outputs_ = outputs
                 units = [X.shape[1], *hidden, self.n_outputs_]
@@ -228,7 +233,7 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
             )
 
     def _check_validation(
-        self, X: Any, y: Any, sample_weight: Any, columns: int
+        self, X: Any, y: Any, sample_weight: Any, columns: int, dtype: np.dtype[Any]
     ) -> Examples | None:
         """Return the user's own validation data, or None."""
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
@@ -242,6 +247,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         target = self._encode(y, "y_val")
         if target.shape[1] != columns:
             raise ValueError(f"y_val has {target.shape[1]} columns, y has {columns}")
+        check_range(X, "X_val", dtype)
+        check_range(target, "y_val", dtype)
         return examples(X, target, weight, np.float64)
 
     def _read(self, X: Any, y: Any, *, reset: bool, suffix: str = "") -> tuple[Any, Array]:
@@ -319,13 +326,17 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self, "coefs_")
         self._read_weights()
-        if is_plain(X, self):
-            return X
-        frames.refuse_dates(X, "X")
-        with naming("X"):
-            return validate_data(
-                self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False
-            )
+        if not is_plain(X, self):
+            frames.refuse_dates(X, "X")
+            with naming("X"):
+                X = validate_data(
+                    *(self, X),
+                    accept_sparse=["csr", "csc"],
+                    dtype=(np.float64, np.float32),
+                    reset=False,
+                )
+        check_range(X, "X", self._model.dtype)
+        return X
 
     @turns.reads("transform")
     @_checks.taught(OF_ANSWERS)

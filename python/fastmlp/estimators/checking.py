@@ -69,6 +69,12 @@ def check_reals(estimator: Any) -> None:
             _checks.real(int(value), name)
 
 
+def check_range(values: Any, name: str, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError for numbers of a larger type that are infinite in what is computed in."""
+    if values.dtype.itemsize > dtype.itemsize:
+        check_finite(values.data if hasattr(values, "nnz") else values, name, dtype)
+
+
 @contextmanager
 def as_before_unless_right(estimator: Any) -> Iterator[None]:
     """Forget what was set if an argument is wrong, or Ctrl-C comes, before the block ends."""
