@@ -592,6 +592,23 @@ def test_steps_per_epoch_are_for_streams():
         model().fit(X, T, steps_per_epoch=3)
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_where_the_system_starts_no_thread_a_stream_says_that_it_needs_one(method, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    network = model()
+    before = network.parameters.flat.copy()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(
+            RuntimeError, match=r"^X is a stream, .* thread of its own: can't start"
+        ):
+            getattr(network, method)(batches(X, T))
+    np.testing.assert_array_equal(network.parameters.flat, before)
+    network.fit(batches(X, T), epochs=1)  # nothing is held
+
+
 def test_a_stream_without_batches_says_so():
     with pytest.raises(ValueError, match="X gave no batch"):
         model().fit(list)

@@ -126,9 +126,16 @@ class Reader:
         ------
         ValueError
             If there is none.
+        RuntimeError
+            If the system starts no more threads.
         """
         self._thread = threading.Thread(target=self._run, name="fastmlp reader", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # as where a container's processes are counted
+            raise RuntimeError(
+                f"{self.name} is a stream, which is read in a thread of its own: {error}"
+            ) from None
         with self._changed:
             self._wait(lambda: self._first is not None)
 
@@ -213,7 +220,7 @@ class Reader:
         with self._changed:
             self._ready.clear()
             self._changed.notify_all()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():  # it may never have started
             self._thread.join(PATIENCE)
 
     def __enter__(self) -> Self:
