@@ -115,6 +115,23 @@ def test_true_and_false_of_pandas_type_stay_what_they_are():
     assert estimator.predict(X).dtype == bool
 
 
+@each_way
+@pytest.mark.parametrize("labels", [POSITIVE, POSITIVE + 2**53, np.where(POSITIVE, 2, -2)])
+@pytest.mark.parametrize("form", [np.asarray, pd.Series])
+def test_whole_numbers_and_true_and_false_may_be_objects(how, labels, form):
+    """As the columns of a table of several kinds are, once it is an array."""
+    objects = form(labels.astype(object))
+    estimator = train(classifier(), how, objects, X_val=X, y_val=objects)
+    assert_array_equal(estimator.classes_, np.unique(labels))
+    assert estimator.classes_.dtype == labels.dtype
+    assert estimator.score(X, objects) == np.mean(estimator.predict(X) == labels)
+
+
+def test_true_among_numbers_is_no_label():
+    with pytest.raises(ValueError, match="y: Unknown label type"):
+        classifier().fit(X, np.array([True, *range(99)], dtype=object))
+
+
 def test_texts_and_numbers_in_one_y_are_an_error():
     with pytest.raises(TypeError, match=r"y mixes texts \(99\) with other labels \(1, such as 3\)"):
         classifier().fit(X, np.array([*TEXTS[:-1], 3], dtype=object))

@@ -84,18 +84,27 @@ def check_kinds_of_labels(y: Any, name: str, place: Callable[[int], str] = "row 
 
 
 def in_numpys_type(labels: Any) -> Any:
-    """Return whole numbers and true/false of pandas' own types as those of NumPy, others as given.
+    """Return whole numbers and true/false of pandas' types, or among objects, in those of NumPy.
 
-    Of the former scikit-learn makes floats, which skip some of the integers beyond 2^53.
+    Others are returned as given. Of those of pandas scikit-learn makes floats, which skip some of
+    the integers beyond 2^53; objects, as columns of a mixed table become, are no labels to it.
 
     Examples
     --------
     >>> in_numpys_type(["yes", "no"])
     ['yes', 'no']
+    >>> in_numpys_type(np.array([1, 0], dtype=object))
+    array([1, 0])
     """
-    if not hasattr(labels, "to_numpy"):
+    is_object = isinstance(labels, np.ndarray) and labels.dtype.kind == "O"
+    if not is_object and not hasattr(labels, "to_numpy"):
         return labels
     values = np.asarray(labels)
+    if values.dtype.kind == "O":
+        kinds = {type(label) for label in values.flat}
+        whole = all(issubclass(kind, int | np.integer) for kind in kinds - {bool})
+        if kinds and (kinds <= {bool, np.bool_} or (whole and bool not in kinds)):
+            values = np.array(values.tolist())
     return values if values.dtype.kind in "iub" else labels
 
 
