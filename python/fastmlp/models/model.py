@@ -382,9 +382,9 @@ class Model(Evaluated, Solvable):
         -------
         StepTrainer
             ``step(X, t)`` takes a step and returns the loss before it; ``loss_and_gradient(X, t)``
-            returns the loss and its gradient, a vector, and changes nothing; ``objective(X, t)`` is
-            that as a function of the weights, for `scipy.optimize.minimize`. Each trainer has a
-            state of its optimizer to itself; the weights are the model's.
+            returns loss and gradient and changes nothing; ``apply_gradient(g)`` takes a step along
+            a gradient of your own; ``objective(X, t)`` is for `scipy.optimize.minimize`. Each
+            trainer has a state of its optimizer to itself; the weights are the model's.
 
         Raises
         ------
