@@ -115,6 +115,13 @@ def test_settings_too_large_for_a_float_are_errors_that_name_them(kind):
     assert kind(alpha=1, tol=np.int64(0), max_iter=1).fit(X, LABELS).n_iter_ == 1
 
 
+@pytest.mark.parametrize("kind", [fm.MLPClassifier, fm.MLPRegressor])
+@pytest.mark.parametrize("name", ["alpha", "tol", "batch_size", "max_iter", "max_fun"])
+def test_times_are_no_numbers_among_settings(kind, name):
+    with pytest.raises(TypeError, match=f"{name} must be a number, got .*timedelta64"):
+        kind(**{name: np.timedelta64(3, "s")}).fit(X, LABELS)
+
+
 EXPONENTS = [("float32", -1000), ("float32", -140), ("float32", 120), ("float64", -1000)]
 EXPONENTS += [("float64", -140), ("float64", 1020)]
 

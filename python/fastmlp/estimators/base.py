@@ -21,8 +21,8 @@ from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.checking import (
     are_plain,
     as_before_unless_right,
+    check_numbers,
     check_range,
-    check_reals,
     checked_weight,
     is_plain,
     is_unreadable,
@@ -129,8 +129,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
     def _validate_params(self) -> None:
         if isinstance(self.solver, type):
             optimizers.get(self.solver, "solver")  # which says to write AdamW() for AdamW
+        check_numbers(self)
         super()._validate_params()
-        check_reals(self)
         self._quantiles()
         check_solver(self)
         as_callbacks(self.callbacks or [])

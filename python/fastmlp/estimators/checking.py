@@ -60,12 +60,17 @@ def are_plain(y: Any, X: Array, *, numbers: bool) -> bool:
     return y.dtype.kind in "iu" or (real and bool(np.isfinite(y).all()))
 
 
-def check_reals(estimator: Any) -> None:
-    """Raise ValueError for an integer that no float holds, where a parameter is a real number."""
+def check_numbers(estimator: Any) -> None:
+    """Raise for what scikit-learn takes for numbers and fails to compare.
+
+    That are times, and integers that no float holds where a parameter is a real number.
+    """
     for name, kinds in estimator._parameter_constraints.items():
         value = getattr(estimator, name)
-        reals = any(isinstance(kind, Interval) and kind.type is Real for kind in kinds)
-        if reals and isinstance(value, Integral):
+        wanted = {kind.type for kind in kinds if isinstance(kind, Interval)}
+        if wanted and isinstance(value, np.timedelta64):
+            raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+        if Real in wanted and isinstance(value, Integral):
             _checks.real(int(value), name)
 
 
