@@ -67,10 +67,8 @@ def array(data: Any, name: str) -> Array:
             advice = f"; write numpy.lib.recfunctions.structured_to_unstructured({name})"
         elif not advice and kind in "OSU" and all(hasattr(v, "__float__") for v in result.flat):
             advice = f"; write np.array({name}, dtype=float)"  # as of fractions and decimals
-        raise TypeError(
-            f"{name} must hold numbers, got {held} (dtype {result.dtype}, type "
-            f"{type(data).__name__}){advice}"
-        )
+        given = f"dtype {result.dtype}, type {type(data).__name__}"
+        raise TypeError(f"{name} must hold numbers, got {held} ({given}){advice}")
     return result
 
 
