@@ -97,18 +97,7 @@ def set_weights(
     TypeError, ValueError
         If their number, a name, a shape or a value is wrong; then none has changed.
     """
-    names = network.parameter_names
-    if isinstance(weights, Mapping):
-        if set(weights) != set(names):
-            raise ValueError(f"weights must have the keys {list(names)}, got {list(weights)}")
-        weights = [weights[name] for name in names]
-    if not isinstance(weights, (list, tuple)):
-        raise TypeError(f"weights must be a list of arrays, got {type(weights).__name__}")
-    if len(weights) != len(names):
-        raise ValueError(
-            f"weights must hold {len(names)} arrays ({', '.join(names)}), got {len(weights)}"
-        )
-    write(network, parameters, dict(zip(names, weights, strict=True)), "weights")
+    write(network, parameters, network.by_name(weights, "weights"), "weights")
 
 
 def write(

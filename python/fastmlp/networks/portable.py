@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +26,39 @@ class Portable:
     _structure: Structure
     inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
+    parameter_names: tuple[str, ...]
     parameters: Any
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
         """Return the present values of the parameters by name."""
         raise NotImplementedError
+
+    def by_name(self, given: Any, what: str) -> dict[str, Any]:
+        """Return an array for each parameter by its name, given so or in their order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If their number or a name is wrong, which the message calls `what`.
+
+        Examples
+        --------
+        >>> from fastmlp.networks.network import Network
+        >>> Network.mlp([2, 1]).by_name([[[1.0, 2.0]], [3.0]], "weights")
+        {'dense_1.weights': [[1.0, 2.0]], 'dense_1.biases': [3.0]}
+        """
+        names = self.parameter_names
+        if isinstance(given, Mapping):
+            if set(given) != set(names):
+                raise ValueError(f"{what} must have the keys {list(names)}, got {list(given)}")
+            return {name: given[name] for name in names}
+        if not isinstance(given, (list, tuple)):
+            raise TypeError(f"{what} must be a list of arrays, got {type(given).__name__}")
+        if len(given) != len(names):
+            raise ValueError(
+                f"{what} must hold {len(names)} arrays ({', '.join(names)}), got {len(given)}"
+            )
+        return dict(zip(names, given, strict=True))
 
     def config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the network again: JSON values only.

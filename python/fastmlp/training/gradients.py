@@ -35,18 +35,14 @@ def gradient_of(trainer: Trainer, given: Any) -> NDArray[Any]:
         If it is neither such a vector nor an array for each parameter, or not finite.
     """
     network, parameters = trainer.network, trainer.parameters
-    names = network.parameter_names
-    if isinstance(given, (list, tuple)) and len(given) == len(names):
-        given = dict(zip(names, given, strict=True))
-    if not isinstance(given, Mapping):
+    in_order = isinstance(given, (list, tuple)) and len(given) == len(network.parameter_names)
+    if not (in_order or isinstance(given, Mapping)):
         vector = vector_of(parameters, given, "gradient")
         arrays.check_finite(vector, "gradient", parameters.dtype)
         return vector.astype(parameters.dtype)
-    if set(given) != set(names):
-        raise ValueError(f"gradient must have the keys {list(names)}, got {list(given)}")
-    vector = parameters.new_vector()
+    parts, vector = network.by_name(given, "gradient"), parameters.new_vector()
     for name, view in network.views(lambda node: parameters.view(node, vector)).items():
-        view[...] = arrays.asarray_like(given[name], view, f"gradient: {name}")
+        view[...] = arrays.asarray_like(parts[name], view, f"gradient: {name}")
     return vector
 
 
