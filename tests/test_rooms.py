@@ -31,7 +31,7 @@ DOORS = {"estimators", "exercises", "plot", "export"}
 # Rooms, and what they may import besides themselves and the floor: rooms or single files.
 MAY_IMPORT = [
     (FLOOR | DATA, set()),
-    ({"graph"}, {"data.sparse", "data.lengths"}),
+    ({"graph"}, {"data.sparse", "data.reading"}),
     ({"planner"}, {"graph", "data"}),
     (NETS, {"graph", "data.targets", "data.arrays", "schedules"} | NETS),
     ({"networks"}, {"graph", "data"} | NETS),

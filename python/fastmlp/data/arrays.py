@@ -14,7 +14,7 @@ import numpy as np
 
 from fastmlp.data import frames
 from fastmlp.data.indices import check_indices
-from fastmlp.data.lengths import refuse_masked
+from fastmlp.data.reading import refuse_masked
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.data.lengths import refuse_masked, uneven
+from fastmlp.data.reading import of_numpy, read, refuse_masked, uneven
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 # What a NumPy type holds that is no number, by its kind.
-KINDS = {"V": "records", "O": "objects", "U": "text", "S": "text", "c": "complex numbers"}
+KINDS = {"V": "records", "O": "objects", "c": "complex numbers"} | dict.fromkeys("UST", "text")
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 DATES_ADVICE = (
     "dates become numbers by subtracting one and dividing by a unit, as in "
@@ -269,29 +269,6 @@ def _check_lengths(rows: Sequence[Any], name: str) -> None:
         raise ValueError(f"{name} must have {wrong}")
 
 
-def read(data: Any, name: str) -> Array:
-    """Return what NumPy makes of it; an error that names it where that fails by its own fault.
-
-    A TypeError for tensors that require grad, lie on another device or are of a type that NumPy has
-    not, for generators and sets, and what JAX traces; a ValueError for rows of different lengths.
-
-    Examples
-    --------
-    >>> read([1, 2], "X")
-    array([1, 2])
-    """
-    if isinstance(data, (Iterator, Set)):
-        raise TypeError(f"{name} (type {type(data).__name__}) is no array: write list({name})")
-    try:
-        return np.asarray(data)
-    except (TypeError, RuntimeError, ValueError) as error:
-        if wrong := uneven(data):
-            raise ValueError(f"{name} must have {wrong}") from None
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"{name} (type {type(data).__name__}) is no array: {why}") from error
-
-
 def as_array(data: Any, name: str) -> Array:
     """Return `data` as an array, the columns of a table as numbers of one type.
 
@@ -310,7 +287,8 @@ def as_array(data: Any, name: str) -> Array:
            [1.5, nan]])
     """
     if isinstance(data, np.ndarray):
-        return np.asarray(data)  # a kind of array of its own, as np.matrix, computes otherwise
+        # A kind of array of its own, as np.matrix, computes otherwise.
+        return of_numpy(np.asarray(data))
     is_series = getattr(data, "ndim", 0) == 1 and hasattr(data, "to_numpy")
     result = read(data, name)
     if is_series and result.dtype.kind == "O":
@@ -407,7 +385,7 @@ def refuse_dates(data: Any, name: str) -> None:
     parts = {"": data} if table is None else {f" in column {key}": table[key] for key in table}
     for where, part in parts.items():
         try:
-            values = np.asarray(part)
+            values = read(part, name)
         except ValueError:
             return  # rows of different lengths: whoever reads them says so
         if holds_dates(values) or values.dtype.kind == "V":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from fastmlp.data import frames
+from fastmlp.data.reading import read
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,7 +37,7 @@ def as_matrix(t: npt.ArrayLike, name: str = "t") -> Array:
     ValueError
         If it is empty or has another number of dimensions than 1 or 2.
     """
-    array = frames.read(t, name)
+    array = read(t, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold numbers, not {array.dtype}; "

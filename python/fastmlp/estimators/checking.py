@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.arrays import check_finite
+from fastmlp.data.reading import read
 from fastmlp.data.weights import check_not_negative, in_ordinary_unit
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def checked_weight(
         return None, 0
     frames.refuse_dates(weight, name)
     with naming(name):
-        given = frames.read(weight, name)
+        given = read(weight, name)
         if given.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
         if given.dtype.kind in "biuf" and given.size and not given.any():

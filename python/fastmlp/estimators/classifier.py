@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
-from fastmlp.data.lengths import refuse_masked
+from fastmlp.data.reading import refuse_masked
 from fastmlp.estimators.base import BaseMLP, is_stochastic
 from fastmlp.estimators.checking import checked_weight, taught_if
 from fastmlp.estimators.chosen import LossNames

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import (
 )
 
 from fastmlp import losses
-from fastmlp.data.lengths import refuse_masked
+from fastmlp.data.reading import of_numpy, refuse_masked
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.checking import as_before_unless_right, naming
@@ -64,10 +64,11 @@ def check_kinds_of_labels(y: Any, name: str, place: Callable[[int], str] = "row 
     >>> check_kinds_of_labels(["yes", "no"], "y")
     """
     refuse_masked(y, name)
-    if hasattr(y, "nnz") or (kind := np.asarray(y).dtype.kind) not in "OmM":
+    if hasattr(y, "nnz") or (kind := np.asarray(y).dtype.kind) not in "OTmM":
         return
     flat = np.asarray(y).ravel()
-    labels = flat.tolist() if kind == "O" else [*flat]  # of dates and durations tolist makes others
+    # Of dates and durations tolist makes others.
+    labels = flat.tolist() if kind in "OT" else [*flat]
     missing = [i for i, label in enumerate(labels) if _is_missing(label)]
     if missing:
         raise ValueError(
@@ -87,7 +88,8 @@ def in_numpys_type(labels: Any) -> Any:
     """Return whole numbers and true/false of pandas' types, or among objects, in those of NumPy.
 
     Others are returned as given. Of those of pandas scikit-learn makes floats, which skip some of
-    the integers beyond 2^53; objects, as columns of a mixed table become, are no labels to it.
+    the integers beyond 2^53; objects, as columns of a mixed table become, are no labels to it, nor
+    are texts of `numpy.dtypes.StringDType` and numbers of types that are not NumPy's own.
 
     Examples
     --------
@@ -96,6 +98,10 @@ def in_numpys_type(labels: Any) -> Any:
     >>> in_numpys_type(np.array([1, 0], dtype=object))
     array([1, 0])
     """
+    if isinstance(labels, np.ndarray):
+        labels = of_numpy(labels)
+        if labels.dtype.kind == "T":
+            return labels.astype(object)
     is_object = isinstance(labels, np.ndarray) and labels.dtype.kind == "O"
     if not is_object and not hasattr(labels, "to_numpy"):
         return labels
@@ -155,7 +161,7 @@ class LabelledMLP(BaseMLP):
         """Take the classes that the first call of `partial_fit` names."""
         with as_before_unless_right(self):
             with naming("y"):
-                self._check_targets(y, "y")
+                y = self._check_targets(y, "y")
             with naming("classes"):
                 known = None if classes is None else self._check_targets(classes, "classes")
                 first = _check_partial_fit_first_call(self, known)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, losses
 from fastmlp.data import arrays, frames
+from fastmlp.data.reading import of_numpy
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.objectives import PeerObjective
 
@@ -45,9 +46,10 @@ class NumberedMLP(BaseMLP):
 
     def _check_targets(self, y: Any, name: str) -> Any:
         frames.refuse_dates(y, name)
-        if np.asarray(y).dtype.kind in "SU":
-            raise TypeError(f"{name} must hold numbers, got text (dtype {np.asarray(y).dtype})")
-        return y
+        given = np.asarray(y)
+        if given.dtype.kind in "STU":
+            raise TypeError(f"{name} must hold numbers, got text (dtype {given.dtype})")
+        return of_numpy(given) if given is y else y
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)

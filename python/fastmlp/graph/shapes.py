@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import numpy as np
-
-from fastmlp.data.lengths import refuse_masked, uneven
+from fastmlp.data.reading import read, refuse_masked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,15 +27,7 @@ def as_array(value: Any, name: str) -> NDArray[Any]:
     ValueError: W must have rows of one length, got lengths 2 at index 0 and 1 at index 1
     """
     refuse_masked(value, name)
-    try:
-        return np.asarray(value)
-    except ValueError:
-        if wrong := uneven(value):
-            raise ValueError(f"{name} must have {wrong}") from None
-        raise ValueError(
-            f"{name}: expected numbers, a row or rows of one length, got a {type(value).__name__} "
-            "of another form"
-        ) from None
+    return read(value, name)
 
 
 def per_example(rows: int | str) -> int:

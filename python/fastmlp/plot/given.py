@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _checks
-from fastmlp.data import frames
+from fastmlp.data.reading import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def labels(data: Any, name: str) -> Array:
     """
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError(f"{name} has masked values; leave them out first")
-    return frames.read(data, name)
+    return read(data, name)
 
 
 def numbers(data: Any, name: str) -> Array:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp.data.reading import of_numpy
 from fastmlp.data.texts import EXACT, Array
 
 _TIMES = (np.datetime64, np.timedelta64)
@@ -46,6 +47,7 @@ def plain(column: Any) -> Array | Coded:
     if isinstance(found, np.ma.MaskedArray) and np.ma.is_masked(found):
         found = found.tolist()  # None where masked
     if isinstance(found, np.ndarray):
+        found = of_numpy(found)
         if found.ndim == 2 and found.shape[1] == 1:
             found = found[:, 0]
         if found.ndim != 1:

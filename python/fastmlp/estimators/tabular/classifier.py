@@ -17,6 +17,7 @@ from fastmlp.data import frames
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place, quoted
+from fastmlp.data.reading import of_numpy
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
@@ -214,6 +215,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
 
     def _check_labels(self, y: Any, name: str) -> Any:
         check_kinds_of_labels(y, name, lambda row: place(y, row))
+        if isinstance(y, np.ndarray):
+            y = of_numpy(y)
         given = np.asarray(y)
         if given.dtype.kind in "fc":
             wrong = ~np.isfinite(given)

@@ -18,6 +18,7 @@ from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.read_targets import ReadTargets
 from fastmlp.data.columns.targets import RealTargets
+from fastmlp.data.reading import read
 from fastmlp.estimators.tabular import tables
 from fastmlp.estimators.tabular.answers import answers_of, ends
 from fastmlp.estimators.tabular.base import BaseTabular
@@ -219,7 +220,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
                 frames.refuse_dates(y[field], name)
             return y
         frames.refuse_dates(y, name)
-        given = frames.read(y, name)
+        given = read(y, name)
         if given.ndim not in (1, 2) or 0 in given.shape[1:]:
             raise ValueError(
                 f"{name} must have shape (rows,) or (rows, targets), got {given.shape}"
