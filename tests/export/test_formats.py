@@ -1,6 +1,7 @@
 """`Model.export`: the ending of the name says the format."""
 
 import io
+import re
 import subprocess
 import sys
 
@@ -28,6 +29,19 @@ def test_advice_is_given_where_there_is_some(tmp_path):
         model().export(tmp_path / "m.onx")
     with pytest.raises(ValueError, match="can be written by save"):
         model().export(tmp_path / "m.safetensors")
+
+
+def test_the_formats_of_others_are_told_by_their_owners(tmp_path):
+    for name, told in {
+        "m.pt": "write torch.save(fastmlp.to_torch(model), path)",
+        "m.h5": "Keras 3 reads '.keras'",
+        "m.pkl": "write pickle.dump(model, file)",
+        "m.joblib": "write joblib.dump(model, path)",
+        "m.npz": "write np.savez(path, *model.get_weights())",
+    }.items():
+        with pytest.raises(ValueError, match=re.escape(told) + "$") as error:
+            model().export(tmp_path / name)
+        assert "did you mean" not in str(error.value)  # of the ending of C, or of NumPy
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

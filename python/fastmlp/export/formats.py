@@ -26,6 +26,14 @@ FORMATS: dict[str, tuple[str, str]] = {
 }
 # Of these, those that hold any graph, and not the layers of one model.
 GRAPHS = (".onnx", ".h", ".js", ".mjs", ".py")
+# What to do where an ending is that of another's format, by whose it is.
+ELSEWHERE = {
+    "Keras": "Keras 3 reads '.keras'",
+    "PyTorch": "for PyTorch, write torch.save(fastmlp.to_torch(model), path)",
+    "pickle": "for a pickle, write pickle.dump(model, file)",
+    "joblib": "for joblib, write joblib.dump(model, path)",
+    "NumPy": "for arrays, write np.savez(path, *model.get_weights())",
+}
 
 
 def check_estimator_path(path: str | PathLike[str]) -> None:
@@ -52,8 +60,11 @@ def export(model: Any, path: str | PathLike[str], **settings: Any) -> Any:
     suffix = files.path_of(path).suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(f"{ending!r} ({what})" for ending, (_, what) in FORMATS.items())
-        advice = f"; {str(path)!r} can be written by save" if suffix == ".safetensors" else ""
-        hint = _checks.hint(suffix, FORMATS)
+        owner = files.foreign(path) or ""
+        hint = "" if owner else _checks.hint(suffix, FORMATS)
+        advice = f"; {ELSEWHERE[owner]}" if owner in ELSEWHERE else ""
+        if suffix == ".safetensors":
+            advice = f"; {str(path)!r} can be written by save"
         raise ValueError(
             f"path={str(path)!r}: its ending says the format, one of {known}{hint}{advice}"
         )
