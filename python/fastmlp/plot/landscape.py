@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,14 +237,14 @@ def _principal(points: Array, centre: Array) -> tuple[Array, tuple[str, str]]:
 def _spans(span: Any, placed: Array) -> tuple[tuple[float, float], tuple[float, float]]:
     if span is None and len(placed):
         low, high = placed.min(axis=0), placed.max(axis=0)
-        # As far to each side as the path is long, so that the valley's walls are seen.
+        # Farther to each side than the path goes, so that the valley's walls are seen.
         margin = 0.35 * np.where(high > low, high - low, 1.0)
         margin = np.maximum(margin, 0.15 * margin.max())
         (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
         return (left, right), (bottom, top)
-    if span is None or isinstance(span, (int, float)):
-        width = _checks.real(1.0 if span is None else span, "span", at_least=0)
-        span = ((-width, width), (-width, width))
+    if span is None or isinstance(span, Real):
+        width = _checks.real(1.0 if span is None else span, "span", above=0)
+        return (-width, width), (-width, width)
     array = given.numbers(span, "span")
     if array.shape != (2, 2) or not (array[:, 0] < array[:, 1]).all():
         raise ValueError(f"span: expected a number > 0 or ((low, high), (low, high)), got {span!r}")
