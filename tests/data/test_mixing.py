@@ -1,16 +1,16 @@
-"""What a stream is, rows mixed in a window, and Parquet files as streams."""
+"""Rows mixed in a window, and Parquet files as streams."""
 
 import itertools
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
 
 import fastmlp as fm
-from fastmlp.data.stream import Stream, is_sequence_of_batches, is_stream
+from fastmlp.data.stream import Stream, is_stream
 from fastmlp.data.weights import Units
+from fastmlp.data.window import mixed, rebatched
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -28,46 +28,6 @@ def rows_of(stream):
     for inputs, targets in parts:
         np.testing.assert_array_equal(inputs[:, 0], 2 * targets)
     return np.concatenate([targets for _, targets in parts])
-
-
-class Indexed:
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, i):
-        return i
-
-
-@pytest.mark.parametrize(
-    ("data", "stream", "sequence"),
-    [
-        (lambda: iter([]), True, False),
-        (iter([]), True, False),
-        ({1, 2}, True, False),
-        (X, False, False),
-        (X.tolist(), False, False),
-        ([(X, T)], False, True),
-        ([(0.0, 1.0)], False, False),
-        ([], False, False),
-        (Indexed(), False, True),
-        (range(3), False, True),
-        (pd.DataFrame(X), False, False),
-        (pd.Series(T), False, False),
-        (pyarrow.table({"a": T}), False, False),
-        (scipy.sparse.csr_matrix(X), False, False),
-        ({"a": X}, False, False),
-        ("text", False, False),
-        (3, False, False),
-    ],
-)
-def test_arrays_are_told_from_streams(data, stream, sequence):
-    assert is_stream(data) is stream
-    assert is_sequence_of_batches(data) is sequence
-
-
-def test_an_object_that_is_indexed_is_gone_through_by_its_length():
-    stream = Stream(Indexed())
-    assert list(stream.batches()) == list(stream.batches()) == [0, 1, 2]
 
 
 def test_weights_of_later_batches_keep_the_unit_of_the_first():
@@ -119,6 +79,45 @@ def test_batches_are_made_anew(batch_size):
     full, rest = divmod(100, batch_size)
     assert sizes == [batch_size] * full + [rest] * (rest > 0)
     assert [len(t) for _, t in fm.data.shuffled(batches(30), window=20)] == [30, 30, 30, 10]
+
+
+def test_rows_are_put_together_in_their_order():
+    sizes = [5, 2, 5, 3, 12, 1]  # one of five where others wait
+    ends = np.cumsum(sizes)
+    pieces = [[np.arange(end - size, end)] for size, end in zip(sizes, ends, strict=True)]
+    found = [piece.tolist() for (piece,) in rebatched(pieces, lambda: 5)]
+    assert found == [list(range(i, min(i + 5, 28))) for i in range(0, 28, 5)]
+
+
+def test_pieces_that_come_out_of_a_window_are_as_long_as_those_that_go_in():
+    pieces = ([np.arange(i, i + 7)] for i in range(0, 70, 7))
+    found = [len(piece) for (piece,) in mixed(pieces, 30, np.random.default_rng(0))]
+    assert found == [7] * 6 + [28]  # four whole ones fill the window
+
+
+@pytest.mark.parametrize("given", [batches(), list(batches()()), tuple(batches()())])
+def test_the_order_of_a_pass_follows_from_its_number(given):
+    once, later = (fm.data.shuffled(given, window=30) for _ in range(2))
+    orders = [rows_of(once) for _ in range(3)]
+    assert once.passes == 3
+    later.passes = 2
+    np.testing.assert_array_equal(rows_of(later), orders[2])
+
+
+def test_passes_are_told_to_what_counts_them_too():
+    inner = fm.data.shuffled(list(batches()()), window=30)
+    outer = fm.data.shuffled(inner, window=40)
+    outer.passes = 4
+    assert inner.passes == 4
+
+
+def test_several_inputs_may_come_as_a_list():
+    stream = [([x, x[:, :1]], t) for x, t in batches()()]
+    found = list(fm.data.shuffled(stream, window=30))
+    assert [len(t) for _, t in found] == [10] * 10
+    for (one, other), t in found:
+        np.testing.assert_array_equal(one[:, 0], 2 * t)
+        np.testing.assert_array_equal(other[:, 0], 2 * t)
 
 
 def test_several_arrays_are_mixed_alike():
