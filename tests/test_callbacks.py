@@ -232,6 +232,14 @@ def test_a_checkpoint_of_every_epoch_has_its_number_in_its_name(tmp_path):
     assert names == [f"m0{epoch}.safetensors" for epoch in (1, 2, 3)]
 
 
+@pytest.mark.parametrize(("best", "kept"), [(True, ["m1"]), (False, ["m1", "m2", "m3"])])
+def test_an_epoch_that_is_no_better_is_kept_only_if_every_one_is(tmp_path, best, kept):
+    still = fm.SGD(1e-30)  # no weight moves, and every epoch has the same loss
+    checkpoint = fm.ModelCheckpoint(tmp_path / "m{epoch}.safetensors", save_best_only=best)
+    model().fit(*data(), epochs=3, optimizer=still, shuffle=False, callbacks=[checkpoint])
+    assert sorted(path.stem for path in tmp_path.iterdir()) == kept
+
+
 def test_the_name_of_a_checkpoint_tells_any_number_of_its_epoch(tmp_path):
     X, t = data()
     path = tmp_path / "{run}" / "m-{epoch:02d}-{val_loss:.2f}-{{x}}.safetensors"

@@ -281,6 +281,28 @@ def test_every_says_after_how_many_epochs(tmp_path):
 
     model.fit(X, LABELS, epochs=5, callbacks=[fm.Checkpoint(tmp_path / "b", every=3), look])
     assert seen == [False, False, False, True, True]
+    # The last epoch is kept, whatever its number: the run is complete and has nothing to do again.
+    model = fm.MLP([6, 3], output="softmax", seed=0)
+    history = model.fit(
+        X, LABELS, epochs=5, callbacks=[fm.Checkpoint(tmp_path / "b", every=3), look]
+    )
+    assert history.epochs == 5
+    assert len(seen) == 5
+
+
+def test_the_folder_of_a_checkpoint_is_made_with_those_above_it(tmp_path):
+    fit(tmp_path / "runs/today/first", killed=1)
+    assert (tmp_path / "runs/today/first/checkpoint.safetensors").exists()
+
+
+def test_a_place_that_is_no_files_is_told_before_the_first_epoch(tmp_path):
+    (tmp_path / "checkpoint.safetensors").mkdir()
+    model = fm.MLP([6, 3], output="softmax", seed=0)
+    before = model.parameters.flat.copy()
+    keep = fm.Checkpoint(tmp_path, resume=False)
+    with pytest.raises(OSError, match=r"checkpoint\.safetensors"):
+        model.fit(X, LABELS, callbacks=[keep])
+    np.testing.assert_array_equal(model.parameters.flat, before)
 
 
 @contextmanager
