@@ -487,7 +487,7 @@ def test_what_is_given_by_place_is_told(wrong, message):
         (lambda: fm.models.load_model, "write load"),
         (lambda: fm.models.Sequential, "it is in fastmlp itself: write fastmlp.Sequential"),
         (lambda: fm.activations.relu, "write 'relu' where an activation is asked for"),
-        (lambda: fm.initializers.HeNormal, r"write He\('normal'\)"),
+        (lambda: fm.initializers.HeNormal, r"write fastmlp\.initializers\.He\('normal'\)"),
         (lambda: fm.datasets.mnist, r"write fastmlp.datasets.load\('mnist'\)"),
         (lambda: fm.data.DataLoader, "PyTorch's DataLoader"),
         (lambda: fm.callbacks.LearningRateScheduler, "write the schedule in the place of the rate"),

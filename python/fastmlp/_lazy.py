@@ -70,11 +70,11 @@ ELSEWHERE: dict[str, str] = {
     "concatenate": "write concat(symbols)",
     **dict.fromkeys(
         ("CategoricalCrossentropy", "SparseCategoricalCrossentropy", "cross_entropy"),
-        "write loss='cross_entropy', or CrossEntropy() with settings",
+        "write loss='cross_entropy', or fastmlp.losses.CrossEntropy() with settings",
     ),
     **dict.fromkeys(
         ("BinaryCrossentropy", "binary_cross_entropy"),
-        "write loss='binary_cross_entropy', or BinaryCrossEntropy() with settings",
+        "write loss='binary_cross_entropy', or fastmlp.losses.BinaryCrossEntropy() with settings",
     ),
     **dict.fromkeys(("mse_loss", "mse", "mean_squared_error"), "write loss='mse'"),
     **dict.fromkeys(("l1_loss", "mae", "MeanAbsoluteError"), "write loss='mae'"),
@@ -98,22 +98,23 @@ ELSEWHERE: dict[str, str] = {
     "ProgbarLogger": "write verbose=1",
     **dict.fromkeys(
         ("GlorotUniform", "XavierUniform", "xavier_uniform_", "xavier_uniform"),
-        "write Glorot('uniform')",
+        "write fastmlp.initializers.Glorot('uniform')",
     ),
     **dict.fromkeys(
         ("GlorotNormal", "XavierNormal", "xavier_normal_", "xavier_normal"),
-        "write Glorot('normal')",
+        "write fastmlp.initializers.Glorot('normal')",
     ),
     **dict.fromkeys(
         ("HeUniform", "KaimingUniform", "kaiming_uniform_", "kaiming_uniform"),
-        "write He('uniform')",
+        "write fastmlp.initializers.He('uniform')",
     ),
     **dict.fromkeys(
-        ("HeNormal", "KaimingNormal", "kaiming_normal_", "kaiming_normal"), "write He('normal')"
+        ("HeNormal", "KaimingNormal", "kaiming_normal_", "kaiming_normal"),
+        "write fastmlp.initializers.He('normal')",
     ),
-    "RandomNormal": "write Normal(std)",
-    "RandomUniform": "write Uniform(limit)",
-    "Ones": "write Constant(1.0)",
+    "RandomNormal": "write fastmlp.initializers.Normal(std)",
+    "RandomUniform": "write fastmlp.initializers.Uniform(limit)",
+    "Ones": "write fastmlp.initializers.Constant(1.0)",
     **{
         name: f"write '{name}' where an activation is asked for, or fastmlp.graph.{name} of nodes"
         for name in ("relu", "tanh", "softmax", "gelu", "silu", "elu", "selu", "softplus", "mish")
