@@ -70,6 +70,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         LABELS,
         {"validation_data": (X[:30], LABELS[:30], WEIGHTS[:30]), "metrics": ["accuracy", "f1"]},
     ),
+    "weights in a column": (classifier, LABELS, {"sample_weight": WEIGHTS[:, None]}),
     "a split": (classifier, LABELS, {"validation_split": 0.2, "sample_weight": WEIGHTS}),
     "in order": (classifier, LABELS, {"shuffle": False}),
     "two outputs, normalized": (
@@ -173,6 +174,12 @@ def test_callbacks_may_be_a_function_of_the_number_and_are_told_of_their_member(
     members.fit(X, LABELS, epochs=2, callbacks=callbacks)
     assert sorted(heard) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert {path.name for path in tmp_path.iterdir()} == {"0.safetensors", "1.safetensors"}
+
+
+def test_a_member_alone_may_write_to_the_place_of_one(tmp_path):
+    members = fm.Members(classifier(), 1)
+    members.fit(X, LABELS, epochs=1, callbacks=[fm.ModelCheckpoint(tmp_path / "one.safetensors")])
+    assert same_bits(fm.load(tmp_path / "one.safetensors"), members[0])
 
 
 def test_what_writes_to_one_place_is_refused_for_several_members(tmp_path):
