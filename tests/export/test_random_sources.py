@@ -83,3 +83,29 @@ def test_headers_compute_all_nodes_that_are_functions_of_one_row(tmp_path):
     flags = ["-std=c99", "-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     for seed, found in enumerate(run(headers, tmp_path, COMPILERS[0], *flags)):
         np.testing.assert_allclose(found, values[seed], rtol=1e-11, atol=1e-11, err_msg=str(seed))
+
+
+@pytest.mark.skipif(not COMPILERS, reason="there is no gcc or clang")
+def test_headers_compute_the_slopes_of_a_network(tmp_path):
+    """Products that are multiplied by φ′ as they are made, of φ itself and of what it is given."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(6, 3))
+    headers, values = [], []
+    for activation in (g.tanh, g.relu, g.gelu):
+        x = g.input(3, "x")
+        shapes = ((5, 3), (1, 5), (4, 5), (1, 4), (1, 4), (1, 1))
+        W, b, V, c_, u, d = (g.parameter(rng.normal(size=shape)) for shape in shapes)
+        y = g.affine(activation(g.affine(activation(g.affine(x, W, b)), V, c_)), u, d)
+        (slopes,) = g.gradient(g.sum(y), [x])
+        for nodes in ([slopes], [y, slopes]):
+            named = [(f"out{i}", node) for i, node in enumerate(nodes)]
+            graph = of_nodes({"x": x}, named, {}, dtype=np.dtype("float64"), title="slopes")
+            name = f"s{len(headers)}"
+            text = c.header(graph, listing(graph), name)
+            assert "_message" in text
+            wanted = g.run(nodes, {x: rows}, dtype="float64")
+            headers.append(Header(text, name, [rows], [v.shape[1] for v in wanted]))
+            values.append(np.concatenate(wanted, axis=1))
+    flags = ["-std=c99", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    for found, wanted in zip(run(headers, tmp_path, COMPILERS[0], *flags), values, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11)
