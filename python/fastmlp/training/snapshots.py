@@ -46,7 +46,7 @@ def describe(training: Training) -> dict[str, Any]:
             "a fit on a stream that does not begin again with each epoch cannot be resumed: give a "
             "function that returns it, without steps_per_epoch"
         )
-    if request.orders is not None and not isinstance(request.orders, Shuffled):
+    if request.rule is not None:  # of stopping, with records that the estimator keeps
         raise ValueError("only fits of models can be resumed, not those of estimators")
     trainer = training.trainer
     views = trainer.network.views(trainer.parameters.view)
