@@ -272,6 +272,17 @@ def test_intervals_hold_the_truth_as_often_as_they_say(coverage):
     assert np.mean(shares) == pytest.approx(coverage, abs=0.012)
 
 
+def test_a_new_row_is_within_the_kth_of_n_distances_with_probability_k_of_n_plus_1():
+    said, at = np.zeros(9), np.zeros(1)
+    found = Conformal.learn(said, said, np.array([3.0, -1, 9, -7, 2, -5, 4, -8, 6]))
+    for k in range(1, 10):
+        np.testing.assert_allclose(found.around(at, at, k / 10), [[-k, k]])
+        np.testing.assert_allclose(found.around(at, at, k / 10 - 0.05), [[-k, k]])
+    # Weights of 1, 1 and 2 are those of 3 rows, of which the last counts for a half.
+    found = Conformal.learn(said[:3], said[:3], np.arange(1.0, 4.0), np.array([1.0, 1.0, 2.0]))
+    np.testing.assert_allclose(found.levels, [3 / 16, 6 / 16, 12 / 16])
+
+
 def test_intervals_are_wide_where_errors_are_large():
     rng = np.random.default_rng(0)
     said = rng.uniform(1, 10, 2000)

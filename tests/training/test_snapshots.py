@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastmlp as fm
+from fastmlp import graph as g
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -11,12 +12,20 @@ T = RNG.integers(0, 2, 40)
 WEIGHTS = RNG.random(40) + 0.5
 
 
-def begin(folder, t=T, weights=WEIGHTS, rate=0.3, epochs=2):
+def one(y, t):
+    return g.sum((y - t) ** 2, axis=1)
+
+
+def other(y, t):
+    return g.sum(g.abs(y - t), axis=1)
+
+
+def begin(folder, t=T, weights=WEIGHTS, rate=0.3, epochs=2, loss=None):
     """A new model, fitted as after a restart."""
     layers = [fm.Input(3), fm.Dense(4, "tanh"), fm.Dropout(rate), fm.Dense(2, "softmax")]
     model = fm.Sequential(layers, seed=0)
-    how = {"sample_weight": weights, "epochs": epochs, "callbacks": [fm.Checkpoint(folder)]}
-    return model, lambda: model.fit(X, t, **how)
+    how = {"epochs": epochs, "loss": loss, "callbacks": [fm.Checkpoint(folder)]}
+    return model, lambda: model.fit(X, t, sample_weight=weights, **how)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,15 @@ def test_other_targets_or_other_weights_are_another_fit(tmp_path, other):
     np.testing.assert_array_equal(model.parameters.flat, before)
     _, run = begin(tmp_path, T.copy(), WEIGHTS.tolist(), epochs=3)  # the same in another place
     assert run().epochs == 3
+
+
+def test_losses_of_the_users_own_are_told_apart_by_their_names(tmp_path):
+    t = np.eye(2)[T]
+    _, run = begin(tmp_path, t, loss=one)
+    run()
+    with pytest.raises(ValueError, match=r"another fit, with losses=.*one.* and not .*other"):
+        begin(tmp_path, t, loss=other, epochs=3)[1]()
+    assert begin(tmp_path, t, loss=one, epochs=3)[1]().epochs == 3
 
 
 def test_settings_that_no_callback_has_assigned_are_those_of_the_new_model(tmp_path):
