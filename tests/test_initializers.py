@@ -5,7 +5,17 @@ import pytest
 
 import fastmlp as fm
 from fastmlp import initializers
-from fastmlp.initializers import INITIALIZERS, Constant, Glorot, He, Initializer, LeCun, Zeros
+from fastmlp.initializers import (
+    INITIALIZERS,
+    Constant,
+    Glorot,
+    He,
+    Initializer,
+    LeCun,
+    Normal,
+    Uniform,
+    Zeros,
+)
 
 VARIANCES = {Glorot: 2 / (300 + 200), He: 2 / 200, LeCun: 1 / 200}
 
@@ -44,6 +54,39 @@ def test_drawn_weights_have_the_variance_of_the_formula(kind, distribution):
 def test_uniform_weights_fill_the_interval_of_the_paper_and_stay_within(kind, limit):
     W = draw(kind("uniform"))
     assert 0.999 * np.sqrt(limit) < abs(W).max() <= np.sqrt(limit)
+
+
+NORMALS = [(kind("normal"), np.sqrt(variance)) for kind, variance in VARIANCES.items()]
+
+
+@pytest.mark.parametrize(("rule", "deviation"), [*NORMALS, (Normal(0.3), 0.3)])
+def test_normal_weights_are_as_often_within_a_deviation_as_normal_numbers(rule, deviation):
+    W = draw(rule)
+    for reach, share in ((1, 0.682689), (2, 0.954500)):  # uniform ones would be 0.577 and 1
+        error = np.sqrt(share * (1 - share) / W.size)
+        assert abs((abs(W) < reach * deviation).mean() - share) < 6 * error
+    assert abs((W < 0).mean() - 0.5) < 6 * 0.5 / np.sqrt(W.size)
+
+
+def test_uniform_weights_fill_the_interval_that_is_given():
+    W = draw(Uniform(0.3))
+    assert -0.3 <= W.min() < -0.2999
+    assert 0.2999 < W.max() <= 0.3
+    assert abs((abs(W) < 0.15).mean() - 0.5) < 6 * 0.5 / np.sqrt(W.size)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Normal(-1), "std must be .* at least 0, got -1"),
+        (lambda: Normal(float("inf")), "std must be a finite number"),
+        (lambda: Uniform(-1), "limit must be .* at least 0 .*, got -1"),
+        (lambda: Uniform(1e308), "limit must be .*, got 1e[+]308"),  # 2 · limit would be infinite
+    ],
+)
+def test_a_spread_that_no_numbers_have_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_constants_and_zeros_draw_nothing():
