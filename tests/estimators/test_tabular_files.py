@@ -291,6 +291,13 @@ def test_intervals_are_wide_where_errors_are_large():
     assert 3 < large[0] / small[0] < 6  # 4.5 times the error
 
 
+def test_usual_errors_lie_on_straight_lines_between_their_places():
+    said = np.repeat([1.0, 3.0], 50)  # two groups, whose errors are 1 and 3
+    found = Conformal.learn(said, said, said + said * np.tile([1, -1], 50))
+    at = np.array([1.0, 2.0, 3.0, 9.0])
+    np.testing.assert_allclose(found.around(at, at, 0.9), [[0, 2], [0, 4], [0, 6], [6, 12]])
+
+
 def test_intervals_of_quantiles_keep_their_widths():
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 10, 1000)
