@@ -157,16 +157,16 @@ declare(
 )
 
 
-def class_index(index: Array, columns: int) -> Array:
-    """Return indices given as numbers as integers; ValueError if one is not in 0 … columns − 1."""
+def class_index(index: Array, count: int, where: str = "") -> Array:
+    """Return indices given as numbers as integers; ValueError if one is not in 0 … count − 1."""
     numbers = index.real
     with np.errstate(invalid="ignore"):
         whole = numbers.astype(np.int64)
-    wrong = (whole != numbers) | (whole < 0) | (whole >= columns)
+    wrong = (whole != numbers) | (whole < 0) | (whole >= count)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"index: expected whole numbers in 0 … {columns - 1}, got {wrong.sum()} others, "
+            f"index: expected whole numbers in 0 … {count - 1}{where}, got {wrong.sum()} others, "
             f"the first {numbers.flat[row]:g} in row {row}"
         )
     return whole

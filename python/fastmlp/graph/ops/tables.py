@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastmlp.graph.node import Array, Node, Operand, Shape, apply, as_node, declare
-from fastmlp.graph.ops.columns import pad, slice
+from fastmlp.graph.ops.columns import class_index, pad, slice
 from fastmlp.graph.shapes import describe
 
 
@@ -56,17 +56,7 @@ def _taken_value(index: Array, *tables: Array) -> Array:
 
 def _numbers(index: Array, column: int, categories: int) -> Array:
     """Return a column of the index as integers; ValueError if one is no row of the table."""
-    numbers = index.real[:, column]
-    with np.errstate(invalid="ignore"):
-        whole = numbers.astype(np.int64)
-    wrong = (whole != numbers) | (whole < 0) | (whole >= categories)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"index: expected whole numbers in 0 … {categories - 1} in column {column}, got "
-            f"{wrong.sum()} others, the first {numbers[row]:g} in row {row}"
-        )
-    return whole
+    return class_index(index[:, column], categories, f" in column {column}")
 
 
 def _taken_messages(h: Node, bar: Node, index: Node, *tables: Node) -> tuple[Node | None, ...]:
