@@ -16,6 +16,7 @@ import numpy as np
 
 from fastmlp import graph as g
 from fastmlp import losses
+from fastmlp.losses.base import sum_columns
 from fastmlp.networks.graphs import TrainingGraph
 
 if TYPE_CHECKING:
@@ -112,10 +113,6 @@ def _one_over_rows() -> Node:
     return g.mean(each)
 
 
-def _columns(a: Node) -> Node:
-    return a if a.shape[1] == 1 else g.sum(a, axis=1)
-
-
 def _at_most(a: Node, limit: float) -> Node:
     return -g.maximum(-a, -limit)
 
@@ -134,17 +131,19 @@ def _log_loss(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
         each = g.softmax_cross_entropy(z, t)
         return each, _at_most(each, most)
     each = g.logistic_cross_entropy(z, t)
-    return _columns(each), _columns(_at_most(each, most))
+    return sum_columns(each), sum_columns(_at_most(each, most))
 
 
 def _squared_error(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
-    return _mean_of_outputs(0.5 * _columns((y - t) ** 2), y.shape[1])
+    return _mean_of_outputs(0.5 * sum_columns((y - t) ** 2), y.shape[1])
 
 
 def _hinge(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     one_of_several = y.shape[1] > t.shape[1]
     each = (
-        losses.get("hinge")(y, t) if one_of_several else _columns(g.relu(1.0 - (2.0 * t - 1.0) * y))
+        losses.get("hinge")(y, t)
+        if one_of_several
+        else sum_columns(g.relu(1.0 - (2.0 * t - 1.0) * y))
     )
     return each, each
 
@@ -154,27 +153,27 @@ def _poisson(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     # t log(t / y) − t + y; the part without z is constant and 0 at t = 0.
     constant = t * g.log(g.maximum(t, float(np.finfo(np.float32).tiny))) - t
     followed = y - t * z
-    return _columns(followed), _columns(followed + constant)
+    return sum_columns(followed), sum_columns(followed + constant)
 
 
 def _absolute_error(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
-    return _mean_of_outputs(_columns(g.abs(y - t)), y.shape[1])
+    return _mean_of_outputs(sum_columns(g.abs(y - t)), y.shape[1])
 
 
 def _huber(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     distance = g.abs(y - t)
     near = _at_most(distance, o.delta)
-    return _mean_of_outputs(_columns(near * (distance - 0.5 * near)), y.shape[1])
+    return _mean_of_outputs(sum_columns(near * (distance - 0.5 * near)), y.shape[1])
 
 
 def _log_cosh(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
-    return _mean_of_outputs(_columns(g.log_cosh(y - t)), y.shape[1])
+    return _mean_of_outputs(sum_columns(g.log_cosh(y - t)), y.shape[1])
 
 
 def _quantile(o: PeerObjective, y: Node, t: Node) -> tuple[Node, Node]:
     q = g.constant([list(o.quantile)])
     e = t - y
-    return _mean_of_outputs(_columns(g.maximum(q * e, (q - 1.0) * e)), y.shape[1])
+    return _mean_of_outputs(sum_columns(g.maximum(q * e, (q - 1.0) * e)), y.shape[1])
 
 
 LOSSES: dict[str, Callable[[PeerObjective, Any, Any], tuple[Any, Any]]] = {
