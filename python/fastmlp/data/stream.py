@@ -152,7 +152,9 @@ def parts_of(batch: Any, name: str) -> tuple[Any, Any, Any]:
         If it is no pair (X, t) or triple (X, t, weights).
     """
     if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
-        got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        got = type(batch).__name__
+        if isinstance(batch, (tuple, list)):
+            got = f"{len(batch)} part{'s' * (len(batch) != 1)}"
         raise TypeError(f"{name} must be (X, t) or (X, t, sample_weight), got {got}")
     X, t, weight = (*batch, None)[:3]
     return X, t, weight

@@ -12,7 +12,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.data import arrays
 from fastmlp.data.sparse import CompressedRows
-from fastmlp.data.stream import is_sequence_of_batches
+from fastmlp.data.stream import is_sequence_of_batches, parts_of
 from fastmlp.data.weights import balanced
 from fastmlp.losses.classes import class_of
 from fastmlp.networks.outputs import ONE
@@ -191,7 +191,7 @@ def check_validation(
     if data is None:
         return None
     try:
-        X, t, weight = validation_parts(data)
+        X, t, weight = parts_of(data, "validation_data")
         return check(network, dtype, losses, X, t, weight, VALIDATION_NAMES)
     except (TypeError, ValueError) as error:
         batches = is_sequence_of_batches(data)
@@ -199,17 +199,6 @@ def check_validation(
             advice = "of a list of batches make a stream, lambda: iter(batches)"
             error.args = (f"{error}; {advice}",)
         raise
-
-
-def validation_parts(data: Any) -> tuple[Any, Any, Any]:
-    """Return inputs, targets and weights, or None, of `validation_data`; else raise TypeError."""
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        got = type(data).__name__
-        if isinstance(data, (tuple, list)):
-            got = f"{len(data)} part{'s' * (len(data) != 1)}"
-        raise TypeError(f"validation_data must be (X, t) or (X, t, sample_weight), got {got}")
-    X, t, weight = (*data, None)[:3]
-    return X, t, weight
 
 
 def held_out(data: Examples, fraction: Any) -> tuple[Examples, Examples | None]:

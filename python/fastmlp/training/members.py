@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp import _checks, optimizers
 from fastmlp.callbacks.base import Callback
 from fastmlp.data import arrays
-from fastmlp.data.stream import is_stream
+from fastmlp.data.stream import is_stream, parts_of
 from fastmlp.graph.called import takes
 from fastmlp.networks import examples
 from fastmlp.networks.examples import NAMES, VALIDATION_NAMES
@@ -224,7 +224,7 @@ def _validation(
     """Return the validation data of each member, which differ in their weights."""
     if given is None:
         return None
-    X, t, weight = examples.validation_parts(given)
+    X, t, weight = parts_of(given, "validation_data")
     return examples_of_members(network, dtype, losses, (X, t), weight, k, VALIDATION_NAMES)
 
 
