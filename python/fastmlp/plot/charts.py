@@ -272,7 +272,7 @@ def decision_boundary(
                 label=None if mistaken else name,
                 zorder=4 if mistaken else 3,
             )
-    beside(ax, *([_ring("mistaken")] if wrong.any() else []))
+    beside(ax, *([_ring_of_mistaken()] if wrong.any() else []))
     along = ("x₁", "x₂") if feature_names is None else feature_names
     ax.set_xlabel(short(along[0], LETTERS_OF_AN_AXIS))
     ax.set_ylabel(short(along[1], LETTERS_OF_AN_AXIS))
@@ -280,12 +280,12 @@ def decision_boundary(
     return ax
 
 
-def _ring(label: str) -> Line2D:
+def _ring_of_mistaken() -> Line2D:
     """Return what the legend shows of points with a black edge."""
     from matplotlib.lines import Line2D
 
     return Line2D(
-        [], [], linestyle="", marker="o", color="none", markeredgecolor="black", label=label
+        [], [], linestyle="", marker="o", color="none", markeredgecolor="black", label="mistaken"
     )
 
 
