@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from fastmlp.data.files import write
 from fastmlp.export.source.calls import Argument, Call, Listing, Ref
 from fastmlp.export.source.dialect import MATH, Dialect
 from fastmlp.export.source.erfc import JAVASCRIPT as ERFC
+from fastmlp.export.source.packed import packed
 from fastmlp.export.source.prepared import Prepared, noted, prepared, wrapped
 from fastmlp.export.source.steps import listing
 
@@ -108,19 +108,16 @@ class _Module:
 
     def _constants(self) -> list[str]:
         """Return the text of all constants, one after the other in one array."""
-        values = [c.values.astype(self.graph.dtype) for c in self.calls.constants.values()]
-        if not values:
+        if not self.calls.constants:
             return []
-        little = np.concatenate(values).astype(self.graph.dtype.newbyteorder("<"))
-        text = base64.b64encode(little.tobytes()).decode()
-        lines = [text[i : i + _WIDTH] for i in range(0, len(text), _WIDTH)]
-        views, start = [], 0
-        for (name, constant), array in zip(self.calls.constants.items(), values, strict=True):
-            end = start + array.size
-            views.append(
-                f"const {_private(name)} = weights.subarray({start}, {end}); // {constant.comment}"
+        values = [constant.values for constant in self.calls.constants.values()]
+        lines, places = packed(values, self.graph.dtype, _WIDTH)
+        views = [
+            f"const {_private(name)} = weights.subarray({begin}, {end}); // {constant.comment}"
+            for (name, constant), (begin, end) in zip(
+                self.calls.constants.items(), places, strict=True
             )
-            start = end
+        ]
         return [
             "\n".join(["const BASE64 = `", *lines, "`;"]),
             f"const weights = new {self.array}(\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import base64
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ import numpy as np
 from fastmlp.data.files import write
 from fastmlp.export.source import arrays
 from fastmlp.export.source.erfc import NUMPY as ERFC
+from fastmlp.export.source.packed import packed
 from fastmlp.export.source.prepared import Prepared, distinct_words, noted, prepared
 from fastmlp.graph.node import LEAVES, Node, topological_order
 from fastmlp.graph.shapes import per_example
@@ -137,16 +137,12 @@ class _Module:
         if not self.arrays:
             return []
         dtype = self.graph.dtype
-        values = [np.asarray(node.value, dtype) for node in self.arrays]
-        little = np.concatenate([v.ravel() for v in values]).astype(dtype.newbyteorder("<"))
-        text = base64.b64encode(little.tobytes()).decode()
-        lines = [text[i : i + _WIDTH] for i in range(0, len(text), _WIDTH)]
-        named, start = [], 0
-        for node, value in zip(self.arrays, values, strict=True):
-            end = start + value.size
+        values = [np.asarray(node.value) for node in self.arrays]
+        lines, places = packed(values, dtype, _WIDTH)
+        named = []
+        for node, value, (begin, end) in zip(self.arrays, values, places, strict=True):
             shape = ", ".join(map(str, value.shape))
-            named.append(f"{self.words[node]} = NUMBERS[{start}:{end}].reshape({shape})")
-            start = end
+            named.append(f"{self.words[node]} = NUMBERS[{begin}:{end}].reshape({shape})")
         return [
             "\n".join(
                 [
