@@ -147,3 +147,9 @@ def test_names_may_be_given_by_what_is_gone_through_once():
 def test_panels_may_stand_in_rows():
     axes = plt.subplots(2, 2)[1]
     assert plot.activations(["relu", "tanh", "elu", "gelu"], axes=axes) == axes.ravel().tolist()
+
+
+def test_a_decision_boundary_of_a_model_of_other_columns_names_the_shape_that_was_given():
+    model = fm.MLP([3, 4, 1], output="logistic", seed=0)
+    with pytest.raises(ValueError, match=r"got shape \(4, 2\)"):
+        plot.decision_boundary(model, [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])

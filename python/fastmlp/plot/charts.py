@@ -242,7 +242,8 @@ def decision_boundary(
     low, high = low - margin, high + margin
     across, up = (np.linspace(low[i], high[i], resolution) for i in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    shares = _shares(model, np.concatenate([grid, X]))
+    shares = _shares(model, X)  # before the ground: an error of the model's names the shape of X
+    ground = _shares(model, grid)
     classes = _classes(model, t, shares.shape[1])
     if len(classes) > len(COLORS):
         raise ValueError(f"can draw {len(COLORS)} classes at most, got {len(classes)}")
@@ -256,9 +257,9 @@ def decision_boundary(
     feature_names = check_names(feature_names, ["x₁", "x₂"], "feature_names")
 
     ax = axes(ax, (6.4, 5.2))
-    _draw_ground(ax, across, up, shares[: len(grid)].reshape(resolution, resolution, -1))
+    _draw_ground(ax, across, up, ground.reshape(resolution, resolution, -1))
     names = shorts(classes.tolist() if class_names is None else class_names)
-    wrong = classes[shares[len(grid) :].argmax(axis=1)] != t
+    wrong = classes[shares.argmax(axis=1)] != t
     for label, color, name in zip(classes, COLORS, names, strict=False):
         for mistaken in (False, True):
             rows = (t == label) & (wrong == mistaken)
