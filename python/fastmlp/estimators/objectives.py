@@ -17,6 +17,7 @@ import numpy as np
 from fastmlp import graph as g
 from fastmlp import losses
 from fastmlp.losses.base import sum_columns
+from fastmlp.losses.reduction import weighted_loss
 from fastmlp.networks.graphs import TrainingGraph
 
 if TYPE_CHECKING:
@@ -84,12 +85,12 @@ class PeerObjective:
 
         def reduced(each: Node) -> Node:
             if self.total:
-                return g.sum(each if weight is None else weight * each)
+                return g.sum(each if weight is None else weighted_loss(each, weight))
             if weight is None:
                 loss = g.mean(each)
                 return loss if self.alpha == 0 else loss + penalty
             assert sum_of_weights is not None
-            loss = g.sum(weight * each)
+            loss = g.sum(weighted_loss(each, weight))
             return g.ratio(loss if self.alpha == 0 else loss + penalty, sum_of_weights)
 
         J = reduced(followed)

@@ -21,7 +21,7 @@ def mean_loss(
         A number for each example, (b, 1). (1, 1) is taken as reduced already and returned.
     weights
         Weights of the examples, (b, 1): the mean is Σᵢ wᵢ Lᵢ / Σᵢ wᵢ, and 0 where Σᵢ wᵢ is 0, as in
-        a batch that has nothing to say.
+        a batch that has nothing to say. An example of weight 0 counts for nothing, whatever its L.
     total
         Σᵢ wᵢ, (1, 1), where several means share it; by default it is computed.
 
@@ -50,7 +50,39 @@ def mean_loss(
     require_each(per_example)
     if weights.shape != per_example.shape:
         raise ValueError(f"weights must have the shape {per_example.shape}, not {weights.shape}")
-    return g.ratio(g.sum(weights * per_example), g.sum(weights) if total is None else total)
+    weighted_sum = g.sum(weighted_loss(per_example, weights))
+    return g.ratio(weighted_sum, g.sum(weights) if total is None else total)
+
+
+def weighted_loss(per_example: g.Node, weights: g.Node) -> g.Node:
+    """Return wᵢ Lᵢ of each example, and 0 where wᵢ is 0: there Lᵢ may be infinite or NaN.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses.reduction import weighted_loss
+    >>> L, w = g.constant([[3.0], [1e38]]), g.constant([[2.0], [0.0]])
+    >>> g.run(weighted_loss(10 * L, w), {}, dtype="float32").tolist()
+    [[60.0], [0.0]]
+    """
+    return weights * counted(per_example, weights)
+
+
+def counted(rows: g.Node, weights: g.Node) -> g.Node:
+    """Return rows as they are where their weight is not 0, and rows of 0 where it is.
+
+    A number that only says "missing" does no harm there then, such as a target of 1e36, whose
+    square is infinite in float32: 0 times that would be NaN.
+
+    Examples
+    --------
+    >>> from fastmlp import graph as g
+    >>> from fastmlp.losses.reduction import counted
+    >>> t, w = g.constant([[3.0, 4.0], [1e36, 1e36]]), g.constant([[2.0], [0.0]])
+    >>> g.run(counted(t, w), {}).tolist()
+    [[3.0, 4.0], [0.0, 0.0]]
+    """
+    return g.ratio(rows, g.ratio(weights, weights))
 
 
 def require_each(per_example: g.Node) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -98,12 +98,15 @@ class ArrayMetric:
                 f"metric {self.name!r} takes an Outcome, got {type(outcome).__name__}; of arrays, "
                 "model.evaluate(X, t, metrics=[...]) or scikit-learn tell it"
             )
+        weighs = outcome.weight is not None and "sample_weight" in self.takes
+        if weighs:
+            outcome = outcome.counted
         if not outcome.is_finite:
             return float("nan")
         try:
             y_true, y_pred = outcome.arguments(self.needs)
             told: dict[str, Any] = {"classes": outcome.classes} if "classes" in self.takes else {}
-            if outcome.weight is not None and "sample_weight" in self.takes:
+            if weighs:
                 told["sample_weight"] = outcome.weight
             value = self.function(y_true, y_pred, **told)
         except (TypeError, ValueError) as error:
@@ -153,6 +156,14 @@ class Outcome:
     weight: Array | None
     loss: Loss
     output: str
+
+    @cached_property
+    def counted(self) -> Outcome:
+        """The rows whose weight is not 0; the others may hold anything."""
+        if self.weight is None or self.weight.all():
+            return self
+        rows = np.flatnonzero(self.weight)
+        return replace(self, t=self.t[rows], y=self.y[rows], weight=self.weight[rows])
 
     @cached_property
     def is_finite(self) -> bool:

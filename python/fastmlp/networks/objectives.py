@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fastmlp import _checks, losses, metrics
 from fastmlp import graph as g
 from fastmlp.graph.rewriting import keeping_digits
+from fastmlp.losses.reduction import counted, weighted_loss
 from fastmlp.networks.graphs import EvaluationGraph, TrainingGraph
 
 if TYPE_CHECKING:
@@ -88,8 +89,14 @@ class Head:
         """What the mean of the loss is called."""
         return f"{self.prefix}loss"
 
-    def values(self, y: Node, t: Node) -> dict[str, Node]:
-        """Return the loss of each example, then the metrics that are nodes, by name."""
+    def values(self, y: Node, t: Node, weight: Node | None = None) -> dict[str, Node]:
+        """Return the loss of each example, then the metrics that are nodes, by name.
+
+        Numbers to predict in rows of weight 0 are read as 0. Labels and probabilities say something
+        that is finite there, too.
+        """
+        if weight is not None and self.loss.target == "real":
+            t = counted(t, weight)
         measured = {name: metric(y, t, self.loss) for name, metric in self.node_metrics.items()}
         return {self.loss_name: keeping_digits(self.loss(y, t))} | measured
 
@@ -165,12 +172,12 @@ class MeanObjective:
             for name, has in zip(named, weighted, strict=True)
         ]
         sums = [None if weight is None else g.sum(weight) for weight in fed]
-        each = [
-            head.values(y, t)
-            for head, y, t in zip(self.heads, passed.outputs, targets, strict=True)
-        ]
         weights = fed * len(self.heads) if shared else fed
         totals = sums * len(self.heads) if shared else sums
+        each = [
+            head.values(y, t, w)
+            for head, y, t, w in zip(self.heads, passed.outputs, targets, weights, strict=True)
+        ]
         means = [
             {name: losses.mean_loss(value, w, total) for name, value in values.items()}
             for values, w, total in zip(each, weights, totals, strict=True)
@@ -267,7 +274,7 @@ class _Ratios:
         found = {}
         for k, (values, w) in enumerate(zip(self.each, self.weights, strict=True)):
             for name, value in values.items():
-                found[name] = losses.mean_loss(value if w is None else w * value)
+                found[name] = losses.mean_loss(value if w is None else weighted_loss(value, w))
             if w is not None:
                 found[f"sum {k}"] = losses.mean_loss(w)
         return found if self.penalty is None else found | {"penalty": self.penalty}
