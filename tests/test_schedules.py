@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -142,6 +143,20 @@ AT_THE_EDGE = [
 def test_settings_at_the_edge_of_what_may_be_are_taken(schedule, expected):
     np.testing.assert_allclose(schedule(np.arange(3)), expected, atol=1e-15)
     assert schedule(np.arange(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("real", [np.float16, np.float32, Fraction])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+def test_the_type_of_a_number_does_not_matter(schedule, real):
+    plain, others = {}, {}
+    for own in dataclasses.fields(schedule):
+        value = getattr(schedule, own.name)
+        if not callable(value):
+            others[own.name] = np.int8(value) if own.type == "int" else real(value)
+            plain[own.name] = value if own.type == "int" else float(real(value))
+    far = np.array([0, 1, 3, 10, 200, 1000, 2**40])
+    found, expected = (dataclasses.replace(schedule, **each) for each in (others, plain))
+    np.testing.assert_array_equal(found(far), expected(far))
 
 
 def test_every_schedule_of_the_module_is_tested_here():

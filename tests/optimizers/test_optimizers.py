@@ -1,6 +1,7 @@
 """The optimizers and the rules of the core, against the formulas of their docstrings."""
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -96,6 +97,17 @@ def test_scalars_stay_finite_after_millions_of_steps(name):
     assert np.isfinite(values).all()
     rate = values[:, :2].sum(axis=1) if name == "nadam" else values[:, 0]
     np.testing.assert_allclose(rate, optimizer.learning_rate)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_numbers_of_an_optimizer_may_be_fractions(name):
+    made = OPTIMIZERS[name]()
+    numbers = {f.name: getattr(made, f.name) for f in dataclasses.fields(made) if f.init}
+    numbers = {key: value for key, value in numbers.items() if type(value) is float}
+    odd = dataclasses.replace(made, **{key: Fraction(value) for key, value in numbers.items()})
+    for first in (0, 1000):
+        found, expected = (each.step_values(first, 3, each.rates(first, 3)) for each in (odd, made))
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -62,7 +62,9 @@ class Nadam(Update):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.real(self.beta1, "beta1", at_least=0, below=1)
+        # NumPy takes the logarithm of a plain number, not of a fraction.
+        beta1 = _checks.real(self.beta1, "beta1", at_least=0, below=1)
+        object.__setattr__(self, "beta1", beta1)
         _checks.real(self.beta2, "beta2", at_least=0, below=1)
         _checks.real(self.epsilon, "epsilon", above=0)
         _checks.real(self.momentum_decay, "momentum_decay", at_least=0)

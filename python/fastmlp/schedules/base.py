@@ -102,6 +102,11 @@ def in_graph(value: Any, name: str, *, at_least: float, below: float = math.inf)
 class Scalable:
     """What can be multiplied by a number, as every schedule of fastmlp."""
 
+    def _set(self, **values: Any) -> None:
+        """Put checked numbers in the place of those given, which may be of any type."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
     def __mul__(self, factor: Any) -> Scaled:
         if callable(factor):
             return NotImplemented
@@ -135,7 +140,7 @@ class Scaled(Scalable):
         if not callable(self.of):
             raise TypeError(f"of must be a schedule, got {self.of!r}")
         check(self.of, "of")
-        _checks.real(self.factor, "factor", at_least=0)
+        self._set(factor=_checks.real(self.factor, "factor", at_least=0))
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
