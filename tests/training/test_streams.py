@@ -587,6 +587,47 @@ def test_arrays_without_targets_are_told_that_they_are_missing(data, method):
         getattr(model(), method)(data)
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+@pytest.mark.parametrize("data", [(X, T), [X, T, np.ones(len(X))]])
+def test_parts_of_a_tuple_are_to_be_given_one_by_one(data, method):
+    message = rf"t is missing: X is a (tuple|list) of {len(data)} arrays; .* write fit\(\*data\)"
+    with pytest.raises(TypeError, match=message):
+        getattr(model(), method)(data)
+
+
+class OfRows:
+    """Gives single rows by their numbers, as a Dataset of PyTorch does."""
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        return X[i], T[i]
+
+
+def test_single_rows_are_to_be_made_batches_of():
+    message = "batch 0 of the stream: X must have shape .*; of single rows make batches, as PyTorch"
+    for method in ("fit", "evaluate"):
+        with pytest.raises(ValueError, match=message):
+            getattr(model(), method)(OfRows())
+    with pytest.raises(ValueError, match="batch 0 of validation_data: .* make batches, as PyTorch"):
+        model().fit(X, T, validation_data=OfRows())
+    with pytest.raises(ValueError) as other:
+        model().fit([(X[:, :1], T)])
+    assert "single rows" not in str(other.value)
+
+
+def test_a_dict_is_no_batch_and_its_keys_are_told():
+    rows = [{"a": X, "b": T}]
+    message = r"batch 0 .* must be \(X, t\) .*, got dict with the keys \['a', 'b'\]: write \(\(d\[x"
+    with pytest.raises(TypeError, match=message):
+        model().fit(lambda: iter(rows))
+    with pytest.raises(TypeError, match=r"batch 0 .* must be \(X, t\) .*, got 1 part"):
+        model().fit(lambda: iter([(X,)]))
+    with pytest.raises(TypeError, match=r"batch 0 .* must be \(X, t\) .*, got 0 parts"):
+        model().fit(lambda: iter([()]))
+
+
 def test_steps_per_epoch_are_for_streams():
     with pytest.raises(ValueError, match="steps_per_epoch is for streams"):
         model().fit(X, T, steps_per_epoch=3)

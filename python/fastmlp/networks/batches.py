@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CHUNK_NUMBERS = 1 << 20
 # … and at most this many batches.
 CHUNK_BATCHES = 1 << 10
+_ROWS = (
+    "; of single rows make batches, as PyTorch's DataLoader(dataset, batch_size=32) does, or arrays"
+)
 
 
 class BatchCheck:
@@ -79,7 +82,11 @@ class BatchCheck:
             )
             self._check_like_first(found)
         except (TypeError, ValueError) as error:
-            error.args = (f"{name} of {self._of}: {error}",)
+            # A dataset of PyTorch gives row after row, and counts them as batches are counted.
+            parts = batch if isinstance(batch, (tuple, list)) else ()
+            row = any(getattr(part, "ndim", 2) < 2 for part in parts[:1])
+            advice = _ROWS if row and isinstance(error, ValueError) else ""
+            error.args = (f"{name} of {self._of}: {error}{advice}",)
             raise
         return found
 
