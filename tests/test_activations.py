@@ -11,6 +11,7 @@ from fastmlp import activations, initializers
 from fastmlp import graph as g
 from fastmlp.activations import ACTIVATIONS, ALIASES, Activation
 
+ROWS = {"softmax", "log_softmax"}
 AWKWARD = np.array([[-40.0, -1.7, -0.3], [0.2, 1.1, 40.0]])
 
 
@@ -302,3 +303,20 @@ def test_the_second_derivative_of_every_message_is_that_of_differences():
         np.testing.assert_allclose(
             np.broadcast_to(found, expected.shape), expected, atol=1e-8, err_msg=name
         )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name", sorted(set(ACTIVATIONS) - {"softmax", "log_softmax", "exp", "sin"})
+)
+def test_the_largest_numbers_have_the_slope_of_all_that_are_far_from_zero(name, dtype):
+    z = g.input(1, "z")
+    (slope,) = g.gradient(g.sum(activations.get(name)(z)), [z])
+    most, far = float(np.finfo(dtype).max), 1e4  # squares of numbers between overflow
+    points = np.array([[sign * size] for sign in (1, -1) for size in (far, most / 4, most)])
+    for found in (
+        g.run(slope, {z: points}, dtype=dtype),
+        g.reference.evaluate(slope, {z: points}),
+    ):
+        found = np.broadcast_to(found, points.shape)
+        np.testing.assert_allclose(found, np.repeat(found[[0, 3]], 3, axis=0), atol=1e-7)

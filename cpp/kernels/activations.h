@@ -24,4 +24,4 @@
     FASTMLP_ISA::abs<T>(u) < T(1) ? bar : Vec<T>{})                                         \
   X(hard_sigmoid, least(splat(T(6)), greatest(Vec<T>{}, z + T(3))) * T(1.0 / 6),            \
     ((u > T(0)) & (u < T(1))) ? T(1.0 / 6) * bar : Vec<T>{})                                \
-  X(gaussian, FASTMLP_ISA::exp<T>(-(z * z)), T(-2) * u * FASTMLP_ISA::exp<T>(-(u * u)) * bar)
+  X(gaussian, FASTMLP_ISA::exp<T>(-(z * z)), T(-2) * (u * FASTMLP_ISA::exp<T>(-(u * u))) * bar)

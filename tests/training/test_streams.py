@@ -610,9 +610,9 @@ def test_single_rows_are_to_be_made_batches_of():
     for method in ("fit", "evaluate"):
         with pytest.raises(ValueError, match=message):
             getattr(model(), method)(OfRows())
-    with pytest.raises(ValueError, match="batch 0 of validation_data: .* make batches, as PyTorch"):
+    with pytest.raises(ValueError, match=r"validation_data: .* make batches, as PyTorch"):
         model().fit(X, T, validation_data=OfRows())
-    with pytest.raises(ValueError) as other:
+    with pytest.raises(ValueError, match="X must have shape") as other:
         model().fit([(X[:, :1], T)])
     assert "single rows" not in str(other.value)
 

@@ -9,17 +9,19 @@ from typing import Final
 from fastmlp import graph as g
 from fastmlp.graph.node import Node
 
+_KAPPA = 2 * math.sqrt(2 / math.pi)
+_MU = 0.044715 * _KAPPA
 
-def _gelu_tanh_slope(z: Node) -> tuple[Node, Node]:
-    kappa = 2 * math.sqrt(2 / math.pi)
-    mu = 0.044715 * kappa
-    return z * (kappa + mu * (z * z)), kappa + 3 * mu * (z * z)
+
+def _gelu_tanh_argument(z: Node) -> Node:
+    return z * (_KAPPA + _MU * (z * z))
 
 
 def _gelu_tanh_message(bar: Node, z: Node) -> Node:
-    u, slope = _gelu_tanh_slope(z)
+    u = _gelu_tanh_argument(z)
     s = g.logistic(u)
-    return (s + z * s * g.logistic(-u) * slope) * bar
+    bump = z * (s * g.logistic(-u))
+    return (s + _KAPPA * bump + 3 * _MU * (z * (z * bump))) * bar
 
 
 def _mish_message(bar: Node, z: Node) -> Node:
@@ -74,14 +76,14 @@ def _added_rows(a: Node, index: Node, rows: int, columns: int, start: int, colum
 COMPOSED: Final[dict[str, Callable[..., Node]]] = {
     "gaussian": lambda z: g.exp(-(z * z)),
     "silu": lambda z: z * g.logistic(z),
-    "gelu_tanh": lambda z: z * g.logistic(_gelu_tanh_slope(z)[0]),
+    "gelu_tanh": lambda z: z * g.logistic(_gelu_tanh_argument(z)),
     "mish": lambda z: z * g.tanh(g.softplus(z)),
     # 1 − e^−h = tanh(h/2)·(1 + e^−h), without cancellation.
     "softplus_message": lambda bar, h: g.tanh(0.5 * h) * (1.0 + g.exp(-h)) * bar,
     "logistic_message": lambda bar, h: h * (1.0 - h) * bar,
     "tanh_message": lambda bar, h: (1.0 - h * h) * bar,
     "softsign_message": lambda bar, z: bar / (1.0 + g.abs(z)) ** 2,
-    "gaussian_message": lambda bar, z: -2.0 * z * g.exp(-(z * z)) * bar,
+    "gaussian_message": lambda bar, z: -2.0 * (z * g.exp(-(z * z))) * bar,
     "silu_message": lambda bar, z: g.logistic(z) * (1.0 + z * g.logistic(-z)) * bar,
     "gelu_tanh_message": _gelu_tanh_message,
     "mish_message": _mish_message,

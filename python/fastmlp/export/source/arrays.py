@@ -151,8 +151,8 @@ def gelu_message(bar: Array, z: Array) -> Array:
 
 def gelu_tanh_message(bar: Array, z: Array) -> Array:
     s = logistic(1.5957691216057308 * (z + 0.044715 * z * z * z))
-    slope = 1.5957691216057308 * (1 + 0.134145 * z * z)
-    return (s + z * s * (1 - s) * slope) * bar
+    bump = z * (s * (1 - s))
+    return (s + 1.5957691216057308 * (bump + 0.134145 * (z * (z * bump)))) * bar
 
 
 def mish_message(bar: Array, z: Array) -> Array:
@@ -173,7 +173,7 @@ def hard_sigmoid_message(bar: Array, h: Array) -> Array:
 
 
 def gaussian_message(bar: Array, z: Array) -> Array:
-    return -2 * z * np.exp(-z * z) * bar
+    return -2 * (z * np.exp(-z * z)) * bar
 
 
 def softmax(a: Array) -> Array:

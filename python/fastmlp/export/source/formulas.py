@@ -84,13 +84,14 @@ BINARY: Final = {
     "gelu_message": f"return (normal(b) + b * exp(-0.5 * b * b) * {_DENSITY}) * a;",
     "gelu_tanh_message": (
         f"LET u = b * ({_KAPPA} + {_MU} * b * b); LET s = logistic(u); "
-        f"return (s + b * s * logistic(-u) * ({_KAPPA} + {3 * _MU} * b * b)) * a;"
+        "LET r = b * (s * logistic(-u)); "
+        f"return (s + {_KAPPA} * r + {3 * _MU} * (b * (b * r))) * a;"
     ),
     "mish_message": ("LET t = tanh(softplus(b)); return (t + b * (1 - t * t) * logistic(b)) * a;"),
     "softsign_message": "LET s = 1 + fabs(b); return a / (s * s);",
     "hard_tanh_message": "return fabs(b) < 1 ? a : 0;",
     "hard_sigmoid_message": "return b > 0 && b < 1 ? a / 6 : 0;",
-    "gaussian_message": "return -2 * b * exp(-b * b) * a;",
+    "gaussian_message": "return -2 * (b * exp(-b * b)) * a;",
 }
 
 # Of these functions, and of the loops over them.

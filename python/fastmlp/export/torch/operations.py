@@ -157,7 +157,8 @@ def _gelu_message(bar: Tensor, z: Tensor) -> Tensor:
 def _gelu_tanh_message(bar: Tensor, z: Tensor) -> Tensor:
     u = z * (_KAPPA + _MU * z * z)
     s = u.sigmoid()
-    return (s + z * s * (-u).sigmoid() * (_KAPPA + 3 * _MU * z * z)) * bar
+    bump = z * (s * (-u).sigmoid())
+    return (s + _KAPPA * bump + 3 * _MU * (z * (z * bump))) * bar
 
 
 def _mish_message(bar: Tensor, z: Tensor) -> Tensor:
@@ -236,7 +237,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "softsign_message": lambda bar, z: bar / (1 + z.abs()) ** 2,
     "hard_tanh_message": lambda bar, h: torch.where(h.abs() < 1, bar, 0.0),
     "hard_sigmoid_message": lambda bar, h: torch.where((h > 0) & (h < 1), bar / 6, 0.0),
-    "gaussian_message": lambda bar, z: -2 * z * torch.exp(-z * z) * bar,
+    "gaussian_message": lambda bar, z: -2 * (z * torch.exp(-z * z)) * bar,
     "silu_message": lambda bar, z: z.sigmoid() * (1 + z * (-z).sigmoid()) * bar,
     "gelu_message": _gelu_message,
     "gelu_tanh_message": _gelu_tanh_message,

@@ -118,9 +118,10 @@ def gaussian(z: Operand) -> Node:
 declare_activation(
     gaussian,
     value=lambda z: np.exp(-z * z),
-    message=lambda bar, z: -2 * z * np.exp(-z * z) * bar,
+    # z is multiplied by what is 0 where z² is infinite, and only then by 2.
+    message=lambda bar, z: -2 * (z * np.exp(-z * z)) * bar,
     reads="z",
-    bend=lambda z: (4.0 * z * z - 2.0) * exp(-z * z),
+    bend=lambda z: 4.0 * (z * (z * exp(-z * z))) - 2.0 * exp(-z * z),
     text="gaussian({0})",
     message_text="gaussian′({1})·{0}",
     formula="exp(−z²)",

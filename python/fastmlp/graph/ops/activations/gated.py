@@ -99,9 +99,10 @@ def gelu_tanh(z: Operand) -> Node:
 
 
 def _gelu_tanh_message(bar: Array, z: Array) -> Array:
-    u, slope = z * (_KAPPA + _MU * z * z), _KAPPA + 3 * _MU * z * z
+    u = z * (_KAPPA + _MU * z * z)
     s = logistic_value(u)
-    result: Array = (s + z * s * logistic_value(-u) * slope) * bar
+    bump = z * (s * logistic_value(-u))  # 0 where z² is infinite: times u′ it would be NaN
+    result: Array = (s + _KAPPA * bump + 3 * _MU * (z * (z * bump))) * bar
     return result
 
 
