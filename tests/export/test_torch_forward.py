@@ -158,7 +158,35 @@ def test_an_output_of_one_column_may_be_squeezed():
     check(lambda m, x: torch.squeeze(m.a(x), dim=1), columns=1)
 
 
+def raised(m, x):
+    h = m.a(x)
+    before = h
+    h **= 2
+    return torch.tanh(before) + h
+
+
+POWERS = {
+    "by sign": lambda m, x: m.b(m.a(x) ** 3),
+    "of the rows": lambda m, x: m.a(x**2),
+    "by function": lambda m, x: torch.pow(m.a(x), 2.0) + torch.square(m.b(x)),
+    "by method": lambda m, x: m.a(x).pow(4) + m.b(x).square(),
+    "in place": raised,
+    "in place, by methods": lambda m, x: (lambda h: (h.pow_(2), h.square_(), h)[-1])(m.a(x)),
+    "sizes": lambda m, x: torch.abs(m.a(x)) + m.b(x).abs() * abs(m.a(x)),
+}
+
+
+@pytest.mark.parametrize("name", POWERS)
+def test_powers_are_products_and_sizes_the_larger_of_both_signs(name):
+    check(POWERS[name])
+
+
 REFUSED = {
+    "a root": (lambda m, x: m.a(x) ** 0.5, 4, "a power is read as a product, of a whole number"),
+    "no power": (lambda m, x: m.a(x) ** 1, 4, "whole number from 2 to 8"),
+    "powers of a number": (lambda m, x: 2 ** m.a(x), 4, "whole number from 2 to 8"),
+    "a slice": (lambda m, x: m.a(x)[:, :2], 4, "getitem has no counterpart .* by fm.Lambda"),
+    "a sum": (lambda m, x: m.a(x).sum(1), 4, "sum has no counterpart .* by fm.Lambda"),
     "a vector": (lambda m, x: torch.tanh(m.a(x).squeeze(-1)), 1, "squeeze must come last"),
     "nothing to squeeze": (lambda m, x: m.a(x).squeeze(1), 4, "must be of one column"),
     "any axis": (lambda m, x: m.a(x).squeeze(), 1, "must be of one column, along dim=1"),

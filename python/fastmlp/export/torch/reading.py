@@ -40,12 +40,15 @@ _ARITHMETIC: Final[dict[Any, str]] = {
     **dict.fromkeys((torch.rsub, "rsub"), "rsub"),
     **dict.fromkeys((torch.maximum, torch.max, "maximum", "max"), "max"),
     **dict.fromkeys((torch.minimum, torch.min, "minimum", "min"), "min"),
+    **dict.fromkeys((operator.pow, operator.ipow, torch.pow, "pow", "pow_"), "pow"),
+    **dict.fromkeys((torch.square, "square", "square_"), "square"),
+    **dict.fromkeys((operator.abs, torch.abs, torch.absolute, "abs", "absolute"), "abs"),
 }
 _JOINS: Final = {"mul": layers.Multiply, "max": layers.Maximum, "min": layers.Minimum}
 _ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
 _SHAPE: Final = "shape"  # what x.shape is, and x.size()
 _SQUEEZES: Final = (torch.squeeze, "squeeze")
-_CHANGING: Final = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+_CHANGING: Final = (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow)
 _COPIES: Final = (torch.clone, "clone")
 _TYPES: Final = {"float": "float32", "double": "float64"}  # methods that say a type
 
@@ -380,14 +383,25 @@ class _Reading:
         kind = _ARITHMETIC.get(node.target)
         if kind is None:
             name = getattr(node.target, "__name__", node.target)
-            raise refused(f"{name} has no counterpart in fastmlp")
+            raise refused(
+                f"{name} has no counterpart in fastmlp; convert the modules around it, and join "
+                "the models by fm.Lambda, a function of graph nodes"
+            )
+        if kind in ("square", "abs") and len(node.args) == 1:
+            return self._computed(kind, node.args[0], 2)
         if node.kwargs or len(node.args) != 2:
             raise refused(f"{kind} takes two tensors, or a tensor and a number, and no settings")
         a, b = node.args[::-1] if kind == "rsub" else node.args
         return self._computed("sub" if kind == "rsub" else kind, a, b)
 
     def _computed(self, kind: str, a: Any, b: Any) -> Symbol:
-        """Return a + b, a − b, a·b, a/b of tensors and numbers, or the larger or smaller tensor."""
+        """Return a + b, a − b, a·b, a/b, aᵇ, ``|a|``, or the larger or smaller of tensors."""
+        if kind in ("pow", "square"):
+            if not (_is_number(b) and b in range(2, 9)):
+                raise refused("a power is read as a product, of a whole number from 2 to 8")
+            return layers.Multiply()([self._symbol(a)] * int(b))
+        if kind == "abs":
+            return layers.Maximum()([self._symbol(a), layers.Rescaling(-1)(self._symbol(a))])
         for value, number, first in ((a, b, False), (b, a, True)):
             if _is_number(number) and kind not in ("max", "min"):
                 numbers = wrapped.with_number(kind, number, first=first)

@@ -29,6 +29,9 @@ class _Proxy(fx.Proxy):
     def __itruediv__(self, other: Any) -> Any:
         return self._written(operator.itruediv, other)
 
+    def __ipow__(self, other: Any) -> Any:
+        return self._written(operator.ipow, other)
+
 
 class _Tracer(fx.Tracer):
     """What goes through classes of the user's, and stops at those of `torch.nn` and ours."""
