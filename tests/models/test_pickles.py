@@ -146,3 +146,31 @@ def test_mlflow_keeps_estimators_in_its_default_format(tmp_path):
     named = {"skops_trusted_types": trusted, "pip_requirements": ["fastmlp"]}
     mlflow.save_model(estimator, str(path), **named)
     assert_array_equal(mlflow.load_model(str(path)).predict(X), estimator.predict(X))
+
+
+def test_a_function_that_reads_the_parameters_of_a_layer_is_in_no_copy(tmp_path):
+    x, code = fm.Input(3), fm.Dense(2, name="code")
+    h = code(x)
+    first = fm.Model(x, h, seed=0)
+
+    def back(z):
+        return g.matmul(z, code.parameter_nodes["weights"])
+
+    fm.layers.register("back with the weights of code", back, replace=True)
+    tied = fm.Model(x, fm.Lambda(back)(h), seed=0)
+    losses = tied.fit(X, X, epochs=20)["loss"]
+    assert losses[-1] < losses[0]
+    for way in (
+        lambda: copy.deepcopy(tied),
+        tied.copy,
+        lambda: pickle.dumps(tied),
+        lambda: tied.save(tmp_path / "tied.safetensors"),
+        lambda: fm.Members(tied, 2),
+    ):
+        with pytest.raises(ValueError, match=r"reads parameters of another layer, .* set_weights"):
+            way()
+    assert not list(tmp_path.iterdir())
+    tied.export(tmp_path / "tied.h")  # the graph holds them
+    assert_array_equal(copy.deepcopy(first).predict(X), first.predict(X))
+    free = fm.Model(x, fm.Lambda(lambda z: 2 * z)(h))
+    assert_array_equal(copy.deepcopy(free).predict(X), free.predict(X))

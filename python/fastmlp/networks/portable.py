@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import _core
+from fastmlp import graph as g
 from fastmlp.layers.base import Symbol
+from fastmlp.layers.function import Lambda
 from fastmlp.networks.structure import Structure, replay, symbols
 
 if TYPE_CHECKING:
@@ -66,8 +68,10 @@ class Portable:
         Raises
         ------
         ValueError
-            If a function or a class of the user's is inside, which a file cannot hold.
+            If a function or a class of the user's is inside, which a file cannot hold, or a
+            function that reads parameters of a layer.
         """
+        self._check_whole()
         return self._structure.config()
 
     @classmethod
@@ -116,6 +120,7 @@ class Portable:
         dtype: npt.DTypeLike = "float64",
     ) -> Self:
         """Return a network of copied layers, with initial values of its own."""
+        self._check_whole()
         copied = [layer.copy() for layer in self.layers]
         outputs = self._structure.outputs.described()
         made = replay(self.inputs, copied, self._structure.steps(), outputs)
@@ -208,9 +213,26 @@ class Portable:
 
     def _parts(self, layers: tuple[Layer, ...], weights: Weights) -> tuple[Any, ...]:
         """Return the arguments of `_unpickled` for these in the place of its layers."""
+        self._check_whole()
         structure = self._structure
         joined = structure.steps(), structure.outputs.described()
         return type(self), self.inputs, layers, *joined, weights
+
+    def _check_whole(self) -> None:
+        """Raise ValueError if a function reads a layer's parameters: those of a copy are others."""
+        structure = self._structure
+        for call in structure.calls:
+            layer = structure.layers[call.layer]
+            if not isinstance(layer, Lambda):
+                continue
+            sources = [g.input(structure.columns[source]) for source in call.sources]
+            made = layer.apply(sources, (), training=False, key=0)
+            if any(node.op == "parameter" for node in g.topological_order(made)):
+                raise ValueError(
+                    f"{layer!r} reads parameters of another layer, which it would not find in a "
+                    "copy, a pickle or a file: make the model once more by your own code, and give "
+                    "it model.get_weights() by set_weights"
+                )
 
     # Where objects are written as their attributes and not as `__reduce__` says (skops), a network
     # is what a file holds of it: JSON values and arrays, no code.
