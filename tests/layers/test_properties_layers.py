@@ -53,10 +53,10 @@ def test_a_layer_takes_an_argument_or_refuses_it_by_name(drawn):
     several = (arguments.get(size, 0) for size in ("units", "groups", "columns", "categories"))
     assume(max(np.max(size or 0) for size in several) < 100 and kind not in (*JOINS, "Embedding"))
     # Too large in float32, no part of the columns, or other columns than a Lambda says.
-    known = [] if callable(arguments[name]) else [name, "coefficients", "promised"]
+    known = [] if callable(arguments[name]) else [name, "coefficients", "promised", "columns"]
     model = attempt(lambda: fm.Sequential([layer], input_columns=2, seed=0), *known)
     if model is REFUSED:
-        refused = name.endswith("initializer") or name in ("groups", "scale")
+        refused = name.endswith("initializer") or name in ("groups", "scale", "copies")
         assert refused or callable(arguments[name])
         return
     assert not np.isnan(model.predict(np.ones((3, 2)))).any()
@@ -73,7 +73,8 @@ def test_a_setting_assigned_later_is_taken_or_refused_and_then_as_before(kind, d
     kinds = (TypeError, ValueError, AttributeError)  # fixed, once there are weights
     done = attempt(lambda: setattr(layer, name, arguments[name]), *known, errors=kinds)
     if done is not REFUSED:
-        assert np.isfinite(model.predict(np.ones((3, 2)))).all()
+        # A factor may be too large for float32.
+        assert not np.isnan(model.predict(np.ones((3, 2)))).any()
         return
     assert repr(layer) == said
     np.testing.assert_array_equal(model.predict(np.ones((3, 2))), before)
