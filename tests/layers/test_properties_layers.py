@@ -50,13 +50,14 @@ def test_a_layer_takes_an_argument_or_refuses_it_by_name(drawn):
     if layer is REFUSED:
         return
     assert repr(pickle.loads(pickle.dumps(layer))) == repr(layer)
-    several = (arguments.get(size, 0) for size in ("units", "groups", "columns", "categories"))
+    sizes = "units", "groups", "columns", "categories", "copies", "frequencies"
+    several = (arguments.get(size, 0) for size in sizes)
     assume(max(np.max(size or 0) for size in several) < 100 and kind not in (*JOINS, "Embedding"))
     # Too large in float32, no part of the columns, or other columns than a Lambda says.
-    known = [] if callable(arguments[name]) else [name, "coefficients", "promised", "columns"]
+    known = [] if callable(arguments[name]) else [name, "coefficients", "promised"]
     model = attempt(lambda: fm.Sequential([layer], input_columns=2, seed=0), *known)
     if model is REFUSED:
-        refused = name.endswith("initializer") or name in ("groups", "scale", "copies")
+        refused = name.endswith("initializer") or name in ("groups", "scale", "columns")
         assert refused or callable(arguments[name])
         return
     assert not np.isnan(model.predict(np.ones((3, 2)))).any()
