@@ -1,5 +1,8 @@
 """The same category is found whatever a table made of it: codes without their zeros, float32."""
 
+import itertools
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -126,3 +129,48 @@ def test_labels_are_found_in_floats_of_any_width():
     assert target.classes.dtype == np.float32
     for given in (np.array([0.5, 0.1]), np.array([0.5, 0.1], "f4"), ["0.5", "0.1"]):
         assert_array_equal(target.encode(given), [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "different"),
+    [
+        ([False, 0, 1, True, "a"], 5),
+        ([np.False_, -0.0, Decimal(1), "a"], 4),
+        ([2**53 + 1, 2**53 + 3, 0.5, "a"], 4),
+        ([pd.Period("2026-01"), pd.Timestamp("2026-01-01"), "a"], 2),
+    ],
+)
+@pytest.mark.parametrize("kind", ["list", "object"])
+def test_rows_are_the_same_categories_with_a_text_beside_them_and_without(values, different, kind):
+    def column(values):
+        return values if kind == "list" else pd.Series(values, dtype=object)
+
+    learned = learn({"a": column(values * 2)})
+    whole = found(learned, column(values))
+    assert len(np.unique(whole, axis=0)) == different
+    for kept in itertools.combinations(range(len(values)), 2):
+        part = found(learned, column([values[i] for i in kept]))
+        assert_array_equal(part, whole[[*kept]])
+
+
+def test_true_that_is_no_number_among_texts_is_none_without_them():
+    learned = learn({"a": [*range(30), "a", True]})
+    absent = found(learned, [None])
+    for given in ([True, "a"], [True, 7], [True]):
+        assert_array_equal(found(learned, given)[:1], absent)
+    assert_array_equal(found(learned, [False, 7])[:1], found(learned, [0]))
+
+
+def test_true_among_numbers_is_1_where_the_column_holds_numbers():
+    table = {"n": [False, 1, 2, 5], "f": [True, 1, 0, False], "one": [0, False, 0, 0]}
+    notes = []
+    learned = learn(table, kinds={"f": "flag"}, note=notes.append)
+    assert notes == ["column 'one' is left out: it is 0 in every row"]
+    as_numbers = {name: np.array(column, float) for name, column in table.items()}
+    assert_array_equal(learned.transform(table), learned.transform(as_numbers))
+
+
+def test_columns_that_differ_in_true_alone_are_no_twins():
+    table = {"a": [0, False, 1, 2] * 2, "b": [0, 0, 1, 2] * 2}
+    learned = learn(table, kinds={"a": "category", "b": "category"})
+    assert learned.names == ("a", "b")

@@ -17,6 +17,7 @@ import numpy as np
 from fastmlp import _checks
 from fastmlp.data import frames
 from fastmlp.data.columns.base import Column
+from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.learning import KINDS, LeftOut, learn_column, tell_left_out
 from fastmlp.data.columns.saved import COLUMNS, describe, rebuild
 from fastmlp.data.columns.values import Values, read
@@ -337,5 +338,6 @@ def _check_kinds(kinds: Mapping[Any, str] | None, table: frames.Table) -> dict[s
 
 def _identity(column: Column, values: Values) -> Any:
     """Return what only columns of equal values share."""
-    digest = hashlib.blake2b(values.data.tobytes()).digest()
-    return type(column), values.kind, values.texts, digest
+    is_category = isinstance(column, CategoryColumn)
+    data, texts = values.coded() if is_category else (values.data, values.texts)
+    return type(column), values.kind, texts, hashlib.blake2b(data.tobytes()).digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -169,7 +169,8 @@ class FlagColumn(Column):
         """
         if pair := truth_pair(values):
             return cls(name, *pair)
-        texts = [text for text in values.coded()[1] if text not in MISSING]
+        plain = replace(values, own=None)  # True among numbers is 1, as it is to programs
+        texts = [text for text in plain.coded()[1] if text not in MISSING]
         if len(texts) != 2:
             raise ValueError(
                 f"column {name!r} is to be a flag, but has {len(texts)} different values; a flag "

@@ -182,7 +182,7 @@ def _useless(values: Values) -> LeftOut | None:
         return LeftOut(values.name, "it is empty", "empty")
     data = values.data if values.integers is None else values.integers
     if not missing.any() and (data == data[0]).all():
-        (text,) = values.coded()[1]
+        text = values.coded()[1][0]
         shown = quoted(text) if values.kind == "text" else text
         return LeftOut(values.name, f"it is {shown} in every row", "of one value")
     return None

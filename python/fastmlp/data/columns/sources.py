@@ -30,10 +30,19 @@ class Coded:
     declared: bool = False  # the table says itself that these are categories
 
 
-def plain(column: Any) -> Array | Coded:
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Numbers of several types of Python whose texts tell apart what float64 does not."""
+
+    numbers: Array
+    texts: Coded
+
+
+def plain(column: Any) -> Array | Coded | Mixed:
     """Return numbers, bool, datetime64 without a zone, timedelta64, or coded values.
 
-    A time of day is the timedelta64 since midnight.
+    A time of day is the timedelta64 since midnight. True among numbers is 1, with a text of its
+    own: beside a text it would be "True", and what a row says may not depend on others.
 
     Raises
     ------
@@ -151,6 +160,8 @@ def text_of(value: Any) -> str:
         return str(value)
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
+    if _is_period(type(value)):
+        value = value.start_time
     if isinstance(value, (datetime.date, np.datetime64)):
         text = str(_wall_clock(value))
         return text.removesuffix(".000000").removesuffix("T00:00:00")
@@ -255,7 +266,7 @@ _READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
 # --- objects of Python -----------------------------------------------------------------------
 
 
-def _of_objects(values: list[Any]) -> Array | Coded:
+def _of_objects(values: list[Any]) -> Array | Coded | Mixed:
     """Find what a list holds: true and false, numbers, dates, durations; all else is coded."""
     types = set(map(type, values))
     if str in types and types <= {str, type(None)}:
@@ -282,12 +293,16 @@ def _of_objects(values: list[Any]) -> Array | Coded:
         return np.array(_filled(values, "NaT", np.timedelta64), dtype="m8[us]")
     if hold(datetime.time):
         return np.array(_filled(values, "NaT", _time_of_day), dtype="m8[us]")
-    if {kind.__name__ for kind in kinds} == {"Period"}:  # of pandas, outside of its own columns
+    if all(map(_is_period, kinds)):
         return np.array(_filled(values, "NaT", lambda value: value.start_time), dtype="M8[us]")
     if hold(datetime.date, np.datetime64):
         return np.array(_filled(values, "NaT", _wall_clock), dtype="M8[us]")
     if all(_is_real(kind) for kind in kinds):
-        return np.array(_filled(values, np.nan, _float))
+        numbers = np.array(_filled(values, np.nan, _float))
+        has_flags = any(issubclass(kind, (bool, np.bool_)) for kind in kinds)
+        if has_flags or (len(kinds) > 1 and (np.abs(numbers) >= EXACT).any()):
+            return Mixed(numbers, _factorized(_filled(values, None, text_of)))
+        return numbers
     for kind in sorted(kinds, key=lambda kind: kind.__name__):
         if not _has_text(kind):
             raise TypeError(f"values of type {kind.__name__}")
@@ -313,6 +328,10 @@ def _has_text(kind: type) -> bool:
     if hasattr(kind, "__array__") and not issubclass(kind, np.generic):
         return False
     return not (kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__)
+
+
+def _is_period(kind: type) -> bool:
+    return kind.__name__ == "Period"  # of pandas, outside of its own columns
 
 
 def _is_real(kind: type) -> bool:

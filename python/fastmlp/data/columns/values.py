@@ -16,6 +16,7 @@ from fastmlp.data.columns.codes import Texts, by_code, sorted_texts
 from fastmlp.data.columns.moments import Order, dates_of
 from fastmlp.data.columns.sources import (
     Coded,
+    Mixed,
     in_zone,
     integers_of,
     is_missing,
@@ -30,6 +31,7 @@ from fastmlp.data.texts import EXACT, FALSE, MISSING, TRUE, Array, numbers_of
 from fastmlp.data.written import Style
 
 Kind: TypeAlias = Literal["number", "flag", "date", "text"]
+_FORMS = ((True, TRUE), (False, FALSE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class Values:
         Texts that are numbers as people write them, where these count as such, see `as_written`.
     unit : str
         What stands beside these.
+    own : (array, Texts) or None
+        As of `coded`, of numbers whose texts say more: True among them is not 1.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Values:
     decimal: str | None = None
     written: Mapping[str, float] = field(default_factory=dict)
     unit: str = ""
+    own: tuple[Array, Texts] | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -194,6 +199,11 @@ class Values:
             numbers = self._spread([found.get(text, np.nan) for text in self.texts], np.nan)
         else:
             self._tally(note)
+            taken = {str(flag) for flag, forms in _FORMS if forms.intersection(words)}
+            if taken and (self.own or self.kind == "flag"):
+                codes, texts = self.coded()
+                odd = by_code(codes, (text in taken for text in texts), False)
+                numbers = np.where(odd, np.nan, numbers)
         infinite = np.isinf(numbers)
         if infinite.any():
             raise ValueError(
@@ -250,6 +260,8 @@ class Values:
     def _coded(self) -> tuple[Array, tuple[str, ...]]:
         if self.kind == "text":
             return self.data, self.texts
+        if self.own:
+            return self.own
         codes = np.full(len(self), -1)
         present = ~self.missing
         given = self.data[present] if self.integers is None else self.integers
@@ -389,6 +401,9 @@ def read(name: str, column: Any) -> Values:
         each = ["" if is_missing(value) else text_of(value) for value in found.values]
         codes, texts = sorted_texts(found.codes, each)
         return Values(name, "text", codes, texts, found.declared, column)
+    if isinstance(found, Mixed):
+        own = sorted_texts(found.texts.codes, found.texts.values)
+        return Values(name, "number", found.numbers, source=column, own=own)
     if found.dtype.kind == "M":
         dates = found.astype("M8[us]")
         if (beyond := ~np.isnat(found) & (dates.astype("M8[Y]") != found.astype("M8[Y]"))).any():
