@@ -1,5 +1,6 @@
 """scikit-learn's own checks of estimators, made of those of tables."""
 
+import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -22,3 +23,10 @@ REPEATED = {
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: REPEATED)
 def test_scikit_learn_approves_of(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS[:2], fm.MLPClassifier(), fm.MLPRegressor()])
+def test_weights_by_the_name_of_a_column_are_refused_with_what_to_write(estimator):
+    X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+    with pytest.raises(TypeError, match=r"^sample_weight must .* sample_weight=table\['w'\]"):
+        estimator.fit(X, y, sample_weight="w")

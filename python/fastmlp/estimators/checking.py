@@ -142,6 +142,11 @@ def checked_weight(
     """
     if weight is None:
         return None, 0
+    if isinstance(weight, str):
+        raise TypeError(
+            f"{name} must be a number for each row, got the text {weight!r}: give the column "
+            f"itself, {name}=table[{weight!r}], and leave it out of X"
+        )
     frames.refuse_dates(weight, name)
     with naming(name):
         given = read(weight, name)
