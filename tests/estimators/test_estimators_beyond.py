@@ -434,6 +434,8 @@ def test_quantiles_hold_their_shares_and_make_an_interval():
         predicted = fitted.predict(X)
         with pytest.raises(ValueError, match="between 0 and 1"):
             fitted.set_params(quantile=[1.0]).fit(X, y)
+        with pytest.raises(ValueError, match=r"each quantile once, got \[0.1, 0.1\]"):
+            fitted.set_params(quantile=[0.1, 0.1]).fit(X, y)
         assert_allclose(fitted.set_params(quantile=0.5).predict(X), predicted, rtol=0)
 
 

@@ -77,6 +77,8 @@ class NumberedMLP(BaseMLP):
         quantiles = tuple(_checks.real(q, "quantile") for q in given)
         if not quantiles or not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile!r}")
+        if len(set(quantiles)) < len(quantiles):
+            raise ValueError(f"quantile must hold each quantile once, got {self.quantile!r}")
         return quantiles
 
     def _count_outputs(self, target: Array) -> int:
