@@ -600,6 +600,16 @@ def test_rows_of_any_lengths_are_read_as_they_are_or_an_error(folder, data, rows
     assert all(not any(row[first + 3 :]) for row in kept)
 
 
+def test_long_texts_are_fields_and_what_a_quote_swallows_is_an_error(folder):
+    long = "word " * 60_000 + "end"  # csv by itself takes 131,072 characters
+    (folder / "long.csv").write_text(f'a,b\n"{long}",1\nshort,2\n')
+    table, _ = read_table(folder / "long.csv")
+    assert table["a"].tolist() == [long, "short"]
+    (folder / "long.csv").write_text('a,b\n"' + "x" * 17_000_000 + ",1\n")
+    with pytest.raises(ValueError, match=r"line 2: .* is a quote not closed\?"):
+        read_table(folder / "long.csv")
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(st.binary(max_size=60), st.text('ab1,;\t"\r\n \x1e\ufeff').map(str.encode)))
 def test_any_bytes_are_a_table_or_an_error(folder, content):

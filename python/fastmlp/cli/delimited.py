@@ -38,6 +38,8 @@ _TOLD = re.compile(r'"?sep=(?P<sep>[^\r\n"])"?\s*', re.IGNORECASE)
 _SAMPLE = 20
 #: Rows that are lists of str at a time; as arrays their texts need a quarter of the memory.
 _CHUNK = 10_000
+#: Characters of a field: more than texts have, and fewer than a quote that is not closed swallows.
+_LONGEST = 1 << 24
 #: Comes behind the last line, to see whether a quoted field swallows it.
 _END = "\x1e"
 #: Of fewer rows, a first column of different texts or of 1, 2, … may well be data.
@@ -154,6 +156,7 @@ def _read(text: io.TextIOWrapper, sep: str | None, rows: int | None) -> Iterator
     if sample and (told := _TOLD.fullmatch(sample[0])):
         sep, sample[0] = sep or told["sep"], "\n"
     quoted = bytearray()
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))  # of the process: by itself 128 KB
     lines = _lines(sample, text, quoted)
     reader = csv.reader(lines, delimiter=sep or _delimiter(sample), skipinitialspace=True)
     try:
