@@ -515,7 +515,7 @@ def test_predictions_that_cannot_be_written_leave_the_file_there_is(houses, caps
     monkeypatch.setattr(os, "fsync", full)
     arguments = ("kind.safetensors", "kind.csv", "--output", "kept.csv")
     assert run(houses, "predict", *arguments) == 2
-    assert capsys.readouterr().err == "fastmlp: error: No space left on device\n"
+    assert capsys.readouterr().err == "fastmlp: error: kept.csv: No space left on device\n"
     assert (houses / "kept.csv").read_text() == "what was there\n"
     assert not list(houses.glob(".fastmlp*"))
 

@@ -134,10 +134,7 @@ def write(path: str | PathLike[str], parts: Iterable[Any]) -> None:
     _remove_abandoned_drafts(place.parent)
     draft = place.with_name(DRAFT.format(secrets.token_hex(8)))
     try:
-        try:
-            descriptor = _claimed(draft, place)
-        except OSError as error:  # name the file asked for, not the draft
-            raise OSError(error.errno, error.strerror, str(path)) from None
+        descriptor = _claimed(draft, place)
         with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor has no path)
             for part in parts:
                 file.write(part)
@@ -148,6 +145,10 @@ def write(path: str | PathLike[str], parts: Iterable[Any]) -> None:
         if not POSIX:  # there an open file cannot be renamed, nor removed: it needs no lock
             draft.replace(place)
         _keep_name(place.parent)
+    except (
+        OSError
+    ) as error:  # name the file asked for, not the draft, nor none where a disk is full
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         draft.unlink(missing_ok=True)
 
