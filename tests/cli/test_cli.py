@@ -538,6 +538,22 @@ def test_predictions_go_into_devices_pipes_and_nowhere(houses):
         assert "Error" not in result.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_device_is_named(houses, capsys):
+    arguments = ("kind.safetensors", "kind.csv", "--output", "/dev/full")
+    assert run(houses, "predict", *arguments) == 2
+    assert capsys.readouterr().err == "fastmlp: error: /dev/full: No space left on device\n"
+
+
+def test_without_stderr_notes_and_errors_are_not_among_predictions(houses, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    (houses / "new.csv").write_text("area,city,garden,rooms\n,Paris,True,?\n80,,False,2\n")
+    assert run(houses, "predict", "price.safetensors", "new.csv") == 0
+    assert len(read_predictions(capsys.readouterr().out)) == 2
+    assert run(houses, "predict", "price.safetensors", "none.csv") == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_new_rows_may_hold_what_training_never_saw(houses, capsys):
     (houses / "new.csv").write_text("area,city,garden,rooms\n,Paris,True,?\n80,,False,2\n")
     assert run(houses, "predict", "price.safetensors", "new.csv") == 0

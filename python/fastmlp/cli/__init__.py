@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastmlp import config
+from fastmlp.cli.saying import beside
 
 __all__ = ["main"]
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.run(options)
             print(end="", flush=True)  # also where there is no stdout
     except KeyboardInterrupt:
-        print("\nfastmlp: interrupted; nothing was saved", file=sys.stderr)
+        beside("\nfastmlp: interrupted; nothing was saved")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough (`fastmlp predict … | head`); what is still in
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError, MemoryError) as error:
         if sys.flags.dev_mode:
             raise
-        print(f"fastmlp: error: {_message(error)}", file=sys.stderr)
+        beside(f"fastmlp: error: {_message(error)}")
         return BAD_INPUT
     return 0
 

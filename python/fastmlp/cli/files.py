@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from fastmlp.cli.saying import beside
 from fastmlp.cli.typed import PACKED, SHEETS, TableError, reader_of
 from fastmlp.data.columns.base import Column
 from fastmlp.data.columns.older import OneHotColumn
@@ -49,7 +49,7 @@ def table_name(path: Path) -> str:
 
 def warn(text: str) -> None:
     """Tell the user, beside the results and not among them."""
-    print(f"fastmlp: note: {text}", file=sys.stderr)
+    beside(f"fastmlp: note: {text}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastmlp import datasets
+from fastmlp.cli.outputs import save_picture
 from fastmlp.cli.preparing import Prepared
 from fastmlp.cli.saying import Say, machine, took
 from fastmlp.data.columns.older import StandardColumn
@@ -214,5 +215,5 @@ def _plot(model: Model, data: datasets.Dataset, history: History, folder: Path) 
     plot.features(model, data.image_shape, ax=figures["features.png"].subplots())
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=150)
+        save_picture(figure, folder / name)
     return [folder / name for name in figures]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fastmlp.cli.typed import PACKED, SHEETS, TYPED
+from fastmlp.data import files
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
@@ -51,3 +54,10 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"--plot {folder}: {place} is a file; give the name of a folder")
     if not _takes_files(place):
         raise ValueError(f"--plot {folder}: the folder {place} cannot be written to")
+
+
+def save_picture(figure: Any, path: Path) -> None:
+    """Write a figure of matplotlib as PNG, whole or not at all."""
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=150)
+    files.write(path, [written.getvalue()])

@@ -16,6 +16,7 @@ import numpy as np
 from fastmlp.cli.files import Format, load_trained, read_table, read_tables, warn
 from fastmlp.cli.outputs import check_is_csv, check_output
 from fastmlp.cli.preparing import Prepared
+from fastmlp.cli.saying import beside
 from fastmlp.data import files, frames
 from fastmlp.data.columns.category import CategoryColumn
 from fastmlp.data.columns.date import DateColumn
@@ -45,11 +46,14 @@ def run(options: argparse.Namespace) -> None:
             print(_checked(line), end="")
         return
     if options.output.exists() and not options.output.is_file():  # a pipe, a device
-        with options.output.open("w", newline="", encoding="utf-8") as file:
-            file.writelines(lines)
+        try:
+            with options.output.open("w", newline="", encoding="utf-8") as file:
+                file.writelines(lines)
+        except OSError as error:  # of a full device the system says no name
+            raise OSError(error.errno, error.strerror, str(options.output)) from None
     else:
         files.write(options.output, (line.encode() for line in lines))
-    print(f"{count(done.rows, 'prediction')} written to {options.output}", file=sys.stderr)
+    beside(f"{count(done.rows, 'prediction')} written to {options.output}")
 
 
 def _checked(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable
 from typing import TypeAlias
@@ -49,6 +50,15 @@ def printed(heading: str, text: str) -> None:
         for part in whole if line.lstrip() == line else [line]:  # tables keep their columns
             print(f"{heading:<9} {part}".rstrip(), flush=True)
             heading = ""
+
+
+def beside(text: str) -> None:
+    """Tell the user something beside the results, on stderr; nothing where that is closed.
+
+    `print` would take stdout for a stderr that is None, and predictions are there.
+    """
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
 
 
 def nothing(heading: str, text: str) -> None:

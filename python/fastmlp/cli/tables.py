@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.cli.files import warn
+from fastmlp.cli.outputs import save_picture
 from fastmlp.cli.saying import Say, amount, machine, took
 from fastmlp.cli.sources import Source, open_source
 from fastmlp.data import frames
@@ -207,5 +208,5 @@ def _plot(estimator: Any, source: Source, truth: Array, outputs: Array, folder: 
     axes["importance.png"] = plot.importance(estimator, ax=figure(6.0))
     folder.mkdir(parents=True, exist_ok=True)
     for name, ax in axes.items():
-        ax.figure.savefig(folder / name, dpi=150)
+        save_picture(ax.figure, folder / name)
     return [folder / name for name in axes]
