@@ -130,6 +130,12 @@ def test_something_that_is_no_activation_is_a_type_error():
         activations.get(3)
 
 
+@pytest.mark.parametrize("make", [lambda a: fm.MLP([1, 8, 1], a), lambda a: fm.Dense(8, a)])
+def test_a_list_of_activations_is_told_where_each_belongs(make):
+    with pytest.raises(TypeError, match=r"for one of each layer write Sequential\(\[Dense\(8, "):
+        make(["relu", "tanh"])
+
+
 def test_a_function_that_returns_no_node_is_a_type_error():
     with pytest.raises(TypeError, match="must return a graph node, not float"):
         activations.get(lambda z: 1.0)(g.input(2))

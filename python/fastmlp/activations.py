@@ -287,7 +287,9 @@ _SETTINGS = {
     **dict.fromkeys(("hardtanh", "hard_tanh"), "hard_tanh(low=0, high=6)"),
 }
 # What to say of values that are no activation.
+_EACH = "; for one of each layer write Sequential([Dense(8, 'relu'), Dense(1, 'tanh')])"
 _ADVICE: dict[type, str] = {
+    **dict.fromkeys((list, tuple), _EACH),
     type(None): "; write 'identity' for none",
     int: "; a layer finds out what it is called with: write Dense(8), its units alone",
 }

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import pickle
+import re
 from unittest import SkipTest
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor as PeerRegressor
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import fastmlp as fm
@@ -74,6 +76,26 @@ def test_scikit_learns_own_solvers_stay_as_they_are():
         theirs = PeerRegressor(hidden_layer_sizes=5, solver=solver, **HOW).fit(X, NUMBERS)
         np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], rtol=1e-10)
     assert type(ours._optimizer).__name__ == "PeerSGD"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "advice"),
+    [
+        (fm.MLPClassifier(solver="Adam"), "; did you mean 'adam'?"),
+        (fm.MLPRegressor(activation="rellu"), "; did you mean 'relu'?"),
+        (fm.MLPRegressor(learning_rate=0.01), "; write learning_rate_init=0.01"),
+        (fm.MLPRegressor(batch_size="Auto"), "; did you mean 'auto'?"),
+        (fm.TabularRegressor(metric="RMSE"), "; did you mean 'rmse'?"),
+        (fm.TabularClassifier(quality="Best"), "; did you mean 'best'?"),
+        (fm.MLPClassifier(learning_rate="cosine"), "."),  # like none of them
+        (fm.MLPClassifier(max_iter=0), "."),
+    ],
+)
+def test_a_parameter_almost_right_is_told_as_scikit_learn_does_and_what_was_meant(
+    estimator, advice
+):
+    with pytest.raises(InvalidParameterError, match=re.escape(f" instead{advice}") + "$"):
+        estimator.fit(X, TWO)
 
 
 @pytest.mark.parametrize("make", [fm.MLPClassifier, fm.MLPRegressor])

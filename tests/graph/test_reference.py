@@ -19,6 +19,15 @@ def test_one_output_gives_an_array_and_a_list_gives_a_list():
     assert evaluate([], {}) == []
 
 
+def test_a_graph_without_inputs_needs_no_feeds():
+    squares = g.sum(w**2)
+    assert g.run(squares).item() == evaluate(squares).item() == 14
+    assert [row.tolist() for row in g.run([w, squares])] == [[[1, 2, 3]], [[14]]]
+    assert str(g.trace(squares)) == str(g.trace(squares, {}))
+    with pytest.raises(ValueError, match=r"no value for input 'x'"):
+        g.run(x)
+
+
 @pytest.mark.parametrize(
     ("node", "fed", "expected"),
     [

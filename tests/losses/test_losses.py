@@ -427,7 +427,7 @@ def test_targets_that_fit_are_not_copied(name):
             [[0, 1]],
             3,
             ValueError,
-            r"shape \(1, 2\).*needs \(1, 3\) \(or labels 0 … 2",
+            r"has 2 columns.*needs the shape \(1, 3\) \(or labels 0 … 2",
         ),
         (
             "cross_entropy",
@@ -452,8 +452,21 @@ def test_targets_that_fit_are_not_copied(name):
         ),
         ("binary_cross_entropy", [[0, np.nan]], 2, ValueError, "first is nan at row 0, column 1"),
         ("binary_cross_entropy", [0, 1], 3, ValueError, r"\(2, 3\); .*use output='softmax'"),
-        ("squared_error", [0, 1], 3, ValueError, r"needs \(2, 3\); class labels .* np.eye\(3\)"),
-        ("squared_error", [[0, 1]], 1, ValueError, r"a network of 1 output columns needs \(1, 1\)"),
+        (
+            "squared_error",
+            [0, 1],
+            3,
+            ValueError,
+            r"needs the shape \(2, 3\); class labels .* np.eye\(3\)",
+        ),
+        ("squared_error", [0.5, 1], 2, ValueError, r"needs the shape \(2, 2\)$"),  # no labels
+        (
+            "squared_error",
+            [[0, 1]],
+            1,
+            ValueError,
+            r"t has 2 columns; a network of 1 output column needs the shape \(1, 1\)",
+        ),
         ("squared_error", [1j], 1, TypeError, "not complex128"),
         (
             "hinge",

@@ -187,7 +187,7 @@ def matrix(
     if columns is not None and result.shape[1] != columns:
         raise ValueError(
             f"{name} must have shape {wanted}, got shape {result.shape}: the model takes {columns} "
-            f"columns, not {result.shape[1]}"
+            f"column{'s' * (columns != 1)}, not {result.shape[1]}"
         )
     if result.size == 0:
         raise ValueError(f"{name} is empty: shape {result.shape}, expected at least one row")

@@ -67,9 +67,10 @@ def _require_columns(t: Array, columns: int, name: str, advice: str = "") -> Non
     if t.shape[1] != columns:
         if columns == 1 == t.shape[0]:
             advice = f"; for one number a row write {name}.reshape(-1, 1)"
+        given = t.shape[1]
         raise ValueError(
-            f"{name} has the shape {t.shape}; a network of {columns} output columns needs "
-            f"({t.shape[0]}, {columns}){advice}"
+            f"{name} has {given} column{'s' * (given != 1)}; a network of {columns} output "
+            f"column{'s' * (columns != 1)} needs the shape ({t.shape[0]}, {columns}){advice}"
         )
 
 
@@ -80,8 +81,9 @@ def encode_any(t: Array, columns: int, name: str) -> Array:
 
 def encode_real(t: Array, columns: int, name: str) -> Array:
     """Numbers, as many columns as the network has outputs."""
+    may_be_labels = t.shape[1] == 1 and not (t % 1).any()
     advice = f"; class labels become columns with np.eye({columns})[labels]"
-    _require_columns(t, columns, name, advice if t.shape[1] == 1 else "")
+    _require_columns(t, columns, name, advice if may_be_labels else "")
     return t
 
 

@@ -19,6 +19,7 @@ from fastmlp.callbacks import as_callbacks
 from fastmlp.data import arrays, frames
 from fastmlp.estimators import lbfgs, network
 from fastmlp.estimators.checking import (
+    advising,
     are_plain,
     as_before_unless_right,
     check_numbers,
@@ -130,7 +131,8 @@ class BaseMLP(Exported, Trained, TransformerMixin, BaseEstimator):  # type: igno
         if isinstance(self.solver, type):
             optimizers.get(self.solver, "solver")  # which says to write AdamW() for AdamW
         check_numbers(self)
-        super()._validate_params()
+        with advising(self):
+            super()._validate_params()
         self._quantiles()
         check_solver(self)
         as_callbacks(self.callbacks or [])

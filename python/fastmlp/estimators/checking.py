@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -73,6 +73,26 @@ def check_numbers(estimator: Any) -> None:
             raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
         if Real in wanted and isinstance(value, Integral):
             _checks.real(int(value), name)
+
+
+@contextmanager
+def advising(estimator: Any) -> Iterator[None]:
+    """Let scikit-learn's checks of parameters say which word may have been meant."""
+    try:
+        yield
+    except InvalidParameterError as error:
+        said = str(error)
+        found = re.match(r"The '(\w+)' parameter", said)
+        name = found[1] if found else ""
+        value = getattr(estimator, name, None)
+        kinds = estimator._parameter_constraints.get(name, ())
+        words = sorted(w for kind in kinds if isinstance(kind, StrOptions) for w in kind.options)
+        advice = _checks.hint(value, words) if isinstance(value, str) else ""
+        if name == "learning_rate" and isinstance(value, Real):
+            advice = f"; write learning_rate_init={value!r}"
+        if not advice:
+            raise
+        raise InvalidParameterError(f"{said.removesuffix('.')}{advice}") from None
 
 
 def check_range(values: Any, name: str, dtype: np.dtype[Any]) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, overload
 
 from fastmlp import _lazy
 from fastmlp.graph import ops
+from fastmlp.graph.feeds import NO_FEEDS, listed
 from fastmlp.graph.foreign import INSTEAD
 from fastmlp.graph.node import (
     BATCH,
@@ -160,7 +161,7 @@ __all__ += ops.activations.__all__
 @overload
 def run(
     outputs: Node,
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = ...,
     dtype: DTypeLike = ...,
     seed: int = ...,
     step: int = ...,
@@ -168,14 +169,14 @@ def run(
 @overload
 def run(
     outputs: Iterable[Node],
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = ...,
     dtype: DTypeLike = ...,
     seed: int = ...,
     step: int = ...,
 ) -> list[Array]: ...
 def run(
     outputs: Node | Iterable[Node],
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = NO_FEEDS,
     dtype: DTypeLike = "float32",
     seed: int = 0,
     step: int = 0,
@@ -188,8 +189,9 @@ def run(
     ----------
     outputs : Node or iterable of Node
     feeds : mapping of Node to array
-        A value for each input; a number is (1, 1), n numbers are n rows of a one-column input. The
-        parameters of a model have its present weights, others their initial values, unless fed.
+        A value for each input, of which there is none by default; a number is (1, 1), n numbers are
+        n rows of a one-column input. The parameters of a model have its present weights, others
+        their initial values, unless fed.
     dtype : "float32" (default) or "float64"
     seed, step : int
         Which random numbers dropout takes; `step` also where schedules are.
@@ -207,7 +209,6 @@ def run(
     array([[6.]], dtype=float32)
     """
     from fastmlp import planner
-    from fastmlp.graph.feeds import listed
 
     wanted = listed(outputs, "outputs")
     result: list[Array] = planner.plan(wanted, dtype=dtype).run(feeds, seed=seed, step=step)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from fastmlp import _checks
 from fastmlp.data.sparse import CompressedRows
 from fastmlp.graph.node import BATCH, Node
 from fastmlp.graph.shapes import as_array, describe, per_example
+
+NO_FEEDS: Final[Mapping[Node, Any]] = MappingProxyType({})  # of graphs without inputs
 
 
 def check_feeds(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from fastmlp.graph.feeds import check_feeds, check_mapping, listed
+from fastmlp.graph.feeds import NO_FEEDS, check_feeds, check_mapping, listed
 from fastmlp.graph.node import Array, Node, Run, topological_order
 from fastmlp.graph.ops import OPS
 from fastmlp.graph.ops.cross_entropy import without_cancellation
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @overload
 def evaluate(
     outputs: Node,
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = ...,
     dtype: DTypeLike = ...,
     seed: int = ...,
     step: int = ...,
@@ -32,14 +32,14 @@ def evaluate(
 @overload
 def evaluate(
     outputs: Iterable[Node],
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = ...,
     dtype: DTypeLike = ...,
     seed: int = ...,
     step: int = ...,
 ) -> list[Array]: ...
 def evaluate(
     outputs: Node | Iterable[Node],
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = NO_FEEDS,
     dtype: DTypeLike = np.float64,
     seed: int = 0,
     step: int = 0,

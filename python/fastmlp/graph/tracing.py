@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp.config import readable
 from fastmlp.graph import reference
+from fastmlp.graph.feeds import NO_FEEDS
 from fastmlp.graph.gradients import overbar
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops import LEAVES, OPS
@@ -105,7 +106,7 @@ class Trace:
         return f"{_forward(self).html()}\n{_backward(self).html()}"
 
 
-def trace(loss: Node, feeds: Mapping[Node, ArrayLike], seed: int = 0) -> Trace:
+def trace(loss: Node, feeds: Mapping[Node, ArrayLike] = NO_FEEDS, seed: int = 0) -> Trace:
     """Return the values and error signals of a graph, step by step.
 
     Parameters

@@ -50,6 +50,8 @@ ATTRIBUTES = {
     "float": "make the model with dtype='float32'",
     "double": "make the model with dtype='float64'",
     "half": "dtype is float32 or float64",
+    "solve": "write solve_output_layer(X, t), or fastmlp.least_squares(X, t) without layers",
+    "hessian": "write graph.gradient twice, of outputs of network.forward()",
     "zero_grad": "leave it out: fit and trainer.step begin with a gradient of zero",
     "backward": "write model.trainer(...).loss_and_gradient(X, t), or model.gradient(X)",
     "forward": "write predict(X), or network.forward() for the graph",

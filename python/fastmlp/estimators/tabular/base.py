@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import _checks, _core
 from fastmlp.data.table import Preprocessing
-from fastmlp.estimators.checking import check_numbers, naming
+from fastmlp.estimators.checking import advising, check_numbers, naming
 from fastmlp.estimators.tabular import judging, saving, tables
 from fastmlp.estimators.tabular.doubting import ENOUGH
 from fastmlp.estimators.tabular.exporting import ExportedTable
@@ -121,7 +121,8 @@ class BaseTabular(ExportedTable, BaseEstimator):  # type: ignore[misc]
 
     def _validate_params(self) -> None:
         check_numbers(self)
-        super()._validate_params()
+        with advising(self):
+            super()._validate_params()
 
     def _fit(
         self, X: Any, y: Any, weight: Any, eval_set: Any, X_val: Any, y_val: Any, weight_val: Any
