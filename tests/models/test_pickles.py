@@ -148,16 +148,41 @@ def test_mlflow_keeps_estimators_in_its_default_format(tmp_path):
     assert_array_equal(mlflow.load_model(str(path)).predict(X), estimator.predict(X))
 
 
-def test_a_function_that_reads_the_parameters_of_a_layer_is_in_no_copy(tmp_path):
-    x, code = fm.Input(3), fm.Dense(2, name="code")
-    h = code(x)
-    first = fm.Model(x, h, seed=0)
+class Tied(fm.layers.Layer):
+    """A layer of the user's with the weights of another."""
 
+    def __init__(self, code):
+        super().__init__()
+        self.code = code
+
+    def output_columns(self, input_columns):
+        return 3
+
+    def apply(self, nodes, parameters, *, training, key):
+        return g.matmul(nodes[0], self.code.parameter_nodes["weights"])
+
+
+def back_by_lambda(code):
     def back(z):
         return g.matmul(z, code.parameter_nodes["weights"])
 
     fm.layers.register("back with the weights of code", back, replace=True)
-    tied = fm.Model(x, fm.Lambda(back)(h), seed=0)
+    return fm.Lambda(back)
+
+
+def back_by_activation(code):
+    def shifted(z):
+        return z + code.parameter_nodes["biases"] @ np.ones((2, 1))
+
+    return fm.Dense(3, shifted)
+
+
+@pytest.mark.parametrize("back", [back_by_lambda, back_by_activation, Tied])
+def test_a_layer_that_reads_the_parameters_of_another_is_in_no_copy(back, tmp_path):
+    x, code = fm.Input(3), fm.Dense(2, name="code")
+    h = code(x)
+    first = fm.Model(x, h, seed=0)
+    tied = fm.Model(x, back(code)(h), seed=0)
     losses = tied.fit(X, X, epochs=20)["loss"]
     assert losses[-1] < losses[0]
     for way in (

@@ -10,7 +10,6 @@ import numpy as np
 from fastmlp import _core
 from fastmlp import graph as g
 from fastmlp.layers.base import Symbol
-from fastmlp.layers.function import Lambda
 from fastmlp.networks.structure import Structure, replay, symbols
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ class Portable:
     """A network that can be written down and made again; the base of `Network`."""
 
     _structure: Structure
+    _layer_nodes: Sequence[Sequence[g.Node]]
     inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
     parameter_names: tuple[str, ...]
@@ -69,7 +69,7 @@ class Portable:
         ------
         ValueError
             If a function or a class of the user's is inside, which a file cannot hold, or a
-            function that reads parameters of a layer.
+            layer that reads parameters of another.
         """
         self._check_whole()
         return self._structure.config()
@@ -219,15 +219,16 @@ class Portable:
         return type(self), self.inputs, layers, *joined, weights
 
     def _check_whole(self) -> None:
-        """Raise ValueError if a function reads a layer's parameters: those of a copy are others."""
+        """Raise ValueError if a layer reads parameters of another: those of a copy are others.
+
+        Functions of the user's may, of a `Lambda` or as activations, and layers of the user's.
+        """
         structure = self._structure
         for call in structure.calls:
-            layer = structure.layers[call.layer]
-            if not isinstance(layer, Lambda):
-                continue
+            layer, own = structure.layers[call.layer], self._layer_nodes[call.layer]
             sources = [g.input(structure.columns[source]) for source in call.sources]
-            made = layer.apply(sources, (), training=False, key=0)
-            if any(node.op == "parameter" for node in g.topological_order(made)):
+            made = g.topological_order(layer.apply(sources, own, training=False, key=0))
+            if any(node.op == "parameter" and node not in own for node in made):
                 raise ValueError(
                     f"{layer!r} reads parameters of another layer, which it would not find in a "
                     "copy, a pickle or a file: make the model once more by your own code, and give "
