@@ -24,6 +24,7 @@ def test_a_graph_without_inputs_needs_no_feeds():
     assert g.run(squares).item() == evaluate(squares).item() == 14
     assert [row.tolist() for row in g.run([w, squares])] == [[[1, 2, 3]], [[14]]]
     assert str(g.trace(squares)) == str(g.trace(squares, {}))
+    assert g.check_gradients(squares).errors[w] < 1e-12
     with pytest.raises(ValueError, match=r"no value for input 'x'"):
         g.run(x)
 

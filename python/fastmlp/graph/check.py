@@ -11,7 +11,7 @@ import numpy as np
 from fastmlp._checks import real
 from fastmlp.config import readable
 from fastmlp.graph import reference
-from fastmlp.graph.feeds import check_mapping, listed
+from fastmlp.graph.feeds import NO_FEEDS, check_mapping, listed
 from fastmlp.graph.gradients import depending_on, gradient
 from fastmlp.graph.node import Array, Node, topological_order
 from fastmlp.graph.ops import OPS
@@ -63,7 +63,7 @@ class GradientReport:
 
 def check_gradients(
     loss: Node,
-    feeds: Mapping[Node, ArrayLike],
+    feeds: Mapping[Node, ArrayLike] = NO_FEEDS,
     wrt: Iterable[Node] | None = None,
     rtol: float | None = None,
 ) -> GradientReport:
@@ -78,7 +78,8 @@ def check_gradients(
     loss : Node
         Its elements are summed if it is not (1, 1).
     feeds : mapping of Node to array
-        A value for each input, and for any parameter that shall not have its own.
+        A value for each input, of which there is none by default, and for any parameter that shall
+        not have its own.
     wrt : iterable of Node, optional
         Which gradients; by default those of all parameters. Each element costs one or two
         evaluations of the loss.
@@ -99,7 +100,7 @@ def check_gradients(
     --------
     >>> from fastmlp import graph as g
     >>> w = g.parameter(0.5, "w")
-    >>> report = g.check_gradients(g.logistic(w) ** 2, {})
+    >>> report = g.check_gradients(g.logistic(w) ** 2)
     >>> report.method[w]
     'complex step'
 
