@@ -590,9 +590,13 @@ def test_arrays_without_targets_are_told_that_they_are_missing(data, method):
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
 @pytest.mark.parametrize("data", [(X, T), [X, T, np.ones(len(X))]])
 def test_parts_of_a_tuple_are_to_be_given_one_by_one(data, method):
-    message = rf"t is missing: X is a (tuple|list) of {len(data)} arrays; .* write fit\(\*data\)"
-    with pytest.raises(TypeError, match=message):
+    message = (
+        rf"t is missing: X is a (tuple|list) of {len(data)} arrays; .* call with \(data\[0\], "
+    )
+    with pytest.raises(TypeError, match=message) as told:
         getattr(model(), method)(data)
+    rest = {2: "data[1])", 3: "data[1], sample_weight=data[2])"}
+    assert str(told.value).endswith(rest[len(data)])
 
 
 class OfRows:
@@ -615,11 +619,16 @@ def test_single_rows_are_to_be_made_batches_of():
     with pytest.raises(ValueError, match="X must have shape") as other:
         model().fit([(X[:, :1], T)])
     assert "single rows" not in str(other.value)
+    of_one = fm.MLP([1, 1])
+    with pytest.raises(ValueError, match=r"X has \d+, t has \d+$"):  # n numbers are n rows
+        of_one.fit([(X[:, 0], T[1:])])
+    with pytest.raises(ValueError, match="of single rows make batches"):
+        of_one.fit(lambda: iter([(X[0, 0], T[0])]))
 
 
 def test_a_dict_is_no_batch_and_its_keys_are_told():
     rows = [{"a": X, "b": T}]
-    message = r"batch 0 .* must be \(X, t\) .*, got dict with the keys \['a', 'b'\]: write \(\(d\[x"
+    message = r"batch 0 .* must be \(X, t\) .*, got dict with the keys \['a', 'b'\]: of such"
     with pytest.raises(TypeError, match=message):
         model().fit(lambda: iter(rows))
     with pytest.raises(TypeError, match=r"batch 0 .* must be \(X, t\) .*, got 1 part"):

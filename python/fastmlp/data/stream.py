@@ -156,7 +156,7 @@ def parts_of(batch: Any, name: str) -> tuple[Any, Any, Any]:
         if isinstance(batch, (tuple, list)):
             got = f"{len(batch)} part{'s' * (len(batch) != 1)}"
         elif isinstance(batch, Mapping):
-            got += f" with the keys {list(batch)}: write ((d[x], d[t]) for d in batches)"
+            got += f" with the keys {list(batch)}: of such a d write (d[x], d[t])"
         raise TypeError(f"{name} must be (X, t) or (X, t, sample_weight), got {got}")
     X, t, weight = (*batch, None)[:3]
     return X, t, weight

@@ -84,7 +84,8 @@ class BatchCheck:
         except (TypeError, ValueError) as error:
             # A dataset of PyTorch gives row after row, and counts them as batches are counted.
             parts = batch if isinstance(batch, (tuple, list)) else ()
-            row = any(getattr(part, "ndim", 2) < 2 for part in parts[:1])
+            axes = 0 if self._network.input_columns[0] == 1 else 1  # n numbers may be n rows
+            row = any(getattr(part, "ndim", 2) <= axes for part in parts[:1])
             advice = _ROWS if row and isinstance(error, ValueError) else ""
             error.args = (f"{name} of {self._of}: {error}{advice}",)
             raise

@@ -45,9 +45,10 @@ def reading(X: Any, t: Any, steps: Any = None, rest: str = "steps_per_epoch") ->
     if t is None and not (streams.is_stream(X) or streams.is_sequence_of_batches(X)):
         arrays = isinstance(X, (tuple, list)) and all(hasattr(part, "shape") for part in X)
         if arrays and len(X) in (2, 3):
+            weight = ", sample_weight=data[2]" * (len(X) == 3)
             raise TypeError(
                 f"t is missing: X is a {type(X).__name__} of {len(X)} arrays; if t is one of them, "
-                "write fit(*data)"
+                f"call with (data[0], data[1]{weight})"
             )
         raise TypeError(
             f"t is missing: arrays come as (X, t). X alone is a stream of batches (X, t): "
