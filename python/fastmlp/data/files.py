@@ -145,9 +145,7 @@ def write(path: str | PathLike[str], parts: Iterable[Any]) -> None:
         if not POSIX:  # there an open file cannot be renamed, nor removed: it needs no lock
             draft.replace(place)
         _keep_name(place.parent)
-    except (
-        OSError
-    ) as error:  # name the file asked for, not the draft, nor none where a disk is full
+    except OSError as error:  # it names the draft, or nothing, as where a disk is full
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         draft.unlink(missing_ok=True)

@@ -81,7 +81,7 @@ def encode_any(t: Array, columns: int, name: str) -> Array:
 
 def encode_real(t: Array, columns: int, name: str) -> Array:
     """Numbers, as many columns as the network has outputs."""
-    may_be_labels = t.shape[1] == 1 and not (t % 1).any()
+    may_be_labels = t.shape[1] == 1 < columns and not (t % 1).any()
     advice = f"; class labels become columns with np.eye({columns})[labels]"
     _require_columns(t, columns, name, advice if may_be_labels else "")
     return t
