@@ -42,27 +42,44 @@ def test_graphs_read_added_types_as_float32(added):
     np.testing.assert_array_equal(g.run(total, {x: X}), (known @ known[0])[:, None])
 
 
-def test_estimators_read_added_types_as_numbers(added):
+class Foreign:
+    """An array of another package, as JAX's are."""
+
+    def __init__(self, values):
+        self.values = values
+        self.shape = values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+@pytest.mark.parametrize("wrapped", [np.asarray, Foreign, list])
+def test_estimators_read_added_types_as_numbers(added, wrapped):
     X, known = added
 
     def trained(X, y):
-        return (
-            fm.MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=500, random_state=0)
-            .fit(X, y)
-            .predict(X)
-        )
+        return fm.MLPRegressor(
+            hidden_layer_sizes=(4,), solver="lbfgs", max_iter=500, random_state=0
+        ).fit(X, y)
 
-    found, expected = (trained(Z, Z[:, 0]) for Z in (X, known.astype(float)))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)  # float32 where X is
+    found, same = trained(X, wrapped(X[:, 0])), trained(known.astype(float), known[:, 0])
+    np.testing.assert_allclose(found.predict(X), same.predict(known), rtol=1e-6)
+    assert found.score(X, wrapped(X[:, 0])) == pytest.approx(same.score(known, known[:, 0]))
 
 
-def test_labels_of_added_types_are_those_of_float32(added):
+@pytest.mark.parametrize("wrapped", [np.asarray, Foreign])
+def test_labels_of_added_types_are_those_of_float32(added, wrapped):
     X, known = added
     y = (X[:, 1] > 0).astype(X.dtype)
     for estimator in (fm.MLPClassifier((4,), solver="lbfgs"), fm.TabularClassifier(quality="fast")):
-        estimator.set_params(random_state=0).fit(X, y)
+        estimator.set_params(random_state=0).fit(X, wrapped(y))
+        assert estimator.classes_.dtype == np.float32
         assert estimator.classes_.tolist() == [0, 1]
-        assert estimator.score(known, y.astype(np.float32)) == 1
+        for given in (wrapped(y), y.astype(np.float32)):
+            assert estimator.score(known, given) == 1
 
 
 def test_other_numbers_are_returned_as_they_are():

@@ -67,6 +67,21 @@ def of_numpy(values: Array) -> Array:
     return values
 
 
+def as_known(data: Any) -> Any:
+    """Return data as given, or as an array in float32 if NumPy reads numbers of an added type.
+
+    For others, such as scikit-learn, which know NumPy's own types alone.
+
+    Examples
+    --------
+    >>> as_known([1, 2])
+    [1, 2]
+    """
+    given = np.asarray(data)
+    known = of_numpy(given)
+    return data if known is given else known
+
+
 def read(data: Any, name: str) -> Array:
     """Return what NumPy makes of it; an error that names it where that fails by its own fault.
 

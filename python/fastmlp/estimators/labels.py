@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import (
 )
 
 from fastmlp import losses
-from fastmlp.data.reading import of_numpy, refuse_masked
+from fastmlp.data.reading import as_known, refuse_masked
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.checking import as_before_unless_right, naming
@@ -98,10 +98,9 @@ def in_numpys_type(labels: Any) -> Any:
     >>> in_numpys_type(np.array([1, 0], dtype=object))
     array([1, 0])
     """
-    if isinstance(labels, np.ndarray):
-        labels = of_numpy(labels)
-        if labels.dtype.kind == "T":
-            return labels.astype(object)
+    labels = as_known(labels)
+    if isinstance(labels, np.ndarray) and labels.dtype.kind == "T":
+        return labels.astype(object)
     is_object = isinstance(labels, np.ndarray) and labels.dtype.kind == "O"
     if not is_object and not hasattr(labels, "to_numpy"):
         return labels

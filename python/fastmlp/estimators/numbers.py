@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp import _checks, losses
 from fastmlp.data import arrays, frames
-from fastmlp.data.reading import of_numpy
+from fastmlp.data.reading import as_known
 from fastmlp.estimators.base import BaseMLP
 from fastmlp.estimators.objectives import PeerObjective
 
@@ -49,7 +49,7 @@ class NumberedMLP(BaseMLP):
         given = np.asarray(y)
         if given.dtype.kind in "STU":
             raise TypeError(f"{name} must hold numbers, got text (dtype {given.dtype})")
-        return of_numpy(given) if given is y else y
+        return as_known(y)
 
     def _encode(self, y: Array, name: str = "y") -> Array:
         y = np.asarray(y)

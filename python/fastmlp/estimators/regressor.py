@@ -326,7 +326,7 @@ class MLPRegressor(RegressorMixin, NumberedMLP):  # type: ignore[misc]
         True
         """
         sample_weight, _ = checked_weight(sample_weight, X)
-        self._check_targets(y, "y")
+        y = self._check_targets(y, "y")
         if not self._several_quantiles:
             return float(super().score(X, y, sample_weight))
         output = self.predict(X)

@@ -17,7 +17,7 @@ from fastmlp.data import frames
 from fastmlp.data.columns.sources import text_of
 from fastmlp.data.columns.targets import ClassTarget
 from fastmlp.data.columns.words import count, place, quoted
-from fastmlp.data.reading import of_numpy
+from fastmlp.data.reading import as_known, read
 from fastmlp.estimators import class_weights
 from fastmlp.estimators.labels import check_kinds_of_labels
 from fastmlp.estimators.tabular import tables
@@ -215,8 +215,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
 
     def _check_labels(self, y: Any, name: str) -> Any:
         check_kinds_of_labels(y, name, lambda row: place(y, row))
-        if isinstance(y, np.ndarray):
-            y = of_numpy(y)
+        y = as_known(y)
         given = np.asarray(y)
         if given.dtype.kind in "fc":
             wrong = ~np.isfinite(given)
@@ -329,7 +328,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             y = self._check_targets(y, "y")
         weight, _ = tables.weights_of(sample_weight, len(y), "sample_weight")
         weight, y, said = tables.of_weight(weight, y, self.predict(X))
-        labels = np.asarray(y)
+        labels = read(y, "y")
         if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels.flat):
             # Numbers among objects, which scikit-learn takes for labels of no kind.
             labels = self._check_labels(self._check_targets(labels, "y"), "y")
