@@ -172,6 +172,7 @@ POWERS = {
     "by method": lambda m, x: m.a(x).pow(4) + m.b(x).square(),
     "in place": raised,
     "in place, by methods": lambda m, x: (lambda h: (h.pow_(2), h.square_(), h)[-1])(m.a(x)),
+    "sizes in place": lambda m, x: (lambda h: (h.abs_(), h)[-1])(m.a(x)) + m.b(x).absolute_(),
     "sizes": lambda m, x: torch.abs(m.a(x)) + m.b(x).abs() * abs(m.a(x)),
 }
 
@@ -184,6 +185,11 @@ def test_powers_are_products_and_sizes_the_larger_of_both_signs(name):
 REFUSED = {
     "a root": (lambda m, x: m.a(x) ** 0.5, 4, "a power is read as a product, of a whole number"),
     "no power": (lambda m, x: m.a(x) ** 1, 4, "whole number from 2 to 8"),
+    "a square that is told where": (
+        lambda m, x: torch.square(input=m.a(x)),
+        4,
+        "square takes one tensor and no settings",
+    ),
     "powers of a number": (lambda m, x: 2 ** m.a(x), 4, "whole number from 2 to 8"),
     "a slice": (lambda m, x: m.a(x)[:, :2], 4, "getitem has no counterpart .* by fm.Lambda"),
     "a sum": (lambda m, x: m.a(x).sum(1), 4, "sum has no counterpart .* by fm.Lambda"),

@@ -43,6 +43,7 @@ _ARITHMETIC: Final[dict[Any, str]] = {
     **dict.fromkeys((operator.pow, operator.ipow, torch.pow, "pow", "pow_"), "pow"),
     **dict.fromkeys((torch.square, "square", "square_"), "square"),
     **dict.fromkeys((operator.abs, torch.abs, torch.absolute, "abs", "absolute"), "abs"),
+    **dict.fromkeys(("abs_", "absolute_"), "abs"),
 }
 _JOINS: Final = {"mul": layers.Multiply, "max": layers.Maximum, "min": layers.Minimum}
 _ROWS: Final = "rows"  # what x.size(0) is, and x.shape[0]
@@ -387,12 +388,12 @@ class _Reading:
                 f"{name} has no counterpart in fastmlp; convert the modules around it, and join "
                 "the models by fm.Lambda, a function of graph nodes"
             )
-        if kind in ("square", "abs") and len(node.args) == 1:
-            return self._computed(kind, node.args[0], 2)
-        if node.kwargs or len(node.args) != 2:
-            raise refused(f"{kind} takes two tensors, or a tensor and a number, and no settings")
-        a, b = node.args[::-1] if kind == "rsub" else node.args
-        return self._computed("sub" if kind == "rsub" else kind, a, b)
+        alone = kind in ("square", "abs")
+        if node.kwargs or len(node.args) != (1 if alone else 2):
+            takes = "one tensor" if alone else "two tensors, or a tensor and a number,"
+            raise refused(f"{kind} takes {takes} and no settings")
+        a, b = (*node.args, 2)[:2]  # a square is the power 2
+        return self._computed("sub", b, a) if kind == "rsub" else self._computed(kind, a, b)
 
     def _computed(self, kind: str, a: Any, b: Any) -> Symbol:
         """Return a + b, a − b, a·b, a/b, aᵇ, ``|a|``, or the larger or smaller of tensors."""
