@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> None:
         try:
             with options.output.open("w", newline="", encoding="utf-8") as file:
                 file.writelines(lines)
-        except OSError as error:  # of a full device the system says no name
-            raise OSError(error.errno, error.strerror, str(options.output)) from None
+        except OSError as error:
+            raise files.named(error, options.output) from None
     else:
         files.write(options.output, (line.encode() for line in lines))
     beside(f"{count(done.rows, 'prediction')} written to {options.output}")

@@ -145,10 +145,25 @@ def write(path: str | PathLike[str], parts: Iterable[Any]) -> None:
         if not POSIX:  # there an open file cannot be renamed, nor removed: it needs no lock
             draft.replace(place)
         _keep_name(place.parent)
-    except OSError as error:  # it names the draft, or nothing, as where a disk is full
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    except OSError as error:
+        raise named(error, path) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def named(error: OSError, path: str | PathLike[str]) -> OSError:
+    """Return an error of the system's with the name of the file that was asked for.
+
+    It names a draft, or nothing, as where a disk is full. Others are returned as they are.
+
+    Examples
+    --------
+    >>> print(named(OSError(28, "No space left on device"), "model.safetensors"))
+    [Errno 28] No space left on device: 'model.safetensors'
+    """
+    if error.errno is None:
+        return error
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def _claimed(draft: Path, place: Path) -> int:
