@@ -89,6 +89,7 @@ def test_scikit_learns_own_solvers_stay_as_they_are():
         (fm.TabularClassifier(quality="Best"), "; did you mean 'best'?"),
         (fm.MLPClassifier(learning_rate="cosine"), "."),  # like none of them
         (fm.MLPClassifier(max_iter=0), "."),
+        (fm.MLPClassifier(learning_rate=True), "."),
     ],
 )
 def test_a_parameter_almost_right_is_told_as_scikit_learn_does_and_what_was_meant(
