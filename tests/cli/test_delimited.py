@@ -171,7 +171,7 @@ def test_row_names_that_the_header_does_not_count_move_no_column(read, header, n
         ('a,b\n1,x\n2,"y\n3,z\n', "line 3: a quote is not closed"),
         ('a,b\n1,"x', "line 2: a quote is not closed"),
         ('a,"b\n1,x\n', "line 1: a quote is not closed"),
-        ('a,b\n1,"' + "x\n" * 70_000, "is a quote not closed"),
+        ('a,b\n1,"' + "x\n" * 70_000, "line 2: a quote is not closed"),
     ],
 )
 def test_what_is_no_table_says_why(read, content, message):
