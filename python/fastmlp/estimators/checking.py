@@ -88,7 +88,7 @@ def advising(estimator: Any) -> Iterator[None]:
         kinds = estimator._parameter_constraints.get(name, ())
         words = sorted(w for kind in kinds if isinstance(kind, StrOptions) for w in kind.options)
         advice = _checks.hint(value, words) if isinstance(value, str) else ""
-        if name == "learning_rate" and isinstance(value, Real) and not isinstance(value, bool):
+        if name == "learning_rate" and not isinstance(value, bool) and isinstance(value, Real):
             advice = f"; write learning_rate_init={value!r}"
         if not advice:
             raise
