@@ -102,10 +102,9 @@ def in_graph(value: Any, name: str, *, at_least: float, below: float = math.inf)
 class Scalable:
     """What can be multiplied by a number, as every schedule of fastmlp."""
 
-    def _set(self, **values: Any) -> None:
-        """Put checked numbers in the place of those given, which may be of any type."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def _keep(self, name: str, check: Callable[..., Any], **bounds: float) -> None:
+        """Put what a check returns of a number in its place, which may be of any type."""
+        object.__setattr__(self, name, check(getattr(self, name), name, **bounds))
 
     def __mul__(self, factor: Any) -> Scaled:
         if callable(factor):
@@ -140,7 +139,7 @@ class Scaled(Scalable):
         if not callable(self.of):
             raise TypeError(f"of must be a schedule, got {self.of!r}")
         check(self.of, "of")
-        self._set(factor=_checks.real(self.factor, "factor", at_least=0))
+        self._keep("factor", _checks.real, at_least=0)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""

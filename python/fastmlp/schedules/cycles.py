@@ -47,11 +47,11 @@ class OneCycle(Scalable):
     final_divide: float = 1e4
 
     def __post_init__(self) -> None:
-        self._set(peak=_checks.real(self.peak, "peak", above=0))
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=2))
-        self._set(rise=_checks.real(self.rise, "rise", above=0, below=1))
-        self._set(divide=_checks.real(self.divide, "divide", at_least=1))
-        self._set(final_divide=_checks.real(self.final_divide, "final_divide", at_least=1))
+        self._keep("peak", _checks.real, above=0)
+        self._keep("steps", _checks.integer, at_least=2)
+        self._keep("rise", _checks.real, above=0, below=1)
+        self._keep("divide", _checks.real, at_least=1)
+        self._keep("final_divide", _checks.real, at_least=1)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -95,10 +95,10 @@ class CosineRestarts(Scalable):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(period=_checks.integer(self.period, "period", at_least=1))
-        self._set(factor=_checks.integer(self.factor, "factor", at_least=1))
-        self._set(final=_checks.real(self.final, "final", at_least=0, at_most=self.initial))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("period", _checks.integer, at_least=1)
+        self._keep("factor", _checks.integer, at_least=1)
+        self._keep("final", _checks.real, at_least=0, at_most=self.initial)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -143,8 +143,8 @@ class Coslog4(Scalable):
     steps: int
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=1))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("steps", _checks.integer, at_least=1)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -182,10 +182,10 @@ class FlatCosine(Scalable):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=1))
-        self._set(flat=_checks.real(self.flat, "flat", at_least=0, below=1))
-        self._set(final=_checks.real(self.final, "final", at_least=0, at_most=self.initial))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("steps", _checks.integer, at_least=1)
+        self._keep("flat", _checks.real, at_least=0, below=1)
+        self._keep("final", _checks.real, at_least=0, at_most=self.initial)
 
     def __call__(self, steps: Steps) -> Rates:
         """Return the number of each step."""

@@ -38,9 +38,9 @@ class ExponentialDecay(Scalable):
     every: int
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(factor=_checks.real(self.factor, "factor", above=0, at_most=1))
-        self._set(every=_checks.integer(self.every, "every", at_least=1))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("factor", _checks.real, above=0, at_most=1)
+        self._keep("every", _checks.integer, at_least=1)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -71,9 +71,9 @@ class StepDecay(Scalable):
     every: int
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(factor=_checks.real(self.factor, "factor", above=0, at_most=1))
-        self._set(every=_checks.integer(self.every, "every", at_least=1))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("factor", _checks.real, above=0, at_most=1)
+        self._keep("every", _checks.integer, at_least=1)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -104,8 +104,8 @@ class InverseScaling(Scalable):
     power: float = 0.5
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(power=_checks.real(self.power, "power", at_least=0))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("power", _checks.real, at_least=0)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -140,9 +140,9 @@ class CosineDecay(Scalable):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=1))
-        self._set(final=_checks.real(self.final, "final", at_least=0, at_most=self.initial))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("steps", _checks.integer, at_least=1)
+        self._keep("final", _checks.real, at_least=0, at_most=self.initial)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
@@ -180,10 +180,10 @@ class PolynomialDecay(Scalable):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        self._set(initial=_checks.real(self.initial, "initial", above=0))
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=1))
-        self._set(final=_checks.real(self.final, "final", at_least=0, at_most=self.initial))
-        self._set(power=_checks.real(self.power, "power", above=0))
+        self._keep("initial", _checks.real, above=0)
+        self._keep("steps", _checks.integer, at_least=1)
+        self._keep("final", _checks.real, at_least=0, at_most=self.initial)
+        self._keep("power", _checks.real, above=0)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""

@@ -37,10 +37,10 @@ class Warmup(Scalable):
     after: float | Schedule
 
     def __post_init__(self) -> None:
-        self._set(steps=_checks.integer(self.steps, "steps", at_least=1))
+        self._keep("steps", _checks.integer, at_least=1)
         check(self.after, "after")
         if not callable(self.after):
-            self._set(after=float(self.after))
+            self._keep("after", _checks.real)
 
     def __call__(self, steps: Steps) -> Rates:
         """Learning rate of each step."""
